@@ -1,0 +1,56 @@
+using PeftSharp.Data;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Training;
+
+/// <summary>One trained tensor.</summary>
+/// <param name="Name">Unique, stable name: the key of its optimizer state and of its place in a checkpoint.</param>
+/// <param name="Value">The leaf tensor (float32, requires a gradient) that the optimizer updates in place.</param>
+/// <param name="Decay">False for biases and norms, which weight decay leaves alone.</param>
+public sealed record TrainableParameter(string Name, Tensor Value, bool Decay);
+
+/// <summary>Where training stands when a hook or a forward runs.</summary>
+/// <param name="Step">Optimizer steps completed, from 0.</param>
+/// <param name="MicroStep">Index of the micro-batch inside the step, from 0.</param>
+/// <param name="TotalSteps">Optimizer steps planned.</param>
+/// <param name="Seed">Random seed of this micro-step; every random draw of the forward derives from it.</param>
+/// <param name="LearningRate">The learning rate of this step.</param>
+public readonly record struct StepState(long Step, int MicroStep, long TotalSteps, ulong Seed, double LearningRate);
+
+/// <summary>What the trainer drives: a model with its adapter. The hooks are a method's lifecycle (design: five hooks).</summary>
+public interface ITrainingModel
+{
+    /// <summary>The tensors to train, in a stable order.</summary>
+    IReadOnlyList<TrainableParameter> Parameters { get; }
+
+    /// <summary>The mean loss of a batch, a float32 scalar with its graph, in training mode.</summary>
+    Tensor Loss(TokenBatch batch, StepState state);
+
+    /// <summary>After the gradients of all micro-steps are summed and clipped, before the optimizer step.</summary>
+    void AfterBackward(StepState state);
+
+    /// <summary>Just before the optimizer step.</summary>
+    void BeforeStep(StepState state);
+
+    /// <summary>After the optimizer step, before gradients are cleared.</summary>
+    void AfterStep(StepState state);
+
+    /// <summary>The method's own state (not its parameters), to be saved with the trainer's; empty for most methods.</summary>
+    IReadOnlyDictionary<string, Tensor> MethodState { get; }
+}
+
+/// <summary>Scores a model on held-out data.</summary>
+public interface IEvaluator
+{
+    /// <summary>Evaluates now. <c>Values</c> holds every metric by name, <c>loss</c> included.</summary>
+    EvaluationResult Evaluate(CancellationToken cancellation = default);
+}
+
+/// <summary>The outcome of one evaluation.</summary>
+/// <param name="Values">Metric name to value.</param>
+/// <param name="Primary">Name of the metric that selects the best model.</param>
+/// <param name="HigherIsBetter">Direction of that metric.</param>
+/// <param name="Examples">Number of examples scored.</param>
+/// <param name="Seconds">Wall-clock seconds.</param>
+public sealed record EvaluationResult(
+    IReadOnlyDictionary<string, double> Values, string Primary, bool HigherIsBetter, int Examples, double Seconds);
