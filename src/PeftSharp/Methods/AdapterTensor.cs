@@ -1,0 +1,39 @@
+using PeftSharp.Sites;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods;
+
+/// <summary>One tensor of an adapter. Plug-ins read it through <see cref="Slot"/>, so that other methods can mask, share or slice it.</summary>
+/// <param name="path">The module that it belongs to, for example <c>bert.encoder.layer.0.attention.self.query</c>; empty for the whole model.</param>
+/// <param name="local">Its name there, for example <c>lora_A.weight</c>.</param>
+/// <param name="value">The tensor; a leaf that requires a gradient where it is trained.</param>
+/// <param name="decay">False for biases and norms, which weight decay leaves alone.</param>
+public sealed class AdapterTensor(string path, string local, Tensor value, bool decay)
+{
+    /// <summary>The module's path.</summary>
+    public string Path { get; } = path;
+
+    /// <summary>The name inside the module.</summary>
+    public string Local { get; } = local;
+
+    /// <summary>Unique name inside the adapter.</summary>
+    public string Name => Path.Length == 0 ? Local : $"{Path}.{Local}";
+
+    /// <summary>The tensor itself.</summary>
+    public Tensor Value { get; } = value;
+
+    /// <summary>True if weight decay acts on it.</summary>
+    public bool Decay { get; } = decay;
+
+    /// <summary>Where plug-ins read it.</summary>
+    public TensorSlot Slot { get; } = new(path.Length == 0 ? local : $"{path}.{local}", SlotKind.Weight, value);
+
+    /// <summary>True if it stands beside the base's weights and adds to the model's size; false if it takes the place of one.</summary>
+    public bool Additional { get; init; } = true;
+
+    /// <summary>True if it is a trained copy of a module that peft lists under <c>modules_to_save</c>.</summary>
+    public bool SavedModule { get; init; }
+
+    /// <summary>The value in this call.</summary>
+    public Tensor Get(ForwardContext context) => Slot.Get(context);
+}

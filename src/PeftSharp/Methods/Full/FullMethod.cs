@@ -1,0 +1,41 @@
+namespace PeftSharp.Methods.Full;
+
+/// <summary>Settings of full fine-tuning: none but the common ones.</summary>
+public sealed record FullOptions : MethodOptions
+{
+    /// <inheritdoc/>
+    public override string PeftType => "FULL";
+
+    /// <inheritdoc/>
+    public override void Validate() { }
+
+    /// <inheritdoc/>
+    public override PeftMethod Create(string name) => new FullMethod(name, this);
+}
+
+/// <summary>Full fine-tuning: a trained copy stands in for every tensor, so that the base itself stays untouched and comes back when the adapter is off.</summary>
+public sealed class FullMethod(string name, FullOptions options) : PeftMethod(name)
+{
+    /// <summary>What the registry says of it.</summary>
+    public static MethodInfo Info { get; } = new()
+    {
+        Name = "full",
+        Family = MethodFamily.Full,
+        PeftType = "FULL",
+        Paper = "the baseline of every comparison",
+        Sites = "slots",
+        Summary = "Every weight is trained.",
+        OptionsType = typeof(FullOptions),
+        NeutralStart = true,
+        Mergeable = true,
+    };
+
+    /// <inheritdoc/>
+    public override MethodOptions Options => options;
+
+    /// <inheritdoc/>
+    protected override void OnAttach(MethodHost host)
+    {
+        foreach (var slot in host.Sites.Slots) TrainCopy(slot);
+    }
+}

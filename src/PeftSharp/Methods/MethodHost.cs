@@ -1,0 +1,16 @@
+using PeftSharp.Sites;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods;
+
+/// <summary>What a method sees of the model that it is attached to: its seams and a few facts, never the model.</summary>
+/// <param name="Sites">Every slot and site.</param>
+/// <param name="ModelType">The architecture's Hugging Face name, for example <c>bert</c>.</param>
+/// <param name="BasePrefix">The base model's prefix, for example <c>bert.</c>; empty for a bare model.</param>
+/// <param name="TaskType">peft's name of the task, for example <c>SEQ_CLS</c>.</param>
+/// <param name="HeadModules">The head's modules, which are trained with the adapter.</param>
+/// <param name="Width">Width of the residual stream.</param>
+/// <param name="Precision">Element type of the adapter's tensors.</param>
+/// <param name="Seed">Seed of start values.</param>
+public sealed record MethodHost(
+    SiteMap Sites, string ModelType, string BasePrefix, string TaskType, IReadOnlyList<string> HeadModules, int Width, ScalarType Precision, ulong Seed);

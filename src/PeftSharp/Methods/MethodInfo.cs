@@ -1,0 +1,58 @@
+namespace PeftSharp.Methods;
+
+/// <summary>The families of the field.</summary>
+public enum MethodFamily
+{
+    /// <summary>Everything is trained.</summary>
+    Full,
+    /// <summary>New modules or vectors are trained.</summary>
+    Additive,
+    /// <summary>Some existing weights are trained.</summary>
+    Partial,
+    /// <summary>Low-rank or structured updates are trained, and merge.</summary>
+    Reparameterized,
+    /// <summary>Several methods together.</summary>
+    Hybrid,
+    /// <summary>One prototype, many views.</summary>
+    Unified,
+}
+
+/// <summary>What the registry says of a method.</summary>
+public sealed record MethodInfo
+{
+    /// <summary>Its name on the command line.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Other names that are accepted.</summary>
+    public IReadOnlyList<string> Aliases { get; init; } = [];
+
+    /// <summary>Its family.</summary>
+    public required MethodFamily Family { get; init; }
+
+    /// <summary>Its <c>peft_type</c> on disk.</summary>
+    public required string PeftType { get; init; }
+
+    /// <summary>The paper that defines it.</summary>
+    public required string Paper { get; init; }
+
+    /// <summary>Where it plugs in.</summary>
+    public required string Sites { get; init; }
+
+    /// <summary>One sentence.</summary>
+    public required string Summary { get; init; }
+
+    /// <summary>The type of its settings; has a parameterless constructor with the defaults.</summary>
+    public required Type OptionsType { get; init; }
+
+    /// <summary>True if outputs equal the base bit for bit before the first step.</summary>
+    public bool NeutralStart { get; init; }
+
+    /// <summary>True if it can be written into the base's weights.</summary>
+    public bool Mergeable { get; init; }
+
+    /// <summary>Settings by alias that differ from the defaults (presets).</summary>
+    public IReadOnlyDictionary<string, Func<MethodOptions>> Presets { get; init; } = new Dictionary<string, Func<MethodOptions>>();
+
+    /// <summary>The default settings.</summary>
+    public MethodOptions CreateOptions() => (MethodOptions)Activator.CreateInstance(OptionsType)!;
+}

@@ -1,0 +1,50 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace PeftSharp.Methods;
+
+/// <summary>The settings of a method; on disk, the fields of <c>adapter_config.json</c> under their peft names.</summary>
+public abstract record MethodOptions
+{
+    /// <summary>The method's name on disk, for example <c>LORA</c>.</summary>
+    [JsonPropertyName("peft_type")]
+    public abstract string PeftType { get; }
+
+    /// <summary>The task, for example <c>SEQ_CLS</c>; filled in when the adapter is attached.</summary>
+    [JsonPropertyName("task_type")]
+    public string? TaskType { get; init; }
+
+    /// <summary>The base model as its user named it.</summary>
+    [JsonPropertyName("base_model_name_or_path")]
+    public string? BaseModel { get; init; }
+
+    /// <summary>The base model's revision.</summary>
+    [JsonPropertyName("revision")]
+    public string? Revision { get; init; }
+
+    /// <summary>peft's own marker; true in saved files.</summary>
+    [JsonPropertyName("inference_mode")]
+    public bool InferenceMode { get; init; } = true;
+
+    /// <summary>Modules that are trained whole and saved with the adapter; heads of classification tasks are always among them.</summary>
+    [JsonPropertyName("modules_to_save")]
+    public IReadOnlyList<string>? ModulesToSave { get; init; }
+
+    /// <summary>Fields that this library does not know; written back as they were read.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Unknown { get; init; }
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="PeftException">A value is out of range; the message names field, value and range.</exception>
+    public abstract void Validate();
+
+    /// <summary>Makes an adapter with these settings, not yet attached.</summary>
+    public abstract PeftMethod Create(string name);
+
+    /// <summary>A copy with a task's name and base filled in where they are empty.</summary>
+    public MethodOptions For(string taskType, string? baseModel) => this with { TaskType = TaskType ?? taskType, BaseModel = BaseModel ?? baseModel };
+
+    /// <summary>Refuses a value with one sentence.</summary>
+    protected PeftException Bad(string field, object? value, string expected) =>
+        new($"{PeftType}: \"{field}\" is {value ?? "null"}; expected {expected}.");
+}

@@ -1,0 +1,34 @@
+using PeftSharp.Methods.Full;
+using PeftSharp.Methods.Partial.BitFit;
+using PeftSharp.Methods.Reparameterized.Lora;
+
+namespace PeftSharp.Methods;
+
+/// <summary>Every method that passes every law that applies to it. A new one adds its line here and nothing elsewhere.</summary>
+public static class MethodRegistry
+{
+    /// <summary>The methods, in the order of the families.</summary>
+    public static IReadOnlyList<MethodInfo> All { get; } =
+    [
+        FullMethod.Info,
+        BitFitMethod.Info,
+        LoraMethod.Info,
+    ];
+
+    /// <summary>The settings that a name, an alias or a preset stands for.</summary>
+    /// <exception cref="PeftException">The name is unknown.</exception>
+    public static MethodOptions Options(string name)
+    {
+        foreach (var method in All)
+        {
+            if (method.Presets.FirstOrDefault(p => Same(p.Key, name)).Value is { } preset) return preset();
+            if (Same(method.Name, name) || method.Aliases.Any(a => Same(a, name))) return method.CreateOptions();
+        }
+        throw new PeftException($"The method \"{name}\" is not known; known are {string.Join(", ", All.SelectMany(m => m.Presets.Keys.Prepend(m.Name)))}.");
+    }
+
+    /// <summary>The method with this <c>peft_type</c>, or null.</summary>
+    public static MethodInfo? ByPeftType(string peftType) => All.FirstOrDefault(m => Same(m.PeftType, peftType));
+
+    private static bool Same(string a, string b) => string.Equals(a, b, StringComparison.OrdinalIgnoreCase);
+}

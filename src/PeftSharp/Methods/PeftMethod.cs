@@ -1,0 +1,178 @@
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods;
+
+/// <summary>How an adapter is laid out on disk.</summary>
+public enum AdapterFormat
+{
+    /// <summary>Hugging Face peft: adapter_config.json and adapter_model.safetensors.</summary>
+    Peft,
+    /// <summary>AdapterHub: adapter_config.json and adapter.safetensors.</summary>
+    AdapterHub,
+}
+
+/// <summary>One adapter: a method with its settings, its tensors and the plug-ins that it has placed at a model's sites.</summary>
+/// <remarks>Derived classes pick sites and slots in <see cref="OnAttach"/>; the five hooks of the training loop do nothing by default.</remarks>
+public abstract class PeftMethod(string name)
+{
+    private readonly List<AdapterTensor> _tensors = [];
+    private readonly List<Action> _undo = [];
+    private MethodHost? _host;
+
+    /// <summary>The adapter's name.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>Its identity at the sites.</summary>
+    public AdapterTag Tag { get; } = new(name);
+
+    /// <summary>Its settings.</summary>
+    public abstract MethodOptions Options { get; }
+
+    /// <summary>Its tensors, in the order of the model.</summary>
+    public IReadOnlyList<AdapterTensor> Tensors => _tensors;
+
+    /// <summary>Number of trained weights, head included.</summary>
+    public long TrainedWeights => _tensors.Sum(t => t.Value.numel());
+
+    /// <summary>Number of trained weights that belong to the head.</summary>
+    public long HeadWeights => _tensors.Where(t => IsHead(t.Path)).Sum(t => t.Value.numel());
+
+    /// <summary>The seams that it is attached to.</summary>
+    protected MethodHost Host => _host ?? throw new InvalidOperationException($"Adapter {Name} is not attached to a model.");
+
+    /// <summary>Places the plug-ins. If anything is refused, nothing stays changed.</summary>
+    /// <exception cref="PeftException">The settings do not fit the model.</exception>
+    public void Attach(MethodHost host)
+    {
+        if (_host is not null) throw new PeftException($"Adapter {Name} is already attached to a model; create another one.");
+        Options.Validate();
+        _host = host;
+        try
+        {
+            using var scope = NewDisposeScope();
+            OnAttach(host);
+        }
+        catch
+        {
+            Detach();
+            throw;
+        }
+    }
+
+    /// <summary>Takes every plug-in away; the base model is as it was.</summary>
+    public void Detach()
+    {
+        for (var i = _undo.Count - 1; i >= 0; i--) _undo[i]();
+        _undo.Clear();
+        foreach (var t in _tensors) t.Value.Dispose();
+        _tensors.Clear();
+        _host = null;
+    }
+
+    /// <summary>Picks sites and slots and creates plug-ins and tensors.</summary>
+    protected abstract void OnAttach(MethodHost host);
+
+    /// <summary>Adds to a loss, or computes another from a second forward.</summary>
+    public virtual Tensor ComputeLoss(Tensor loss, ForwardContext context) => loss;
+
+    /// <summary>After gradients are summed and clipped, before the optimizer's step.</summary>
+    public virtual void AfterBackward(long step) { }
+
+    /// <summary>Just before the optimizer's step.</summary>
+    public virtual void BeforeStep(long step) { }
+
+    /// <summary>After the optimizer's step, before gradients are cleared.</summary>
+    public virtual void AfterStep(long step) { }
+
+    /// <summary>State beside the tensors that a resumed run needs.</summary>
+    public virtual IReadOnlyDictionary<string, Tensor> State => new Dictionary<string, Tensor>();
+
+    /// <summary>The name under which a tensor is saved; null leaves it out.</summary>
+    /// <exception cref="PeftException">The method does not exist in that format.</exception>
+    public virtual string? SavedName(AdapterTensor tensor, AdapterFormat format) => format == AdapterFormat.Peft
+        ? $"base_model.model.{tensor.Name}"
+        : throw new PeftException($"{Options.PeftType} is not a method of AdapterHub; save it in the peft format.");
+
+    /// <summary>What is saved, by name; belongs to the caller's scope where it is computed.</summary>
+    public virtual IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
+    {
+        foreach (var tensor in _tensors)
+            if (SavedName(tensor, format) is { } key) yield return new(key, tensor.Value);
+    }
+
+    /// <summary>Takes saved tensors over.</summary>
+    /// <exception cref="PeftException">One is missing, unexpected, or of another shape; nothing is changed then.</exception>
+    public virtual void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
+    {
+        var expected = _tensors.Select(t => (Tensor: t, Key: SavedName(t, format))).Where(t => t.Key is not null).ToList();
+        foreach (var (tensor, key) in expected) RequireShape(saved, key!, tensor.Value.shape, file);
+        if (saved.Keys.Except(expected.Select(e => e.Key!)).FirstOrDefault(k => !MayIgnore(k, format)) is { } stray)
+            throw new PeftException($"{file}: tensor \"{stray}\" has no place in this model with these settings; the adapter was made for another base model or other settings.");
+        using var guard = no_grad();
+        foreach (var (tensor, key) in expected) tensor.Value.copy_(saved[key!]);
+    }
+
+    /// <summary>True if a saved tensor that has no place may be left aside (duplicates that a library writes).</summary>
+    protected virtual bool MayIgnore(string key, AdapterFormat format) => false;
+
+    /// <summary>Refuses a saved tensor that is missing or of another shape.</summary>
+    protected static void RequireShape(IReadOnlyDictionary<string, Tensor> saved, string key, long[] shape, string file)
+    {
+        if (!saved.TryGetValue(key, out var found))
+            throw new PeftException($"{file}: tensor \"{key}\" is missing; the adapter was made for another base model or other settings.");
+        if (!found.shape.SequenceEqual(shape))
+            throw new PeftException($"{file}: tensor \"{key}\" has the shape [{string.Join(", ", found.shape)}]; this base model and these settings ask for [{string.Join(", ", shape)}].");
+    }
+
+    /// <summary>Adds a trained tensor; it lives until the adapter is detached.</summary>
+    protected AdapterTensor Add(string path, string local, Tensor start, bool decay = true, bool additional = true, bool savedModule = false)
+    {
+        var value = start.to(Host.Precision).contiguous().detach();
+        if (ReferenceEquals(value, start) || value.Handle == start.Handle) value = value.clone();
+        value.requires_grad_(true).DetachFromDisposeScope();
+        var tensor = new AdapterTensor(path, local, value, decay) { Additional = additional, SavedModule = savedModule };
+        _tensors.Add(tensor);
+        return tensor;
+    }
+
+    /// <summary>Trains a copy of a base tensor in its place.</summary>
+    protected AdapterTensor TrainCopy(Slot slot, string? local = null, bool savedModule = false)
+    {
+        var decay = slot.Kind is SlotKind.Weight or SlotKind.Embedding;
+        var copy = Add(slot.Module, local ?? slot.Name[(slot.Module.Length + 1)..], slot.Copy(), decay, additional: savedModule, savedModule);
+        _undo.Add(slot.ReplaceTensor(Tag, (_, context) => copy.Get(context)));
+        return copy;
+    }
+
+    /// <summary>Trains copies of whole modules (peft's <c>modules_to_save</c>): the named ones and the head.</summary>
+    /// <exception cref="PeftException">A named module does not exist in the model.</exception>
+    protected void TrainModules(IReadOnlyList<string>? names, bool head = true)
+    {
+        var optional = head ? Host.HeadModules : [];
+        foreach (var name in (names ?? []).Concat(optional).Distinct())
+        {
+            var slots = Host.Sites.Slots.Where(s => IsModule(s.Module, name) && !_tensors.Any(t => t.Name == s.Name)).ToList();
+            if (slots.Count == 0 && !optional.Contains(name) && !Host.Sites.Slots.Any(s => IsModule(s.Module, name)) && name is not ("classifier" or "score" or "qa_outputs"))
+                throw new PeftException($"\"modules_to_save\" names \"{name}\", but the model has no such module; its modules are listed by `peft info`.");
+            foreach (var slot in slots) TrainCopy(slot, savedModule: true);
+        }
+    }
+
+    /// <summary>Places a plug-in; it is taken away when the adapter is detached.</summary>
+    protected void Plug<T>(PluginList<T> plugins, T plugin) where T : class => _undo.Add(plugins.Add(Tag, plugin));
+
+    /// <summary>Registers what <see cref="Detach"/> has to undo.</summary>
+    protected void OnDetach(Action undo) => _undo.Add(undo);
+
+    /// <summary>Seed of a start value, by name.</summary>
+    protected ulong SeedOf(string name) => Interop.SeedSequence.Derive(Host.Seed, name);
+
+    private bool IsHead(string path) => Host.HeadModules.Any(m => IsModule(path, m));
+
+    // A module's own tensors and those of the modules inside it.
+    private static bool IsModule(string path, string name) =>
+        path == name || path.EndsWith("." + name, StringComparison.Ordinal)
+        || path.StartsWith(name + ".", StringComparison.Ordinal) || path.Contains("." + name + ".", StringComparison.Ordinal);
+}

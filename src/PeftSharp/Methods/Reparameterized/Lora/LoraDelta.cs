@@ -1,0 +1,24 @@
+using PeftSharp.Quantization;
+using PeftSharp.Sites;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods.Reparameterized.Lora;
+
+/// <summary>Low-rank update: ΔW = scale · B·A (Hu et al. 2021, arXiv 2106.09685), its scale fixed or gated.</summary>
+internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor? bBias, double scale, double dropout, Gate? gate) : IProjectionDelta, IMergeableProjection
+{
+    public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
+    {
+        var low = nn.functional.linear(Dropout.Apply(x, dropout, a.Name, context), a.Get(context)); // [rows, tokens, rank]
+        var scaled = gate is null ? low * scale : low * gate.Value(x, context);
+        var delta = nn.functional.linear(scaled, b.Get(context));                                    // [rows, tokens, out]
+        return bBias is null ? delta : delta + bBias.Get(context) * scale;
+    }
+
+    public Tensor MergedWeight(Tensor weight) =>
+        gate is null ? weight + matmul(b.Value, a.Value) * scale : throw new PeftException("A gated LoRA depends on its input and cannot be merged.");
+
+    public Tensor? MergedBias(Tensor? bias) => bBias is null ? bias
+        : bias is null ? throw new PeftException($"{b.Path} has no bias to merge \"lora_bias\" into.")
+        : bias + bBias.Value * scale;
+}

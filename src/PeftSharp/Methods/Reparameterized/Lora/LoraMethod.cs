@@ -1,0 +1,189 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods.Reparameterized.Lora;
+
+/// <summary>LoRA: low-rank updates beside linear maps and embedding tables.</summary>
+public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(name)
+{
+    private static readonly TimeSpan PatternLimit = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>What the registry says of it.</summary>
+    public static MethodInfo Info { get; } = new()
+    {
+        Name = "lora",
+        Family = MethodFamily.Reparameterized,
+        PeftType = "LORA",
+        Paper = "Hu et al. 2021, arXiv 2106.09685",
+        Sites = "projections, embeddings",
+        Summary = "Low-rank updates of weights; merges at no inference cost (rsLoRA, DoRA as options).",
+        OptionsType = typeof(LoraOptions),
+        NeutralStart = true,
+        Mergeable = true,
+    };
+
+    /// <inheritdoc/>
+    public override MethodOptions Options => options;
+
+    /// <inheritdoc/>
+    protected override void OnAttach(MethodHost host)
+    {
+        var targets = options.TargetModules;
+        var saved = new Targets([.. options.ModulesToSave ?? [], .. host.HeadModules]);
+        bool Wanted(string path) => !saved.Match(path) && options.ExcludeModules?.Match(path) != true && InLayers(path);
+
+        var projections = host.Sites.Projections.Where(p => IsTarget(p, targets) && Wanted(p.Path)).ToList();
+        var embeddings = host.Sites.Embeddings.Where(e => targets is { IsAllLinear: false } && targets.Match(e.Path) && Wanted(e.Path)).ToList();
+        if (projections.Count + embeddings.Count == 0 && options.TrainableTokens is null)
+            throw new PeftException(
+                $"LORA: no module matches \"target_modules\" ({targets?.ToString() ?? "queries and values"}); the model's linear maps are called {string.Join(", ", host.Sites.Projections.Select(p => p.Path.Split('.')[^1]).Distinct())}.");
+        foreach (var site in projections) Adapt(site);
+        foreach (var site in embeddings) Adapt(site);
+        foreach (var (module, indices) in options.TrainableTokens?.ByModule ?? new Dictionary<string, IReadOnlyList<long>>()) TrainTokens(module, indices);
+        TrainBiases(projections);
+        TrainModules(options.ModulesToSave);
+        Tag.NeedsAllTokens = options.UseGating;
+    }
+
+    private bool IsTarget(ProjectionSite site, Targets? targets)
+    {
+        if (options.Roles is not null) return options.Roles.Contains(site.Role);
+        if (targets is null) return site.Role is ProjectionRole.Query or ProjectionRole.Value;
+        return targets.IsAllLinear ? site.Role != ProjectionRole.Head : targets.Match(site.Path);
+    }
+
+    // A layer index is the number after the name of a list of layers, as peft finds it.
+    private bool InLayers(string path)
+    {
+        if (options.LayersToTransform is not { } layers) return true;
+        var names = options.LayersPattern is null ? "[^.]+" : options.LayersPattern.Text ?? string.Join('|', options.LayersPattern.Names!.Select(Regex.Escape));
+        var match = Regex.Match(path, $@"\.(?:{names})\.(\d+)\.", RegexOptions.CultureInvariant, PatternLimit);
+        return match.Success && layers.Indices.Contains(int.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture));
+    }
+
+    private void Adapt(ProjectionSite site)
+    {
+        var (rank, scale) = RankAndScale(site.Path);
+        var a = Add(site.Path, "lora_A.weight", StartA(site.Path, rank, site.InFeatures));
+        var b = Add(site.Path, "lora_B.weight", StartB(site.Path, rank, site.OutFeatures));
+        var bBias = options.LoraBias ? Add(site.Path, "lora_B.bias", zeros(site.OutFeatures), decay: false) : null;
+        if (!options.UseDora)
+        {
+            Plug(site.Plugins, new LoraDelta(a, b, bBias, scale, options.Dropout, options.UseGating ? AddGate(site) : null));
+            return;
+        }
+        if (options.LoraBias) throw new PeftException("LORA: \"lora_bias\" cannot be combined with \"use_dora\"; choose one.");
+        var squared = DoraDelta.SquaredNorm(site.Weight.Base).to(Host.Precision).detach().DetachFromDisposeScope();
+        OnDetach(squared.Dispose);
+        var start = (site.Weight.Base.Dense() + matmul(b.Value, a.Value).detach() * scale).norm(1);
+        var magnitude = Add(site.Path, "lora_magnitude_vector", start);
+        Plug(site.Plugins, new DoraDelta(a, b, magnitude, scale, options.Dropout, site.Weight.Base, squared));
+    }
+
+    private Gate AddGate(ProjectionSite site) => new(
+        Add(site.Path, "gate.weight", Initial.Normal([1, site.InFeatures], 0.02, SeedOf($"{site.Path}.gate"))),
+        Add(site.Path, "gate.bias", Initial.Uniform([1], 1 / Math.Sqrt(site.InFeatures), SeedOf($"{site.Path}.gate.bias")), decay: false));
+
+    private void Adapt(EmbeddingSite site)
+    {
+        if (options.UseDora) throw new PeftException($"LORA: \"use_dora\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
+        if (options.LoraBias) throw new PeftException($"LORA: \"lora_bias\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
+        var (rank, scale) = RankAndScale(site.Path);
+        // The reverse of linear maps: A starts at zero, B at N(0, 1).
+        var a = Add(site.Path, "lora_embedding_A", zeros(rank, site.Vocabulary));
+        var b = Add(site.Path, "lora_embedding_B", Initial.Normal([site.Dim, rank], 1, SeedOf($"{site.Path}.lora_embedding_B")));
+        Plug(site.Plugins, new LoraEmbedding(a, b, scale));
+    }
+
+    private void TrainTokens(string module, IReadOnlyList<long> indices)
+    {
+        var site = module == TokenIndices.Input ? Host.Sites.Embeddings[0]
+            : Host.Sites.Embeddings.FirstOrDefault(e => new Targets([module]).Match(e.Path))
+              ?? throw new PeftException($"LORA: \"trainable_token_indices\" names \"{module}\", but the model's embeddings are {string.Join(", ", Host.Sites.Embeddings.Select(e => e.Path))}.");
+        foreach (var index in indices)
+            if (index < 0 || index >= site.Vocabulary)
+                throw new PeftException($"LORA: \"trainable_token_indices\" lists {index}; {site.Path} has the rows 0 to {site.Vocabulary - 1}.");
+        var chosen = tensor(indices.ToArray(), ScalarType.Int64).DetachFromDisposeScope();
+        var positions = TrainableRows.Positions(site.Vocabulary, indices).DetachFromDisposeScope();
+        OnDetach(chosen.Dispose);
+        OnDetach(positions.Dispose);
+        var rows = Add(site.Path, "token_adapter.trainable_tokens_delta", site.Table.Base.index_select(0, chosen));
+        Plug(site.Plugins, new TrainableRows(rows, positions, chosen));
+    }
+
+    private void TrainBiases(List<ProjectionSite> adapted)
+    {
+        if (options.Bias == "none") return;
+        foreach (var slot in Host.Sites.Slots.Where(s => s.Kind is SlotKind.Bias or SlotKind.NormBias))
+        {
+            var isAdapted = adapted.Any(p => p.Bias == slot);
+            if (isAdapted || options.Bias == "all" && !new Targets(Host.HeadModules).Match(slot.Module))
+                TrainCopy(slot, isAdapted ? "base_layer.bias" : null);
+        }
+    }
+
+    private (int Rank, double Scale) RankAndScale(string path)
+    {
+        var rank = Pattern(options.RankPattern, path, options.Rank);
+        var alpha = Pattern(options.AlphaPattern, path, options.Alpha);
+        return (rank, options.UseRsLora ? alpha / Math.Sqrt(rank) : alpha / rank);
+    }
+
+    // peft: the first key that matches the end of the path, as a regular expression, wins.
+    private static T Pattern<T>(IReadOnlyDictionary<string, T>? patterns, string path, T fallback)
+    {
+        foreach (var (key, value) in patterns ?? new Dictionary<string, T>())
+            if (Regex.IsMatch(path, $@"^(?:.*\.)?(?:{key})$", RegexOptions.CultureInvariant, PatternLimit)) return value;
+        return fallback;
+    }
+
+    private Tensor StartA(string path, int rank, long width)
+    {
+        var seed = SeedOf($"{path}.lora_A");
+        return options.InitText switch
+        {
+            "gaussian" => Initial.Normal([rank, width], 1.0 / rank, seed),
+            "orthogonal" => Orthogonal(path, rank, 0, width).t().div(10),
+            _ => Initial.KaimingUniform([rank, width], seed),
+        };
+    }
+
+    private Tensor StartB(string path, int rank, long width)
+    {
+        if (options.InitText == "orthogonal") return Orthogonal(path, rank, 1, width).div(10);
+        return options.InitLoraWeights.ValueKind == JsonValueKind.False
+            ? Initial.KaimingUniform([width, rank], SeedOf($"{path}.lora_B"))
+            : zeros(width, rank);
+    }
+
+    // Both factors from one orthogonal matrix: every other row of Q for each, so that B·A starts at zero.
+    private Tensor Orthogonal(string path, int rank, int parity, long width)
+    {
+        if (rank % 2 != 0) throw new PeftException($"LORA: \"init_lora_weights\": \"orthogonal\" needs an even rank; \"r\" is {rank}.");
+        var (q, _) = linalg.qr(Initial.Normal([rank, rank], 1, SeedOf($"{path}.orthogonal")));
+        var half = arange(parity, rank, 2, dtype: ScalarType.Int64);
+        return matmul(Initial.Normal([width, rank / 2], 1, SeedOf($"{path}.orthogonal.{parity}")), q.index_select(0, half));
+    }
+
+    /// <inheritdoc/>
+    public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
+    {
+        if (format == AdapterFormat.Peft) return base.SavedName(tensor, format);
+        if (tensor.SavedModule) return null;
+        return tensor.Local switch
+        {
+            "lora_A.weight" => $"{tensor.Path}.loras.{Name}.lora_A",
+            "lora_B.weight" => $"{tensor.Path}.loras.{Name}.lora_B",
+            "gate.weight" or "gate.bias" => $"{tensor.Path}.loras.{Name}.{tensor.Local}",
+            _ => base.SavedName(tensor, format),
+        };
+    }
+
+    /// <inheritdoc/>
+    protected override bool MayIgnore(string key, AdapterFormat format) =>
+        // With "bias": "all", peft also writes the head's bias under its internal names.
+        key.Contains(".modules_to_save.", StringComparison.Ordinal) || key.Contains(".original_module.", StringComparison.Ordinal);
+}

@@ -1,0 +1,112 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using PeftSharp.Sites;
+
+namespace PeftSharp.Methods.Reparameterized.Lora;
+
+/// <summary>Settings of LoRA (Hu et al. 2021, arXiv 2106.09685) and its kin: rsLoRA (2312.03732), DoRA (2402.09353).</summary>
+public sealed record LoraOptions : MethodOptions
+{
+    /// <inheritdoc/>
+    public override string PeftType => "LORA";
+
+    /// <summary>Rank of the update; at least 1; default 8.</summary>
+    [JsonPropertyName("r")]
+    public int Rank { get; init; } = 8;
+
+    /// <summary>Numerator of the scale alpha / r; default 8.</summary>
+    [JsonPropertyName("lora_alpha")]
+    public double Alpha { get; init; } = 8;
+
+    /// <summary>Dropout of the update's input; 0 ≤ p &lt; 1; default 0.</summary>
+    [JsonPropertyName("lora_dropout")]
+    public double Dropout { get; init; }
+
+    /// <summary>Modules to adapt: names, a pattern, or <c>all-linear</c>; null: queries and values.</summary>
+    [JsonPropertyName("target_modules")]
+    public Targets? TargetModules { get; init; }
+
+    /// <summary>Modules to leave out.</summary>
+    [JsonPropertyName("exclude_modules")]
+    public Targets? ExcludeModules { get; init; }
+
+    /// <summary>Which biases are trained: <c>none</c> (default), <c>all</c>, or <c>lora_only</c> (those of adapted modules).</summary>
+    [JsonPropertyName("bias")]
+    public string Bias { get; init; } = "none";
+
+    /// <summary>True scales by alpha / √r (rsLoRA); default false.</summary>
+    [JsonPropertyName("use_rslora")]
+    public bool UseRsLora { get; init; }
+
+    /// <summary>True trains magnitude and direction apart (DoRA); default false.</summary>
+    [JsonPropertyName("use_dora")]
+    public bool UseDora { get; init; }
+
+    /// <summary>True gives the second factor a bias; default false.</summary>
+    [JsonPropertyName("lora_bias")]
+    public bool LoraBias { get; init; }
+
+    /// <summary>Start of the factors: true (default: A Kaiming-uniform, B zero), false, <c>gaussian</c> or <c>orthogonal</c>.</summary>
+    [JsonPropertyName("init_lora_weights")]
+    public JsonElement InitLoraWeights { get; init; } = JsonDocument.Parse("true").RootElement;
+
+    /// <summary>Ranks of modules whose path ends in a match of the key (a regular expression).</summary>
+    [JsonPropertyName("rank_pattern")]
+    public IReadOnlyDictionary<string, int>? RankPattern { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>Alphas of modules whose path ends in a match of the key (a regular expression).</summary>
+    [JsonPropertyName("alpha_pattern")]
+    public IReadOnlyDictionary<string, double>? AlphaPattern { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Layers to adapt; null: all.</summary>
+    [JsonPropertyName("layers_to_transform")]
+    public Layers? LayersToTransform { get; init; }
+
+    /// <summary>Name of the list of layers inside the model; needed only where the model has several.</summary>
+    [JsonPropertyName("layers_pattern")]
+    public Targets? LayersPattern { get; init; }
+
+    /// <summary>Token ids whose embedding rows are trained: a list, or lists by embedding name.</summary>
+    [JsonPropertyName("trainable_token_indices")]
+    public TokenIndices? TrainableTokens { get; init; }
+
+    /// <summary>peft's marker of transposed weights; the models here keep them as [out, in].</summary>
+    [JsonPropertyName("fan_in_fan_out")]
+    public bool FanInFanOut { get; init; }
+
+    /// <summary>Matrices by role instead of by name (AdapterHub).</summary>
+    [JsonIgnore]
+    public IReadOnlyList<ProjectionRole>? Roles { get; init; }
+
+    /// <summary>True lets a gate, learned per module from its input, take the place of the scale (UniPELT, arXiv 2110.07577).</summary>
+    [JsonIgnore]
+    public bool UseGating { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate()
+    {
+        if (Rank is < 1 or > 1 << 16) throw Bad("r", Rank, "a whole number from 1 to 65536");
+        if (!double.IsFinite(Alpha)) throw Bad("lora_alpha", Alpha, "a finite number");
+        if (Dropout is not (>= 0 and < 1)) throw Bad("lora_dropout", Dropout, "a probability from 0 to less than 1");
+        if (Bias is not ("none" or "all" or "lora_only")) throw Bad("bias", $"\"{Bias}\"", "\"none\", \"all\" or \"lora_only\"");
+        if (FanInFanOut) throw Bad("fan_in_fan_out", "true", "false: the weights of this model are [out, in]");
+        if (LayersToTransform is not null && TargetModules?.Text is not null && !TargetModules.IsAllLinear)
+            throw Bad("layers_to_transform", LayersToTransform, "null where \"target_modules\" is a pattern (put the layers into the pattern)");
+        foreach (var (pattern, rank) in RankPattern ?? new Dictionary<string, int>())
+            if (rank is < 1 or > 1 << 16) throw Bad($"rank_pattern.{pattern}", rank, "a whole number from 1 to 65536");
+        if (InitLoraWeights.ValueKind is not (JsonValueKind.True or JsonValueKind.False) && InitText is not ("gaussian" or "orthogonal"))
+            throw Bad("init_lora_weights", InitLoraWeights, "true, false, \"gaussian\" or \"orthogonal\"");
+        foreach (var field in Unsupported)
+            if (Unknown?.TryGetValue(field, out var value) == true && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False))
+                throw Bad(field, value, "null: this variant is not supported");
+    }
+
+    /// <inheritdoc/>
+    public override PeftMethod Create(string name) => new LoraMethod(name, this);
+
+    internal string? InitText => InitLoraWeights.ValueKind == JsonValueKind.String ? InitLoraWeights.GetString() : null;
+
+    // Variants that change the arithmetic: to load them as plain LoRA would give wrong answers in silence.
+    private static readonly string[] Unsupported =
+        ["alora_invocation_tokens", "arrow_config", "kasa_config", "layer_replication", "monteclora_config", "target_parameters", "use_bdlora", "use_qalora", "velora_config"];
+}

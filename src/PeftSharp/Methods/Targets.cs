@@ -1,0 +1,74 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
+
+namespace PeftSharp.Methods;
+
+/// <summary>Names of modules as peft accepts them: a list of names (a whole path or its end), or one text that is a regular expression or a keyword.</summary>
+[JsonConverter(typeof(TargetsConverter))]
+public sealed record Targets
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(200);
+    private readonly Regex? _pattern;
+
+    /// <summary>Modules by name.</summary>
+    public Targets(IReadOnlyList<string> names) => Names = names;
+
+    /// <summary>Modules whose whole path matches a regular expression; or a keyword such as <c>all-linear</c>.</summary>
+    /// <exception cref="PeftException">The text is not a regular expression.</exception>
+    public Targets(string text)
+    {
+        Text = text;
+        try
+        {
+            _pattern = new Regex($"^(?:{text})$", RegexOptions.CultureInvariant, Limit);
+        }
+        catch (ArgumentException e)
+        {
+            throw new PeftException($"\"{text}\" is not a regular expression ({e.Message.TrimEnd('.')}); give a list of module names or a pattern for their whole path.", e);
+        }
+    }
+
+    /// <summary>The list of names, if it is one.</summary>
+    public IReadOnlyList<string>? Names { get; }
+
+    /// <summary>The single text, if it is one.</summary>
+    public string? Text { get; }
+
+    /// <summary>True for peft's keyword <c>all-linear</c>.</summary>
+    public bool IsAllLinear => string.Equals(Text, "all-linear", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>True if the module of this path is meant.</summary>
+    public bool Match(string path)
+    {
+        if (Names is not null) return Names.Any(n => path == n || path.EndsWith("." + n, StringComparison.Ordinal));
+        try
+        {
+            return _pattern!.IsMatch(path);
+        }
+        catch (RegexMatchTimeoutException e)
+        {
+            throw new PeftException($"The pattern \"{Text}\" takes too long on \"{path}\"; write it without nested repetitions.", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Text ?? string.Join(", ", Names!);
+}
+
+/// <summary>Reads and writes <see cref="Targets"/> as a JSON text or list of texts.</summary>
+internal sealed class TargetsConverter : JsonConverter<Targets>
+{
+    public override Targets? Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) => reader.TokenType switch
+    {
+        JsonTokenType.Null => null,
+        JsonTokenType.String => new(reader.GetString()!),
+        _ => new(JsonSerializer.Deserialize<List<string>>(ref reader, options) ?? []),
+    };
+
+    public override void Write(Utf8JsonWriter writer, Targets value, JsonSerializerOptions options)
+    {
+        if (value.Text is not null) writer.WriteStringValue(value.Text);
+        else JsonSerializer.Serialize(writer, value.Names, options);
+    }
+}

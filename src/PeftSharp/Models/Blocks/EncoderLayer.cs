@@ -1,0 +1,74 @@
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Models.Blocks;
+
+/// <summary>The shape of a post-norm encoder layer.</summary>
+internal sealed record EncoderShape(
+    int Hidden, int Heads, int Intermediate, string Activation, double Epsilon, double HiddenDropout, double AttentionDropout)
+{
+    public int HeadDim => Hidden / Heads;
+}
+
+/// <summary>What an architecture calls the parts of a layer, relative to the layer's path.</summary>
+internal sealed record EncoderNames(
+    string Attention, string Query, string Key, string Value, string AttentionOutput, string AttentionNorm,
+    string Intermediate, string FeedForwardOutput, string FeedForwardNorm, string AttentionBranch, string FeedForwardBranch);
+
+/// <summary>A post-norm transformer layer: attention, add, norm, feed-forward, add, norm (BERT, RoBERTa, DistilBERT).</summary>
+internal sealed class EncoderLayer
+{
+    private readonly EncoderShape _shape;
+    private readonly string _path;
+    private readonly ProjectionSite _query, _key, _value, _attentionOutput, _intermediate, _feedForwardOutput;
+    private readonly AttentionSite _attention;
+    private readonly BranchSite _attentionBranch, _feedForwardBranch;
+    private readonly LayerSite _output;
+
+    public EncoderLayer(SiteBuilder build, string path, int index, EncoderShape shape, EncoderNames names)
+    {
+        (_shape, _path) = (shape, path);
+        var (hidden, inner) = (shape.Hidden, shape.Intermediate);
+        ProjectionSite Projection(string name, ProjectionRole role, long output, long input) => build.Projection($"{path}.{name}", role, index, output, input);
+        _query = Projection(names.Query, ProjectionRole.Query, hidden, hidden);
+        _key = Projection(names.Key, ProjectionRole.Key, hidden, hidden);
+        _value = Projection(names.Value, ProjectionRole.Value, hidden, hidden);
+        _attentionOutput = Projection(names.AttentionOutput, ProjectionRole.AttentionOutput, hidden, hidden);
+        var attentionNorm = build.Norm($"{path}.{names.AttentionNorm}", hidden, shape.Epsilon);
+        _intermediate = Projection(names.Intermediate, ProjectionRole.Intermediate, inner, hidden);
+        _feedForwardOutput = Projection(names.FeedForwardOutput, ProjectionRole.FeedForwardOutput, hidden, inner);
+        var feedForwardNorm = build.Norm($"{path}.{names.FeedForwardNorm}", hidden, shape.Epsilon);
+        _attention = build.Attention($"{path}.{names.Attention}", index, shape.Heads, shape.HeadDim, _query, _key, _value, _attentionOutput);
+        _attentionBranch = build.Branch($"{path}.{names.AttentionBranch}", BranchKind.Attention, index, hidden, attentionNorm);
+        _feedForwardBranch = build.Branch($"{path}.{names.FeedForwardBranch}", BranchKind.FeedForward, index, hidden, feedForwardNorm);
+        _output = build.Layer(path, index, hidden);
+    }
+
+    /// <summary>Runs the layer.</summary>
+    /// <param name="x">[rows, tokens, hidden].</param>
+    /// <param name="mask">Added to attention scores, [rows, 1, 1, tokens], or null.</param>
+    /// <param name="firstTokenOnly">True computes the output for the first token alone.</param>
+    /// <param name="context">The call.</param>
+    /// <returns>[rows, tokens or 1, hidden].</returns>
+    public Tensor Forward(Tensor x, Tensor? mask, bool firstTokenOnly, ForwardContext context)
+    {
+        var read = firstTokenOnly ? x.narrow(1, 0, 1) : x;                      // where the output is wanted
+        var query = SplitHeads(_query.Forward(read, context));                  // [rows, heads, queries, headDim]
+        var key = SplitHeads(_key.Forward(x, context));                         // [rows, heads, tokens, headDim]
+        var value = SplitHeads(_value.Forward(x, context));
+        var joined = _attention.Attend(query, key, value, x, mask, _shape.AttentionDropout, context); // [rows, queries, hidden]
+        var attended = Dropout.Base(_attentionOutput.Forward(joined, context), _shape.HiddenDropout, _attentionBranch.Path, context);
+        var middle = _attentionBranch.Forward(attended, read, read, context);   // [rows, queries, hidden]
+
+        var wide = Activation.Apply(_shape.Activation, _intermediate.Forward(middle, context));
+        var narrow = Dropout.Base(_feedForwardOutput.Forward(wide, context), _shape.HiddenDropout, _feedForwardBranch.Path, context);
+        return _output.Forward(_feedForwardBranch.Forward(narrow, middle, middle, context), context);
+    }
+
+    private Tensor SplitHeads(Tensor x)
+    {
+        var shape = x.shape;
+        return x.view(shape[0], shape[1], _shape.Heads, _shape.HeadDim).transpose(1, 2);
+    }
+}

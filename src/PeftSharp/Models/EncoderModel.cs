@@ -1,0 +1,105 @@
+using PeftSharp.Data;
+using PeftSharp.Models.Blocks;
+using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Models;
+
+/// <summary>What BERT, RoBERTa and DistilBERT have in common: embeddings, a stack of post-norm layers, a head.</summary>
+public abstract class EncoderModel : TransformerModel
+{
+    private readonly SiteBuilder _build;
+    private protected readonly EncoderConfig Shape;
+    private EncoderLayer[] _layers = [];
+    private LayerSite? _embedded;
+    private InputSite? _input;
+    private EmbeddingSite? _words, _positions, _types;
+    private Norm? _norm;
+    private TaskHead? _head;
+
+    private protected EncoderModel(ModelConfig config, EncoderConfig shape, SiteBuilder build, string prefix)
+    {
+        (Config, Shape, _build, BasePrefix) = (config, shape, build, prefix);
+    }
+
+    /// <inheritdoc/>
+    public override ModelConfig Config { get; }
+
+    /// <inheritdoc/>
+    public override SiteMap Sites => _build.Map;
+
+    /// <inheritdoc/>
+    public override TaskHead Head => _head!;
+
+    /// <inheritdoc/>
+    public override string BasePrefix { get; }
+
+    /// <inheritdoc/>
+    public override int Width => Shape.Hidden;
+
+    /// <inheritdoc/>
+    public override int MaxTokens => Shape.MaxPositions - PositionOffset;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Created => _build.Source.Created;
+
+    /// <summary>Rows at the start of the position table that no token uses.</summary>
+    protected virtual int PositionOffset => 0;
+
+    private protected void BuildBody(string layers, EncoderNames names)
+    {
+        var p = BasePrefix;
+        _input = _build.Input($"{p}embeddings");
+        _words = _build.Embedding($"{p}embeddings.word_embeddings", Shape.Vocabulary, Shape.Hidden);
+        _positions = _build.Embedding($"{p}embeddings.position_embeddings", Shape.MaxPositions, Shape.Hidden);
+        if (Shape.TypeVocabulary > 0) _types = _build.Embedding($"{p}embeddings.token_type_embeddings", Shape.TypeVocabulary, Shape.Hidden);
+        _norm = _build.Norm($"{p}embeddings.LayerNorm", Shape.Hidden, Shape.Epsilon);
+        _embedded = _build.Layer($"{p}embeddings", -1, Shape.Hidden);
+        _layers = [.. Enumerable.Range(0, Shape.Layers).Select(i => new EncoderLayer(_build, $"{p}{layers}.{i}", i, Shape.Shape, names))];
+    }
+
+    private protected void BuildHead(TaskHead head) => _head = head;
+
+    private protected ProjectionSite Linear(string path, ProjectionRole role, long output, long input) => _build.Projection(path, role, -1, output, input);
+
+    /// <inheritdoc/>
+    public override ModelOutput Forward(TokenBatch batch, ForwardContext context)
+    {
+        if (context.Selection.IsPerRow && context.Selection.Rows != batch.Rows)
+            throw new PeftException($"The batch has {batch.Rows} rows, but adapters were chosen for {context.Selection.Rows}; give one choice per row.");
+        var (hidden, padding) = Embed(batch, context);                          // [rows, tokens, hidden]
+        var mask = padding is null ? null : (1 - padding).to(hidden.dtype).mul_(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
+        var firstOnly = _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
+        for (var i = 0; i < _layers.Length; i++)
+            hidden = _layers[i].Forward(hidden, mask, firstOnly && i == _layers.Length - 1, context);
+        return new(_head.Forward(hidden, padding, context), hidden, padding);
+    }
+
+    private (Tensor Hidden, Tensor? Padding) Embed(TokenBatch batch, ForwardContext context)
+    {
+        var words = _words!.Forward(batch.InputIds, context);
+        var state = new InputState(words, batch.Unpadded ? null : batch.AttentionMask, batch.TokenTypeIds, false);
+        state = _input!.Apply(InputStage.Words, state, context);
+        var sum = state.Embeddings;
+        if (_types is not null)
+            sum = sum + _types.Forward(state.TypeIds ?? zeros([1, sum.shape[1]], dtype: ScalarType.Int64), context);
+        sum = sum + _positions!.Forward(Positions(batch, state, context), context);
+        var embedded = Dropout.Base(_norm!.Forward(sum, context), Shape.HiddenDropout, _input.Path, context);
+        state = _input.Apply(InputStage.Embedded, state with { Embeddings = embedded }, context);
+        return (_embedded!.Forward(state.Embeddings, context), state.Mask);
+    }
+
+    /// <summary>Position of each token, int64, [rows or 1, tokens].</summary>
+    private protected virtual Tensor Positions(TokenBatch batch, InputState state, ForwardContext context)
+    {
+        var tokens = state.Embeddings.shape[1];
+        var (shift, perRow) = Sites.PositionShift(context);
+        var last = tokens + shift + (perRow?.Max() ?? 0);
+        if (last > MaxTokens)
+            throw new PeftException($"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; shorten it with --max-length {MaxTokens - (last - batch.Tokens)}.");
+        var positions = arange(shift + PositionOffset, shift + PositionOffset + tokens, dtype: ScalarType.Int64).unsqueeze(0);
+        return perRow is null ? positions : positions + tensor(perRow, ScalarType.Int64).unsqueeze(1);
+    }
+}

@@ -1,0 +1,55 @@
+using PeftSharp.Sites;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Models.Heads;
+
+/// <summary>How a sequence becomes one vector.</summary>
+public enum Pooling
+{
+    /// <summary>The model's own pooler over the first token, as Hugging Face does.</summary>
+    Pooler,
+    /// <summary>The first token's vector as it is.</summary>
+    Cls,
+    /// <summary>The mean over real tokens, what sentence models want.</summary>
+    Mean,
+}
+
+/// <summary>What a model is asked for.</summary>
+public enum TaskKind
+{
+    /// <summary>A sentence vector; no head.</summary>
+    Embedding,
+    /// <summary>One of several classes.</summary>
+    Classification,
+    /// <summary>A number.</summary>
+    Regression,
+    /// <summary>A class for each token.</summary>
+    TokenClassification,
+    /// <summary>The start and end of an answer.</summary>
+    QuestionAnswering,
+}
+
+/// <summary>The part of a model that answers the task.</summary>
+public abstract class TaskHead
+{
+    /// <summary>The task.</summary>
+    public abstract TaskKind Kind { get; }
+
+    /// <summary>Number of outputs per row (or per token).</summary>
+    public abstract int Outputs { get; }
+
+    /// <summary>True if the head reads the first position alone.</summary>
+    public abstract bool ReadsFirstTokenOnly { get; }
+
+    /// <summary>Names of the head's modules; they are trained and saved with an adapter, as peft does.</summary>
+    public virtual IReadOnlyList<string> Modules => [];
+
+    /// <summary>peft's name of the task.</summary>
+    public abstract string TaskType { get; }
+
+    /// <summary>Hidden states [rows, tokens, hidden] → logits.</summary>
+    public abstract Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context);
+
+    /// <summary>The mean loss, a scalar.</summary>
+    public abstract Tensor Loss(ModelOutput output, Tensor labels);
+}

@@ -1,0 +1,104 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace PeftSharp.Models;
+
+/// <summary>A model folder's <c>config.json</c>: typed access, with an error that names file and field.</summary>
+public sealed class ModelConfig
+{
+    private const long MaxBytes = 16 << 20;
+
+    private ModelConfig(JsonObject json, string file)
+    {
+        Json = json;
+        File = file;
+    }
+
+    /// <summary>The whole document; fields that this library does not know are kept when it is written again.</summary>
+    public JsonObject Json { get; }
+
+    /// <summary>Where it was read.</summary>
+    public string File { get; }
+
+    /// <summary>The architecture, for example <c>bert</c>.</summary>
+    public string ModelType => Text("model_type");
+
+    /// <summary>Reads <c>config.json</c> of a model folder.</summary>
+    /// <exception cref="PeftException">The file is missing, too large, or not a JSON object.</exception>
+    public static ModelConfig Read(string folder)
+    {
+        var file = Path.Combine(folder, "config.json");
+        if (!System.IO.File.Exists(file))
+            throw new PeftException($"{folder} has no config.json, so it is not a Hugging Face model folder; give the folder that holds config.json and model.safetensors.");
+        if (new FileInfo(file).Length > MaxBytes)
+            throw new PeftException($"{file} has more than {MaxBytes >> 20} MB, which no model configuration has; check that it is the right file.");
+        try
+        {
+            return JsonNode.Parse(System.IO.File.ReadAllText(file)) is JsonObject json
+                ? new(json, file)
+                : throw new PeftException($"{file} holds no JSON object; a model configuration is one.");
+        }
+        catch (JsonException e)
+        {
+            throw new PeftException($"{file} is not JSON (line {e.LineNumber + 1}); restore the file from the model's source.", e);
+        }
+    }
+
+    /// <summary>Wraps a configuration made in memory.</summary>
+    public static ModelConfig From(JsonObject json, string name = "config.json") => new(json, name);
+
+    /// <summary>A copy that can be changed without changing this one.</summary>
+    public ModelConfig Clone() => new((JsonObject)Json.DeepClone(), File);
+
+    /// <summary>True if the field is there and not null.</summary>
+    public bool Has(string field) => Json[field] is not null;
+
+    /// <summary>A required whole number between 1 and <paramref name="max"/>.</summary>
+    public int Size(string field, int max = 1 << 24)
+    {
+        if (Json[field] is not JsonValue value || !value.TryGetValue<int>(out var number) || number < 1 || number > max)
+            throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a whole number from 1 to {max}.");
+        return number;
+    }
+
+    /// <summary>An optional whole number.</summary>
+    public int Int(string field, int fallback) =>
+        Json[field] is null ? fallback
+        : Json[field] is JsonValue value && value.TryGetValue<int>(out var number) ? number
+        : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a whole number.");
+
+    /// <summary>An optional number.</summary>
+    public double Number(string field, double fallback) =>
+        Json[field] is null ? fallback
+        : Json[field] is JsonValue value && value.TryGetValue<double>(out var number) ? number
+        : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a number.");
+
+    /// <summary>A probability: 0 ≤ p &lt; 1.</summary>
+    public double Probability(string field, double fallback)
+    {
+        var p = Number(field, fallback);
+        return p is >= 0 and < 1 ? p : throw new PeftException($"{File}: field \"{field}\" is {p}; expected a probability from 0 to less than 1.");
+    }
+
+    /// <summary>A text; required unless a fallback is given.</summary>
+    public string Text(string field, string? fallback = null) =>
+        Json[field] is JsonValue value && value.TryGetValue<string>(out var text) ? text
+        : Json[field] is null && fallback is not null ? fallback
+        : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a text.");
+
+    /// <summary>Class names from <c>id2label</c> in order of their ids, or null if there are none.</summary>
+    public IReadOnlyList<string>? Labels()
+    {
+        if (Json["id2label"] is not JsonObject map) return Json["num_labels"] is null ? null : [.. Enumerable.Range(0, Size("num_labels", 1 << 20)).Select(i => $"LABEL_{i}")];
+        var labels = new string?[map.Count];
+        foreach (var (key, value) in map)
+        {
+            if (!int.TryParse(key, out var id) || id < 0 || id >= labels.Length || labels[id] is not null || value is not JsonValue v || !v.TryGetValue<string>(out var name))
+                throw new PeftException($"{File}: field \"id2label\" has the entry \"{key}\"; expected the ids 0 to {labels.Length - 1}, each with a name.");
+            labels[id] = name;
+        }
+        return labels!;
+    }
+
+    private string Show(string field) => Json[field]?.ToJsonString() is { } s ? (s.Length > 60 ? s[..60] + "…" : s) : "missing";
+}

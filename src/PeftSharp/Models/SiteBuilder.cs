@@ -1,0 +1,73 @@
+using PeftSharp.Quantization;
+using PeftSharp.Sites;
+using TorchSharp;
+
+namespace PeftSharp.Models;
+
+/// <summary>Makes a model's slots and sites from its tensors and records them in a <see cref="SiteMap"/>.</summary>
+internal sealed class SiteBuilder(TensorSource source)
+{
+    public SiteMap Map { get; } = new();
+
+    public TensorSource Source { get; } = source;
+
+    public ProjectionSite Projection(string path, ProjectionRole role, int layer, long output, long input)
+    {
+        var head = role is ProjectionRole.Head or ProjectionRole.Pooler;
+        var weight = head ? Source.GetOrCreate($"{path}.weight", output, input) : Source.Get($"{path}.weight", output, input);
+        var bias = head ? Source.GetOrCreate($"{path}.bias", output) : Source.Get($"{path}.bias", output);
+        var weightSlot = new WeightSlot($"{path}.weight", new DenseStore(weight));
+        var biasSlot = new TensorSlot($"{path}.bias", SlotKind.Bias, bias);
+        Map.Slots.AddRange([weightSlot, biasSlot]);
+        var site = new ProjectionSite(path, role, layer, weightSlot, biasSlot);
+        Map.Projections.Add(site);
+        return site;
+    }
+
+    public EmbeddingSite Embedding(string path, long vocabulary, long dim)
+    {
+        var table = new TensorSlot($"{path}.weight", SlotKind.Embedding, Source.Get($"{path}.weight", vocabulary, dim));
+        Map.Slots.Add(table);
+        var site = new EmbeddingSite(path, table);
+        Map.Embeddings.Add(site);
+        return site;
+    }
+
+    public Norm Norm(string path, long width, double epsilon)
+    {
+        var weight = new TensorSlot($"{path}.weight", SlotKind.NormWeight, Source.Get($"{path}.weight", width));
+        var bias = new TensorSlot($"{path}.bias", SlotKind.NormBias, Source.Get($"{path}.bias", width));
+        Map.Slots.AddRange([weight, bias]);
+        var norm = new Norm(weight, bias, epsilon);
+        Map.Norms.Add(norm);
+        return norm;
+    }
+
+    public BranchSite Branch(string path, BranchKind kind, int layer, long width, Norm? norm)
+    {
+        var site = new BranchSite(path, kind, layer, width, norm);
+        Map.Branches.Add(site);
+        return site;
+    }
+
+    public AttentionSite Attention(string path, int layer, int heads, int headDim, ProjectionSite query, ProjectionSite key, ProjectionSite value, ProjectionSite output)
+    {
+        var site = new AttentionSite(path, AttentionKind.Self, layer, heads, heads, headDim, query, key, value, output);
+        Map.Attentions.Add(site);
+        return site;
+    }
+
+    public InputSite Input(string path)
+    {
+        var site = new InputSite(path);
+        Map.Inputs.Add(site);
+        return site;
+    }
+
+    public LayerSite Layer(string path, int layer, long width)
+    {
+        var site = new LayerSite(path, layer, width);
+        Map.Layers.Add(site);
+        return site;
+    }
+}

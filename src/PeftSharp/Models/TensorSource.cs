@@ -1,0 +1,83 @@
+using PeftSharp.Checkpoints;
+using PeftSharp.Interop;
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Models;
+
+/// <summary>Gives a model its tensors by Hugging Face name: from a checkpoint, or new where a head is.</summary>
+/// <param name="checkpoint">The checkpoint; null makes every tensor at random (tests).</param>
+/// <param name="basePrefix">The base model's prefix, for example <c>bert.</c>; checkpoints of the bare model lack it.</param>
+/// <param name="precision">float32, or float64 for checks of gradients.</param>
+/// <param name="range">Standard deviation of new weights.</param>
+/// <param name="seed">Seed of new weights.</param>
+public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, ScalarType precision, double range, ulong seed)
+{
+    private readonly List<string> _created = [];
+
+    /// <summary>Tensors that the checkpoint lacks and that were made anew (a fresh head).</summary>
+    public IReadOnlyList<string> Created => _created;
+
+    /// <summary>A prefix that the checkpoint's names have and the model's lack (a bare model read from a checkpoint with a head).</summary>
+    public string AddedPrefix { get; init; } = "";
+
+    /// <summary>The element type of the model's tensors.</summary>
+    public ScalarType Precision { get; } = precision;
+
+    /// <summary>A tensor of the base model.</summary>
+    /// <exception cref="PeftException">It is missing or has another shape.</exception>
+    public Tensor Get(string name, params long[] shape)
+    {
+        if (checkpoint is null) return Create(name, shape);
+        var found = Find(name) ?? throw new PeftException(
+            $"{checkpoint.Path} has no tensor \"{name}\" (nor \"{WithoutPrefix(name)}\"), which config.json promises; the checkpoint and its configuration do not belong together.");
+        return Read(found, shape);
+    }
+
+    /// <summary>A tensor of a head: read if the checkpoint has it in this shape, else made anew.</summary>
+    public Tensor GetOrCreate(string name, params long[] shape)
+    {
+        if (checkpoint is null || Find(name) is not { } found || !checkpoint.Info(found).Shape.SequenceEqual(shape))
+        {
+            _created.Add(name);
+            return Create(name, shape);
+        }
+        return Read(found, shape);
+    }
+
+    /// <summary>True if the checkpoint has the tensor.</summary>
+    public bool Has(string name) => checkpoint is null || Find(name) is not null;
+
+    private string? Find(string name) =>
+        AddedPrefix.Length > 0 && checkpoint!.Contains(AddedPrefix + name) ? AddedPrefix + name : checkpoint!.Contains(name) ? name : checkpoint.Contains(WithoutPrefix(name)) ? WithoutPrefix(name) : Old(name);
+
+    // Checkpoints converted from TensorFlow call a norm's scale and shift gamma and beta.
+    private string? Old(string name)
+    {
+        var old = name.Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal).Replace("LayerNorm.bias", "LayerNorm.beta", StringComparison.Ordinal);
+        return old == name ? null : checkpoint!.Contains(old) ? old : checkpoint.Contains(WithoutPrefix(old)) ? WithoutPrefix(old) : null;
+    }
+
+    private string WithoutPrefix(string name) =>
+        basePrefix.Length > 0 && name.StartsWith(basePrefix, StringComparison.Ordinal) ? name[basePrefix.Length..] : name;
+
+    private Tensor Read(string name, long[] shape)
+    {
+        var info = checkpoint!.Info(name);
+        if (!info.Shape.SequenceEqual(shape))
+            throw new PeftException($"{checkpoint.Path}: tensor \"{name}\" has the shape [{string.Join(", ", info.Shape)}]; config.json asks for [{string.Join(", ", shape)}].");
+        using var scope = NewDisposeScope();
+        var value = checkpoint.Read(name);
+        return (value.dtype == Precision ? value : value.to(Precision)).DetachFromDisposeScope();
+    }
+
+    private Tensor Create(string name, long[] shape)
+    {
+        using var scope = NewDisposeScope();
+        var isNorm = name.Contains("norm", StringComparison.OrdinalIgnoreCase);
+        if (name.EndsWith(".bias", StringComparison.Ordinal)) return zeros(shape, dtype: Precision).DetachFromDisposeScope();
+        if (isNorm) return ones(shape, dtype: Precision).DetachFromDisposeScope();
+        return Initial.Normal(shape, range, SeedSequence.Derive(seed, name)).to(Precision).DetachFromDisposeScope();
+    }
+}

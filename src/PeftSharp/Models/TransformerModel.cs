@@ -1,0 +1,45 @@
+using PeftSharp.Data;
+using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Models;
+
+/// <summary>What a forward pass yields.</summary>
+/// <param name="Logits">The head's output; for plain embeddings, the pooled vectors [rows, hidden].</param>
+/// <param name="Hidden">The last layer's output, [rows, tokens, hidden]; the first token alone where no more was needed.</param>
+/// <param name="Mask">1 at real tokens of <paramref name="Hidden"/> (virtual tokens included), int64 [rows, tokens]; null if nothing is padded.</param>
+public sealed record ModelOutput(Tensor Logits, Tensor Hidden, Tensor? Mask);
+
+/// <summary>A pretrained transformer with its seams open; it knows no method.</summary>
+public abstract class TransformerModel
+{
+    /// <summary>The configuration that it was built from.</summary>
+    public abstract ModelConfig Config { get; }
+
+    /// <summary>Every slot and site.</summary>
+    public abstract SiteMap Sites { get; }
+
+    /// <summary>The task's head.</summary>
+    public abstract TaskHead Head { get; }
+
+    /// <summary>Prefix of the base model's tensors in a model with a head, for example <c>bert.</c>.</summary>
+    public abstract string BasePrefix { get; }
+
+    /// <summary>Width of the residual stream.</summary>
+    public abstract int Width { get; }
+
+    /// <summary>Longest sequence, in tokens.</summary>
+    public abstract int MaxTokens { get; }
+
+    /// <summary>Tensors that the checkpoint lacked and that were made anew (a fresh head).</summary>
+    public abstract IReadOnlyList<string> Created { get; }
+
+    /// <summary>Runs the model on a batch.</summary>
+    public abstract ModelOutput Forward(TokenBatch batch, ForwardContext context);
+
+    /// <summary>The mean loss of a batch, a scalar with its graph.</summary>
+    /// <exception cref="PeftException">The batch has no labels.</exception>
+    public Tensor Loss(TokenBatch batch, ForwardContext context) =>
+        Head.Loss(Forward(batch, context), batch.Labels ?? throw new PeftException("The batch has no labels; name the label column of the data."));
+}

@@ -1,0 +1,26 @@
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>Activation functions by their Hugging Face names.</summary>
+public static class Activation
+{
+    private static readonly double Sqrt2OverPi = Math.Sqrt(2 / Math.PI);
+
+    /// <summary>Names that <see cref="Apply"/> knows.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh", "sigmoid", "leakyrelu"];
+
+    /// <summary>Applies the function of that name, element by element.</summary>
+    /// <exception cref="PeftException">The name is unknown.</exception>
+    public static Tensor Apply(string name, Tensor x) => name switch
+    {
+        "gelu" => nn.functional.gelu(x),
+        "gelu_new" or "gelu_pytorch_tanh" => x * 0.5 * (1 + (Sqrt2OverPi * (x + 0.044715 * x * x * x)).tanh()),
+        "relu" => x.relu(),
+        "silu" or "swish" => nn.functional.silu(x),
+        "tanh" => x.tanh(),
+        "sigmoid" => x.sigmoid(),
+        "leakyrelu" => nn.functional.leaky_relu(x, 0.01),
+        _ => throw new PeftException($"The activation \"{name}\" is not known; known are {string.Join(", ", Names)}."),
+    };
+}

@@ -1,0 +1,139 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>Which attention a site is.</summary>
+public enum AttentionKind
+{
+    /// <summary>Tokens attend to their own sequence.</summary>
+    Self,
+    /// <summary>A decoder attends to the encoder's output.</summary>
+    Cross,
+}
+
+/// <summary>What a plug-in sees of an attention.</summary>
+/// <param name="Hidden">The attention's input, [rows, tokens, hidden].</param>
+/// <param name="Query">Queries after rotary, [rows, heads, tokens, headDim].</param>
+/// <param name="Site">The site, with its projections.</param>
+public readonly record struct AttentionState(Tensor Hidden, Tensor Query, AttentionSite Site);
+
+/// <summary>A plug-in at an attention.</summary>
+public interface IAttentionPlugin;
+
+/// <summary>Adds keys and values that every token may attend to.</summary>
+public interface IAttentionPrefix : IAttentionPlugin
+{
+    /// <summary>Number of added keys.</summary>
+    int Length { get; }
+
+    /// <summary>By how much the positions of the real tokens move (peft moves them by the prefix length, AdapterHub does not).</summary>
+    int PositionShift { get; }
+
+    /// <summary>Keys and values, each [rows or 1, heads, length, headDim].</summary>
+    (Tensor Keys, Tensor Values) KeysAndValues(AttentionState state, ForwardContext context);
+}
+
+/// <summary>Adds a second attention result to the first.</summary>
+public interface IAttentionAddition : IAttentionPlugin
+{
+    /// <summary>What to add to the joined heads before the output projection, [rows, tokens, heads · headDim].</summary>
+    Tensor Addition(AttentionState state, ForwardContext context);
+}
+
+/// <summary>One attention of a layer, open to plug-ins.</summary>
+public sealed class AttentionSite(
+    string path, AttentionKind kind, int layer, int heads, int keyHeads, int headDim, ProjectionSite query, ProjectionSite key, ProjectionSite value, ProjectionSite output)
+{
+    /// <summary>The module's path in the Hugging Face model.</summary>
+    public string Path { get; } = path;
+
+    /// <summary>Which attention this is.</summary>
+    public AttentionKind Kind { get; } = kind;
+
+    /// <summary>Index of the layer.</summary>
+    public int Layer { get; } = layer;
+
+    /// <summary>Query heads.</summary>
+    public int Heads { get; } = heads;
+
+    /// <summary>Key and value heads.</summary>
+    public int KeyHeads { get; } = keyHeads;
+
+    /// <summary>Width of a head.</summary>
+    public int HeadDim { get; } = headDim;
+
+    /// <summary>Makes queries.</summary>
+    public ProjectionSite Query { get; } = query;
+
+    /// <summary>Makes keys.</summary>
+    public ProjectionSite Key { get; } = key;
+
+    /// <summary>Makes values.</summary>
+    public ProjectionSite Value { get; } = value;
+
+    /// <summary>Joins the heads.</summary>
+    public ProjectionSite Output { get; } = output;
+
+    /// <summary>The plug-ins here.</summary>
+    public PluginList<IAttentionPlugin> Plugins { get; } = new();
+
+    /// <summary>Attends.</summary>
+    /// <param name="query">[rows, heads, queries, headDim].</param>
+    /// <param name="key">[rows, heads, keys, headDim].</param>
+    /// <param name="value">[rows, heads, keys, headDim].</param>
+    /// <param name="hidden">The attention's input, [rows, tokens, hidden].</param>
+    /// <param name="mask">Added to the scores, [rows, 1, 1, keys]; null where nothing is masked.</param>
+    /// <param name="dropout">Probability of dropping an attention weight in training.</param>
+    /// <param name="context">The call.</param>
+    /// <returns>Joined heads, [rows, queries, heads · headDim].</returns>
+    public Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor hidden, Tensor? mask, double dropout, ForwardContext context)
+    {
+        if (Plugins.AnyActive(context)) (key, value, mask) = AddPrefixes(query, key, value, hidden, mask, context);
+        var joined = Join(Attention.Compute(query, key, value, mask, dropout, Path, context));
+        foreach (var (owner, plugin) in Plugins.Active(context))
+            if (plugin is IAttentionAddition addition)
+            {
+                var rows = context.RowsOf(owner);
+                joined = Rows.Add(joined, addition.Addition(State(query, hidden, rows), context.Alone(owner)), rows);
+            }
+        return joined;
+    }
+
+    /// <summary>[rows, heads, tokens, headDim] → [rows, tokens, heads · headDim].</summary>
+    private static Tensor Join(Tensor x)
+    {
+        var shape = x.shape;
+        return x.transpose(1, 2).reshape(shape[0], shape[2], shape[1] * shape[3]);
+    }
+
+    private AttentionState State(Tensor query, Tensor hidden, Tensor? rows) => new(Rows.Select(hidden, rows), Rows.Select(query, rows), this);
+
+    private (Tensor Key, Tensor Value, Tensor? Mask) AddPrefixes(Tensor query, Tensor key, Tensor value, Tensor hidden, Tensor? mask, ForwardContext context)
+    {
+        var rowCount = query.shape[0];
+        foreach (var (owner, plugin) in Plugins.Active(context))
+        {
+            if (plugin is not IAttentionPrefix prefix) continue;
+            var rows = context.RowsOf(owner);
+            var (k, v) = prefix.KeysAndValues(State(query, hidden, rows), context.Alone(owner));
+            var added = rows is null ? null : full([rowCount, 1, 1, prefix.Length], Attention.Masked, dtype: query.dtype).index_fill_(0, rows, 0);
+            if (added is not null || mask is not null)
+            {
+                mask ??= zeros([rowCount, 1, 1, key.shape[2]], dtype: query.dtype);
+                mask = cat([added ?? zeros([rowCount, 1, 1, prefix.Length], dtype: query.dtype), mask], -1);
+            }
+            key = cat([OnRows(k, rows, rowCount), key], 2);
+            value = cat([OnRows(v, rows, rowCount), value], 2);
+        }
+        return (key, value, mask);
+    }
+
+    private static Tensor OnRows(Tensor x, Tensor? rows, long rowCount)
+    {
+        var shape = x.shape;
+        if (rows is null) return x.expand(rowCount, shape[1], shape[2], shape[3]);
+        var some = x.expand(rows.shape[0], shape[1], shape[2], shape[3]);
+        return zeros([rowCount, shape[1], shape[2], shape[3]], dtype: x.dtype).index_add(0, rows, some, 1);
+    }
+}

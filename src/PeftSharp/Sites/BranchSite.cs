@@ -1,0 +1,67 @@
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>Which residual branch of a layer a site stands at.</summary>
+public enum BranchKind
+{
+    /// <summary>After self-attention.</summary>
+    Attention,
+    /// <summary>After the feed-forward block.</summary>
+    FeedForward,
+    /// <summary>After cross-attention.</summary>
+    CrossAttention,
+}
+
+/// <summary>What a plug-in sees of a residual branch.</summary>
+/// <param name="Input">What the branch read, [rows, tokens, hidden].</param>
+/// <param name="Residual">What the branch's output will be added to; the same as the input in post-norm models.</param>
+/// <param name="Norm">The model's norm over the sum, in post-norm models; null in pre-norm models.</param>
+public readonly record struct BranchState(Tensor Input, Tensor Residual, Norm? Norm);
+
+/// <summary>A plug-in at a residual branch.</summary>
+public interface IBranchPlugin
+{
+    /// <summary>The branch output to use instead of <paramref name="output"/>, before the residual is added; [rows, tokens, hidden].</summary>
+    Tensor Transform(Tensor output, BranchState state, ForwardContext context);
+}
+
+/// <summary>The end of a residual branch: its output, what it is added to, and the norm over the sum.</summary>
+public sealed class BranchSite(string path, BranchKind kind, int layer, long width, Norm? norm)
+{
+    /// <summary>The path of the module that ends the branch, for example <c>bert.encoder.layer.0.output</c>.</summary>
+    public string Path { get; } = path;
+
+    /// <summary>Which branch this is.</summary>
+    public BranchKind Kind { get; } = kind;
+
+    /// <summary>Index of the layer.</summary>
+    public int Layer { get; } = layer;
+
+    /// <summary>Width of the residual stream.</summary>
+    public long Width { get; } = width;
+
+    /// <summary>The norm over the sum (post-norm models).</summary>
+    public Norm? Norm { get; } = norm;
+
+    /// <summary>The plug-ins here.</summary>
+    public PluginList<IBranchPlugin> Plugins { get; } = new();
+
+    /// <summary>Ends the branch. All tensors [rows, tokens, hidden].</summary>
+    /// <param name="output">What the branch computed.</param>
+    /// <param name="residual">What it is added to.</param>
+    /// <param name="input">What the branch read.</param>
+    /// <param name="context">The call.</param>
+    public Tensor Forward(Tensor output, Tensor residual, Tensor input, ForwardContext context)
+    {
+        foreach (var (owner, plugin) in Plugins.Active(context))
+        {
+            var rows = context.RowsOf(owner);
+            var state = new BranchState(Rows.Select(input, rows), Rows.Select(residual, rows), Norm);
+            var changed = plugin.Transform(Rows.Select(output, rows), state, context.Alone(owner));
+            output = Rows.Put(output, changed, rows);
+        }
+        var sum = output + residual;
+        return Norm is null ? sum : Norm.Forward(sum, context);
+    }
+}

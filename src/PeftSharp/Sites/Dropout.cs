@@ -1,0 +1,16 @@
+using PeftSharp.Interop;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>Dropout whose draws depend only on the step's seed and the site's name.</summary>
+internal static class Dropout
+{
+    /// <summary>Dropout that belongs to the frozen base; off where the call says so.</summary>
+    public static Tensor Base(Tensor x, double p, string site, ForwardContext context) =>
+        context.BaseDropout ? Apply(x, p, site, context) : x;
+
+    /// <summary>Dropout that belongs to an adapter or a head.</summary>
+    public static Tensor Apply(Tensor x, double p, string site, ForwardContext context) =>
+        context.Training && p > 0 ? DropoutMask.Apply(x, p, SeedSequence.Derive(context.Seed, site)) : x;
+}

@@ -1,0 +1,60 @@
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>A plug-in at an embedding table.</summary>
+public interface IEmbeddingPlugin
+{
+    /// <summary>The vectors to use instead of <paramref name="vectors"/>.</summary>
+    /// <param name="vectors">The table's rows for the ids, [rows, tokens, dim].</param>
+    /// <param name="ids">Token ids, int64, [rows, tokens].</param>
+    /// <param name="context">The call.</param>
+    Tensor Transform(Tensor vectors, Tensor ids, ForwardContext context);
+}
+
+/// <summary>An embedding plug-in whose effect can be written into the table.</summary>
+public interface IMergeableEmbedding : IEmbeddingPlugin
+{
+    /// <summary>The table that does what <paramref name="table"/> and the plug-in do together, [vocabulary, dim].</summary>
+    Tensor MergedTable(Tensor table);
+}
+
+/// <summary>An embedding table, open to plug-ins.</summary>
+public sealed class EmbeddingSite(string path, TensorSlot table)
+{
+    /// <summary>The module's path in the Hugging Face model.</summary>
+    public string Path { get; } = path;
+
+    /// <summary>Where the table is read, [vocabulary, dim].</summary>
+    public TensorSlot Table { get; } = table;
+
+    /// <summary>Number of rows of the table.</summary>
+    public long Vocabulary { get; } = table.Base.shape[0];
+
+    /// <summary>Width of a row.</summary>
+    public long Dim { get; } = table.Base.shape[1];
+
+    /// <summary>The plug-ins here.</summary>
+    public PluginList<IEmbeddingPlugin> Plugins { get; } = new();
+
+    /// <summary>Looks ids up: int64 [rows, tokens] → [rows, tokens, dim].</summary>
+    public Tensor Forward(Tensor ids, ForwardContext context)
+    {
+        var table = Table.Get(context);
+        var vectors = table.dim() == 2 ? Lookup(table, ids) : PerRow(table, ids);
+        if (vectors.dtype is not (ScalarType.Float32 or ScalarType.Float64)) vectors = vectors.to(ScalarType.Float32);
+        foreach (var (owner, plugin) in Plugins.Active(context))
+        {
+            var rows = context.RowsOf(owner);
+            vectors = Rows.Put(vectors, plugin.Transform(Rows.Select(vectors, rows), Rows.Select(ids, rows), context.Alone(owner)), rows);
+        }
+        return vectors;
+    }
+
+    /// <summary>The rows of a table, [entries, dim], that ids of any shape name: […, dim].</summary>
+    internal static Tensor Lookup(Tensor table, Tensor ids) => table.index_select(0, ids.flatten()).view([.. ids.shape, table.shape[1]]);
+
+    // Tables that differ by row, [rows, vocabulary, dim]: each row looks up in its own.
+    private static Tensor PerRow(Tensor tables, Tensor ids) =>
+        tables.gather(1, ids.unsqueeze(-1).expand(ids.shape[0], ids.shape[1], tables.shape[2]));
+}

@@ -1,0 +1,53 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>Everything a forward pass needs to know besides its input; made anew for each call and passed explicitly.</summary>
+public sealed class ForwardContext
+{
+    private readonly Dictionary<AdapterTag, Tensor?> _rows = [];
+
+    /// <summary>Which adapters act on which rows.</summary>
+    public AdapterSelection Selection { get; init; } = AdapterSelection.None;
+
+    /// <summary>True while training: dropout draws, gradients are wanted.</summary>
+    public bool Training { get; init; }
+
+    /// <summary>Seed of this micro-step. Each site derives its own by name, so a recomputed forward draws the same numbers.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>False switches off the frozen base's own dropout in training; adapters keep theirs.</summary>
+    public bool BaseDropout { get; init; } = true;
+
+    /// <summary>True recomputes each layer's activations in the backward pass instead of keeping them.</summary>
+    public bool Checkpointing { get; init; }
+
+    /// <summary>True if the last layer's output is wanted at every position, and not only where the head reads.</summary>
+    public bool AllTokens { get; init; }
+
+    /// <summary>True if no position may be skipped, by the caller's wish or an active adapter's.</summary>
+    public bool NeedsAllTokens => AllTokens || Selection.Adapters.Any(a => a.NeedsAllTokens);
+
+    /// <summary>Index tensor (int64) of the rows that an adapter acts on; null means every row.</summary>
+    public Tensor? RowsOf(AdapterTag adapter)
+    {
+        if (!Selection.IsPerRow) return null;
+        if (!_rows.TryGetValue(adapter, out var index))
+        {
+            using (NewDisposeScope()) index = tensor(Selection.RowsOf(adapter)!, int64).DetachFromDisposeScope();
+            _rows[adapter] = index;
+        }
+        return index;
+    }
+
+    /// <summary>The same call for a plug-in that is handed only the rows of its own adapter.</summary>
+    public ForwardContext Alone(AdapterTag adapter) => !Selection.IsPerRow ? this : new()
+    {
+        Selection = AdapterSelection.Of(adapter),
+        Training = Training,
+        Seed = Seed,
+        BaseDropout = BaseDropout,
+        AllTokens = AllTokens,
+    };
+}

@@ -1,0 +1,37 @@
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>A plug-in at a layer's output.</summary>
+public interface ILayerPlugin
+{
+    /// <summary>The hidden states to pass on instead of <paramref name="hidden"/>, [rows, tokens, hidden].</summary>
+    Tensor Transform(Tensor hidden, ForwardContext context);
+}
+
+/// <summary>The output of a layer; layer -1 is the embedding output.</summary>
+public sealed class LayerSite(string path, int layer, long width)
+{
+    /// <summary>The layer module's path in the Hugging Face model.</summary>
+    public string Path { get; } = path;
+
+    /// <summary>Index of the layer; -1 for the embedding output.</summary>
+    public int Layer { get; } = layer;
+
+    /// <summary>Width of the hidden states.</summary>
+    public long Width { get; } = width;
+
+    /// <summary>The plug-ins here.</summary>
+    public PluginList<ILayerPlugin> Plugins { get; } = new();
+
+    /// <summary>Passes the layer's output through the active plug-ins, [rows, tokens, hidden].</summary>
+    public Tensor Forward(Tensor hidden, ForwardContext context)
+    {
+        foreach (var (owner, plugin) in Plugins.Active(context))
+        {
+            var rows = context.RowsOf(owner);
+            hidden = Rows.Put(hidden, plugin.Transform(Rows.Select(hidden, rows), context.Alone(owner)), rows);
+        }
+        return hidden;
+    }
+}

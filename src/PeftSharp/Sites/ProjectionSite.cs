@@ -1,0 +1,140 @@
+using PeftSharp.Quantization;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>What a linear map does in its layer; methods that name matrices by role choose by it.</summary>
+public enum ProjectionRole
+{
+    /// <summary>Makes attention queries.</summary>
+    Query,
+    /// <summary>Makes attention keys.</summary>
+    Key,
+    /// <summary>Makes attention values.</summary>
+    Value,
+    /// <summary>Joins the attention heads.</summary>
+    AttentionOutput,
+    /// <summary>Widens in the feed-forward block.</summary>
+    Intermediate,
+    /// <summary>Narrows in the feed-forward block.</summary>
+    FeedForwardOutput,
+    /// <summary>Pools the first token.</summary>
+    Pooler,
+    /// <summary>Belongs to the task's head.</summary>
+    Head,
+}
+
+/// <summary>A plug-in at a linear map.</summary>
+public interface IProjectionPlugin;
+
+/// <summary>Changes what a linear map receives.</summary>
+public interface IProjectionInput : IProjectionPlugin
+{
+    /// <summary>The input to use instead of <paramref name="x"/>, [rows, tokens, in].</summary>
+    Tensor Input(Tensor x, ForwardContext context);
+}
+
+/// <summary>Adds to what a linear map yields.</summary>
+public interface IProjectionDelta : IProjectionPlugin
+{
+    /// <summary>What to add to W·x, [rows, tokens, out]; returned rather than added, so that a gate or a row selection can scale or route it.</summary>
+    /// <param name="x">[rows, tokens, in].</param>
+    /// <param name="wx">W·x without bias, [rows, tokens, out].</param>
+    /// <param name="weight">The weight in use.</param>
+    /// <param name="context">The call.</param>
+    Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context);
+}
+
+/// <summary>Changes what a linear map yields, bias included.</summary>
+public interface IProjectionOutput : IProjectionPlugin
+{
+    /// <summary>The output to use instead of <paramref name="y"/>, [rows, tokens, out].</summary>
+    Tensor Output(Tensor y, ForwardContext context);
+}
+
+/// <summary>A plug-in whose effect can be written into the weight.</summary>
+public interface IMergeableProjection : IProjectionPlugin
+{
+    /// <summary>The weight that does what <paramref name="weight"/> and the plug-in do together, [out, in].</summary>
+    Tensor MergedWeight(Tensor weight);
+
+    /// <summary>The bias that goes with it, [out].</summary>
+    Tensor? MergedBias(Tensor? bias) => bias;
+}
+
+/// <summary>A linear map y = x·Wᵀ + b whose weight may be dense or quantised, open to plug-ins.</summary>
+public sealed class ProjectionSite(string path, ProjectionRole role, int layer, WeightSlot weight, TensorSlot? bias)
+{
+    /// <summary>The module's path in the Hugging Face model, for example <c>bert.encoder.layer.0.attention.self.query</c>.</summary>
+    public string Path { get; } = path;
+
+    /// <summary>What the map does.</summary>
+    public ProjectionRole Role { get; } = role;
+
+    /// <summary>Index of its layer; -1 outside the layers.</summary>
+    public int Layer { get; } = layer;
+
+    /// <summary>Where the weight is read.</summary>
+    public WeightSlot Weight { get; } = weight;
+
+    /// <summary>Where the bias is read; null if the map has none.</summary>
+    public TensorSlot? Bias { get; } = bias;
+
+    /// <summary>Width of the input.</summary>
+    public long InFeatures => Weight.Base.InFeatures;
+
+    /// <summary>Width of the output.</summary>
+    public long OutFeatures => Weight.Base.OutFeatures;
+
+    /// <summary>The plug-ins here.</summary>
+    public PluginList<IProjectionPlugin> Plugins { get; } = new();
+
+    /// <summary>Applies the map. <paramref name="x"/>: [rows, tokens, in] → [rows, tokens, out].</summary>
+    public Tensor Forward(Tensor x, ForwardContext context)
+    {
+        var weight = Weight.Get(context);
+        var bias = Bias?.Get(context);
+        if (!Plugins.AnyActive(context))
+            return bias is null || bias.dim() == 1 ? weight.Linear(x, bias) : weight.Linear(x) + Spread(bias, x);
+        x = ApplyInputs(x, context);
+        var wx = weight.Linear(x);
+        return Finish(x, wx, weight, bias, context);
+    }
+
+    /// <summary>What plug-ins and bias make of W·x, for callers that computed the product themselves (several maps in one).</summary>
+    internal Tensor Finish(Tensor x, Tensor wx, WeightStore weight, Tensor? bias, ForwardContext context)
+    {
+        var y = wx;
+        foreach (var (owner, plugin) in Plugins.Active(context))
+            if (plugin is IProjectionDelta delta)
+            {
+                var rows = context.RowsOf(owner);
+                var inner = context.Alone(owner);
+                var used = rows is null ? weight : Weight.Get(inner);
+                y = Rows.Add(y, delta.Delta(Rows.Select(x, rows), Rows.Select(wx, rows), used, inner), rows);
+            }
+        if (bias is not null) y = y + Spread(bias, y);
+        foreach (var (owner, plugin) in Plugins.Active(context))
+            if (plugin is IProjectionOutput output)
+            {
+                var rows = context.RowsOf(owner);
+                y = Rows.Put(y, output.Output(Rows.Select(y, rows), context.Alone(owner)), rows);
+            }
+        return y;
+    }
+
+    private Tensor ApplyInputs(Tensor x, ForwardContext context)
+    {
+        foreach (var (owner, plugin) in Plugins.Active(context))
+            if (plugin is IProjectionInput input)
+            {
+                var rows = context.RowsOf(owner);
+                x = Rows.Put(x, input.Input(Rows.Select(x, rows), context.Alone(owner)), rows);
+            }
+        return x;
+    }
+
+    /// <summary>Shapes a vector [n] or per-row vectors [rows, n] to be added to <paramref name="y"/>, [rows, …, n].</summary>
+    internal static Tensor Spread(Tensor vector, Tensor y) =>
+        vector.dim() == 2 && y.dim() == 3 ? vector.unsqueeze(1) : vector;
+}

@@ -1,0 +1,51 @@
+namespace PeftSharp.Sites;
+
+/// <summary>Every seam of a model: what methods choose from.</summary>
+public sealed class SiteMap
+{
+    /// <summary>Every tensor slot, in the order of the model.</summary>
+    public List<Slot> Slots { get; } = [];
+
+    /// <summary>Every linear map.</summary>
+    public List<ProjectionSite> Projections { get; } = [];
+
+    /// <summary>Every residual branch.</summary>
+    public List<BranchSite> Branches { get; } = [];
+
+    /// <summary>Every attention.</summary>
+    public List<AttentionSite> Attentions { get; } = [];
+
+    /// <summary>The entries of the model: one, or two in an encoder–decoder.</summary>
+    public List<InputSite> Inputs { get; } = [];
+
+    /// <summary>Every embedding table that methods may adapt.</summary>
+    public List<EmbeddingSite> Embeddings { get; } = [];
+
+    /// <summary>The embedding output and every layer's output.</summary>
+    public List<LayerSite> Layers { get; } = [];
+
+    /// <summary>Every norm.</summary>
+    public List<Norm> Norms { get; } = [];
+
+    /// <summary>Number of weights of the base model, head included.</summary>
+    public long Count => Slots.Sum(s => s.Count);
+
+    /// <summary>By how much active prefixes move the positions of each row's tokens: 0 for none; the same for every row, or [rows].</summary>
+    internal (long Uniform, long[]? PerRow) PositionShift(ForwardContext context)
+    {
+        if (Attentions.Count == 0) return (0, null);
+        long uniform = 0;
+        long[]? perRow = null;
+        foreach (var (owner, plugin) in Attentions.SelectMany(a => a.Plugins.Active(context)).DistinctBy(p => p.Owner))
+        {
+            if (plugin is not IAttentionPrefix { PositionShift: > 0 } prefix) continue;
+            if (!context.Selection.IsPerRow) uniform += prefix.PositionShift;
+            else
+            {
+                perRow ??= new long[context.Selection.Rows];
+                foreach (var row in context.Selection.RowsOf(owner)!) perRow[row] += prefix.PositionShift;
+            }
+        }
+        return (uniform, perRow);
+    }
+}
