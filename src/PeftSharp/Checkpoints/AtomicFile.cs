@@ -1,0 +1,58 @@
+using System.Text;
+
+namespace PeftSharp.Checkpoints;
+
+/// <summary>Writes files so that a reader, or a crash, finds the old content or the new, never a part.</summary>
+public static class AtomicFile
+{
+    /// <summary>
+    /// Writes a file: aside in the same folder (created where missing), flushed to the disk, then renamed over
+    /// <paramref name="path"/>. Whatever <paramref name="write"/> throws leaves the old file and nothing else.
+    /// </summary>
+    /// <exception cref="PeftException">The folder or the file cannot be written.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        string? aside = null;
+        try
+        {
+            var target = Path.GetFullPath(path);
+            var folder = Path.GetDirectoryName(target) ?? throw new IOException("it is a root folder");
+            if (Directory.Exists(target)) throw new IOException("it is a folder");
+            Directory.CreateDirectory(folder);
+            aside = Path.Combine(folder, $".{Path.GetFileName(target)}.{Path.GetRandomFileName()}.tmp");
+            using (var file = new FileStream(aside, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+            {
+                write(file);
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(aside, target, overwrite: true);
+            aside = null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            throw new PeftException($"{path} could not be written ({e.Message.TrimEnd('.')}); check the folder's permissions, the free space and that no program holds the file open.", e);
+        }
+        finally
+        {
+            if (aside is not null) TryDelete(aside);
+        }
+    }
+
+    /// <summary>Writes a text file in UTF-8 without a byte order mark; see <see cref="Write"/>.</summary>
+    /// <exception cref="PeftException">The folder or the file cannot be written.</exception>
+    public static void WriteText(string path, string text)
+    {
+        var bytes = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false).GetBytes(text);
+        Write(path, stream => stream.Write(bytes));
+    }
+
+    // The failure that led here is the one to report.
+    private static void TryDelete(string aside)
+    {
+        try
+        {
+            File.Delete(aside);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
+    }
+}
