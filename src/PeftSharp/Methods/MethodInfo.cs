@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace PeftSharp.Methods;
 
 /// <summary>The families of the field.</summary>
@@ -52,6 +54,9 @@ public sealed record MethodInfo
 
     /// <summary>Settings by alias that differ from the defaults (presets).</summary>
     public IReadOnlyDictionary<string, Func<MethodOptions>> Presets { get; init; } = new Dictionary<string, Func<MethodOptions>>();
+
+    /// <summary>Reads AdapterHub's <c>config</c> object; null where it is another method's.</summary>
+    public Func<JsonObject, MethodOptions?> FromAdapterHub { get; init; } = _ => null;
 
     /// <summary>The default settings.</summary>
     public MethodOptions CreateOptions() => (MethodOptions)Activator.CreateInstance(OptionsType)!;

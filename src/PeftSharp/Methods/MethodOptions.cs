@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace PeftSharp.Methods;
@@ -40,6 +41,10 @@ public abstract record MethodOptions
 
     /// <summary>Makes an adapter with these settings, not yet attached.</summary>
     public abstract PeftMethod Create(string name);
+
+    /// <summary>The settings as AdapterHub writes them (the <c>config</c> object of its adapter_config.json).</summary>
+    /// <exception cref="PeftException">AdapterHub has no such method.</exception>
+    public virtual JsonObject ToAdapterHub() => throw new PeftException($"{PeftType} is not a method of AdapterHub; save it in the peft format.");
 
     /// <summary>A copy with a task's name and base filled in where they are empty.</summary>
     public MethodOptions For(string taskType, string? baseModel) => this with { TaskType = TaskType ?? taskType, BaseModel = BaseModel ?? baseModel };

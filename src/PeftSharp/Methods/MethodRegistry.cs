@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using PeftSharp.Methods.Full;
 using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Methods.Reparameterized.Lora;
@@ -29,6 +31,21 @@ public static class MethodRegistry
 
     /// <summary>The method with this <c>peft_type</c>, or null.</summary>
     public static MethodInfo? ByPeftType(string peftType) => All.FirstOrDefault(m => Same(m.PeftType, peftType));
+
+    /// <summary>Settings from AdapterHub's <c>config</c> object.</summary>
+    /// <exception cref="PeftException">It describes a method that is not supported.</exception>
+    public static MethodOptions FromAdapterHub(JsonObject config, string file)
+    {
+        try
+        {
+            return All.Select(m => m.FromAdapterHub(config)).FirstOrDefault(o => o is not null) ?? throw new PeftException(
+                $"{file}: the AdapterHub method \"{config["architecture"]?.ToString() ?? "bottleneck"}\" with these settings is not supported.");
+        }
+        catch (Exception e) when (e is InvalidOperationException or FormatException or JsonException)
+        {
+            throw new PeftException($"{file}: a field of \"config\" has a value of the wrong type; save the adapter again with AdapterHub 1.2 or later.", e);
+        }
+    }
 
     private static bool Same(string a, string b) => string.Equals(a, b, StringComparison.OrdinalIgnoreCase);
 }

@@ -95,6 +95,9 @@ public abstract class PeftMethod(string name)
         ? $"base_model.model.{tensor.Name}"
         : throw new PeftException($"{Options.PeftType} is not a method of AdapterHub; save it in the peft format.");
 
+    /// <summary>The tensor's name in the reference library's live model, without the adapter's own name; reference numbers use it.</summary>
+    public virtual string ReferenceName(AdapterTensor tensor, AdapterFormat format) => SavedName(tensor, format) ?? tensor.Name;
+
     /// <summary>What is saved, by name; belongs to the caller's scope where it is computed.</summary>
     public virtual IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
     {

@@ -23,6 +23,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         OptionsType = typeof(LoraOptions),
         NeutralStart = true,
         Mergeable = true,
+        FromAdapterHub = LoraAdapterHub.Read,
     };
 
     /// <inheritdoc/>
@@ -181,6 +182,10 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
             _ => base.SavedName(tensor, format),
         };
     }
+
+    /// <inheritdoc/>
+    public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) =>
+        tensor.Local == "lora_magnitude_vector" && format == AdapterFormat.Peft ? $"{SavedName(tensor, format)}.weight" : base.ReferenceName(tensor, format);
 
     /// <inheritdoc/>
     protected override bool MayIgnore(string key, AdapterFormat format) =>

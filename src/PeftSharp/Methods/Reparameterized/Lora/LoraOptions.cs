@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using PeftSharp.Sites;
 
@@ -82,6 +83,10 @@ public sealed record LoraOptions : MethodOptions
     [JsonIgnore]
     public bool UseGating { get; init; }
 
+    /// <summary>AdapterHub's own configuration, where the adapter came from one; fields that have no place here survive in it.</summary>
+    [JsonIgnore]
+    public JsonObject? Hub { get; init; }
+
     /// <inheritdoc/>
     public override void Validate()
     {
@@ -103,6 +108,9 @@ public sealed record LoraOptions : MethodOptions
 
     /// <inheritdoc/>
     public override PeftMethod Create(string name) => new LoraMethod(name, this);
+
+    /// <inheritdoc/>
+    public override JsonObject ToAdapterHub() => LoraAdapterHub.Write(this);
 
     internal string? InitText => InitLoraWeights.ValueKind == JsonValueKind.String ? InitLoraWeights.GetString() : null;
 

@@ -1,0 +1,141 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
+using PeftSharp.Composition;
+using PeftSharp.Methods;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Formats;
+
+/// <summary>An adapter on disk: a folder as peft or as AdapterHub writes it.</summary>
+public sealed class AdapterFolder
+{
+    private const string ConfigFile = "adapter_config.json", PeftWeights = "adapter_model.safetensors", HubWeights = "adapter.safetensors", HubHead = "model_head.safetensors";
+
+    private AdapterFolder(string path, MethodOptions options, AdapterFormat format, string? name, JsonObject json) =>
+        (Path, Options, Format, SavedAs, Json) = (path, options, format, name, json);
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>The method's settings.</summary>
+    public MethodOptions Options { get; }
+
+    /// <summary>Whose layout it is.</summary>
+    public AdapterFormat Format { get; }
+
+    /// <summary>The name that the adapter was saved under, where the layout keeps it.</summary>
+    public string? SavedAs { get; }
+
+    /// <summary>The configuration as it stands on disk.</summary>
+    public JsonObject Json { get; }
+
+    /// <summary>The file of tensors.</summary>
+    public string WeightsFile => System.IO.Path.Combine(Path, Format == AdapterFormat.Peft ? PeftWeights : HubWeights);
+
+    /// <summary>True if the folder holds an adapter's configuration.</summary>
+    public static bool Is(string folder) => File.Exists(System.IO.Path.Combine(folder, ConfigFile));
+
+    /// <summary>Reads an adapter's configuration.</summary>
+    /// <exception cref="PeftException">The folder holds no adapter, or one of an unknown method.</exception>
+    public static AdapterFolder Open(string folder)
+    {
+        var file = System.IO.Path.Combine(folder, ConfigFile);
+        if (!File.Exists(file))
+            throw new PeftException(Directory.Exists(folder)
+                ? $"{folder} has no {ConfigFile}, so it holds no adapter; give the folder that a training run wrote."
+                : $"The adapter folder {folder} does not exist; give the folder that a training run wrote.");
+        var json = AdapterJson.ReadObject(file);
+        if (json["peft_type"] is JsonValue type && type.TryGetValue<string>(out var peftType))
+        {
+            var method = MethodRegistry.ByPeftType(peftType) ?? throw new PeftException(
+                $"{file}: the method \"{peftType}\" is not supported; supported are {string.Join(", ", MethodRegistry.All.Select(m => m.PeftType))}.");
+            return new(folder, AdapterJson.Parse(json, method, file), AdapterFormat.Peft, null, json);
+        }
+        if (json["config"] is JsonObject config)
+        {
+            var options = MethodRegistry.FromAdapterHub(config, file);
+            return new(folder, options with { BaseModel = (json["model_name"] as JsonValue)?.ToString() }, AdapterFormat.AdapterHub, json["name"]?.ToString(), json);
+        }
+        throw new PeftException($"{file} has neither \"peft_type\" (peft) nor \"config\" (AdapterHub); it is no adapter configuration.");
+    }
+
+    /// <summary>Attaches the adapter to a model and takes its tensors over.</summary>
+    /// <param name="model">The model that it was made for.</param>
+    /// <param name="name">The adapter's name there; default: the name that it was saved under, or <c>default</c>.</param>
+    /// <exception cref="PeftException">It does not fit the model; nothing is changed then.</exception>
+    public PeftMethod LoadInto(PeftModel model, string? name = null)
+    {
+        var pickle = System.IO.Path.Combine(Path, Format == AdapterFormat.Peft ? "adapter_model.bin" : "pytorch_adapter.bin");
+        if (!File.Exists(WeightsFile))
+            throw new PeftException(File.Exists(pickle)
+                ? $"{pickle} is a pickle, which can run code when it is read; save the adapter again as safetensors (peft: safe_serialization=True; AdapterHub: use_safetensors=True)."
+                : $"{WeightsFile} does not exist; the adapter folder is incomplete.");
+        name ??= SavedAs ?? "default";
+        using var file = SafetensorsFile.Open(WeightsFile);
+        var saved = file.Tensors.Keys.ToDictionary(k => Rename(k, name), file.Read);
+        try
+        {
+            var method = model.Add(Options, name);
+            try
+            {
+                method.LoadTensors(saved, Format, WeightsFile);
+                LoadHead(method);
+                return method;
+            }
+            catch
+            {
+                model.Remove(name);
+                throw;
+            }
+        }
+        finally
+        {
+            foreach (var tensor in saved.Values) tensor.Dispose();
+        }
+    }
+
+    /// <summary>Writes an adapter; each file is written aside, flushed and renamed.</summary>
+    public static void Save(PeftMethod method, string folder, AdapterFormat format, JsonObject? hub = null)
+    {
+        Directory.CreateDirectory(folder);
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        var tensors = method.SavedTensors(format).ToList();
+        SafetensorsWriter.Write(System.IO.Path.Combine(folder, format == AdapterFormat.Peft ? PeftWeights : HubWeights), tensors, new Dictionary<string, string> { ["format"] = "pt" });
+        if (format == AdapterFormat.AdapterHub)
+        {
+            var head = method.Tensors.Where(t => t.SavedModule).Select(t => KeyValuePair.Create(t.Name, t.Value)).ToList();
+            if (head.Count > 0) SafetensorsWriter.Write(System.IO.Path.Combine(folder, HubHead), head, new Dictionary<string, string> { ["format"] = "pt" });
+        }
+        var text = format == AdapterFormat.Peft ? AdapterJson.Text(method.Options) : AdapterJson.Text(HubDocument(method, hub));
+        AtomicFile.WriteText(System.IO.Path.Combine(folder, ConfigFile), text);
+    }
+
+    private static JsonObject HubDocument(PeftMethod method, JsonObject? hub)
+    {
+        var document = (JsonObject?)hub?.DeepClone() ?? new JsonObject { ["model_class"] = null, ["model_name"] = method.Options.BaseModel, ["version"] = "adapters.1.2.0" };
+        document["name"] = method.Name;
+        document["config"] = method.Options.ToAdapterHub();
+        return document;
+    }
+
+    // AdapterHub's keys carry the adapter's name as a path element.
+    private string Rename(string key, string name) =>
+        Format == AdapterFormat.AdapterHub && SavedAs is { } old && old != name
+            ? key.Replace($".{old}.", $".{name}.", StringComparison.Ordinal) : key;
+
+    private void LoadHead(PeftMethod method)
+    {
+        var path = System.IO.Path.Combine(Path, HubHead);
+        if (Format != AdapterFormat.AdapterHub || !File.Exists(path)) return;
+        using var file = SafetensorsFile.Open(path);
+        using var guard = no_grad();
+        foreach (var tensor in method.Tensors.Where(t => t.SavedModule))
+        {
+            if (!file.Tensors.TryGetValue(tensor.Name, out var info) || !info.Shape.SequenceEqual(tensor.Value.shape))
+                throw new PeftException($"{path}: tensor \"{tensor.Name}\" of shape [{string.Join(", ", tensor.Value.shape)}] is missing; the head was made for another task.");
+            using var value = file.Read(tensor.Name);
+            tensor.Value.copy_(value);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PeftSharp.Sites;
+
+namespace PeftSharp.Methods.Reparameterized.Lora;
+
+/// <summary>LoRA's settings as AdapterHub writes them.</summary>
+internal static class LoraAdapterHub
+{
+    private static readonly (string Name, ProjectionRole Role)[] Attention =
+        [("q", ProjectionRole.Query), ("k", ProjectionRole.Key), ("v", ProjectionRole.Value)];
+
+    public static MethodOptions? Read(JsonObject config)
+    {
+        if (config["architecture"]?.ToString() != "lora" || config["composition_mode"]?.ToString() != "add") return null;
+        if (config["use_dora"]?.GetValue<bool>() == true) return null;
+        var roles = new List<ProjectionRole>();
+        if (config["selfattn_lora"]?.GetValue<bool>() ?? true)
+            foreach (var matrix in (config["attn_matrices"] as JsonArray)?.Select(m => m!.ToString()) ?? ["q", "v"])
+                roles.Add(Attention.FirstOrDefault(a => a.Name == matrix) is { Name: not null } found
+                    ? found.Role : throw new PeftException($"LORA: \"attn_matrices\" names \"{matrix}\"; known are q, k and v."));
+        if (config["intermediate_lora"]?.GetValue<bool>() == true) roles.Add(ProjectionRole.Intermediate);
+        if (config["output_lora"]?.GetValue<bool>() == true) roles.Add(ProjectionRole.FeedForwardOutput);
+        return new LoraOptions
+        {
+            Rank = config["r"]?.GetValue<int>() ?? 8,
+            Alpha = config["alpha"]?.GetValue<double>() ?? 8,
+            Dropout = config["dropout"]?.GetValue<double>() ?? 0,
+            UseGating = config["use_gating"]?.GetValue<bool>() ?? false,
+            Roles = roles,
+            Hub = config,
+        };
+    }
+
+    public static JsonObject Write(LoraOptions options)
+    {
+        var roles = options.Roles ?? (options.TargetModules is null ? [ProjectionRole.Query, ProjectionRole.Value]
+            : throw new PeftException("LORA: AdapterHub names matrices by role (q, k, v, intermediate, output), not by module; save in the peft format."));
+        if (options.UseDora || options.UseRsLora || options.Bias != "none" || options.RankPattern is { Count: > 0 } || options.TrainableTokens is not null)
+            throw new PeftException("LORA: AdapterHub's format has no place for DoRA, rsLoRA, biases, rank patterns or trained tokens; save in the peft format.");
+        var json = (JsonObject?)options.Hub?.DeepClone() ?? new JsonObject
+        {
+            ["architecture"] = "lora",
+            ["composition_mode"] = "add",
+            ["dtype"] = null,
+            ["init_weights"] = "lora",
+            ["init_weights_seed"] = null,
+            ["leave_out"] = new JsonArray(),
+            ["use_dora"] = false,
+            ["vera_b"] = null,
+            ["vera_d"] = null,
+        };
+        json["r"] = options.Rank;
+        json["alpha"] = options.Alpha;
+        json["dropout"] = options.Dropout;
+        json["use_gating"] = options.UseGating;
+        json["attn_matrices"] = new JsonArray([.. Attention.Where(a => roles.Contains(a.Role)).Select(a => (JsonNode)a.Name)]);
+        json["selfattn_lora"] = Attention.Any(a => roles.Contains(a.Role));
+        json["intermediate_lora"] = roles.Contains(ProjectionRole.Intermediate);
+        json["output_lora"] = roles.Contains(ProjectionRole.FeedForwardOutput);
+        return json;
+    }
+}
