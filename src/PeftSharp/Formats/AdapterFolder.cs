@@ -9,7 +9,7 @@ namespace PeftSharp.Formats;
 /// <summary>An adapter on disk: a folder as peft or as AdapterHub writes it.</summary>
 public sealed class AdapterFolder
 {
-    private const string ConfigFile = "adapter_config.json", PeftWeights = "adapter_model.safetensors", HubWeights = "adapter.safetensors", HubHead = "model_head.safetensors";
+    private const string ConfigFile = "adapter_config.json", PeftWeights = "adapter_model.safetensors", HubWeights = "adapter.safetensors", HubHead = "model_head.safetensors", EncoderWeights = "adapter_encoder.safetensors";
 
     private AdapterFolder(string path, MethodOptions options, AdapterFormat format, string? name, JsonObject json) =>
         (Path, Options, Format, SavedAs, Json) = (path, options, format, name, json);
@@ -79,7 +79,8 @@ public sealed class AdapterFolder
             try
             {
                 method.LoadTensors(saved, Format, WeightsFile);
-                LoadHead(method);
+                LoadExtra(method, HubHead, method.Tensors.Where(t => t.SavedModule && Format == AdapterFormat.AdapterHub));
+                if (LoadExtra(method, EncoderWeights, method.EncoderTensors(Format))) method.EncoderRestored();
                 return method;
             }
             catch
@@ -102,11 +103,8 @@ public sealed class AdapterFolder
         using var guard = no_grad();
         var tensors = method.SavedTensors(format).ToList();
         SafetensorsWriter.Write(System.IO.Path.Combine(folder, format == AdapterFormat.Peft ? PeftWeights : HubWeights), tensors, new Dictionary<string, string> { ["format"] = "pt" });
-        if (format == AdapterFormat.AdapterHub)
-        {
-            var head = method.Tensors.Where(t => t.SavedModule).Select(t => KeyValuePair.Create(t.Name, t.Value)).ToList();
-            if (head.Count > 0) SafetensorsWriter.Write(System.IO.Path.Combine(folder, HubHead), head, new Dictionary<string, string> { ["format"] = "pt" });
-        }
+        SaveExtra(folder, HubHead, method.Tensors.Where(t => t.SavedModule && format == AdapterFormat.AdapterHub));
+        SaveExtra(folder, EncoderWeights, method.EncoderTensors(format));
         var text = format == AdapterFormat.Peft ? AdapterJson.Text(method.Options) : AdapterJson.Text(HubDocument(method, hub));
         AtomicFile.WriteText(System.IO.Path.Combine(folder, ConfigFile), text);
     }
@@ -124,18 +122,25 @@ public sealed class AdapterFolder
         Format == AdapterFormat.AdapterHub && SavedAs is { } old && old != name
             ? key.Replace($".{old}.", $".{name}.", StringComparison.Ordinal) : key;
 
-    private void LoadHead(PeftMethod method)
+    private static void SaveExtra(string folder, string file, IEnumerable<AdapterTensor> tensors)
     {
-        var path = System.IO.Path.Combine(Path, HubHead);
-        if (Format != AdapterFormat.AdapterHub || !File.Exists(path)) return;
+        var list = tensors.Select(t => KeyValuePair.Create(t.Name, t.Value)).ToList();
+        if (list.Count > 0) SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), list, new Dictionary<string, string> { ["format"] = "pt" });
+    }
+
+    private bool LoadExtra(PeftMethod method, string name, IEnumerable<AdapterTensor> tensors)
+    {
+        var (path, list) = (System.IO.Path.Combine(Path, name), tensors.ToList());
+        if (list.Count == 0 || !File.Exists(path)) return false;
         using var file = SafetensorsFile.Open(path);
         using var guard = no_grad();
-        foreach (var tensor in method.Tensors.Where(t => t.SavedModule))
+        foreach (var tensor in list)
         {
             if (!file.Tensors.TryGetValue(tensor.Name, out var info) || !info.Shape.SequenceEqual(tensor.Value.shape))
-                throw new PeftException($"{path}: tensor \"{tensor.Name}\" of shape [{string.Join(", ", tensor.Value.shape)}] is missing; the head was made for another task.");
+                throw new PeftException($"{path}: tensor \"{tensor.Name}\" of shape [{string.Join(", ", tensor.Value.shape)}] is missing; the file belongs to another adapter or task.");
             using var value = file.Read(tensor.Name);
             tensor.Value.copy_(value);
         }
+        return true;
     }
 }

@@ -52,6 +52,9 @@ public sealed record MethodInfo
     /// <summary>True if it can be written into the base's weights.</summary>
     public bool Mergeable { get; init; }
 
+    /// <summary>The layout that it is saved in unless told otherwise.</summary>
+    public AdapterFormat Format { get; init; } = AdapterFormat.Peft;
+
     /// <summary>Settings by alias that differ from the defaults (presets).</summary>
     public IReadOnlyDictionary<string, Func<MethodOptions>> Presets { get; init; } = new Dictionary<string, Func<MethodOptions>>();
 

@@ -1,6 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftSharp.Methods.Additive.Bottleneck;
+using PeftSharp.Methods.Additive.Prefix;
+using PeftSharp.Methods.Additive.Prompt;
 using PeftSharp.Methods.Full;
+using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Methods.Reparameterized.Lora;
 
@@ -13,8 +17,12 @@ public static class MethodRegistry
     public static IReadOnlyList<MethodInfo> All { get; } =
     [
         FullMethod.Info,
+        BottleneckMethod.Info,
+        PrefixMethod.Info,
+        PromptMethod.Info,
         BitFitMethod.Info,
         LoraMethod.Info,
+        UnionMethod.Info,
     ];
 
     /// <summary>The settings that a name, an alias or a preset stands for.</summary>

@@ -25,7 +25,7 @@ public abstract class PeftMethod(string name)
     public string Name { get; } = name;
 
     /// <summary>Its identity at the sites.</summary>
-    public AdapterTag Tag { get; } = new(name);
+    public AdapterTag Tag { get; internal set; } = new(name);
 
     /// <summary>Its settings.</summary>
     public abstract MethodOptions Options { get; }
@@ -111,14 +111,20 @@ public abstract class PeftMethod(string name)
     {
         var expected = _tensors.Select(t => (Tensor: t, Key: SavedName(t, format))).Where(t => t.Key is not null).ToList();
         foreach (var (tensor, key) in expected) RequireShape(saved, key!, tensor.Value.shape, file);
-        if (saved.Keys.Except(expected.Select(e => e.Key!)).FirstOrDefault(k => !MayIgnore(k, format)) is { } stray)
+        if (saved.Keys.Except(expected.Select(e => e.Key!)).FirstOrDefault(k => !MayLeaveOut(k, format)) is { } stray)
             throw new PeftException($"{file}: tensor \"{stray}\" has no place in this model with these settings; the adapter was made for another base model or other settings.");
         using var guard = no_grad();
         foreach (var (tensor, key) in expected) tensor.Value.copy_(saved[key!]);
     }
 
-    /// <summary>True if a saved tensor that has no place may be left aside (duplicates that a library writes).</summary>
-    protected virtual bool MayIgnore(string key, AdapterFormat format) => false;
+    /// <summary>The trained tensors of an encoder whose output is all that the format keeps; saved in a file of their own, so that training can go on.</summary>
+    public IEnumerable<AdapterTensor> EncoderTensors(AdapterFormat format) => _tensors.Where(t => !t.SavedModule && SavedName(t, format) is null);
+
+    /// <summary>The encoder's own tensors were read: what it yields is to be computed again.</summary>
+    public virtual void EncoderRestored() { }
+
+    /// <summary>True if a saved tensor that has no place here may be left out (duplicates that a library writes).</summary>
+    public virtual bool MayLeaveOut(string key, AdapterFormat format) => false;
 
     /// <summary>Refuses a saved tensor that is missing or of another shape.</summary>
     protected static void RequireShape(IReadOnlyDictionary<string, Tensor> saved, string key, long[] shape, string file)
@@ -161,6 +167,17 @@ public abstract class PeftMethod(string name)
                 throw new PeftException($"\"modules_to_save\" names \"{name}\", but the model has no such module; its modules are listed by `peft info`.");
             foreach (var slot in slots) TrainCopy(slot, savedModule: true);
         }
+    }
+
+    /// <summary>Takes over the tensors of a part that another method made (a union of methods).</summary>
+    private protected void Adopt(PeftMethod part)
+    {
+        _tensors.AddRange(part.Tensors);
+        _undo.Add(() =>
+        {
+            part.Detach();
+            _tensors.RemoveAll(t => t.Value.IsInvalid);
+        });
     }
 
     /// <summary>Places a plug-in; it is taken away when the adapter is detached.</summary>

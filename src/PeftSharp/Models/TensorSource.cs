@@ -67,9 +67,9 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
         var info = checkpoint!.Info(name);
         if (!info.Shape.SequenceEqual(shape))
             throw new PeftException($"{checkpoint.Path}: tensor \"{name}\" has the shape [{string.Join(", ", info.Shape)}]; config.json asks for [{string.Join(", ", shape)}].");
-        using var scope = NewDisposeScope();
         var value = checkpoint.Read(name);
-        return (value.dtype == Precision ? value : value.to(Precision)).DetachFromDisposeScope();
+        if (value.dtype == Precision) return value;
+        using (value) return value.to(Precision).DetachFromDisposeScope();
     }
 
     private Tensor Create(string name, long[] shape)

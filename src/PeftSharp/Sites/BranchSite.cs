@@ -24,6 +24,9 @@ public interface IBranchPlugin
 {
     /// <summary>The branch output to use instead of <paramref name="output"/>, before the residual is added; [rows, tokens, hidden].</summary>
     Tensor Transform(Tensor output, BranchState state, ForwardContext context);
+
+    /// <summary>True if the result stands in for the sum and its norm as well: nothing is added to it.</summary>
+    bool EndsBranch => false;
 }
 
 /// <summary>The end of a residual branch: its output, what it is added to, and the norm over the sum.</summary>
@@ -54,14 +57,18 @@ public sealed class BranchSite(string path, BranchKind kind, int layer, long wid
     /// <param name="context">The call.</param>
     public Tensor Forward(Tensor output, Tensor residual, Tensor input, ForwardContext context)
     {
+        List<(Tensor? Rows, Tensor Value)>? ended = null;
         foreach (var (owner, plugin) in Plugins.Active(context))
         {
             var rows = context.RowsOf(owner);
             var state = new BranchState(Rows.Select(input, rows), Rows.Select(residual, rows), Norm);
             var changed = plugin.Transform(Rows.Select(output, rows), state, context.Alone(owner));
+            if (plugin.EndsBranch) (ended ??= []).Add((rows, changed));
             output = Rows.Put(output, changed, rows);
         }
         var sum = output + residual;
-        return Norm is null ? sum : Norm.Forward(sum, context);
+        var result = Norm is null ? sum : Norm.Forward(sum, context);
+        foreach (var (rows, value) in ended ?? []) result = Rows.Put(result, value, rows);
+        return result;
     }
 }

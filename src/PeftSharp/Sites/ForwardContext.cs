@@ -7,6 +7,7 @@ namespace PeftSharp.Sites;
 public sealed class ForwardContext
 {
     private readonly Dictionary<AdapterTag, Tensor?> _rows = [];
+    private Dictionary<object, Tensor> _once = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Which adapters act on which rows.</summary>
     public AdapterSelection Selection { get; init; } = AdapterSelection.None;
@@ -29,6 +30,9 @@ public sealed class ForwardContext
     /// <summary>True if no position may be skipped, by the caller's wish or an active adapter's.</summary>
     public bool NeedsAllTokens => AllTokens || Selection.Adapters.Any(a => a.NeedsAllTokens);
 
+    /// <summary>Computes something once per call, for plug-ins that share it over layers.</summary>
+    public Tensor Once(object key, Func<Tensor> compute) => _once.TryGetValue(key, out var found) ? found : _once[key] = compute();
+
     /// <summary>Index tensor (int64) of the rows that an adapter acts on; null means every row.</summary>
     public Tensor? RowsOf(AdapterTag adapter)
     {
@@ -49,5 +53,6 @@ public sealed class ForwardContext
         Seed = Seed,
         BaseDropout = BaseDropout,
         AllTokens = AllTokens,
+        _once = _once,
     };
 }

@@ -13,6 +13,16 @@ public static class Initial
         return zeros(shape, dtype: ScalarType.Float32).normal_(0, deviation, generator);
     }
 
+    /// <summary>N(0, deviation²) with draws beyond two deviations drawn again, float32.</summary>
+    public static Tensor TruncatedNormal(long[] shape, double deviation, ulong seed)
+    {
+        using var generator = Seeded(seed);
+        // The inverse of the distribution function maps a uniform draw between its values at ±2 to the truncated normal.
+        const double Edge = 0.954499736103642; // erf(√2)
+        var uniform = zeros(shape, dtype: ScalarType.Float64).uniform_(-Edge, Edge, generator);
+        return (uniform.erfinv() * (Math.Sqrt(2) * deviation)).to(ScalarType.Float32);
+    }
+
     /// <summary>U(-bound, bound), float32.</summary>
     public static Tensor Uniform(long[] shape, double bound, ulong seed)
     {

@@ -46,8 +46,8 @@ public sealed class SequenceHead(
 
     /// <inheritdoc/>
     public override Tensor Loss(ModelOutput output, Tensor labels) => kind == TaskKind.Regression
-        ? nn.functional.mse_loss(output.Logits.squeeze(-1), labels.to(output.Logits.dtype))
-        : nn.functional.cross_entropy(output.Logits, labels);
+        ? Losses.MeanSquare(output.Logits.squeeze(-1), labels)
+        : Losses.CrossEntropy(output.Logits, labels);
 
     // The head is trained, so its dropout is not the frozen base's.
     private Tensor Drop(Tensor x, string site, ForwardContext context) => Dropout.Apply(x, dropout, site, context);

@@ -28,7 +28,7 @@ public sealed class TokenHead(double dropout, ProjectionSite classifier) : TaskH
 
     /// <inheritdoc/>
     public override Tensor Loss(ModelOutput output, Tensor labels) =>
-        nn.functional.cross_entropy(output.Logits.flatten(0, 1), labels.flatten(), ignore_index: -100);
+        Losses.CrossEntropy(output.Logits.flatten(0, 1), labels.flatten());
 }
 
 /// <summary>Start and end of an answer: logits [rows, tokens, 2]; labels [rows, 2].</summary>
@@ -55,7 +55,7 @@ public sealed class AnswerHead(ProjectionSite outputs) : TaskHead
     /// <inheritdoc/>
     public override Tensor Loss(ModelOutput output, Tensor labels)
     {
-        Tensor Part(int i) => nn.functional.cross_entropy(output.Logits.select(-1, i), labels.select(-1, i));
+        Tensor Part(int i) => Losses.CrossEntropy(output.Logits.select(-1, i), labels.select(-1, i));
         return (Part(0) + Part(1)) / 2;
     }
 }

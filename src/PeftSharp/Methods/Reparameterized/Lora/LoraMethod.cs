@@ -188,7 +188,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         tensor.Local == "lora_magnitude_vector" && format == AdapterFormat.Peft ? $"{SavedName(tensor, format)}.weight" : base.ReferenceName(tensor, format);
 
     /// <inheritdoc/>
-    protected override bool MayIgnore(string key, AdapterFormat format) =>
+    public override bool MayLeaveOut(string key, AdapterFormat format) =>
         // With "bias": "all", peft also writes the head's bias under its internal names.
         key.Contains(".modules_to_save.", StringComparison.Ordinal) || key.Contains(".original_module.", StringComparison.Ordinal);
 }

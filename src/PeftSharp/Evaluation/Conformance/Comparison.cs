@@ -1,0 +1,37 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Evaluation.Conformance;
+
+/// <summary>Compares tensors with reference numbers by one rule: error ≤ tolerance × max(largest entry of the tensor, 1e-3 × largest entry of the quantity).</summary>
+internal static class Comparison
+{
+    public static ConformanceQuantity Of(string quantity, double tolerance, IReadOnlyList<(string Name, Tensor? Actual, Tensor Expected)> pairs)
+    {
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        var largest = pairs.Max(p => Largest(p.Expected));
+        var (worst, where) = (0.0, (string?)null);
+        foreach (var (name, actual, expected) in pairs)
+        {
+            var error = Error(actual, expected, largest);
+            if (error > worst || double.IsNaN(error)) (worst, where) = (double.IsNaN(error) ? double.PositiveInfinity : error, Describe(name, actual, expected));
+        }
+        return new(quantity, worst, tolerance, pairs.Count == 1 && double.IsFinite(worst) ? null : where);
+    }
+
+    private static double Error(Tensor? actual, Tensor expected, double largest)
+    {
+        if (actual is null || actual.numel() != expected.numel()) return double.PositiveInfinity;
+        var scale = Math.Max(Largest(expected), 1e-3 * largest);
+        var difference = Largest(actual.to(ScalarType.Float64).flatten() - expected.to(ScalarType.Float64).flatten());
+        return scale == 0 ? (difference == 0 ? 0 : double.PositiveInfinity) : difference / scale;
+    }
+
+    private static string Describe(string name, Tensor? actual, Tensor expected) =>
+        actual is null ? $"{name}: missing"
+        : actual.numel() != expected.numel() ? $"{name}: shape [{string.Join(", ", actual.shape)}], expected [{string.Join(", ", expected.shape)}]"
+        : name;
+
+    private static double Largest(Tensor x) => x.numel() == 0 ? 0 : x.abs().max().to(ScalarType.Float64).item<double>();
+}

@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using PeftSharp.Composition;
+using PeftSharp.Methods;
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Evaluation.Conformance;
+
+/// <summary>Runs reference cases: logits, loss, gradients, merging, a short training run, counts and saved names, always in float32.</summary>
+public static class ConformanceRunner
+{
+    private const double Forward = 1e-5, Gradient = 1e-4, Trajectory = 1e-3;
+
+    /// <summary>Runs one case folder. A case that cannot be run has failed; it is never skipped.</summary>
+    public static ConformanceResult Run(string folder)
+    {
+        var watch = Stopwatch.StartNew();
+        var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        var quantities = new List<ConformanceQuantity>();
+        string? failure = null;
+        try
+        {
+            Interop.LibTorch.EnsureLoaded();
+            using var scope = NewDisposeScope();
+            using var reference = new ConformanceCase(folder);
+            new CaseRun(reference, quantities).Run();
+        }
+        catch (PeftException e)
+        {
+            failure = e.Message;
+        }
+        return new(name, quantities, failure, watch.Elapsed.TotalSeconds);
+    }
+
+    private sealed class CaseRun(ConformanceCase reference, List<ConformanceQuantity> results)
+    {
+        private readonly PeftModel _model = new(reference.LoadModel());
+
+        public void Run()
+        {
+            using (no_grad()) Outputs("base.", AdapterSelection.None);
+            var adapter = Attach();
+            var trained = Trained(adapter);
+            Counts(adapter, trained);
+            TakeStart(adapter, trained);
+            using (no_grad()) Outputs("", Selection(adapter));
+            if (reference.Has("merged.logits")) Merge(adapter);
+            Gradients(adapter, trained);
+            if (reference.Has("trajectory.loss")) Train(adapter, trained);
+        }
+
+        private static AdapterSelection Selection(PeftMethod adapter) => AdapterSelection.Of(adapter.Tag);
+
+        private PeftMethod Attach() => reference.Adapter?.LoadInto(_model) ?? _model.Add(reference.Options);
+
+        /// <summary>The trained tensors under the names of the reference library.</summary>
+        private Dictionary<string, Tensor> Trained(PeftMethod adapter) => adapter.Tensors
+            .ToDictionary(t => Plain(adapter.ReferenceName(t, reference.Format)), t => t.Value);
+
+        // Live names of peft carry the adapter's name and the place of saved modules; a case without peft has bare names.
+        private static string Plain(string name)
+        {
+            if (name.StartsWith("base_model.model.", StringComparison.Ordinal)) name = name["base_model.model.".Length..];
+            else if (name.StartsWith("base_model.", StringComparison.Ordinal)) name = name["base_model.".Length..];
+            return name.Replace(".modules_to_save.default", "", StringComparison.Ordinal).Replace(".default", "", StringComparison.Ordinal);
+        }
+
+        private void Outputs(string prefix, AdapterSelection selection)
+        {
+            if (!reference.Has($"{prefix}logits")) return;
+            using var scope = NewDisposeScope();
+            var batch = reference.Batch(selection.Adapters.Count > 0);
+            var output = _model.Forward(batch, selection);
+            results.Add(Comparison.Of($"{prefix}logits", Forward, [("logits", output.Logits, reference[$"{prefix}logits"])]));
+            if (reference.Has($"{prefix}loss"))
+                results.Add(Comparison.Of($"{prefix}loss", Forward, [("loss", _model.Model.Head.Loss(output, batch.Labels!), reference[$"{prefix}loss"])]));
+        }
+
+        private void Merge(PeftMethod adapter)
+        {
+            using var scope = NewDisposeScope();
+            using var guard = no_grad();
+            var batch = reference.Batch(false);
+            var before = _model.Forward(batch, AdapterSelection.None).Logits;
+            _model.Merge(adapter.Name);
+            results.Add(Comparison.Of("merged.logits", Forward, [("logits", _model.Forward(batch, AdapterSelection.None).Logits, reference["merged.logits"])]));
+            _model.Unmerge();
+            var after = _model.Forward(batch, AdapterSelection.None).Logits;
+            results.Add(new("unmerged", before.equal(after).all().item<bool>() ? 0 : double.PositiveInfinity, 0, null));
+        }
+
+        private Tensor Loss(PeftMethod adapter)
+        {
+            var context = new ForwardContext { Selection = Selection(adapter) };
+            return adapter.ComputeLoss(_model.Model.Loss(reference.Batch(true), context), context);
+        }
+
+        private void Gradients(PeftMethod adapter, Dictionary<string, Tensor> trained)
+        {
+            var expected = reference.Names.Where(n => n.StartsWith("grad.", StringComparison.Ordinal)).ToList();
+            if (expected.Count == 0) return;
+            using var scope = NewDisposeScope();
+            Loss(adapter).backward();
+            results.Add(Comparison.Of("grad", Gradient, [.. expected.Select(n => (n, trained.GetValueOrDefault(Plain(n["grad.".Length..]))?.grad, reference[n]))]));
+            foreach (var value in adapter.Tensors.Select(t => t.Value)) value.grad = null;
+        }
+
+        // Where the file holds only what an encoder yields, the trained tensors start from numbers of their own.
+        private void TakeStart(PeftMethod adapter, Dictionary<string, Tensor> trained)
+        {
+            using var guard = no_grad();
+            foreach (var name in reference.Names.Where(n => n.StartsWith("start.", StringComparison.Ordinal)))
+                if (trained.TryGetValue(Plain(name["start.".Length..]), out var value))
+                {
+                    value.copy_(reference[name].view_as(value));
+                    adapter.EncoderRestored();
+                }
+        }
+
+        private void Counts(PeftMethod adapter, Dictionary<string, Tensor> trained)
+        {
+            Count("trainable_parameters", trained.Values.Sum(t => t.numel()));
+            if (reference.Json["all_parameters"] is not null) Count("all_parameters", _model.AllWeights(adapter));
+            if (reference.Adapter is null) return;
+            using var scope = NewDisposeScope();
+            using var guard = no_grad();
+            using var file = Checkpoints.SafetensorsFile.Open(reference.Adapter.WeightsFile);
+            var written = adapter.SavedTensors(reference.Format).ToDictionary(p => p.Key, p => p.Value);
+            var missing = file.Tensors.Keys.Except(written.Keys).FirstOrDefault(k => !adapter.MayLeaveOut(k, reference.Format));
+            var wrong = missing ?? written.FirstOrDefault(p => !file.Tensors.TryGetValue(p.Key, out var info) || !info.Shape.SequenceEqual(p.Value.shape)).Key;
+            results.Add(new("saved names", wrong is null ? 0 : double.PositiveInfinity, 0, wrong));
+        }
+
+        // Some cases list every tensor after training: those that are not trained must be as they were.
+        private Tensor? Frozen(string name) => _model.Model.Sites.Slots.FirstOrDefault(s => s.Name == name)?.Value;
+
+        private void Count(string name, long actual)
+        {
+            if (reference.Json[name] is not JsonValue value) return;
+            var expected = value.GetValue<long>();
+            results.Add(new(name, actual == expected ? 0 : double.PositiveInfinity, 0, actual == expected ? null : $"{actual}, expected {expected}"));
+        }
+
+        private void Train(PeftMethod adapter, Dictionary<string, Tensor> trained)
+        {
+            var run = new ReferenceTraining(reference.Json["optimizer"] as JsonObject ?? [], trained);
+            var losses = run.Run(() => Loss(adapter), adapter);
+            results.Add(Comparison.Of("trajectory.loss", Trajectory, [("loss", tensor(losses), reference["trajectory.loss"])]));
+            if (reference.Has("grad_norm") || reference.Has("trajectory.grad_norm"))
+                results.Add(Comparison.Of("grad_norm", Trajectory, [("norm", tensor(run.Norms.ToArray()), reference[reference.Has("grad_norm") ? "grad_norm" : "trajectory.grad_norm"])]));
+            using (no_grad())
+            {
+                using var scope = NewDisposeScope();
+                if (reference.Has("trajectory.logits"))
+                    results.Add(Comparison.Of("trajectory.logits", Trajectory, [("logits", _model.Forward(reference.Batch(true), Selection(adapter)).Logits, reference["trajectory.logits"])]));
+                var finals = reference.Names.Where(n => n.StartsWith("final.", StringComparison.Ordinal)).ToList();
+                if (finals.Count > 0)
+                    results.Add(Comparison.Of("final", Trajectory, [.. finals.Select(n => (n, trained.GetValueOrDefault(Plain(n["final.".Length..])) ?? Frozen(n["final.".Length..]), reference[n]))]));
+            }
+        }
+    }
+}

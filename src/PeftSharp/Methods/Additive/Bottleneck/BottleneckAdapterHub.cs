@@ -1,0 +1,91 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace PeftSharp.Methods.Additive.Bottleneck;
+
+/// <summary>The settings of bottleneck adapters as AdapterHub writes them.</summary>
+internal static class BottleneckAdapterHub
+{
+    public static MethodOptions? Read(JsonObject config)
+    {
+        if (config["architecture"] is not null || config["reduction_factor"] is null) return null;
+        if (config["phm_layer"]?.GetValue<bool>() == true) return null;
+        foreach (var field in (string[])["inv_adapter"])
+            if (config[field] is not null) throw new PeftException($"BOTTLENECK: \"{field}\" is {config[field]!.ToJsonString()}; invertible adapters are not supported.");
+        if (config["cross_adapter"]?.GetValue<bool>() == true || config["stochastic_depth"]?.GetValue<double>() > 0)
+            throw new PeftException("BOTTLENECK: \"cross_adapter\" and \"stochastic_depth\" are not supported.");
+        bool Flag(string field, bool fallback) => config[field]?.GetValue<bool>() ?? fallback;
+        var (factor, layers) = Factors(config["reduction_factor"]!);
+        return new BottleneckOptions
+        {
+            AfterAttention = Flag("mh_adapter", false),
+            AfterFeedForward = Flag("output_adapter", true),
+            ReductionFactor = factor,
+            LayerFactors = layers,
+            NonLinearity = config["non_linearity"]?.GetValue<string>() ?? "relu",
+            OriginalNormBefore = Flag("original_ln_before", false),
+            OriginalNormAfter = Flag("original_ln_after", true),
+            ResidualBeforeNorm = Word(config["residual_before_ln"]) ?? "true",
+            AdapterResidualBeforeNorm = Flag("adapter_residual_before_ln", false),
+            NormBefore = Flag("ln_before", false),
+            NormAfter = Flag("ln_after", false),
+            InitWeights = config["init_weights"]?.GetValue<string>() ?? "bert",
+            IsParallel = Flag("is_parallel", false),
+            Scaling = Word(config["scaling"]) ?? "1",
+            UseGating = Flag("use_gating", false),
+            Dropout = config["dropout"]?.GetValue<double>() ?? 0,
+            LeaveOut = [.. (config["leave_out"] as JsonArray)?.Select(n => n!.GetValue<int>()) ?? []],
+            Hub = config,
+        };
+    }
+
+    public static JsonObject Write(BottleneckOptions o)
+    {
+        var json = (JsonObject?)o.Hub?.DeepClone() ?? new JsonObject
+        {
+            ["cross_adapter"] = false,
+            ["init_weights_seed"] = null,
+            ["inv_adapter"] = null,
+            ["inv_adapter_reduction_factor"] = null,
+            ["phm_layer"] = false,
+            ["stochastic_depth"] = 0.0,
+        };
+        json["mh_adapter"] = o.AfterAttention;
+        json["output_adapter"] = o.AfterFeedForward;
+        json["reduction_factor"] = o.LayerFactors is { Count: > 0 } map
+            ? new JsonObject([.. map.Select(p => KeyValuePair.Create(p.Key.ToString(CultureInfo.InvariantCulture), (JsonNode?)p.Value)), KeyValuePair.Create("default", (JsonNode?)o.ReductionFactor)])
+            : o.ReductionFactor;
+        json["non_linearity"] = o.NonLinearity;
+        json["original_ln_before"] = o.OriginalNormBefore;
+        json["original_ln_after"] = o.OriginalNormAfter;
+        json["residual_before_ln"] = o.ResidualBeforeNorm switch { "true" => true, "false" => false, var text => text };
+        json["adapter_residual_before_ln"] = o.AdapterResidualBeforeNorm;
+        json["ln_before"] = o.NormBefore;
+        json["ln_after"] = o.NormAfter;
+        json["init_weights"] = o.InitWeights;
+        json["is_parallel"] = o.IsParallel;
+        json["scaling"] = o.FixedScaling is { } number ? number : o.Scaling;
+        json["use_gating"] = o.UseGating;
+        json["dropout"] = o.Dropout;
+        json["leave_out"] = new JsonArray([.. o.LeaveOut.Select(l => (JsonNode)l)]);
+        // Ours: AdapterHub ignores fields that it does not know.
+        if (o.TrainNorms) json["train_norms"] = true;
+        if (o.Size is not null) json["bottleneck_size"] = o.Size;
+        return json;
+    }
+
+    private static (double Factor, IReadOnlyDictionary<int, double>? Layers) Factors(JsonNode node)
+    {
+        if (node is not JsonObject map) return (node.GetValue<double>(), null);
+        var layers = map.Where(p => p.Key != "default").ToDictionary(p => int.Parse(p.Key, CultureInfo.InvariantCulture), p => p.Value!.GetValue<double>());
+        return (map["default"]?.GetValue<double>() ?? 16, layers);
+    }
+
+    private static string? Word(JsonNode? node) => node?.GetValueKind() switch
+    {
+        null => null,
+        JsonValueKind.String => node.GetValue<string>(),
+        _ => node.ToJsonString(),
+    };
+}

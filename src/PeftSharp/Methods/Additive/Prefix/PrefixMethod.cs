@@ -1,0 +1,128 @@
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods.Additive.Prefix;
+
+/// <summary>Prefix tuning: trained keys and values before those of every layer.</summary>
+public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMethod(name)
+{
+    private const string Saved = "prompt_embeddings";
+    private PrefixOptions _options = options;
+    private PrefixEncoder? _encoder;
+
+    /// <summary>What the registry says of it.</summary>
+    public static MethodInfo Info { get; } = new()
+    {
+        Name = "prefix",
+        Aliases = ["prefix_tuning", "prefix-tuning"],
+        Family = MethodFamily.Additive,
+        PeftType = "PREFIX_TUNING",
+        Paper = "Li and Liang 2021, arXiv 2101.00190",
+        Sites = "attentions",
+        Summary = "Trained keys and values before those of every layer, flat or made by a small network.",
+        OptionsType = typeof(PrefixOptions),
+        FromAdapterHub = PrefixOptions.FromAdapterHub,
+        Presets = new Dictionary<string, Func<MethodOptions>>
+        {
+            ["prefix_tuning_flat"] = () => new PrefixOptions { HubStyle = true, VirtualTokens = 30 },
+            ["prefix-projection"] = () => new PrefixOptions { Projection = true },
+        },
+    };
+
+    /// <inheritdoc/>
+    public override MethodOptions Options => _options;
+
+    /// <inheritdoc/>
+    protected override void OnAttach(MethodHost host)
+    {
+        var sites = host.Sites.Attentions.Where(a => a.Kind == AttentionKind.Self && !_options.LeaveOut.Contains(a.Layer)).ToList();
+        if (sites.Count == 0) throw new PeftException("PREFIX_TUNING: no layer is left for a prefix; shorten \"leave_out\".");
+        var first = sites[0];
+        var width = first.KeyHeads * first.HeadDim;
+        _options = _options with { TokenDim = width, LayerCount = sites.Count, HeadCount = first.KeyHeads, Submodules = 1 };
+        if (!_options.HubStyle) _options = _options with { EncoderHidden = _options.EncoderHidden ?? host.Width };
+        _encoder = Encoder(host, sites.Count, width);
+        for (var i = 0; i < sites.Count; i++)
+            Plug(sites[i].Plugins, new PrefixAttention(_encoder, i, _options.VirtualTokens, _options.HubStyle ? 0 : _options.VirtualTokens, Gate(sites[i], host.Width)));
+        TrainModules(_options.ModulesToSave);
+        Tag.NeedsAllTokens |= _options.UseGating;
+    }
+
+    private PrefixEncoder Encoder(MethodHost host, int layers, int width)
+    {
+        var (tokens, all) = (_options.VirtualTokens, 2L * layers * width);
+        var embedding = _options.HubStyle ? (_options.Projection ? "wte.weight" : "control_trans") : "embedding.weight";
+        if (!_options.Projection)
+        {
+            var start = _options.InitWeights == "zero" ? zeros(tokens, all) : Initial.Normal([tokens, all], 1, SeedOf("prefix"));
+            return new(Add("", embedding, _options.HubStyle ? start.flatten() : start), null, _options.Dropout, tokens);
+        }
+        var (inputs, hidden) = (_options.HubStyle ? host.Width : width, _options.EncoderHidden ?? 512);
+        var table = Add("", embedding, Initial.Normal([tokens, inputs], 1, SeedOf("prefix")));
+        var layer = _options.HubStyle ? "control_trans" : "transform";
+        AdapterTensor Bias(int index, long size, long fanIn) => Add("", $"{layer}.{index}.bias", Initial.Uniform([size], 1 / Math.Sqrt(fanIn), SeedOf($"bias.{index}")), decay: false);
+        AdapterTensor Weight(int index, long output, long input) => Add("", $"{layer}.{index}.weight", Initial.KaimingUniform([output, input], SeedOf($"weight.{index}")));
+        var network = new PrefixNetwork(
+            Weight(0, hidden, inputs), Bias(0, hidden, inputs), Weight(2, all, hidden), Bias(2, all, hidden), _options.NonLinearity.ToLowerInvariant());
+        return new(table, network, _options.Dropout, tokens);
+    }
+
+    private Gate? Gate(AttentionSite site, int width)
+    {
+        if (!_options.UseGating) return null;
+        var gates = _options.SharedGating ? 1 : 2;
+        return new(
+            Add(site.Path, "gate.weight", Initial.Normal([gates, width], 0.02, SeedOf($"{site.Path}.gate"))),
+            Add(site.Path, "gate.bias", Initial.Uniform([gates], 1 / Math.Sqrt(width), SeedOf($"{site.Path}.gate.bias")), decay: false));
+    }
+
+    /// <inheritdoc/>
+    public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
+    {
+        if (format == AdapterFormat.Peft)
+            // peft saves what the encoder yields, and its prompt methods name the head without "model".
+            return tensor.SavedModule ? $"base_model.{tensor.Name}" : !_options.Projection && !_options.HubStyle && tensor.Path.Length == 0 ? Saved : null;
+        if (tensor.SavedModule) return null;
+        return tensor.Path.Length == 0
+            ? $"{Host.BasePrefix}prefix_tuning.prefix_tunings.{Name}.self_prefix.{tensor.Local}"
+            : $"{tensor.Path}.prefix_tuning.prefix_gates.{Name}.{tensor.Local["gate.".Length..]}";
+    }
+
+    /// <inheritdoc/>
+    public override string ReferenceName(AdapterTensor tensor, AdapterFormat format)
+    {
+        if (tensor.SavedModule || tensor.Path.Length > 0) return base.ReferenceName(tensor, format);
+        return format == AdapterFormat.Peft
+            ? $"prompt_encoder.{tensor.Local}"
+            : $"{Host.Sites.Attentions[0].Path}.prefix_tuning.pool.prefix_tunings.{Name}.self_prefix.{tensor.Local}";
+    }
+
+    /// <inheritdoc/>
+    public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
+    {
+        foreach (var pair in base.SavedTensors(format)) yield return pair;
+        if (format == AdapterFormat.Peft && _options.Projection) yield return new(Saved, _encoder!.Output(new ForwardContext()).contiguous());
+    }
+
+    /// <inheritdoc/>
+    public override void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
+    {
+        if (format == AdapterFormat.AdapterHub || !_options.Projection)
+        {
+            base.LoadTensors(saved, format, file);
+            return;
+        }
+        RequireShape(saved, Saved, [_options.VirtualTokens, 2L * _options.LayerCount!.Value * _options.TokenDim!.Value], file);
+        base.LoadTensors(saved.Where(p => p.Key != Saved).ToDictionary(), format, file);
+        var kept = saved[Saved].to(Host.Precision).clone().DetachFromDisposeScope();
+        OnDetach(kept.Dispose);
+        _encoder!.Fixed = kept;
+    }
+
+    /// <inheritdoc/>
+    public override void EncoderRestored()
+    {
+        if (_encoder is not null) _encoder.Fixed = null;
+    }
+}

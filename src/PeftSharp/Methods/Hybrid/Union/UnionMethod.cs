@@ -1,0 +1,100 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using PeftSharp.Methods.Additive.Bottleneck;
+using PeftSharp.Methods.Additive.Prefix;
+using PeftSharp.Methods.Reparameterized.Lora;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods.Hybrid.Union;
+
+/// <summary>Several methods as one adapter: MAM (He et al. 2021, arXiv 2110.04366), UniPELT (Mao et al. 2021, arXiv 2110.07577), or any other union.</summary>
+public sealed record UnionOptions : MethodOptions
+{
+    /// <inheritdoc/>
+    public override string PeftType => "UNION";
+
+    /// <summary>The parts; at least one; by default UniPELT's: prefix, bottleneck and LoRA, each gated.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<MethodOptions> Parts { get; init; } = UniPelt();
+
+    /// <inheritdoc/>
+    public override void Validate()
+    {
+        if (Parts.Count == 0) throw Bad("configs", "empty", "at least one method");
+        foreach (var part in Parts) part.Validate();
+    }
+
+    /// <inheritdoc/>
+    public override PeftMethod Create(string name) => new UnionMethod(name, this);
+
+    /// <inheritdoc/>
+    public override JsonObject ToAdapterHub() => new() { ["architecture"] = "union", ["configs"] = new JsonArray([.. Parts.Select(p => p.ToAdapterHub())]) };
+
+    internal static MethodOptions? FromAdapterHub(JsonObject config) => config["architecture"]?.ToString() != "union" ? null : new UnionOptions
+    {
+        Parts = [.. (config["configs"] as JsonArray ?? []).Select(c => MethodRegistry.FromAdapterHub(
+            (JsonObject?)c?.DeepClone() ?? throw new PeftException("UNION: \"configs\" holds an entry that is no object."), "adapter_config.json"))],
+    };
+
+    internal static IReadOnlyList<MethodOptions> UniPelt() =>
+    [
+        new PrefixOptions { HubStyle = true, Projection = true, VirtualTokens = 10, EncoderHidden = 512, UseGating = true },
+        new BottleneckOptions { UseGating = true },
+        new LoraOptions { Alpha = 2, UseGating = true, Roles = [Sites.ProjectionRole.Query, Sites.ProjectionRole.Value] },
+    ];
+
+    internal static IReadOnlyList<MethodOptions> Mam() =>
+    [
+        new PrefixOptions { HubStyle = true, Projection = true, VirtualTokens = 30, EncoderHidden = 800 },
+        (BottleneckOptions)MethodRegistry.Options("par_bn"),
+    ];
+}
+
+/// <summary>A union of methods under one name: its parts share one identity, so they are selected, saved and trained together.</summary>
+public sealed class UnionMethod(string name, UnionOptions options) : PeftMethod(name)
+{
+    private readonly List<PeftMethod> _parts = [];
+
+    /// <summary>What the registry says of it.</summary>
+    public static MethodInfo Info { get; } = new()
+    {
+        Name = "unipelt",
+        Aliases = ["union"],
+        Family = MethodFamily.Hybrid,
+        PeftType = "UNION",
+        Paper = "Mao et al. 2021, arXiv 2110.07577; He et al. 2021, arXiv 2110.04366",
+        Sites = "attentions, residual branches, projections",
+        Summary = "Several methods as one, each behind a learned gate (UniPELT) or plain (MAM).",
+        OptionsType = typeof(UnionOptions),
+        Format = AdapterFormat.AdapterHub,
+        FromAdapterHub = UnionOptions.FromAdapterHub,
+        Presets = new Dictionary<string, Func<MethodOptions>> { ["mam"] = () => new UnionOptions { Parts = UnionOptions.Mam() } },
+    };
+
+    /// <inheritdoc/>
+    public override MethodOptions Options => options;
+
+    /// <inheritdoc/>
+    protected override void OnAttach(MethodHost host)
+    {
+        _parts.Clear();
+        foreach (var part in options.Parts)
+        {
+            var method = part.Create(Name);
+            method.Tag = Tag;
+            method.Attach(host with { HeadModules = [] });
+            _parts.Add(method);
+            Adopt(method);
+        }
+        TrainModules(options.ModulesToSave);
+    }
+
+    /// <inheritdoc/>
+    public override string? SavedName(AdapterTensor tensor, AdapterFormat format) => tensor.SavedModule ? null : Owner(tensor).SavedName(tensor, format);
+
+    /// <inheritdoc/>
+    public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) =>
+        tensor.SavedModule ? tensor.Name : Owner(tensor).ReferenceName(tensor, format);
+
+    private PeftMethod Owner(AdapterTensor tensor) => _parts.First(p => p.Tensors.Contains(tensor));
+}
