@@ -1,0 +1,28 @@
+namespace PeftSharp.Data;
+
+/// <summary>Where the readers of one file report rows that cannot be used.</summary>
+internal sealed class BadRows(string path, OnBadRow policy)
+{
+    private const int Remembered = 10;
+    private readonly List<string> _problems = [];
+
+    public int Count { get; private set; }
+
+    /// <summary>The first problems, as sentences.</summary>
+    public IReadOnlyList<string> Problems => _problems;
+
+    /// <summary>Reports a row: throws, or counts it, as the policy says.</summary>
+    /// <param name="line">Line of the file, from 1.</param>
+    /// <param name="problem">What was found, expected and to be done: a clause without its full stop.</param>
+    public void Report(int line, string problem)
+    {
+        var sentence = $"{path}, line {line}: {problem}.";
+        if (policy == OnBadRow.Stop) throw new PeftException(sentence);
+        Count++;
+        if (_problems.Count < Remembered) _problems.Add(sentence);
+    }
+
+    /// <summary>Quotes a value of a file, shortened so that a message stays readable.</summary>
+    public static string Quote(string value) =>
+        $"'{(value.Length <= 40 ? value : value[..40] + "…").ReplaceLineEndings(" ")}'";
+}

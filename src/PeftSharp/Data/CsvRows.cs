@@ -1,0 +1,52 @@
+using System.Text.Unicode;
+using CsvHelper;
+
+namespace PeftSharp.Data;
+
+/// <summary>Rows of a comma-separated file (RFC 4180): quoted fields may hold commas, quotes and line ends.</summary>
+internal static class CsvRows
+{
+    public static IEnumerable<DelimitedRow> Read(string path, DataOptions options)
+    {
+        CsvMalformedRecord? malformed = null;
+        using var reader = CsvReader.Create(DataFile.Open(path), new CsvReaderOptions
+        {
+            Separator = ',',
+            HasHeader = false, // the header is a row like others here, so that its problems are reported alike
+            TrackLineNumbers = true,
+            MaxRecordSize = options.MaxLineBytes,
+            OnMalformedRecord = record => malformed = record,
+        });
+        while (Advance(reader, path, options))
+        {
+            yield return new DelimitedRow((int)reader.LineNumber, reader.Current.ToArray(), Problem(reader.RawRecord, malformed, options));
+            malformed = null;
+        }
+    }
+
+    private static bool Advance(CsvReader reader, string path, DataOptions options)
+    {
+        try
+        {
+            return reader.Read();
+        }
+        catch (CsvFormatException e)
+        {
+            // What follows an endless record cannot be told from it, so there is no skipping.
+            throw new PeftException(
+                $"{path}, line {e.LineNumber}: the row is longer than {options.MaxLineBytes:N0} bytes; look for a quote that is never closed, or raise the limit (MaxLineBytes).", e);
+        }
+    }
+
+    private static string? Problem(ReadOnlySpan<byte> raw, CsvMalformedRecord? malformed, DataOptions options)
+    {
+        if (raw.Length > options.MaxLineBytes) return LineReader.TooLong(options.MaxLineBytes);
+        if (!Utf8.IsValid(raw)) return LineReader.NotUtf8(raw);
+        return malformed?.Reason switch
+        {
+            null => null,
+            CsvMalformedReason.UnterminatedQuote => "a quote opens a field and is never closed; close it or double it",
+            _ => "a quote stands where RFC 4180 allows none; double quotes inside a field, and quote the field",
+        };
+    }
+}

@@ -1,0 +1,64 @@
+namespace PeftSharp.Data;
+
+/// <summary>How a dataset file is laid out.</summary>
+public enum DataFormat
+{
+    /// <summary>By the file's extension: .tsv, .txt and .tab are tab separated; .csv; .jsonl, .ndjson and .json.</summary>
+    Auto,
+
+    /// <summary>Tab separated, without quoting.</summary>
+    Tsv,
+
+    /// <summary>Comma separated, quoted as in RFC 4180.</summary>
+    Csv,
+
+    /// <summary>One JSON object a line, or one JSON array of objects.</summary>
+    Json,
+}
+
+/// <summary>What to do about a row that cannot be used.</summary>
+public enum OnBadRow
+{
+    /// <summary>Fail with a sentence that names the file and the line.</summary>
+    Stop,
+
+    /// <summary>Leave the row out and count it.</summary>
+    Skip,
+}
+
+/// <summary>How to read a dataset file.</summary>
+public sealed record DataOptions
+{
+    /// <summary>File format. Default: by extension.</summary>
+    public DataFormat Format { get; init; }
+
+    /// <summary>Column of the text: a name, or a number from 1. Default: recognised by its name, with the pair's.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>Column of the second text: a name, or a number from 1. Default: recognised only if <see cref="Text"/> is too.</summary>
+    public string? Pair { get; init; }
+
+    /// <summary>Column of the label: a name, or a number from 1. Default: recognised by its name.</summary>
+    public string? Label { get; init; }
+
+    /// <summary>Whether the first row names the columns. Default: yes, unless a column above is given by number.</summary>
+    public bool? HasHeader { get; init; }
+
+    /// <summary>What the labels are. Default: told from the values (all integers, or words: classes; decimals: regression).</summary>
+    public LabelKind? Kind { get; init; }
+
+    /// <summary>The classes that labels must belong to: give a development set those of its training set.</summary>
+    public LabelMap? Labels { get; init; }
+
+    /// <summary>Fail if there is no label column. Default: false, the dataset then has no labels.</summary>
+    public bool RequireLabels { get; init; }
+
+    /// <summary>Keep rows whose text is blank. Default: false, such a row is bad.</summary>
+    public bool AllowEmptyText { get; init; }
+
+    /// <summary>What to do about bad rows. Default: stop at the first.</summary>
+    public OnBadRow OnBadRow { get; init; }
+
+    /// <summary>The longest line, in bytes, that is taken for one. Default: 16 MiB.</summary>
+    public int MaxLineBytes { get; init; } = 16 << 20;
+}

@@ -1,0 +1,64 @@
+namespace PeftSharp.Data;
+
+/// <summary>One row of a delimited file: its fields, or why it has none.</summary>
+internal readonly record struct DelimitedRow(int Line, IReadOnlyList<string> Fields, string? Problem);
+
+/// <summary>Picks the columns out of delimited rows and checks each row.</summary>
+internal static class DelimitedReader
+{
+    public static List<RawExample> Read(string path, IEnumerable<DelimitedRow> rows, DataOptions options, BadRows bad)
+    {
+        // A column given by number says that there are no names, unless the caller says otherwise.
+        var hasHeader = options.HasHeader ?? new[] { options.Text, options.Pair, options.Label }.All(c => c is null || !c.All(char.IsAsciiDigit));
+        var examples = new List<RawExample>();
+        IReadOnlyList<string>? columns = null;
+        ColumnMap map = default;
+        foreach (var row in rows)
+        {
+            if (row.Problem is not null)
+            {
+                // Nothing can be said about a file whose header is unreadable.
+                if (columns is null && hasHeader) throw new PeftException($"{path}, line {row.Line}: {row.Problem}.");
+                bad.Report(row.Line, row.Problem);
+                continue;
+            }
+            if (columns is null)
+            {
+                columns = row.Fields;
+                map = ColumnMap.Resolve(path, columns, hasHeader, options);
+                if (hasHeader) continue;
+            }
+            if (Check(row.Fields, columns, map, hasHeader, options) is { } problem) bad.Report(row.Line, problem);
+            else examples.Add(Pick(row, map));
+        }
+        return examples;
+    }
+
+    private static string? Check(IReadOnlyList<string> fields, IReadOnlyList<string> columns, ColumnMap map, bool hasHeader, DataOptions options)
+    {
+        if (fields.Count != columns.Count)
+        {
+            var source = hasHeader ? "the header" : "the first row";
+            return $"{Columns(fields.Count)} found, {Columns(columns.Count)} expected as in {source}; correct the row or skip bad rows";
+        }
+        string Name(int column) => hasHeader ? $"column {BadRows.Quote(columns[column])}" : $"column {column + 1}";
+        if (!options.AllowEmptyText)
+        {
+            if (string.IsNullOrWhiteSpace(fields[map.Text])) return Blank(Name(map.Text));
+            if (map.Pair >= 0 && string.IsNullOrWhiteSpace(fields[map.Pair])) return Blank(Name(map.Pair));
+        }
+        return map.Label >= 0 && string.IsNullOrWhiteSpace(fields[map.Label])
+            ? $"the label in {Name(map.Label)} is empty; give the row a label or skip bad rows"
+            : null;
+    }
+
+    public static string Blank(string name) => $"the text in {name} is empty; correct the row, skip bad rows, or allow empty text";
+
+    private static RawExample Pick(DelimitedRow row, ColumnMap map) => new(
+        row.Line,
+        row.Fields[map.Text],
+        map.Pair < 0 ? null : row.Fields[map.Pair],
+        map.Label < 0 ? null : row.Fields[map.Label].Trim());
+
+    private static string Columns(int count) => count == 1 ? "1 column" : $"{count} columns";
+}

@@ -1,0 +1,12 @@
+namespace PeftSharp.Data;
+
+/// <summary>One row of a dataset.</summary>
+/// <param name="Text">The text, or the first of two; empty where the row holds <paramref name="InputIds"/>.</param>
+/// <param name="Pair">The second text, or null.</param>
+/// <param name="Label">Class index; -1 where the dataset has no classes.</param>
+/// <param name="Target">Regression target; NaN where the dataset has none.</param>
+/// <param name="Line">Line of the file on which the row starts, from 1.</param>
+/// <param name="InputIds">Token ids of a row that came tokenised, unpadded; null for text.</param>
+/// <param name="TypeIds">Segment ids that go with <paramref name="InputIds"/>; null means all zeros.</param>
+public sealed record Example(
+    string Text, string? Pair, int Label, float Target, int Line, int[]? InputIds = null, int[]? TypeIds = null);

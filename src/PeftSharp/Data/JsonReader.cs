@@ -1,0 +1,95 @@
+using System.Text.Json;
+
+namespace PeftSharp.Data;
+
+/// <summary>Picks the fields out of JSON rows: texts, or token ids that are there already.</summary>
+internal static class JsonReader
+{
+    public static List<RawExample> Read(string path, IEnumerable<JsonRow> rows, DataOptions options, BadRows bad)
+    {
+        var examples = new List<RawExample>();
+        Fields? fields = null;
+        foreach (var row in rows)
+        {
+            if (row.Problem is not null)
+            {
+                bad.Report(row.Line, row.Problem);
+                continue;
+            }
+            fields ??= Fields.Resolve(path, row.Value, options);
+            var problem = fields.Pick(row, out var example);
+            if (problem is null) examples.Add(example);
+            else bad.Report(row.Line, problem);
+        }
+        return examples;
+    }
+
+    /// <summary>The names of the fields, told from the first object.</summary>
+    private sealed record Fields(string? Text, string? Pair, string? Label, bool AllowEmpty)
+    {
+        public static Fields Resolve(string path, JsonElement first, DataOptions options)
+        {
+            string[] columns = [.. first.EnumerateObject().Select(property => property.Name)];
+            string? Name(int index) => index < 0 ? null : columns[index];
+            if (options.Text is null && columns.Contains("input_ids"))
+                return new Fields(null, null, Name(ColumnMap.ResolveLabel(path, columns, true, options)), true);
+            var map = ColumnMap.Resolve(path, columns, true, options);
+            return new Fields(Name(map.Text), Name(map.Pair), Name(map.Label), options.AllowEmptyText);
+        }
+
+        public string? Pick(JsonRow row, out RawExample example)
+        {
+            example = default;
+            string? label = null, text = "", pair = null;
+            int[]? ids = null, types = null;
+            if (Label is not null && TakeLabel(row.Value, Label, out label) is { } noLabel) return noLabel;
+            if (Text is null)
+            {
+                if (TokenRow.Take(row.Value, out ids, out types) is { } noIds) return noIds;
+            }
+            else
+            {
+                if (TakeText(row.Value, Text, out text) is { } noText) return noText;
+                if (Pair is not null && TakeText(row.Value, Pair, out pair) is { } noPair) return noPair;
+            }
+            example = new RawExample(row.Line, text!, pair, label?.Trim(), ids, types);
+            return null;
+        }
+
+        private string? TakeText(JsonElement row, string name, out string? text)
+        {
+            text = null;
+            if (!row.TryGetProperty(name, out var value)) return $"the field '{name}' is missing; add it or skip bad rows";
+            if (value.ValueKind != JsonValueKind.String) return $"the field '{name}' holds a {JsonRows.Kind(value)}, expected a string";
+            if (TryString(value, out text) is { } problem) return $"the field '{name}' {problem}";
+            return !AllowEmpty && string.IsNullOrWhiteSpace(text) ? DelimitedReader.Blank($"the field '{name}'") : null;
+        }
+
+        private static string? TakeLabel(JsonElement row, string name, out string? label)
+        {
+            label = null;
+            if (!row.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
+                return $"the label field '{name}' is missing; give the row a label or skip bad rows";
+            if (value.ValueKind is JsonValueKind.Array or JsonValueKind.Object)
+                return $"the label field '{name}' holds an {JsonRows.Kind(value)}, expected a number or a name";
+            if (value.ValueKind != JsonValueKind.String) label = value.GetRawText();
+            else if (TryString(value, out label) is { } problem) return $"the label field '{name}' {problem}";
+            return string.IsNullOrWhiteSpace(label) ? $"the label field '{name}' is empty; give the row a label or skip bad rows" : null;
+        }
+
+        // A parsed document may still hold bytes that are no text.
+        private static string? TryString(JsonElement value, out string? text)
+        {
+            try
+            {
+                text = value.GetString()!;
+                return null;
+            }
+            catch (InvalidOperationException)
+            {
+                text = null;
+                return "holds text that is not valid UTF-8 or half of a surrogate pair; save the file as UTF-8 and correct its \\u escapes";
+            }
+        }
+    }
+}

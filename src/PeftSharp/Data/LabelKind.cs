@@ -1,0 +1,14 @@
+namespace PeftSharp.Data;
+
+/// <summary>What a dataset's labels are.</summary>
+public enum LabelKind
+{
+    /// <summary>There are none.</summary>
+    None,
+
+    /// <summary>Each row belongs to one class.</summary>
+    Class,
+
+    /// <summary>Each row has a real number.</summary>
+    Regression,
+}

@@ -1,0 +1,24 @@
+namespace PeftSharp.Data;
+
+/// <summary>Rows of a tab-separated file: a quote is a character like any other, and a line is a row.</summary>
+internal static class TsvRows
+{
+    public static IEnumerable<DelimitedRow> Read(string path, DataOptions options)
+    {
+        // Blank lines are no rows at the end of a file, and bad rows before it.
+        var blank = new List<int>();
+        foreach (var line in LineReader.Read(path, options.MaxLineBytes))
+        {
+            if (line.Text is { Length: 0 })
+            {
+                blank.Add(line.Number);
+                continue;
+            }
+            foreach (var number in blank) yield return new DelimitedRow(number, [], "the line is blank; remove it or skip bad rows");
+            blank.Clear();
+            yield return line.Text is { } text
+                ? new DelimitedRow(line.Number, text.Split('\t'), null)
+                : new DelimitedRow(line.Number, [], line.Problem);
+        }
+    }
+}

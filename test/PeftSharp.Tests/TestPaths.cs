@@ -1,0 +1,30 @@
+namespace PeftSharp.Tests;
+
+/// <summary>Where tests find their files.</summary>
+internal static class TestPaths
+{
+    /// <summary>The folder of real models and datasets, or null on a machine without it.</summary>
+    public static string? Shared { get; } = FindAbove(AppContext.BaseDirectory) ?? FindAbove(Directory.GetCurrentDirectory());
+
+    /// <summary>A file of the fixtures that travel with the tests.</summary>
+    public static string Fixture(params string[] parts) => Path.Combine([AppContext.BaseDirectory, "fixtures", .. parts]);
+
+    /// <summary>A file of the shared folder; skips the test where it is absent.</summary>
+    public static string RequireShared(params string[] parts)
+    {
+        if (Shared is null) Assert.Skip("The folder of shared models and datasets is not on this machine.");
+        var path = Path.Combine([Shared, .. parts]);
+        if (!Path.Exists(path)) Assert.Skip($"{Path.Combine(parts)} is not in the shared folder of this machine.");
+        return path;
+    }
+
+    private static string? FindAbove(string start)
+    {
+        for (var folder = new DirectoryInfo(start); folder is not null; folder = folder.Parent)
+        {
+            var shared = Path.Combine(folder.FullName, "shared");
+            if (Directory.Exists(Path.Combine(shared, "models"))) return shared;
+        }
+        return null;
+    }
+}
