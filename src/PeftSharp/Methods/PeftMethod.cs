@@ -162,12 +162,16 @@ public abstract class PeftMethod(string name)
         var optional = head ? Host.HeadModules : [];
         foreach (var name in (names ?? []).Concat(optional).Distinct())
         {
-            var slots = Host.Sites.Slots.Where(s => IsModule(s.Module, name) && !_tensors.Any(t => t.Name == s.Name)).ToList();
-            if (slots.Count == 0 && !optional.Contains(name) && !Host.Sites.Slots.Any(s => IsModule(s.Module, name)) && name is not ("classifier" or "score" or "qa_outputs"))
+            var slots = Host.Sites.Slots.Where(s => Targets.IsSavedModule(s.Module, name) && !_tensors.Any(t => t.Name == s.Name)).ToList();
+            if (slots.Count == 0 && !optional.Contains(name) && !Host.Sites.Slots.Any(s => Targets.IsSavedModule(s.Module, name)) && name is not ("classifier" or "score" or "qa_outputs"))
                 throw new PeftException($"\"modules_to_save\" names \"{name}\", but the model has no such module; its modules are listed by `peft info`.");
             foreach (var slot in slots) TrainCopy(slot, savedModule: true);
         }
     }
+
+    /// <summary>The modules that are saved whole: the named ones and the head's, as peft lists them.</summary>
+    protected IReadOnlyList<string>? ModulesWithHead(IReadOnlyList<string>? named) =>
+        Host.HeadModules.Count == 0 ? named : [.. (named ?? []).Concat(Host.HeadModules).Distinct()];
 
     /// <summary>Takes over the tensors of a part that another method made (a union of methods).</summary>
     private protected void Adopt(PeftMethod part)
@@ -189,10 +193,5 @@ public abstract class PeftMethod(string name)
     /// <summary>Seed of a start value, by name.</summary>
     protected ulong SeedOf(string name) => Interop.SeedSequence.Derive(Host.Seed, name);
 
-    private bool IsHead(string path) => Host.HeadModules.Any(m => IsModule(path, m));
-
-    // A module's own tensors and those of the modules inside it.
-    private static bool IsModule(string path, string name) =>
-        path == name || path.EndsWith("." + name, StringComparison.Ordinal)
-        || path.StartsWith(name + ".", StringComparison.Ordinal) || path.Contains("." + name + ".", StringComparison.Ordinal);
+    private bool IsHead(string path) => Host.HeadModules.Any(m => Targets.IsSavedModule(path, m));
 }

@@ -52,6 +52,17 @@ public sealed record Targets
         }
     }
 
+    /// <summary>
+    /// True if the module, or one that it lies in, is meant by a name under <c>modules_to_save</c>. As in peft any path that ends in the
+    /// name is meant: "classifier" means DistilBERT's <c>pre_classifier</c> too.
+    /// </summary>
+    public static bool IsSavedModule(string path, string name)
+    {
+        for (var end = path.Length; end > 0; end = path.LastIndexOf('.', end - 1))
+            if (path.AsSpan(0, end).EndsWith(name, StringComparison.Ordinal)) return true;
+        return false;
+    }
+
     /// <inheritdoc/>
     public override string ToString() => Text ?? string.Join(", ", Names!);
 }

@@ -118,7 +118,7 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
     protected override void OnAttach(MethodHost host)
     {
         var attention = host.Sites.Attentions[0];
-        _options = _options with { TokenDim = host.Width, LayerCount = host.Sites.Attentions.Count, HeadCount = attention.Heads, Submodules = 1 };
+        _options = _options with { TokenDim = host.Width, LayerCount = host.Sites.Attentions.Count, HeadCount = attention.Heads, Submodules = 1, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
         var prompt = Add("", _options.HubStyle ? "prompt_embedding.weight" : "embedding.weight", Start(host));
         Plug(host.Sites.Inputs[0].Plugins, new PromptInput(prompt, _options.VirtualTokens, _options.HubStyle ? InputStage.Embedded : InputStage.Words));
         TrainModules(_options.ModulesToSave);

@@ -53,7 +53,7 @@ public sealed class BitFitMethod(string name, BitFitOptions options) : PeftMetho
 
     private void TrainHeadInPlace(MethodHost host)
     {
-        var head = new Targets(host.HeadModules);
-        foreach (var slot in host.Sites.Slots.Where(s => s.Kind == SlotKind.Weight && head.Match(s.Module))) TrainCopy(slot);
+        foreach (var slot in host.Sites.Slots)
+            if (slot.Kind == SlotKind.Weight && host.HeadModules.Any(name => Targets.IsSavedModule(slot.Module, name))) TrainCopy(slot);
     }
 }

@@ -9,6 +9,8 @@ namespace PeftSharp.Methods.Reparameterized.Lora;
 /// <summary>LoRA: low-rank updates beside linear maps and embedding tables.</summary>
 public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(name)
 {
+    private LoraOptions _options = options;
+
     private static readonly TimeSpan PatternLimit = TimeSpan.FromMilliseconds(200);
 
     /// <summary>What the registry says of it.</summary>
@@ -27,31 +29,32 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     };
 
     /// <inheritdoc/>
-    public override MethodOptions Options => options;
+    public override MethodOptions Options => _options;
 
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
     {
-        var targets = options.TargetModules;
-        var saved = new Targets([.. options.ModulesToSave ?? [], .. host.HeadModules]);
-        bool Wanted(string path) => !saved.Match(path) && options.ExcludeModules?.Match(path) != true && InLayers(path);
+        _options = _options with { ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
+        var targets = _options.TargetModules;
+        bool IsSaved(string path) => _options.ModulesToSave?.Any(name => Targets.IsSavedModule(path, name)) == true;
+        bool Wanted(string path) => !IsSaved(path) && _options.ExcludeModules?.Match(path) != true && InLayers(path);
 
         var projections = host.Sites.Projections.Where(p => IsTarget(p, targets) && Wanted(p.Path)).ToList();
         var embeddings = host.Sites.Embeddings.Where(e => targets is { IsAllLinear: false } && targets.Match(e.Path) && Wanted(e.Path)).ToList();
-        if (projections.Count + embeddings.Count == 0 && options.TrainableTokens is null)
+        if (projections.Count + embeddings.Count == 0 && _options.TrainableTokens is null)
             throw new PeftException(
                 $"LORA: no module matches \"target_modules\" ({targets?.ToString() ?? "queries and values"}); the model's linear maps are called {string.Join(", ", host.Sites.Projections.Select(p => p.Path.Split('.')[^1]).Distinct())}.");
         foreach (var site in projections) Adapt(site);
         foreach (var site in embeddings) Adapt(site);
-        foreach (var (module, indices) in options.TrainableTokens?.ByModule ?? new Dictionary<string, IReadOnlyList<long>>()) TrainTokens(module, indices);
+        foreach (var (module, indices) in _options.TrainableTokens?.ByModule ?? new Dictionary<string, IReadOnlyList<long>>()) TrainTokens(module, indices);
         TrainBiases(projections);
-        TrainModules(options.ModulesToSave);
-        Tag.NeedsAllTokens = options.UseGating;
+        TrainModules(_options.ModulesToSave);
+        Tag.NeedsAllTokens = _options.UseGating;
     }
 
     private bool IsTarget(ProjectionSite site, Targets? targets)
     {
-        if (options.Roles is not null) return options.Roles.Contains(site.Role);
+        if (_options.Roles is not null) return _options.Roles.Contains(site.Role);
         if (targets is null) return site.Role is ProjectionRole.Query or ProjectionRole.Value;
         return targets.IsAllLinear ? site.Role != ProjectionRole.Head : targets.Match(site.Path);
     }
@@ -59,8 +62,8 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     // A layer index is the number after the name of a list of layers, as peft finds it.
     private bool InLayers(string path)
     {
-        if (options.LayersToTransform is not { } layers) return true;
-        var names = options.LayersPattern is null ? "[^.]+" : options.LayersPattern.Text ?? string.Join('|', options.LayersPattern.Names!.Select(Regex.Escape));
+        if (_options.LayersToTransform is not { } layers) return true;
+        var names = _options.LayersPattern is null ? "[^.]+" : _options.LayersPattern.Text ?? string.Join('|', _options.LayersPattern.Names!.Select(Regex.Escape));
         var match = Regex.Match(path, $@"\.(?:{names})\.(\d+)\.", RegexOptions.CultureInvariant, PatternLimit);
         return match.Success && layers.Indices.Contains(int.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture));
     }
@@ -70,18 +73,18 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         var (rank, scale) = RankAndScale(site.Path);
         var a = Add(site.Path, "lora_A.weight", StartA(site.Path, rank, site.InFeatures));
         var b = Add(site.Path, "lora_B.weight", StartB(site.Path, rank, site.OutFeatures));
-        var bBias = options.LoraBias ? Add(site.Path, "lora_B.bias", zeros(site.OutFeatures), decay: false) : null;
-        if (!options.UseDora)
+        var bBias = _options.LoraBias ? Add(site.Path, "lora_B.bias", zeros(site.OutFeatures), decay: false) : null;
+        if (!_options.UseDora)
         {
-            Plug(site.Plugins, new LoraDelta(a, b, bBias, scale, options.Dropout, options.UseGating ? AddGate(site) : null));
+            Plug(site.Plugins, new LoraDelta(a, b, bBias, scale, _options.Dropout, _options.UseGating ? AddGate(site) : null));
             return;
         }
-        if (options.LoraBias) throw new PeftException("LORA: \"lora_bias\" cannot be combined with \"use_dora\"; choose one.");
+        if (_options.LoraBias) throw new PeftException("LORA: \"lora_bias\" cannot be combined with \"use_dora\"; choose one.");
         var squared = DoraDelta.SquaredNorm(site.Weight.Base).to(Host.Precision).detach().DetachFromDisposeScope();
         OnDetach(squared.Dispose);
         var start = (site.Weight.Base.Dense() + matmul(b.Value, a.Value).detach() * scale).norm(1);
         var magnitude = Add(site.Path, "lora_magnitude_vector", start);
-        Plug(site.Plugins, new DoraDelta(a, b, magnitude, scale, options.Dropout, site.Weight.Base, squared));
+        Plug(site.Plugins, new DoraDelta(a, b, magnitude, scale, _options.Dropout, site.Weight.Base, squared));
     }
 
     private Gate AddGate(ProjectionSite site) => new(
@@ -90,8 +93,8 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
 
     private void Adapt(EmbeddingSite site)
     {
-        if (options.UseDora) throw new PeftException($"LORA: \"use_dora\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
-        if (options.LoraBias) throw new PeftException($"LORA: \"lora_bias\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
+        if (_options.UseDora) throw new PeftException($"LORA: \"use_dora\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
+        if (_options.LoraBias) throw new PeftException($"LORA: \"lora_bias\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         var (rank, scale) = RankAndScale(site.Path);
         // The reverse of linear maps: A starts at zero, B at N(0, 1).
         var a = Add(site.Path, "lora_embedding_A", zeros(rank, site.Vocabulary));
@@ -117,20 +120,20 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
 
     private void TrainBiases(List<ProjectionSite> adapted)
     {
-        if (options.Bias == "none") return;
+        if (_options.Bias == "none") return;
         foreach (var slot in Host.Sites.Slots.Where(s => s.Kind is SlotKind.Bias or SlotKind.NormBias))
         {
             var isAdapted = adapted.Any(p => p.Bias == slot);
-            if (isAdapted || options.Bias == "all" && !new Targets(Host.HeadModules).Match(slot.Module))
+            if (isAdapted || _options.Bias == "all" && !Host.HeadModules.Any(name => Targets.IsSavedModule(slot.Module, name)))
                 TrainCopy(slot, isAdapted ? "base_layer.bias" : null);
         }
     }
 
     private (int Rank, double Scale) RankAndScale(string path)
     {
-        var rank = Pattern(options.RankPattern, path, options.Rank);
-        var alpha = Pattern(options.AlphaPattern, path, options.Alpha);
-        return (rank, options.UseRsLora ? alpha / Math.Sqrt(rank) : alpha / rank);
+        var rank = Pattern(_options.RankPattern, path, _options.Rank);
+        var alpha = Pattern(_options.AlphaPattern, path, _options.Alpha);
+        return (rank, _options.UseRsLora ? alpha / Math.Sqrt(rank) : alpha / rank);
     }
 
     // peft: the first key that matches the end of the path, as a regular expression, wins.
@@ -144,7 +147,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     private Tensor StartA(string path, int rank, long width)
     {
         var seed = SeedOf($"{path}.lora_A");
-        return options.InitText switch
+        return _options.InitText switch
         {
             "gaussian" => Initial.Normal([rank, width], 1.0 / rank, seed),
             "orthogonal" => Orthogonal(path, rank, 0, width).t().div(10),
@@ -154,8 +157,8 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
 
     private Tensor StartB(string path, int rank, long width)
     {
-        if (options.InitText == "orthogonal") return Orthogonal(path, rank, 1, width).div(10);
-        return options.InitLoraWeights.ValueKind == JsonValueKind.False
+        if (_options.InitText == "orthogonal") return Orthogonal(path, rank, 1, width).div(10);
+        return _options.InitLoraWeights.ValueKind == JsonValueKind.False
             ? Initial.KaimingUniform([width, rank], SeedOf($"{path}.lora_B"))
             : zeros(width, rank);
     }

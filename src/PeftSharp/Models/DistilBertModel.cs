@@ -1,0 +1,32 @@
+using PeftSharp.Models.Blocks;
+using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
+
+namespace PeftSharp.Models;
+
+/// <summary>DistilBERT (Sanh et al. 2019, arXiv 1910.01108): BERT's layers under other names, without segments or pooler.</summary>
+public sealed class DistilBertModel : EncoderModel
+{
+    private static readonly EncoderNames Names = new(
+        Attention: "attention",
+        Query: "attention.q_lin", Key: "attention.k_lin", Value: "attention.v_lin",
+        AttentionOutput: "attention.out_lin", AttentionNorm: "sa_layer_norm",
+        Intermediate: "ffn.lin1", FeedForwardOutput: "ffn.lin2", FeedForwardNorm: "output_layer_norm",
+        AttentionBranch: "attention_adapters", FeedForwardBranch: "output_adapters");
+
+    internal DistilBertModel(ModelConfig config, EncoderConfig shape, SiteBuilder build, TaskKind task, int outputs, ModelOptions options)
+        : base(config, shape, build, task == TaskKind.Embedding ? "" : "distilbert.")
+    {
+        BuildBody("transformer.layer", Names);
+        var hidden = shape.Hidden;
+        BuildHead(task switch
+        {
+            TaskKind.Embedding => new EmbeddingHead(options.Pooling, null),
+            TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, Linear("classifier", ProjectionRole.Head, outputs, hidden)),
+            TaskKind.QuestionAnswering => new AnswerHead(Linear("qa_outputs", ProjectionRole.Head, 2, hidden)),
+            _ => new SequenceHead(
+                task, options.Pooling, Linear("pre_classifier", ProjectionRole.Head, hidden, hidden), "relu", false, shape.HeadDropout,
+                Linear("classifier", ProjectionRole.Head, outputs, hidden), ["classifier", "score"]),
+        });
+    }
+}

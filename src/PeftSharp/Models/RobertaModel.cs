@@ -1,0 +1,42 @@
+using PeftSharp.Data;
+using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Models;
+
+/// <summary>RoBERTa (Liu et al. 2019, arXiv 1907.11692): BERT's layers, positions that skip padding, a head of two layers.</summary>
+public sealed class RobertaModel : EncoderModel
+{
+    internal RobertaModel(ModelConfig config, EncoderConfig shape, SiteBuilder build, TaskKind task, int outputs, ModelOptions options)
+        : base(config, shape, build, task == TaskKind.Embedding ? "" : "roberta.")
+    {
+        BuildBody("encoder.layer", BertModel.Names);
+        var hidden = shape.Hidden;
+        var pooler = task == TaskKind.Embedding && build.Source.Has($"{BasePrefix}pooler.dense.weight")
+            ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, hidden, hidden) : null;
+        BuildHead(task switch
+        {
+            TaskKind.Embedding => new EmbeddingHead(options.Pooling, pooler),
+            TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, Linear("classifier", ProjectionRole.Head, outputs, hidden)),
+            TaskKind.QuestionAnswering => new AnswerHead(Linear("qa_outputs", ProjectionRole.Head, 2, hidden)),
+            _ => new SequenceHead(
+                task, options.Pooling, Linear("classifier.dense", ProjectionRole.Head, hidden, hidden), "tanh", true, shape.HeadDropout,
+                Linear("classifier.out_proj", ProjectionRole.Head, outputs, hidden), ["classifier", "score"]),
+        });
+    }
+
+    /// <inheritdoc/>
+    protected override int PositionOffset => Shape.PadId + 1;
+
+    // Positions count real tokens from padding + 1; padding itself sits at the padding position.
+    private protected override Tensor Positions(TokenBatch batch, InputState state, ForwardContext context)
+    {
+        var sequential = base.Positions(batch, state, context);                 // checks the length as well
+        if (state.Prepended || batch.Unpadded) return sequential;
+        var real = batch.InputIds.ne(Shape.PadId).to(ScalarType.Int64);
+        var (shift, perRow) = Sites.PositionShift(context);
+        var counted = real.cumsum(1) + (perRow is null ? tensor(shift) : tensor(perRow, ScalarType.Int64).unsqueeze(1));
+        return counted * real + Shape.PadId;
+    }
+}
