@@ -1,11 +1,12 @@
 using PeftSharp.Quantization;
 using PeftSharp.Sites;
 using TorchSharp;
+using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
 /// <summary>Makes a model's slots and sites from its tensors and records them in a <see cref="SiteMap"/>.</summary>
-internal sealed class SiteBuilder(TensorSource source)
+internal sealed class SiteBuilder(TensorSource source, ComputeType compute)
 {
     public SiteMap Map { get; } = new();
 
@@ -16,12 +17,19 @@ internal sealed class SiteBuilder(TensorSource source)
         var head = role is ProjectionRole.Head or ProjectionRole.Pooler;
         var weight = head ? Source.GetOrCreate($"{path}.weight", output, input) : Source.Get($"{path}.weight", output, input);
         var bias = head ? Source.GetOrCreate($"{path}.bias", output) : Source.Get($"{path}.bias", output);
-        var weightSlot = new WeightSlot($"{path}.weight", new DenseStore(weight));
+        var weightSlot = new WeightSlot($"{path}.weight", Store(weight, head));
         var biasSlot = new TensorSlot($"{path}.bias", SlotKind.Bias, bias);
         Map.Slots.AddRange([weightSlot, biasSlot]);
         var site = new ProjectionSite(path, role, layer, weightSlot, biasSlot);
         Map.Projections.Add(site);
         return site;
+    }
+
+    // The head is small and trained: it stays dense.
+    private WeightStore Store(Tensor weight, bool head)
+    {
+        if (head || compute == ComputeType.Float32) return new DenseStore(weight);
+        using (weight) return new HalfStore(weight.to(ScalarType.BFloat16).DetachFromDisposeScope());
     }
 
     public EmbeddingSite Embedding(string path, long vocabulary, long dim)
