@@ -53,7 +53,8 @@ internal sealed class EncoderLayer
     /// <returns>[rows, tokens or 1, hidden].</returns>
     public Tensor Forward(Tensor x, Tensor? mask, bool firstTokenOnly, ForwardContext context)
     {
-        var read = firstTokenOnly ? x.narrow(1, 0, 1) : x;                      // where the output is wanted
+        // Contiguous: libtorch multiplies a strided slice in another order for frozen weights than for trained ones.
+        var read = firstTokenOnly ? x.narrow(1, 0, 1).contiguous() : x;         // where the output is wanted
         var query = SplitHeads(_query.Forward(read, context));                  // [rows, heads, queries, headDim]
         var key = SplitHeads(_key.Forward(x, context));                         // [rows, heads, tokens, headDim]
         var value = SplitHeads(_value.Forward(x, context));
