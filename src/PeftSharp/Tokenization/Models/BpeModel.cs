@@ -69,7 +69,8 @@ internal sealed class BpeModel : ITokenModel
 
     private void Merge(ReadOnlySpan<byte> bytes, int[] bounds, List<TokenPiece> output)
     {
-        var chain = new MergeChain(merges, bytes.Length);
+        var chain = new MergeChain(merges, bytes.Length <= MergeChain.ShortWord
+            ? stackalloc MergeChain.Symbol[MergeChain.ShortWord] : new MergeChain.Symbol[bytes.Length]);
         for (var i = 0; i < bytes.Length; i++)
         {
             if (byteIds[bytes[i]] is >= 0 and var id)
