@@ -80,7 +80,8 @@ public class BadTokenizerTests
         var missing = Path.Combine(folder.Path, "missing");
         Assert.Contains("There is nothing at", Assert.Throws<PeftException>(() => Tokenizer.Load(missing)).Message);
         folder.Write("vocab.txt", "a");
-        Assert.Contains("is not a .json file", Assert.Throws<PeftException>(() => Tokenizer.Load(Path.Combine(folder.Path, "vocab.txt"))).Message);
+        Assert.Contains("is not a .json file",
+            Assert.Throws<PeftException>(() => Tokenizer.Load(Path.Combine(folder.Path, "vocab.txt"))).Message);
     }
 
     [Fact]
@@ -93,7 +94,8 @@ public class BadTokenizerTests
     [Fact]
     public void ABadLineOfMergesIsNumbered()
     {
-        using var folder = new TempFolder().Write("vocab.json", """{ "a": 0, "b": 1 }""").Write("merges.txt", "#version: 0.2\na b c\n");
+        using var folder = new TempFolder().Write("vocab.json", """{ "a": 0, "a": 1, "b": 2 }""")
+            .Write("merges.txt", "#version: 0.2\na b c\n");
         Assert.Contains("merges.txt, line 2 is \"a b c\"", Assert.Throws<PeftException>(() => Tokenizer.Load(folder.Path)).Message);
     }
 }

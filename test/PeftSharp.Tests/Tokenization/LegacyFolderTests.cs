@@ -33,7 +33,8 @@ public class LegacyFolderTests
     public void OptBeginsWithItsStartToken()
     {
         using var folder = new TempFolder().Write("vocab.json", """{ "</s>": 0, "<s>": 1, "a": 2, "b": 3, "ab": 4, "<pad>": 5 }""")
-            .Write("merges.txt", "a b\n").Write("special_tokens_map.json", """{ "bos_token": { "content": "</s>" }, "pad_token": "<pad>" }""")
+            .Write("merges.txt", "a b\n")
+            .Write("special_tokens_map.json", """{ "bos_token": { "content": "</s>" }, "pad_token": "<pad>" }""")
             .Write("tokenizer_config.json", """{ "tokenizer_class": "GPT2Tokenizer", "add_bos_token": true }""");
         var tokenizer = Tokenizer.Load(folder.Path);
         Assert.Equal([0, 4, 2], tokenizer.Encode("aba").Ids);

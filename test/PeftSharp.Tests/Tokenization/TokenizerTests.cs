@@ -122,7 +122,8 @@ public class TokenizerTests
     [Fact]
     public void SavingCopiesTheFiles()
     {
-        using var source = new TempFolder().Write("tokenizer.json", TinyTokenizer.Json).Write("special_tokens_map.json", """{"pad_token":"c"}""");
+        using var source = new TempFolder().Write("tokenizer.json", TinyTokenizer.Json)
+            .Write("special_tokens_map.json", """{"pad_token":"c"}""");
         var tokenizer = Tokenizer.Load(Path.Combine(source.Path, "tokenizer.json"));
         using var target = new TempFolder();
         tokenizer.Save(target.Path);

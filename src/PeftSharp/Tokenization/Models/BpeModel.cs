@@ -124,7 +124,8 @@ internal sealed class BpeModel : ITokenModel
         {
             throw field.Required("byte_fallback").Error("true", "false", "this BPE can't be read yet");
         }
-        if (field.Optional("dropout") is { } dropout && !(dropout.Element.ValueKind == JsonValueKind.Number && dropout.Element.GetDouble() == 0))
+        if (field.Optional("dropout") is { } dropout
+            && !(dropout.Element.ValueKind == JsonValueKind.Number && dropout.Element.GetDouble() == 0))
         {
             throw dropout.Error(dropout.Describe(), "null or 0", "random merges can't be reproduced: set it to null");
         }
