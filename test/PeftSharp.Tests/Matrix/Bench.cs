@@ -3,6 +3,7 @@ using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
 using PeftSharp.Training;
+using PeftSharp.Training.Optimizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -61,7 +62,7 @@ internal sealed class Bench : IDisposable
 
     public void Train(PeftMethod adapter, int steps = 3, bool training = false)
     {
-        var optimizer = Optimizer(adapter);
+        using var optimizer = Optimizer(adapter);
         for (var step = 0; step < steps; step++) Step(adapter, optimizer, step, training);
     }
 

@@ -13,7 +13,7 @@ public sealed class RepeatabilityTests
     {
         using var bench = new Bench(architecture);
         var adapter = bench.Add(method);
-        var optimizer = Bench.Optimizer(adapter);
+        using var optimizer = Bench.Optimizer(adapter);
         bench.Step(adapter, optimizer, 0, training: true); // what is made once is made here
         GC.Collect();
         GC.WaitForPendingFinalizers();

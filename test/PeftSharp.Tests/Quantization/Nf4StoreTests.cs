@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Quantization;
 using TorchSharp;
 using static TorchSharp.torch;
