@@ -55,21 +55,14 @@ internal sealed class EncoderLayer
     /// <returns>[rows, tokens or 1, hidden].</returns>
     public Tensor Forward(Tensor x, Tensor? mask, bool firstTokenOnly, ForwardContext context)
     {
-<<<<<<< HEAD
-        var read = firstTokenOnly ? x.narrow(1, 0, 1) : x;                      // where the output is wanted
+        // Contiguous: libtorch multiplies a strided slice in another order for frozen weights than for trained ones.
+        var read = firstTokenOnly ? x.narrow(1, 0, 1).contiguous() : x;         // where the output is wanted
         var maps = firstTokenOnly
             ? [_query.Forward(read, context), .. _queryKeyValue.Forward(x, context, first: 1)]
             : _queryKeyValue.Forward(x, context);
         var query = SplitHeads(maps[0]);                                        // [rows, heads, queries, headDim]
         var key = SplitHeads(maps[1]);                                          // [rows, heads, tokens, headDim]
         var value = SplitHeads(maps[2]);
-=======
-        // Contiguous: libtorch multiplies a strided slice in another order for frozen weights than for trained ones.
-        var read = firstTokenOnly ? x.narrow(1, 0, 1).contiguous() : x;         // where the output is wanted
-        var query = SplitHeads(_query.Forward(read, context));                  // [rows, heads, queries, headDim]
-        var key = SplitHeads(_key.Forward(x, context));                         // [rows, heads, tokens, headDim]
-        var value = SplitHeads(_value.Forward(x, context));
->>>>>>> matrix
         var joined = _attention.Attend(query, key, value, x, mask, _shape.AttentionDropout, context); // [rows, queries, hidden]
         var attended = Dropout.Base(_attentionOutput.Forward(joined, context), _shape.HiddenDropout, _attentionBranch.Path, context);
         var middle = _attentionBranch.Forward(attended, read, read, context);   // [rows, queries, hidden]
