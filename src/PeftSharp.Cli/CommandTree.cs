@@ -13,6 +13,7 @@ internal static class CommandTree
     // One line a verb; the order is the order of the help.
     private static readonly Verb[] Verbs =
     [
+        new("info", "Tell what a model, an adapter or a checkpoint is.", InfoVerb.Build),
         new("methods", "List the methods, or the settings of one.", MethodsVerb.Build),
         new("conformance", "Compare this program with the reference implementations' numbers.", ConformanceVerb.Build),
     ];
@@ -33,7 +34,11 @@ internal static class CommandTree
         if (args.Length == 0) return Help(root);
         // "@name" is a text here, not a file of arguments.
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0 && parsed.GetResult(help) is null) return Usage.Report(parsed);
+        if (parsed.GetResult(help) is null && Usage.Problem(parsed) is { } problem)
+        {
+            Console.Error.WriteLine($"error: {problem}");
+            return ExitCode.Usage;
+        }
         return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }
 

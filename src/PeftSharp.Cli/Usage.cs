@@ -1,26 +1,25 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace PeftSharp.Cli;
 
 /// <summary>One sentence for a command line that cannot be understood.</summary>
 internal static class Usage
 {
-    public static int Report(ParseResult parsed)
-    {
-        Console.Error.WriteLine($"error: {Sentence(parsed)}");
-        return ExitCode.Usage;
-    }
-
-    private static string Sentence(ParseResult parsed)
+    /// <summary>What is wrong with a command line; null if nothing is.</summary>
+    public static string? Problem(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;
         var isRoot = command is RootCommand;
         var name = isRoot ? "peft" : $"peft {command.Name}";
-        if (parsed.UnmatchedTokens.FirstOrDefault(t => t.StartsWith('-')) is { } option)
+        // An argument takes whatever no option is: a misspelt option too.
+        var swallowed = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value);
+        if (parsed.UnmatchedTokens.Concat(swallowed).FirstOrDefault(t => t.StartsWith('-') && t.Length > 1) is { } option)
         {
             var known = command.Options.Concat(parsed.RootCommandResult.Command.Options).Where(o => !o.Hidden).SelectMany(o => o.Aliases.Prepend(o.Name));
             return $"{name} has no option \"{option}\"; {Nearest.Hint(option, known)}see \"{name} --help\".";
         }
+        if (parsed.Errors.Count == 0) return null;
         if (parsed.UnmatchedTokens.FirstOrDefault() is { } word)
         {
             return isRoot
