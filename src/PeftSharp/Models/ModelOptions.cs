@@ -18,6 +18,26 @@ public sealed record ModelOptions
     /// <summary>Element type of weights and arithmetic: float32 (default), or float64 for checks of gradients.</summary>
     public ScalarType Precision { get; init; } = ScalarType.Float32;
 
+    /// <summary>In which precision frozen weights are kept and multiplied; float32 by default.</summary>
+    public ComputeType Compute { get; init; } = ComputeType.Float32;
+
+    /// <summary>Quantises the layers' frozen weights to 4 bits; null (default) leaves them as they are.</summary>
+    public Nf4Options? Quantize { get; init; }
+
     /// <summary>Seed of tensors that the checkpoint lacks; default 42.</summary>
     public ulong Seed { get; init; } = 42;
+}
+
+/// <summary>How weights are quantised to NF4 (Dettmers et al. 2023, arXiv 2305.14314).</summary>
+/// <param name="BlockSize">Weights that share a scale: a power of two from 32 to 4096; default 64.</param>
+/// <param name="Double">True quantises the scales too; default false.</param>
+public sealed record Nf4Options(int BlockSize = 64, bool Double = false);
+
+/// <summary>The precision of products with frozen weights; adapters, norms, softmax, loss and the residual stream are float32 in either.</summary>
+public enum ComputeType
+{
+    /// <summary>float32.</summary>
+    Float32,
+    /// <summary>bfloat16 weights and products: several times faster on processors with AVX-512 BF16 or AMX, useless elsewhere.</summary>
+    BFloat16,
 }

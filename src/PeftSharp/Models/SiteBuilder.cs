@@ -1,11 +1,12 @@
 using PeftSharp.Quantization;
 using PeftSharp.Sites;
 using TorchSharp;
+using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
 /// <summary>Makes a model's slots and sites from its tensors and records them in a <see cref="SiteMap"/>.</summary>
-internal sealed class SiteBuilder(TensorSource source)
+internal sealed class SiteBuilder(TensorSource source, ModelOptions options)
 {
     public SiteMap Map { get; } = new();
 
@@ -14,14 +15,32 @@ internal sealed class SiteBuilder(TensorSource source)
     public ProjectionSite Projection(string path, ProjectionRole role, int layer, long output, long input)
     {
         var head = role is ProjectionRole.Head or ProjectionRole.Pooler;
-        var weight = head ? Source.GetOrCreate($"{path}.weight", output, input) : Source.Get($"{path}.weight", output, input);
         var bias = head ? Source.GetOrCreate($"{path}.bias", output) : Source.Get($"{path}.bias", output);
-        var weightSlot = new WeightSlot($"{path}.weight", new DenseStore(weight));
+        var weightSlot = new WeightSlot($"{path}.weight", Weight($"{path}.weight", head, output, input));
         var biasSlot = new TensorSlot($"{path}.bias", SlotKind.Bias, bias);
         Map.Slots.AddRange([weightSlot, biasSlot]);
         var site = new ProjectionSite(path, role, layer, weightSlot, biasSlot);
         Map.Projections.Add(site);
         return site;
+    }
+
+    // The head is small and trained: it stays dense.
+    private WeightStore Weight(string name, bool head, long output, long input)
+    {
+        if (head) return new DenseStore(Source.GetOrCreate(name, output, input));
+        if (Source.Quantized(name, output, input) is { } stored) return Computing(stored);
+        var dense = Source.Get(name, output, input);
+        if (options.Quantize is not { } nf4 && options.Compute == ComputeType.Float32) return new DenseStore(dense);
+        using (dense)
+            return options.Quantize is { } q
+                ? Computing(Nf4Store.Quantize(dense, q.BlockSize, q.Double))
+                : new HalfStore(dense.to(ScalarType.BFloat16).DetachFromDisposeScope());
+    }
+
+    private Nf4Store Computing(Nf4Store store)
+    {
+        store.ComputeType = options.Compute == ComputeType.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        return store;
     }
 
     public EmbeddingSite Embedding(string path, long vocabulary, long dim)

@@ -1,5 +1,6 @@
 using PeftSharp.Checkpoints;
 using PeftSharp.Interop;
+using PeftSharp.Quantization;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -44,6 +45,15 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
             return Create(name, shape);
         }
         return Read(found, shape);
+    }
+
+    /// <summary>A weight that the checkpoint keeps in 4 bits as bitsandbytes does; null if it is kept dense.</summary>
+    public Nf4Store? Quantized(string name, long output, long input)
+    {
+        if (checkpoint is null || Find(name) is not { } found || !checkpoint.Contains($"{found}.quant_map")) return null;
+        var store = Nf4Store.FromBitsAndBytes(checkpoint, found);
+        if (store.OutFeatures == output && store.InFeatures == input) return store;
+        throw new PeftException($"{checkpoint.Path}: the quantised tensor \"{found}\" has the shape [{store.OutFeatures}, {store.InFeatures}]; config.json asks for [{output}, {input}].");
     }
 
     /// <summary>True if the checkpoint has the tensor.</summary>

@@ -1,0 +1,56 @@
+using PeftSharp.Data;
+using PeftSharp.Methods;
+using PeftSharp.Sites;
+using PeftSharp.Training;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Composition;
+
+/// <summary>One adapter of a model, as the trainer drives it.</summary>
+/// <param name="model">The model.</param>
+/// <param name="adapter">The adapter to train; one of the model's.</param>
+/// <param name="options">How the forward pass runs in training.</param>
+public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, ForwardOptions? options = null) : ITrainingModel
+{
+    private readonly ForwardOptions _options = options ?? new();
+    private readonly AdapterSelection _selection = AdapterSelection.Of(adapter.Tag);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<TrainableParameter> Parameters { get; } = [.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, t.Decay))];
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, Tensor> MethodState => adapter.State;
+
+    /// <inheritdoc/>
+    public Tensor Loss(TokenBatch batch, StepState state)
+    {
+        var context = new ForwardContext
+        {
+            Selection = _selection,
+            Training = true,
+            Seed = state.Seed,
+            BaseDropout = _options.BaseDropout,
+            Checkpointing = _options.Checkpointing,
+        };
+        return adapter.ComputeLoss(model.Model.Loss(batch, context), context);
+    }
+
+    /// <inheritdoc/>
+    public void AfterBackward(StepState state) => adapter.AfterBackward(state.Step);
+
+    /// <inheritdoc/>
+    public void BeforeStep(StepState state) => adapter.BeforeStep(state.Step);
+
+    /// <inheritdoc/>
+    public void AfterStep(StepState state) => adapter.AfterStep(state.Step);
+}
+
+/// <summary>How the forward pass runs in training.</summary>
+public sealed record ForwardOptions
+{
+    /// <summary>True (default) keeps the frozen base's own dropout on, as Hugging Face does; false is faster.</summary>
+    public bool BaseDropout { get; init; } = true;
+
+    /// <summary>True recomputes each layer's activations in the backward pass: less memory, more time; default false.</summary>
+    public bool Checkpointing { get; init; }
+}

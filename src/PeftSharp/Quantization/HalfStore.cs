@@ -1,0 +1,36 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Quantization;
+
+/// <summary>A frozen weight kept in bfloat16: cast once, multiplied in bfloat16, everything around it in float32.</summary>
+public sealed class HalfStore(Tensor weight) : WeightStore
+{
+    /// <summary>The tensor itself, bfloat16 [out, in].</summary>
+    public Tensor Weight { get; } = weight;
+
+    /// <inheritdoc/>
+    public override long OutFeatures { get; } = weight.shape[0];
+
+    /// <inheritdoc/>
+    public override long InFeatures { get; } = weight.shape[1];
+
+    /// <inheritdoc/>
+    public override long Bytes => Count * 2;
+
+    /// <inheritdoc/>
+    public override string Kind => "bf16";
+
+    /// <inheritdoc/>
+    public override Tensor Linear(Tensor x, Tensor? bias = null)
+    {
+        var product = nn.functional.linear(x.to(ScalarType.BFloat16), Weight).to(x.dtype);
+        return bias is null ? product : product + bias;
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Dense() => Weight.to(ScalarType.Float32);
+
+    /// <inheritdoc/>
+    public override WeightStore Like(Tensor dense) => new HalfStore(dense.to(ScalarType.BFloat16));
+}

@@ -1,0 +1,158 @@
+using PeftSharp.Checkpoints;
+using PeftSharp.Interop;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Quantization;
+
+/// <summary>
+/// A frozen weight in four bits (see <see cref="Nf4Codec"/>), its scales optionally quantised as well. Products dequantise it
+/// into a buffer that all stores of a thread share, in the forward and again in the backward pass: no dense copy is kept.
+/// </summary>
+public sealed class Nf4Store : WeightStore, IDisposable
+{
+    private readonly Tensor _codes;
+    private readonly Tensor _absmax;
+    private readonly NestedScales? _nested;
+    private ScalarType _computeType = ScalarType.Float32;
+
+    // Takes the tensors over.
+    internal Nf4Store(Tensor codes, Tensor absmax, NestedScales? nested, long outFeatures, long inFeatures, int block, string originalType)
+    {
+        (_codes, _absmax, _nested) = (codes, absmax, nested);
+        (OutFeatures, InFeatures, BlockSize, OriginalType) = (outFeatures, inFeatures, block, originalType);
+    }
+
+    /// <inheritdoc/>
+    public override long OutFeatures { get; }
+
+    /// <inheritdoc/>
+    public override long InFeatures { get; }
+
+    /// <summary>Weights that share a scale.</summary>
+    public int BlockSize { get; }
+
+    /// <summary>Whether the scales are quantised too.</summary>
+    public bool IsDouble => _nested is not null;
+
+    /// <summary>Type of the weight before it was quantised, as bitsandbytes names it (<c>float32</c>, <c>bfloat16</c> …); kept for files.</summary>
+    public string OriginalType { get; }
+
+    /// <inheritdoc/>
+    public override string Kind => "nf4";
+
+    /// <inheritdoc/>
+    public override long Bytes => _codes.NumberOfElements + _absmax.NumberOfElements * _absmax.ElementSize + (_nested?.Bytes ?? 0);
+
+    /// <summary>
+    /// Type that the product is computed in: float32 (default; a float64 input is then computed in float64), or bfloat16,
+    /// which is faster where the processor has instructions for it and slower elsewhere. Inputs are cast to it and outputs back.
+    /// </summary>
+    /// <exception cref="PeftException">Set to another type.</exception>
+    public ScalarType ComputeType
+    {
+        get => _computeType;
+        set => _computeType = value is ScalarType.Float32 or ScalarType.BFloat16 ? value
+            : throw new PeftException($"Compute type {value} was given for an NF4 weight; use Float32 or BFloat16.");
+    }
+
+    /// <summary>Quantises a dense weight, [out, in], which stays the caller's.</summary>
+    /// <param name="dense">The weight, of any floating-point type.</param>
+    /// <param name="blockSize">Weights that share a scale: a power of two from 32 to 4096; default 64.</param>
+    /// <param name="doubleQuantization">Quantises the scales too (0.52 bytes per weight in place of 0.56 at block size 64).</param>
+    /// <exception cref="PeftException">The shape or block size is wrong, or a weight is not finite.</exception>
+    public static Nf4Store Quantize(Tensor dense, int blockSize = Nf4Codec.DefaultBlock, bool doubleQuantization = false)
+    {
+        LibTorch.EnsureLoaded();
+        if (dense.dim() != 2)
+            throw new PeftException($"A weight of shape [{string.Join(", ", dense.shape)}] was given to be quantised to NF4; the weight of a linear map, [out, in], is expected.");
+        var original = dense.dtype switch { ScalarType.BFloat16 => "bfloat16", ScalarType.Float16 => "float16", _ => "float32" };
+        var (codes, absmax) = Nf4Codec.Encode(dense, blockSize);
+        NestedScales? nested = null;
+        if (doubleQuantization)
+            using (absmax)
+            {
+                (var scaleCodes, var scales, var offset) = DoubleQuantization.Encode(absmax);
+                nested = new NestedScales(scales, NestedScales.StandardMap, offset);
+                return new Nf4Store(codes, scaleCodes, nested, dense.shape[0], dense.shape[1], blockSize, original);
+            }
+        return new Nf4Store(codes, absmax, nested, dense.shape[0], dense.shape[1], blockSize, original);
+    }
+
+    /// <summary>Reads a weight that bitsandbytes quantised: <paramref name="weightName"/> and the tensors named after it.</summary>
+    /// <exception cref="PeftException">A tensor is missing or of the wrong size, or the form is not NF4 as transformers writes it.</exception>
+    public static Nf4Store FromBitsAndBytes(Checkpoint checkpoint, string weightName) => BitsAndBytes.Read(checkpoint, weightName);
+
+    /// <summary>The tensors under which bitsandbytes stores the weight.</summary>
+    /// <returns>New tensors in the caller's dispose scope; some may share memory with the store.</returns>
+    public IReadOnlyList<KeyValuePair<string, Tensor>> ToBitsAndBytes(string weightName) =>
+        BitsAndBytes.Write(this, weightName, _codes, _absmax, _nested);
+
+    /// <inheritdoc/>
+    public override Tensor Linear(Tensor x, Tensor? bias = null)
+    {
+        if (bias is { requires_grad: true }) return Linear(x) + bias;
+        return x.requires_grad && is_grad_enabled() ? Nf4Linear.Apply(x, this, bias) : Multiply(x, bias);
+    }
+
+    /// <summary>The weight as a new float32 tensor, [out, in], in the caller's dispose scope.</summary>
+    public override Tensor Dense()
+    {
+        using var scope = NewDisposeScope();
+        var dense = empty([OutFeatures, InFeatures], ScalarType.Float32);
+        DecodeInto(dense);
+        return dense.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override WeightStore Like(Tensor dense)
+    {
+        var store = Quantize(dense, BlockSize, IsDouble);
+        store.ComputeType = ComputeType;
+        return store;
+    }
+
+    /// <summary>Releases the stored tensors.</summary>
+    public void Dispose()
+    {
+        _codes.Dispose();
+        _absmax.Dispose();
+        _nested?.Dispose();
+    }
+
+    /// <summary>x·Wᵀ (+ bias) without a graph; [.., in] → [.., out] in the type of <paramref name="x"/>.</summary>
+    internal Tensor Multiply(Tensor x, Tensor? bias)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var weight = Dequantized(x.dtype);
+        if (weight.dtype == x.dtype) return nn.functional.linear(x, weight, bias).MoveToOuterDisposeScope();
+        var y = nn.functional.linear(x.to(weight.dtype), weight).to(x.dtype);
+        return (bias is null ? y : y.add_(bias)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>g·W without a graph: the gradient of x·Wᵀ; [.., out] → [.., in] in the type of <paramref name="gradient"/>.</summary>
+    internal Tensor MultiplyBack(Tensor gradient)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var weight = Dequantized(gradient.dtype);
+        return matmul(gradient.to(weight.dtype), weight).to(gradient.dtype).MoveToOuterDisposeScope();
+    }
+
+    // [out, in], valid until this thread dequantises again.
+    private Tensor Dequantized(ScalarType inputType)
+    {
+        var type = inputType == ScalarType.BFloat16 ? inputType : ComputeType;
+        var dense = Scratch.Rent(type, Count).narrow(0, 0, Count).view(OutFeatures, InFeatures);
+        DecodeInto(dense);
+        return type == ScalarType.Float32 && inputType != ScalarType.Float32 ? dense.to(inputType) : dense;
+    }
+
+    private void DecodeInto(Tensor dense)
+    {
+        var scales = _nested is null ? BlockScales.Of(_absmax) : BlockScales.Of(_absmax, _nested.Scales, _nested.Map, _nested.Offset);
+        Nf4Decoder.Decode(_codes, scales, Count, BlockSize, dense);
+        GC.KeepAlive(this);
+    }
+}

@@ -1,0 +1,234 @@
+using System.Text;
+using System.Text.Json;
+
+namespace PeftSharp.Tokenization.Legacy;
+
+/// <summary>Writes the tokenizer.json that a folder of older files stands for, so that one reader serves all.</summary>
+internal static class VocabularyFolder
+{
+    /// <summary>From vocab.txt: BERT and its kin.</summary>
+    public static byte[] FromVocabularyText(TokenizerFiles files)
+    {
+        var config = new TokenizerConfig(files);
+        var vocabulary = new Dictionary<string, int>();
+        var id = 0;
+        foreach (var line in Lines(files, "vocab.txt"))
+        {
+            vocabulary[line] = id++;
+        }
+        var defaults = Defaults("[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]");
+        string Token(string role) => config.Token(role) ?? defaults[role];
+        var path = files.PathOf("vocab.txt");
+        var lowercase = config.Flag("do_lower_case", true);
+        return Write(json =>
+        {
+            WriteAddedTokens(json, config.AddedTokens(vocabulary, defaults));
+            WriteObject(json, "normalizer", "BertNormalizer", () =>
+            {
+                json.WriteBoolean("clean_text", true);
+                json.WriteBoolean("handle_chinese_chars", config.Flag("tokenize_chinese_chars", true));
+                json.WriteBoolean("strip_accents", config.Flag("strip_accents") ?? lowercase);
+                json.WriteBoolean("lowercase", lowercase);
+            });
+            WriteObject(json, "pre_tokenizer", "BertPreTokenizer");
+            WriteObject(json, "post_processor", "BertProcessing", () =>
+            {
+                WriteSpecial(json, "sep", Token("sep_token"), vocabulary, path);
+                WriteSpecial(json, "cls", Token("cls_token"), vocabulary, path);
+            });
+            WriteObject(json, "decoder", "WordPiece");
+            WriteObject(json, "model", "WordPiece", () =>
+            {
+                json.WriteString("unk_token", Token("unk_token"));
+                WriteVocabulary(json, vocabulary);
+            });
+        });
+    }
+
+    /// <summary>From vocab.json and merges.txt: GPT-2, or RoBERTa where the vocabulary has its special tokens.</summary>
+    public static byte[] FromMerges(TokenizerFiles files)
+    {
+        var config = new TokenizerConfig(files);
+        var vocabulary = files.WithJson("vocab.json", file =>
+            file.Members().ToDictionary(entry => entry.Name, entry => entry.Value.Int(Models.Vocabulary.LargestId)))!;
+        var roberta = !config.ClassName.StartsWith("GPT2", StringComparison.Ordinal)
+            && vocabulary.ContainsKey("<s>") && vocabulary.ContainsKey("</s>");
+        var defaults = roberta ? Defaults("<unk>", "</s>", "<pad>", "<s>", "<mask>")
+            : new Dictionary<string, string> { ["eos_token"] = "<|endoftext|>", ["bos_token"] = "<|endoftext|>" };
+        string Token(string role) => config.Token(role) ?? defaults[role];
+        var path = files.PathOf("vocab.json");
+        var prefix = config.Flag("add_prefix_space", false);
+        return Write(json =>
+        {
+            WriteAddedTokens(json, config.AddedTokens(vocabulary, defaults));
+            WriteObject(json, "pre_tokenizer", "ByteLevel", () => json.WriteBoolean("add_prefix_space", prefix));
+            WriteObject(json, "decoder", "ByteLevel");
+            WriteObject(json, "model", "BPE", () =>
+            {
+                WriteVocabulary(json, vocabulary);
+                WriteMerges(json, files);
+            });
+            if (roberta)
+            {
+                WriteObject(json, "post_processor", "RobertaProcessing", () =>
+                {
+                    WriteSpecial(json, "sep", Token("sep_token"), vocabulary, path);
+                    WriteSpecial(json, "cls", Token("cls_token"), vocabulary, path);
+                    json.WriteBoolean("trim_offsets", true);
+                    json.WriteBoolean("add_prefix_space", prefix);
+                });
+            }
+            else if (config.Flag("add_bos_token", false))
+            {
+                WriteStartTemplate(json, Token("bos_token"), vocabulary, path);
+            }
+        });
+    }
+
+    private static void WriteStartTemplate(Utf8JsonWriter json, string start, Dictionary<string, int> vocabulary, string path)
+    {
+        var id = IdOf(start, vocabulary, path);
+        WriteObject(json, "post_processor", "TemplateProcessing", () =>
+        {
+            foreach (var name in (string[])["single", "pair"])
+            {
+                json.WriteStartArray(name);
+                WritePart(json, "SpecialToken", start, 0);
+                WritePart(json, "Sequence", "A", 0);
+                if (name == "pair")
+                {
+                    WritePart(json, "SpecialToken", start, 1);
+                    WritePart(json, "Sequence", "B", 1);
+                }
+                json.WriteEndArray();
+            }
+            json.WriteStartObject("special_tokens");
+            json.WriteStartObject(start);
+            json.WriteStartArray("ids");
+            json.WriteNumberValue(id);
+            json.WriteEndArray();
+            json.WriteEndObject();
+            json.WriteEndObject();
+        });
+    }
+
+    private static void WritePart(Utf8JsonWriter json, string kind, string id, int typeId)
+    {
+        json.WriteStartObject();
+        json.WriteStartObject(kind);
+        json.WriteString("id", id);
+        json.WriteNumber("type_id", typeId);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static void WriteMerges(Utf8JsonWriter json, TokenizerFiles files)
+    {
+        json.WriteStartArray("merges");
+        var number = 0;
+        foreach (var line in Lines(files, "merges.txt"))
+        {
+            number++;
+            if (line.Length == 0 || number == 1 && line.StartsWith("#version", StringComparison.Ordinal))
+            {
+                continue;
+            }
+            if (line.Split(' ') is not [{ Length: > 0 } left, { Length: > 0 } right])
+            {
+                throw new PeftException($"{files.PathOf("merges.txt")}, line {number} is \"{line}\", expected two tokens with a space "
+                    + "between; download the file again.");
+            }
+            json.WriteStartArray();
+            json.WriteStringValue(left);
+            json.WriteStringValue(right);
+            json.WriteEndArray();
+        }
+        json.WriteEndArray();
+    }
+
+    private static byte[] Write(Action<Utf8JsonWriter> members)
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            json.WriteStartObject();
+            members(json);
+            json.WriteEndObject();
+        }
+        return stream.ToArray();
+    }
+
+    private static void WriteObject(Utf8JsonWriter json, string name, string type, Action? members = null)
+    {
+        json.WriteStartObject(name);
+        json.WriteString("type", type);
+        members?.Invoke();
+        json.WriteEndObject();
+    }
+
+    private static void WriteVocabulary(Utf8JsonWriter json, Dictionary<string, int> vocabulary)
+    {
+        json.WriteStartObject("vocab");
+        foreach (var (token, id) in vocabulary)
+        {
+            json.WriteNumber(token, id);
+        }
+        json.WriteEndObject();
+    }
+
+    private static void WriteAddedTokens(Utf8JsonWriter json, IReadOnlyList<AddedToken> tokens)
+    {
+        json.WriteStartArray("added_tokens");
+        foreach (var token in tokens)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("id", token.Id);
+            json.WriteString("content", token.Content);
+            json.WriteBoolean("single_word", token.SingleWord);
+            json.WriteBoolean("lstrip", token.StripLeft);
+            json.WriteBoolean("rstrip", token.StripRight);
+            json.WriteBoolean("normalized", token.Normalized);
+            json.WriteBoolean("special", token.Special);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    private static void WriteSpecial(Utf8JsonWriter json, string name, string token, Dictionary<string, int> vocabulary, string path)
+    {
+        json.WriteStartArray(name);
+        json.WriteStringValue(token);
+        json.WriteNumberValue(IdOf(token, vocabulary, path));
+        json.WriteEndArray();
+    }
+
+    private static int IdOf(string token, Dictionary<string, int> vocabulary, string path) => vocabulary.TryGetValue(token, out var id) ? id
+        : throw new PeftException($"{path} lacks the special token {token}: name the right one in tokenizer_config.json beside it.");
+
+    private static Dictionary<string, string> Defaults(string unknown, string separator, string padding, string start, string mask) => new()
+    {
+        ["unk_token"] = unknown,
+        ["sep_token"] = separator,
+        ["pad_token"] = padding,
+        ["cls_token"] = start,
+        ["mask_token"] = mask,
+    };
+
+    private static IEnumerable<string> Lines(TokenizerFiles files, string name)
+    {
+        string text;
+        try
+        {
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(files.Find(name)!);
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new PeftException($"{files.PathOf(name)} is not UTF-8, expected a text file; download the file again.", error);
+        }
+        using var reader = new StringReader(text);
+        while (reader.ReadLine() is { } line)
+        {
+            yield return line;
+        }
+    }
+}

@@ -1,0 +1,70 @@
+namespace PeftSharp.Tokenization.Models;
+
+/// <summary>Greedy longest match from the left; a word that can't be covered is one unknown token.</summary>
+internal sealed class WordPieceModel : ITokenModel
+{
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> first, later;
+    private readonly int unknownId, longestWord, longestFirst, longestLater;
+
+    public WordPieceModel(JsonField field, Vocabulary vocabulary)
+    {
+        var unknown = field.Required("unk_token");
+        unknownId = vocabulary.IdOf(unknown.String());
+        if (unknownId < 0)
+        {
+            throw unknown.Error($"{unknown.Describe()}, which is not in the vocabulary", "one of its tokens", "correct it");
+        }
+        longestWord = field.Optional("max_input_chars_per_word")?.Int(10_000) ?? 100;
+
+        var prefix = field.Optional("continuing_subword_prefix")?.String() ?? "##";
+        var firstIds = new Dictionary<string, int>(vocabulary.Ids);
+        var laterIds = vocabulary.Ids.Where(entry => entry.Key.StartsWith(prefix, StringComparison.Ordinal))
+            .ToDictionary(entry => entry.Key[prefix.Length..], entry => entry.Value);
+        first = firstIds.GetAlternateLookup<ReadOnlySpan<char>>();
+        later = laterIds.GetAlternateLookup<ReadOnlySpan<char>>();
+        longestFirst = firstIds.Keys.Max(token => token.Length);
+        longestLater = laterIds.Keys.Select(token => token.Length).DefaultIfEmpty().Max();
+    }
+
+    public void Tokenize(ReadOnlySpan<char> word, List<TokenPiece> output)
+    {
+        var count = output.Count;
+        if (word.Length > longestWord && CodePoints(word) > longestWord || !Cover(word, output))
+        {
+            output.RemoveRange(count, output.Count - count);
+            output.Add(new TokenPiece(unknownId, 0, word.Length));
+        }
+    }
+
+    private bool Cover(ReadOnlySpan<char> word, List<TokenPiece> output)
+    {
+        for (int start = 0, end; start < word.Length; start = end)
+        {
+            var lookup = start == 0 ? first : later;
+            var id = 0;
+            for (end = Math.Min(word.Length, start + (start == 0 ? longestFirst : longestLater)); end > start; end--)
+            {
+                if (lookup.TryGetValue(word[start..end], out id))
+                {
+                    break;
+                }
+            }
+            if (end <= start)
+            {
+                return false;
+            }
+            output.Add(new TokenPiece(id, start, end));
+        }
+        return true;
+    }
+
+    private static int CodePoints(ReadOnlySpan<char> word)
+    {
+        var count = 0;
+        foreach (var _ in word.EnumerateRunes())
+        {
+            count++;
+        }
+        return count;
+    }
+}

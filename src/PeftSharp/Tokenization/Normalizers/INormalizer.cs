@@ -1,0 +1,19 @@
+namespace PeftSharp.Tokenization.Normalizers;
+
+/// <summary>One step that rewrites text before it is split.</summary>
+internal interface INormalizer
+{
+    void Normalize(NormalizedText text);
+}
+
+/// <summary>Several normalizers, one after another.</summary>
+internal sealed class NormalizerSequence(IReadOnlyList<INormalizer> steps) : INormalizer
+{
+    public void Normalize(NormalizedText text)
+    {
+        foreach (var step in steps)
+        {
+            step.Normalize(text);
+        }
+    }
+}

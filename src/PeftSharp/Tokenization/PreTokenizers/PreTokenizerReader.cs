@@ -1,0 +1,63 @@
+namespace PeftSharp.Tokenization.PreTokenizers;
+
+/// <summary>Builds pre-tokenizers from the <c>pre_tokenizer</c> of tokenizer.json.</summary>
+internal static class PreTokenizerReader
+{
+    public static IPreTokenizer Read(JsonField field)
+    {
+        var type = field.Required("type");
+        switch (type.String())
+        {
+            case "BertPreTokenizer":
+                return new BertPreTokenizer();
+            case "ByteLevel":
+                return new ByteLevelPreTokenizer(field.Flag("add_prefix_space", true), field.Flag("use_regex", true));
+            case "Sequence":
+                return new PreTokenizerSequence([.. field.Required("pretokenizers").Items().Select(Read)]);
+            case "Split":
+                return ReadSplit(field);
+            case "Whitespace":
+                return new WhitespaceSplitter(words: true);
+            case "WhitespaceSplit":
+                return new WhitespaceSplitter(words: false);
+            case "Digits":
+                return IsolatingSplitter.Digits(field.Flag("individual_digits", false));
+            case "Punctuation":
+                if (field.Optional("behavior") is { } behavior && behavior.String() != "Isolated")
+                {
+                    throw behavior.Error(behavior.Describe(), "Isolated", "this pre-tokenizer can't be read yet");
+                }
+                return IsolatingSplitter.Punctuation();
+            default:
+                throw type.Error(type.Describe(), "BertPreTokenizer, ByteLevel, Sequence, Split, Whitespace, WhitespaceSplit, Digits "
+                    + "or Punctuation", "this pre-tokenizer can't be read yet");
+        }
+    }
+
+    /// <summary>True if words reach the model as bytes.</summary>
+    public static bool IsByteLevel(IPreTokenizer? preTokenizer) => preTokenizer is ByteLevelPreTokenizer
+        || preTokenizer is PreTokenizerSequence sequence && sequence.Steps.Any(IsByteLevel);
+
+    // A stranger's regular expression could run for ever, and .NET's classes miss letters outside the basic plane: the few
+    // patterns in use are written out by hand.
+    private static Splitter ReadSplit(JsonField field)
+    {
+        var (behavior, pattern, invert) = (field.Required("behavior"), field.Required("pattern"), field.Flag("invert", false));
+        var mode = behavior.String();
+        if (pattern.Optional("String") is { } literal)
+        {
+            return mode is "Isolated" or "Removed" && !invert && literal.String().Length > 0
+                ? new LiteralSplitter(literal.String(), keep: mode == "Isolated")
+                : throw behavior.Error($"{behavior.Describe()} with invert = {invert}", "Isolated or Removed of a string, not inverted",
+                    "this pre-tokenizer can't be read yet");
+        }
+        if (mode != "Isolated" && !(mode == "Removed" && invert))
+        {
+            throw behavior.Error(behavior.Describe(), "Isolated, or Removed with invert", "this pre-tokenizer can't be read yet");
+        }
+        var regex = pattern.Required("Regex");
+        return regex.String() == Gpt2Scanner.Pattern ? new Gpt2Scanner()
+            : Cl100kScanner.For(regex.String())
+            ?? throw regex.Error(regex.Describe(), "the pattern of GPT-2, Llama 3 or Qwen 2", "this pre-tokenizer can't be read yet");
+    }
+}

@@ -1,0 +1,145 @@
+using System.Collections.Concurrent;
+using PeftSharp.Tokenization.Legacy;
+
+namespace PeftSharp.Tokenization;
+
+/// <summary>
+/// Text to token ids and back, exactly as the tokenizer files of a model say. Safe to use from several threads at once.
+/// </summary>
+/// <remarks>
+/// Reads WordPiece and byte-level BPE. Truncation and padding set inside tokenizer.json are ignored: the caller passes a length.
+/// </remarks>
+public sealed class Tokenizer
+{
+    private readonly TokenizerFiles files;
+    private readonly Pipeline pipeline;
+    private readonly ConcurrentBag<Encoder> encoders = [];
+
+    private Tokenizer(TokenizerFiles files, Pipeline pipeline)
+    {
+        this.files = files;
+        this.pipeline = pipeline;
+        PadId = FindPadId();
+    }
+
+    /// <summary>
+    /// The id of the padding token: what tokenizer_config.json or special_tokens_map.json names, else [PAD] or &lt;pad&gt;; null if
+    /// there is none (GPT-2).
+    /// </summary>
+    public int? PadId { get; }
+
+    /// <summary>One more than the largest id: an embedding table needs at least as many rows.</summary>
+    public int VocabularySize => pipeline.Vocabulary.Size;
+
+    /// <summary>
+    /// SHA-256, in lower-case hex, of everything that decides ids and text. Equal for files that differ only in layout, or in
+    /// truncation and padding settings.
+    /// </summary>
+    public string Fingerprint => pipeline.Fingerprint;
+
+    /// <summary>
+    /// Reads a tokenizer from a model folder (tokenizer.json, else vocab.txt, else vocab.json with merges.txt) or from a
+    /// tokenizer.json.
+    /// </summary>
+    /// <exception cref="PeftException">There is no tokenizer, it is damaged, or it has a part that can't be read yet.</exception>
+    public static Tokenizer Load(string folderOrFile)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folderOrFile);
+        var files = TokenizerFiles.Read(folderOrFile);
+        bool Has(string name) => files.Find(name) is not null;
+        var (source, json) = Has(TokenizerFiles.Json) ? (TokenizerFiles.Json, files.Find(TokenizerFiles.Json)!)
+            : Has("vocab.txt") ? ("vocab.txt", VocabularyFolder.FromVocabularyText(files))
+            : Has("vocab.json") && Has("merges.txt") ? ("vocab.json", VocabularyFolder.FromMerges(files))
+            : throw new PeftException($"{folderOrFile} holds no tokenizer.json, vocab.txt, or vocab.json with merges.txt: copy one of "
+                + "them from the model's page into it.");
+        using var document = JsonField.Parse(files.PathOf(source), json);
+        return new Tokenizer(files, Pipeline.Read(JsonField.Root(files.PathOf(source), document)));
+    }
+
+    /// <summary>Encodes a text, or a pair of texts.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="pair">The second text of a pair; null or empty if there is none.</param>
+    /// <param name="addSpecialTokens">Whether to add the special tokens that the model was trained with.</param>
+    /// <param name="maxLength">
+    /// Most tokens in all, special ones included; null means no limit. Tokens are dropped on the right, from the longer text first.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> has no room for the special tokens.</exception>
+    public Encoding Encode(string text, string? pair = null, bool addSpecialTokens = true, int? maxLength = null)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var encoder = encoders.TryTake(out var idle) ? idle : new Encoder(pipeline);
+        var encoding = encoder.Encode(text, string.IsNullOrEmpty(pair) ? null : pair, addSpecialTokens, maxLength);
+        encoders.Add(encoder);
+        return encoding;
+    }
+
+    /// <summary>Encodes many texts, or pairs of texts, on all processors; results are in the order of the texts.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="pairs">The second texts, one for each text, or null.</param>
+    /// <param name="addSpecialTokens">Whether to add the special tokens that the model was trained with.</param>
+    /// <param name="maxLength">Most tokens per text or pair, special ones included; null means no limit.</param>
+    /// <exception cref="ArgumentException"><paramref name="pairs"/> has another length than <paramref name="texts"/>.</exception>
+    public IReadOnlyList<Encoding> EncodeBatch(
+        IReadOnlyList<string> texts, IReadOnlyList<string?>? pairs = null, bool addSpecialTokens = true, int? maxLength = null)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        if (pairs is not null && pairs.Count != texts.Count)
+        {
+            throw new ArgumentException($"There are {pairs.Count} second texts for {texts.Count} texts: pass one for each.", nameof(pairs));
+        }
+        const int chunk = 256;
+        var encodings = new Encoding[texts.Count];
+        try
+        {
+            Parallel.For(0, (texts.Count + chunk - 1) / chunk, at =>
+            {
+                for (var i = at * chunk; i < Math.Min(texts.Count, (at + 1) * chunk); i++)
+                {
+                    encodings[i] = Encode(texts[i], pairs?[i], addSpecialTokens, maxLength);
+                }
+            });
+        }
+        catch (AggregateException error)
+        {
+            // The first failure says what all of them say.
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(error.InnerExceptions[0]);
+        }
+        return encodings;
+    }
+
+    /// <summary>Turns ids back into text.</summary>
+    /// <param name="ids">Token ids; those that no token has are passed over.</param>
+    /// <param name="skipSpecialTokens">Whether to leave special tokens out.</param>
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true)
+    {
+        var tokens = new List<string>(ids.Length);
+        foreach (var id in ids)
+        {
+            if (IdToToken(id) is { } token && !(skipSpecialTokens && pipeline.SpecialIds.Contains(id)))
+            {
+                tokens.Add(token);
+            }
+        }
+        pipeline.Decoder.Decode(tokens);
+        return string.Concat(tokens);
+    }
+
+    /// <summary>The id of a token as the vocabulary spells it, or null.</summary>
+    public int? TokenToId(string token) => pipeline.Vocabulary.IdOf(token) is >= 0 and var id ? id : null;
+
+    /// <summary>The token of an id as the vocabulary spells it, or null.</summary>
+    public string? IdToToken(int id) => pipeline.Vocabulary.TokenOf(id);
+
+    /// <summary>Writes the files that the tokenizer was read from into a folder, byte for byte.</summary>
+    public void Save(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        files.Save(folder);
+    }
+
+    private int? FindPadId()
+    {
+        var named = new TokenizerConfig(files).Token("pad_token");
+        return named is not null ? TokenToId(named) : TokenToId("[PAD]") ?? TokenToId("<pad>");
+    }
+}

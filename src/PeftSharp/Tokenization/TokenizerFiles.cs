@@ -1,0 +1,116 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace PeftSharp.Tokenization;
+
+/// <summary>The bytes of a tokenizer's files, read once: what is saved is what was read, whatever became of the folder.</summary>
+internal sealed class TokenizerFiles
+{
+    /// <summary>The whole pipeline in one file.</summary>
+    public const string Json = "tokenizer.json";
+
+    private const long LargestFile = 256L << 20;
+
+    private static readonly string[] names =
+    [
+        Json, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
+        "chat_template.jinja",
+    ];
+
+    private readonly string folder;
+    private readonly Dictionary<string, byte[]> files = [];
+
+    private TokenizerFiles(string folder) => this.folder = folder;
+
+    /// <summary>Reads what a model folder, or the folder of a tokenizer.json, has of a tokenizer.</summary>
+    public static TokenizerFiles Read(string folderOrFile)
+    {
+        if (Directory.Exists(folderOrFile))
+        {
+            var all = new TokenizerFiles(folderOrFile);
+            all.ReadNamed();
+            return all;
+        }
+        if (!File.Exists(folderOrFile))
+        {
+            throw new PeftException($"There is nothing at {folderOrFile}, where a tokenizer was expected: name a model folder or a "
+                + "tokenizer.json.");
+        }
+        if (!folderOrFile.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new PeftException($"{folderOrFile} is not a .json file: name a tokenizer.json, or the folder that vocab.txt, or "
+                + "vocab.json and merges.txt, are in.");
+        }
+        var one = new TokenizerFiles(Path.GetDirectoryName(Path.GetFullPath(folderOrFile))!);
+        one.ReadNamed();
+        one.files[Json] = ReadBounded(folderOrFile);
+        return one;
+    }
+
+    /// <summary>The bytes of a file, or null if the folder lacks it.</summary>
+    public byte[]? Find(string name) => files.GetValueOrDefault(name);
+
+    /// <summary>How to name a file in an error.</summary>
+    public string PathOf(string name) => Path.Combine(folder, name);
+
+    /// <summary>A JSON file of the folder, or null if the folder lacks it; its parsed form lives for <paramref name="read"/>.</summary>
+    public T? WithJson<T>(string name, Func<JsonField, T?> read)
+    {
+        if (Find(name) is not { } bytes)
+        {
+            return default;
+        }
+        using var document = JsonField.Parse(PathOf(name), bytes);
+        return read(JsonField.Root(PathOf(name), document));
+    }
+
+    /// <summary>Writes the files as they were read; each appears whole or not at all.</summary>
+    public void Save(string target)
+    {
+        Directory.CreateDirectory(target);
+        foreach (var (name, bytes) in files)
+        {
+            var partial = Path.Combine(target, $"{name}.{Path.GetRandomFileName()}");
+            File.WriteAllBytes(partial, bytes);
+            File.Move(partial, Path.Combine(target, name), overwrite: true);
+        }
+    }
+
+    /// <summary>SHA-256, in lower-case hex, of the parts of a tokenizer.json that decide ids and text, free of layout.</summary>
+    public static string Fingerprint(JsonElement pipeline)
+    {
+        using var hashed = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(hashed))
+        {
+            writer.WriteStartObject();
+            foreach (var name in (ReadOnlySpan<string>)["added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"])
+            {
+                if (pipeline.TryGetProperty(name, out var part))
+                {
+                    writer.WritePropertyName(name);
+                    part.WriteTo(writer);
+                }
+            }
+            writer.WriteEndObject();
+        }
+        return Convert.ToHexStringLower(SHA256.HashData(hashed.GetBuffer().AsSpan(0, (int)hashed.Length)));
+    }
+
+    private void ReadNamed()
+    {
+        foreach (var name in names)
+        {
+            if (File.Exists(PathOf(name)))
+            {
+                files[name] = ReadBounded(PathOf(name));
+            }
+        }
+    }
+
+    private static byte[] ReadBounded(string path)
+    {
+        var length = new FileInfo(path).Length;
+        return length <= LargestFile ? File.ReadAllBytes(path)
+            : throw new PeftException($"{path} has {length:N0} bytes, more than the {LargestFile:N0} of any tokenizer: check that it is one.");
+    }
+}

@@ -1,0 +1,143 @@
+namespace PeftSharp.Tokenization.Unicode;
+
+/// <summary>
+/// Decomposition mappings and combining classes of Unicode 14.0 (UnicodeData.txt, © Unicode, Inc., Unicode License v3),
+/// deflated, in base64. All numbers are LEB128: a count, then for each canonical mapping the distance from the previous
+/// code point, twice its length plus one if the pair composes again, and the mapped code points; the same for
+/// compatibility mappings with a plain length; then runs of equal combining class: distance, length, class.
+/// </summary>
+internal static class UnicodeTables
+{
+    public const string Data =
+        "7Z0HeFXXma6ff52zdRAIJ7ET19jIdjJjZ3IdI5qdcQEDNsTGOFTbM/cOxwZjTA3FNp7JjAoICYneO5JABTUkoUaRkEASOggQvXcQvYMpxnC/79/7yEIuyb03c+/kuXke" +
+        "vnf9e61/r77WXvvoHHvcj1eL1SY0AAgjwokIIooYG2Cstkmw2tOlPV3a06U9UzsyriPjOjKuYxSc3+a9nZnQmQmdmdBZ46ICXFZ3JnRnQncmdGcu74UhwcsELxO8TPDy" +
+        "Di9TvazBh6xBH7r0oUsfuvRhaj/G9WNcP8b1Yw0G8d7BTBjMhMFMGKxxrMEIJoxgwggmjGAuI8Nw20ht7ygWSbSJpEW0SaZFtOVtHxJtee+HRNsxtIi2sbSIdkTvWJTW" +
+        "nln1Idozqz5Eezr3Idoz0z5Ee97Rh3iDmfYl3qBzX+INOvcl3mBH9CU60OXjcJTRkW3rR3RkQf2IjrytH9GR2fcjOo4JcFu/422fEG8yl/5JaPlbbNEA4i3GDSDeYl0G" +
+        "xAZY1ttMGES8zYRBxNtMHRSL/DqztMFEZ5Y2mOgcQysGVevC24YSXXjbUKIL7x1KdGXCMKIrKzSM6EqXYURXugwjuvFyONGNl8PZsd3Z3hFEdxY+gujOwkcQ3cfSIrqz" +
+        "LiOI7uyDEURPFvQZ8R4xUi2O/vusyxfE++zsL4j3WeQXsQFPWZ3nsFlzAu6zutMaMSfgcasNU71ER6If0ZkYTHQnRhD7hBW8rdwnYWqHqR2rtu0TqnYohmSteh5TJrrJ" +
+        "JGW5xtSALusN3tSXeJPor2WzfYOJ0y56nlHmu5g22SI/4ai9wbL7ct29zTIHEWVaoePKcmWNcpfyhrLNBDaXaDOJFtGel32I9rzsQ3TkZT+iIy/7EZ15OZjozMvBRBde" +
+        "DiW68HIo0Z2XI4juvBxBdE3kXCC6EcMTUfMObM3HsQEeqw3HyasLSvcJYod21JfK7cprys50G0xkaIdmKt8jRo4KGGcMusJgOzBTAsQdFRAW8LwptBqaf/RYydoDkzyg" +
+        "yRexptGyZihnebiDLFAu1pgUpQ98FKmcXIuVWRqfq8xXFirXq2eh+pQpizW+TFkJWtYWtbcg9dfWtAYcs2kNuOFNaRCGMY2EbVmzG9BnpqYmNIgMaAQ7MiDYKgAfsnI1" +
+        "PlfvytG7duhdy/WuAk1dA8+HrasNOALXwN9Z0xtwTeWB91kT1V6qnNggSm1uq9M0Jhd0WbsCGb9bOV198pQzlPnqP7PBKC1xlNY2Sm1yvrJIfU5qDqeU6Rq/QZmgd61R" +
+        "JmjMGic+Rm0ySWMqNJ9UtdeDKcZKCtoahOSgbeA6ZVLQdtAHezbmSuNtQcYqAX9ibQF3uK3k+1fe38BaCrqsHPAX7mmguKcrZyjnKuOU8cpUZSY4wKp4oOgBVOaBnQ/8" +
+        "2B33wMoH4AMadybYzZ3905U/dbkLwKfd00HkqZyr8angadz84I4HXWDRg7R3PoiMHlz5IDICW1mTH9r5UEur/KGih5CqLEfMv1nlD+94+HOr+JHtj3ischDxj+x4xICl" +
+        "sH2I+Q+r/NGiR3GXsvzRnY+Ox9A95nvMgJsew64EmzEHHztu3KVP5Ddp6K4CLfdm5Q7lXrCxe/UTuUi99MTlJwx49QlxZzcJbWLcOWAgYkKb3O+e3IQ5zG3Cu+KUicrU" +
+        "JsxhYpPcJgOtxcEZwYd+Zo1umdvSWGOU0coY5TjQbU0Cn7WWa8xK0GUVgVg2GlMKrrKsNou5MxCvccl/QLyWQIt4LYsWUaFr+4SyHZ16E+3o1JtoR6feRDtuLr2Jdum0" +
+        "iMncNKwpyskmTG09KDGxD9F+KS0i2c11kqJ8nYV8pI91TuW+RAdefkx0YMEfEx04fT8mOrDgj/Xxn0GL6Mhs+xGbtP4XlG8S/dViFv2JN9mA/sRbvBxA5L2kDwjlW0wa" +
+        "oOms9ACiE7MYSHRipQYSnXjjQOJtXg4i3ublII1jBoOIt5nBoHTdgcN0Bw5TO0ptskr7bIOySvtsg/IdYohazHwI0YUYqhaLGUrs0XrvVXZhkUOJrnQaRnSl0zD1NLze" +
+        "qzykPKw88hJ5VNmNGK4WbxlOdGOGw4lubMhwovsiPpeI7uz2EUR3JowgTmoLTilPG7byjLIHDyufEj2Y8adETzb8M6In3T8jetL5M6Inq/IZ0ZPOnxHv8vJz4l26fK4H" +
+        "aF6O1MMKjzJfEO/T+QvifVb+C+JjbYtmz6PRSJ6s76IXsE7o6CXaRNMiSnW0jihL9WhyRFkq0WrbPhFqkwtfZrlxynBtfYQyXEc3QhluotWOVjtCbfveSL1Xj8esRh+i" +
+        "Pd36EO3p1IfwaX1OK31an9NKn9bntNKn9TmtLND6FCo7MrEf0ZHZ9yM6E4PVYsJgYpvmflW5TXO/qtymuV8V2ydCbbJKc9+gXOjiXXHKha5QtUPVjlY7Wu0ItbXlrgS1" +
+        "ye7ECLXoNoLI1JyWKjM1p6XKTM1pqcv2iVA7Qu0Etcn36DiSeI+XIzWON4wk3qP7yAicn7I8U/RkMhUMfYX+YcrQV8LUDlO7VO1SPQNNUdI/Sj2jlVHqGa2MUs9oZa76" +
+        "56r/RPWcpJyonpNe4Tl0mvpMU5+ZmjpLOVN9ZqlPvvrkq89CTY1TLlSfOOVCLTFOOUP9Z6h/snqmKJPVM0WZrJ4pykL1L1T/peqZpVyqnlnKpeqZpZyl/rPUv0A9C5UF" +
+        "6lmoLLBzVharf7H6r1bPEuVq9SzRNi5QnwXqs05TK5Xr1KdSfcrUp0x9qjV1s7JafTYrq7XEzSBPpFPB3a+EKsOUpXqqnKJkPoc0h8PKQ5rDYeUh9Txs95L6p6j/SfU8" +
+        "pTypnqeUJ9XzlN1LHh6m0zwce1rpHo4erQwP+5lWpoc9QqvKwzbR2uBhrWht9Lgw88p05pHhygjlKOVoZaRyjDJKGa0cq4xRxirHKccrJygXKuOU8coE5SLlYmWiMkmZ" +
+        "rExRLlGmKtOU6coMZabykPKw8ojyqPKY8riyRnlCeVJ5SnlaeUZ5VnlOeV55QZnliVTyGXjRidH6gAY2RyLv1TJdsZHKUUr2b6SHFvxMIXo6Weh7VfPI1zwyNI98zaNc" +
+        "85im90V5uK5oRavFlOJXQ5VhSns9RSpH6ZsQvSeilELNzeexV1CkcpSSHmM9xrqjOd3RnO5oTmXqV6Z+69VvKcot0flYovOxTPNbr1ys3ovVe7F6j4d3nL0PcCc3oz1i" +
+        "erms29rUSq3+Rm1qpWbwpTZ1gd4a6+GUpzVBLaSYZeIy4a3FRLRebEyKx23eFFMmg62JbQt4BAQfsKaCTaxqjdmm3AK2sCLaFeCBGwW6rBjwYSsBxCIFH7NWavwaZZnG" +
+        "rwMfsl6meRhmI2tDO2b2EvEKcUyvj+stl9W+ovaXal8HPdYttb/S+PD2tCPa045Uewz4tBWvdrIyRZkKNrVu671fKydp/OT2zDNb7RzlMmUu+JKJ6oVZ0Sv7R+793QsC" +
+        "Lja01vea5TXWBuUm5WblVuV25U7lbuVe5X7lQeVh0GUdU7tGeRL0WBdArIJesxFzWe3Lal9T+5raN9S+ofZXan8F+yGrHHZDa553lvc+K9XLPNOVmcosZY4yV5mvLFSu" +
+        "UK5SFitLvKzhWrXLleu8rOEmL0vc5GXpW9TeovZ2tbervUvtXWrvVXuvlzVM1DwvaMxF5SXlZdBtfQ2GT3SZdTONmKsbRIxvHqx1s4DN+3GZPRc4ngTMLTYONmfjcnMC" +
+        "rDGpsNbx8ss1wKmzwOi7QHEsUpdPAG5MAibEAeHbkDBnD7D7MHDgBLAqCgmn44FLOXSZh7hricCoHXQ+BqQzq/krgerluDxzENgQg8tjk4HKMlzuioC1YCLgW4XLGRuB" +
+        "0yzo9nFgIwuPXAArP4HlLgbWVgJbtwMTWcaJc0BYKP1Y2j7iwhwgO4NWHnBrBRB7CX53LwMLvwIqxyBuVCJwl/XbMQ04mMXaFwGHbgB3mOkRluHjvaXs2OvpwC76HSkA" +
+        "prBf9uwFJhwAMm+xpreB9Wnw28LqxoSxVqx9FTH3KlDEGlxiDa7RL3QGsIm9of18h3Up5OCdyAcmrwbGsMcvnmYPsYu/YoWK2S8pxcA4OlftBm74gHhWYw0H/sBSds55" +
+        "tpejtYQ5L9+Jy6ULYEXxjjss9/hoXC6soMUyMjiWp+J5G+sctpl1uQlcGMVmMZdNnEPX2MDSZOAKJ9JZjmDZembKkV7Czk5P5SxZBsxYBWwk5vC2cs7Y65wqR+ZzAq/k" +
+        "gHImhq4FZnOQE9inlUeA6FMchSvAVXbdBY5MIm87Hw0kLOT04VjOWMTbmP2qFE5vTtbSSf6WV7J+19hhX5WzleyIIo70tRrgGBt9M93f7ctXcLTY99ns+1MnWSuuj3IW" +
+        "vmwR8CUnwzpOs5lLgRiORwYruYydU8DUwyW4jGTOe+KA88y5mDNn1nr/cG88ykpy+d1mY26zMeO4VqPYQxmcINFs0VdcGlc2ASVcH3O5xKNZq90csjMX2X+3dMxxxzkO" +
+        "XgZ78gYzSF3IIrkGT3OyLmHXxbAj1pZySlX7Z1gk65zCTpzAUT2uc7yKlWThyZwHxzlpIlnukTPssDvAJnbxYaKKLT/CXIo5T5ezkvOYVTVbOZPDeIsbQAJddhZw7XNG" +
+        "zGCz1rNqJ7kfrL/GZfolJz9n3WpuBbM4lrumI3U1uzMvklOZNR1DJHJot3Iq7+Ado9nP89lNy9iJK9jeKm4yG9gbMVOArbxjNbtpdSoe5nuWijFXq2Ad4JRfwhnh49ay" +
+        "krP4AHGcmMDx3cExL2JBq+7itsmxxpgb04zLFHDwvo4zbnMhi2NJJGdzvnALOsDdLJ8tz+BUOcEZsUFXGcf3GLGZvTaPW3NkGnuDWM1FnMw95xjH4zwxlfPqJAdvPNfM" +
+        "ZWIT1/4RzqtJbPRojtZ19sHsfdwUuJjOczGlckuL5whO4jZSxGZVEuuIamIHsZ8Yx/aOJ1Zz5wrjyKy+7l+I0dzrSojLnAejuTTOcQRvjvJjJzeeidzvp7PbwziChcRW" +
+        "7qdRs4E8bkbadUfZOXczgRWcxde4/M6PDsTMGYXeTeQ2l8vhOcleC2UnlqnFuAr2363F/v7bvoSThtYRYg87MYeduJZb1TbiyDJ2bB6whZNhN3GK2386l8YudvFGdnFU" +
+        "bT8fKvV39jKurbXcMeeuYwbEDg7A1Sr/Y2wOsYO4yW1O911dunu5Ktbv9w/K/EP+kUm6wAZyeDKP+yfhJQ5UJJf4CmIeN4oFZ/2zcy9xlfBxl19NVHFUs2oH6ivucHtv" +
+        "+YesqHagtnAJXeBT6OZ4oIRjFDnFP1DF3DFvEOun+cdNn0znpvlHcOwM/wgWcIFd5gjO4gbwJXfH22n+AdXlsjfTP7QxS/3jOznPfy7xVTdAdxLbTwDzPsOQh6KihUTl" +
+        "IsyA6kJg69fAmiLcML7YtHPvbrSskXFfbpTfqJH7VKOSRgKWgpVfukrsgFfVSCcLlCvBzcotyq3Kbcrtyh2gce9Se7dyj3Kvcp+mHlAe0pjDah9V+5jaNWqfUJ5UnlKe" +
+        "dkop1DoUa57Feldxo6pfWbPi3Mvj3Maao+GPrMUaRuB1Lt6dFO8WK1vDuW6rItFdlIgIhDsT3RdwLE1xL09BBMKlKW69XpXivi1WQao7M5UJGn4dYOVmu5dmuxMvGvfO" +
+        "eM/xeI+4dznhwXjPeSe84IQXnfCSE16O9/R0FybY/sudcEWCfd9KJ8T1Beca4eoqt1nFhVtAlBDx4RjiQ/PF2QdXEOF8Qt3Sx1Scf2/cRMzvh6UT28DZKbcRx4jrxNyx" +
+        "SCiExwlejeM2sJ5RM2gt0kMXHxZpCf6N42BCQ2wrtCL42DiIW1fQKCcuE9eJaZ84+8k3O7PuLKO5PUcm+o9hlYn+LXsPcYX4mrh7L9Kmok4Xucx9PJUdJI5OR9wZWpeI" +
+        "SD4k5/PQUkBrHXGSiGfcl8RE7mhbiaPEqFQ/dJdLJXKIUmJ6hv8ZMoPWZlpX0/yPy/PcCDdmMo4Yx80xhlY2rSwiTR84KajkZVrXiUjumrOJeN0/ieR0uJwmzuZw0+Oe" +
+        "mkTs4mUNrfMDsRtAUdxqi2qxLgc3reGTele+/9R1hZiZh4S7tCL5rNvKLTmeVthgzJvaZ+DqQladOLaCOfF4U0PrvL5sELeJwzzJHSEyh2B8aCTztLmKOEUcQXzEGtx5" +
+        "G8ZSPgZyiDxCX0smV2Da3KGVVd7AQRifbvFaN6LiDxi644jfswZ71BFGnSGOIn42nycbiJ3ETSKMj5flQzGHhzqP820bcHcFrXV8zFSV+p8/at2qfQhlE4uITOJA7QFA" +
+        "X+Qm8sE0h9hPZPFMtI2o5pk3dgfKWEXrNuNO0orgU+wYcWknUuP5KCvjZQqRMRydxKg7xDyey6/TOjvcOXGcJcYewp1Hefa4wbNHJR+Csz51TiJRMI6NQC9y3U0jQvlU" +
+        "nMu0dL4e7R5zzzMzjjhAbCXW8IlQiTxu8ZQ4mthS7T/gnDuJxPG0FjBu6haxnx6lNBK28sRLJPN9MeEcfPfSmvk5SuFDOekSorbR2oioyzQW7PQ/rFcQ467BI2Y5cIvW" +
+        "xl08E96EVcyD8AbiBOOm88letMd/5tIH/SniBjGaZ9v5t3DbMl5m8kR2nsj5wjkKVBCbv4bHTfqe58ngwB027i5QzheqwkP+08IcYvq/YnbS+Jq4TqTzkLyYO2AZzxNH" +
+        "R2EqzuXJO3UMrORj/uNFNREVi7hQHjSmEbnjcTl1InCL544Yvg+k/RHZ0Sj4o60Knkb2nfSfS0brexkx598xJ3lAyZuJHIpoTZ4V6LyzLuDamshDS9wCxBUQaxcCt/8D" +
+        "1Qj1H2GuxCHqMjErHsgh5vNEs6AWesrRQ0HMBX0XYz+E6UsGnDfyJUhf9PUMdJQJiWmBznl2djqsMkIP8WeIzHD/ydZHbCJuZ8MlKdeP8zxJhY9iJ+bjspxnqkoiiXGh" +
+        "PJZs4avAwtFcULSOEqE8cUUWI/UorbBIjjEPYOE8LpcRyxiXvBYuFcRuXu4u4wDwjFZUDmsa3zhv3fUf2fZUIi7BBxziZfJ69jCtgzU8OnEZZXNBRYTznBXFXGjl5rK6" +
+        "m+CcS0zhgpp7wr+HjSLm8wx+hndM4mcBMcQ8IofPvSy1iFVEDbFyR6DzwcE8HiSPEuk8TSbQWkXrxBj/C8BWxvl4WUXsI/J2IYMze4Dtu4HUsZxVfAW+QkwfyztOIOEY" +
+        "rbQDsPbT5TCRdZDdfpgZ8LK69qOfE8QpImUcT6fEeB5vj4zzH3STiTNEJD/l2hnDTGmF8Q3xJi8P0TpKnDiLMnby1fYAkRvL8aC1AkeHjEtIrLnMCT+Ow0ssrD0j6/F4" +
+        "Oz+dS77J9vF9p4SYwyPzdSLzDhJGTcRIrOdHViuJi3O0MO5L8/xH6y0xeP6cI6byHfISMYkfvWWMR9wcWgU8c+9czI+niNu8vJkETEvmR2Az4BfDz2KmTeFnVKlaA8TV" +
+        "8HINT+nZfDAm8KheFo+E2YuA81P5WCEO8eQ+Nhlx2dO45lIaOgd5RQqRl4q4I3zlzZnOpwffe5P40WApcYfYOIOfPeU1dI7+q/kBwNeFTJjFvZw4sZyXJXC5wcvRpbDG" +
+        "rwUmlQEr+GnBjtl8iNK6Q4zm+8AEYjqxggitajj9cZwmgxuY4KgAI17LBI8KcEmISDMxwWEBIis9LhOcBKOpyGDjarq2dXMhQ8TVDPZw0/F3Yvp9EmTe4klkQL4EmpXW" +
+        "oJYyrL1p9zWKaHcH6E28Bce3cGIcAL0N+22Egz75pWn3Prywv/f+AieHj0Vq3CKfiAwVuQnrKyjMEvlMZGSwCY4MQL3GEGOJZCKCiEG1j8J3gMgwkc9FplnTEV0W0JDt" +
+        "eEuyPSIF0GKPS8oRrvY8KssRlkClHiMzEeZ63JLgGe8yxxuGNzqPYQm6GoRjhrKiMemDveJHZsPPs38eisfa49mPP2tSH5/1OObt43GP/0ZinuhvspuENTEmB4xwyb4n" +
+        "lz4sbURwgpDXjLQTaS8y3iXyhkgHkY4ivxN5U+QtkU4ibxvpLIJ3GHlHpItIN5HuIj1FvCLViN0Mhf9W5AOR3iJ9RHYjYi+0D+prpL/IQJH1BkMlsg1x0+E8AxoiMlxk" +
+        "hMg8XFxAwqfoCZjslRxoGcReqYD6ad+PUB9/eklt+n2yqsHTsgVZfCiyHQEeJlr8RyIHERyGjkMnoVPQaY4hSpqHMTwHe/Q/iiyAfYm3QpehK9BV6Bp0g01EegSUin6K" +
+        "RjgWmos8YhDGQl+ITEQwCZpscVj3ivEWWQnGBE8JUGDkSwNeMcFTA9wSLN/zzyMTWweY4JyAxvKcmOeeE9dzzz0XKMFuk906u7W4yOzWxuS2zsUVmdvaMk8+iRJGBwSa" +
+        "V18V8+qTYp589T637ZrduoEE/0SeRx+6pLlIC5GWIq1EXhB5UeQfUF1MgJdFnhF5VmSQ0BXrSpfbn7zBcBb00aH93B55LJb+OuMHamZDdOoPDzJdhr3r8v7mQwEQ0RZ7" +
+        "ibQ1rg9/M1gADOxEl0HU65gyOgntf8gM+yBnZEedjgOMvI1FOtjFufh7nY785zJdO4mrW/u3xHTrZOR9N/+9hlIM64bJ/brhTEYlqxthwkJboK1QP+N6vc27XHn2nJoC" +
+        "LYQmtbO4LuwJjcn3iYf7SyvdZV4UN9j0eb1oJq4QJewWarfQTQhsrkR8S3G1UMJ+QVNf0BiwFWkQzxaajh3F1bEjjR4iPcT0wHUPXLt72LGo6Lti3kXsux3tDmkrrGYn" +
+        "1tH06yeufv1ofMp1Yj7F9ae4dn9qx37OMTKfI/ZzXHOIPtQWDmzoeh5NSMB+0S61nbjI1HbGZLTLwBWZ0W6p+wfmhEFfmKZNoRAIm3TT5lALqCXUCmIb4ReCPnum6bNA" +
+        "CNGMaE60IFoSrYgXiBefFfczTZ9XNlWGKJspmytbKFsqWylfUOq9IbjXNMUqCoGaQc2hFlBLqBX0AvQiVljT54mmRAjRjGhOtCBaEq2IFwjeEcI7nvGymh8QHxK9iT7E" +
+        "R0Rf4mOiH/EJ0Z8YQAwkBhGDiSHEH4ihxDBiODGC+JT4jPicGEl8gcWKPfw1/xzgLP++HVy4g9eumK7+PbyHbuOYVO+JvK/7+Qf+OdFH986+ugL76aOv7qIerOv6D7on" +
+        "D/Pv4p/q8xCTbKRuhs/HN3TbMym13ceu3/72ZTEvvyyul19+OdLN/HrgXH/4fRw+NuxEdRYUm8YSOhfbdjKRRxQTu4nR84BYYiGxnCiOB44TZ4hwvJvKdCKVOETwwyIJ" +
+        "XQTwz1Zyk5iWCMwmCogSYh9xighPYuHEOuIosTMdWJDBgrLokg2MJaYRSQT/hCbVeSwNBw65QUwoAPjRhxQQ/NhDLhF7V7DixCXiDnF5JXCLuEtcXcUEIqYImEJUE4eJ" +
+        "K8SaYiBqLatLrCcy8Tovy4gxeJ2XGcQiopA4RBwnLm7gvRvZ2cRCvDrLEYIfdkvOTuZHbCP2EhPwmixTiWXEGbywypJjLJxYQRQTFcRuYi+RhpdTGYWXUIkm9uFtU2qI" +
+        "mafZp0QysZSIOQNMJr7E66Z8TWScY87EeWLvBdaUuEIsv8zexbugFBFXr7Li19gO4soNDsVNVhLvZLKZGIvXMVlF8M/OEktMJnKIu0Q0XsLkaARwmrhC3CZi8a4lc4gF" +
+        "xHniMnGD2ID3FjlDrMa7h/AvVsK3ELkzGeCfrWQLEToVyMebhZQTfMeQG8Q8vF7IMbxZyEUiB68Skoq3COFXA2QO3vGEf/mVXGIS3iKkMp65JLA0gl8NkOtLWAZeEWRu" +
+        "GpCHtwMpJE4Sm/GKIAeII8QpYj3eDuQccYUIw4qUZLwJyF7iIDEd53+ZRaQRybnALuIgsRivA5JJZBMriT3EcbwdyLWV7FhiMQ78wpcAWUNsIDYTfB2Qr4nxOP9jtgML" +
+        "Cb4OiI/YQvAvq8I/OcjCYvMPEtxSJvcy9gpeS5QlitcEz/LinDXb6zJR3rHeXibHu84bIqFPoWXQkqexgBGmIUyHImCPgkZDS3GdBWVDOdAyKBeajbRIaAwUBcVB0dBY" +
+        "KAaKhcZB46EJ0ERoEjQZOgwdgY5Cx6DjUA10AjoJnYJOQ2egs9A56Dx0AboIXYIuQ1egq9A16BA0FZoGVaB+66AqaCO0FdoJ7YbmIn0/woPQPNjzoYVQPJQAJUEpUCr7" +
+        "A0qHMqBMKBvKg1azDKiKdUE+l5k/7F3QbvYdrkdDUdAkaDI0FZoPxT3ttnd03bijae3lVjqWVjoRQ2Sf9u/ys4gwIoX76dIMe6v3up4JfYpPvHBlhHK0MlI5RhmtjFHG" +
+        "KscrJygnKicpJz/F00HoU4c1DHfCCCcc7YSRTjjGCaOdMMYJY51wvBNOcMKJTjjJCSfX+p9H6MH9p56Kfer4U6lPPysBejWZKQatnCta+XkaRNtX6DIGU+3Ic/EaRNhp" +
+        "Z+yr/fYVFgID7OuadkgDbNcMku1IbBEM8DBjgGcBgyXVdnm2S9FlDcYla3DzmAZxs/S+/XbassUaHLWrdNv2rMmzI89pEDZfgwr7vm12zc7Zt0+y07C7MrjCQDYtwVjf" +
+        "Xul/ck24LoGud7q1x9ENp8oQnCpDcKoMwakyBKfKEJwqQ3CqDMGpMgSnymY4fTaDXzP4NYNfM/g1wwmVi56LPcJZ4P5FHF1n4X7HojWcGWLClRHK0cpI5RhltDJGGasc" +
+        "r5ygnKicpOT4i8XU/KdDMdri5kyIeeqq3n/+KfOdi2QqL/lNEImY6z/i7J/rP7Dos1sfwvo41qe4bv96TNFnPEYV+TGBXxIQjCc2Wj6T4/ic4fcDZBnPQ7v45Mw/7T/E" +
+        "nFqI1CUs7SILOrmbpy8+EjBqWKE8UB3d8e1FXMNDzBWellbwthk8ANXwPHSUj+0w3lvBcrcxdS7/9tQMg9gMg9gMg9gMg9gcg9gcg9gcg9gcg9gcg9gcg90cfs3h1xx+" +
+        "zeHXgq8abL8JUTZTNle2ULZUtlK+oHyRxCnfDpragX17h77i6jO0r5g+PcT1Vjeco+NxDF4EJULJ0BIoFUqHMqEsKAfKhfKhQmgFtAoqhkqgtVA5tA7yQeuhKmgDtBHa" +
+        "BG2BtkO7oL3QAeggdAg6DB2BjkE10EnoFHQaOgOdhc5BF6CL0CXosle/BxWbIuKO92723saDj9YZ73ZvnFpXvHu8aJ0rHmnIxb3Iux5xSxGzCCHq7Ur0psASK9lb6M2E" +
+        "VyW8khGmQuJagrRCDW97UUtXqneRFzVyp3pPeddoaanec4ihbxqsKxpe8aJlJsObhqsMlIhUd7r3uO3nzkBNVtMy6bhDLHIp8kP+AbQPazvOOCkX7HJcjodlh+u0zpnw" +
+        "WokaIRd3Jnjbi952ZSFknXOQ6tPwtnc/PHLhman55mrbtUXufNTK7pEVTo8wZImr7XxMhRdjbip5p9Fyjc+LEXVtdGq2Cfli9C32v/9e2ohzVyM8q2VuwzgU2u1ybbPr" +
+        "YbZ5MavMVk3niLFP2f/bvQn2WFo7EJPvTdK7tiP9in7zNNNbbI+n2ePFHHTtQR9jbrl2IW6tXtujtgdeBQh3I8Q8de/3LnLqtw+eCM1eHbH9IMp17bVz1RDx7gPaY+hd" +
+        "F60zGq7xbtLwDFLEOgC/fO8J9T6ovuyfg5wjFlnt1PMw54Kb1B50146x65g95zTkdY03Xj1Oa+/y3tNot7jOeLfp7DkD7tD4szofzmqLsrUdzlwxzxfyD2tNlSHKZsrm" +
+        "yhbKlspWyheUL5LYMuygqR2E2EEzO2huBy3soKUdtLKDF+zAziXEziXEziXEziXEziXEzuXjd1DT3lCb7uL6wDtUzOAeYoZ8iMiB4uo9EDsmyL/Kd+wu5spK0T8Vp1fp" +
+        "cjd4B+WmbMZXyQps2G7s/ROKZPZ83frNkDZiBkErPcBAqD/05mtiOkFvvCauD70DxN2fNENeh+/r9FVgXxwI9Yc6fCGu/kQn4g2iGwCnKchmINGb6E98NBDZDGQiMBD6" +
+        "EOqPlgzUlnxIGjX7KweyaYhmA9Xsrxw4rd0wcZP0Rxe5+hOdiDeIod7eYgH0C7BDeg4ZhuKHsXhgIDQEnTmoByOAgVB/qBN7uCcSejIBGAj1hzoxTPHAANze5wY+J+a1" +
+        "P6ARGI4Pe4u77bR26BFX28GI780+HCnmY4xdh3fE9BuEvn0T6oQ8hosZgIYPGCSuAYPRhwM+RyEfoF39BgCD0d/vdBD3EBbgeucd3PFOFzHDMPhdPxXTE449prVDp7Uh" +
+        "TVM+1k2IspmyubKFsqWylfIF5YskZrAdNLWDEDtoZgfN7aCFHbS0g1Z28IId2LmE2LmE2LmE2LmE2LmE2LmE2LmE2LmE2LmE2LmE2Lk0s3NpZufS1ztg3nE8Hhvg0dhg" +
+        "K55lG024fpb1usjv3ZKI08JWczRAkjbyhXkH367deGruMA1lnDVjASbZR1A/CJ35EQwAPXrXoNeHDW9srjb8sqGAx5Vn+CUQJ+Zcw0A50sj+LJifAW+D9kL7oP3QSeg0" +
+        "9A9/Z6obMfJSkK2v6ulOPYU2vle3gu7V3Xq6WU+LGt+rxHoaVU8R9RRZT2PqaZyjWEfjHUU5mulokqOUesqsp5x6yqqn5Y5W1NNqRyX1VFRPWxxtVT0l6QjrqsJRuaN1" +
+        "jq6jL9c3tlXmqNJRdT1VBqlMYlBSHW5v/A3XBX3DisbfsLwO19Vh9bdo519LqWp8jxCbpmnpyrI63j4wWVOTNTU5KENZpqxU0meJ+ixRnyXqs0R9lqjPEvVJVZ9UjU/V" +
+        "+FSNT9O70jQ+XX3S1c5QO0NTMzQmR2NyNCZHS8nR+FyNyVU7T33yNCZPffI0Pl9j8tUuUBaqZ6Hay9VernaJ2iXqX6I5lDjxlUrWuVRTSzW+VONLNX6Njt8azWGN+qzR" +
+        "HNYErVWWKSuV9F+rnmvVc616rlWfteqzVn3K1KdMfcrUp0x9ytSnTH3K1adcfcrVp1x9ytWnXH0q1KdC4ys0vkLjfRrv03t9eq9PfXzq41OfpUEXwSxlJekKrgrazGCD" +
+        "HWy0g012UG0Hm9U/MShLmV1ndpV/a45lKbPrzK7yb82xLGV2ndlV/q05lqXMrjPTyuvNt3vH8dtj930j9e1xSaodi3Itt1zL9fd8eb3+135Df2Yps+v0c3m93r53PWbU" +
+        "6beKH1yPFT+4Eitq++RPrbg/Z61l/Jkr7n9vrdVdXz+8mr5/BVX8wNr5/vVS8a2VcvEH10jFt0an7ljU7/lUtXOcHqa9TO1lat/brrJ6tapTomt1kL3gVgdtckJdcujz" +
+        "SqVPe7tS6dPerlT6tNxKpU/LrVT6dA5UKu09uVLp0/lQqfTpiFcqfTrKlUo7nzRlujKjTruytKwsvStL/bP+iur5ff7+sauofaZ8e718+966T5+koPUOH3BxzSLOxVWb" +
+        "Vi+04zOcsMyJ1xmtIfJ1pTnX/pB3+ZwQbXflOPmxjulOaMeXOdffhGlOWFYn5JpPvye045c59fsm1JFwLXPqVTcsqxNyr6jUMMO5tsN8px51Q3888y10+qnQia8bMr/l" +
+        "zvVyx3+5E1/i5O8PS538Sx3/tU79GfqcsFLDNO2Pb8IMx88f2vn4wzKnn8uc/Mqc/Mqcfi9z6s9eSXPCsiCXxrOfKpz+r3DqVe7kU+7Up9y5v25ox9vtLXfa63Pu94d8" +
+        "Svh0vqTVhpXOvPI5YaUzn3xOWOnMJ5+G6bXX9ryx/XOd9i1zwrza/ktzQvt+nxPvc+J9TnyZE5bW1j+99jq9zrgUOulrav38/ZlRW16Zk15W59rvl+bkm+6UX+aEJU5+" +
+        "yU76mtr5lObMe/86yKgt1xf0LOLXBuG9APXU0J2EUJ83sNYE6VnGbc+BTFj01iefOysoB+d47PHuwiCeIXjHOsStdUrT08X9dhjszzTY7xtc69ogDWEwkeSUmxVU1Zj2" +
+        "T+XXImG9RMKh34r8o8iTIq+KTMf1DCix9UOyuLXIVGgK9C/6z/7q1b+K/BEp8JoGTYQmQWOhGCgKioZioXHQeGhCL5f8k8h/x+tS63v1L/5/Tn2eM6zLb7UuT9rFf1eh" +
+        "T4v8nciv9Fte/03kJZFXRF428s8ivxD5pUhrywRz41yt2ycOocbgCAps1EgSh1CaJA6iNMngzWqSwVvUBCUOineU4GiRo8WOEuspyVFyPaU4WlJPqfWUVk/p9ZRRT5mO" +
+        "ljrKcpTtKKeeltVTbj3l1VN+PRXUU2E9La+nknoqrac19bS2nsrqqbyeKuppnSPnzVl89wonp/g6TKjDxXWY5NDidHxKZ549wzD//t4/Oe2J+Gudi8+J/OZPfTfRXnEv" +
+        "6bcTX9G53vov/SUpLLd/1hX3P3R59fpLf20K6/HfdEn+u8hoVCKyq72Z+Jc9F/NX9p97JA5KgBZDSVAKdBQ6Dp2A1kC3vX99f9K6As2CZtMffZsFZUM50DIoF8qD8qEC" +
+        "qBBaDq2AVkKroCKoGFoNlUCl0BpoLVQGlUMV0DqoEvJB66EqaAO08QO3bEJYDW2GtkBboW0fuGQ7wh3QTmgXtBvag/i9CPdB+6ED0EHoEOIPIzwCHUWe/NMq/4qaxu9r" +
+        "QfyDKP8Om9LGSDjm40RM1EnQZGgKtBATdP2bU34k1RYqAtXw77AIt7qNJPCaH40uhrEI2uFGraBJWAa7EB6AUhB/DOER6BA0x7K/VDsX4Qlcj0K4hF9shs7yusiDp8sm" +
+        "fsWJX43WKyRF0uBXqr5E7HW3zuNbCKIY/zWMO1AoHJOhRObNiiXBiOI3q981MgFhHBQPzYRWuzA0UCk0lrnML/KUz3T9l/5W43963cx/1Yr9n3Sa0Yq55A2XVsZVpxrm" +
+        "z6iDkY/Md5Vu/sq7pc6vL1gx1/dU6Tu7yPwnV8bc20VGOrv/b1Xj/9u1/7e6/a1ufyV149eC890umYTH9mTndzNToWnQdGgGxF+vzYJmQ3OgudA8PuahBc7vbOKgq1AC" +
+        "tEh/CYfDA5QEJUMp0Bi0P8tz7+/CcqE8KN/5BV0hxF/OrfDw14E4AkI8UhR77N/22L+owxEQWguV1flt2TqoEgpHOdcQboYuQtuhS9AO/h7ob+38Wzv/1s7/su3cB+33" +
+        "uP7E5wP/b1LDfl37eVWafpZk9POTbOfzpnzns5M1dT6PKXc+Syp0PtPJdT7LyXI+U/J/rpXhfCaV53xWxM+DzgfZ37qIgy6gLLtcIxVBLpRn/syyTL1yDMowyN+DvCwn" +
+        "H4M8TJ37TZ17XXXugRqb76hL3bab/8W61G2vQVtNvT7+5rOqe/vZ/AX6OOBPjOVfoowyt3n+OTHP/1pMUygEagY1h1pALaFW0AvQi78OcD3Thl+mf41oS7Qj2hOvE28Q" +
+        "HYiOxO+IN4m3iE7E20Rn4h3i90QXoivRjehO9CB6Eu8S7xHvA1N7deUnyG15CDFt24np+b75yx5hTAfnW3tdkXvXrvzOHC56tn3MdGqLBER26vIL0+53Q8xXvdb3EpPj" +
+        "tT/Uus/+ddxOfh+9it9Rr/A637fnfw9JjvJnWfqLk0X6C8Mqfkn+CD9l4ffoN/Dng7H8sR3/E1WylHHzGFd6y/8TthR+s/0ifxtYyG/ZTz3A3waWAdv5A3v9dr9+sd/H" +
+        "79brN+X1i/P6dfkxdNEffG1lHcP4bfxb/B1bFLMK3e//Er9+4z+HpfG/dCV5qaxavLHQ7Wkb+dE9DBRiG2ibE5PvGIWHHQOl2MbOc46xf7E/xgejgcxgWy8kyYIHfnBT" +
+        "u2NCA35WIz+TkyLufeJmKLuE/yMky/jEMI5ho33SyBKLlw1qpIH+Mr9GxLVPXK4acRkn1Cz40Zb+R2rEqM3/OM1p2HXCxjWy0Fg1Mt7IPhRcg7sQMgdht8MOqJGAgH0S" +
+        "YGpEfTRk2jG7ZGko0kgEiwz7430iPxL5schPRO4X84CRnwraJA8aecjIwyKP2DVhje7vqA14QqSJSHBTeUzk5yKPiz9G7E+yWR5bgEpateXvQwFPf+SpkUB/lYWNZ7W/" +
+        "cfmF/KKJU5rUrT37ivG1/eJv8T6nRd8R4r54QXkeJ7IhwkdQthUIGze7Ub3nkfGr/sFA2nOsMsfvvhr0Sr1K+AvVyvib7qrTAKfNbcTzE7SyTj36aUxTxLyi1uA6DBW/" +
+        "1YBL/p8+UnuQCbxfAv9Io6+RwPvc/YeYT9X44h0U87gOB7ULUzGMv8mFPUoC3OESQFvrG8igNdz+IB5jArvBqrZQ4XyPCQyWwPkouRHqVMWJMVF0hth13uc3OkjgzxrY" +
+        "XdeUXVNnVmlr64+0W9v6Ywn8e3/rMQAvm8CXxBNkAtuLZxY7zC3OIqmxFwl8jQczch/GCqmIXlfb4f4B1Gsu/h3OKPtEflkjv9TVcsz2lT1OC07dMxM2a0EGZSFzl865" +
+        "AC3nm7mkc6u2MncfQiXRIYHe4BrxuTXbY/bCZCeZQ9LfNNhxhndZDWvkV8iwCzQdPf53EjgTN/78/hp5E/PkGQnsJZ7GEniRzsZpFGvg0Zlfgx0l8DpuyMJgPBoewNZ6" +
+        "9mniJjb7KGs3nf8nsxmNxZ77z2qdtdqWBCb6G1nkRuvGMOc5ukrqrg40q0W91VGCMn8lgT+SwN9KIHr5dfg3M4GtxdNJAhuKp7/G5kBw/L3xYDI+gso1RE22CCe352Hk" +
+        "1Fu9bosG/yGBn6kxXAKxN9GKwKwLEA+eKZh8gQ9IYBfU2CWBEUYnZFcJ3D0brWiNnFcHmoCMWXwyPWt2ofoYIjyArF3SuME+LdZCq4LRxpmcQUWP4ZYGP6mRBxiyK+Ex" +
+        "1uDiDvvoFfgda4SOHM6tUDz/Ew==";
+}
