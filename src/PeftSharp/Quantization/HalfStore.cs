@@ -22,10 +22,13 @@ public sealed class HalfStore(Tensor weight) : WeightStore
     public override string Kind => "bf16";
 
     /// <inheritdoc/>
-    public override Tensor Linear(Tensor x, Tensor? bias = null)
+    public override Tensor Linear(Tensor x, Tensor? bias = null) => Linear(x, bias, x.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : x.dtype);
+
+    /// <summary>x·Wᵀ (+ bias) of an input in either precision, with the result in the given one.</summary>
+    internal Tensor Linear(Tensor x, Tensor? bias, ScalarType result)
     {
-        var product = nn.functional.linear(x.to(ScalarType.BFloat16), Weight).to(x.dtype);
-        return bias is null ? product : product + bias;
+        var half = nn.functional.linear(x.to(ScalarType.BFloat16), Weight, bias?.to(ScalarType.BFloat16));
+        return half.to(result);
     }
 
     /// <inheritdoc/>

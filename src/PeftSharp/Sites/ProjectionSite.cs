@@ -37,6 +37,9 @@ public interface IProjectionInput : IProjectionPlugin
 /// <summary>Adds to what a linear map yields.</summary>
 public interface IProjectionDelta : IProjectionPlugin
 {
+    /// <summary>True if <see cref="Delta"/> reads W·x; otherwise the bias may be in it already.</summary>
+    bool ReadsProduct => false;
+
     /// <summary>What to add to W·x, [rows, tokens, out]; returned rather than added, so that a gate or a row selection can scale or route it.</summary>
     /// <param name="x">[rows, tokens, in].</param>
     /// <param name="wx">W·x without bias, [rows, tokens, out].</param>
@@ -90,21 +93,48 @@ public sealed class ProjectionSite(string path, ProjectionRole role, int layer, 
     public PluginList<IProjectionPlugin> Plugins { get; } = new();
 
     /// <summary>Applies the map. <paramref name="x"/>: [rows, tokens, in] → [rows, tokens, out].</summary>
-    public Tensor Forward(Tensor x, ForwardContext context)
+    /// <param name="x">The input.</param>
+    /// <param name="context">The call.</param>
+    /// <param name="keepHalf">True lets the result stay in bfloat16 where the weight is kept so and no plug-in reads it.</param>
+    public Tensor Forward(Tensor x, ForwardContext context, bool keepHalf = false)
     {
         var weight = Weight.Get(context);
         var bias = Bias?.Get(context);
-        if (!Plugins.AnyActive(context))
-            return bias is null || bias.dim() == 1 ? weight.Linear(x, bias) : weight.Linear(x) + Spread(bias, x);
-        x = ApplyInputs(x, context);
-        var wx = weight.Linear(x);
-        return Finish(x, wx, weight, bias, context);
+        var active = Plugins.AnyActive(context);
+        if (active) x = ApplyInputs(x, context);
+        var early = bias is not null && bias.dim() == 1 && !(active && ReadsProduct(context));
+        var type = keepHalf && !active && weight is HalfStore && (bias is null || early) ? ScalarType.BFloat16 : ScalarType.Float32;
+        var y = weight is HalfStore half ? half.Linear(x, early ? bias : null, type) : weight.Linear(x, early ? bias : null);
+        return Finish(x, y, weight, early ? null : bias, context, active);
     }
 
-    /// <summary>What plug-ins and bias make of W·x, for callers that computed the product themselves (several maps in one).</summary>
-    internal Tensor Finish(Tensor x, Tensor wx, WeightStore weight, Tensor? bias, ForwardContext context)
+    /// <summary>True if an active plug-in reads W·x without bias.</summary>
+    internal bool ReadsProduct(ForwardContext context)
     {
-        var y = wx;
+        foreach (var (_, plugin) in Plugins.Active(context))
+            if (plugin is IProjectionDelta { ReadsProduct: true }) return true;
+        return false;
+    }
+
+    /// <summary>True if an active plug-in changes the input.</summary>
+    internal bool ChangesInput(ForwardContext context)
+    {
+        foreach (var (_, plugin) in Plugins.Active(context))
+            if (plugin is IProjectionInput) return true;
+        return false;
+    }
+
+    /// <summary>What plug-ins and bias make of the product, for callers that computed it themselves (several maps in one).</summary>
+    /// <param name="x">The input, [rows, tokens, in].</param>
+    /// <param name="y">W·x, with the bias if <paramref name="bias"/> is null.</param>
+    /// <param name="weight">The weight in use.</param>
+    /// <param name="bias">The bias yet to be added, or null.</param>
+    /// <param name="context">The call.</param>
+    /// <param name="active">True if a plug-in acts here.</param>
+    internal Tensor Finish(Tensor x, Tensor y, WeightStore weight, Tensor? bias, ForwardContext context, bool active)
+    {
+        if (!active) return bias is null ? y : y + Spread(bias, y);
+        var wx = y;
         foreach (var (owner, plugin) in Plugins.Active(context))
             if (plugin is IProjectionDelta delta)
             {

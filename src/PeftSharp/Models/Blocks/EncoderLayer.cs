@@ -22,6 +22,7 @@ internal sealed class EncoderLayer
     private readonly EncoderShape _shape;
     private readonly string _path;
     private readonly ProjectionSite _query, _key, _value, _attentionOutput, _intermediate, _feedForwardOutput;
+    private readonly ProjectionGroup _queryKeyValue;
     private readonly AttentionSite _attention;
     private readonly BranchSite _attentionBranch, _feedForwardBranch;
     private readonly LayerSite _output;
@@ -34,6 +35,7 @@ internal sealed class EncoderLayer
         _query = Projection(names.Query, ProjectionRole.Query, hidden, hidden);
         _key = Projection(names.Key, ProjectionRole.Key, hidden, hidden);
         _value = Projection(names.Value, ProjectionRole.Value, hidden, hidden);
+        _queryKeyValue = new(_query, _key, _value);
         _attentionOutput = Projection(names.AttentionOutput, ProjectionRole.AttentionOutput, hidden, hidden);
         var attentionNorm = build.Norm($"{path}.{names.AttentionNorm}", hidden, shape.Epsilon);
         _intermediate = Projection(names.Intermediate, ProjectionRole.Intermediate, inner, hidden);
@@ -54,14 +56,17 @@ internal sealed class EncoderLayer
     public Tensor Forward(Tensor x, Tensor? mask, bool firstTokenOnly, ForwardContext context)
     {
         var read = firstTokenOnly ? x.narrow(1, 0, 1) : x;                      // where the output is wanted
-        var query = SplitHeads(_query.Forward(read, context));                  // [rows, heads, queries, headDim]
-        var key = SplitHeads(_key.Forward(x, context));                         // [rows, heads, tokens, headDim]
-        var value = SplitHeads(_value.Forward(x, context));
+        var maps = firstTokenOnly
+            ? [_query.Forward(read, context), .. _queryKeyValue.Forward(x, context, first: 1)]
+            : _queryKeyValue.Forward(x, context);
+        var query = SplitHeads(maps[0]);                                        // [rows, heads, queries, headDim]
+        var key = SplitHeads(maps[1]);                                          // [rows, heads, tokens, headDim]
+        var value = SplitHeads(maps[2]);
         var joined = _attention.Attend(query, key, value, x, mask, _shape.AttentionDropout, context); // [rows, queries, hidden]
         var attended = Dropout.Base(_attentionOutput.Forward(joined, context), _shape.HiddenDropout, _attentionBranch.Path, context);
         var middle = _attentionBranch.Forward(attended, read, read, context);   // [rows, queries, hidden]
 
-        var wide = Activation.Apply(_shape.Activation, _intermediate.Forward(middle, context));
+        var wide = Activation.Apply(_shape.Activation, _intermediate.Forward(middle, context, keepHalf: !_feedForwardOutput.Plugins.AnyActive(context)));
         var narrow = Dropout.Base(_feedForwardOutput.Forward(wide, context), _shape.HiddenDropout, _feedForwardBranch.Path, context);
         return _output.Forward(_feedForwardBranch.Forward(narrow, middle, middle, context), context);
     }
@@ -69,6 +74,6 @@ internal sealed class EncoderLayer
     private Tensor SplitHeads(Tensor x)
     {
         var shape = x.shape;
-        return x.view(shape[0], shape[1], _shape.Heads, _shape.HeadDim).transpose(1, 2);
+        return x.reshape(shape[0], shape[1], _shape.Heads, _shape.HeadDim).transpose(1, 2);
     }
 }

@@ -15,6 +15,8 @@ namespace PeftSharp.Methods.Reparameterized.Lora;
 internal sealed class DoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor magnitude, double scale, double dropout, WeightStore baseWeight, Tensor squaredNorm)
     : IProjectionDelta, IMergeableProjection
 {
+    public bool ReadsProduct => true;
+
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
         var (lowIn, lowOut) = (a.Get(context), b.Get(context));
