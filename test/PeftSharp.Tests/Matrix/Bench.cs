@@ -1,3 +1,4 @@
+using PeftSharp.Training.Optimizers;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Methods;
