@@ -4,6 +4,7 @@ using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
 using PeftSharp.Training;
+using PeftSharp.Training.Optimizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -38,9 +39,9 @@ internal sealed class Bench : IDisposable
 
     public Tensor Logits(PeftMethod adapter) => Logits(AdapterSelection.Of(adapter.Tag));
 
-    public Tensor Loss(PeftMethod adapter, bool training = false, ulong seed = 0)
+    public Tensor Loss(PeftMethod adapter, bool training = false, ulong seed = 0, bool checkpointing = false)
     {
-        var context = new ForwardContext { Selection = AdapterSelection.Of(adapter.Tag), Training = training, Seed = seed };
+        var context = new ForwardContext { Selection = AdapterSelection.Of(adapter.Tag), Training = training, Seed = seed, Checkpointing = checkpointing };
         return adapter.ComputeLoss(Peft.Model.Loss(Batch, context), context);
     }
 
@@ -48,10 +49,10 @@ internal sealed class Bench : IDisposable
         new([.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, t.Decay))], 0.9, 0.999, 1e-8, 0);
 
     /// <summary>One step as the trainer takes it. <paramref name="look"/> sees the gradients.</summary>
-    public void Step(PeftMethod adapter, AdamW optimizer, int step, bool training = false, Action? look = null)
+    public void Step(PeftMethod adapter, AdamW optimizer, int step, bool training = false, bool checkpointing = false, Action? look = null)
     {
         using var scope = NewDisposeScope();
-        Loss(adapter, training, 100 + (ulong)step).backward();
+        Loss(adapter, training, 100 + (ulong)step, checkpointing).backward();
         adapter.AfterBackward(step);
         look?.Invoke();
         adapter.BeforeStep(step);
@@ -62,7 +63,7 @@ internal sealed class Bench : IDisposable
 
     public void Train(PeftMethod adapter, int steps = 3, bool training = false)
     {
-        var optimizer = Optimizer(adapter);
+        using var optimizer = Optimizer(adapter);
         for (var step = 0; step < steps; step++) Step(adapter, optimizer, step, training);
     }
 

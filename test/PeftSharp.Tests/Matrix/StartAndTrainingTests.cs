@@ -44,7 +44,7 @@ public sealed class StartAndTrainingTests
         var adapter = bench.Add(method);
         var start = adapter.Tensors.ToDictionary(t => t.Name, t => t.Value.detach().clone());
         var reached = new HashSet<string>();
-        var optimizer = Bench.Optimizer(adapter);
+        using var optimizer = Bench.Optimizer(adapter);
         for (var step = 0; step < 2; step++)
             bench.Step(adapter, optimizer, step, look: () => reached.UnionWith(adapter.Tensors.Where(HasGradient).Select(t => t.Name)));
         var alive = adapter.Tensors.Where(t => !WithoutGradient.Any(e => t.Name.EndsWith(e, StringComparison.Ordinal))).ToList();

@@ -1,9 +1,12 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
 using PeftSharp.Data;
 using PeftSharp.Interop;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
+using PeftSharp.Tests.Checkpoints;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -35,21 +38,33 @@ internal static class TinyModels
             """,
     };
 
+    private static readonly ConcurrentDictionary<(string Architecture, int Width), Lazy<string>> Folders = new();
+
     /// <summary>The model of an architecture: three classes, every tensor off its start.</summary>
     public static TransformerModel Create(string architecture, ScalarType precision = ScalarType.Float32, int width = 32)
     {
         LibTorch.EnsureLoaded();
         set_num_threads(1);
-        if (!Configs.TryGetValue(architecture, out var json))
+        var folder = Folders.GetOrAdd((architecture, width), key => new(() => Write(key.Architecture, key.Width))).Value;
+        return ModelLoader.Load(folder, new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"], Precision = precision });
+    }
+
+    // Fresh models have biases of zero and norms of one; a checkpoint can hold other numbers. It lasts as long as the process.
+    private static string Write(string architecture, int width)
+    {
+        if (!Configs.TryGetValue(architecture, out var text))
             throw new InvalidOperationException($"{architecture} is supported, but the matrix has no tiny configuration of it; add one here.");
-        var model = ModelLoader.Create(
-            ModelConfig.From((JsonObject)JsonNode.Parse(json(width))!), null,
-            new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"], Precision = precision, Seed = 7 });
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var seed = 1000UL;
-        foreach (var slot in model.Sites.Slots) slot.Value.add_(Initial.Normal(slot.Value.shape, 0.1, seed++));
-        return model;
+        var json = (JsonObject)JsonNode.Parse(text(width))!;
+        var model = ModelLoader.Create(
+            ModelConfig.From(json), null, new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"], Seed = 7 });
+        var folder = new TempFolder();
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
+        SafetensorsWriter.Write(folder.File("model.safetensors"), model.Sites.Slots
+            .Select((slot, i) => KeyValuePair.Create(slot.Name, slot.Value + Initial.Normal(slot.Value.shape, 0.1, 1000 + (ulong)i))));
+        File.WriteAllText(folder.File("config.json"), json.ToJsonString());
+        return folder.Root;
     }
 
     /// <summary>Four rows of nine tokens, three of them padded, of the given or every row.</summary>
