@@ -4,7 +4,6 @@ using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
 using PeftSharp.Training;
-using PeftSharp.Training.Optimizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
