@@ -29,8 +29,10 @@ public sealed class ProjectionGroup
             {
                 var rows = site.OutFeatures;
                 Raw(site.Weight.Base).Dispose();
+                site.Bias!.Base.Dispose();
                 var view = _weight.narrow(0, row, rows).DetachFromDisposeScope();
                 site.Weight.Store(_half ? new HalfStore(view) : new DenseStore(view));
+                site.Bias.Store(_bias.narrow(0, row, rows).DetachFromDisposeScope());
                 row += rows;
             }
         }
