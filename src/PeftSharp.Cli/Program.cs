@@ -1,8 +1,9 @@
-using PeftSharp.Evaluation.Conformance;
-foreach (var dir in args)
+namespace PeftSharp.Cli;
+
+/// <summary>The <c>peft</c> program.</summary>
+public static class Program
 {
-    var r = ConformanceRunner.Run(dir);
-    Console.WriteLine($"{(r.Passed ? "pass" : "FAIL")} {r.Case} {r.Failure} {r.Seconds:F1}s");
-    foreach (var q in r.Quantities) Console.WriteLine($"    {(q.Passed ? "ok  " : "BAD ")}{q.Name,-22} {q.Error:e2} / {q.Tolerance:e0} {q.Where}");
+    /// <summary>Runs a command line.</summary>
+    /// <returns>0 if all went well, 1 if the work failed, 2 if the command line was wrong, 130 if it was interrupted.</returns>
+    public static int Main(string[] args) => CommandTree.Run(args);
 }
-return 0;

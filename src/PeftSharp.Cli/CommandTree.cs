@@ -1,0 +1,58 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using PeftSharp.Cli.Verbs;
+
+namespace PeftSharp.Cli;
+
+/// <summary>The verbs and what they have in common. Only the verb that is asked for builds its options: the start stays fast.</summary>
+internal static class CommandTree
+{
+    /// <summary>Shared by all verbs: the stack trace of a failure.</summary>
+    public static readonly Option<bool> Verbose = new("--verbose") { Description = "Show the stack trace of a failure.", Recursive = true };
+
+    // One line a verb; the order is the order of the help.
+    private static readonly Verb[] Verbs =
+    [
+        new("info", "Tell what a model, an adapter or a checkpoint is.", InfoVerb.Build),
+        new("methods", "List the methods, or the settings of one.", MethodsVerb.Build),
+        new("conformance", "Compare this program with the reference implementations' numbers.", ConformanceVerb.Build),
+    ];
+
+    /// <summary>Parses and runs a command line.</summary>
+    public static int Run(string[] args)
+    {
+        var root = new RootCommand("Parameter-efficient fine-tuning of pretrained transformers.") { Verbose };
+        var chosen = args.FirstOrDefault(a => !a.StartsWith('-'));
+        foreach (var verb in Verbs)
+        {
+            var command = new Command(verb.Name, verb.Summary);
+            if (verb.Name == chosen) verb.Build(command);
+            root.Add(command);
+        }
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        if (args.Length == 0) return Help(root);
+        // "@name" is a text here, not a file of arguments.
+        var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.GetResult(help) is null && Usage.Problem(parsed) is { } problem)
+        {
+            Console.Error.WriteLine($"error: {problem}");
+            return ExitCode.Usage;
+        }
+        return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    private static int Help(RootCommand root)
+    {
+        root.Parse(["--help"]).Invoke();
+        return ExitCode.Usage;
+    }
+
+    private sealed record Verb(string Name, string Summary, Action<Command> Build);
+}
+
+/// <summary>What the program returns.</summary>
+internal static class ExitCode
+{
+    public const int Success = 0, Failure = 1, Usage = 2, Interrupted = 130;
+}

@@ -1,0 +1,36 @@
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Models;
+using PeftSharp.Tokenization;
+
+namespace PeftSharp.Cli.Data;
+
+/// <summary>Finds the tokenizer that goes with a model.</summary>
+internal static class Encoders
+{
+    /// <summary>The tokenizer of the first folder that has one; null if none has.</summary>
+    public static Tokenizer? Find(params string?[] folders) =>
+        folders.FirstOrDefault(f => f is not null && HasTokenizer(f)) is { } folder ? Tokenizer.Load(folder) : null;
+
+    /// <summary>Encodes rows. Rows of token ids need no tokenizer.</summary>
+    public static TokenizedDataset Encode(TextDataset data, Tokenizer? tokenizer, TransformerModel model, string folder, int maxLength, CancellationToken cancellation = default)
+    {
+        if (tokenizer is null && data.Examples.Any(e => e.InputIds is null))
+            throw new PeftException($"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt); copy its files from the model's page, or give rows that hold input_ids.");
+        if (maxLength > model.MaxTokens)
+            throw new UsageException($"--max-length is {maxLength}, but the model has positions for {model.MaxTokens} tokens; set it to {model.MaxTokens} or less.");
+        ITextEncoder encoder = tokenizer is null ? new PadOnly(model.Config.Int("pad_token_id", 0)) : new TokenizerTextEncoder(tokenizer);
+        return TokenizedDataset.Create(data, encoder, maxLength, cancellation);
+    }
+
+    private static bool HasTokenizer(string folder) =>
+        File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "vocab.txt"))
+        || (File.Exists(Path.Combine(folder, "vocab.json")) && File.Exists(Path.Combine(folder, "merges.txt")));
+
+    private sealed class PadOnly(int padId) : ITextEncoder
+    {
+        public int PadId => padId;
+
+        public EncodedText Encode(string text, string? pair, int maxLength) => throw new InvalidOperationException("The rows hold token ids.");
+    }
+}

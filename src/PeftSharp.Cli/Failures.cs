@@ -1,0 +1,42 @@
+using System.CommandLine;
+
+namespace PeftSharp.Cli;
+
+/// <summary>A command line that cannot be carried out as it stands: exit code 2.</summary>
+internal sealed class UsageException(string message) : PeftException(message);
+
+/// <summary>Turns failures into one sentence on standard error and an exit code.</summary>
+internal static class Failures
+{
+    /// <summary>Runs a verb.</summary>
+    public static int Guard(ParseResult parsed, Func<int> run)
+    {
+        try
+        {
+            return run();
+        }
+        catch (Exception e)
+        {
+            return Report(e, parsed.GetValue(CommandTree.Verbose));
+        }
+    }
+
+    private static int Report(Exception failure, bool verbose)
+    {
+        if (failure is OperationCanceledException)
+        {
+            Console.Error.WriteLine("error: interrupted; nothing was written.");
+            return ExitCode.Interrupted;
+        }
+        Console.Error.WriteLine($"error: {Sentence(failure)}");
+        if (verbose) Console.Error.WriteLine(failure);
+        else if (!Expected(failure)) Console.Error.WriteLine("Run it again with --verbose for the stack trace, and report it.");
+        return failure is UsageException ? ExitCode.Usage : ExitCode.Failure;
+    }
+
+    private static bool Expected(Exception failure) => failure is PeftException or IOException or UnauthorizedAccessException;
+
+    private static string Sentence(Exception failure) => Expected(failure)
+        ? failure.Message
+        : $"unexpected {failure.GetType().Name}: {failure.Message.Split('\n')[0].Trim().TrimEnd('.')}.";
+}

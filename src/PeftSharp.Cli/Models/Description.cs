@@ -1,0 +1,108 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Formats;
+using PeftSharp.Methods;
+using PeftSharp.Models;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Cli.Models;
+
+/// <summary>What a path holds, as JSON: a model, an adapter, or a checkpoint.</summary>
+internal static class Description
+{
+    public static JsonObject Of(string path, string? basis, bool tensors)
+    {
+        if (!Path.Exists(path)) throw new PeftException($"{path} does not exist; give a model folder, an adapter folder, or a safetensors file.");
+        if (File.Exists(path)) return CheckpointFile(path, tensors);
+        if (AdapterFolder.Is(path)) return Adapter(path, basis, tensors);
+        if (File.Exists(Path.Combine(path, "config.json"))) return Model(path, tensors);
+        throw new PeftException($"{path} holds neither config.json (a model) nor adapter_config.json (an adapter); give a folder that holds one of them, or a safetensors file.");
+    }
+
+    private static JsonObject CheckpointFile(string path, bool tensors)
+    {
+        using var checkpoint = Checkpoint.Open(path);
+        var document = new JsonObject { ["path"] = path, ["kind"] = "checkpoint", ["bytes"] = new FileInfo(path).Length };
+        if (checkpoint.Metadata.Count > 0) document["metadata"] = new JsonObject(checkpoint.Metadata.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value)));
+        return Add(document, checkpoint.Names.Select(checkpoint.Info), tensors);
+    }
+
+    private static JsonObject Model(string path, bool tensors)
+    {
+        var config = ModelConfig.Read(path);
+        var document = new JsonObject
+        {
+            ["path"] = path,
+            ["kind"] = "model",
+            ["architecture"] = config.ModelType,
+            ["supported"] = ModelLoader.Supported.Contains(config.ModelType),
+            ["architectures"] = config.Json["architectures"]?.DeepClone(),
+        };
+        foreach (var (name, fields) in Sizes)
+            if (fields.Select(f => config.Json[f]).FirstOrDefault(v => v is not null) is { } value) document[name] = value.DeepClone();
+        if (config.Labels() is { } labels) document["labels"] = JsonOut.Texts(labels);
+        document["tokenizer"] = new[] { "tokenizer.json", "vocab.txt", "vocab.json" }.FirstOrDefault(f => File.Exists(Path.Combine(path, f)));
+        using var checkpoint = Checkpoint.Open(path);
+        return Add(document, checkpoint.Names.Select(checkpoint.Info), tensors);
+    }
+
+    private static JsonObject Adapter(string path, string? basis, bool tensors)
+    {
+        var folder = AdapterFolder.Open(path);
+        var method = MethodRegistry.ByPeftType(folder.Options.PeftType)!;
+        var settings = Methods.MethodSettings.Of(folder.Options.GetType());
+        var document = new JsonObject
+        {
+            ["path"] = path,
+            ["kind"] = "adapter",
+            ["method"] = method.Name,
+            ["family"] = method.Family.ToString().ToLowerInvariant(),
+            ["format"] = folder.Format == AdapterFormat.Peft ? "peft" : "adapterhub",
+            ["peft_type"] = folder.Options.PeftType,
+            ["task_type"] = folder.Options.TaskType,
+            ["base_model"] = folder.Options.BaseModel,
+            ["settings"] = new JsonObject(settings.Select(s => KeyValuePair.Create(s.Name, Methods.MethodSettings.Value(folder.Options, s)))),
+        };
+        if (RunFile.TryRead(path) is { } run)
+        {
+            if (run.Labels is { } labels) document["labels"] = JsonOut.Texts(labels);
+            document["metrics"] = run.Json["metrics"]?.DeepClone();
+        }
+        if (basis is not null)
+        {
+            var loaded = LoadedModel.Open(basis, path);
+            document["parameters"] = ParameterLine.Of(loaded.Model, loaded.Adapter!).Json;
+        }
+        if (!File.Exists(folder.WeightsFile)) throw new PeftException($"{folder.WeightsFile} does not exist; the adapter folder is incomplete.");
+        using var file = SafetensorsFile.Open(folder.WeightsFile);
+        return Add(document, file.Tensors.Values, tensors);
+    }
+
+    private static JsonObject Add(JsonObject document, IEnumerable<TensorInfo> infos, bool list)
+    {
+        var tensors = infos.OrderBy(t => t.Offset).ToList();
+        document["tensor_count"] = tensors.Count;
+        document["weights"] = tensors.Where(t => t.ScalarType is not (ScalarType.Int64 or ScalarType.Int32 or ScalarType.Bool)).Sum(t => t.Count); // buffers are no weights
+        document["tensor_bytes"] = tensors.Sum(t => t.ByteLength);
+        document["dtypes"] = JsonOut.Texts(tensors.Select(t => t.ScalarType.ToString()).Distinct());
+        if (list)
+        {
+            document["tensors"] = new JsonArray([.. tensors.Select(t => (JsonNode)new JsonObject
+            {
+                ["name"] = t.Name, ["dtype"] = t.ScalarType.ToString(), ["shape"] = new JsonArray([.. t.Shape.Select(d => (JsonNode?)d)]), ["elements"] = t.Count,
+            })]);
+        }
+        return document;
+    }
+
+    private static readonly (string Name, string[] Fields)[] Sizes =
+    [
+        ("layers", ["num_hidden_layers", "n_layers", "n_layer"]),
+        ("hidden_size", ["hidden_size", "dim", "n_embd"]),
+        ("heads", ["num_attention_heads", "n_heads", "n_head"]),
+        ("feed_forward_size", ["intermediate_size", "hidden_dim", "n_inner"]),
+        ("vocabulary", ["vocab_size"]),
+        ("positions", ["max_position_embeddings", "n_positions"]),
+    ];
+}

@@ -1,0 +1,99 @@
+using PeftSharp.Checkpoints;
+using PeftSharp.Cli.Data;
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Formats;
+using PeftSharp.Methods;
+using PeftSharp.Models;
+using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
+using PeftSharp.Tokenization;
+
+namespace PeftSharp.Cli.Models;
+
+/// <summary>A base model with at most one adapter, ready to answer.</summary>
+internal sealed class LoadedModel
+{
+    private const string NoRun = "LABEL_";
+
+    private LoadedModel(string folder, string? adapterFolder, RunFile? run, PeftModel model, PeftMethod? adapter) =>
+        (BaseFolder, AdapterFolderPath, Run, Model, Adapter) = (folder, adapterFolder, run, model, adapter);
+
+    public string BaseFolder { get; }
+
+    public string? AdapterFolderPath { get; }
+
+    public RunFile? Run { get; }
+
+    public PeftModel Model { get; }
+
+    public PeftMethod? Adapter { get; }
+
+    public AdapterSelection Selection => Adapter is null ? AdapterSelection.None : AdapterSelection.Of(Adapter.Tag);
+
+    public bool IsRegression => Model.Model.Head.Kind == TaskKind.Regression;
+
+    /// <summary>Names of the classes; one name for a regression.</summary>
+    public IReadOnlyList<string> Labels => Model.Model.Config.Labels() ?? [.. Enumerable.Range(0, Model.Model.Head.Outputs).Select(i => $"{NoRun}{i}")];
+
+    public Tokenizer? Tokenizer() => Encoders.Find(BaseFolder, AdapterFolderPath);
+
+    /// <summary>The length that the adapter was trained with, or as much as the model takes.</summary>
+    public int MaxLength(int? asked) => asked ?? Run?.MaxLength ?? Math.Min(Model.Model.MaxTokens, 512);
+
+    /// <summary>Loads a base model, and an adapter into it.</summary>
+    public static LoadedModel Open(string folder, string? adapterFolder, Func<ModelOptions, ModelOptions>? adjust = null)
+    {
+        adjust ??= o => o;
+        if (!Directory.Exists(folder)) throw new PeftException($"The model folder {folder} does not exist; give a folder that holds config.json and model.safetensors.");
+        if (AdapterFolder.Is(folder) && !File.Exists(Path.Combine(folder, "config.json")))
+            throw new PeftException($"{folder} is an adapter, not a base model; give it as --adapter, and the model that it was trained on as --base.");
+        if (adapterFolder is null)
+        {
+            var options = adjust(new ModelOptions());
+            var plain = ModelLoader.Load(folder, options);
+            return new(folder, null, RunFile.TryRead(folder), new PeftModel(plain, folder), null);
+        }
+        var saved = AdapterFolder.Open(adapterFolder);
+        var run = RunFile.TryRead(adapterFolder);
+        var model = new PeftModel(ModelLoader.Load(folder, adjust(For(saved, run, ModelConfig.Read(folder)))), folder);
+        return new(folder, adapterFolder, run, model, saved.LoadInto(model));
+    }
+
+    // The adapter says what the head is to be: the base has another one, or none.
+    private static ModelOptions For(AdapterFolder saved, RunFile? run, ModelConfig config)
+    {
+        var options = new ModelOptions { Pooling = PoolingOf(run?.Pooling) };
+        TaskKind? task = saved.Options.TaskType switch
+        {
+            "TOKEN_CLS" => TaskKind.TokenClassification,
+            "QUESTION_ANS" => TaskKind.QuestionAnswering,
+            "FEATURE_EXTRACTION" => TaskKind.Embedding,
+            _ => null,
+        };
+        var outputs = Outputs(saved);
+        if (outputs is null) return options with { Task = task };
+        var labels = run?.Labels ?? (config.Labels() is { } own && own.Count == outputs ? own : [.. Enumerable.Range(0, outputs.Value).Select(i => $"{NoRun}{i}")]);
+        if (run?.IsRegression != true && labels.Count != outputs)
+            throw new PeftException($"{Path.Combine(saved.Path, RunFile.Name)} names {labels.Count} labels, but the adapter's head has {outputs} outputs; the files do not belong together.");
+        return options with { Task = task ?? (run?.IsRegression ?? outputs == 1 ? TaskKind.Regression : TaskKind.Classification), Labels = labels };
+    }
+
+    /// <summary>Rows of the classifier that is saved with the adapter; null if there is none.</summary>
+    private static int? Outputs(AdapterFolder saved)
+    {
+        foreach (var name in new[] { saved.WeightsFile, Path.Combine(saved.Path, "model_head.safetensors") })
+        {
+            if (!File.Exists(name)) continue;
+            using var file = SafetensorsFile.Open(name);
+            foreach (var (key, info) in file.Tensors)
+                if (info.Shape.Length == 2 && Classifiers.Any(c => key.EndsWith(c, StringComparison.Ordinal)) && !key.Contains("pre_classifier", StringComparison.Ordinal) && !key.Contains("lora_", StringComparison.Ordinal))
+                    return (int)info.Shape[0];
+        }
+        return null;
+    }
+
+    private static readonly string[] Classifiers = ["classifier.weight", "classifier.out_proj.weight", "score.weight", "qa_outputs.weight"];
+
+    public static Pooling PoolingOf(string? text) => text is not null && Enum.TryParse<Pooling>(text, ignoreCase: true, out var pooling) ? pooling : Pooling.Pooler;
+}

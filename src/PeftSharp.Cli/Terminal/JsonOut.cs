@@ -1,0 +1,26 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace PeftSharp.Cli.Terminal;
+
+/// <summary>JSON on standard output and in files.</summary>
+internal static class JsonOut
+{
+    private static readonly JsonSerializerOptions Pretty = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static void Write(JsonNode json) => Console.Out.WriteLine(Text(json));
+
+    public static string Text(JsonNode json) => json.ToJsonString(Pretty);
+
+    public static string Line(JsonNode json) => json.ToJsonString(OneLine);
+
+    /// <summary>A number; null where JSON has none (NaN, infinity).</summary>
+    public static JsonNode? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
+
+    public static JsonObject Numbers(IEnumerable<KeyValuePair<string, double>> values) =>
+        new(values.Select(v => KeyValuePair.Create(v.Key, Number(v.Value))));
+
+    public static JsonArray Texts(IEnumerable<string> values) => new([.. values.Select(v => (JsonNode?)v)]);
+}

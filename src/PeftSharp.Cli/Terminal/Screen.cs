@@ -1,0 +1,38 @@
+using Spectre.Console;
+
+namespace PeftSharp.Cli.Terminal;
+
+/// <summary>Standard output and standard error as consoles: colours and live displays on a terminal only, plain text in a pipe or with NO_COLOR.</summary>
+internal static class Screen
+{
+    private const int PipeWidth = 240;
+
+    /// <summary>Results.</summary>
+    public static IAnsiConsole Out { get; } = Create(Console.Out, Console.IsOutputRedirected);
+
+    /// <summary>Progress and remarks.</summary>
+    public static IAnsiConsole Error { get; } = Create(Console.Error, Console.IsErrorRedirected);
+
+    /// <summary>True if standard output is no terminal.</summary>
+    public static bool OutIsPlain => IsPlain(Console.IsOutputRedirected);
+
+    /// <summary>True if a live display on standard error is possible.</summary>
+    public static bool ErrorIsLive => !IsPlain(Console.IsErrorRedirected);
+
+    private static bool IsPlain(bool redirected) =>
+        redirected || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) || Environment.GetEnvironmentVariable("TERM") == "dumb";
+
+    private static IAnsiConsole Create(TextWriter writer, bool redirected)
+    {
+        var plain = IsPlain(redirected);
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(writer),
+            Ansi = plain ? AnsiSupport.No : AnsiSupport.Detect,
+            ColorSystem = plain ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
+            Interactive = plain ? InteractionSupport.No : InteractionSupport.Detect,
+        });
+        if (redirected) console.Profile.Width = PipeWidth;
+        return console;
+    }
+}

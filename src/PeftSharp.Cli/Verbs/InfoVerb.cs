@@ -1,0 +1,65 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using PeftSharp.Cli.Models;
+using PeftSharp.Cli.Terminal;
+
+namespace PeftSharp.Cli.Verbs;
+
+/// <summary><c>peft info</c>: what a folder or a file is.</summary>
+internal static class InfoVerb
+{
+    public static void Build(Command command)
+    {
+        var paths = new Argument<string[]>("path") { Arity = ArgumentArity.OneOrMore, Description = "A model folder, an adapter folder, or a safetensors file.", HelpName = "PATH" };
+        var (basis, json) = (VerbParts.Base(), VerbParts.Json());
+        basis.Description = "The base model of an adapter: adds the line of trainable parameters.";
+        var tensors = new Option<bool>("--tensors") { Description = "List every tensor." };
+        command.Add(paths);
+        command.Add(basis);
+        command.Add(tensors);
+        command.Add(json);
+        HelpWithExamples.Add(command, "info models/bert-base", "info runs/sst2 --base models/bert-base", "info model.safetensors --tensors --json");
+        VerbParts.Run(command, parsed => Run(parsed.GetValue(paths)!, parsed.GetValue(basis), parsed.GetValue(tensors), parsed.GetValue(json)));
+    }
+
+    private static int Run(string[] paths, string? basis, bool tensors, bool json)
+    {
+        var documents = paths.Select(path => Description.Of(path, basis, tensors)).ToList();
+        if (json) JsonOut.Write(documents.Count == 1 ? documents[0] : new JsonArray([.. documents]));
+        else
+            foreach (var document in documents) Print(document);
+        return ExitCode.Success;
+    }
+
+    private static void Print(JsonObject document)
+    {
+        foreach (var (key, value) in document)
+        {
+            if (key is "tensors" && value is JsonArray list) Tensors(list);
+            else if (key == "parameters") continue;
+            else if (value is JsonObject inner) Console.Out.WriteLine($"{Label(key)}{string.Join(", ", inner.Where(p => p.Value is not null).Select(p => $"{p.Key}={Plain(p.Value)}"))}");
+            else if (value is not null) Console.Out.WriteLine($"{Label(key)}{Plain(value)}");
+        }
+        if (document["parameters"] is JsonObject parameters)
+            foreach (var line in new ParameterLine((long)parameters["trainable"]!, (long)parameters["all"]!, (long)parameters["head"]!, (long)parameters["all_head"]!).Lines) Console.Out.WriteLine(line);
+        Console.Out.WriteLine();
+    }
+
+    private static void Tensors(JsonArray tensors)
+    {
+        var grid = new Grid("tensor", "type", "shape", ">elements");
+        foreach (var t in tensors.OfType<JsonObject>()) grid.Row(t["name"]!.ToString(), t["dtype"]!.ToString(), t["shape"]!.ToJsonString(), Format.Count((long)t["elements"]!));
+        grid.Write();
+    }
+
+    private static string Label(string key) => $"{key.Replace('_', ' ')}:".PadRight(20);
+
+    private static string Plain(JsonNode? value) => value switch
+    {
+        JsonArray list => string.Join(", ", list.Select(Plain)),
+        JsonValue number when number.TryGetValue<long>(out var count) => Format.Count(count),
+        null => "null",
+        JsonObject => JsonOut.Line(value),
+        _ => value.ToString(),
+    };
+}

@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using PeftSharp.Cli.Methods;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Methods;
+
+namespace PeftSharp.Cli.Verbs;
+
+/// <summary><c>peft methods</c>: the registry as a table, and the settings of one method.</summary>
+internal static class MethodsVerb
+{
+    public static void Build(Command command)
+    {
+        var name = new Argument<string?>("name") { Arity = ArgumentArity.ZeroOrOne, Description = "A method, an alias or a preset; without it, all methods are listed.", HelpName = "NAME" };
+        var json = VerbParts.Json();
+        command.Add(name);
+        command.Add(json);
+        HelpWithExamples.Add(command, "methods", "methods lora", "methods houlsby --json");
+        VerbParts.Run(command, parsed => Run(parsed.GetValue(name), parsed.GetValue(json)));
+    }
+
+    private static int Run(string? name, bool json)
+    {
+        if (name is not null) return One(name, json);
+        if (json) JsonOut.Write(new JsonArray([.. MethodRegistry.All.Select(Describe)]));
+        else Table();
+        return ExitCode.Success;
+    }
+
+    private static void Table()
+    {
+        var grid = new Grid("method", "family", "where it acts", "mergeable", "neutral start", "aliases and presets", "paper");
+        foreach (var method in MethodRegistry.All)
+        {
+            grid.Row(method.Name, Family(method), method.Sites, Yes(method.Mergeable), Yes(method.NeutralStart),
+                string.Join(", ", method.Aliases.Concat(method.Presets.Keys)), method.Paper);
+        }
+        grid.Write();
+        Console.Out.WriteLine("Run \"peft methods NAME\" for the settings of one.");
+    }
+
+    private static int One(string name, bool json)
+    {
+        var options = MethodName.Options(name);
+        var method = MethodRegistry.ByPeftType(options.PeftType)!;
+        var settings = MethodSettings.Of(options.GetType());
+        if (json)
+        {
+            var document = Describe(method);
+            document["settings"] = new JsonArray([.. settings.Select(s => (JsonNode)new JsonObject
+            {
+                ["name"] = s.Name,
+                ["default"] = MethodSettings.Value(options, s),
+                ["help"] = MethodDocs.Of(options.GetType(), s.Property.Name),
+            })]);
+            JsonOut.Write(document);
+            return ExitCode.Success;
+        }
+        Console.Out.WriteLine($"{method.Name}: {method.Summary}");
+        Console.Out.WriteLine($"Family {Family(method)}; acts on {method.Sites}; {(method.Mergeable ? "mergeable" : "not mergeable")}; {(method.NeutralStart ? "starts neutral" : "does not start neutral")}; saved as {method.PeftType}.");
+        Console.Out.WriteLine($"Paper: {method.Paper}.");
+        if (method.Aliases.Count + method.Presets.Count > 0) Console.Out.WriteLine($"Aliases and presets: {string.Join(", ", method.Aliases.Concat(method.Presets.Keys))}.");
+        Console.Out.WriteLine();
+        var grid = new Grid("setting", "default", "help");
+        foreach (var setting in settings)
+            grid.Row(setting.Name, MethodSettings.Value(options, setting) is { } value ? JsonOut.Line(value) : "null", MethodDocs.Of(options.GetType(), setting.Property.Name));
+        grid.Write();
+        return ExitCode.Success;
+    }
+
+    private static JsonObject Describe(MethodInfo method) => new()
+    {
+        ["name"] = method.Name,
+        ["family"] = Family(method),
+        ["peft_type"] = method.PeftType,
+        ["summary"] = method.Summary,
+        ["sites"] = method.Sites,
+        ["paper"] = method.Paper,
+        ["mergeable"] = method.Mergeable,
+        ["neutral_start"] = method.NeutralStart,
+        ["format"] = method.Format == AdapterFormat.Peft ? "peft" : "adapterhub",
+        ["aliases"] = JsonOut.Texts(method.Aliases),
+        ["presets"] = JsonOut.Texts(method.Presets.Keys),
+    };
+
+    private static string Family(MethodInfo method) => method.Family.ToString().ToLowerInvariant();
+
+    private static string Yes(bool value) => value ? "yes" : "no";
+}

@@ -1,0 +1,33 @@
+using System.CommandLine;
+
+namespace PeftSharp.Cli.Verbs;
+
+/// <summary>Options that several verbs share.</summary>
+internal static class VerbParts
+{
+    public static Option<bool> Json() => new("--json") { Description = "Write the result as JSON on standard output." };
+
+    public static Option<string> Text(string name, string value, string help, params string[] aliases) =>
+        new(name, aliases) { Description = help, HelpName = value };
+
+    public static Option<string> Base() => Text("--base", "FOLDER", "The base model: a Hugging Face folder.", "-b");
+
+    public static Option<string> Adapter() => Text("--adapter", "FOLDER", "The adapter: a folder of peft or AdapterHub.", "-a");
+
+    /// <summary>A value that the verb cannot do without.</summary>
+    public static string Need(ParseResult parsed, Option<string> option, string verb) => parsed.GetValue(option) is { Length: > 0 } value
+        ? value
+        : throw new UsageException($"peft {verb} needs {option.Name} {option.HelpName}; see \"peft {verb} --help\".");
+
+    /// <summary>A whole number of an option.</summary>
+    public static int? Whole(ParseResult parsed, Option<string> option, int least = 0)
+    {
+        if (parsed.GetValue(option) is not { } text) return null;
+        return int.TryParse(text, System.Globalization.NumberStyles.Integer, System.Globalization.CultureInfo.InvariantCulture, out var value) && value >= least
+            ? value
+            : throw new UsageException($"{option.Name} is \"{text}\"; expected a whole number of at least {least}.");
+    }
+
+    /// <summary>Wires a verb: its work runs behind the one handler of failures.</summary>
+    public static void Run(Command command, Func<ParseResult, int> work) => command.SetAction(parsed => Failures.Guard(parsed, () => work(parsed)));
+}

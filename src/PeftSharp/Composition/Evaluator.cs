@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using PeftSharp.Data;
+using PeftSharp.Evaluation;
+using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
+using PeftSharp.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Composition;
+
+/// <summary>Scores a model with a selection of adapters on a dataset; outputs come in the dataset's order, however they were batched.</summary>
+/// <param name="model">The model; its head classifies whole sequences, or regresses.</param>
+/// <param name="selection">Which adapters act, on every row.</param>
+/// <param name="data">The rows.</param>
+/// <param name="metrics">What to compute; null for outputs alone.</param>
+/// <param name="maxTokens">Padded tokens a batch at most.</param>
+public sealed class Evaluator(PeftModel model, AdapterSelection selection, TokenizedDataset data, MetricSet? metrics = null, int maxTokens = 4096) : IEvaluator
+{
+    /// <summary>Called after each batch with the rows done so far.</summary>
+    public Action<int>? Progress { get; init; }
+
+    /// <summary>Runs the model on every row.</summary>
+    /// <exception cref="PeftException">The head answers another kind of question, or a token id is outside the model's vocabulary.</exception>
+    public LogitTable Outputs(CancellationToken cancellation = default)
+    {
+        Check();
+        var table = new LogitTable(data.Count, model.Model.Head.Outputs);
+        var done = 0;
+        using var guard = no_grad();
+        foreach (var rows in BatchPlan.ForEvaluation(data.Lengths, maxTokens))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            using var batch = data.CreateBatch(rows);
+            var logits = model.Forward(batch, selection).Logits.to(ScalarType.Float32).contiguous(); // [rows, outputs]
+            table.Add(batch.Source, logits.data<float>().ToArray());
+            Progress?.Invoke(done += rows.Length);
+        }
+        return table;
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">No metrics were given.</exception>
+    public EvaluationResult Evaluate(CancellationToken cancellation = default)
+    {
+        var watch = Stopwatch.StartNew();
+        return Score(Outputs(cancellation), watch);
+    }
+
+    /// <summary>Scores outputs that were computed before.</summary>
+    public EvaluationResult Score(LogitTable outputs) => Score(outputs, Stopwatch.StartNew());
+
+    private EvaluationResult Score(LogitTable outputs, Stopwatch watch)
+    {
+        var set = metrics ?? throw new InvalidOperationException("This evaluator was made without metrics.");
+        var values = new Dictionary<string, double> { ["loss"] = Loss(outputs) };
+        foreach (var (name, value) in set.Compute(outputs.Values, data.Data)) values[name] = value;
+        return new(values, set.Primary, set.HigherIsBetter, data.Count, watch.Elapsed.TotalSeconds);
+    }
+
+    // The mean over rows, whatever the batches were.
+    private double Loss(LogitTable outputs)
+    {
+        var values = outputs.Values;
+        var sum = 0.0;
+        for (var row = 0; row < data.Count; row++)
+        {
+            var example = data.Data.Examples[row];
+            var logits = values.Slice(row * outputs.Width, outputs.Width);
+            sum += data.Data.Kind == LabelKind.Regression ? Math.Pow(logits[0] - example.Target, 2) : CrossEntropy(logits, example.Label);
+        }
+        return sum / data.Count;
+    }
+
+    private static double CrossEntropy(ReadOnlySpan<float> logits, int label)
+    {
+        double largest = float.NegativeInfinity, sum = 0;
+        foreach (var logit in logits) largest = Math.Max(largest, logit);
+        foreach (var logit in logits) sum += Math.Exp(logit - largest);
+        return largest + Math.Log(sum) - logits[label];
+    }
+
+    private void Check()
+    {
+        var head = model.Model.Head;
+        if (head.Kind is not (TaskKind.Classification or TaskKind.Regression))
+            throw new PeftException($"The model answers {head.Kind} and not a question about whole texts; load it for classification or regression.");
+        var vocabulary = model.Model.Config.Int("vocab_size", int.MaxValue);
+        for (var row = 0; row < data.Count; row++)
+            foreach (var id in data.Ids(row))
+                if (id >= vocabulary)
+                    throw new PeftException($"{data.Data.Source}, line {data.Data.Examples[row].Line}: token id {id} is outside the model's vocabulary of {vocabulary}; the ids were made for another model.");
+    }
+}
