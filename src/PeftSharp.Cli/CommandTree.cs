@@ -15,6 +15,7 @@ internal static class CommandTree
     [
         new("info", "Tell what a model, an adapter or a checkpoint is.", InfoVerb.Build),
         new("methods", "List the methods, or the settings of one.", MethodsVerb.Build),
+        new("quantize", "Write a model in 4 bits.", QuantizeVerb.Build),
         new("conformance", "Compare this program with the reference implementations' numbers.", ConformanceVerb.Build),
     ];
 
