@@ -63,7 +63,7 @@ internal sealed class LoadedModel
     // The adapter says what the head is to be: the base has another one, or none.
     private static ModelOptions For(AdapterFolder saved, RunFile? run, ModelConfig config)
     {
-        var options = new ModelOptions { Pooling = PoolingOf(run?.Pooling) };
+        var options = new ModelOptions { Pooling = PoolingOf(run?.Pooling), Quantize = run?.Quantize };
         TaskKind? task = saved.Options.TaskType switch
         {
             "TOKEN_CLS" => TaskKind.TokenClassification,

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftSharp.Models;
 
 namespace PeftSharp.Cli.Models;
 
@@ -19,6 +20,11 @@ internal sealed class RunFile
     public int? MaxLength => (Json["settings"]?["max_length"] as JsonValue)?.TryGetValue<int>(out var value) == true ? value : null;
 
     public string? Pooling => Json["settings"]?["pooling"]?.ToString();
+
+    /// <summary>How the base was quantised in training: the adapter answers for that base.</summary>
+    public Nf4Options? Quantize => Json["settings"]?["quantize"]?.ToString() == "nf4"
+        ? new((Json["settings"]!["block_size"] as JsonValue)?.GetValue<int>() ?? 64, Json["settings"]!["double_quant"]?.GetValue<bool>() ?? false)
+        : null;
 
     public string? Task => Json["task"]?.ToString();
 

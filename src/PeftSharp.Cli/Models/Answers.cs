@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Data;
+using PeftSharp.Evaluation;
+
+namespace PeftSharp.Cli.Models;
+
+/// <summary>A model's answers row by row: label and probabilities, or a number.</summary>
+internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<string> labels, bool regression)
+{
+    public static void CheckExtension(string? file)
+    {
+        if (file is not null && Kind(file) is null)
+            throw new UsageException($"--out {file}: the format cannot be told from the extension \"{Path.GetExtension(file)}\"; use .jsonl, .tsv or .csv.");
+    }
+
+    /// <summary>Writes to a file by its extension, or to standard output as JSON.</summary>
+    public void Write(string? file, bool json)
+    {
+        if (file is not null)
+        {
+            AtomicFile.Write(file, stream =>
+            {
+                using var writer = new StreamWriter(stream, new UTF8Encoding(false), leaveOpen: true) { NewLine = "\n" };
+                if (Kind(file) == "json") Lines(writer);
+                else Columns(writer, Kind(file) == "csv");
+            });
+        }
+        if (json) JsonOut.Write(new JsonArray([.. Enumerable.Range(0, data.Count).Select(r => (JsonNode)Row(r))]));
+        else if (file is null) Lines(Console.Out);
+    }
+
+    private static string? Kind(string file) => Path.GetExtension(file).ToLowerInvariant() switch
+    {
+        ".jsonl" or ".ndjson" => "json",
+        ".tsv" => "tsv",
+        ".csv" => "csv",
+        _ => null,
+    };
+
+    private void Lines(TextWriter writer)
+    {
+        for (var row = 0; row < data.Count; row++) writer.WriteLine(JsonOut.Line(Row(row)));
+    }
+
+    private JsonObject Row(int row)
+    {
+        var example = data.Examples[row];
+        var answer = new JsonObject { ["row"] = row };
+        if (example.InputIds is null) answer["text"] = example.Text;
+        if (example.Pair is not null) answer["pair"] = example.Pair;
+        if (regression)
+        {
+            answer["value"] = JsonOut.Number(table.Values[row]);
+            return answer;
+        }
+        var (best, probabilities) = Probabilities(row);
+        answer["label"] = labels[best];
+        answer["probability"] = JsonOut.Number(probabilities[best]);
+        answer["probabilities"] = new JsonObject(labels.Select((l, i) => KeyValuePair.Create(l, JsonOut.Number(probabilities[i]))));
+        return answer;
+    }
+
+    private void Columns(TextWriter writer, bool csv)
+    {
+        string[] heads = regression ? ["row", "value"] : ["row", "label", "probability", .. labels.Select(l => $"p({l})")];
+        Line(writer, csv, heads);
+        for (var row = 0; row < data.Count; row++)
+        {
+            if (regression)
+            {
+                Line(writer, csv, [Text(row), Text(table.Values[row])]);
+                continue;
+            }
+            var (best, probabilities) = Probabilities(row);
+            Line(writer, csv, [Text(row), labels[best], Text(probabilities[best]), .. probabilities.Select(p => Text(p))]);
+        }
+    }
+
+    private static void Line(TextWriter writer, bool csv, string[] cells) => writer.WriteLine(csv
+        ? string.Join(',', cells.Select(c => c.AsSpan().IndexOfAny(",\"\r\n") >= 0 ? $"\"{c.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : c))
+        : string.Join('\t', cells.Select(c => c.ReplaceLineEndings(" ").Replace('\t', ' '))));
+
+    private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
+
+    // Softmax; a single output of a classifier leaves one class.
+    private (int Best, double[] Probabilities) Probabilities(int row)
+    {
+        var logits = table.Values.Slice(row * table.Width, table.Width);
+        var probabilities = new double[table.Width];
+        double largest = float.NegativeInfinity, sum = 0;
+        var best = 0;
+        for (var i = 0; i < logits.Length; i++)
+        {
+            if (logits[i] > logits[best]) best = i;
+            largest = Math.Max(largest, logits[i]);
+        }
+        for (var i = 0; i < logits.Length; i++) sum += probabilities[i] = Math.Exp(logits[i] - largest);
+        for (var i = 0; i < logits.Length; i++) probabilities[i] /= sum;
+        return (best, probabilities);
+    }
+}

@@ -1,0 +1,26 @@
+using PeftSharp.Models;
+
+namespace PeftSharp.Cli.Models;
+
+/// <summary>The precision chosen for frozen weights.</summary>
+internal sealed record ComputeUse(ComputeType Type, string Reason, string Processor)
+{
+    public string Name => Type == ComputeType.BFloat16 ? "bf16" : "fp32";
+}
+
+/// <summary>What <c>--compute</c> means on this processor.</summary>
+internal static class Compute
+{
+    public static readonly string[] Modes = ["auto", "fp32", "bf16"];
+
+    public static string Parse(string text, string where) => Modes.Contains(text.ToLowerInvariant())
+        ? text.ToLowerInvariant()
+        : throw new UsageException($"{where} is \"{text}\"; expected {string.Join(", ", Modes)}.");
+
+    public static ComputeUse Choose(string request) => request switch
+    {
+        "bf16" => new(ComputeType.BFloat16, "bf16 was asked for.", Machine.Processor),
+        "fp32" => new(ComputeType.Float32, "fp32 was asked for.", Machine.Processor),
+        _ => new(ComputeType.Float32, "fp32 is used until bf16 is measured.", Machine.Processor),
+    };
+}

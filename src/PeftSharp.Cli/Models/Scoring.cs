@@ -1,0 +1,40 @@
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Data;
+using PeftSharp.Evaluation;
+using PeftSharp.Models.Heads;
+using PeftSharp.Training;
+
+namespace PeftSharp.Cli.Models;
+
+/// <summary>Metrics of a model on a dataset.</summary>
+internal static class Scoring
+{
+    /// <summary>The metrics of a GLUE task, or those that suit the labels.</summary>
+    public static MetricSet MetricsFor(TextDataset data, GlueTask? task, string? primary) =>
+        primary is null && task is not null ? GlueMetrics.For(task) : MetricSet.For(data, primary);
+
+    /// <summary>Refuses data whose labels are not what the model answers.</summary>
+    public static void Match(TextDataset data, LoadedModel model)
+    {
+        var head = model.Model.Model.Head;
+        if (head.Kind is not (TaskKind.Classification or TaskKind.Regression))
+            throw new PeftException($"{model.AdapterFolderPath ?? model.BaseFolder} answers no question about whole texts (its task is {head.Kind}); give a model or an adapter with a classification head.");
+        if (model.Model.Model.Created.Count > 0 && model.Adapter is null)
+            throw new PeftException($"{model.BaseFolder} has no trained head; give the adapter that was trained on it as --adapter.");
+        if (data.Kind == LabelKind.Regression != model.IsRegression)
+            throw new PeftException($"{data.Source} holds {(data.Kind == LabelKind.Regression ? "numbers" : "classes")}, but the model answers with {(model.IsRegression ? "a number" : "classes")}; give data of its task.");
+        if (data.Labels is { } labels && labels.Count != head.Outputs)
+            throw new PeftException($"{data.Source} has {labels.Count} classes ({string.Join(", ", labels.Names.Take(10))}), but the model answers with {head.Outputs} ({string.Join(", ", model.Labels.Take(10))}); give data of its task.");
+    }
+
+    public static ConfusionMatrix Confusion(LogitTable outputs, TextDataset data) =>
+        new(MetricSet.Predictions(outputs.Values, outputs.Width), data.Examples.Select(e => e.Label).ToArray(), outputs.Width);
+
+    /// <summary>The metrics as a table, the primary one first.</summary>
+    public static Grid Table(EvaluationResult result)
+    {
+        var grid = new Grid("metric", ">value");
+        foreach (var (name, value) in result.Values.OrderBy(v => v.Key != result.Primary)) grid.Row(name, Format.Score(value));
+        return grid;
+    }
+}

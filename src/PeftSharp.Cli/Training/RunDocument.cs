@@ -1,0 +1,82 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Cli.Methods;
+using PeftSharp.Cli.Models;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Data;
+using PeftSharp.Training;
+
+namespace PeftSharp.Cli.Training;
+
+/// <summary>run.json: what was run, on what, and what came of it.</summary>
+internal static class RunDocument
+{
+    public static JsonObject Create(TrainSettings s, TrainInputs inputs, TrainingResult result, EvaluationResult? final, TrainProgress progress, double seconds) => new()
+    {
+        ["program"] = $"peft {typeof(RunDocument).Assembly.GetName().Version?.ToString(3)}",
+        ["interrupted"] = result.Interrupted,
+        ["stopped_early"] = result.StoppedEarly,
+        ["problem"] = inputs.IsRegression ? "regression" : "classification",
+        ["task"] = inputs.Task?.Name,
+        ["labels"] = inputs.Rows.LabelNames is { } names ? JsonOut.Texts(names) : null,
+        ["settings"] = Settings(s, inputs),
+        ["compute"] = new JsonObject { ["type"] = inputs.Compute.Name, ["reason"] = inputs.Compute.Reason, ["processor"] = inputs.Compute.Processor, ["processors"] = Environment.ProcessorCount },
+        ["parameters"] = ParameterLine.Of(inputs.Model, inputs.Adapter).Json,
+        ["data"] = new JsonObject { ["train"] = Data(inputs.Train), ["eval"] = inputs.Held is { } held ? Data(held) : null },
+        ["steps"] = result.Steps,
+        ["total_steps"] = result.TotalSteps,
+        ["train_loss"] = progress.Losses.Count == 0 ? null : JsonOut.Number(progress.Losses.TakeLast(Math.Max(1, progress.Losses.Count / 10)).Average(l => l.Loss)),
+        ["samples_per_second"] = progress.Last is { } last ? JsonOut.Number(last.SamplesPerSecond) : null,
+        ["primary"] = final?.Primary,
+        ["metrics"] = final is null ? null : JsonOut.Numbers(final.Values),
+        ["best_step"] = result.Best is null ? null : result.BestStep,
+        ["train_seconds"] = result.Seconds,
+        ["seconds"] = seconds,
+        ["peak_memory_bytes"] = Machine.PeakMemory,
+    };
+
+    private static JsonObject Settings(TrainSettings s, TrainInputs inputs) => new()
+    {
+        ["base_model"] = s.Base,
+        ["method"] = s.Method,
+        ["method_settings"] = new JsonObject(MethodSettings.Of(inputs.Options.GetType()).Select(m => KeyValuePair.Create(m.Name, MethodSettings.Value(inputs.Options, m)))),
+        ["format"] = inputs.Format == PeftSharp.Methods.AdapterFormat.Peft ? "peft" : "adapterhub",
+        ["data"] = s.Data,
+        ["eval_data"] = s.EvalData,
+        ["max_train_samples"] = s.Take,
+        ["rows"] = s.Rows,
+        ["max_length"] = s.MaxLength,
+        ["num_train_epochs"] = s.Epochs,
+        ["max_steps"] = s.MaxSteps,
+        ["per_device_train_batch_size"] = s.BatchSize,
+        ["gradient_accumulation_steps"] = s.Accumulate,
+        ["learning_rate"] = s.Rate(inputs.Options.PeftType == "FULL"),
+        ["lr_scheduler_type"] = s.Schedule,
+        ["warmup_ratio"] = s.WarmupRatio,
+        ["warmup_steps"] = s.WarmupSteps,
+        ["weight_decay"] = s.WeightDecay,
+        ["adam_beta1"] = s.Beta1,
+        ["adam_beta2"] = s.Beta2,
+        ["adam_epsilon"] = s.Epsilon,
+        ["max_grad_norm"] = s.MaxGradNorm,
+        ["seed"] = s.Seed,
+        ["eval_steps"] = s.EvalSteps,
+        ["early_stopping_patience"] = s.EarlyStopping,
+        ["quantize"] = s.Quantize,
+        ["double_quant"] = s.DoubleQuant,
+        ["block_size"] = s.BlockSize,
+        ["compute"] = s.Compute,
+        ["pooling"] = s.Pooling ?? "pooler",
+        ["base_dropout"] = s.BaseDropout,
+        ["gradient_checkpointing"] = s.Checkpointing,
+        ["batch_order"] = s.Order,
+    };
+
+    private static JsonObject Data(TokenizedDataset data) => new()
+    {
+        ["source"] = data.Data.Source,
+        ["rows"] = data.Count,
+        ["skipped_rows"] = data.Data.SkippedRows,
+        ["tokens"] = data.Tokens,
+        ["truncated_rows"] = data.TruncatedRows,
+    };
+}

@@ -1,0 +1,129 @@
+using PeftSharp.Cli.Data;
+using PeftSharp.Cli.Methods;
+using PeftSharp.Cli.Models;
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Evaluation;
+using PeftSharp.Methods;
+using PeftSharp.Models;
+using PeftSharp.Models.Heads;
+using PeftSharp.Tokenization;
+
+namespace PeftSharp.Cli.Training;
+
+/// <summary>What a run works on, loaded and checked: every refusal comes before the first step.</summary>
+internal sealed class TrainInputs
+{
+    public required MethodOptions Options { get; init; }
+
+    public required MethodInfo Method { get; init; }
+
+    public required AdapterFormat Format { get; init; }
+
+    public required TextDataset Rows { get; init; }
+
+    public required GlueTask? Task { get; init; }
+
+    public required PeftModel Model { get; init; }
+
+    public required PeftMethod Adapter { get; init; }
+
+    public required Tokenizer? Tokenizer { get; init; }
+
+    public required TokenizedDataset Train { get; init; }
+
+    public required TokenizedDataset? Held { get; init; }
+
+    public required MetricSet Metrics { get; init; }
+
+    public required ComputeUse Compute { get; init; }
+
+    public bool IsRegression => Rows.Kind == LabelKind.Regression;
+
+    public static TrainInputs Load(TrainSettings settings, MethodOptions options, Remarks remarks, CancellationToken cancellation)
+    {
+        var method = MethodRegistry.ByPeftType(options.PeftType)!;
+        options.Validate();
+        var (rows, task) = Training(settings).Load();
+        var held = HeldOut(settings, rows)?.Load().Data;
+        remarks.Write($"data: {Count(rows)} of {rows.Source}, {Answers(rows)}{(held is null ? "" : $"; {Count(held)} of {held.Source} to score on")}");
+        cancellation.ThrowIfCancellationRequested();
+
+        var compute = settings.Quantize is not null ? new ComputeUse(ComputeType.Float32, "the frozen weights are kept in 4 bits.", Machine.Processor)
+            : options.PeftType == "FULL" ? new ComputeUse(ComputeType.Float32, "every weight is trained.", Machine.Processor)
+            : Models.Compute.Choose(settings.Compute);
+        var transformer = ModelLoader.Load(settings.Base!, new ModelOptions
+        {
+            Task = rows.Kind == LabelKind.Regression ? TaskKind.Regression : TaskKind.Classification,
+            Labels = rows.LabelNames,
+            Pooling = LoadedModel.PoolingOf(settings.Pooling),
+            Compute = compute.Type,
+            Quantize = settings.Quantize is null ? null : new Nf4Options(settings.BlockSize, settings.DoubleQuant),
+            Seed = settings.Seed,
+        });
+        remarks.Write($"base: {settings.Base}, {transformer.Config.ModelType}; frozen weights {(settings.Quantize is null ? compute.Name : "nf4")}: {compute.Reason}");
+        cancellation.ThrowIfCancellationRequested();
+
+        var model = new PeftModel(transformer, settings.Base);
+        var adapter = model.Add(options, seed: settings.Seed);
+        var format = settings.Format is null ? method.Format : settings.Format == "peft" ? AdapterFormat.Peft : AdapterFormat.AdapterHub;
+        CheckFormat(adapter, format);
+        var tokenizer = Encoders.Find(settings.Base);
+        TokenizedDataset Encode(TextDataset data) => Encoders.Encode(data, tokenizer, transformer, settings.Base!, settings.MaxLength, cancellation);
+        return new()
+        {
+            Options = adapter.Options,
+            Method = method,
+            Format = format,
+            Rows = rows,
+            Task = task,
+            Model = model,
+            Adapter = adapter,
+            Tokenizer = tokenizer,
+            Train = Encode(rows),
+            Held = held is null ? null : Encode(held),
+            Metrics = Scoring.MetricsFor(rows, task, settings.Metric),
+            Compute = compute,
+        };
+    }
+
+    private static DataRequest Training(TrainSettings settings) => new(settings.Data!)
+    {
+        Text = settings.Text,
+        Pair = settings.Pair,
+        Label = settings.Label,
+        Take = settings.Take,
+        Rows = settings.Rows,
+        Split = GlueSplit.Train,
+        Kind = settings.Problem is null ? null : settings.Problem == "regression" ? LabelKind.Regression : LabelKind.Class,
+        SkipBadRows = settings.SkipBadRows,
+    };
+
+    // A GLUE folder brings its development part along.
+    private static DataRequest? HeldOut(TrainSettings settings, TextDataset rows)
+    {
+        if (rows.Kind == LabelKind.None) throw new PeftException($"{rows.Source} has no labels to learn from (every one is -1); give labelled rows.");
+        var path = settings.EvalData;
+        if (path is null && Directory.Exists(settings.Data) && GlueTask.SplitsIn(settings.Data).Contains(GlueSplit.Dev)) path = settings.Data;
+        return path is null ? null : Training(settings) with
+        {
+            Path = path,
+            Split = GlueSplit.Dev,
+            Take = null,
+            Rows = null,
+            Kind = rows.Kind,
+            Labels = rows.Labels,
+        };
+    }
+
+    // After hours of training is too late to learn that a format lacks the method.
+    private static void CheckFormat(PeftMethod adapter, AdapterFormat format)
+    {
+        foreach (var tensor in adapter.Tensors) adapter.SavedName(tensor, format);
+        if (format == AdapterFormat.AdapterHub) adapter.Options.ToAdapterHub();
+    }
+
+    private static string Count(TextDataset data) => $"{Terminal.Format.Count(data.Count)} rows{(data.SkippedRows == 0 ? "" : $" ({data.SkippedRows} bad ones left out)")}";
+
+    private static string Answers(TextDataset data) => data.Labels is { } labels ? $"{labels.Count} classes" : "a number to predict";
+}

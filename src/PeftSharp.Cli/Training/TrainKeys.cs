@@ -1,0 +1,59 @@
+using PeftSharp.Cli.Models;
+
+namespace PeftSharp.Cli.Training;
+
+/// <summary>Every setting of a run, once: the options, the recipe's keys and their help come from here.</summary>
+internal static class TrainKeys
+{
+    public static readonly TrainKey[] All =
+    [
+        new("base_model", "--base", "FOLDER", "The base model: a Hugging Face folder", (s, v) => s.Base = v, "model_name_or_path", "base_model_name_or_path", "base"),
+        new("method", "--method", "NAME", "A method, an alias or a preset (\"peft methods\")", (s, v) => s.Method = v, "peft_method", "peft_type"),
+        new("data", "--data", "PATH", "Training rows: a .tsv, .csv or .jsonl file, or a GLUE folder", (s, v) => s.Data = v, "train_file", "dataset"),
+        new("eval_data", "--eval-data", "PATH", "Rows to score on. Default: the development part of a GLUE folder", (s, v) => s.EvalData = v, "validation_file"),
+        new("text", "--text", "COLUMN", "Column of the text: a name, or a number from 1", (s, v) => s.Text = v, "text_column", "text_column_name"),
+        new("pair", "--pair", "COLUMN", "Column of the second text", (s, v) => s.Pair = v, "pair_column", "text_pair"),
+        new("label", "--label", "COLUMN", "Column of the label", (s, v) => s.Label = v, "label_column", "label_column_name"),
+        new("problem_type", "--problem", "KIND", "classification or regression. Default: told from the labels", (s, v) => s.Problem = Values.OneOf(v.Replace("single_label_", "", StringComparison.Ordinal), "classification", "regression")),
+        new("max_train_samples", "--take", "N", "Train on the first N rows", (s, v) => s.Take = Values.Whole(v, 1), "take"),
+        new("rows", "--rows", "FILE", "Train on the rows that FILE lists: one zero-based number a line", (s, v) => s.Rows = v),
+        new("skip_bad_rows", "--skip-bad-rows", null, "Leave bad rows out instead of stopping at the first", (s, v) => s.SkipBadRows = Values.Flag(v)),
+        new("max_length", "--max-length", "N", "Most tokens a row (128)", (s, v) => s.MaxLength = Values.Whole(v, 3), "max_seq_length"),
+        new("num_train_epochs", "--epochs", "N", "Passes over the rows; fractions are allowed (3)", (s, v) => s.Epochs = Values.Number(v, 0, open: true)),
+        new("max_steps", "--max-steps", "N", "Optimizer steps, instead of epochs", (s, v) => s.MaxSteps = Values.Whole(v, 1)),
+        new("per_device_train_batch_size", "--batch-size", "N", "Rows a batch (16)", (s, v) => s.BatchSize = Values.Whole(v, 1), "train_batch_size", "batch_size"),
+        new("gradient_accumulation_steps", "--accumulate", "N", "Batches an optimizer step (1)", (s, v) => s.Accumulate = Values.Whole(v, 1)),
+        new("learning_rate", "--lr", "RATE", "Peak learning rate (5e-4; 2e-5 where the whole model is trained)", (s, v) => s.LearningRate = Values.Number(v, 0)),
+        new("lr_scheduler_type", "--schedule", "NAME", "linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup or inverse_sqrt (linear)", (s, v) => s.Schedule = Values.OneOf(v, "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt")),
+        new("warmup_ratio", "--warmup-ratio", "SHARE", "Share of the steps over which the rate rises (0)", (s, v) => s.WarmupRatio = Values.Number(v, 0, 1)),
+        new("warmup_steps", "--warmup-steps", "N", "Steps over which the rate rises, instead of a share", (s, v) => s.WarmupSteps = Values.Whole(v, 0)),
+        new("weight_decay", "--weight-decay", "RATE", "Decay of trained weights, biases and norms left out (0)", (s, v) => s.WeightDecay = Values.Number(v, 0)),
+        new("adam_beta1", "--adam-beta1", "B", "AdamW's first factor (0.9)", (s, v) => s.Beta1 = Values.Number(v, 0, 1)),
+        new("adam_beta2", "--adam-beta2", "B", "AdamW's second factor (0.999)", (s, v) => s.Beta2 = Values.Number(v, 0, 1)),
+        new("adam_epsilon", "--adam-epsilon", "E", "AdamW's epsilon (1e-8)", (s, v) => s.Epsilon = Values.Number(v, 0, open: true)),
+        new("max_grad_norm", "--max-grad-norm", "N", "Gradients are clipped to this norm; 0 for never (1)", (s, v) => s.MaxGradNorm = Values.Number(v, 0)),
+        new("seed", "--seed", "N", "Seed of everything random (42)", (s, v) => s.Seed = Values.Seed(v)),
+        new("eval_steps", "--eval-steps", "N", "Score every N steps. Default: after each epoch", (s, v) => s.EvalSteps = Values.Whole(v, 1)),
+        new("early_stopping_patience", "--early-stopping", "N", "Stop after N scorings without progress, and keep the best", (s, v) => s.EarlyStopping = Values.Whole(v, 1), "early_stopping"),
+        new("metric_for_best_model", "--metric", "NAME", "The metric that selects the best model", (s, v) => s.Metric = v, "metric"),
+        new("quantization", "--quantize", "TYPE", "Keep the frozen weights in 4 bits: nf4", (s, v) => s.Quantize = Values.OneOf(v, "nf4"), "quantize", "bnb_4bit_quant_type"),
+        new("bnb_4bit_use_double_quant", "--double-quant", null, "Quantise the scales too", (s, v) => s.DoubleQuant = Values.Flag(v), "double_quant"),
+        new("bnb_4bit_blocksize", "--block-size", "N", "Weights that share a scale: 64 or 128 (64)", (s, v) => s.BlockSize = int.Parse(Values.OneOf(v, "64", "128"), System.Globalization.CultureInfo.InvariantCulture), "quantization_block_size"),
+        new("compute", "--compute", "MODE", "Precision of frozen weights: auto (what is faster here), fp32 or bf16", (s, v) => s.Compute = Values.OneOf(v, Compute.Modes)),
+        new("device", "--device", "NAME", "Where to train: cpu", (s, v) => s.Device = Values.OneOf(v, "cpu")),
+        new("pooling", "--pooling", "NAME", "How a text becomes one vector: pooler (as Hugging Face), cls or mean", (s, v) => s.Pooling = Values.OneOf(v, "pooler", "cls", "mean")),
+        new("base_dropout", "--no-base-dropout", null, "Switch the frozen base's own dropout off", (s, v) => s.BaseDropout = Values.Flag(v)) { Switch = "false" },
+        new("gradient_checkpointing", "--checkpointing", null, "Recompute activations in the backward pass: less memory, more time", (s, v) => s.Checkpointing = Values.Flag(v)),
+        new("batch_order", "--order", "NAME", "bucketed (rows of like length together) or shuffled (bucketed)", (s, v) => s.Order = Values.OneOf(v, "bucketed", "shuffled"), "order"),
+        new("output_dir", "--out", "FOLDER", "Where to write the adapter", (s, v) => s.Out = v, "out"),
+        new("format", "--format", "NAME", "Layout of the adapter: peft or adapterhub. Default: the method's", (s, v) => s.Format = Values.OneOf(v, "peft", "adapterhub"), "adapter_format"),
+        new("overwrite_output_dir", "--overwrite", null, "Replace what an earlier run wrote there", (s, v) => s.Overwrite = Values.Flag(v), "overwrite"),
+    ];
+
+    public static IEnumerable<string> Names => All.SelectMany(k => k.Aliases.Prepend(k.Key));
+
+    // group_by_length is Hugging Face's name for bucketed batches.
+    public static TrainKey? Find(string name) => name == "group_by_length"
+        ? new(name, "--order", null, "", (s, v) => s.Order = Values.Flag(v) ? "bucketed" : "shuffled")
+        : All.FirstOrDefault(k => k.Is(name));
+}

@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Training;
+using Spectre.Console;
+
+namespace PeftSharp.Cli.Training;
+
+/// <summary>Shows a run as it goes: a bar on a terminal, a line now and then elsewhere; keeps the curves.</summary>
+internal sealed class TrainProgress(Remarks remarks, TextWriter log) : ITrainingObserver
+{
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
+    private ProgressTask? _task;
+    private TimeSpan _last = -Quiet;
+    private double _smooth = double.NaN;
+
+    /// <summary>Step and loss.</summary>
+    public List<(long Step, double Loss)> Losses { get; } = [];
+
+    /// <summary>Step and scores.</summary>
+    public List<(long Step, EvaluationResult Result)> Scores { get; } = [];
+
+    public StepReport? Last { get; private set; }
+
+    /// <summary>Runs the training under the display.</summary>
+    public T Show<T>(Func<T> train)
+    {
+        if (remarks.Quiet || !Screen.ErrorIsLive) return train();
+        return Screen.Error.Progress().Columns(new ProgressBarColumn(), new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }).Start(context =>
+        {
+            _task = context.AddTask("starting");
+            return train();
+        });
+    }
+
+    public void Started(long totalSteps)
+    {
+        if (_task is not null) _task.MaxValue = totalSteps;
+    }
+
+    public void StepCompleted(StepReport step)
+    {
+        Last = step;
+        Losses.Add((step.Step, step.Loss));
+        _smooth = double.IsNaN(_smooth) ? step.Loss : 0.95 * _smooth + 0.05 * step.Loss;
+        Log(new JsonObject
+        {
+            ["step"] = step.Step,
+            ["epoch"] = step.Epoch,
+            ["loss"] = JsonOut.Number(step.Loss),
+            ["learning_rate"] = step.LearningRate,
+            ["grad_norm"] = JsonOut.Number(step.GradientNorm),
+            ["samples_per_second"] = JsonOut.Number(step.SamplesPerSecond),
+            ["tokens_per_second"] = JsonOut.Number(step.TokensPerSecond),
+            ["seconds"] = step.Elapsed.TotalSeconds,
+        });
+        if (_task is not null)
+        {
+            _task.Value = step.Step;
+            _task.Description = Markup.Escape(Describe(step));
+        }
+        else if (step.Elapsed - _last >= Quiet || step.Step == step.TotalSteps)
+        {
+            _last = step.Elapsed;
+            remarks.Write($"step {step.Step}/{step.TotalSteps}  {Describe(step)}");
+        }
+    }
+
+    public void Evaluated(long step, EvaluationResult result)
+    {
+        Scores.Add((step, result));
+        var json = JsonOut.Numbers(result.Values.Select(v => KeyValuePair.Create($"eval_{v.Key}", v.Value)));
+        json.Insert(0, "step", step);
+        Log(json);
+        var line = $"step {step}: {string.Join("  ", result.Values.Select(v => $"{v.Key} {Format.Score(v.Value)}"))}";
+        if (_task is not null) Screen.Error.WriteLine(line);
+        else remarks.Write(line);
+    }
+
+    private string Describe(StepReport step) => string.Create(CultureInfo.InvariantCulture,
+        $"epoch {step.Epoch:0.00}  loss {_smooth:0.0000}  {step.SamplesPerSecond:0} samples/s  {Format.Time(step.Remaining)} left");
+
+    private void Log(JsonObject line)
+    {
+        log.Write(JsonOut.Line(line) + "\n");
+        log.Flush();
+    }
+}

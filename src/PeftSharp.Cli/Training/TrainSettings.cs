@@ -1,0 +1,24 @@
+namespace PeftSharp.Cli.Training;
+
+/// <summary>Everything that a training run is told; defaults are Hugging Face's where it has one that suits adapters.</summary>
+internal sealed class TrainSettings
+{
+    public string? Base, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling;
+    public int? Take, EvalSteps, EarlyStopping;
+    public long? MaxSteps, WarmupSteps;
+    public double? LearningRate;
+    public int MaxLength = 128, BatchSize = 16, EvalBatchTokens = 4096, Accumulate = 1, BlockSize = 64;
+    public double Epochs = 3, WarmupRatio, WeightDecay, MaxGradNorm = 1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
+    public ulong Seed = 42;
+    public string Schedule = "linear", Compute = "auto", Device = "cpu", Order = "bucketed";
+    public bool DoubleQuant, Checkpointing, Overwrite, SkipBadRows, BaseDropout = true;
+
+    /// <summary>The method's own settings by JSON name, as texts.</summary>
+    public Dictionary<string, string> MethodSettings { get; } = [];
+
+    /// <summary>Where the method's settings stand, for messages.</summary>
+    public string MethodSource = "--set";
+
+    /// <summary>The learning rate: adapters want a larger one than a whole model.</summary>
+    public double Rate(bool full) => LearningRate ?? (full ? 2e-5 : 5e-4);
+}

@@ -1,0 +1,81 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using PeftSharp.Cli.Data;
+using PeftSharp.Cli.Models;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Evaluation;
+using PeftSharp.Training;
+
+namespace PeftSharp.Cli.Verbs;
+
+/// <summary><c>peft eval</c>: metrics and confusion matrix on labelled rows.</summary>
+internal static class EvalVerb
+{
+    public static void Build(Command command)
+    {
+        var parts = new DataParts(command);
+        var metric = VerbParts.Text("--metric", "NAME", "The metric to name first. Default: what GLUE reports for the task, else accuracy or pearson.");
+        var json = VerbParts.Json();
+        command.Add(metric);
+        command.Add(json);
+        HelpWithExamples.Add(command,
+            "eval --base models/bert-base --adapter runs/sst2 --data data/SST-2",
+            "eval --base merged --data test.tsv --text sentence --label label --json");
+        VerbParts.Run(command, parsed => Run(parsed, parts, parsed.GetValue(metric), parsed.GetValue(json)));
+    }
+
+    private static int Run(ParseResult parsed, DataParts parts, string? metric, bool json)
+    {
+        var path = VerbParts.Need(parsed, parts.Data, "eval");
+        VerbParts.Need(parsed, parts.Base, "eval");
+        var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
+        var model = parts.Open(parsed, "eval");
+        var request = parts.Request(parsed, path) with
+        {
+            Kind = model.IsRegression ? LabelKind.Regression : LabelKind.Class,
+            Labels = model.IsRegression ? null : new LabelMap(model.Labels),
+        };
+        var (data, task) = request.Load();
+        Scoring.Match(data, model);
+        var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
+        var evaluator = new Evaluator(model.Model, model.Selection, tokens, Scoring.MetricsFor(data, task, metric));
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var outputs = evaluator.Outputs();
+        var result = evaluator.Score(outputs) with { Seconds = watch.Elapsed.TotalSeconds };
+        var matrix = model.IsRegression ? null : Scoring.Confusion(outputs, data);
+        if (json) JsonOut.Write(Document(result, data, task, matrix));
+        else Print(result, data, matrix);
+        return ExitCode.Success;
+    }
+
+    private static void Print(EvaluationResult result, TextDataset data, ConfusionMatrix? matrix)
+    {
+        Console.Out.WriteLine($"{Format.Count(result.Examples)} rows of {data.Source}");
+        Scoring.Table(result).Write();
+        if (matrix is null) return;
+        Console.Out.WriteLine();
+        var grid = new Grid([.. data.LabelNames!.Select(n => $">as {n}").Prepend("true label"), ">precision", ">recall", ">f1"]);
+        for (var row = 0; row < matrix.Classes && row < data.LabelNames!.Count; row++)
+        {
+            var scores = matrix.Scores(row);
+            grid.Row([data.LabelNames[row], .. Enumerable.Range(0, data.LabelNames.Count).Select(c => Format.Count(matrix[row, c])), Format.Score(scores.Precision), Format.Score(scores.Recall), Format.Score(scores.F1)]);
+        }
+        grid.Write();
+    }
+
+    private static JsonObject Document(EvaluationResult result, TextDataset data, GlueTask? task, ConfusionMatrix? matrix) => new()
+    {
+        ["data"] = data.Source,
+        ["task"] = task?.Name,
+        ["examples"] = result.Examples,
+        ["skipped_rows"] = data.SkippedRows,
+        ["primary"] = result.Primary,
+        ["metrics"] = JsonOut.Numbers(result.Values),
+        ["seconds"] = result.Seconds,
+        ["labels"] = data.LabelNames is { } names ? JsonOut.Texts(names) : null,
+        ["confusion"] = matrix is null ? null : new JsonArray([.. Enumerable.Range(0, matrix.Classes).Select(row =>
+            (JsonNode)new JsonArray([.. Enumerable.Range(0, matrix.Classes).Select(c => (JsonNode?)matrix[row, c])]))]),
+    };
+}

@@ -1,0 +1,46 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using PeftSharp.Cli.Models;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Models;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Cli.Verbs;
+
+/// <summary><c>peft merge</c>: an adapter written into its base, as a plain Hugging Face folder.</summary>
+internal static class MergeVerb
+{
+    private static readonly Dictionary<string, ScalarType> Types = new()
+    {
+        ["float32"] = ScalarType.Float32,
+        ["float16"] = ScalarType.Float16,
+        ["bfloat16"] = ScalarType.BFloat16,
+    };
+
+    public static void Build(Command command)
+    {
+        var (basis, adapter, json) = (VerbParts.Base(), VerbParts.Adapter(), VerbParts.Json());
+        var output = VerbParts.Text("--out", "FOLDER", "Where to write the merged model.", "-o");
+        var type = VerbParts.Text("--dtype", "TYPE", "Element type on disk: float32 (default), float16 or bfloat16.");
+        var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
+        foreach (var option in new Option[] { basis, adapter, output, type, overwrite, json }) command.Add(option);
+        HelpWithExamples.Add(command, "merge --base models/bert-base --adapter runs/sst2 --out merged", "merge --base models/bert-base --adapter runs/sst2 --out merged --dtype bfloat16 --overwrite");
+        VerbParts.Run(command, parsed => Run(
+            VerbParts.Need(parsed, basis, "merge"), VerbParts.Need(parsed, adapter, "merge"), VerbParts.Need(parsed, output, "merge"),
+            parsed.GetValue(type) ?? "float32", parsed.GetValue(overwrite), parsed.GetValue(json)));
+    }
+
+    private static int Run(string basis, string adapter, string output, string type, bool overwrite, bool json)
+    {
+        if (!Types.TryGetValue(type.ToLowerInvariant(), out var scalar)) throw new UsageException($"--dtype is \"{type}\"; expected {string.Join(", ", Types.Keys)}.");
+        using var folder = OutputFolder.Plan(output, overwrite, basis, adapter);
+        var model = LoadedModel.Open(basis, adapter);
+        var difference = MergeProbe.Merge(model);
+        ModelWriter.Write(model.Model.Model, folder.Create(), scalar);
+        model.Tokenizer()?.Save(folder.Aside);
+        folder.Finish();
+        if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["dtype"] = type, ["largest_difference"] = difference });
+        else Console.Out.WriteLine($"merged answers equal the adapter's to {Format.Small(difference)} on {MergeProbe.Rows} probe rows; written to {output}");
+        return ExitCode.Success;
+    }
+}

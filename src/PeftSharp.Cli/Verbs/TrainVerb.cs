@@ -1,0 +1,55 @@
+using System.CommandLine;
+using PeftSharp.Cli.Training;
+
+namespace PeftSharp.Cli.Verbs;
+
+/// <summary><c>peft train</c>: a dataset, a base and a method in; an adapter out.</summary>
+internal static class TrainVerb
+{
+    public static void Build(Command command)
+    {
+        var recipe = VerbParts.Text("--recipe", "FILE", "A YAML file with these settings under their Hugging Face names (in brackets below) and the method's under their peft names; options win.", "-r");
+        var set = new Option<string[]>("--set", "-s") { Description = "A setting of the method: NAME=VALUE, any that \"peft methods METHOD\" lists; may be given several times.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
+        command.Add(recipe);
+        command.Add(set);
+        var options = TrainKeys.All.Select(key => (Key: key, Option: Create(key))).ToList();
+        foreach (var (_, option) in options) command.Add(option);
+        var quiet = new Option<bool>("--quiet", "-q") { Description = "No progress, no remarks." };
+        var json = VerbParts.Json();
+        command.Add(quiet);
+        command.Add(json);
+        HelpWithExamples.Add(command,
+            "train --base models/bert-base --method lora --set r=16 lora_alpha=32 --data data/SST-2 --out runs/sst2",
+            "train --base models/bert-base --method houlsby --data train.tsv --eval-data dev.tsv --text sentence --label label --epochs 5 --out runs/mine",
+            "train --base models/bert-base --method lora --quantize nf4 --data data/CoLA --early-stopping 2 --out runs/cola",
+            "train --recipe recipes/sst2-lora.yaml --seed 7 --out runs/seed7 --overwrite");
+        VerbParts.Run(command, parsed => Run(parsed, recipe, set, options, parsed.GetValue(quiet), parsed.GetValue(json)));
+    }
+
+    private static Option Create(TrainKey key)
+    {
+        var help = $"{key.Help}. [{key.Key}]";
+        return key.Value is null ? new Option<bool>(key.Option) { Description = help } : VerbParts.Text(key.Option, key.Value, help);
+    }
+
+    private static int Run(ParseResult parsed, Option<string> recipe, Option<string[]> set, List<(TrainKey Key, Option Option)> options, bool quiet, bool json)
+    {
+        var settings = new TrainSettings();
+        var file = parsed.GetValue(recipe);
+        if (file is not null) Recipe.Apply(file, settings);
+        foreach (var (key, option) in options)
+        {
+            if (parsed.GetResult(option) is not { Implicit: false }) continue;
+            var text = option is Option<bool> flag ? (parsed.GetValue(flag) ? key.Switch : null) : parsed.GetValue((Option<string>)option);
+            if (text is not null) key.Apply(settings, text, key.Option);
+        }
+        var changes = (parsed.GetValue(set) ?? []).Select(Pair).ToList();
+        return new TrainRun(settings, file, changes, new Remarks(quiet), json).Run();
+    }
+
+    private static KeyValuePair<string, string> Pair(string text)
+    {
+        var at = text.IndexOf('=', StringComparison.Ordinal);
+        return at > 0 ? new(text[..at].Trim(), text[(at + 1)..].Trim()) : throw new UsageException($"--set {text} is no NAME=VALUE; write for example --set r=16.");
+    }
+}
