@@ -13,6 +13,7 @@ internal static class CommandTree
     // One line a verb; the order is the order of the help.
     private static readonly Verb[] Verbs =
     [
+        new("quickstart", "Train on a model and data that come with the program: start here.", QuickstartVerb.Build),
         new("train", "Train an adapter on a dataset.", TrainVerb.Build),
         new("eval", "Score a model or an adapter on labelled data.", EvalVerb.Build),
         new("predict", "Answer texts with labels and probabilities.", PredictVerb.Build),

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Models;
-using PeftSharp.Tokenization;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -17,20 +16,21 @@ internal static class QuantizeVerb
         var block = VerbParts.Text("--block-size", "N", "Weights that share a scale: a power of two from 32 to 4096; default 64.");
         var twice = new Option<bool>("--double-quant") { Description = "Quantise the scales too: 0.52 bytes a weight in place of 0.56 at block size 64." };
         var tables = VerbParts.Text("--embeddings", "nf4|none", "Also quantise large embedding tables, which only this program reads; default none.");
-        foreach (var option in (Option[])[basis, folder, block, twice, tables, json]) command.Add(option);
+        var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
+        foreach (var option in (Option[])[basis, folder, block, twice, tables, overwrite, json]) command.Add(option);
         HelpWithExamples.Add(command, "quantize --base models/bert-base --out models/bert-base-nf4", "quantize -b models/minilm -o minilm-nf4 --double-quant --embeddings nf4");
         VerbParts.Run(command, parsed => Run(
             VerbParts.Need(parsed, basis, "quantize"), VerbParts.Need(parsed, folder, "quantize"),
-            new Nf4Options(BlockSize(VerbParts.Whole(parsed, block, 1)), parsed.GetValue(twice)), Tables(parsed.GetValue(tables)), parsed.GetValue(json)));
+            new Nf4Options(BlockSize(VerbParts.Whole(parsed, block, 1)), parsed.GetValue(twice)), Tables(parsed.GetValue(tables)), parsed.GetValue(overwrite), parsed.GetValue(json)));
     }
 
-    private static int Run(string basis, string folder, Nf4Options nf4, bool tables, bool json)
+    private static int Run(string basis, string folder, Nf4Options nf4, bool tables, bool overwrite, bool json)
     {
-        if (Path.GetFullPath(folder) == Path.GetFullPath(basis))
-            throw new UsageException($"--out is the base model's own folder {basis}, which is read while the other is written; name another folder.");
+        using var output = OutputFolder.Plan(folder, overwrite, basis);
         var model = ModelLoader.Load(basis);
-        ModelWriter.WriteQuantized(model, folder, nf4, tables);
-        CopyTokenizer(basis, folder);
+        ModelWriter.WriteQuantized(model, output.Create(), nf4, tables);
+        Data.Encoders.Find(basis)?.Save(output.Aside);
+        output.Finish();
         var (before, after) = (Bytes(basis), Bytes(folder));
         var weights = model.Sites.Count;
         if (json)
@@ -55,11 +55,6 @@ internal static class QuantizeVerb
         "nf4" => true,
         _ => throw new UsageException($"--embeddings is \"{asked}\"; expected nf4 or none."),
     };
-
-    private static void CopyTokenizer(string basis, string folder)
-    {
-        if (Data.Encoders.Find(basis) is not null) Tokenizer.Load(basis).Save(folder);
-    }
 
     private static long Bytes(string folder)
     {
