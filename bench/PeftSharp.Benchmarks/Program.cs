@@ -1,3 +1,4 @@
+using PeftSharp.Training.Optimizers;
 using System.Diagnostics;
 using PeftSharp.Composition;
 using PeftSharp.Data;

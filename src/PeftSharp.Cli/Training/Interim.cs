@@ -1,3 +1,4 @@
+using PeftSharp.Training.Optimizers;
 using System.Diagnostics;
 using PeftSharp.Data;
 using PeftSharp.Training;

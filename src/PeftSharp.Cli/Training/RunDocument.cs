@@ -44,7 +44,7 @@ internal static class RunDocument
         ["eval_data"] = s.EvalData,
         ["max_train_samples"] = s.Take,
         ["rows"] = s.Rows,
-        ["max_length"] = s.MaxLength,
+        ["max_length"] = s.Length(inputs.Model.Model.MaxTokens),
         ["num_train_epochs"] = s.Epochs,
         ["max_steps"] = s.MaxSteps,
         ["per_device_train_batch_size"] = s.BatchSize,

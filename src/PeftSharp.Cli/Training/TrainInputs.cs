@@ -69,7 +69,7 @@ internal sealed class TrainInputs
         var format = settings.Format is null ? method.Format : settings.Format == "peft" ? AdapterFormat.Peft : AdapterFormat.AdapterHub;
         CheckFormat(adapter, format);
         var tokenizer = Encoders.Find(settings.Base);
-        TokenizedDataset Encode(TextDataset data) => Encoders.Encode(data, tokenizer, transformer, settings.Base!, settings.MaxLength, cancellation);
+        TokenizedDataset Encode(TextDataset data) => Encoders.Encode(data, tokenizer, transformer, settings.Base!, settings.Length(transformer.MaxTokens), cancellation);
         return new()
         {
             Options = adapter.Options,

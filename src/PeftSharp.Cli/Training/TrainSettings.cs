@@ -4,10 +4,10 @@ namespace PeftSharp.Cli.Training;
 internal sealed class TrainSettings
 {
     public string? Base, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling;
-    public int? Take, EvalSteps, EarlyStopping;
+    public int? MaxLength, Take, EvalSteps, EarlyStopping;
     public long? MaxSteps, WarmupSteps;
     public double? LearningRate;
-    public int MaxLength = 128, BatchSize = 16, EvalBatchTokens = 4096, Accumulate = 1, BlockSize = 64;
+    public int BatchSize = 16, EvalBatchTokens = 4096, Accumulate = 1, BlockSize = 64;
     public double Epochs = 3, WarmupRatio, WeightDecay, MaxGradNorm = 1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
     public ulong Seed = 42;
     public string Schedule = "linear", Compute = "auto", Device = "cpu", Order = "bucketed";
@@ -18,6 +18,9 @@ internal sealed class TrainSettings
 
     /// <summary>Where the method's settings stand, for messages.</summary>
     public string MethodSource = "--set";
+
+    /// <summary>Most tokens a row: 128 unless the model takes fewer.</summary>
+    public int Length(int model) => MaxLength ?? Math.Min(128, model);
 
     /// <summary>The learning rate: adapters want a larger one than a whole model.</summary>
     public double Rate(bool full) => LearningRate ?? (full ? 2e-5 : 5e-4);

@@ -32,6 +32,7 @@ internal static class EvalVerb
         VerbParts.Need(parsed, parts.Base, "eval");
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         var model = parts.Open(parsed, "eval");
+        Scoring.RequireHead(model);
         var request = parts.Request(parsed, path) with
         {
             Kind = model.IsRegression ? LabelKind.Regression : LabelKind.Class,

@@ -5,7 +5,6 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Evaluation;
-using PeftSharp.Models.Heads;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Verbs;
@@ -39,8 +38,7 @@ internal static class PredictVerb
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         var data = Rows(parsed, parts, texts);
         var model = parts.Open(parsed, "predict");
-        if (model.Model.Model.Head.Kind is not (TaskKind.Classification or TaskKind.Regression) || (model.Adapter is null && model.Model.Model.Created.Count > 0))
-            throw new PeftException($"{model.AdapterFolderPath ?? model.BaseFolder} has no trained classification head; give the adapter that was trained on the model as --adapter.");
+        Scoring.RequireHead(model);
         var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
         var table = new Evaluator(model.Model, model.Selection, tokens).Outputs();
         if (logits is not null) WriteLogits(logits, table, data.Count);

@@ -98,14 +98,15 @@ public sealed class AdapterFolder
     /// <summary>Writes an adapter; each file is written aside, flushed and renamed.</summary>
     public static void Save(PeftMethod method, string folder, AdapterFormat format, JsonObject? hub = null)
     {
-        Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         using var guard = no_grad();
+        // Both may refuse the format: before anything is written.
         var tensors = method.SavedTensors(format).ToList();
+        var text = format == AdapterFormat.Peft ? AdapterJson.Text(method.Options) : AdapterJson.Text(HubDocument(method, hub));
+        Directory.CreateDirectory(folder);
         SafetensorsWriter.Write(System.IO.Path.Combine(folder, format == AdapterFormat.Peft ? PeftWeights : HubWeights), tensors, new Dictionary<string, string> { ["format"] = "pt" });
         SaveExtra(folder, HubHead, method.Tensors.Where(t => t.SavedModule && format == AdapterFormat.AdapterHub));
         SaveExtra(folder, EncoderWeights, method.EncoderTensors(format));
-        var text = format == AdapterFormat.Peft ? AdapterJson.Text(method.Options) : AdapterJson.Text(HubDocument(method, hub));
         AtomicFile.WriteText(System.IO.Path.Combine(folder, ConfigFile), text);
     }
 

@@ -35,6 +35,10 @@ public abstract record MethodOptions
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Unknown { get; init; }
 
+    /// <summary>The layout that holds these settings in full: an adapter is saved in it unless told otherwise.</summary>
+    [JsonIgnore]
+    public virtual AdapterFormat Format => MethodRegistry.ByPeftType(PeftType)?.Format ?? AdapterFormat.Peft;
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="PeftException">A value is out of range; the message names field, value and range.</exception>
     public abstract void Validate();

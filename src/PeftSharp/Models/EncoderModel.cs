@@ -1,4 +1,5 @@
 using PeftSharp.Data;
+using PeftSharp.Interop;
 using PeftSharp.Models.Blocks;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
@@ -73,7 +74,12 @@ public abstract class EncoderModel : TransformerModel
         var mask = padding is null ? null : (1 - padding).to(hidden.dtype).mul_(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
         var firstOnly = _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
         for (var i = 0; i < _layers.Length; i++)
-            hidden = _layers[i].Forward(hidden, mask, firstOnly && i == _layers.Length - 1, context);
+        {
+            var (layer, first) = (_layers[i], firstOnly && i == _layers.Length - 1);
+            hidden = context is { Checkpointing: true, Training: true }
+                ? GradientCheckpoint.Run(x => layer.Forward(x, mask, first, context.Again()), hidden)
+                : layer.Forward(hidden, mask, first, context);
+        }
         return new(_head.Forward(hidden, padding, context), hidden, padding);
     }
 

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Quantization;
@@ -29,7 +30,7 @@ internal sealed class Nf4Linear : autograd.SingleTensorFunction<Nf4Linear>
         // Autograd took its own reference to the last gradient returned here; this handle would keep it until the end of the step.
         _returned?.Dispose();
         var store = (Nf4Store)ctx.get_data("store");
-        _returned = AutogradFailures.Guard(() => store.MultiplyBack(grad_output).DetachFromDisposeScope());
+        _returned = AutogradFailures.Guard<Tensor?>(() => store.MultiplyBack(grad_output).DetachFromDisposeScope(), () => null);
         grad_output.Dispose();
         return [_returned!, null!];
     }

@@ -126,7 +126,7 @@ public sealed class Nf4Store : WeightStore, IDisposable
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var weight = Dequantized(x.dtype);
-        if (weight.dtype == x.dtype) return nn.functional.linear(x, weight, bias).MoveToOuterDisposeScope();
+        if (weight.dtype == x.dtype) return nn.functional.linear(x, weight, bias?.to(x.dtype)).MoveToOuterDisposeScope();
         var y = nn.functional.linear(x.to(weight.dtype), weight).to(x.dtype);
         return (bias is null ? y : y.add_(bias)).MoveToOuterDisposeScope();
     }

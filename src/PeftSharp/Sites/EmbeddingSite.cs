@@ -37,10 +37,12 @@ public sealed class EmbeddingSite(string path, TensorSlot table)
     /// <summary>The plug-ins here.</summary>
     public PluginList<IEmbeddingPlugin> Plugins { get; } = new();
 
-    /// <summary>Looks ids up: int64 [rows, tokens] → [rows, tokens, dim].</summary>
+    /// <summary>Looks ids up: int64 [rows or 1, tokens] → [rows or 1, tokens, dim].</summary>
     public Tensor Forward(Tensor ids, ForwardContext context)
     {
         var table = Table.Get(context);
+        // Positions and segments may come as one row for all; where rows differ, each needs its own.
+        if (ids.shape[0] == 1 && context.Selection.Rows > 1 && (table.dim() > 2 || Plugins.AnyActive(context))) ids = ids.expand(context.Selection.Rows, ids.shape[1]);
         var vectors = table.dim() == 2 ? Lookup(table, ids) : PerRow(table, ids);
         if (vectors.dtype is not (ScalarType.Float32 or ScalarType.Float64)) vectors = vectors.to(ScalarType.Float32);
         foreach (var (owner, plugin) in Plugins.Active(context))

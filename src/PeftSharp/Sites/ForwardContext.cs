@@ -45,6 +45,17 @@ public sealed class ForwardContext
         return index;
     }
 
+    /// <summary>The same call once more, for a part of the model that is computed again: nothing computed before is shared.</summary>
+    public ForwardContext Again() => new()
+    {
+        Selection = Selection,
+        Training = Training,
+        Seed = Seed,
+        BaseDropout = BaseDropout,
+        Checkpointing = Checkpointing,
+        AllTokens = AllTokens,
+    };
+
     /// <summary>The same call for a plug-in that is handed only the rows of its own adapter.</summary>
     public ForwardContext Alone(AdapterTag adapter) => !Selection.IsPerRow ? this : new()
     {

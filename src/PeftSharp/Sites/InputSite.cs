@@ -44,14 +44,46 @@ public sealed class InputSite(string path)
     /// <summary>Puts the active plug-ins' vectors of one stage before the sequence.</summary>
     public InputState Apply(InputStage stage, InputState state, ForwardContext context)
     {
-        foreach (var (owner, plugin) in Plugins.Active(context))
-        {
-            if (plugin.Stage != stage) continue;
-            var rows = context.RowsOf(owner);
-            var vectors = plugin.Vectors(context.Alone(owner));
-            state = rows is null ? Prepend(state, vectors) : Prepend(state, vectors, rows);
-        }
+        var active = Plugins.Active(context).Where(p => p.Plugin.Stage == stage).ToList();
+        if (active.Count == 0) return state;
+        if (context.Selection.IsPerRow) return ApplyPerRow(active, state, context);
+        foreach (var (_, plugin) in active) state = Prepend(state, plugin.Vectors(context));
         return state;
+    }
+
+    // Every row starts at the left; those that are shorter than the longest are padded at the right.
+    private static InputState ApplyPerRow(List<(AdapterTag Owner, IInputPlugin Plugin)> active, InputState state, ForwardContext context)
+    {
+        var (rows, tokens) = (state.Embeddings.shape[0], state.Embeddings.shape[1]);
+        state = new(
+            state.Embeddings, state.Mask ?? ones([rows, tokens], dtype: ScalarType.Int64), state.TypeIds ?? zeros([rows, tokens], dtype: ScalarType.Int64), true);
+        var groups = active.GroupBy(a => a.Owner, ReferenceEqualityComparer.Instance).Select(group =>
+        {
+            var chosen = context.RowsOf((AdapterTag)group.Key!)!;
+            var some = new InputState(Rows.Select(state.Embeddings, chosen), Rows.Select(state.Mask!, chosen), Rows.Select(state.TypeIds!, chosen), true);
+            foreach (var (owner, plugin) in group) some = Prepend(some, plugin.Vectors(context.Alone(owner)));
+            return (Rows: chosen, State: some);
+        }).ToList();
+        var longest = groups.Max(g => g.State.Embeddings.shape[1]);
+        var result = Pad(state, longest);
+        foreach (var (chosen, some) in groups)
+        {
+            var padded = Pad(some, longest);
+            result = new(
+                Rows.Put(result.Embeddings, padded.Embeddings, chosen),
+                Rows.Put(result.Mask!, padded.Mask!, chosen),
+                Rows.Put(result.TypeIds!, padded.TypeIds!, chosen),
+                true);
+        }
+        return result;
+    }
+
+    private static InputState Pad(InputState state, long tokens)
+    {
+        var (rows, missing) = (state.Embeddings.shape[0], tokens - state.Embeddings.shape[1]);
+        if (missing == 0) return state;
+        Tensor Extend(Tensor x) => cat([x, zeros([rows, missing, .. x.shape[2..]], dtype: x.dtype)], 1);
+        return state with { Embeddings = Extend(state.Embeddings), Mask = Extend(state.Mask!), TypeIds = Extend(state.TypeIds!) };
     }
 
     private static InputState Prepend(InputState state, Tensor vectors)
@@ -62,25 +94,6 @@ public sealed class InputSite(string path)
             cat([vectors.unsqueeze(0).expand(rows, length, vectors.shape[1]), state.Embeddings], 1),
             state.Mask is null ? null : Extend(state.Mask, 1),
             state.TypeIds is null ? null : Extend(state.TypeIds, 0),
-            true);
-    }
-
-    // Rows that get nothing keep their place at the left and are padded at the right by as much.
-    private static InputState Prepend(InputState state, Tensor vectors, Tensor chosen)
-    {
-        var (rows, tokens, length) = (state.Embeddings.shape[0], state.Embeddings.shape[1], vectors.shape[0]);
-        var mask = state.Mask ?? ones([rows, tokens], dtype: ScalarType.Int64);
-        var types = state.TypeIds ?? zeros([rows, tokens], dtype: ScalarType.Int64);
-        var padded = new InputState(
-            cat([state.Embeddings, zeros([rows, length, vectors.shape[1]], dtype: state.Embeddings.dtype)], 1),
-            cat([mask, zeros([rows, length], dtype: ScalarType.Int64)], 1),
-            cat([types, zeros([rows, length], dtype: ScalarType.Int64)], 1),
-            state.Prepended);
-        var some = Prepend(new(Rows.Select(state.Embeddings, chosen), Rows.Select(mask, chosen), Rows.Select(types, chosen), true), vectors);
-        return new(
-            Rows.Put(padded.Embeddings, some.Embeddings, chosen),
-            Rows.Put(padded.Mask!, some.Mask!, chosen),
-            Rows.Put(padded.TypeIds!, some.TypeIds!, chosen),
             true);
     }
 }

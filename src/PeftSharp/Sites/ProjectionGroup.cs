@@ -29,8 +29,10 @@ public sealed class ProjectionGroup
             {
                 var rows = site.OutFeatures;
                 Raw(site.Weight.Base).Dispose();
+                site.Bias!.Base.Dispose();
                 var view = _weight.narrow(0, row, rows).DetachFromDisposeScope();
                 site.Weight.Store(_half ? new HalfStore(view) : new DenseStore(view));
+                site.Bias.Store(_bias.narrow(0, row, rows).DetachFromDisposeScope());
                 row += rows;
             }
         }
@@ -40,35 +42,56 @@ public sealed class ProjectionGroup
     /// <summary>Applies the maps from <paramref name="first"/> on to one input, [rows, tokens, in]; one result per map.</summary>
     public Tensor[] Forward(Tensor x, ForwardContext context, int first = 0)
     {
-        if (_weight is null || !IsPlain(context, first)) return [.. _sites.Skip(first).Select(s => s.Forward(x, context))];
-        var start = _sites.Take(first).Sum(s => s.OutFeatures);
-        var all = _weight.shape[0] - start;
-        var weight = first == 0 ? _weight : _weight.narrow(0, start, all);
-        var bias = first == 0 ? _bias! : _bias!.narrow(0, start, all);
+        var sites = _sites.AsSpan(first);
+        if (_weight is null || Joined(sites, first, context) is not { } joined) return [.. _sites.Skip(first).Select(s => s.Forward(x, context))];
+        var (weight, bias) = joined;
         var product = _half
             ? nn.functional.linear(x.to(ScalarType.BFloat16), weight, bias.to(ScalarType.BFloat16)).to(ScalarType.Float32)
             : nn.functional.linear(x, weight, bias);                             // [rows, tokens, sum of widths]
-        var results = new Tensor[_sites.Length - first];
+        var results = new Tensor[sites.Length];
         var column = 0L;
-        for (var i = first; i < _sites.Length; i++)
+        for (var i = 0; i < sites.Length; i++)
         {
-            var site = _sites[i];
-            var part = product.narrow(-1, column, site.OutFeatures);
-            results[i - first] = site.Finish(x, part, _stores[i], null, context, site.Plugins.AnyActive(context));
-            column += site.OutFeatures;
+            var part = product.narrow(-1, column, sites[i].OutFeatures);
+            results[i] = sites[i].Finish(x, part, _stores[first + i], null, context, sites[i].Plugins.AnyActive(context));
+            column += sites[i].OutFeatures;
         }
         return results;
     }
 
-    private bool IsPlain(ForwardContext context, int first)
+    // The weights and biases in use as one of each. Replaced ones are joined on the fly, so that a trained copy gives the
+    // same bits as the base; null where they cannot be joined, or a plug-in has to come before the product.
+    private (Tensor Weight, Tensor Bias)? Joined(ReadOnlySpan<ProjectionSite> sites, int first, ForwardContext context)
     {
-        for (var i = first; i < _sites.Length; i++)
+        var (plainWeights, plainBiases) = (true, true);
+        for (var i = 0; i < sites.Length; i++)
         {
-            var site = _sites[i];
-            if (site.Weight.IsMerged || site.Bias!.IsMerged || !ReferenceEquals(site.Weight.Base, _stores[i])) return false;
-            if (!site.Weight.IsPlain(context) || !site.Bias.IsPlain(context) || site.ReadsProduct(context) || site.ChangesInput(context)) return false;
+            var site = sites[i];
+            if (site.ReadsProduct(context) || site.ChangesInput(context)) return null;
+            plainWeights &= !site.Weight.IsMerged && ReferenceEquals(site.Weight.Base, _stores[first + i]) && site.Weight.IsPlain(context);
+            plainBiases &= !site.Bias!.IsMerged && site.Bias.IsPlain(context);
         }
-        return true;
+        var weight = plainWeights ? From(_weight!, first) : Join(sites, s => s.Weight.Get(context) is { } store && (_half ? store is HalfStore : store is DenseStore) ? Raw(store) : null, 2);
+        var bias = plainBiases ? From(_bias!, first) : Join(sites, s => s.Bias!.Get(context), 1);
+        return weight is null || bias is null ? null : (weight, bias);
+    }
+
+    private Tensor From(Tensor all, int first)
+    {
+        if (first == 0) return all;
+        var start = _sites.Take(first).Sum(s => s.OutFeatures);
+        return all.narrow(0, start, all.shape[0] - start);
+    }
+
+    private static Tensor? Join(ReadOnlySpan<ProjectionSite> sites, Func<ProjectionSite, Tensor?> part, int dimensions)
+    {
+        var parts = new Tensor[sites.Length];
+        for (var i = 0; i < sites.Length; i++)
+        {
+            if (part(sites[i]) is not { } tensor || tensor.dim() != dimensions) return null;
+            parts[i] = tensor;
+        }
+        return cat(parts);
     }
 
     private static Tensor Raw(WeightStore store) => store is HalfStore half ? half.Weight : ((DenseStore)store).Weight;

@@ -93,7 +93,10 @@ internal readonly struct JsonField(string file, string path, JsonElement element
         }
         var (name, at) = (file, path);
         return element.EnumerateObject().Select(member =>
-            (NameOf(member, name, at), new JsonField(name, $"{at}[\"{NameOf(member, name, at)}\"]", member.Value)));
+        {
+            var key = NameOf(member, name, at);
+            return (key, new JsonField(name, $"{at}[\"{key}\"]", member.Value));
+        });
     }
 
     /// <summary>What to throw for this field.</summary>

@@ -52,7 +52,8 @@ internal sealed class Pipeline
             PostProcessor = new PostProcessorReader(vocabulary).Read(file.Optional("post_processor")),
             Decoder = file.Optional("decoder") is { } decoder ? DecoderReader.Read(decoder) : new SpaceDecoder(),
             RawTokens = Matcher(added.Where(token => !token.Normalized).Select(token => (token.Content, token))),
-            NormalizedTokens = Matcher(added.Where(token => token.Normalized).Select(token => (Normalize(token.Content, normalizer), token))),
+            NormalizedTokens = Matcher(added.Where(token => token.Normalized)
+                .Select(token => (Normalize(token.Content, normalizer), token))),
             SpecialIds = added.Where(token => token.Special).Select(token => token.Id).ToHashSet(),
             Fingerprint = TokenizerFiles.Fingerprint(file.Element),
         };

@@ -17,6 +17,8 @@ internal sealed class TokenizerFiles
         "chat_template.jinja",
     ];
 
+    private static readonly string[] parts = ["added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"];
+
     private readonly string folder;
     private readonly Dictionary<string, byte[]> files = [];
 
@@ -83,7 +85,7 @@ internal sealed class TokenizerFiles
         using (var writer = new Utf8JsonWriter(hashed))
         {
             writer.WriteStartObject();
-            foreach (var name in (ReadOnlySpan<string>)["added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"])
+            foreach (var name in parts)
             {
                 if (pipeline.TryGetProperty(name, out var part))
                 {
@@ -111,6 +113,7 @@ internal sealed class TokenizerFiles
     {
         var length = new FileInfo(path).Length;
         return length <= LargestFile ? File.ReadAllBytes(path)
-            : throw new PeftException($"{path} has {length:N0} bytes, more than the {LargestFile:N0} of any tokenizer: check that it is one.");
+            : throw new PeftException($"{path} has {length:N0} bytes, expected at most {LargestFile:N0}; check that "
+                + "it is a tokenizer's.");
     }
 }

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Quantization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -84,6 +85,9 @@ public sealed class Nf4StoreTests : IDisposable
         var gradient = matmul(ones(5, 32), store.Dense());
         Assert.Equal(ScalarType.Float32, x.grad!.dtype);
         Assert.True(Distance(gradient, x.grad) < 0.02 * gradient.abs().max().item<float>());
+        var half = store.Linear(x.detach().bfloat16(), bias);
+        Assert.Equal(ScalarType.BFloat16, half.dtype);
+        Assert.True(Distance(expected, half.@float()) < 0.02 * expected.abs().max().item<float>());
         Assert.Contains("Float16", Assert.Throws<PeftException>(() => store.ComputeType = ScalarType.Float16).Message);
     }
 

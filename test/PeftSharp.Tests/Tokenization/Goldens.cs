@@ -33,10 +33,12 @@ internal static class Goldens
         Compare(text, "ids", ids, encoding.Ids, wrong);
         var plain = Numbers(golden.GetProperty("ids_plain"));
         Compare(text, "plain ids", plain, tokenizer.Encode(text, addSpecialTokens: false).Ids, wrong);
-        Compare(text, "offsets", golden.GetProperty("offsets").EnumerateArray().Select(offset => (offset[0].GetInt32(), offset[1].GetInt32())),
+        Compare(text, "offsets", golden.GetProperty("offsets").EnumerateArray()
+            .Select(offset => (offset[0].GetInt32(), offset[1].GetInt32())),
             encoding.Offsets, wrong);
         Compare(text, "decoded", golden.GetProperty("decoded").GetString()!, tokenizer.Decode(plain, skipSpecialTokens: false), wrong);
-        Compare(text, "decoded without special tokens", golden.GetProperty("decoded_skip_special").GetString()!, tokenizer.Decode(ids), wrong);
+        Compare(text, "decoded without special tokens", golden.GetProperty("decoded_skip_special").GetString()!,
+            tokenizer.Decode(ids), wrong);
     }
 
     private static void CheckPair(Tokenizer tokenizer, JsonElement golden, List<string> wrong)

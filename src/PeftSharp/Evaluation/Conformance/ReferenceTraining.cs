@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Methods;
 using PeftSharp.Training;
+using PeftSharp.Training.Optimizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,7 +14,7 @@ internal sealed class ReferenceTraining
     private readonly int _steps, _warmup;
     private readonly bool _linear;
     private readonly AdamW _optimizer;
-    private readonly Tensor[] _parameters;
+    private readonly TrainableParameter[] _parameters;
 
     public ReferenceTraining(JsonObject optimizer, IReadOnlyDictionary<string, Tensor> trained)
     {
@@ -25,9 +26,9 @@ internal sealed class ReferenceTraining
         _linear = optimizer["schedule"]?.ToString() == "linear";
         var betas = (optimizer["betas"] as JsonArray)?.Select(b => b!.GetValue<double>()).ToArray() ?? [0.9, 0.999];
         var noDecay = (optimizer["no_decay"] as JsonArray)?.Select(n => n!.ToString()).ToArray() ?? [];
-        _parameters = [.. trained.Values];
+        _parameters = [.. trained.Select(t => new TrainableParameter(t.Key, t.Value, !noDecay.Any(n => t.Key.Contains(n, StringComparison.Ordinal))))];
         _optimizer = new AdamW(
-            [.. trained.Select(t => new TrainableParameter(t.Key, t.Value, !noDecay.Any(n => t.Key.Contains(n, StringComparison.Ordinal))))],
+            _parameters,
             betas[0], betas[1], Number("eps", 1e-8), Number("weight_decay", 0.01));
     }
 
@@ -44,7 +45,7 @@ internal sealed class ReferenceTraining
             var value = loss();
             losses[step] = value.to(ScalarType.Float64).item<double>();
             value.backward();
-            if (_clip > 0) Norms.Add(Clip());
+            if (_clip > 0) Norms.Add(Clipping.ByNorm(_parameters, _clip));
             method.AfterBackward(step);
             method.BeforeStep(step);
             _optimizer.Step(_rate * Factor(step));
@@ -52,17 +53,6 @@ internal sealed class ReferenceTraining
             _optimizer.ZeroGrad();
         }
         return losses;
-    }
-
-    private double Clip()
-    {
-        using var scope = NewDisposeScope();
-        using var guard = no_grad();
-        var gradients = _parameters.Select(p => p.grad).OfType<Tensor>().ToArray();
-        var norm = stack(gradients.Select(g => g.square().sum())).sum().sqrt().to(ScalarType.Float64).item<double>();
-        var factor = Math.Min(1, _clip / (norm + 1e-6));
-        foreach (var gradient in gradients) gradient.mul_(factor);
-        return norm;
     }
 
     private double Factor(int step) => !_linear ? 1

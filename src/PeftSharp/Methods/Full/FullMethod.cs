@@ -37,5 +37,6 @@ public sealed class FullMethod(string name, FullOptions options) : PeftMethod(na
     protected override void OnAttach(MethodHost host)
     {
         foreach (var slot in host.Sites.Slots) TrainCopy(slot);
+        TrainModules(options.ModulesToSave, head: false); // all trained already: only a name that means nothing is refused
     }
 }

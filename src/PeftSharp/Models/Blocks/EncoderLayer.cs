@@ -55,7 +55,8 @@ internal sealed class EncoderLayer
     /// <returns>[rows, tokens or 1, hidden].</returns>
     public Tensor Forward(Tensor x, Tensor? mask, bool firstTokenOnly, ForwardContext context)
     {
-        var read = firstTokenOnly ? x.narrow(1, 0, 1) : x;                      // where the output is wanted
+        // Contiguous: libtorch multiplies a strided slice in another order for frozen weights than for trained ones.
+        var read = firstTokenOnly ? x.narrow(1, 0, 1).contiguous() : x;         // where the output is wanted
         var maps = firstTokenOnly
             ? [_query.Forward(read, context), .. _queryKeyValue.Forward(x, context, first: 1)]
             : _queryKeyValue.Forward(x, context);

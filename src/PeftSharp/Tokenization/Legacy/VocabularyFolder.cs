@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using static PeftSharp.Tokenization.Legacy.PipelineJson;
 
 namespace PeftSharp.Tokenization.Legacy;
 
@@ -49,8 +50,7 @@ internal static class VocabularyFolder
     public static byte[] FromMerges(TokenizerFiles files)
     {
         var config = new TokenizerConfig(files);
-        var vocabulary = files.WithJson("vocab.json", file =>
-            file.Members().ToDictionary(entry => entry.Name, entry => entry.Value.Int(Models.Vocabulary.LargestId)))!;
+        var vocabulary = new Dictionary<string, int>(files.WithJson("vocab.json", Models.Vocabulary.Read)!.Ids);
         var roberta = !config.ClassName.StartsWith("GPT2", StringComparison.Ordinal)
             && vocabulary.ContainsKey("<s>") && vocabulary.ContainsKey("</s>");
         var defaults = roberta ? Defaults("<unk>", "</s>", "<pad>", "<s>", "<mask>")
@@ -112,16 +112,6 @@ internal static class VocabularyFolder
         });
     }
 
-    private static void WritePart(Utf8JsonWriter json, string kind, string id, int typeId)
-    {
-        json.WriteStartObject();
-        json.WriteStartObject(kind);
-        json.WriteString("id", id);
-        json.WriteNumber("type_id", typeId);
-        json.WriteEndObject();
-        json.WriteEndObject();
-    }
-
     private static void WriteMerges(Utf8JsonWriter json, TokenizerFiles files)
     {
         json.WriteStartArray("merges");
@@ -145,65 +135,6 @@ internal static class VocabularyFolder
         }
         json.WriteEndArray();
     }
-
-    private static byte[] Write(Action<Utf8JsonWriter> members)
-    {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream))
-        {
-            json.WriteStartObject();
-            members(json);
-            json.WriteEndObject();
-        }
-        return stream.ToArray();
-    }
-
-    private static void WriteObject(Utf8JsonWriter json, string name, string type, Action? members = null)
-    {
-        json.WriteStartObject(name);
-        json.WriteString("type", type);
-        members?.Invoke();
-        json.WriteEndObject();
-    }
-
-    private static void WriteVocabulary(Utf8JsonWriter json, Dictionary<string, int> vocabulary)
-    {
-        json.WriteStartObject("vocab");
-        foreach (var (token, id) in vocabulary)
-        {
-            json.WriteNumber(token, id);
-        }
-        json.WriteEndObject();
-    }
-
-    private static void WriteAddedTokens(Utf8JsonWriter json, IReadOnlyList<AddedToken> tokens)
-    {
-        json.WriteStartArray("added_tokens");
-        foreach (var token in tokens)
-        {
-            json.WriteStartObject();
-            json.WriteNumber("id", token.Id);
-            json.WriteString("content", token.Content);
-            json.WriteBoolean("single_word", token.SingleWord);
-            json.WriteBoolean("lstrip", token.StripLeft);
-            json.WriteBoolean("rstrip", token.StripRight);
-            json.WriteBoolean("normalized", token.Normalized);
-            json.WriteBoolean("special", token.Special);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-    }
-
-    private static void WriteSpecial(Utf8JsonWriter json, string name, string token, Dictionary<string, int> vocabulary, string path)
-    {
-        json.WriteStartArray(name);
-        json.WriteStringValue(token);
-        json.WriteNumberValue(IdOf(token, vocabulary, path));
-        json.WriteEndArray();
-    }
-
-    private static int IdOf(string token, Dictionary<string, int> vocabulary, string path) => vocabulary.TryGetValue(token, out var id) ? id
-        : throw new PeftException($"{path} lacks the special token {token}: name the right one in tokenizer_config.json beside it.");
 
     private static Dictionary<string, string> Defaults(string unknown, string separator, string padding, string start, string mask) => new()
     {

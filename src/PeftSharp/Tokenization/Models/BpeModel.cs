@@ -69,7 +69,8 @@ internal sealed class BpeModel : ITokenModel
 
     private void Merge(ReadOnlySpan<byte> bytes, int[] bounds, List<TokenPiece> output)
     {
-        var chain = new MergeChain(merges, bytes.Length);
+        var chain = new MergeChain(merges, bytes.Length <= MergeChain.ShortWord
+            ? stackalloc MergeChain.Symbol[MergeChain.ShortWord] : new MergeChain.Symbol[bytes.Length]);
         for (var i = 0; i < bytes.Length; i++)
         {
             if (byteIds[bytes[i]] is >= 0 and var id)
@@ -123,7 +124,8 @@ internal sealed class BpeModel : ITokenModel
         {
             throw field.Required("byte_fallback").Error("true", "false", "this BPE can't be read yet");
         }
-        if (field.Optional("dropout") is { } dropout && !(dropout.Element.ValueKind == JsonValueKind.Number && dropout.Element.GetDouble() == 0))
+        if (field.Optional("dropout") is { } dropout
+            && !(dropout.Element.ValueKind == JsonValueKind.Number && dropout.Element.GetDouble() == 0))
         {
             throw dropout.Error(dropout.Describe(), "null or 0", "random merges can't be reproduced: set it to null");
         }

@@ -4,7 +4,8 @@ namespace PeftSharp.Tokenization.Models;
 internal sealed class WordPieceModel : ITokenModel
 {
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> first, later;
-    private readonly int unknownId, longestWord, longestFirst, longestLater;
+    private readonly ushort[] longestFirst, longestLater;
+    private readonly int unknownId, longestWord;
 
     public WordPieceModel(JsonField field, Vocabulary vocabulary)
     {
@@ -22,8 +23,8 @@ internal sealed class WordPieceModel : ITokenModel
             .ToDictionary(entry => entry.Key[prefix.Length..], entry => entry.Value);
         first = firstIds.GetAlternateLookup<ReadOnlySpan<char>>();
         later = laterIds.GetAlternateLookup<ReadOnlySpan<char>>();
-        longestFirst = firstIds.Keys.Max(token => token.Length);
-        longestLater = laterIds.Keys.Select(token => token.Length).DefaultIfEmpty().Max();
+        longestFirst = LongestByFirstUnit(firstIds.Keys);
+        longestLater = LongestByFirstUnit(laterIds.Keys);
     }
 
     public void Tokenize(ReadOnlySpan<char> word, List<TokenPiece> output)
@@ -40,9 +41,9 @@ internal sealed class WordPieceModel : ITokenModel
     {
         for (int start = 0, end; start < word.Length; start = end)
         {
-            var lookup = start == 0 ? first : later;
+            var (lookup, longest) = start == 0 ? (first, longestFirst) : (later, longestLater);
             var id = 0;
-            for (end = Math.Min(word.Length, start + (start == 0 ? longestFirst : longestLater)); end > start; end--)
+            for (end = Math.Min(word.Length, start + longest[word[start]]); end > start; end--)
             {
                 if (lookup.TryGetValue(word[start..end], out id))
                 {
@@ -56,6 +57,17 @@ internal sealed class WordPieceModel : ITokenModel
             output.Add(new TokenPiece(id, start, end));
         }
         return true;
+    }
+
+    // Where no long token begins with a letter, there is no use in looking for one.
+    private static ushort[] LongestByFirstUnit(IEnumerable<string> tokens)
+    {
+        var longest = new ushort[char.MaxValue + 1];
+        foreach (var token in tokens.Where(token => token.Length is > 0 and <= ushort.MaxValue))
+        {
+            longest[token[0]] = Math.Max(longest[token[0]], (ushort)token.Length);
+        }
+        return longest;
     }
 
     private static int CodePoints(ReadOnlySpan<char> word)

@@ -23,12 +23,11 @@ internal sealed class BertPreTokenizer : Splitter
             }
             at += run;
             Rune.DecodeFromUtf16(piece[at..], out var rune, out var size);
-            var space = Rune.IsWhiteSpace(rune);
-            if (space || CharClass.IsPunctuation(rune))
+            if (CharClass.IsBoundary(rune))
             {
                 output.Add(origin + start, origin + at);
                 start = at + size;
-                if (!space)
+                if (!Rune.IsWhiteSpace(rune))
                 {
                     output.Add(origin + at, origin + start);
                 }

@@ -15,6 +15,9 @@ internal enum CharKind : byte
 /// <summary>Classes of code points, inside and outside the basic plane.</summary>
 internal static class CharClass
 {
+    private static readonly bool[] boundaries = [.. Enumerable.Range(0, char.MaxValue + 1).Select(code =>
+        Rune.TryCreate(code, out var rune) && (Rune.IsWhiteSpace(rune) || IsPunctuation(rune)))];
+
     /// <summary>The code point at an index; U+FFFD for half a surrogate pair.</summary>
     public static Rune RuneAt(ReadOnlySpan<char> text, int index)
     {
@@ -50,6 +53,9 @@ internal static class CharClass
         }
         return end;
     }
+
+    /// <summary>White space, or what <see cref="IsPunctuation"/> names: what parts words for BERT.</summary>
+    public static bool IsBoundary(Rune rune) => rune.IsBmp ? boundaries[rune.Value] : IsPunctuation(rune);
 
     /// <summary>Unicode's general categories that begin with P, and all ASCII symbols.</summary>
     public static bool IsPunctuation(Rune rune) => rune.IsAscii

@@ -35,6 +35,8 @@ internal static class BottleneckAdapterHub
             Scaling = Word(config["scaling"]) ?? "1",
             UseGating = Flag("use_gating", false),
             Dropout = config["dropout"]?.GetValue<double>() ?? 0,
+            TrainNorms = Flag("train_norms", false),
+            Size = config["bottleneck_size"]?.GetValue<int>(),
             LeaveOut = [.. (config["leave_out"] as JsonArray)?.Select(n => n!.GetValue<int>()) ?? []],
             Hub = config,
         };

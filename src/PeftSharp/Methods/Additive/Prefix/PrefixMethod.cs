@@ -80,9 +80,11 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
     /// <inheritdoc/>
     public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
     {
+        if (format == AdapterFormat.Peft && _options.HubStyle)
+            throw new PeftException("PREFIX_TUNING: AdapterHub's prefix leaves positions alone and peft's moves them, so it cannot be saved in the peft format; save it in the AdapterHub format.");
         if (format == AdapterFormat.Peft)
             // peft saves what the encoder yields, and its prompt methods name the head without "model".
-            return tensor.SavedModule ? $"base_model.{tensor.Name}" : !_options.Projection && !_options.HubStyle && tensor.Path.Length == 0 ? Saved : null;
+            return tensor.SavedModule ? $"base_model.{tensor.Name}" : !_options.Projection && tensor.Path.Length == 0 ? Saved : null;
         if (tensor.SavedModule) return null;
         return tensor.Path.Length == 0
             ? $"{Host.BasePrefix}prefix_tuning.prefix_tunings.{Name}.self_prefix.{tensor.Local}"

@@ -71,6 +71,9 @@ public sealed record PrefixOptions : MethodOptions
     public JsonObject? Hub { get; init; }
 
     /// <inheritdoc/>
+    public override AdapterFormat Format => HubStyle ? AdapterFormat.AdapterHub : AdapterFormat.Peft;
+
+    /// <inheritdoc/>
     public override void Validate()
     {
         if (VirtualTokens is < 1 or > 1 << 16) throw Bad("num_virtual_tokens", VirtualTokens, "a whole number from 1 to 65536");

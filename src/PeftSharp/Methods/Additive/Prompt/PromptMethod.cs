@@ -57,6 +57,9 @@ public sealed record PromptOptions : MethodOptions
     public JsonObject? Hub { get; init; }
 
     /// <inheritdoc/>
+    public override AdapterFormat Format => HubStyle ? AdapterFormat.AdapterHub : AdapterFormat.Peft;
+
+    /// <inheritdoc/>
     public override void Validate()
     {
         if (VirtualTokens is < 1 or > 1 << 16) throw Bad("num_virtual_tokens", VirtualTokens, "a whole number from 1 to 65536");
@@ -145,7 +148,9 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
 
     /// <inheritdoc/>
     public override string? SavedName(AdapterTensor tensor, AdapterFormat format) => format == AdapterFormat.Peft
-        ? tensor.SavedModule ? $"base_model.{tensor.Name}" : "prompt_embeddings"
+        ? _options.HubStyle
+            ? throw new PeftException("PROMPT_TUNING: AdapterHub's prompts get no positions and peft's do, so they cannot be saved in the peft format; save them in the AdapterHub format.")
+            : tensor.SavedModule ? $"base_model.{tensor.Name}" : "prompt_embeddings"
         : tensor.SavedModule ? null : $"{Host.BasePrefix}prompt_tuning.prompt_tunings.{Name}.{tensor.Local}";
 
     /// <inheritdoc/>

@@ -17,6 +17,10 @@ public sealed record UnionOptions : MethodOptions
     [JsonIgnore]
     public IReadOnlyList<MethodOptions> Parts { get; init; } = UniPelt();
 
+    /// <summary>AdapterHub's own configuration, where the adapter came from one; fields that have no place here survive in it.</summary>
+    [JsonIgnore]
+    public JsonObject? Hub { get; init; }
+
     /// <inheritdoc/>
     public override void Validate()
     {
@@ -28,10 +32,16 @@ public sealed record UnionOptions : MethodOptions
     public override PeftMethod Create(string name) => new UnionMethod(name, this);
 
     /// <inheritdoc/>
-    public override JsonObject ToAdapterHub() => new() { ["architecture"] = "union", ["configs"] = new JsonArray([.. Parts.Select(p => p.ToAdapterHub())]) };
+    public override JsonObject ToAdapterHub()
+    {
+        var json = (JsonObject?)Hub?.DeepClone() ?? new JsonObject { ["architecture"] = "union" };
+        json["configs"] = new JsonArray([.. Parts.Select(p => p.ToAdapterHub())]);
+        return json;
+    }
 
     internal static MethodOptions? FromAdapterHub(JsonObject config) => config["architecture"]?.ToString() != "union" ? null : new UnionOptions
     {
+        Hub = config,
         Parts = [.. (config["configs"] as JsonArray ?? []).Select(c => MethodRegistry.FromAdapterHub(
             (JsonObject?)c?.DeepClone() ?? throw new PeftException("UNION: \"configs\" holds an entry that is no object."), "adapter_config.json"))],
     };
@@ -90,7 +100,9 @@ public sealed class UnionMethod(string name, UnionOptions options) : PeftMethod(
     }
 
     /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format) => tensor.SavedModule ? null : Owner(tensor).SavedName(tensor, format);
+    public override string? SavedName(AdapterTensor tensor, AdapterFormat format) => format == AdapterFormat.Peft
+        ? throw new PeftException("UNION: the peft format has no place for several methods in one adapter; save it in the AdapterHub format.")
+        : tensor.SavedModule ? null : Owner(tensor).SavedName(tensor, format);
 
     /// <inheritdoc/>
     public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) =>

@@ -16,7 +16,7 @@ internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor?
     }
 
     public Tensor MergedWeight(Tensor weight) =>
-        gate is null ? weight + matmul(b.Value, a.Value) * scale : throw new PeftException("A gated LoRA depends on its input and cannot be merged.");
+        gate is null ? weight + matmul(b.Value, a.Value) * scale : throw new PeftException($"LORA: the gate at {a.Path} depends on the input, so the adapter cannot be merged; serve it as an adapter instead.");
 
     public Tensor? MergedBias(Tensor? bias) => bBias is null ? bias
         : bias is null ? throw new PeftException($"{b.Path} has no bias to merge \"lora_bias\" into.")

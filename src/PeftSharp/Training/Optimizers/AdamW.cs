@@ -1,0 +1,74 @@
+using PeftSharp.Interop;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Training.Optimizers;
+
+/// <summary>AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101): all tensors in one native call. Weight decay acts on parameters that ask for it.</summary>
+public sealed class AdamW : IOptimizer
+{
+    private readonly TrainableParameter[] _parameters;
+    private readonly Tensor[] _first, _second, _steps;
+    private readonly double _beta1, _beta2, _epsilon, _decay;
+
+    /// <summary>Creates the optimizer; its state starts at zero.</summary>
+    /// <param name="parameters">float32 leaves, contiguous.</param>
+    /// <param name="beta1">Decay of the mean of gradients; 0 ≤ β &lt; 1; default 0.9.</param>
+    /// <param name="beta2">Decay of the mean of squared gradients; default 0.999.</param>
+    /// <param name="epsilon">Added to the root; default 1e-8.</param>
+    /// <param name="weightDecay">Decoupled weight decay; default 0.</param>
+    public AdamW(IReadOnlyList<TrainableParameter> parameters, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0)
+    {
+        _parameters = [.. parameters];
+        (_beta1, _beta2, _epsilon, _decay) = (beta1, beta2, epsilon, weightDecay);
+        using var scope = NewDisposeScope();
+        Tensor[] Zeros() => [.. _parameters.Select(p => zeros(p.Value.shape, dtype: p.Value.dtype).DetachFromDisposeScope())];
+        (_first, _second) = (Zeros(), Zeros());
+        _steps = [.. _parameters.Select(_ => zeros([], dtype: ScalarType.Float32).DetachFromDisposeScope())];
+        var state = new Dictionary<string, Tensor>();
+        for (var i = 0; i < _parameters.Length; i++)
+        {
+            state[$"{_parameters[i].Name}/exp_avg"] = _first[i];
+            state[$"{_parameters[i].Name}/exp_avg_sq"] = _second[i];
+            state[$"{_parameters[i].Name}/step"] = _steps[i];
+        }
+        State = state;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, Tensor> State { get; }
+
+    /// <inheritdoc/>
+    public void Step(double learningRate)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var decays in (bool[])[true, false])
+        {
+            var chosen = new List<int>();
+            var gradients = new List<Tensor>();
+            for (var i = 0; i < _parameters.Length; i++)
+            {
+                if (_parameters[i].Decay != decays || _parameters[i].Value.grad is not { } gradient) continue;
+                chosen.Add(i);
+                gradients.Add(gradient.contiguous());
+                _steps[i].add_(1);
+            }
+            FusedAdamW.Step(
+                [.. chosen.Select(i => _parameters[i].Value)], gradients, [.. chosen.Select(i => _first[i])], [.. chosen.Select(i => _second[i])],
+                [.. chosen.Select(i => _steps[i])], new AdamWSettings(learningRate, _beta1, _beta2, _epsilon, decays ? _decay : 0));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ZeroGrad()
+    {
+        foreach (var parameter in _parameters) parameter.Value.grad = null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var tensor in State.Values) tensor.Dispose();
+    }
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+
+namespace PeftSharp.Tests.Cli;
+
+/// <summary>The real program in a process of its own.</summary>
+internal static class Peft
+{
+    public sealed record Result(int ExitCode, string Output, string Error)
+    {
+        public JsonNode Json => JsonNode.Parse(Output)!;
+
+        public Result Succeeds()
+        {
+            Assert.True(ExitCode == 0, $"exit code {ExitCode}: {Error}");
+            return this;
+        }
+
+        /// <summary>One sentence on standard error, nothing on standard output.</summary>
+        public string Fails(int exitCode)
+        {
+            Assert.True(ExitCode == exitCode, $"exit code {ExitCode} instead of {exitCode}: {Output}{Error}");
+            Assert.Empty(Output);
+            var line = Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Single(l => l.StartsWith("error: ", StringComparison.Ordinal));
+            Assert.DoesNotContain("   at ", Error);
+            return line.TrimEnd('\r');
+        }
+    }
+
+    public static Result Run(params string[] args) => RunWith(null, args);
+
+    public static Result RunWith(string? input, params string[] args)
+    {
+        using var process = Start(input is not null, args);
+        if (input is not null)
+        {
+            process.StandardInput.Write(input);
+            process.StandardInput.Close();
+        }
+        return Finish(process);
+    }
+
+    public static Process Start(bool withInput, params string[] args)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "peft.dll"), .. args])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = withInput,
+        };
+        return Process.Start(start)!;
+    }
+
+    public static Result Finish(Process process)
+    {
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        if (!process.WaitForExit(120_000))
+        {
+            process.Kill();
+            throw new TimeoutException("peft did not end in two minutes.");
+        }
+        return new(process.ExitCode, output, error.Result);
+    }
+}

@@ -1,0 +1,49 @@
+using PeftSharp.Interop;
+
+namespace PeftSharp.Tests.Interop;
+
+public sealed class ComputeProbeTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("peftsharp-test-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Auto_Measures_Once_Then_Reads_The_Cache()
+    {
+        var path = Path.Combine(_folder, "deeper", "compute.json");
+        var measured = ComputeProbe.Choose("auto", path);
+        Assert.True(measured is { Fp32Gflops: > 0, Bf16Gflops: > 0 });
+        Assert.Equal(measured, ComputeProbe.Choose("AUTO", path));
+        Assert.Single(Directory.GetFiles(Path.GetDirectoryName(path)!));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{")]
+    [InlineData("null")]
+    [InlineData("[1]")]
+    public void Damaged_Cache_Is_Measured_Again(string content)
+    {
+        var path = Path.Combine(_folder, "compute.json");
+        File.WriteAllText(path, content);
+        Assert.Null(ComputeCache.Read(path, "x"));
+        ComputeCache.Write(path, "x", new(100, 300));
+        Assert.Equal(new ComputeSpeed(100, 300), ComputeCache.Read(path, "x"));
+    }
+
+    [Theory]
+    [InlineData(200, 100, ComputeMode.Fp32)]
+    [InlineData(200, 259, ComputeMode.Fp32)]
+    [InlineData(200, 261, ComputeMode.Bf16)]
+    public void Bf16_Must_Be_Clearly_Faster(double fp32, double bf16, ComputeMode expected) =>
+        Assert.Equal(expected, ComputeProbe.Decide(new(fp32, bf16), "p").Mode);
+
+    [Fact]
+    public void Explicit_Choice_Is_Obeyed_And_Another_Word_Refused()
+    {
+        Assert.Equal(ComputeMode.Bf16, ComputeProbe.Choose("bf16", null).Mode);
+        Assert.Equal(ComputeMode.Fp32, ComputeProbe.Choose("fp32", null).Mode);
+        Assert.Contains("fp16", Assert.Throws<PeftException>(() => ComputeProbe.Choose("fp16", null)).Message);
+    }
+}

@@ -1,0 +1,44 @@
+using PeftSharp.Methods;
+using PeftSharp.Models;
+
+namespace PeftSharp.Tests.Matrix;
+
+/// <summary>Every architecture with every registered method and each of its presets. A new method or architecture joins by itself.</summary>
+public static class MatrixCases
+{
+    public static TheoryData<string, string> All => Where(_ => true);
+
+    public static TheoryData<string, string> Neutral => Where(m => m.NeutralStart);
+
+    public static TheoryData<string, string> Mergeable => Where(m => m.Mergeable);
+
+    public static TheoryData<string, string> NotMergeable => Where(m => !m.Mergeable);
+
+    public static TheoryData<string, string, AdapterFormat> Formats
+    {
+        get
+        {
+            var data = new TheoryData<string, string, AdapterFormat>();
+            foreach (var (architecture, method) in Pairs(_ => true))
+                foreach (var format in Enum.GetValues<AdapterFormat>()) data.Add(architecture, method, format);
+            return data;
+        }
+    }
+
+    /// <summary>The registry's entry of a method or of the method that a preset belongs to.</summary>
+    public static MethodInfo Info(string method) => MethodRegistry.All.First(m => m.Name == method || m.Presets.ContainsKey(method));
+
+    private static TheoryData<string, string> Where(Func<MethodInfo, bool> wanted)
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var (architecture, method) in Pairs(wanted)) data.Add(architecture, method);
+        return data;
+    }
+
+    private static IEnumerable<(string, string)> Pairs(Func<MethodInfo, bool> wanted) =>
+        from architecture in ModelLoader.Supported
+        from info in MethodRegistry.All
+        where wanted(info)
+        from method in info.Presets.Keys.Prepend(info.Name).Distinct()
+        select (architecture, method);
+}
