@@ -13,12 +13,14 @@ internal static class CommandTree
     // One line a verb; the order is the order of the help.
     private static readonly Verb[] Verbs =
     [
+        new("quickstart", "Train on a model and data that come with the program: start here.", QuickstartVerb.Build),
         new("train", "Train an adapter on a dataset.", TrainVerb.Build),
         new("eval", "Score a model or an adapter on labelled data.", EvalVerb.Build),
         new("predict", "Answer texts with labels and probabilities.", PredictVerb.Build),
         new("merge", "Write an adapter into the weights of its base model.", MergeVerb.Build),
         new("info", "Tell what a model, an adapter or a checkpoint is.", InfoVerb.Build),
         new("methods", "List the methods, or the settings of one.", MethodsVerb.Build),
+        new("quantize", "Write a model in 4 bits.", QuantizeVerb.Build),
         new("conformance", "Compare this program with the reference implementations' numbers.", ConformanceVerb.Build),
     ];
 

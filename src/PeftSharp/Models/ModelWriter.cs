@@ -1,4 +1,8 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
+using PeftSharp.Quantization;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 
@@ -7,6 +11,8 @@ namespace PeftSharp.Models;
 /// <summary>Writes a model as a Hugging Face folder: config.json and model.safetensors.</summary>
 public static class ModelWriter
 {
+    private static readonly JsonSerializerOptions Pretty = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>Writes what the model reads at present, merged adapters included; each file is written aside, flushed and renamed.</summary>
     /// <param name="model">The model.</param>
     /// <param name="folder">The folder; created if need be.</param>
@@ -22,10 +28,48 @@ public static class ModelWriter
             Path.Combine(folder, "model.safetensors"),
             model.Sites.Slots.Select(s => KeyValuePair.Create(Name(s.Name), Value(s, plain).to(type))),
             new Dictionary<string, string> { ["format"] = "pt" });
-        AtomicFile.WriteText(Path.Combine(folder, "config.json"), Text(model, type));
+        AtomicFile.WriteText(Path.Combine(folder, "config.json"), Text(Config(model, type)));
 
         string Name(string name) => !withPrefix && name.StartsWith(model.BasePrefix, StringComparison.Ordinal) ? name[model.BasePrefix.Length..] : name;
     }
+
+    /// <summary>
+    /// Writes what the model reads at present with the layers' weights in 4 bits, named and laid out as bitsandbytes and transformers
+    /// do; biases, norms, pooler and head stay dense. Each file is written aside, flushed and renamed.
+    /// </summary>
+    /// <param name="model">The model. A weight that it keeps in NF4 already is written as it is.</param>
+    /// <param name="folder">The folder; created if need be.</param>
+    /// <param name="nf4">Block size, and whether the scales are quantised too.</param>
+    /// <param name="embeddings">True quantises embedding tables of <see cref="SmallestTable"/> weights or more as well. transformers has
+    /// no such layer: a folder written so is read by this library alone.</param>
+    /// <param name="type">Element type of what stays dense; default float16.</param>
+    public static void WriteQuantized(TransformerModel model, string folder, Nf4Options nf4, bool embeddings = false, ScalarType type = ScalarType.Float16)
+    {
+        Directory.CreateDirectory(folder);
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        var layers = model.Sites.Projections.Where(p => p.Role is not (ProjectionRole.Head or ProjectionRole.Pooler)).Select(p => (Slot)p.Weight).ToHashSet();
+        SafetensorsWriter.Write(
+            Path.Combine(folder, "model.safetensors"),
+            model.Sites.Slots.SelectMany(Tensors),
+            new Dictionary<string, string> { ["format"] = "pt" });
+        var config = Config(model, type);
+        config["quantization_config"] = Describe(nf4, model.Sites.Projections.Where(p => !layers.Contains(p.Weight)).Select(p => p.Path));
+        AtomicFile.WriteText(Path.Combine(folder, "config.json"), Text(config));
+
+        IEnumerable<KeyValuePair<string, Tensor>> Tensors(Slot slot)
+        {
+            var plain = new ForwardContext();
+            if (layers.Contains(slot) && slot is WeightSlot weight && weight.Get(plain) is Nf4Store kept) return kept.ToBitsAndBytes(slot.Name);
+            var value = Value(slot, plain).to(type);
+            if (!layers.Contains(slot) && !(embeddings && slot.Kind == SlotKind.Embedding && slot.Count >= SmallestTable)) return [new(slot.Name, value)];
+            using var store = Nf4Store.Quantize(value, nf4.BlockSize, nf4.Double);
+            return [.. store.ToBitsAndBytes(slot.Name).Select(t => KeyValuePair.Create(t.Key, t.Value.clone()))];
+        }
+    }
+
+    /// <summary>An embedding table with fewer weights (positions, segments) is not worth quantising.</summary>
+    public const long SmallestTable = 1 << 20;
 
     private static Tensor Value(Slot slot, ForwardContext context) => slot switch
     {
@@ -34,13 +78,28 @@ public static class ModelWriter
         _ => slot.Value,
     };
 
-    private static string Text(TransformerModel model, ScalarType type)
+    private static JsonObject Config(TransformerModel model, ScalarType type)
     {
         var config = model.Config.Clone();
-        var name = type switch { ScalarType.Float16 => "float16", ScalarType.BFloat16 => "bfloat16", ScalarType.Float64 => "float64", _ => "float32" };
         config.Json.Remove("quantization_config");
-        if (config.Has("torch_dtype")) config.Json["torch_dtype"] = name;
-        else config.Json["dtype"] = name;
-        return config.Json.ToJsonString(new System.Text.Json.JsonSerializerOptions { WriteIndented = true }) + "\n";
+        config.Json[config.Has("torch_dtype") ? "torch_dtype" : "dtype"] = Name(type);
+        return config.Json;
     }
+
+    // The fields of transformers' BitsAndBytesConfig.
+    private static JsonObject Describe(Nf4Options nf4, IEnumerable<string> dense) => new()
+    {
+        ["quant_method"] = "bitsandbytes",
+        ["load_in_4bit"] = true,
+        ["load_in_8bit"] = false,
+        ["bnb_4bit_quant_type"] = "nf4",
+        ["bnb_4bit_use_double_quant"] = nf4.Double,
+        ["bnb_4bit_compute_dtype"] = "float32",
+        ["bnb_4bit_quant_storage"] = "uint8",
+        ["llm_int8_skip_modules"] = new JsonArray([.. dense.Select(path => (JsonNode?)path)]),
+    };
+
+    private static string Name(ScalarType type) => type switch { ScalarType.Float16 => "float16", ScalarType.BFloat16 => "bfloat16", ScalarType.Float64 => "float64", _ => "float32" };
+
+    private static string Text(JsonObject config) => config.ToJsonString(Pretty) + "\n";
 }

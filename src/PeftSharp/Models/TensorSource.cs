@@ -26,7 +26,7 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     /// <summary>The element type of the model's tensors.</summary>
     public ScalarType Precision { get; } = precision;
 
-    /// <summary>A tensor of the base model.</summary>
+    /// <summary>A tensor of the base model, dense: one that the checkpoint keeps in 4 bits (an embedding table) is unpacked.</summary>
     /// <exception cref="PeftException">It is missing or has another shape.</exception>
     public Tensor Get(string name, params long[] shape)
     {
@@ -39,7 +39,7 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     /// <summary>A tensor of a head: read if the checkpoint has it in this shape, else made anew.</summary>
     public Tensor GetOrCreate(string name, params long[] shape)
     {
-        if (checkpoint is null || Find(name) is not { } found || !checkpoint.Info(found).Shape.SequenceEqual(shape))
+        if (checkpoint is null || Find(name) is not { } found || (!IsQuantized(found) && !checkpoint.Info(found).Shape.SequenceEqual(shape)))
         {
             _created.Add(name);
             return Create(name, shape);
@@ -50,7 +50,7 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     /// <summary>A weight that the checkpoint keeps in 4 bits as bitsandbytes does; null if it is kept dense.</summary>
     public Nf4Store? Quantized(string name, long output, long input)
     {
-        if (checkpoint is null || Find(name) is not { } found || !checkpoint.Contains($"{found}.quant_map")) return null;
+        if (checkpoint is null || Find(name) is not { } found || !IsQuantized(found)) return null;
         var store = Nf4Store.FromBitsAndBytes(checkpoint, found);
         if (store.OutFeatures == output && store.InFeatures == input) return store;
         throw new PeftException($"{checkpoint.Path}: the quantised tensor \"{found}\" has the shape [{store.OutFeatures}, {store.InFeatures}]; config.json asks for [{output}, {input}].");
@@ -72,14 +72,24 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     private string WithoutPrefix(string name) =>
         basePrefix.Length > 0 && name.StartsWith(basePrefix, StringComparison.Ordinal) ? name[basePrefix.Length..] : name;
 
+    private bool IsQuantized(string name) => checkpoint!.Contains($"{name}.quant_map");
+
     private Tensor Read(string name, long[] shape)
     {
+        if (IsQuantized(name) && shape is [var rows, var columns]) return Unpacked(name, rows, columns);
         var info = checkpoint!.Info(name);
         if (!info.Shape.SequenceEqual(shape))
             throw new PeftException($"{checkpoint.Path}: tensor \"{name}\" has the shape [{string.Join(", ", info.Shape)}]; config.json asks for [{string.Join(", ", shape)}].");
         var value = checkpoint.Read(name);
         if (value.dtype == Precision) return value;
         using (value) return value.to(Precision).DetachFromDisposeScope();
+    }
+
+    private Tensor Unpacked(string name, long rows, long columns)
+    {
+        using var scope = NewDisposeScope();
+        using var store = Quantized(name, rows, columns)!;
+        return store.Dense().to(Precision).DetachFromDisposeScope();
     }
 
     private Tensor Create(string name, long[] shape)

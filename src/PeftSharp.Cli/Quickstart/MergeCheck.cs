@@ -1,0 +1,47 @@
+using PeftSharp.Cli.Models;
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Evaluation;
+using PeftSharp.Quantization;
+using PeftSharp.Sites;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Cli.Quickstart;
+
+/// <summary>What merging changed.</summary>
+/// <param name="LargestDifference">Of any logit, before and after.</param>
+/// <param name="EqualAnswers">Rows that are answered alike.</param>
+/// <param name="Rows">All rows.</param>
+internal sealed record MergeCheck(double LargestDifference, int EqualAnswers, int Rows)
+{
+    /// <summary>
+    /// Reads the adapter back from its folder, merges it into a dense copy of the base (merging into four bits would round again) and
+    /// compares the answers with those of the trained model.
+    /// </summary>
+    /// <param name="adapter">The adapter's folder.</param>
+    /// <param name="data">The rows to answer.</param>
+    /// <param name="trained">What the model answered after training.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public static MergeCheck Run(string adapter, TokenizedDataset data, LogitTable trained, CancellationToken cancellation)
+    {
+        var loaded = LoadedModel.Open(QuickstartFiles.Model, adapter);
+        Unpack(loaded.Model.Model.Sites);
+        loaded.Model.Merge(loaded.Adapter!.Name);
+        var merged = new Evaluator(loaded.Model, AdapterSelection.None, data).Outputs(cancellation);
+        var largest = 0.0;
+        for (var i = 0; i < merged.Values.Length; i++) largest = Math.Max(largest, Math.Abs((double)merged.Values[i] - trained.Values[i]));
+        var (before, after) = (MetricSet.Predictions(trained.Values, trained.Width), MetricSet.Predictions(merged.Values, merged.Width));
+        return new(largest, before.Zip(after).Count(p => p.First == p.Second), data.Count);
+    }
+
+    private static void Unpack(SiteMap sites)
+    {
+        using var guard = no_grad();
+        foreach (var slot in sites.Slots.OfType<WeightSlot>())
+            if (slot.Base is Nf4Store packed)
+            {
+                slot.Store(new DenseStore(packed.Dense().DetachFromDisposeScope()));
+                packed.Dispose();
+            }
+    }
+}

@@ -1,0 +1,113 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using PeftSharp.Cli.Models;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Cli.Training;
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Evaluation;
+using PeftSharp.Formats;
+using PeftSharp.Methods;
+using PeftSharp.Sites;
+using PeftSharp.Training;
+
+namespace PeftSharp.Cli.Quickstart;
+
+/// <summary>Trains on the embedded model and data, and writes a folder of results that appears whole or not at all.</summary>
+/// <param name="settings">What was asked for.</param>
+/// <param name="remarks">Where remarks go.</param>
+internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks)
+{
+    private const string AdapterName = "adapter";
+
+    private readonly Stopwatch _watch = Stopwatch.StartNew();
+
+    /// <summary>Runs everything; returns what run.json holds.</summary>
+    public JsonObject Run(string fingerprint, OutputFolder folder, CancellationToken cancellation)
+    {
+        var options = settings.Options;
+        var training = settings.Training(options);
+        var inputs = TrainInputs.Load(training, options, new Remarks(quiet: true), cancellation);
+        var held = inputs.Held!;
+        remarks.Write($"Learning from {inputs.Train.Count} sentences in {inputs.Rows.Labels!.Count} classes; {held.Count} others are held out.");
+        var evaluator = new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), held, inputs.Metrics, training.EvalBatchTokens);
+        var untrained = evaluator.Evaluate(cancellation).Values["accuracy"];
+        var head = HeadOnly.Accuracy(inputs.Model, inputs.Train, held, cancellation);
+        remarks.Write($"Before: {Percent(untrained)} right with an untrained head, {Percent(head)} with a head trained on the frozen model. Training the adapter:");
+
+        folder.Create();
+        var adapterFolder = Path.Combine(folder.Aside, AdapterName);
+        Directory.CreateDirectory(adapterFolder);
+        var (result, progress) = Train(inputs, training, evaluator, adapterFolder, cancellation);
+        if (result.Interrupted) throw new OperationCanceledException();
+        var outputs = evaluator.Outputs(cancellation);
+        var score = evaluator.Score(outputs);
+        AdapterFolder.Save(inputs.Adapter, adapterFolder, inputs.Format);
+        inputs.Tokenizer!.Save(adapterFolder);
+        var run = RunDocument.Create(training, inputs, result, score, progress, _watch.Elapsed.TotalSeconds);
+        File.WriteAllText(Path.Combine(adapterFolder, RunFile.Name), JsonOut.Text(run) + "\n");
+
+        var document = new JsonObject
+        {
+            ["quickstart"] = true,
+            ["fingerprint"] = fingerprint,
+            ["method"] = inputs.Method.Name,
+            ["seed"] = settings.Seed,
+            ["train_sentences"] = inputs.Train.Count,
+            ["test_sentences"] = held.Count,
+            ["classes"] = inputs.Rows.Labels.Count,
+            ["base_weights"] = inputs.Model.Model.Sites.Count - inputs.Model.Model.Sites.Slots.Where(s => inputs.Model.Model.Created.Contains(s.Name)).Sum(s => s.Count),
+            ["base_bytes"] = new FileInfo(Path.Combine(QuickstartFiles.Model, "model.safetensors")).Length,
+            ["accuracy"] = new JsonObject { ["untrained"] = untrained, ["head_only"] = head, ["trained"] = score.Values["accuracy"] },
+            ["steps"] = result.Steps,
+            ["train_seconds"] = result.Seconds,
+            ["parameters"] = ParameterLine.Of(inputs.Model, inputs.Adapter).Json,
+            ["adapter_bytes"] = AdapterBytes(adapterFolder),
+            ["answers"] = Answers(inputs),
+            ["merge"] = inputs.Method.Mergeable ? Merge(adapterFolder, held, outputs, cancellation) : null,
+        };
+        Draw(folder.Aside, progress, Scoring.Confusion(outputs, held.Data), inputs);
+        document["seconds"] = _watch.Elapsed.TotalSeconds;
+        document["peak_memory_bytes"] = Machine.PeakMemory;
+        File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
+        folder.Finish();
+        return document;
+    }
+
+    private (TrainingResult, TrainProgress) Train(TrainInputs inputs, TrainSettings training, Evaluator evaluator, string folder, CancellationToken cancellation)
+    {
+        using var log = new StreamWriter(Path.Combine(folder, "training_log.jsonl"));
+        var progress = new TrainProgress(remarks, log);
+        var model = new TrainableAdapter(inputs.Model, inputs.Adapter, new ForwardOptions { BaseDropout = training.BaseDropout });
+        var trainer = new PlainTrainer(model, inputs.Train, training, training.Rate(false), evaluator, progress);
+        return (progress.Show(() => trainer.Run(cancellation)), progress);
+    }
+
+    private static JsonArray Answers(TrainInputs inputs) => new([.. Sentences
+        .Ask(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), new TokenizerTextEncoder(inputs.Tokenizer!), inputs.Rows.LabelNames!)
+        .Select(a => (JsonNode)new JsonObject { ["text"] = a.Text, ["label"] = a.Label, ["probability"] = a.Probability })]);
+
+    private static JsonObject Merge(string adapter, TokenizedDataset held, LogitTable outputs, CancellationToken cancellation)
+    {
+        var check = MergeCheck.Run(adapter, held, outputs, cancellation);
+        return new() { ["largest_difference"] = check.LargestDifference, ["equal_answers"] = check.EqualAnswers, ["rows"] = check.Rows };
+    }
+
+    // The pictures are a bonus: a system may lack what drawing needs.
+    private void Draw(string folder, TrainProgress progress, ConfusionMatrix matrix, TrainInputs inputs)
+    {
+        try
+        {
+            ConfusionPlot.Write(Path.Combine(folder, "confusion.png"), matrix, inputs.Rows.LabelNames!, $"{inputs.Method.Name}: {Percent(matrix.Accuracy)} of {matrix.Total} held-out sentences right");
+            CurvePlot.Write(Path.Combine(folder, "loss.png"), progress);
+        }
+        catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or InvalidOperationException)
+        {
+            remarks.Write($"The pictures were not drawn ({e.GetType().Name}).");
+        }
+    }
+
+    private static long AdapterBytes(string folder) => Directory.GetFiles(folder, "*.safetensors").Sum(f => new FileInfo(f).Length);
+
+    private static string Percent(double share) => FormattableString.Invariant($"{100 * share:0.0} %");
+}
