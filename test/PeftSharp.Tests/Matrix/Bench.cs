@@ -1,9 +1,9 @@
-using PeftSharp.Training.Optimizers;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
 using PeftSharp.Training;
+using PeftSharp.Training.Optimizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
