@@ -9,16 +9,15 @@ namespace PeftSharp.Cli.Quickstart;
 /// <summary>The honest baseline: the frozen model's sentence vectors, computed once, and a linear classifier trained on them.</summary>
 internal static class HeadOnly
 {
-    private const int Steps = 300;
-    private const double Rate = 0.02, Decay = 0.01;
+    // Chosen on 180 sentences set aside of train.tsv, as the adapter's settings are.
+    private const int Steps = 100;
+    private const double Rate = 0.02, Decay = 5, Length = 10;
 
     /// <summary>Accuracy on the held-out rows, 0 to 1.</summary>
     public static double Accuracy(PeftModel model, TokenizedDataset train, TokenizedDataset test, CancellationToken cancellation)
     {
         using var scope = NewDisposeScope();
         var (known, unseen) = (Vectors(model, train, cancellation), Vectors(model, test, cancellation));
-        var (mean, deviation) = (known.mean([0], keepdim: true), known.std(0, unbiased: false, keepdim: true) + 1e-6);
-        (known, unseen) = ((known - mean) / deviation, (unseen - mean) / deviation);
 
         using var head = nn.Linear(known.shape[1], model.Model.Head.Outputs);
         foreach (var parameter in head.parameters()) nn.init.zeros_(parameter);
@@ -35,7 +34,7 @@ internal static class HeadOnly
         return head.call(unseen).argmax(1).eq(Labels(test)).to(ScalarType.Float64).mean().item<double>();
     }
 
-    // Mean over the real tokens of the last layer, [rows, hidden].
+    // Mean over the real tokens of the last layer, all of one length, [rows, hidden].
     private static Tensor Vectors(PeftModel model, TokenizedDataset data, CancellationToken cancellation)
     {
         using var guard = no_grad();
@@ -49,7 +48,7 @@ internal static class HeadOnly
             var mask = batch.AttentionMask.unsqueeze(-1).to(hidden.dtype); // [rows, tokens, 1]
             all.index_copy_(0, tensor(rows.Select(r => (long)r).ToArray()), (hidden * mask).sum(1) / mask.sum(1));
         }
-        return all;
+        return nn.functional.normalize(all).mul_(Length);
     }
 
     private static Tensor Labels(TokenizedDataset data) => tensor(data.Data.Examples.Select(e => (long)e.Label).ToArray());

@@ -9,7 +9,7 @@ using PeftSharp.Evaluation;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
-using PeftSharp.Training;
+using TrainingResult = PeftSharp.Cli.Training.TrainingResult;
 
 namespace PeftSharp.Cli.Quickstart;
 
@@ -30,7 +30,7 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
         var inputs = TrainInputs.Load(training, options, new Remarks(quiet: true), cancellation);
         var held = inputs.Held!;
         remarks.Write($"Learning from {inputs.Train.Count} sentences in {inputs.Rows.Labels!.Count} classes; {held.Count} others are held out.");
-        var evaluator = new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), held, inputs.Metrics, training.EvalBatchTokens);
+        var evaluator = new KeptOutputs(new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), held, inputs.Metrics));
         var untrained = evaluator.Evaluate(cancellation).Values["accuracy"];
         var head = HeadOnly.Accuracy(inputs.Model, inputs.Train, held, cancellation);
         remarks.Write($"Before: {Percent(untrained)} right with an untrained head, {Percent(head)} with a head trained on the frozen model. Training the adapter:");
@@ -40,8 +40,7 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
         Directory.CreateDirectory(adapterFolder);
         var (result, progress) = Train(inputs, training, evaluator, adapterFolder, cancellation);
         if (result.Interrupted) throw new OperationCanceledException();
-        var outputs = evaluator.Outputs(cancellation);
-        var score = evaluator.Score(outputs);
+        var (outputs, score) = (evaluator.Outputs!, evaluator.Result!);
         AdapterFolder.Save(inputs.Adapter, adapterFolder, inputs.Format);
         inputs.Tokenizer!.Save(adapterFolder);
         var run = RunDocument.Create(training, inputs, result, score, progress, _watch.Elapsed.TotalSeconds);
@@ -69,12 +68,13 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
         Draw(folder.Aside, progress, Scoring.Confusion(outputs, held.Data), inputs);
         document["seconds"] = _watch.Elapsed.TotalSeconds;
         document["peak_memory_bytes"] = Machine.PeakMemory;
-        File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
+        var text = JsonOut.Text(document);
+        File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), text + "\n");
         folder.Finish();
-        return document;
+        return JsonNode.Parse(text)!.AsObject(); // as a second run reads it
     }
 
-    private (TrainingResult, TrainProgress) Train(TrainInputs inputs, TrainSettings training, Evaluator evaluator, string folder, CancellationToken cancellation)
+    private (TrainingResult, TrainProgress) Train(TrainInputs inputs, TrainSettings training, KeptOutputs evaluator, string folder, CancellationToken cancellation)
     {
         using var log = new StreamWriter(Path.Combine(folder, "training_log.jsonl"));
         var progress = new TrainProgress(remarks, log);
