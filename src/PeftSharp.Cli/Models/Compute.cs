@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Models;
 
 namespace PeftSharp.Cli.Models;
@@ -17,10 +18,9 @@ internal static class Compute
         ? text.ToLowerInvariant()
         : throw new UsageException($"{where} is \"{text}\"; expected {string.Join(", ", Modes)}.");
 
-    public static ComputeUse Choose(string request) => request switch
+    public static ComputeUse Choose(string request)
     {
-        "bf16" => new(ComputeType.BFloat16, "bf16 was asked for.", Machine.Processor),
-        "fp32" => new(ComputeType.Float32, "fp32 was asked for.", Machine.Processor),
-        _ => new(ComputeType.Float32, "fp32 is used until bf16 is measured.", Machine.Processor),
-    };
+        var choice = ComputeProbe.Choose(request);
+        return new(choice.Mode == ComputeMode.Bf16 ? ComputeType.BFloat16 : ComputeType.Float32, choice.Reason, choice.Processor);
+    }
 }

@@ -38,6 +38,9 @@ internal sealed class TrainInputs
 
     public required ComputeUse Compute { get; init; }
 
+    /// <summary>True if every weight is trained.</summary>
+    public bool IsFull => Options.PeftType == "FULL";
+
     public bool IsRegression => Rows.Kind == LabelKind.Regression;
 
     public static TrainInputs Load(TrainSettings settings, MethodOptions options, Remarks remarks, CancellationToken cancellation)
@@ -49,8 +52,8 @@ internal sealed class TrainInputs
         remarks.Write($"data: {Count(rows)} of {rows.Source}, {Answers(rows)}{(held is null ? "" : $"; {Count(held)} of {held.Source} to score on")}");
         cancellation.ThrowIfCancellationRequested();
 
-        var compute = settings.Quantize is not null ? new ComputeUse(ComputeType.Float32, "the frozen weights are kept in 4 bits.", Machine.Processor)
-            : options.PeftType == "FULL" ? new ComputeUse(ComputeType.Float32, "every weight is trained.", Machine.Processor)
+        var compute = settings.Quantize is not null ? Models.Compute.Choose("fp32") with { Reason = "the frozen weights are kept in 4 bits." }
+            : options.PeftType == "FULL" ? Models.Compute.Choose("fp32") with { Reason = "every weight is trained." }
             : Models.Compute.Choose(settings.Compute);
         var transformer = ModelLoader.Load(settings.Base!, new ModelOptions
         {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Training;
 using Spectre.Console;
@@ -7,11 +6,11 @@ using Spectre.Console;
 namespace PeftSharp.Cli.Training;
 
 /// <summary>Shows a run as it goes: a bar on a terminal, a line now and then elsewhere; keeps the curves.</summary>
-internal sealed class TrainProgress(Remarks remarks, TextWriter log) : ITrainingObserver
+internal sealed class TrainProgress(Remarks remarks) : ITrainingObserver
 {
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
     private ProgressTask? _task;
-    private TimeSpan _last = -Quiet;
+    private TimeSpan _last = -Pause;
     private double _smooth = double.NaN;
 
     /// <summary>Step and loss.</summary>
@@ -21,6 +20,8 @@ internal sealed class TrainProgress(Remarks remarks, TextWriter log) : ITraining
     public List<(long Step, EvaluationResult Result)> Scores { get; } = [];
 
     public StepReport? Last { get; private set; }
+
+    public long TotalSteps { get; private set; }
 
     /// <summary>Runs the training under the display.</summary>
     public T Show<T>(Func<T> train)
@@ -33,9 +34,10 @@ internal sealed class TrainProgress(Remarks remarks, TextWriter log) : ITraining
         });
     }
 
-    public void Started(long totalSteps)
+    public void Started(RunPlan plan)
     {
-        if (_task is not null) _task.MaxValue = totalSteps;
+        TotalSteps = plan.TotalSteps;
+        if (_task is not null) _task.MaxValue = plan.TotalSteps;
     }
 
     public void StepCompleted(StepReport step)
@@ -43,35 +45,21 @@ internal sealed class TrainProgress(Remarks remarks, TextWriter log) : ITraining
         Last = step;
         Losses.Add((step.Step, step.Loss));
         _smooth = double.IsNaN(_smooth) ? step.Loss : 0.95 * _smooth + 0.05 * step.Loss;
-        Log(new JsonObject
-        {
-            ["step"] = step.Step,
-            ["epoch"] = step.Epoch,
-            ["loss"] = JsonOut.Number(step.Loss),
-            ["learning_rate"] = step.LearningRate,
-            ["grad_norm"] = JsonOut.Number(step.GradientNorm),
-            ["samples_per_second"] = JsonOut.Number(step.SamplesPerSecond),
-            ["tokens_per_second"] = JsonOut.Number(step.TokensPerSecond),
-            ["seconds"] = step.Elapsed.TotalSeconds,
-        });
         if (_task is not null)
         {
             _task.Value = step.Step;
             _task.Description = Markup.Escape(Describe(step));
         }
-        else if (step.Elapsed - _last >= Quiet || step.Step == step.TotalSteps)
+        else if (step.Elapsed - _last >= Pause || step.Step == step.TotalSteps)
         {
             _last = step.Elapsed;
             remarks.Write($"step {step.Step}/{step.TotalSteps}  {Describe(step)}");
         }
     }
 
-    public void Evaluated(long step, EvaluationResult result)
+    public void Evaluated(long step, EvaluationResult result, bool isBest)
     {
         Scores.Add((step, result));
-        var json = JsonOut.Numbers(result.Values.Select(v => KeyValuePair.Create($"eval_{v.Key}", v.Value)));
-        json.Insert(0, "step", step);
-        Log(json);
         var line = $"step {step}: {string.Join("  ", result.Values.Select(v => $"{v.Key} {Format.Score(v.Value)}"))}";
         if (_task is not null) Screen.Error.WriteLine(line);
         else remarks.Write(line);
@@ -79,10 +67,4 @@ internal sealed class TrainProgress(Remarks remarks, TextWriter log) : ITraining
 
     private string Describe(StepReport step) => string.Create(CultureInfo.InvariantCulture,
         $"epoch {step.Epoch:0.00}  loss {_smooth:0.0000}  {step.SamplesPerSecond:0} samples/s  {Format.Time(step.Remaining)} left");
-
-    private void Log(JsonObject line)
-    {
-        log.Write(JsonOut.Line(line) + "\n");
-        log.Flush();
-    }
 }

@@ -4,6 +4,7 @@ using PeftSharp.Cli.Methods;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
+using PeftSharp.Data;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
@@ -35,15 +36,14 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         folder.Create();
         var (result, progress) = Train(inputs, folder, interruption.Token);
         if (result.Steps == 0) throw new OperationCanceledException();
-        var evaluator = Evaluator(inputs);
-        var final = result.Interrupted || evaluator is null ? progress.Scores.LastOrDefault(s => s.Step == result.Steps).Result
-            : progress.Scores.LastOrDefault(s => s.Step == result.Steps && settings.EarlyStopping is null).Result ?? evaluator.Evaluate();
+        // The last scores are those of the adapter as it is, unless the run was interrupted since.
+        var final = result.Stopped && progress.Scores.LastOrDefault().Step != result.Steps ? null : result.Evaluation;
         Save(inputs, folder, progress);
         var document = RunDocument.Create(settings, inputs, result, final, progress, watch.Elapsed.TotalSeconds);
         File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
         folder.Finish();
         Report(document, result, final);
-        return result.Interrupted ? ExitCode.Interrupted : ExitCode.Success;
+        return result.Stopped ? ExitCode.Interrupted : ExitCode.Success;
     }
 
     private void Need(string? value, string option, string key)
@@ -60,16 +60,29 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         return MethodSettings.With(options, settings.Method!, changes, "--set");
     }
 
-    private Evaluator? Evaluator(TrainInputs inputs) => inputs.Held is null ? null
-        : new(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), inputs.Held, inputs.Metrics, settings.EvalBatchTokens);
-
     private (TrainingResult, TrainProgress) Train(TrainInputs inputs, OutputFolder folder, CancellationToken cancellation)
     {
-        using var log = new StreamWriter(Path.Combine(folder.Aside, "training_log.jsonl"));
-        var progress = new TrainProgress(remarks, log);
         var model = new TrainableAdapter(inputs.Model, inputs.Adapter, new ForwardOptions { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing });
-        var trainer = new PlainTrainer(model, inputs.Train, settings, settings.Rate(inputs.Options.PeftType == "FULL"), Evaluator(inputs), progress);
-        return (progress.Show(() => trainer.Run(cancellation)), progress);
+        var order = settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled;
+        var batches = new PlannedBatches(inputs.Train, new BatchPlan(inputs.Train.Lengths, settings.BatchSize, order, settings.Seed));
+        var evaluator = inputs.Held is null ? null : new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), inputs.Held, inputs.Metrics);
+        var progress = new TrainProgress(remarks);
+        using var log = new JsonLinesLog(Path.Combine(folder.Aside, "training_log.jsonl"));
+        using var trainer = new Trainer(model, batches, settings.ForTrainer(inputs.IsFull, evaluator is not null), evaluator, log, progress);
+        return (progress.Show(() => Run(trainer, progress, cancellation)), progress);
+    }
+
+    // An interrupted scoring leaves the adapter of the step before it.
+    private static TrainingResult Run(Trainer trainer, TrainProgress progress, CancellationToken cancellation)
+    {
+        try
+        {
+            return trainer.Run(cancellation);
+        }
+        catch (OperationCanceledException) when (progress.Last is { } last)
+        {
+            return new(last.Step, true, false, last.Loss, null, 0, last.Elapsed.TotalSeconds, last.Elapsed.TotalSeconds, 0, 0);
+        }
     }
 
     private void Save(TrainInputs inputs, OutputFolder folder, TrainProgress progress)
@@ -95,7 +108,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
             if (final is not null) Scoring.Table(final).Write();
             Console.Out.WriteLine($"{result.Steps} steps in {Format.Time(TimeSpan.FromSeconds(result.Seconds))}; adapter written to {settings.Out}");
         }
-        if (result.Interrupted) Console.Error.WriteLine($"Interrupted after step {result.Steps} of {result.TotalSteps}; the adapter as it was then is in {settings.Out}.");
-        else if (result.StoppedEarly) remarks.Write($"Stopped early: no progress in {settings.EarlyStopping} scorings; the adapter is that of step {result.BestStep}.");
+        if (result.Stopped) Console.Error.WriteLine($"Interrupted after step {result.Steps} of {document["total_steps"]}; the adapter as it was then is in {settings.Out}.");
+        else if (result.EarlyStopped) remarks.Write($"Stopped early: no progress in {settings.EarlyStopping} scorings; the adapter is that of step {result.BestStep}.");
     }
 }

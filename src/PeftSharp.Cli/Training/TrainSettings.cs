@@ -1,17 +1,20 @@
+using PeftSharp.Training;
+
 namespace PeftSharp.Cli.Training;
 
-/// <summary>Everything that a training run is told; defaults are Hugging Face's where it has one that suits adapters.</summary>
+/// <summary>Everything that a training run is told; defaults are the trainer's.</summary>
 internal sealed class TrainSettings
 {
     public string? Base, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling;
+    public string Optimizer = "adamw_torch";
     public int? MaxLength, Take, EvalSteps, EarlyStopping;
     public long? MaxSteps, WarmupSteps;
     public double? LearningRate;
-    public int BatchSize = 16, EvalBatchTokens = 4096, Accumulate = 1, BlockSize = 64;
-    public double Epochs = 3, WarmupRatio, WeightDecay, MaxGradNorm = 1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
+    public int BatchSize = 16, Accumulate = 1, BlockSize = 64;
+    public double Epochs = 3, WarmupRatio = 0.06, WeightDecay = 0.01, MaxGradNorm = 1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
     public ulong Seed = 42;
     public string Schedule = "linear", Compute = "auto", Device = "cpu", Order = "bucketed";
-    public bool DoubleQuant, Checkpointing, Overwrite, SkipBadRows, BaseDropout = true;
+    public bool LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, BaseDropout = true;
 
     /// <summary>The method's own settings by JSON name, as texts.</summary>
     public Dictionary<string, string> MethodSettings { get; } = [];
@@ -24,4 +27,28 @@ internal sealed class TrainSettings
 
     /// <summary>The learning rate: adapters want a larger one than a whole model.</summary>
     public double Rate(bool full) => LearningRate ?? (full ? 2e-5 : 5e-4);
+
+    /// <summary>The settings as the trainer takes them.</summary>
+    public TrainerOptions ForTrainer(bool full, bool scored) => new()
+    {
+        LearningRate = Rate(full),
+        Epochs = Epochs,
+        MaxSteps = MaxSteps ?? 0,
+        Accumulation = Accumulate,
+        WeightDecay = WeightDecay,
+        Beta1 = Beta1,
+        Beta2 = Beta2,
+        Epsilon = Epsilon,
+        MaxGradientNorm = MaxGradNorm,
+        Optimizer = Optimizer,
+        Schedule = Schedule,
+        // No steps of warm-up are none: the share is not asked then.
+        WarmupRatio = WarmupSteps is null ? WarmupRatio : 0,
+        WarmupSteps = WarmupSteps ?? 0,
+        Seed = Seed,
+        Evaluation = !scored ? EvaluationMoment.Never : EvalSteps is null ? EvaluationMoment.Epoch : EvaluationMoment.Steps,
+        EvaluationSteps = EvalSteps ?? 500,
+        LoadBest = LoadBest && scored,
+        Patience = scored ? EarlyStopping ?? 0 : 0,
+    };
 }

@@ -106,7 +106,7 @@ public sealed class AdapterFolder
         Directory.CreateDirectory(folder);
         SafetensorsWriter.Write(System.IO.Path.Combine(folder, format == AdapterFormat.Peft ? PeftWeights : HubWeights), tensors, new Dictionary<string, string> { ["format"] = "pt" });
         SaveExtra(folder, HubHead, method.Tensors.Where(t => t.SavedModule && format == AdapterFormat.AdapterHub));
-        SaveExtra(folder, EncoderWeights, method.EncoderTensors(format));
+        SaveExtra(folder, EncoderWeights, method.EncoderIsKnown ? method.EncoderTensors(format) : []);
         AtomicFile.WriteText(System.IO.Path.Combine(folder, ConfigFile), text);
     }
 

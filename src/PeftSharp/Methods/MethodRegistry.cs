@@ -6,6 +6,7 @@ using PeftSharp.Methods.Additive.Prompt;
 using PeftSharp.Methods.Full;
 using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Partial.BitFit;
+using PeftSharp.Methods.Partial.Head;
 using PeftSharp.Methods.Reparameterized.Lora;
 
 namespace PeftSharp.Methods;
@@ -20,6 +21,7 @@ public static class MethodRegistry
         BottleneckMethod.Info,
         PrefixMethod.Info,
         PromptMethod.Info,
+        HeadMethod.Info,
         BitFitMethod.Info,
         LoraMethod.Info,
         UnionMethod.Info,

@@ -120,6 +120,9 @@ public abstract class PeftMethod(string name)
     /// <summary>The trained tensors of an encoder whose output is all that the format keeps; saved in a file of their own, so that training can go on.</summary>
     public IEnumerable<AdapterTensor> EncoderTensors(AdapterFormat format) => _tensors.Where(t => !t.SavedModule && SavedName(t, format) is null);
 
+    /// <summary>True if the encoder's tensors are those that made its output; false where a file held the output alone.</summary>
+    public virtual bool EncoderIsKnown => true;
+
     /// <summary>The encoder's own tensors were read: what it yields is to be computed again.</summary>
     public virtual void EncoderRestored() { }
 

@@ -1,4 +1,3 @@
-using PeftSharp.Training.Optimizers;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Methods;

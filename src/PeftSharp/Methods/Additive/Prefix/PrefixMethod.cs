@@ -123,6 +123,12 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
     }
 
     /// <inheritdoc/>
+    public override bool EncoderIsKnown => _encoder?.Fixed is null;
+
+    /// <inheritdoc/>
+    public override void BeforeStep(long step) => EncoderRestored(); // from here on the trained tensors count
+
+    /// <inheritdoc/>
     public override void EncoderRestored()
     {
         if (_encoder is not null) _encoder.Fixed = null;

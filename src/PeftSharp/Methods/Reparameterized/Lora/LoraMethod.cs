@@ -44,6 +44,8 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         if (projections.Count + embeddings.Count == 0 && _options.TrainableTokens is null)
             throw new PeftException(
                 $"LORA: no module matches \"target_modules\" ({targets?.ToString() ?? "queries and values"}); the model's linear maps are called {string.Join(", ", host.Sites.Projections.Select(p => p.Path.Split('.')[^1]).Distinct())}.");
+        // For the peft layout, which names modules.
+        if (_options.Roles is not null) _options = _options with { TargetModules = new Targets([.. projections.Select(p => p.Path)]) };
         foreach (var site in projections) Adapt(site);
         foreach (var site in embeddings) Adapt(site);
         foreach (var (module, indices) in _options.TrainableTokens?.ByModule ?? new Dictionary<string, IReadOnlyList<long>>()) TrainTokens(module, indices);
@@ -175,6 +177,8 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     /// <inheritdoc/>
     public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
     {
+        if (format == AdapterFormat.Peft && _options.UseGating)
+            throw new PeftException("LORA: the peft format has no place for gates; save it in the AdapterHub format.");
         if (format == AdapterFormat.Peft) return base.SavedName(tensor, format);
         if (tensor.SavedModule) return null;
         return tensor.Local switch
