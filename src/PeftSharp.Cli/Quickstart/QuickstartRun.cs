@@ -9,7 +9,7 @@ using PeftSharp.Evaluation;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
-using TrainingResult = PeftSharp.Cli.Training.TrainingResult;
+using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Quickstart;
 
@@ -39,7 +39,7 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
         var adapterFolder = Path.Combine(folder.Aside, AdapterName);
         Directory.CreateDirectory(adapterFolder);
         var (result, progress) = Train(inputs, training, evaluator, adapterFolder, cancellation);
-        if (result.Interrupted) throw new OperationCanceledException();
+        if (result.Stopped) throw new OperationCanceledException();
         var (outputs, score) = (evaluator.Outputs!, evaluator.Result!);
         AdapterFolder.Save(inputs.Adapter, adapterFolder, inputs.Format);
         inputs.Tokenizer!.Save(adapterFolder);
@@ -59,7 +59,7 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
             ["base_bytes"] = new FileInfo(Path.Combine(QuickstartFiles.Model, "model.safetensors")).Length,
             ["accuracy"] = new JsonObject { ["untrained"] = untrained, ["head_only"] = head, ["trained"] = score.Values["accuracy"] },
             ["steps"] = result.Steps,
-            ["train_seconds"] = result.Seconds,
+            ["train_seconds"] = result.TrainingSeconds,
             ["parameters"] = ParameterLine.Of(inputs.Model, inputs.Adapter).Json,
             ["adapter_bytes"] = AdapterBytes(adapterFolder),
             ["answers"] = Answers(inputs),
@@ -76,10 +76,11 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
 
     private (TrainingResult, TrainProgress) Train(TrainInputs inputs, TrainSettings training, KeptOutputs evaluator, string folder, CancellationToken cancellation)
     {
-        using var log = new StreamWriter(Path.Combine(folder, "training_log.jsonl"));
-        var progress = new TrainProgress(remarks, log);
+        var batches = new PlannedBatches(inputs.Train, new BatchPlan(inputs.Train.Lengths, training.BatchSize, BatchOrder.Bucketed, training.Seed));
+        var progress = new TrainProgress(remarks);
+        using var log = new JsonLinesLog(Path.Combine(folder, "training_log.jsonl"));
         var model = new TrainableAdapter(inputs.Model, inputs.Adapter, new ForwardOptions { BaseDropout = training.BaseDropout });
-        var trainer = new PlainTrainer(model, inputs.Train, training, training.Rate(false), evaluator, progress);
+        using var trainer = new Trainer(model, batches, training.ForTrainer(inputs.IsFull, scored: true), evaluator, log, progress);
         return (progress.Show(() => trainer.Run(cancellation)), progress);
     }
 
