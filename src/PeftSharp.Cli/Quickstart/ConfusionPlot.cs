@@ -26,8 +26,8 @@ internal static class ConfusionPlot
         Style(plot.Axes.Left);
         plot.Axes.Bottom.TickLabelStyle.Rotation = -40;
         plot.Axes.Bottom.TickLabelStyle.Alignment = Alignment.MiddleRight;
-        plot.Axes.Bottom.MinimumSize = 150;
-        plot.Axes.Left.MinimumSize = 170;
+        plot.Axes.Bottom.MinimumSize = 135;
+        plot.Axes.Left.MinimumSize = 185;
         plot.Axes.SetLimits(-0.5, n - 0.5, -0.5, n - 0.5);
         plot.Axes.Title.Label.Text = title;
         plot.Axes.Title.Label.FontSize = 20;
@@ -36,8 +36,9 @@ internal static class ConfusionPlot
         plot.Axes.Top.FrameLineStyle.Width = 0;
         plot.XLabel("answered", 16);
         plot.YLabel("right answer", 16);
+        plot.Axes.Bottom.Label.Bold = plot.Axes.Left.Label.Bold = false;
         plot.HideGrid();
-        plot.SavePng(file, 1000, 940);
+        plot.SavePng(file, 1015, 930);
     }
 
     private static void Cell(Plot plot, int x, int y, long count, double share, bool right)

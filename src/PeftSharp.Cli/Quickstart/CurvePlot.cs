@@ -27,7 +27,7 @@ internal static class CurvePlot
             plot.Axes.Right.Label.Text = "accuracy (%)";
             Style(plot.Axes.Right);
         }
-        plot.Axes.SetLimitsX(0, steps[^1]);
+        plot.Axes.SetLimitsX(0, 1.01 * steps[^1]);
         plot.Axes.SetLimitsY(0, 1.05 * losses.Max(), plot.Axes.Left);
         plot.XLabel("step");
         plot.YLabel("loss");

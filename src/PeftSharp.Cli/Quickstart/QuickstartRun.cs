@@ -59,7 +59,7 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
             ["base_bytes"] = new FileInfo(Path.Combine(QuickstartFiles.Model, "model.safetensors")).Length,
             ["accuracy"] = new JsonObject { ["untrained"] = untrained, ["head_only"] = head, ["trained"] = score.Values["accuracy"] },
             ["steps"] = result.Steps,
-            ["train_seconds"] = result.Seconds,
+            ["train_seconds"] = result.TrainingSeconds,
             ["parameters"] = ParameterLine.Of(inputs.Model, inputs.Adapter).Json,
             ["adapter_bytes"] = AdapterBytes(adapterFolder),
             ["answers"] = Answers(inputs),
@@ -76,11 +76,11 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
 
     private (TrainingResult, TrainProgress) Train(TrainInputs inputs, TrainSettings training, KeptOutputs evaluator, string folder, CancellationToken cancellation)
     {
-        using var log = new JsonLinesLog(Path.Combine(folder, "training_log.jsonl"));
-        var progress = new TrainProgress(remarks);
-        var model = new TrainableAdapter(inputs.Model, inputs.Adapter, new ForwardOptions { BaseDropout = training.BaseDropout });
         var batches = new PlannedBatches(inputs.Train, new BatchPlan(inputs.Train.Lengths, training.BatchSize, BatchOrder.Bucketed, training.Seed));
-        using var trainer = new Trainer(model, batches, training.ForTrainer(inputs.IsFull, true), evaluator, log, progress);
+        var progress = new TrainProgress(remarks);
+        using var log = new JsonLinesLog(Path.Combine(folder, "training_log.jsonl"));
+        var model = new TrainableAdapter(inputs.Model, inputs.Adapter, new ForwardOptions { BaseDropout = training.BaseDropout });
+        using var trainer = new Trainer(model, batches, training.ForTrainer(inputs.IsFull, scored: true), evaluator, log, progress);
         return (progress.Show(() => trainer.Run(cancellation)), progress);
     }
 
