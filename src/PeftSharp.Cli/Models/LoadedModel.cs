@@ -6,6 +6,7 @@ using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Quantization;
 using PeftSharp.Sites;
 using PeftSharp.Tokenization;
 
@@ -42,7 +43,11 @@ internal sealed class LoadedModel
     public int MaxLength(int? asked) => asked ?? Run?.MaxLength ?? Math.Min(Model.Model.MaxTokens, 512);
 
     /// <summary>Loads a base model, and an adapter into it.</summary>
-    public static LoadedModel Open(string folder, string? adapterFolder, Func<ModelOptions, ModelOptions>? adjust = null)
+    /// <param name="folder">The base.</param>
+    /// <param name="adapterFolder">The adapter, or null.</param>
+    /// <param name="adjust">Changes how the base is loaded.</param>
+    /// <param name="dense">True unpacks 4-bit weights: to pack a merged weight again would round the update away.</param>
+    public static LoadedModel Open(string folder, string? adapterFolder, Func<ModelOptions, ModelOptions>? adjust = null, bool dense = false)
     {
         adjust ??= o => o;
         if (!Directory.Exists(folder)) throw new PeftException($"The model folder {folder} does not exist; give a folder that holds config.json and model.safetensors.");
@@ -57,6 +62,8 @@ internal sealed class LoadedModel
         var saved = AdapterFolder.Open(adapterFolder);
         var run = RunFile.TryRead(adapterFolder);
         var model = new PeftModel(ModelLoader.Load(folder, adjust(For(saved, run, ModelConfig.Read(folder)))), folder);
+        if (dense)
+            foreach (var weight in model.Model.Sites.Projections.Select(p => p.Weight).Where(w => w.Base is Nf4Store)) weight.Store(new DenseStore(weight.Copy()));
         return new(folder, adapterFolder, run, model, saved.LoadInto(model));
     }
 

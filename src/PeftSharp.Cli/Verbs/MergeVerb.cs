@@ -34,7 +34,7 @@ internal static class MergeVerb
     {
         if (!Types.TryGetValue(type.ToLowerInvariant(), out var scalar)) throw new UsageException($"--dtype is \"{type}\"; expected {string.Join(", ", Types.Keys)}.");
         using var folder = OutputFolder.Plan(output, overwrite, basis, adapter);
-        var model = LoadedModel.Open(basis, adapter);
+        var model = LoadedModel.Open(basis, adapter, dense: true);
         var difference = MergeProbe.Merge(model);
         ModelWriter.Write(model.Model.Model, folder.Create(), scalar);
         model.Tokenizer()?.Save(folder.Aside);

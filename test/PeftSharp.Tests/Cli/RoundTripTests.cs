@@ -116,6 +116,17 @@ public sealed class RoundTripTests(RoundTripTests.Trained trained) : IClassFixtu
         Assert.Contains("--overwrite", Peft.Run("merge", "--base", _folder.Model, "--adapter", Adapter, "--out", merged).Fails(2));
     }
 
+    [Fact]
+    public void An_adapter_of_a_4_bit_base_merges_into_the_weights_that_it_was_trained_on()
+    {
+        _folder.TrainTo("nf4", "--quantize", "nf4", "--double-quant", "--max-steps", "20").Succeeds();
+        var (adapter, merged) = (_folder.File_("nf4"), _folder.File_("nf4-merged"));
+        Peft.Run("merge", "--base", _folder.Model, "--adapter", adapter, "--out", merged).Succeeds();
+        var before = Peft.Run("eval", "--base", _folder.Model, "--adapter", adapter, "--data", _folder.Dev, "--json").Succeeds().Json;
+        var after = Peft.Run("eval", "--base", merged, "--data", _folder.Dev, "--json").Succeeds().Json;
+        Assert.Equal((double)before["metrics"]!["loss"]!, (double)after["metrics"]!["loss"]!, 4);
+    }
+
     /// <summary>One run that all tests look at.</summary>
     public sealed class Trained : IDisposable
     {
