@@ -16,8 +16,8 @@ public enum ComputeMode
 
 /// <summary>The compute type of a run, and why.</summary>
 /// <param name="Mode">The type chosen.</param>
-/// <param name="Fp32Gflops">Measured speed of fp32 matrix products in GFLOP/s; 0 if not measured.</param>
-/// <param name="Bf16Gflops">Measured speed of bfloat16 matrix products in GFLOP/s; 0 if not measured.</param>
+/// <param name="Fp32Gflops">Measured speed of fp32 matrix products on one core in GFLOP/s; 0 if not measured.</param>
+/// <param name="Bf16Gflops">Measured speed of bfloat16 matrix products on one core in GFLOP/s; 0 if not measured.</param>
 /// <param name="Processor">Name of the processor, with the extensions that matter here.</param>
 /// <param name="Reason">One sentence for the log.</param>
 public sealed record ComputeChoice(ComputeMode Mode, double Fp32Gflops, double Bf16Gflops, string Processor, string Reason);
@@ -44,7 +44,7 @@ public static class ComputeProbe
             case "auto": break;
             default: throw new PeftException($"The compute type is '{request}'; it must be auto, fp32 or bf16.");
         }
-        var key = $"{processor}, {get_num_threads()} threads, libtorch {__version__}";
+        var key = $"{processor}, libtorch {__version__}";
         if (ComputeCache.Read(cachePath, key) is not { } speed)
         {
             speed = Measure();
@@ -58,12 +58,29 @@ public static class ComputeProbe
         var ratio = speed.Bf16Gflops / speed.Fp32Gflops;
         var mode = ratio > ClearlyFaster ? ComputeMode.Bf16 : ComputeMode.Fp32;
         var reason = FormattableString.Invariant(
-            $"bf16 products run at {speed.Bf16Gflops:0} GFLOP/s, fp32 products at {speed.Fp32Gflops:0}: {(mode == ComputeMode.Bf16 ? "bf16 is clearly faster" : "fp32 is as good or better")}.");
+            $"bf16 products run at {speed.Bf16Gflops:0} GFLOP/s a core, fp32 products at {speed.Fp32Gflops:0}: {(mode == ComputeMode.Bf16 ? "bf16 is clearly faster" : "fp32 is as good or better")}.");
         return new(mode, speed.Fp32Gflops, speed.Bf16Gflops, processor, reason);
     }
 
     /// <summary>Measures both, in tens of milliseconds: products of the size that a small encoder's layer has.</summary>
+    /// <remarks>On one thread: where other programs share the cores, threads that wait for each other measure those programs.</remarks>
     internal static ComputeSpeed Measure()
+    {
+        var speed = default(ComputeSpeed);
+        // libtorch's number of threads belongs to the thread that sets it.
+        var thread = new Thread(() =>
+        {
+            var before = get_num_threads();
+            set_num_threads(1);
+            speed = MeasureHere();
+            set_num_threads(before);
+        });
+        thread.Start();
+        thread.Join();
+        return speed;
+    }
+
+    private static ComputeSpeed MeasureHere()
     {
         const int rows = 416, inner = 384, columns = 1152;
         using var noGrad = no_grad();

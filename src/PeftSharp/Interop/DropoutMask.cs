@@ -37,7 +37,8 @@ public static unsafe class DropoutMask
         var count = mask.numel();
         if (count == 0) return mask;
         // The first element's address reaches tensors that are too large for one span.
-        using var first = mask.view(-1).narrow(0, 0, 1);
+        using var flat = mask.view(-1);
+        using var first = flat.narrow(0, 0, 1);
         fixed (byte* data = first.bytes)
         {
             var work = new Work
@@ -78,33 +79,40 @@ public static unsafe class DropoutMask
             }
         }
 
+        // Everything is in locals: the compiler must assume that writing the mask changes fields. Optimised from the first call:
+        // short runs would else spend their time in code for debugging.
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void FillFloat(long i, long end, uint key0, uint key1)
         {
             var data = (uint*)Data;
+            uint threshold = Threshold, scale = Scale;
+            Vector512<uint> thresholds = Vector512.Create(threshold), scales = Vector512.Create(scale), lanes = Vector512<uint>.Indices;
             for (; i <= end - 16; i += 16)
-                Keep(Hash(Vector512.Create((uint)i) + Vector512<uint>.Indices, key0, key1)).Store(data + i);
-            for (; i < end; i++) data[i] = Hash((uint)i, key0, key1) >= Threshold ? Scale : 0;
+            {
+                var hash = Hash(Vector512.Create((uint)i) + lanes, key0, key1);
+                (Vector512.GreaterThanOrEqual(hash, thresholds) & scales).Store(data + i);
+            }
+            for (; i < end; i++) data[i] = Hash((uint)i, key0, key1) >= threshold ? scale : 0;
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void FillHalf(long i, long end, uint key0, uint key1)
         {
             var data = (ushort*)Data;
+            var threshold = Threshold;
             // Rounded to nearest, as libtorch rounds a float to bfloat16.
             var scale = (ushort)((Scale + 0x7FFF + ((Scale >> 16) & 1)) >> 16);
-            var narrow = Vector512.Create(scale);
+            Vector512<uint> thresholds = Vector512.Create(threshold), scales = Vector512.Create((uint)scale), lanes = Vector512<uint>.Indices;
             for (; i <= end - 32; i += 32)
             {
-                var low = Keep(Hash(Vector512.Create((uint)i) + Vector512<uint>.Indices, key0, key1));
-                var high = Keep(Hash(Vector512.Create((uint)i + 16) + Vector512<uint>.Indices, key0, key1));
-                var kept = Vector512.Narrow(low >>> 16, high >>> 16);
-                Vector512.ConditionalSelect(Vector512.Equals(kept, Vector512<ushort>.Zero), kept, narrow).Store(data + i);
+                var low = Hash(Vector512.Create((uint)i) + lanes, key0, key1);
+                var high = Hash(Vector512.Create((uint)i + 16) + lanes, key0, key1);
+                low = Vector512.GreaterThanOrEqual(low, thresholds) & scales;
+                high = Vector512.GreaterThanOrEqual(high, thresholds) & scales;
+                Vector512.Narrow(low, high).Store(data + i);
             }
-            for (; i < end; i++) data[i] = Hash((uint)i, key0, key1) >= Threshold ? scale : (ushort)0;
+            for (; i < end; i++) data[i] = Hash((uint)i, key0, key1) >= threshold ? scale : (ushort)0;
         }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private readonly Vector512<uint> Keep(Vector512<uint> hash) =>
-            Vector512.GreaterThanOrEqual(hash, Vector512.Create(Threshold)) & Vector512.Create(Scale);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -9,7 +9,7 @@ namespace PeftSharp.Interop;
 /// never uses. Where that is so, a copy of the shim whose version entry is marked weak is loaded from a per-user cache;
 /// TorchSharp then finds the loaded library by its name. Nothing is done on systems that load the shim as it is.
 /// </remarks>
-public static class LibTorch
+public static partial class LibTorch
 {
     private const string Shim = "LibTorchSharp";
     private static readonly Lock Gate = new();
@@ -69,6 +69,9 @@ public static class LibTorch
 
     private static void LoadOnLinux()
     {
+        // OpenMP's threads wait for work by spinning: two programs that do so on the same cores slow each other down tenfold.
+        // libgomp reads its settings when it is loaded; a user's own setting stays.
+        _ = SetEnvironment("GOMP_SPINCOUNT", "0", 0);
         if (NativeLibrary.TryLoad($"lib{Shim}.so", out _)) return;
         if (RuntimeInformation.ProcessArchitecture != Architecture.X64)
             throw new PeftException($"This machine is {RuntimeInformation.ProcessArchitecture}; on Linux, TorchSharp's libtorch exists for x64 only.");
@@ -123,6 +126,10 @@ public static class LibTorch
         ];
         return folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
     }
+
+    // Environment.SetEnvironmentVariable does not reach native code on Linux.
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetEnvironment(string name, string value, int overwrite);
 
     private static string Rid =>
         OperatingSystem.IsWindows() ? "win-x64" : OperatingSystem.IsMacOS() ? "osx-arm64" : "linux-x64";

@@ -59,6 +59,15 @@ public sealed class DropoutMaskTests
         Assert.Equal(Pinned, pinned);
     }
 
+    [Fact]
+    public void Nothing_Lives_On_Where_No_Scope_Cleans_Up()
+    {
+        using var x = randn(3, 5);
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        DropoutMask.Apply(x, 0.5, 1).Dispose();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+    }
+
     private const string Pinned = "0100110001111011001110000111010000101001010101001001010001111000";
 
     [Fact]
