@@ -54,7 +54,7 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
             Line($"{run["method"]} is no change of weights, so it cannot be merged into them.");
             return;
         }
-        Line($"Merged into a dense copy of the base (into four bits would round again): {merge["equal_answers"]} of {merge["rows"]} answers are the same,");
+        Line($"Merged into a dense float32 copy of the base (into four bits would round again): {merge["equal_answers"]} of {merge["rows"]} answers are the same,");
         Line($"largest difference of a logit {Format.Small((double)merge["largest_difference"]!)}.");
     }
 

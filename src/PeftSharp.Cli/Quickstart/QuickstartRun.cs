@@ -63,7 +63,7 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
             ["parameters"] = ParameterLine.Of(inputs.Model, inputs.Adapter).Json,
             ["adapter_bytes"] = AdapterBytes(adapterFolder),
             ["answers"] = Answers(inputs),
-            ["merge"] = inputs.Method.Mergeable ? Merge(adapterFolder, held, outputs, cancellation) : null,
+            ["merge"] = inputs.Method.Mergeable ? Merge(adapterFolder, held, cancellation) : null,
         };
         Draw(folder.Aside, progress, Scoring.Confusion(outputs, held.Data), inputs);
         document["seconds"] = _watch.Elapsed.TotalSeconds;
@@ -88,9 +88,9 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
         .Ask(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), new TokenizerTextEncoder(inputs.Tokenizer!), inputs.Rows.LabelNames!)
         .Select(a => (JsonNode)new JsonObject { ["text"] = a.Text, ["label"] = a.Label, ["probability"] = a.Probability })]);
 
-    private static JsonObject Merge(string adapter, TokenizedDataset held, LogitTable outputs, CancellationToken cancellation)
+    private static JsonObject Merge(string adapter, TokenizedDataset held, CancellationToken cancellation)
     {
-        var check = MergeCheck.Run(adapter, held, outputs, cancellation);
+        var check = MergeCheck.Run(adapter, held, cancellation);
         return new() { ["largest_difference"] = check.LargestDifference, ["equal_answers"] = check.EqualAnswers, ["rows"] = check.Rows };
     }
 

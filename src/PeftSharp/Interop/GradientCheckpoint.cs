@@ -44,6 +44,8 @@ public static class GradientCheckpoint
             using var scope = NewDisposeScope();
             var input = work.Input.detach().requires_grad_(work.Input.requires_grad);
             var output = work.Segment(input);
+            // A segment without trained tensors, below the lowest of them, has nothing to learn.
+            if (!output.requires_grad) return null;
             autograd.backward([output], [gradient]);
             return work.Input.requires_grad ? input.grad?.clone().MoveToOuterDisposeScope() : null;
         }
