@@ -70,17 +70,39 @@ public abstract class EncoderModel : TransformerModel
     {
         if (context.Selection.IsPerRow && context.Selection.Rows != batch.Rows)
             throw new PeftException($"The batch has {batch.Rows} rows, but adapters were chosen for {context.Selection.Rows}; give one choice per row.");
-        var (hidden, padding) = Embed(batch, context);                          // [rows, tokens, hidden]
-        var mask = padding is null ? null : (1 - padding).to(hidden.dtype).mul_(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
-        var firstOnly = _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
-        for (var i = 0; i < _layers.Length; i++)
+        try
         {
-            var (layer, first) = (_layers[i], firstOnly && i == _layers.Length - 1);
-            hidden = context is { Checkpointing: true, Training: true }
-                ? GradientCheckpoint.Run(x => layer.Forward(x, mask, first, context.Again()), hidden)
-                : layer.Forward(hidden, mask, first, context);
+            var (hidden, padding) = Embed(batch, context);                      // [rows, tokens, hidden]
+            var mask = padding is null ? null : (1 - padding).to(hidden.dtype).mul_(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
+            var firstOnly = _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
+            for (var i = 0; i < _layers.Length; i++) hidden = Layer(_layers[i], hidden, mask, firstOnly && i == _layers.Length - 1, context);
+            return new(_head.Forward(hidden, padding, context), hidden, padding);
         }
-        return new(_head.Forward(hidden, padding, context), hidden, padding);
+        finally
+        {
+            context.Release();
+        }
+    }
+
+    // A scope for each layer: autograd keeps what the backward pass needs, and all else is free when the layer is done.
+    private static Tensor Layer(EncoderLayer layer, Tensor hidden, Tensor? mask, bool firstOnly, ForwardContext context)
+    {
+        if (context is { Checkpointing: true, Training: true }) return GradientCheckpoint.Run(Again, hidden);
+        using var scope = NewDisposeScope();
+        return layer.Forward(hidden, mask, firstOnly, context).MoveToOuterDisposeScope();
+
+        Tensor Again(Tensor x)
+        {
+            var again = context.Again();
+            try
+            {
+                return layer.Forward(x, mask, firstOnly, again);
+            }
+            finally
+            {
+                again.Release();
+            }
+        }
     }
 
     private (Tensor Hidden, Tensor? Padding) Embed(TokenBatch batch, ForwardContext context)

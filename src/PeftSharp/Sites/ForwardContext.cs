@@ -6,7 +6,6 @@ namespace PeftSharp.Sites;
 /// <summary>Everything a forward pass needs to know besides its input; made anew for each call and passed explicitly.</summary>
 public sealed class ForwardContext
 {
-    private readonly Dictionary<AdapterTag, Tensor?> _rows = [];
     private Dictionary<object, Tensor> _once = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Which adapters act on which rows.</summary>
@@ -30,19 +29,18 @@ public sealed class ForwardContext
     /// <summary>True if no position may be skipped, by the caller's wish or an active adapter's.</summary>
     public bool NeedsAllTokens => AllTokens || Selection.Adapters.Any(a => a.NeedsAllTokens);
 
-    /// <summary>Computes something once per call, for plug-ins that share it over layers.</summary>
-    public Tensor Once(object key, Func<Tensor> compute) => _once.TryGetValue(key, out var found) ? found : _once[key] = compute();
+    /// <summary>Computes something once per call, for plug-ins that share it over layers; it is released with the call.</summary>
+    public Tensor Once(object key, Func<Tensor> compute) => _once.TryGetValue(key, out var found) ? found : _once[key] = compute().DetachFromDisposeScope();
 
     /// <summary>Index tensor (int64) of the rows that an adapter acts on; null means every row.</summary>
-    public Tensor? RowsOf(AdapterTag adapter)
+    public Tensor? RowsOf(AdapterTag adapter) =>
+        Selection.IsPerRow ? Once(adapter, () => tensor(Selection.RowsOf(adapter)!, int64)) : null;
+
+    /// <summary>Lets go of what the call shared; the graph keeps what the backward pass needs.</summary>
+    internal void Release()
     {
-        if (!Selection.IsPerRow) return null;
-        if (!_rows.TryGetValue(adapter, out var index))
-        {
-            using (NewDisposeScope()) index = tensor(Selection.RowsOf(adapter)!, int64).DetachFromDisposeScope();
-            _rows[adapter] = index;
-        }
-        return index;
+        foreach (var tensor in _once.Values) tensor.Dispose();
+        _once.Clear();
     }
 
     /// <summary>The same call once more, for a part of the model that is computed again: nothing computed before is shared.</summary>

@@ -10,9 +10,8 @@ internal sealed class PrefixEncoder(AdapterTensor embedding, PrefixNetwork? netw
     public Tensor? Fixed { get; set; }
 
     /// <summary>Keys and values of every layer, [tokens, 2 · layers · width].</summary>
-    public Tensor Output(ForwardContext context) => context.Once(this, () =>
+    public Tensor Output(ForwardContext context) => Fixed is not null && !context.Training ? Fixed : context.Once(this, () =>
     {
-        if (Fixed is not null && !context.Training) return Fixed;
         var table = embedding.Get(context);
         var output = network is null ? table.view(tokens, -1) : network.Forward(table, context);
         return Dropout.Apply(output, dropout, embedding.Name, context);
