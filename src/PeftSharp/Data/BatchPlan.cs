@@ -64,7 +64,7 @@ public sealed class BatchPlan
     /// <param name="maxRows">Rows a batch at most.</param>
     /// <remarks>The longest batch comes first, so that a lack of memory shows at once. Results go back to file order
     /// by <see cref="TokenBatch.Source"/>.</remarks>
-    public static IReadOnlyList<int[]> ForEvaluation(IReadOnlyList<int> lengths, int maxTokens = 4096, int maxRows = 256)
+    public static IReadOnlyList<int[]> ForEvaluation(IReadOnlyList<int> lengths, int maxTokens = 1024, int maxRows = 256)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRows, 1);

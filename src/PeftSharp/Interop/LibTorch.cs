@@ -69,9 +69,10 @@ public static partial class LibTorch
 
     private static void LoadOnLinux()
     {
-        // OpenMP's threads wait for work by spinning: two programs that do so on the same cores slow each other down tenfold.
-        // libgomp reads its settings when it is loaded; a user's own setting stays.
-        _ = SetEnvironment("GOMP_SPINCOUNT", "0", 0);
+        // OpenMP's threads wait for work by spinning: a fifth faster on an idle machine, but two programs that do so on the same
+        // cores slow each other down tenfold. libgomp reads its settings when it is loaded; a user's own setting stays.
+        LimitArenas();
+        if (IsBusy()) _ = SetEnvironment("GOMP_SPINCOUNT", "0", 0);
         if (NativeLibrary.TryLoad($"lib{Shim}.so", out _)) return;
         if (RuntimeInformation.ProcessArchitecture != Architecture.X64)
             throw new PeftException($"This machine is {RuntimeInformation.ProcessArchitecture}; on Linux, TorchSharp's libtorch exists for x64 only.");
@@ -125,6 +126,33 @@ public static partial class LibTorch
             .. ((AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries),
         ];
         return folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
+    }
+
+    // glibc gives each thread a heap of its own, and what one has freed no other uses: one heap for all saves a tenth of the memory.
+    private static void LimitArenas()
+    {
+        const int ArenaMax = -8;
+        try
+        {
+            _ = Mallopt(ArenaMax, 1);
+        }
+        catch (EntryPointNotFoundException) { } // another C library
+    }
+
+    [LibraryImport("libc", EntryPoint = "mallopt")]
+    private static partial int Mallopt(int parameter, int value);
+
+    private static bool IsBusy()
+    {
+        try
+        {
+            var load = File.ReadAllText("/proc/loadavg").Split(' ')[0];
+            return double.Parse(load, System.Globalization.CultureInfo.InvariantCulture) > 0.5 * Environment.ProcessorCount;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
+        {
+            return true;
+        }
     }
 
     // Environment.SetEnvironmentVariable does not reach native code on Linux.
