@@ -37,8 +37,14 @@ internal static class QuantizeVerb
         {
             JsonOut.Write(new JsonObject
             {
-                ["out"] = folder, ["weights"] = weights, ["bytes_before"] = before, ["bytes"] = after, ["bits_per_weight"] = 8.0 * after / weights,
-                ["block_size"] = nf4.BlockSize, ["double_quant"] = nf4.Double, ["embeddings"] = tables ? "nf4" : "none",
+                ["out"] = folder,
+                ["weights"] = weights,
+                ["bytes_before"] = before,
+                ["bytes"] = after,
+                ["bits_per_weight"] = 8.0 * after / weights,
+                ["block_size"] = nf4.BlockSize,
+                ["double_quant"] = nf4.Double,
+                ["embeddings"] = tables ? "nf4" : "none",
             });
         }
         else Console.Out.WriteLine(FormattableString.Invariant($"{folder}: {Format.Count(weights)} weights in {Format.Bytes(after)} (before: {Format.Bytes(before)}), {8.0 * after / weights:0.00} bits a weight."));

@@ -16,17 +16,20 @@ public static class ModelLoader
         {
             var shape = EncoderConfig.Bert(config, 0);
             return new BertModel(config, shape, Build(checkpoint, task, "bert.", shape, options), task, outputs, options);
-        }),
+        }
+        ),
         ["roberta"] = ("Roberta", (config, checkpoint, task, outputs, options) =>
         {
             var shape = EncoderConfig.Bert(config, 1);
             return new RobertaModel(config, shape, Build(checkpoint, task, "roberta.", shape, options), task, outputs, options);
-        }),
+        }
+        ),
         ["distilbert"] = ("DistilBert", (config, checkpoint, task, outputs, options) =>
         {
             var shape = EncoderConfig.DistilBert(config);
             return new DistilBertModel(config, shape, Build(checkpoint, task, "distilbert.", shape, options), task, outputs, options);
-        }),
+        }
+        ),
     };
 
     /// <summary>Names of the architectures (<c>model_type</c>) that can be loaded.</summary>

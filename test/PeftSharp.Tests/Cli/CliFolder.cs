@@ -16,9 +16,18 @@ public sealed class CliFolder : IDisposable
         File.WriteAllLines(Path.Combine(Model, "vocab.txt"), vocabulary);
         var config = new JsonObject
         {
-            ["model_type"] = "bert", ["architectures"] = new JsonArray("BertModel"), ["hidden_size"] = 32, ["intermediate_size"] = 64,
-            ["num_hidden_layers"] = 2, ["num_attention_heads"] = 4, ["max_position_embeddings"] = 40, ["type_vocab_size"] = 2, ["vocab_size"] = vocabulary.Length,
-            ["hidden_dropout_prob"] = 0.0, ["attention_probs_dropout_prob"] = 0.0, ["initializer_range"] = 0.2,
+            ["model_type"] = "bert",
+            ["architectures"] = new JsonArray("BertModel"),
+            ["hidden_size"] = 32,
+            ["intermediate_size"] = 64,
+            ["num_hidden_layers"] = 2,
+            ["num_attention_heads"] = 4,
+            ["max_position_embeddings"] = 40,
+            ["type_vocab_size"] = 2,
+            ["vocab_size"] = vocabulary.Length,
+            ["hidden_dropout_prob"] = 0.0,
+            ["attention_probs_dropout_prob"] = 0.0,
+            ["initializer_range"] = 0.2,
         };
         ModelWriter.Write(ModelLoader.Create(ModelConfig.From(config), null, new ModelOptions { Task = TaskKind.Embedding }), Model);
         File.WriteAllText(Path.Combine(Model, "config.json"), config.ToJsonString());
