@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace PeftSharp.Tests.Cli;
 
-/// <summary>Ctrl-C.</summary>
+/// <summary>Ctrl-C and a polite kill.</summary>
 public sealed class InterruptTests(CliFolder folder) : IClassFixture<CliFolder>
 {
     [Fact]
@@ -14,7 +14,8 @@ public sealed class InterruptTests(CliFolder folder) : IClassFixture<CliFolder>
         var error = process.StandardError;
         // The first line of progress: steps are being made.
         while (error.ReadLine() is { } line && !line.StartsWith("step ", StringComparison.Ordinal)) { }
-        Process.Start("kill", ["-INT", $"{process.Id}"]).WaitForExit();
+        // SIGTERM goes the same way as Ctrl-C; a shell that starts the tests in the background makes them ignore SIGINT.
+        Process.Start("kill", ["-TERM", $"{process.Id}"]).WaitForExit();
         var result = Peft.Finish(process);
         Assert.Equal(130, result.ExitCode);
         Assert.Contains("Interrupted after step", result.Error);

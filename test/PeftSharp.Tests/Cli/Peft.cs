@@ -54,12 +54,12 @@ internal static class Peft
     public static Result Finish(Process process)
     {
         var error = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
+        var output = process.StandardOutput.ReadToEndAsync();
         if (!process.WaitForExit(120_000))
         {
             process.Kill();
             throw new TimeoutException("peft did not end in two minutes.");
         }
-        return new(process.ExitCode, output, error.Result);
+        return new(process.ExitCode, output.Result, error.Result);
     }
 }
