@@ -91,6 +91,8 @@ public sealed class Trainer : IDisposable
 
     private double Step(Stopwatch watch)
     {
+        // Whatever a hook looks at, a gradient say, is a handle that has to be let go.
+        using var scope = NewDisposeScope();
         _steps.Start();
         var rate = _options.LearningRate * _schedule.Factor(State.Step);
         var state = new StepState(State.Step, 0, TotalSteps, 0, rate);
