@@ -2,9 +2,7 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Evaluation;
-using PeftSharp.Quantization;
 using PeftSharp.Sites;
-using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Quickstart;
 
@@ -23,8 +21,7 @@ internal sealed record MergeCheck(double LargestDifference, int EqualAnswers, in
     /// <param name="cancellation">Stops the work.</param>
     public static MergeCheck Run(string adapter, TokenizedDataset data, CancellationToken cancellation)
     {
-        var loaded = LoadedModel.Open(QuickstartFiles.Model, adapter);
-        Unpack(loaded.Model.Model.Sites);
+        var loaded = LoadedModel.Open(QuickstartFiles.Model, adapter, dense: true);
         var beside = new Evaluator(loaded.Model, AdapterSelection.Of(loaded.Adapter!.Tag), data).Outputs(cancellation);
         loaded.Model.Merge(loaded.Adapter.Name);
         var merged = new Evaluator(loaded.Model, AdapterSelection.None, data).Outputs(cancellation);
@@ -32,16 +29,5 @@ internal sealed record MergeCheck(double LargestDifference, int EqualAnswers, in
         for (var i = 0; i < merged.Values.Length; i++) largest = Math.Max(largest, Math.Abs((double)merged.Values[i] - beside.Values[i]));
         var (before, after) = (MetricSet.Predictions(beside.Values, beside.Width), MetricSet.Predictions(merged.Values, merged.Width));
         return new(largest, before.Zip(after).Count(p => p.First == p.Second), data.Count);
-    }
-
-    private static void Unpack(SiteMap sites)
-    {
-        using var guard = no_grad();
-        foreach (var slot in sites.Slots.OfType<WeightSlot>())
-            if (slot.Base is Nf4Store packed)
-            {
-                slot.Store(new DenseStore(packed.Dense().DetachFromDisposeScope()));
-                packed.Dispose();
-            }
     }
 }
