@@ -31,6 +31,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         using var folder = OutputFolder.Plan(settings.Out!, settings.Overwrite, settings.Base, settings.Data, settings.EvalData, settings.Rows, recipe);
         using var interruption = new Interruption();
         var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what reading left behind counts in the peak
         foreach (var line in ParameterLine.Of(inputs.Model, inputs.Adapter).Lines) (json ? Console.Error : Console.Out).WriteLine(line);
 
         folder.Create();
