@@ -52,19 +52,19 @@ internal sealed class TrainInputs
         remarks.Write($"data: {Count(rows)} of {rows.Source}, {Answers(rows)}{(held is null ? "" : $"; {Count(held)} of {held.Source} to score on")}");
         cancellation.ThrowIfCancellationRequested();
 
-        var compute = settings.Quantize is not null ? Models.Compute.Choose("fp32") with { Reason = "the frozen weights are kept in 4 bits." }
-            : options.PeftType == "FULL" ? Models.Compute.Choose("fp32") with { Reason = "every weight is trained." }
-            : Models.Compute.Choose(settings.Compute);
+        var compute = options.PeftType == "FULL" ? Models.Compute.Choose("fp32", settings.Device) with { Reason = "every weight is trained." }
+            : Models.Compute.Choose(settings.Compute, settings.Device);
         var transformer = ModelLoader.Load(settings.Base!, new ModelOptions
         {
             Task = rows.Kind == LabelKind.Regression ? TaskKind.Regression : TaskKind.Classification,
             Labels = rows.LabelNames,
             Pooling = LoadedModel.PoolingOf(settings.Pooling),
             Compute = compute.Type,
+            Device = settings.Device,
             Quantize = settings.Quantize is null ? null : new Nf4Options(settings.BlockSize, settings.DoubleQuant),
             Seed = settings.Seed,
         });
-        remarks.Write($"base: {settings.Base}, {transformer.Config.ModelType}; frozen weights {(settings.Quantize is null ? compute.Name : "nf4")}: {compute.Reason}");
+        remarks.Write($"base: {settings.Base}, {transformer.Config.ModelType}; frozen weights {(settings.Quantize is null ? "" : "nf4, computed in ")}{compute.Name}: {compute.Reason}");
         cancellation.ThrowIfCancellationRequested();
 
         var model = new PeftModel(transformer, settings.Base);

@@ -43,7 +43,7 @@ internal static class TrainKeys
         new("bnb_4bit_use_double_quant", "--double-quant", null, "Quantise the scales too", (s, v) => s.DoubleQuant = Values.Flag(v), "double_quant"),
         new("bnb_4bit_blocksize", "--block-size", "N", "Weights that share a scale: 64 or 128 (64)", (s, v) => s.BlockSize = int.Parse(Values.OneOf(v, "64", "128"), System.Globalization.CultureInfo.InvariantCulture), "quantization_block_size"),
         new("compute", "--compute", "MODE", "Precision of frozen weights: auto (what is faster here), fp32 or bf16", (s, v) => s.Compute = Values.OneOf(v, Compute.Modes)),
-        new("device", "--device", "NAME", "Where to train: cpu", (s, v) => s.Device = Values.OneOf(v, "cpu")),
+        new("device", "--device", "NAME", "Where to train: cpu, cuda, cuda:N or mps (cpu; GPUs are untested)", (s, v) => s.Device = v),
         new("pooling", "--pooling", "NAME", "How a text becomes one vector: pooler (as Hugging Face), cls or mean", (s, v) => s.Pooling = Values.OneOf(v, "pooler", "cls", "mean")),
         new("base_dropout", "--no-base-dropout", null, "Switch the frozen base's own dropout off", (s, v) => s.BaseDropout = Values.Flag(v)) { Switch = "false" },
         new("gradient_checkpointing", "--checkpointing", null, "Recompute activations in the backward pass: less memory, more time", (s, v) => s.Checkpointing = Values.Flag(v)),

@@ -17,6 +17,7 @@ internal sealed class DataParts
     private readonly Option<string> _rows = VerbParts.Text("--rows", "FILE", "Use the rows that FILE lists: one zero-based number a line.");
     private readonly Option<string> _split = VerbParts.Text("--split", "NAME", "Part of a GLUE folder: train, dev (default), dev_mismatched or test.");
     private readonly Option<string> _compute = VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32 (default), bf16, or auto.");
+    private readonly Option<string> _device = VerbParts.Text("--device", "NAME", $"Where to compute: {PeftSharp.Interop.ComputeDevice.Names} (cpu; GPUs are untested).");
     private readonly Option<bool> _skip = new("--skip-bad-rows") { Description = "Leave bad rows out instead of stopping at the first." };
 
     /// <param name="command">Where to add them.</param>
@@ -27,8 +28,8 @@ internal sealed class DataParts
         _text = VerbParts.Text("--text-column", "COLUMN", "Column of the text: a name, or a number from 1.", Alias("--text"));
         _pair = VerbParts.Text("--pair-column", "COLUMN", "Column of the second text.", Alias("--pair"));
         _label = VerbParts.Text("--label-column", "COLUMN", "Column of the label.", Alias("--label"));
-        Option[] all = columnsOnly ? [Base, Adapter, Data, _text, _pair, _take, _rows, _split, _skip, MaxLength, _compute]
-            : [Base, Adapter, Data, _text, _pair, _label, _take, _rows, _split, _skip, MaxLength, _compute];
+        Option[] all = columnsOnly ? [Base, Adapter, Data, _text, _pair, _take, _rows, _split, _skip, MaxLength, _compute, _device]
+            : [Base, Adapter, Data, _text, _pair, _label, _take, _rows, _split, _skip, MaxLength, _compute, _device];
         foreach (var option in all) command.Add(option);
     }
 
@@ -47,7 +48,8 @@ internal sealed class DataParts
     {
         var folder = VerbParts.Need(parsed, Base, verb);
         var compute = Compute.Parse(parsed.GetValue(_compute) ?? "fp32", "--compute");
-        return LoadedModel.Open(folder, parsed.GetValue(Adapter), o => o with { Compute = o.Quantize is null ? Compute.Choose(compute).Type : ComputeType.Float32 });
+        var device = parsed.GetValue(_device) ?? "cpu";
+        return LoadedModel.Open(folder, parsed.GetValue(Adapter), o => o with { Compute = Compute.Choose(compute, device).Type, Device = device });
     }
 
     private static GlueSplit SplitOf(string? text) => text?.Replace('-', '_').ToLowerInvariant() switch

@@ -33,7 +33,7 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             using var batch = data.CreateBatch(rows);
-            var logits = model.Forward(batch, selection).Logits.to(ScalarType.Float32).contiguous(); // [rows, outputs]
+            var logits = model.Forward(batch, selection).Logits.to(ScalarType.Float32).cpu().contiguous(); // [rows, outputs]
             table.Add(batch.Source, logits.data<float>().ToArray());
             Progress?.Invoke(done += rows.Length);
         }

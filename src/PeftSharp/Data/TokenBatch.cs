@@ -34,6 +34,18 @@ public sealed class TokenBatch : IDisposable
     /// <summary>Padded length.</summary>
     public int Tokens => (int)InputIds.shape[1];
 
+    /// <summary>The batch on a device: itself if it is there, else copies in the caller's dispose scope.</summary>
+    public TokenBatch To(Device device) => InputIds.device.type == device.type && InputIds.device.index == device.index ? this : new()
+    {
+        InputIds = InputIds.to(device),
+        AttentionMask = AttentionMask.to(device),
+        TokenTypeIds = TokenTypeIds?.to(device),
+        Labels = Labels?.to(device),
+        Source = Source,
+        RealTokens = RealTokens,
+        Unpadded = Unpadded,
+    };
+
     /// <summary>The batch in parts of about equal size, of at most <paramref name="maxTokens"/> padded tokens each (but at least a row); the batch itself if it is no larger, or the limit is 0.</summary>
     /// <remarks>The parts are views: they belong to the caller's dispose scope and go before the batch does.</remarks>
     public IReadOnlyList<TokenBatch> Split(int maxTokens)

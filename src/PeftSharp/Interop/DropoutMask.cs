@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Interop;
@@ -15,13 +16,14 @@ public static unsafe class DropoutMask
     private const long Grain = 1 << 15;
 
     /// <summary>y = x · mask, where mask is 0 with probability <paramref name="p"/> and 1/(1−p) otherwise.</summary>
-    /// <param name="x">float32 or bfloat16, any shape, on the CPU.</param>
+    /// <param name="x">float32 or bfloat16, any shape. On other devices than the CPU the numbers are that device's own, a function of the seed as well.</param>
     /// <param name="p">Probability of dropping an element, in [0, 1); 0 returns <paramref name="x"/> itself.</param>
     /// <param name="seed">The seed of this site in this micro-step (see <see cref="SeedSequence"/>).</param>
     /// <exception cref="PeftException">p is out of range, or the type is another one.</exception>
     public static Tensor Apply(Tensor x, double p, ulong seed)
     {
         if (p == 0) return x;
+        if (x.device.type != DeviceType.CPU) return Elsewhere(x, p, seed);
         if (x.dtype != ScalarType.Float32)
         {
             using var factors = Create(x.shape, x.dtype, p, seed);
@@ -42,6 +44,15 @@ public static unsafe class DropoutMask
         var result = empty(x.shape, dtype: ScalarType.Float32);
         Run(result, source, p, seed);
         return result;
+    }
+
+    /// <summary>Dropout by the generator of the tensor's device.</summary>
+    internal static Tensor Elsewhere(Tensor x, double p, ulong seed)
+    {
+        using var scope = NewDisposeScope();
+        var generator = new Generator(seed, x.device);
+        var kept = rand(x.shape, dtype: ScalarType.Float32, device: x.device, generator: generator).ge(p);
+        return x.mul(kept.to(x.dtype).mul_(1 / (1 - p))).MoveToOuterDisposeScope();
     }
 
     private static float Scale(double p) => (float)(1 / (1 - p));

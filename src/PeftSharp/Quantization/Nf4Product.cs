@@ -41,7 +41,7 @@ internal sealed class Nf4Product(params Nf4Store[] stores)
     private Tensor Dequantized(ScalarType inputType)
     {
         var type = inputType == ScalarType.BFloat16 ? inputType : stores[0].ComputeType;
-        var dense = Scratch.Rent(type, _rows * _columns).narrow(0, 0, _rows * _columns).view(_rows, _columns);
+        var dense = Scratch.Rent(type, _rows * _columns, stores[0].Device).narrow(0, 0, _rows * _columns).view(_rows, _columns);
         var row = 0L;
         foreach (var store in stores)
         {

@@ -103,7 +103,7 @@ public sealed class Nf4Store : WeightStore, IDisposable
     public override Tensor Dense()
     {
         using var scope = NewDisposeScope();
-        var dense = empty([OutFeatures, InFeatures], ScalarType.Float32);
+        var dense = empty([OutFeatures, InFeatures], ScalarType.Float32, Device);
         DecodeInto(dense);
         return dense.MoveToOuterDisposeScope();
     }
@@ -124,9 +124,30 @@ public sealed class Nf4Store : WeightStore, IDisposable
         _nested?.Dispose();
     }
 
+    /// <summary>The store on a device: itself if it is there; else a copy, and this one is released.</summary>
+    public Nf4Store To(Device device)
+    {
+        if (_codes.device.type == device.type && _codes.device.index == device.index) return this;
+        Tensor Moved(Tensor tensor) => tensor.to(device).DetachFromDisposeScope();
+        var nested = _nested is null ? null : new NestedScales(Moved(_nested.Scales), Moved(_nested.Map), _nested.Offset);
+        var moved = new Nf4Store(Moved(_codes), Moved(_absmax), nested, OutFeatures, InFeatures, BlockSize, OriginalType) { ComputeType = ComputeType };
+        Dispose();
+        return moved;
+    }
+
+    /// <summary>Where the store lives.</summary>
+    internal Device Device => _codes.device;
+
     /// <summary>Writes the weight into a contiguous float32 or bfloat16 tensor of its size.</summary>
     internal void DecodeInto(Tensor dense)
     {
+        if (Device.type != DeviceType.CPU)
+        {
+            using var scope = NewDisposeScope();
+            var absmax = _nested is null ? _absmax : _nested.Map[_absmax.to(ScalarType.Int64)] * _nested.Scales.repeat_interleave(DoubleQuantization.Block).narrow(0, 0, _absmax.NumberOfElements) + _nested.Offset;
+            dense.copy_(Nf4Codec.DecodeElsewhere(_codes, absmax, Count, BlockSize).view_as(dense));
+            return;
+        }
         var scales = _nested is null ? BlockScales.Of(_absmax) : BlockScales.Of(_absmax, _nested.Scales, _nested.Map, _nested.Offset);
         Nf4Decoder.Decode(_codes, scales, Count, BlockSize, dense);
         GC.KeepAlive(this);
