@@ -11,7 +11,8 @@ internal sealed class TokenizerFiles
 
     private const long LargestFile = 256L << 20;
 
-    private static readonly string[] names =
+    /// <summary>What a model folder may hold of a tokenizer.</summary>
+    public static readonly string[] Names =
     [
         Json, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
         "chat_template.jinja",
@@ -100,7 +101,7 @@ internal sealed class TokenizerFiles
 
     private void ReadNamed()
     {
-        foreach (var name in names)
+        foreach (var name in Names)
         {
             if (File.Exists(PathOf(name)))
             {
