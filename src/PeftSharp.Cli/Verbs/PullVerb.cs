@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
 using PeftSharp.Checkpoints.Hub;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Terminal;
@@ -26,7 +27,7 @@ internal static class PullVerb
     {
         using var target = output is null ? null : OutputFolder.Plan(output, overwrite);
         var snapshot = HubProgress.Show(false, null, (progress, stop) => new HubDownload(HubSettings.FromEnvironment(), progress).GetAsync(repository, HubContent.Any, stop));
-        var bytes = snapshot.Files.Sum(file => new FileInfo(Path.Combine(snapshot.Folder, file)).ResolveLinkTarget(true) is FileInfo blob ? blob.Length : new FileInfo(Path.Combine(snapshot.Folder, file)).Length);
+        var bytes = snapshot.Files.Sum(file => FileSize.Of(Path.Combine(snapshot.Folder, file)));
         if (target is not null)
         {
             target.Create();

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using PeftSharp.Checkpoints;
 
 namespace PeftSharp.Tokenization;
 
@@ -112,7 +113,7 @@ internal sealed class TokenizerFiles
 
     private static byte[] ReadBounded(string path)
     {
-        var length = new FileInfo(path).Length;
+        var length = FileSize.Of(path);
         return length <= LargestFile ? File.ReadAllBytes(path)
             : throw new PeftException($"{path} has {length:N0} bytes, expected at most {LargestFile:N0}; check that "
                 + "it is a tokenizer's.");

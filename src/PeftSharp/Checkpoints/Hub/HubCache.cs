@@ -12,7 +12,7 @@ internal sealed class HubCache(HubSettings settings)
     /// <summary>Where the content of an entity tag lies, or will.</summary>
     public string Blob(HubRepository repository, string etag) => Path.Combine(Folder(repository), "blobs", etag);
 
-    public bool Has(HubRepository repository, string commit, string file) => File.Exists(Path.Combine(Snapshot(repository, commit), file));
+    public bool Has(HubRepository repository, string commit, string file) => IsThere(Path.Combine(Snapshot(repository, commit), file));
 
     /// <summary>The commit that a revision stood for when it was last looked up; null if it never was, or nothing of it is kept.</summary>
     public string? Find(HubRepository repository)
@@ -56,7 +56,7 @@ internal sealed class HubCache(HubSettings settings)
         Directory.CreateDirectory(folder);
         File.Delete(target); // a link to nothing, if anything
         if (settings.Symlinks && TryLink(target, Path.GetRelativePath(folder, blob))) return;
-        if (File.Exists(target)) return; // another program was faster
+        if (IsThere(target)) return; // another program was faster
         if (fresh) File.Move(blob, target);
         else AtomicFile.Write(target, stream =>
         {
@@ -72,6 +72,20 @@ internal sealed class HubCache(HubSettings settings)
         var free = new DriveInfo(settings.CacheFolder).AvailableFreeSpace;
         if (bytes > free)
             throw new HubException(HubProblem.NoSpace, $"{repository} needs {bytes:N0} bytes, but the disk of {settings.CacheFolder} has {free:N0} free; free some space, or set HF_HUB_CACHE to a folder of another disk.");
+    }
+
+    /// <summary>True if a file is there in truth: a link to nothing counts as a file elsewhere.</summary>
+    public static bool IsThere(string path)
+    {
+        try
+        {
+            var file = new FileInfo(path);
+            return file.LinkTarget is null ? file.Exists : file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo { Exists: true };
+        }
+        catch (IOException)
+        {
+            return false; // links in a circle
+        }
     }
 
     private string Folder(HubRepository repository) => Path.Combine(settings.CacheFolder, repository.CacheName);

@@ -87,7 +87,7 @@ public sealed class HubDownload(HubSettings settings, IHubProgress? progress = n
     {
         if (_cache.Find(repository) is not { } commit) return null;
         var folder = _cache.Snapshot(repository, commit);
-        string[] names = [.. Directory.EnumerateFiles(folder).Where(File.Exists).Select(f => Path.GetFileName(f))];
+        string[] names = [.. Directory.EnumerateFiles(folder).Where(HubCache.IsThere).Select(f => Path.GetFileName(f))];
         List<string> files;
         try
         {
