@@ -26,7 +26,15 @@ internal static class ModelFolders
         if (name is null || (!Path.Exists(name) && HubRepository.TryParse(name) is null))
             throw new UsageException($"The adapter {adapter.Name} was trained on {(name is null ? "a base that it does not name" : $"\"{name}\", which is neither here nor a name of the hub")}; peft {verb} needs --base FOLDER.");
         Console.Error.WriteLine($"base: {name}, as the adapter {adapter.Name} says");
-        return Path.Exists(name) ? Find(name, revision, HubContent.Model) : Fetch(HubRepository.Parse(name, revision ?? options.Revision), HubContent.Model, false, null);
+        if (Path.Exists(name)) return Find(name, revision, HubContent.Model);
+        try
+        {
+            return Fetch(HubRepository.Parse(name, revision ?? options.Revision), HubContent.Model, false, null);
+        }
+        catch (HubException e) when (IsAbsent(e))
+        {
+            throw new HubException(e.Problem, $"The adapter {adapter.Name} names the base {name}, and no --base was given: {e.Message}", e);
+        }
     }
 
     /// <summary>Fetches a repository, with a display on a terminal.</summary>
@@ -48,7 +56,7 @@ internal static class ModelFolders
             {
                 return Fetch(repository, content, quiet, cancellation);
             }
-            catch (HubException e) when (e.Problem is HubProblem.NoRepository or HubProblem.Offline or HubProblem.Unreachable && !given.StartsWith(Scheme, StringComparison.Ordinal))
+            catch (HubException e) when (IsAbsent(e) && !given.StartsWith(Scheme, StringComparison.Ordinal))
             {
                 throw new HubException(e.Problem, $"There is no folder {given}, and {e.Message}", e);
             }
@@ -56,6 +64,8 @@ internal static class ModelFolders
         if (revision is not null) throw new UsageException($"--revision is \"{revision}\", but {given} is no name of the hub (owner/name); leave --revision out.");
         return new(given, given);
     }
+
+    private static bool IsAbsent(HubException e) => e.Problem is HubProblem.NoRepository or HubProblem.Offline or HubProblem.Unreachable;
 
     // A folder that does not exist below one that does is a misspelt path; hf:// says that it is not.
     private static HubRepository? Repository(string given, string? revision)

@@ -64,10 +64,13 @@ internal sealed class HubClient : IDisposable
         try
         {
             var stream = await response.Content.ReadAsStreamAsync(patience.Token).ConfigureAwait(false);
-            var bytes = new byte[LargestReply];
-            var length = await stream.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, patience.Token).ConfigureAwait(false);
-            if (length == bytes.Length) throw HubErrors.Bad(request, $"an answer of more than {LargestReply >> 20} MB at {request.Url.AbsolutePath}");
-            return (JsonNode.Parse(bytes.AsSpan(0, length), documentOptions: new JsonDocumentOptions { MaxDepth = 32 }) ?? throw HubErrors.Bad(request, $"no JSON at {request.Url.AbsolutePath}"), HubErrors.Header(response, "Link"));
+            var (all, bytes) = (new MemoryStream(), new byte[1 << 14]);
+            while (await stream.ReadAsync(bytes, patience.Token).ConfigureAwait(false) is > 0 and var read)
+            {
+                all.Write(bytes, 0, read);
+                if (all.Length > LargestReply) throw HubErrors.Bad(request, $"an answer of more than {LargestReply >> 20} MB at {request.Url.AbsolutePath}");
+            }
+            return (JsonNode.Parse(all.GetBuffer().AsSpan(0, (int)all.Length), documentOptions: new JsonDocumentOptions { MaxDepth = 32 }) ?? throw HubErrors.Bad(request, $"no JSON at {request.Url.AbsolutePath}"), HubErrors.Header(response, "Link"));
         }
         catch (JsonException e)
         {
