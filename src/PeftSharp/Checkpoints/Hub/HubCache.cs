@@ -12,6 +12,10 @@ internal sealed class HubCache(HubSettings settings)
     /// <summary>Where the content of an entity tag lies, or will.</summary>
     public string Blob(HubRepository repository, string etag) => Path.Combine(Folder(repository), "blobs", etag);
 
+    /// <summary>Bytes of a blob that are on this disk already.</summary>
+    public long Arrived(HubRepository repository, string etag) =>
+        new[] { Blob(repository, etag), $"{Blob(repository, etag)}.incomplete" }.Select(path => new FileInfo(path)).FirstOrDefault(file => file.Exists)?.Length ?? 0;
+
     public bool Has(HubRepository repository, string commit, string file) => IsThere(Path.Combine(Snapshot(repository, commit), file));
 
     /// <summary>The commit that a revision stood for when it was last looked up; null if it never was, or nothing of it is kept.</summary>
@@ -66,11 +70,11 @@ internal sealed class HubCache(HubSettings settings)
     }
 
     /// <summary>Refuses a transfer that would fill the disk.</summary>
-    public void CheckSpace(HubRepository repository, long bytes)
+    public void CheckSpace(HubRepository repository, UInt128 bytes)
     {
         Directory.CreateDirectory(settings.CacheFolder);
         var free = new DriveInfo(settings.CacheFolder).AvailableFreeSpace;
-        if (bytes > free)
+        if (bytes > (UInt128)free)
             throw new HubException(HubProblem.NoSpace, $"{repository} needs {bytes:N0} bytes, but the disk of {settings.CacheFolder} has {free:N0} free; free some space, or set HF_HUB_CACHE to a folder of another disk.");
     }
 

@@ -52,7 +52,7 @@ public sealed class HubDownload(HubSettings settings, IHubProgress? progress = n
     private async Task<HubSnapshot> FetchAsync(HubClient client, HubRepository repository, HubContent content, CancellationToken cancellation)
     {
         var listing = await HubListing.ReadAsync(client, repository, cancellation).ConfigureAwait(false);
-        var files = HubFiles.Choose(listing.Sizes.Keys, content, $"{repository} at {settings.Endpoint}");
+        var files = HubFiles.Choose(listing.Files.Keys, content, $"{repository} at {settings.Endpoint}");
         await MissingAsync(client, repository, listing, files, cancellation).ConfigureAwait(false);
         var folder = _cache.Snapshot(repository, listing.Commit);
         if (files.Contains(HubFiles.Index))
@@ -68,14 +68,17 @@ public sealed class HubDownload(HubSettings settings, IHubProgress? progress = n
     private async Task MissingAsync(HubClient client, HubRepository repository, HubListing listing, List<string> files, CancellationToken cancellation)
     {
         var missing = new List<HubTransferFile>();
+        var needed = UInt128.Zero;
         foreach (var file in files.Where(f => !_cache.Has(repository, listing.Commit, f)))
         {
-            if (!listing.Sizes.TryGetValue(file, out var bytes)) throw HubErrors.Bad(repository, $"an index of shards that names {Quoted.Name(file)}, which the repository lacks");
+            if (!listing.Files.TryGetValue(file, out var entry)) throw HubErrors.Bad(repository, $"an index of shards that names {Quoted.Name(file)}, which the repository lacks");
+            var bytes = entry.Bytes;
             if (bytes > LargestText && !file.EndsWith(".safetensors", StringComparison.Ordinal)) throw HubErrors.Bad(repository, $"{Quoted.Name(file)} of {bytes:N0} bytes, which no such file has");
             missing.Add(new(file, bytes));
+            needed += (UInt128)(entry.Hash is null ? bytes : Math.Max(0, bytes - _cache.Arrived(repository, entry.Hash)));
         }
         if (missing.Count == 0) return;
-        _cache.CheckSpace(repository, missing.Aggregate(0L, (sum, file) => sum > long.MaxValue - file.Bytes ? long.MaxValue : sum + file.Bytes));
+        _cache.CheckSpace(repository, needed);
         _progress.Starting(repository, missing);
         var transfer = new HubTransfer(client, _cache, _progress);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = settings.Parallel, CancellationToken = cancellation };

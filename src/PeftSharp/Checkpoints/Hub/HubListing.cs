@@ -14,7 +14,8 @@ internal sealed partial class HubListing
 
     public bool IsPrivate { get; }
 
-    public Dictionary<string, long> Sizes { get; } = new(StringComparer.Ordinal);
+    /// <summary>Size and content hash (null if it is none) by path.</summary>
+    public Dictionary<string, (long Bytes, string? Hash)> Files { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Asks for the commit that a revision stands for at present, then for the files of that commit.</summary>
     public static async Task<HubListing> ReadAsync(HubClient client, HubRepository repository, CancellationToken cancellation)
@@ -27,7 +28,7 @@ internal sealed partial class HubListing
             var (json, link) = await client.JsonAsync(request, cancellation).ConfigureAwait(false);
             listing.Add(json as JsonArray ?? throw HubErrors.Bad(repository, "a file list that is no list"), repository);
             if (link is null || NextLink().Match(link) is not { Success: true } next) return listing;
-            if (page == MostPages || listing.Sizes.Count > MostFiles) throw HubErrors.Bad(repository, "a file list without end");
+            if (page == MostPages || listing.Files.Count > MostFiles) throw HubErrors.Bad(repository, "a file list without end");
             var following = new Uri(url, next.Groups[1].Value);
             if (following.Authority != url.Authority) throw HubErrors.Bad(repository, $"a file list that goes on at another server, {Quoted.Name(following.Authority)}");
             url = following;
@@ -51,8 +52,10 @@ internal sealed partial class HubListing
             if (entry is not JsonObject file || Text(file["path"]) is not { } path) throw HubErrors.Bad(repository, "an entry without a path in its file list");
             if (!IsSafe(path)) throw HubErrors.Bad(repository, $"the file name {Quoted.Name(path)}, which leads out of its folder");
             if (Text(file["type"]) != "file") continue;
-            if (Whole((file["lfs"] as JsonObject)?["size"] ?? file["size"]) is not { } size || size < 0) throw HubErrors.Bad(repository, $"no size of {Quoted.Name(path)}");
-            Sizes[path] = size;
+            var large = file["lfs"] as JsonObject;
+            if (Whole(large?["size"] ?? file["size"]) is not { } size || size < 0) throw HubErrors.Bad(repository, $"no size of {Quoted.Name(path)}");
+            var hash = Text(large is null ? file["oid"] : large["oid"] ?? large["sha256"]);
+            Files[path] = (size, hash is not null && BlobHash.Is(hash) ? hash : null);
         }
     }
 

@@ -186,9 +186,29 @@ public sealed class HubTroubleTests : HubTestBase
         Hub.Add("me/bert", Model());
         Hub.Intercept = r => r.Path.Contains("/tree/")
             ? RawReply.Json($"[{{\"type\":\"file\",\"path\":\"config.json\",\"size\":3}},{{\"type\":\"file\",\"path\":\"model.safetensors\",\"size\":{long.MaxValue}}}]") : null;
-        await Fails(HubProblem.NoSpace, "needs 9,223,372,036,854,775,807 bytes, but the disk");
+        await Fails(HubProblem.NoSpace, "needs 9,223,372,036,854,775,810 bytes, but the disk");
         Assert.False(Directory.Exists(Storage("me/bert")));
         Assert.DoesNotContain(Hub.Requests, r => r.Path.Contains("/resolve/"));
+    }
+
+    [Fact]
+    public async Task What_has_arrived_needs_no_room_again()
+    {
+        // Sparse files larger than any disk's free space stand for a transfer that had nearly ended, and for a blob of another commit.
+        var free = new DriveInfo(Temp.Root).AvailableFreeSpace;
+        var size = free + (1L << 30);
+        if (size > 1L << 43) Assert.Skip("The disk takes no file that is larger than its free space.");
+        var (large, other) = (new string('a', 64), new string('b', 64));
+        Hub.Add("me/bert", Model());
+        string File(string path, string hash) => $"{{\"type\":\"file\",\"path\":\"{path}\",\"size\":{size},\"oid\":\"{new string('c', 40)}\",\"lfs\":{{\"oid\":\"{hash}\",\"size\":{size}}}}}";
+        var entries = $"{{\"type\":\"file\",\"path\":\"adapter_config.json\",\"size\":3}},{File("adapter_model.safetensors", large)},{File("model_head.safetensors", other)}";
+        Hub.Intercept = r => r.Path.Contains("/tree/") ? RawReply.Json($"[{entries}]") : null;
+        await Fails(HubProblem.NoSpace, "but the disk");
+        var blobs = Directory.CreateDirectory(Path.Combine(Storage("me/bert"), "blobs")).FullName;
+        using (var part = System.IO.File.Create(Path.Combine(blobs, $"{large}.incomplete"))) part.SetLength(size - 10);
+        using (var blob = System.IO.File.Create(Path.Combine(blobs, other))) blob.SetLength(size);
+        // The room is there now; that the hub lacks these files is what is told next.
+        await Fails(HubProblem.NoFile, "has no file");
     }
 
     [Fact]
