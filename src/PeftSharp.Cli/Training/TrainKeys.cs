@@ -7,7 +7,8 @@ internal static class TrainKeys
 {
     public static readonly TrainKey[] All =
     [
-        new("base_model", "--base", "FOLDER", "The base model: a Hugging Face folder", (s, v) => s.Base = v, "model_name_or_path", "base_model_name_or_path", "base"),
+        new("base_model", "--base", "FOLDER", "The base model: a Hugging Face folder, or owner/name of the hub", (s, v) => s.Base = v, "model_name_or_path", "base_model_name_or_path", "base"),
+        new("model_revision", "--revision", "NAME", "Branch, tag or commit of a base model of the hub (main)", (s, v) => s.Revision = v, "revision"),
         new("method", "--method", "NAME", "A method, an alias or a preset (\"peft methods\")", (s, v) => s.Method = v, "peft_method", "peft_type"),
         new("data", "--data", "PATH", "Training rows: a .tsv, .csv or .jsonl file, or a GLUE folder", (s, v) => s.Data = v, "train_file", "dataset"),
         new("eval_data", "--eval-data", "PATH", "Rows to score on. Default: the development part of a GLUE folder", (s, v) => s.EvalData = v, "validation_file"),
