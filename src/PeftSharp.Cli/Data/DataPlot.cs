@@ -48,14 +48,13 @@ internal static class DataPlot
     {
         for (var p = 0; p < parts.Count; p++)
         {
-            var bins = parts[p].Lengths.Histogram(40);
-            var line = plot.Add.ScatterLine(
-                bins.Select(bin => (bin.From + bin.To) / 2.0).ToArray(), bins.Select(bin => (double)bin.Rows / parts[p].Data.Count).ToArray(), Palette[p % Palette.Length]);
+            double[] percents = [.. Enumerable.Range(0, 101).Select(i => (double)i)];
+            var line = plot.Add.ScatterLine(percents.Select(percent => (double)parts[p].Lengths.Percentile(percent)).ToArray(), percents, Palette[p % Palette.Length]);
             line.LegendText = parts[p].Name;
             line.LineWidth = 2;
         }
-        plot.XLabel($"{parts[0].Lengths.Unit} a row (the last point holds all longer ones)");
-        plot.YLabel("share of rows");
+        plot.XLabel($"{parts[0].Lengths.Unit} a row");
+        plot.YLabel("% of rows that are no longer");
         plot.Title("lengths");
         plot.ShowLegend();
     }

@@ -57,6 +57,8 @@ internal sealed record DataRequest(string Path)
     /// <summary>Reads the rows, and tells the GLUE task that they belong to, if any.</summary>
     public (TextDataset Data, GlueTask? Task) Load()
     {
+        if (!System.IO.Path.Exists(Path) && !Path.AsSpan().ContainsAny('*', '?'))
+            throw new PeftException($"The data {Path} does not exist; give a .tsv, .csv, .jsonl or .parquet file, a pattern, or a folder.");
         if (Sample && Take is null) throw new UsageException("--stratified goes with --take N: how many rows to draw.");
         var (data, task) = Shares is null ? Read(Split) : Part();
         if (Rows is not null) data = data.Subset(RowNumbers(Rows));

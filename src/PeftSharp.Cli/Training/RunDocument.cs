@@ -85,6 +85,7 @@ internal static class RunDocument
         ["skipped_rows"] = data.Data.SkippedRows,
         ["tokens"] = data.Tokens,
         ["truncated_rows"] = data.TruncatedRows,
-        ["on_disk"] = data.OnDisk,
+        ["rows_on_disk"] = data.Data.OnDisk,
+        ["tokens_on_disk"] = data.OnDisk,
     };
 }

@@ -39,6 +39,9 @@ public sealed class TextDataset
     /// <summary>Number of rows.</summary>
     public int Count => Examples.Count;
 
+    /// <summary>True if the rows lie in a file, so that each is read when it is asked for.</summary>
+    public bool OnDisk => Examples is StoredExamples or ChosenExamples;
+
     /// <summary>Rows of the file that were left out because they were bad.</summary>
     public int SkippedRows { get; private init; }
 
@@ -86,7 +89,7 @@ public sealed class TextDataset
             if (row < 0 || row >= Count)
                 throw new PeftException($"Row {row} was asked of {Source}, which has rows 0 to {Count - 1}; correct the list of rows.");
         }
-        IReadOnlyList<Example> examples = Examples is StoredExamples or ChosenExamples ? new ChosenExamples(Examples, chosen) : [.. chosen.Select(row => Examples[row])];
+        IReadOnlyList<Example> examples = OnDisk ? new ChosenExamples(Examples, chosen) : [.. chosen.Select(row => Examples[row])];
         return new TextDataset(examples, Kind, Labels, Source) { Storage = Storage, Columns = Columns };
     }
 

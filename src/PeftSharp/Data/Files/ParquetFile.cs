@@ -40,7 +40,7 @@ internal sealed class ParquetFile : IDisposable
         try
         {
             CheckEnds(path, stream);
-            return new ParquetFile(path, Guard(path, () => Parquet.ParquetReader.CreateAsync(stream, leaveStreamOpen: false).GetAwaiter().GetResult()));
+            return Guard(path, () => new ParquetFile(path, Parquet.ParquetReader.CreateAsync(stream, leaveStreamOpen: false).GetAwaiter().GetResult()));
         }
         catch
         {
@@ -74,7 +74,7 @@ internal sealed class ParquetFile : IDisposable
     /// <summary>The classes of a column that Hugging Face's metadata names; null if it names none.</summary>
     public IReadOnlyList<string>? ClassNames(string column)
     {
-        if (!_reader.CustomMetadata.TryGetValue("huggingface", out var text)) return null;
+        if (!Guard(Path, () => _reader.CustomMetadata).TryGetValue("huggingface", out var text)) return null;
         try
         {
             using var document = JsonDocument.Parse(text);
