@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftSharp.Cli.Data;
 using PeftSharp.Tests.Data;
 
 namespace PeftSharp.Tests.Cli;
@@ -105,6 +106,17 @@ public sealed class DataVerbTests(CliFolder folder) : IClassFixture<CliFolder>
         }
         Assert.Equal(File.ReadAllBytes(Path.Combine(folder.File_("in-memory"), "adapter_model.safetensors")), File.ReadAllBytes(Path.Combine(folder.File_("on-disk"), "adapter_model.safetensors")));
         Assert.Empty(Directory.GetFileSystemEntries(folder.File_("cache")));
+    }
+
+    [Theory]
+    [InlineData("sst2", "negative", "positive", "SST-2")]
+    [InlineData("sst2", "bad", "good", null)] // other labels: another task
+    [InlineData("reviews", "negative", "positive", null)]
+    public void Glue_In_Another_Format_Keeps_Its_Task(string name, string first, string second, string? task)
+    {
+        var data = Directory.CreateDirectory(folder.File_($"{first}/{name}")).FullName;
+        foreach (var part in new[] { "train", "validation" }) File.WriteAllText(Path.Combine(data, $"{part}-00000-of-00001.csv"), $"sentence,label\na,{first}\nb,{second}\n");
+        Assert.Equal(task, new DataRequest(data).Load().Task?.Name);
     }
 
     [Fact]
