@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Data;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Data;
 using PeftSharp.Composition;
+using PeftSharp.Data;
 
 namespace PeftSharp.Cli.Verbs;
 

@@ -100,6 +100,28 @@ public sealed class StorageTests : IDisposable
     }
 
     [Fact]
+    public void A_Dataset_That_Nobody_Holds_Is_Unmapped()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux lists what a process has mapped.");
+        int Mapped() => File.ReadLines("/proc/self/maps").Count(line => line.Contains(_folder.Path, StringComparison.Ordinal));
+        var path = Rows("a.tsv", i => $"row {i}\t{new string('x', 1 + i % 50)}\t{i % 2}");
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        void Use()
+        {
+            var data = TokenizedDataset.Create(TextDataset.Load(path, OnDisk), new Letters(), 40);
+            Assert.Equal(2, Mapped()); // ids and segments
+            GC.KeepAlive(data);
+        }
+        Use();
+        for (var i = 0; i < 20 && Mapped() > 0; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+        Assert.Equal(0, Mapped());
+    }
+
+    [Fact]
     public void A_Folder_That_Cannot_Be_Written_Is_Told()
     {
         var options = OnDisk with { Storage = new DataStorage { MemoryBytes = 1 << 12, Folder = _folder.Write("file", "x") } };

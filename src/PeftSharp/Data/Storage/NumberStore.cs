@@ -39,7 +39,6 @@ internal sealed unsafe class NumberStore<T>(DataStorage storage) where T : unman
             return;
         }
         using var map = MemoryMappedFile.CreateFromFile(_file.Finish(), null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-        // The view lives as long as the store: it is let go by its own finalizer.
         _view = map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
         byte* start = null;
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
@@ -48,6 +47,12 @@ internal sealed unsafe class NumberStore<T>(DataStorage storage) where T : unman
 
     /// <summary>Some numbers; valid while the store is referenced.</summary>
     public ReadOnlySpan<T> Slice(long start, int length) => _file is null ? _values.AsSpan((int)start, length) : new(_mapped + start, length);
+
+    // The view's own finalizer, which comes after this one, unmaps the file only once the pointer is given back.
+    ~NumberStore()
+    {
+        if (_mapped is not null) _view!.SafeMemoryMappedViewHandle.ReleasePointer();
+    }
 
     private void Spill()
     {
