@@ -47,6 +47,10 @@ internal static class RunDocument
         ["eval_data"] = s.EvalData,
         ["max_train_samples"] = s.Take,
         ["rows"] = s.Rows,
+        ["stratified"] = s.SampleStratified,
+        ["split_shares"] = s.SplitShares is null ? null : new JsonArray([.. s.SplitShares.Select(share => (JsonNode)share)]),
+        ["split_seed"] = s.SplitSeed,
+        ["split_stratified"] = s.SplitStratified,
         ["max_length"] = s.Length(inputs.Model.Model.MaxTokens),
         ["num_train_epochs"] = s.Epochs,
         ["max_steps"] = s.MaxSteps,
@@ -83,5 +87,7 @@ internal static class RunDocument
         ["skipped_rows"] = data.Data.SkippedRows,
         ["tokens"] = data.Tokens,
         ["truncated_rows"] = data.TruncatedRows,
+        ["rows_on_disk"] = data.Data.OnDisk,
+        ["tokens_on_disk"] = data.OnDisk,
     };
 }

@@ -5,7 +5,11 @@ namespace PeftSharp.Cli.Training;
 /// <summary>Everything that a training run is told; defaults are the trainer's.</summary>
 internal sealed class TrainSettings
 {
-    public string? Base, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling;
+    public string? Base, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling, Cache;
+    public double[]? SplitShares;
+    public ulong SplitSeed = 42;
+    public int DataMemory = 256;
+    public bool SampleStratified, SplitStratified = true;
     public string Optimizer = "adamw_torch";
     public int? MaxLength, Take, EvalSteps, EarlyStopping;
     public long? MaxSteps, WarmupSteps;
