@@ -16,6 +16,7 @@ internal static class CommandTree
         new("quickstart", "Train on a model and data that come with the program: start here.", QuickstartVerb.Build),
         new("train", "Train an adapter on a dataset.", TrainVerb.Build),
         new("eval", "Score a model or an adapter on labelled data.", EvalVerb.Build),
+        new("compare", "Compare methods on datasets: scores, sizes, memory and time in one table.", CompareVerb.Build),
         new("predict", "Answer texts with labels and probabilities.", PredictVerb.Build),
         new("merge", "Write an adapter into the weights of its base model.", MergeVerb.Build),
         new("data", "Show what a dataset holds: labels, lengths, duplicates, leakage.", DataVerb.Build),
