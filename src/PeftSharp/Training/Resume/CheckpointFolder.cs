@@ -1,0 +1,142 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Training.Resume;
+
+/// <summary>
+/// One checkpoint on disk: <c>trainer_state.safetensors</c> (every tensor), <c>trainer_state.json</c> (the rest, under Hugging Face's names where
+/// there are such, with the checksum of the tensors) and <c>trainer_state.json.sha256</c> (the checksum of that, as <c>sha256sum -c</c> reads it).
+/// </summary>
+internal static class CheckpointFolder
+{
+    private const string TensorFile = "trainer_state.safetensors", JsonFile = "trainer_state.json", SumFile = JsonFile + ".sha256";
+    private const int Format = 1;
+    private const long MaxJsonBytes = 1L << 30;
+
+    private static readonly JsonSerializerOptions Layout = new() { WriteIndented = true, IndentSize = 1, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Writes a checkpoint into an existing, empty folder; every file is flushed.</summary>
+    public static void Write(string folder, Checkpoint checkpoint)
+    {
+        var (tensors, hash) = (Path.Combine(folder, TensorFile), "");
+        SafetensorsWriter.Write(tensors, checkpoint.Snapshot.Tensors, new Dictionary<string, string> { ["format"] = "pt" });
+        hash = HashOf(tensors);
+        var json = Encoding.UTF8.GetBytes(Document(checkpoint, hash, new FileInfo(tensors).Length).ToJsonString(Layout) + "\n");
+        AtomicFile.Write(Path.Combine(folder, JsonFile), stream => stream.Write(json));
+        AtomicFile.WriteText(Path.Combine(folder, SumFile), $"{Convert.ToHexStringLower(SHA256.HashData(json))}  {JsonFile}\n");
+    }
+
+    /// <summary>Reads and verifies a checkpoint.</summary>
+    /// <exception cref="DamagedCheckpointException">A file is missing, cut off or changed.</exception>
+    /// <exception cref="PeftException">Another version of the program wrote it.</exception>
+    public static Checkpoint Read(string folder)
+    {
+        var json = Verified(folder);
+        try
+        {
+            return Read(folder, (JsonObject)JsonNode.Parse(json)!);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException or FormatException or NullReferenceException or ArgumentException)
+        {
+            throw new DamagedCheckpointException($"{JsonFile} is not what this program writes", e);
+        }
+    }
+
+    private static Checkpoint Read(string folder, JsonObject json)
+    {
+        var own = (JsonObject)json["peftsharp"]!;
+        if (own["format"]!.GetValue<int>() is var format && format != Format)
+            throw new PeftException($"{folder} has the checkpoint format {format}, but this version reads {Format}; resume with the version that wrote it ({own["version"]}).");
+        var state = TrainerState.FromJson((JsonObject)own["state"]!);
+        var run = RunFingerprint.FromJson((JsonObject)own["run"]!, own["machine"]!.GetValue<string>());
+        return new(
+            new(state, Tensors(folder, (JsonObject)own["tensors"]!), own["method_state"]?.DeepClone(), own["best_method_state"]?.DeepClone()), run,
+            [.. ((JsonArray)json["log_history"]!).Select(l => l!.ToJsonString(OneLine))],
+            json["max_steps"]!.GetValue<long>(), json["epoch"]!.GetValue<double>(), (JsonObject?)own["extra"]?.DeepClone())
+        {
+            Path = folder,
+        };
+    }
+
+    private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.Default };
+
+    private static JsonObject Document(Checkpoint checkpoint, string hash, long bytes)
+    {
+        var (snapshot, state) = (checkpoint.Snapshot, checkpoint.Snapshot.State);
+        var best = state.BestEvaluation is { } evaluation ? evaluation.Values[evaluation.Primary] : double.NaN;
+        return new()
+        {
+            ["global_step"] = state.Step,
+            ["max_steps"] = checkpoint.MaxSteps,
+            ["epoch"] = checkpoint.Epoch,
+            ["best_metric"] = double.IsFinite(best) ? best : null,
+            ["best_global_step"] = state.BestStep == 0 ? null : state.BestStep,
+            ["log_history"] = new JsonArray([.. checkpoint.Log.Select(l => JsonNode.Parse(l))]),
+            ["peftsharp"] = new JsonObject
+            {
+                ["format"] = Format,
+                ["version"] = typeof(CheckpointFolder).Assembly.GetName().Version?.ToString(3),
+                ["state"] = state.ToJson(),
+                ["method_state"] = snapshot.Method?.DeepClone(),
+                ["best_method_state"] = snapshot.BestMethod?.DeepClone(),
+                ["run"] = checkpoint.Run.ToJson(),
+                ["machine"] = checkpoint.Run.Machine,
+                ["tensors"] = new JsonObject { ["file"] = TensorFile, ["bytes"] = bytes, ["sha256"] = hash },
+                ["extra"] = checkpoint.Extra?.DeepClone(),
+            },
+        };
+    }
+
+    private static byte[] Verified(string folder)
+    {
+        var (path, sum) = (Path.Combine(folder, JsonFile), Path.Combine(folder, SumFile));
+        foreach (var file in (string[])[path, sum, Path.Combine(folder, TensorFile)])
+            if (!File.Exists(file)) throw new DamagedCheckpointException($"{Path.GetFileName(file)} is missing");
+        try
+        {
+            if (new FileInfo(path).Length > MaxJsonBytes || new FileInfo(sum).Length > 1024) throw new DamagedCheckpointException($"{JsonFile} or its checksum is too large to be one");
+            var bytes = File.ReadAllBytes(path);
+            Compare(JsonFile, Convert.ToHexStringLower(SHA256.HashData(bytes)), File.ReadAllText(sum).Split(' ', '\n')[0]);
+            return bytes;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DamagedCheckpointException($"{JsonFile} could not be read ({e.Message.TrimEnd('.')})", e);
+        }
+    }
+
+    private static Dictionary<string, Tensor> Tensors(string folder, JsonObject recorded)
+    {
+        var path = Path.Combine(folder, TensorFile);
+        try
+        {
+            var (length, expected) = (new FileInfo(path).Length, recorded["bytes"]!.GetValue<long>());
+            if (length != expected) throw new DamagedCheckpointException($"{TensorFile} has {length} bytes, but {expected} were written");
+            Compare(TensorFile, HashOf(path), recorded["sha256"]!.GetValue<string>());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DamagedCheckpointException($"{TensorFile} could not be read ({e.Message.TrimEnd('.')})", e);
+        }
+        using var file = SafetensorsFile.Open(path);
+        return file.Tensors.Keys.ToDictionary(k => k, file.Read);
+    }
+
+    private static void Compare(string file, string found, string recorded)
+    {
+        if (found != recorded) throw new DamagedCheckpointException($"{file} has the SHA-256 {Short(found)}, but {Short(recorded)} was recorded");
+    }
+
+    private static string Short(string hash) => hash.Length > 12 ? hash[..12] + "…" : $"\"{hash}\"";
+
+    private static string HashOf(string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+}
