@@ -34,17 +34,24 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
         foreach (var line in ParameterLine.Of(inputs.Model, inputs.Adapter).Lines) (json ? Console.Error : Console.Out).WriteLine(line);
 
-        folder.Start(settings, changes, inputs.Compute.Name);
         var training = new TrainLoop(settings, inputs, folder, remarks);
-        var (result, progress) = training.Run(watch, interruption.Token);
+        var (result, progress) = training.Run(watch, () => folder.Start(settings, changes, inputs.Compute.Name), interruption.Token);
         if (result.Steps == 0) throw new OperationCanceledException();
         // The last scores are those of the adapter as it is, unless the run was interrupted since.
         var final = result.Stopped && progress.Scores.LastOrDefault().Step != result.Steps ? null : result.Evaluation;
-        Save(inputs, folder.Output, progress);
         var document = RunDocument.Create(settings, inputs, result, final, progress, training.SecondsBefore + watch.Elapsed.TotalSeconds);
         if (training.ResumedAt.Count > 0) document["resumed_at"] = training.ResumedAt.DeepClone();
-        AtomicFile.WriteText(Path.Combine(folder.Output.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
-        folder.Finish(atEnd: !result.Stopped);
+        try
+        {
+            Save(inputs, folder.Output, progress);
+            AtomicFile.WriteText(Path.Combine(folder.Output.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
+            folder.Finish(atEnd: !result.Stopped);
+        }
+        catch (Exception e) when (AtomicFile.IsWriteFailure(e) || e is PeftException { InnerException: not null })
+        {
+            var next = folder.Checkpoints.Steps is [var step, ..] ? $"free some space and go on from step {step} with: peft train --resume --out {settings.Out}" : "free some space and run it again";
+            throw new PeftException($"The result could not be written to {settings.Out} ({AtomicFile.Reason(e)}); {next}", e);
+        }
         Report(document, result, final, training.SavedStep == result.Steps);
         return result.Stopped ? ExitCode.Interrupted : ExitCode.Success;
     }

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using PeftSharp.Checkpoints;
 
 namespace PeftSharp.Training;
 
@@ -63,7 +64,7 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
         var failure = Write();
         _file.Dispose();
         if (failure is not null)
-            throw new PeftException($"{_path} could not be written ({failure.Message.TrimEnd('.')}); check the folder's permissions and the free space.", failure);
+            throw new PeftException($"{_path} could not be written ({AtomicFile.Reason(failure)}); check the folder's permissions and the free space.", failure);
     }
 
     private void Add<T>(T line)
@@ -81,7 +82,7 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
             (_written, _end) = (_lines.Count, _file.Position);
             return null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (AtomicFile.IsWriteFailure(e))
         {
             // A part of the lines may be there.
             _file.SetLength(_end);

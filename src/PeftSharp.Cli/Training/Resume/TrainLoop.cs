@@ -24,7 +24,10 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
     /// <summary>Step of the last checkpoint of this process; 0 if there is none.</summary>
     public long SavedStep { get; private set; }
 
-    public (TrainingResult, TrainProgress) Run(Stopwatch watch, CancellationToken cancellation)
+    /// <param name="watch">Runs since the program's start.</param>
+    /// <param name="accepted">Called once nothing is left to be refused.</param>
+    /// <param name="cancellation">Stops after the step.</param>
+    public (TrainingResult, TrainProgress) Run(Stopwatch watch, Action accepted, CancellationToken cancellation)
     {
         var forward = new ForwardOptions { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing };
         var plan = new BatchPlan(inputs.Train.Lengths, settings.BatchSize, settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled, settings.Seed);
@@ -34,6 +37,7 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
 
         using var checkpoint = settings.Resume ? folder.Checkpoints.Newest(remarks.Write) : null;
         checkpoint?.Run.Require(identity, Path.GetFileName(checkpoint.Path)!);
+        accepted();
         var progress = new TrainProgress(remarks);
         using var log = new JsonLinesLog(Path.Combine(folder.Output.Aside, "training_log.jsonl"), checkpoint?.Log ?? []);
         CheckpointWriter writer = null!;

@@ -77,9 +77,7 @@ public sealed class CheckpointStore(string root, int limit = 2)
         }
         catch (PeftException e)
         {
-            // The system's own words, without the path of a file that is gone by now.
-            var reason = (e.InnerException ?? e).Message.Split(" : '")[0].TrimEnd('.');
-            throw new PeftException($"The checkpoint of step {checkpoint.Step} could not be saved in {Root} ({reason}); check the free space and the folder's permissions.", e);
+            throw new PeftException($"The checkpoint of step {checkpoint.Step} could not be saved in {Root} ({AtomicFile.Reason(e)}); check the free space and the folder's permissions.", e);
         }
     }
 
