@@ -34,7 +34,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
         foreach (var line in ParameterLine.Of(inputs.Model, inputs.Adapter).Lines) (json ? Console.Error : Console.Out).WriteLine(line);
 
-        var training = new TrainLoop(settings, inputs, folder, remarks);
+        using var training = new TrainLoop(settings, inputs, folder, remarks);
         var (result, progress) = training.Run(watch, () => folder.Start(settings, changes, inputs.Compute.Name), interruption.Token);
         if (result.Steps == 0) throw new OperationCanceledException();
         // The last scores are those of the adapter as it is, unless the run was interrupted since.
@@ -43,6 +43,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         if (training.ResumedAt.Count > 0) document["resumed_at"] = training.ResumedAt.DeepClone();
         try
         {
+            training.Dispose();
             Save(inputs, folder.Output, progress);
             AtomicFile.WriteText(Path.Combine(folder.Output.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
             folder.Finish(atEnd: !result.Stopped);

@@ -13,6 +13,7 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
     private readonly List<string> _lines = [];
     private int _written;
     private long _end;
+    private bool _closed;
 
     /// <summary>Opens the log; lines are added to what the file holds.</summary>
     public JsonLinesLog(string path) : this(path, FileMode.Append) { }
@@ -61,6 +62,8 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
     /// <exception cref="PeftException">Lines are left that cannot be written.</exception>
     public void Dispose()
     {
+        if (_closed) return;
+        _closed = true;
         var failure = Write();
         _file.Dispose();
         if (failure is not null)

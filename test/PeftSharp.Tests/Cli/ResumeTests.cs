@@ -4,20 +4,19 @@ using System.Text.Json.Nodes;
 namespace PeftSharp.Tests.Cli;
 
 /// <summary>Runs that were cut off and go on, with the real program.</summary>
-public sealed class ResumeTests(CliFolder folder) : IClassFixture<CliFolder>
+public sealed class ResumeTests(ResumeTests.Whole whole) : IClassFixture<ResumeTests.Whole>
 {
-    private readonly ResumeBench _bench = new(folder);
+    private readonly ResumeBench _bench = whole.Bench;
 
     [Fact]
     public void An_interrupted_run_goes_on_from_the_folder_alone_to_the_same_adapter()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Signals are sent with kill.");
-        _bench.Train("whole").Succeeds();
         var stopped = _bench.TrainUntilStep("stopped", "--save-strategy", "auto");
         Process.Start("kill", ["-TERM", $"{stopped.Id}"]).WaitForExit();
         var first = Peft.Finish(stopped);
         Assert.Equal(130, first.ExitCode);
-        Assert.Contains($"go on with: peft train --resume --out {folder.File_("stopped")}", first.Error);
+        Assert.Contains($"go on with: peft train --resume --out {whole.Folder.File_("stopped")}", first.Error);
         Assert.True(_bench.Run("stopped")["interrupted"]!.GetValue<bool>());
         var at = _bench.Run("stopped")["steps"]!.GetValue<int>();
 
@@ -37,11 +36,11 @@ public sealed class ResumeTests(CliFolder folder) : IClassFixture<CliFolder>
         foreach (var (change, expected) in new (string[], string)[]
         {
             (["--seed", "7"], "with seed 42, but this run has 7;"),
-            (["--method", "bitfit"], "with method LORA, but this run has BITFIT;"),
-            (["--data", folder.Dev], "with training data 64 rows"),
+            (["--set", "lora_dropout=0.2"], "with lora_dropout 0.1, but this run has 0.2;"),
+            (["--data", whole.Folder.Dev], "with training data 64 rows"),
         })
         {
-            var result = Peft.Run(["train", "--resume", "--out", folder.File_("other"), .. change]);
+            var result = Peft.Run(["train", "--resume", "--out", whole.Folder.File_("other"), .. change]);
             Assert.Equal(1, result.ExitCode);
             Assert.Contains(expected, result.Error);
             Assert.Single(result.Error.Split('\n'), l => l.StartsWith("error: ", StringComparison.Ordinal));
@@ -52,7 +51,6 @@ public sealed class ResumeTests(CliFolder folder) : IClassFixture<CliFolder>
     [Fact]
     public void A_damaged_checkpoint_is_skipped_with_a_remark_and_none_left_is_told()
     {
-        _bench.Train("plain").Succeeds();
         _bench.Cut("damaged");
         var steps = _bench.Checkpoints("damaged");
         Assert.Equal(2, steps.Count);
@@ -69,7 +67,7 @@ public sealed class ResumeTests(CliFolder folder) : IClassFixture<CliFolder>
         File.WriteAllBytes(older, json);
         var result = _bench.Resume("damaged").Succeeds();
         Assert.Contains($"checkpoint-{steps[0]} is damaged (trainer_state.safetensors has {bytes.Length - 8} bytes, but {bytes.Length} were written), so it is skipped; checkpoint-{steps[1]} is used.", result.Error);
-        _bench.AssertSame("plain", "damaged");
+        _bench.AssertSame("whole", "damaged");
     }
 
     [Fact]
@@ -94,11 +92,10 @@ public sealed class ResumeTests(CliFolder folder) : IClassFixture<CliFolder>
     public void A_full_disk_costs_checkpoints_and_the_result_but_never_what_was_saved()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "The size of files is limited with the shell's ulimit.");
-        _bench.Train("unlimited").Succeeds();
         _bench.Cut("full");
         var saved = _bench.Checkpoints("full");
         // Files of more than 12 KB cannot be written: neither a checkpoint nor the picture of the curve.
-        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", "trap '' XFSZ; ulimit -f 12; exec dotnet \"$@\"", "bash", Path.Combine(AppContext.BaseDirectory, "peft.dll"), "train", "--resume", "--out", folder.File_("full")])
+        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", "trap '' XFSZ; ulimit -f 12; exec dotnet \"$@\"", "bash", Path.Combine(AppContext.BaseDirectory, "peft.dll"), "train", "--resume", "--out", whole.Folder.File_("full")])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,
@@ -107,26 +104,26 @@ public sealed class ResumeTests(CliFolder folder) : IClassFixture<CliFolder>
         var result = Peft.Finish(process);
         Assert.Equal(1, result.ExitCode);
         Assert.Single(result.Error.Split('\n'), l => l.StartsWith("warning: The checkpoint of step", StringComparison.Ordinal) && l.EndsWith("training goes on, earlier checkpoints are kept, and the next one is tried when it is due.", StringComparison.Ordinal));
-        Assert.Single(result.Error.Split('\n'), l => l.StartsWith($"error: The result could not be written to {folder.File_("full")} (", StringComparison.Ordinal) && l.EndsWith($"go on from step {saved[0]} with: peft train --resume --out {folder.File_("full")}", StringComparison.Ordinal));
+        Assert.Single(result.Error.Split('\n'), l => l.StartsWith($"error: The result could not be written to {whole.Folder.File_("full")} (", StringComparison.Ordinal) && l.EndsWith($"go on from step {saved[0]} with: peft train --resume --out {whole.Folder.File_("full")}", StringComparison.Ordinal));
         Assert.Contains($"step {ResumeBench.Steps}/{ResumeBench.Steps}", result.Error);
         Assert.Equal(saved, _bench.Checkpoints("full"));
-        Assert.False(Directory.Exists(folder.File_("full")));
+        Assert.False(Directory.Exists(whole.Folder.File_("full")));
         Assert.DoesNotContain(Directory.GetFileSystemEntries(_bench.Work("full")), e => e.EndsWith(".tmp", StringComparison.Ordinal) || Path.GetFileName(e) == "output");
         _bench.Resume("full").Succeeds();
-        _bench.AssertSame("unlimited", "full");
+        _bench.AssertSame("whole", "full");
     }
 
     [Fact]
     public void Places_that_cannot_be_written_and_runs_that_are_not_there_are_told()
     {
-        var file = folder.File_("file");
+        var file = whole.Folder.File_("file");
         File.WriteAllText(file, "mine");
         var error = _bench.Train("file/below").Fails(1);
         Assert.Contains("cannot be worked on: the folder", error);
-        var before = folder.Entries;
-        Assert.Contains("there is no run to go on with", Peft.Run("train", "--resume", "--out", folder.File_("nothing")).Fails(2));
+        var before = whole.Folder.Entries;
+        Assert.Contains("there is no run to go on with", Peft.Run("train", "--resume", "--out", whole.Folder.File_("nothing")).Fails(2));
         Assert.Contains("--save-strategy is \"often\"; expected auto, steps, epoch, no", _bench.Train("x", "--save-strategy", "often").Fails(2));
-        Assert.Equal(before, folder.Entries);
+        Assert.Equal(before, whole.Folder.Entries);
     }
 
     [Fact]
@@ -134,5 +131,21 @@ public sealed class ResumeTests(CliFolder folder) : IClassFixture<CliFolder>
     {
         Assert.Contains("There is no checkpoint yet", _bench.Train("new", "--resume", "--max-steps", "2").Succeeds().Error);
         Assert.Equal(2, _bench.Run("new")["steps"]!.GetValue<int>());
+    }
+
+    /// <summary>The run that was never cut off.</summary>
+    public sealed class Whole : IDisposable
+    {
+        public Whole()
+        {
+            Bench = new(Folder);
+            Bench.Train("whole").Succeeds();
+        }
+
+        public CliFolder Folder { get; } = new();
+
+        internal ResumeBench Bench { get; }
+
+        public void Dispose() => Folder.Dispose();
     }
 }

@@ -32,7 +32,7 @@ internal static class SavedRecipe
     }
 
     /// <summary>Writes down who works on the folder.</summary>
-    public static void WriteProcess(string folder) => AtomicFile.WriteText(Path.Combine(folder, Process), $"{Environment.ProcessId}\n");
+    public static void WriteProcess(string folder) => File.WriteAllText(Path.Combine(folder, Process), $"{Environment.ProcessId}\n");
 
     /// <summary>Writes down the settings as they were given.</summary>
     /// <param name="folder">The run's work folder.</param>

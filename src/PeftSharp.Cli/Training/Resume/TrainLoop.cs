@@ -10,8 +10,9 @@ using PeftSharp.Training.Resume;
 namespace PeftSharp.Cli.Training.Resume;
 
 /// <summary>The training of a run: from its start, or from its newest good checkpoint.</summary>
-internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunFolder folder, Remarks remarks)
+internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunFolder folder, Remarks remarks) : IDisposable
 {
+    private JsonLinesLog? _log;
     // Steps saved when a failure was last told: it is told again only if one was saved since.
     private long _warnedAfter = -1;
 
@@ -39,7 +40,7 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
         checkpoint?.Run.Require(identity, Path.GetFileName(checkpoint.Path)!);
         accepted();
         var progress = new TrainProgress(remarks);
-        using var log = new JsonLinesLog(Path.Combine(folder.Output.Aside, "training_log.jsonl"), checkpoint?.Log ?? []);
+        var log = _log = new JsonLinesLog(Path.Combine(folder.Output.Aside, "training_log.jsonl"), checkpoint?.Log ?? []);
         CheckpointWriter writer = null!;
         writer = new(folder.Checkpoints, identity, settings.ForCheckpoints(), log, () => Extra(watch), failure => Failed(progress, failure, writer.SavedStep));
         using var trainer = new Trainer(new TrainableAdapter(inputs.Model, inputs.Adapter, forward), new PlannedBatches(inputs.Train, plan), options, evaluator, log, progress, writer);
@@ -49,6 +50,10 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
         SavedStep = writer.SavedStep;
         return (result, progress);
     }
+
+    /// <summary>Closes the log.</summary>
+    /// <exception cref="PeftException">Lines are left that cannot be written.</exception>
+    public void Dispose() => _log?.Dispose();
 
     private void TakeUp(Checkpoint checkpoint, Trainer trainer, TrainProgress progress, RunFingerprint identity)
     {
