@@ -11,31 +11,36 @@ internal sealed class KeptWeights : IDisposable
     private readonly Dictionary<string, Tensor> _tensors = [];
     private readonly JsonNode? _json;
 
-    public KeptWeights(ITrainingModel model)
-    {
-        _tensors.AddCopies(Parameters, Live(model));
-        _tensors.AddCopies(Method, model.MethodState);
-        _json = model.MethodStateJson;
-    }
+    /// <summary>Copies a model's.</summary>
+    public KeptWeights(ITrainingModel model) => _json = Copy(model, _tensors);
 
-    private KeptWeights(IEnumerable<KeyValuePair<string, Tensor>> tensors, JsonNode? json)
+    /// <summary>Copies saved ones.</summary>
+    public KeptWeights(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
     {
         _tensors.AddCopies("", tensors);
         _json = json?.DeepClone();
     }
 
-    /// <summary>The trained tensors by name.</summary>
-    public static Dictionary<string, Tensor> Live(ITrainingModel model) => model.Parameters.ToDictionary(p => p.Name, p => p.Value);
-
-    /// <summary>Puts the copy back into the model: its method first, which may change the shapes of what is trained.</summary>
-    public void Restore(ITrainingModel model)
+    /// <summary>Adds copies of a model's tensors to a snapshot.</summary>
+    /// <returns>The method's JSON.</returns>
+    public static JsonNode? Copy(ITrainingModel model, Dictionary<string, Tensor> to)
     {
-        model.RestoreMethodState(_tensors.Part(Method), _json?.DeepClone());
-        var live = Live(model);
-        var saved = _tensors.Part(Parameters);
+        to.AddCopies(Parameters, Live(model));
+        to.AddCopies(Method, model.MethodState);
+        return model.MethodStateJson;
+    }
+
+    /// <summary>Puts saved tensors back into a model: its method first, which may change the shapes of what is trained.</summary>
+    public static void Restore(ITrainingModel model, IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
+    {
+        model.RestoreMethodState(tensors.Part(Method), json?.DeepClone());
+        var (live, saved) = (Live(model), tensors.Part(Parameters));
         NamedTensors.Check(live, saved, "the trained parameters");
         NamedTensors.Copy(live, saved);
     }
+
+    /// <summary>Puts the copy back into the model.</summary>
+    public void Restore(ITrainingModel model) => Restore(model, _tensors, _json);
 
     /// <summary>Adds copies of the tensors to a snapshot.</summary>
     /// <returns>The method's JSON.</returns>
@@ -45,11 +50,10 @@ internal sealed class KeptWeights : IDisposable
         return _json?.DeepClone();
     }
 
-    /// <summary>Copies what <see cref="AddTo"/> gave; null where there is nothing.</summary>
-    public static KeptWeights? From(Dictionary<string, Tensor> tensors, JsonNode? json) => tensors.Count == 0 ? null : new(tensors, json);
-
     public void Dispose()
     {
         foreach (var tensor in _tensors.Values) tensor.Dispose();
     }
+
+    private static Dictionary<string, Tensor> Live(ITrainingModel model) => model.Parameters.ToDictionary(p => p.Name, p => p.Value);
 }

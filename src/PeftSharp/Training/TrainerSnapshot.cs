@@ -18,23 +18,17 @@ public sealed record TrainerSnapshot(
     private const string OptimizerPart = "optimizer:", BestPart = "best:";
 
     /// <summary>A copy of the weights of the best evaluation; null where they were not kept.</summary>
-    internal KeptWeights? Best => KeptWeights.From(Tensors.Part(BestPart), BestMethod);
+    internal KeptWeights? Best => Tensors.Part(BestPart) is { Count: > 0 } best ? new(best, BestMethod) : null;
 
     internal static TrainerSnapshot Take(TrainerState state, ITrainingModel model, IOptimizer optimizer, KeptWeights? best)
     {
         var tensors = new Dictionary<string, Tensor>();
-        using var now = new KeptWeights(model);
-        var method = now.AddTo(tensors, "");
+        var method = KeptWeights.Copy(model, tensors);
         tensors.AddCopies(OptimizerPart, optimizer.State);
         return new(state with { }, tensors, method, best?.AddTo(tensors, BestPart));
     }
 
-    internal void RestoreModel(ITrainingModel model)
-    {
-        var own = Tensors.Where(t => !t.Key.StartsWith(OptimizerPart, StringComparison.Ordinal) && !t.Key.StartsWith(BestPart, StringComparison.Ordinal));
-        using var now = KeptWeights.From(own.ToDictionary(), Method) ?? throw new PeftException("The saved training state holds no parameters; resume from another checkpoint.");
-        now.Restore(model);
-    }
+    internal void RestoreModel(ITrainingModel model) => KeptWeights.Restore(model, Tensors, Method);
 
     internal void RestoreOptimizer(IOptimizer optimizer)
     {

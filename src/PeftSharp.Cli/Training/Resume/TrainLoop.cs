@@ -68,6 +68,8 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
         {
             throw new PeftException($"{checkpoint.Path} holds a log that this program did not write; start the run anew.", e);
         }
+        // Its tensors are views of a file that is to be deleted later.
+        checkpoint.Dispose();
         ResumedAt.Add(checkpoint.Step);
         remarks.Write($"Going on after step {checkpoint.Step} of {trainer.TotalSteps}.");
         if (checkpoint.Run.Machine != identity.Machine)

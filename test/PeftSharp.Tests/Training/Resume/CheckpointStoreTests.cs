@@ -92,22 +92,15 @@ public sealed class CheckpointStoreTests
     }
 
     [Theory]
-    [InlineData("\"global_step\": 2", "\"global_step\": 2", "\"step\": 2", "\"step\": 2")]
     [InlineData("\"max_steps\": 12", "\"max_steps\": \"many\"")]
     [InlineData("\"samples\": 16", "\"samples\": []")]
     [InlineData("\"since_best\": 0", "\"since_best\": -1")]
     [InlineData("\"peftsharp\": {", "\"someone\": {")]
-    public void Values_Of_A_Wrong_Kind_End_In_One_Sentence_Even_With_Right_Checksums(params string[] replace)
+    public void Values_Of_A_Wrong_Kind_End_In_One_Sentence_Even_With_Right_Checksums(string text, string replacement)
     {
         using var runs = new Runs();
         runs.Save(2);
-        if (replace.Length > 2)
-        {
-            using var fine = new CheckpointStore(runs.Root).Newest();
-            Assert.Equal(2, fine!.Step);
-            return;
-        }
-        Rewrite(runs.Folder(2), replace[0], replace[1]);
+        Rewrite(runs.Folder(2), text, replacement);
         try
         {
             using var checkpoint = new CheckpointStore(runs.Root).Newest();
