@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 
 namespace PeftSharp.Tests.Cli;
 
@@ -13,28 +14,33 @@ public sealed class KillTests(CliFolder folder) : IClassFixture<CliFolder>
     public async Task Killed_at_random_moments_a_run_ends_with_the_same_adapter()
     {
         var bench = new ResumeBench(folder);
-        string[] length = ["--max-steps", $"{40 * Kills}"];
+        string[] steps = ["--max-steps", $"{20 * Kills}"];
         var watch = Stopwatch.StartNew();
         double start;
-        using (var whole = bench.TrainUntilStep("whole", length))
+        using (var whole = bench.TrainUntilStep("whole", steps))
         {
             start = watch.Elapsed.TotalSeconds;
             Peft.Finish(whole).Succeeds();
         }
-        var training = watch.Elapsed.TotalSeconds - start;
+        var length = watch.Elapsed.TotalSeconds - start;
 
         var random = new Random();
         var (killed, whileSaving, beforeTraining, rounds) = (0, 0, 0, 0);
         for (var resume = false; ;)
         {
-            var process = Peft.Start(false, resume ? ["train", "--resume", "--out", folder.File_("killed")] : bench.Arguments("killed", length));
-            var error = process.StandardError.ReadToEndAsync();
+            var process = Peft.Start(false, resume ? ["train", "--resume", "--verbose", "--out", folder.File_("killed")] : bench.Arguments("killed", steps));
+            var (error, training) = Watch(process);
             var output = process.StandardOutput.ReadToEndAsync();
-            // Now and then while it loads; else while it trains, and on average by as much further as it takes to be killed so often.
-            var wait = random.Next(4) == 0 ? random.NextDouble() * start : 0.9 * start + random.NextDouble() * 2 * training / Kills;
-            if (killed == Kills || process.WaitForExit(TimeSpan.FromSeconds(wait)))
+            if (killed < Kills)
             {
-                Assert.True(process.WaitForExit(120_000), "The run did not end in two minutes.");
+                // Now and then while it loads; else while it trains, on average after as much as takes it through so many kills.
+                var loading = random.Next(4) == 0;
+                if (!loading) await Task.WhenAny(training, process.WaitForExitAsync(TestContext.Current.CancellationToken));
+                process.WaitForExit(TimeSpan.FromSeconds(random.NextDouble() * (loading ? start : 2 * length / Kills)));
+            }
+            if (killed == Kills || process.HasExited)
+            {
+                Assert.True(process.WaitForExit(300_000), "The run did not end in five minutes.");
                 Assert.True(process.ExitCode == 0, await error);
                 bench.AssertSame("whole", "killed");
                 rounds++;
@@ -52,5 +58,22 @@ public sealed class KillTests(CliFolder folder) : IClassFixture<CliFolder>
             else if (Directory.GetDirectories(bench.Work("killed"), ".checkpoint-*").Length > 0) whileSaving++;
         }
         TestContext.Current.TestOutputHelper?.WriteLine($"{killed} kills ({beforeTraining} before the first checkpoint, {whileSaving} while a checkpoint was being written or deleted), {rounds} run(s) to the end, {watch.Elapsed.TotalSeconds:0} s: every adapter is the same.");
+    }
+
+    // What it says, in the end; and a task that is done when it makes steps.
+    private static (Task<string> All, Task Training) Watch(Process process)
+    {
+        var training = new TaskCompletionSource();
+        return (Task.Run(async () =>
+        {
+            var all = new StringBuilder();
+            while (await process.StandardError.ReadLineAsync() is { } line)
+            {
+                all.AppendLine(line);
+                if (line.StartsWith("step ", StringComparison.Ordinal)) training.TrySetResult();
+            }
+            training.TrySetResult();
+            return all.ToString();
+        }), training.Task);
     }
 }
