@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -18,17 +17,19 @@ internal static class CheckpointFolder
     private const int Format = 1;
     private const long MaxJsonBytes = 1L << 30;
 
-    private static readonly JsonSerializerOptions Layout = new() { WriteIndented = true, IndentSize = 1, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private const int Buffer = 1 << 15;
+
+    private static readonly JsonWriterOptions Layout = new() { Indented = true, IndentSize = 1, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.Default };
 
     /// <summary>Writes a checkpoint into an existing, empty folder; every file is flushed.</summary>
     public static void Write(string folder, Checkpoint checkpoint)
     {
-        var (tensors, hash) = (Path.Combine(folder, TensorFile), "");
+        var (tensors, json) = (Path.Combine(folder, TensorFile), Path.Combine(folder, JsonFile));
         SafetensorsWriter.Write(tensors, checkpoint.Snapshot.Tensors, new Dictionary<string, string> { ["format"] = "pt" });
-        hash = HashOf(tensors);
-        var json = Encoding.UTF8.GetBytes(Document(checkpoint, hash, new FileInfo(tensors).Length).ToJsonString(Layout) + "\n");
-        AtomicFile.Write(Path.Combine(folder, JsonFile), stream => stream.Write(json));
-        AtomicFile.WriteText(Path.Combine(folder, SumFile), $"{Convert.ToHexStringLower(SHA256.HashData(json))}  {JsonFile}\n");
+        var recorded = new JsonObject { ["file"] = TensorFile, ["bytes"] = new FileInfo(tensors).Length, ["sha256"] = HashOf(tensors) };
+        AtomicFile.Write(json, stream => WriteDocument(stream, checkpoint, recorded));
+        AtomicFile.WriteText(Path.Combine(folder, SumFile), $"{HashOf(json)}  {JsonFile}\n");
     }
 
     /// <summary>Reads and verifies a checkpoint.</summary>
@@ -63,33 +64,46 @@ internal static class CheckpointFolder
         };
     }
 
-    private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.Default };
-
-    private static JsonObject Document(Checkpoint checkpoint, string hash, long bytes)
+    // Piece by piece: a long log would make large objects, and each of those a collection of the whole heap.
+    private static void WriteDocument(Stream stream, Checkpoint checkpoint, JsonObject tensors)
     {
         var (snapshot, state) = (checkpoint.Snapshot, checkpoint.Snapshot.State);
         var best = state.BestEvaluation is { } evaluation ? evaluation.Values[evaluation.Primary] : double.NaN;
-        return new()
+        using var json = new Utf8JsonWriter(stream, Layout);
+        void Add(string name, JsonNode? value)
         {
-            ["global_step"] = state.Step,
-            ["max_steps"] = checkpoint.MaxSteps,
-            ["epoch"] = checkpoint.Epoch,
-            ["best_metric"] = double.IsFinite(best) ? best : null,
-            ["best_global_step"] = state.BestStep == 0 ? null : state.BestStep,
-            ["log_history"] = new JsonArray([.. checkpoint.Log.Select(l => JsonNode.Parse(l))]),
-            ["peftsharp"] = new JsonObject
-            {
-                ["format"] = Format,
-                ["version"] = typeof(CheckpointFolder).Assembly.GetName().Version?.ToString(3),
-                ["state"] = state.ToJson(),
-                ["method_state"] = snapshot.Method?.DeepClone(),
-                ["best_method_state"] = snapshot.BestMethod?.DeepClone(),
-                ["run"] = checkpoint.Run.ToJson(),
-                ["machine"] = checkpoint.Run.Machine,
-                ["tensors"] = new JsonObject { ["file"] = TensorFile, ["bytes"] = bytes, ["sha256"] = hash },
-                ["extra"] = checkpoint.Extra?.DeepClone(),
-            },
-        };
+            json.WritePropertyName(name);
+            if (value is null) json.WriteNullValue();
+            else value.WriteTo(json);
+        }
+        json.WriteStartObject();
+        Add("global_step", state.Step);
+        Add("max_steps", checkpoint.MaxSteps);
+        Add("epoch", checkpoint.Epoch);
+        Add("best_metric", double.IsFinite(best) ? best : null);
+        Add("best_global_step", state.BestStep == 0 ? null : state.BestStep);
+        json.WriteStartArray("log_history");
+        foreach (var line in checkpoint.Log)
+        {
+            json.WriteRawValue(line);
+            if (json.BytesPending > Buffer) json.Flush();
+        }
+        json.WriteEndArray();
+        Add("peftsharp", new JsonObject
+        {
+            ["format"] = Format,
+            ["version"] = typeof(CheckpointFolder).Assembly.GetName().Version?.ToString(3),
+            ["state"] = state.ToJson(),
+            ["method_state"] = snapshot.Method?.DeepClone(),
+            ["best_method_state"] = snapshot.BestMethod?.DeepClone(),
+            ["run"] = checkpoint.Run.ToJson(),
+            ["machine"] = checkpoint.Run.Machine,
+            ["tensors"] = tensors,
+            ["extra"] = checkpoint.Extra?.DeepClone(),
+        });
+        json.WriteEndObject();
+        json.Flush();
+        stream.Write("\n"u8);
     }
 
     private static byte[] Verified(string folder)
@@ -136,7 +150,7 @@ internal static class CheckpointFolder
 
     private static string HashOf(string path)
     {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20);
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
         return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 }
