@@ -105,18 +105,22 @@ internal sealed class RunFolder : IDisposable
         var work = Of(path);
         List<string> created = [];
         for (var parent = Path.GetDirectoryName(work); parent is not null && !Directory.Exists(parent); parent = Path.GetDirectoryName(parent)) created.Add(parent);
+        RunLock? hold = null;
         try
         {
             Directory.CreateDirectory(work);
-            if (RunLock.TryTake(work) is { } hold)
+            hold = RunLock.TryTake(work);
+            if (hold is not null)
             {
                 SavedRecipe.WriteProcess(work);
                 return (hold, created);
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or PeftException { InnerException: not null })
+        catch (Exception e) when (AtomicFile.IsWriteFailure(e))
         {
-            throw new PeftException($"--out {path} cannot be worked on: the folder {work} beside it cannot be written ({(e.InnerException ?? e).Message.TrimEnd('.')}); choose another place.", e);
+            hold?.Dispose();
+            foreach (var folder in created.Prepend(work)) TryDeleteEmpty(folder);
+            throw new PeftException($"--out {path} cannot be worked on: the folder {work} beside it cannot be written ({AtomicFile.Reason(e)}); choose another place.", e);
         }
         var process = SavedRecipe.ProcessId(work) is { } id ? $" (process {id})" : "";
         throw new UsageException($"--out {path} is being worked on by another run{process}; wait for its end, or choose another folder.");

@@ -32,7 +32,20 @@ internal static class SavedRecipe
     }
 
     /// <summary>Writes down who works on the folder.</summary>
-    public static void WriteProcess(string folder) => File.WriteAllText(Path.Combine(folder, Process), $"{Environment.ProcessId}\n");
+    /// <remarks>A file that can only be half written is none.</remarks>
+    public static void WriteProcess(string folder)
+    {
+        var file = Path.Combine(folder, Process);
+        try
+        {
+            File.WriteAllText(file, $"{Environment.ProcessId}\n");
+        }
+        catch
+        {
+            File.Delete(file);
+            throw;
+        }
+    }
 
     /// <summary>Writes down the settings as they were given.</summary>
     /// <param name="folder">The run's work folder.</param>
