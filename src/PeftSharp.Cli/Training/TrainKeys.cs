@@ -58,6 +58,10 @@ internal static class TrainKeys
         new("output_dir", "--out", "FOLDER", "Where to write the adapter", (s, v) => s.Out = v, "out"),
         new("format", "--format", "NAME", "Layout of the adapter: peft or adapterhub. Default: the method's", (s, v) => s.Format = Values.OneOf(v, "peft", "adapterhub"), "adapter_format"),
         new("overwrite_output_dir", "--overwrite", null, "Replace what an earlier run wrote there", (s, v) => s.Overwrite = Values.Flag(v), "overwrite"),
+        new("save_steps", "--save-steps", "N", "Save the state of the run every N steps. Default: every ten minutes", (s, v) => s.SaveSteps = Values.Whole(v, 1)),
+        new("save_strategy", "--save-strategy", "NAME", "When to save it: auto (every ten minutes, at ends of epochs), steps, epoch or no (auto; steps with --save-steps)", (s, v) => s.SaveStrategy = Values.OneOf(v, "auto", "steps", "epoch", "no")),
+        new("save_total_limit", "--save-total-limit", "N", "Saved states that are kept (2)", (s, v) => s.SaveLimit = Values.Whole(v, 1)),
+        new("resume_from_checkpoint", "--resume", null, "Go on with the run in --out that was cut off; its settings need not be given again", (s, v) => s.Resume = Values.Flag(v), "resume"),
     ];
 
     public static IEnumerable<string> Names => All.SelectMany(k => k.Aliases.Prepend(k.Key));
