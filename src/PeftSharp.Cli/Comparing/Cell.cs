@@ -22,15 +22,16 @@ internal sealed record Cell(string Dataset, string Method, ulong Seed, double? S
 
     public static Cell Of(ComparePlan plan, Variant dataset, Variant method, ulong seed) => new(dataset.Name, method.Name, seed, null, Join(plan, dataset, method, seed));
 
-    // Scores a search on a tenth of the training rows that it is given, never on the rows that methods are compared on.
+    // A search scores on training rows that it does not train on, never on the rows that methods are compared on.
     public static Cell Searching(ComparePlan plan, Variant dataset, Variant method, double rate)
     {
         var settings = Join(plan, dataset, method, plan.Seeds[0]);
-        foreach (var key in (string[])["eval_data", "validation_file", "rows", "max_steps"]) settings.Remove(key);
+        foreach (var key in (string[])["eval_data", "validation_file", "rows", "max_steps", "eval_steps"]) settings.Remove(key);
         settings["learning_rate"] = rate;
         settings["num_train_epochs"] = plan.Search!.Epochs;
         settings["max_train_samples"] = plan.Search.Take;
-        settings["split_shares"] = "0.9,0.1";
+        settings["max_eval_samples"] = plan.Search.Take / 2;
+        settings["split_shares"] = "0.7,0.3";
         return new(dataset.Name, method.Name, plan.Seeds[0], rate, settings);
     }
 

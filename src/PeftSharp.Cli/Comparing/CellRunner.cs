@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Cli.Training.Resume;
 
 namespace PeftSharp.Cli.Comparing;
 
@@ -22,12 +23,19 @@ internal sealed partial class CellRunner(string root, Interruption interruption)
         return file;
     }
 
-    /// <summary>Runs a cell to its end.</summary>
+    /// <summary>Runs a cell to its end; one that was interrupted goes on from its last checkpoint.</summary>
     /// <returns>Null where it succeeded; else the sentence with which it failed.</returns>
     /// <exception cref="OperationCanceledException">The comparison was interrupted; the cell is not finished.</exception>
     public string? Run(Cell cell)
     {
-        using var process = Process.Start(Program("train", "--recipe", WriteRecipe(cell), "--out", Folder(cell), "--overwrite", "--json", "--quiet"))!;
+        var folder = Folder(cell);
+        if (Directory.Exists(RunFolder.Of(folder)) && Start("train", "--resume", "--out", folder, "--json", "--quiet") is null) return null;
+        return Start("train", "--recipe", WriteRecipe(cell), "--out", folder, "--overwrite", "--json", "--quiet");
+    }
+
+    private string? Start(params string[] arguments)
+    {
+        using var process = Process.Start(Program(arguments))!;
         using var stop = interruption.Token.Register(() => Stop(process));
         var error = process.StandardError.ReadToEndAsync();
         process.StandardOutput.ReadToEnd();

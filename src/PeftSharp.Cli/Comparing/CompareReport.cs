@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CsvHelper;
 using PeftSharp.Checkpoints;
+using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 
 namespace PeftSharp.Cli.Comparing;
@@ -11,6 +12,7 @@ internal sealed class CompareReport(ComparePlan plan, string root)
     private readonly Dictionary<string, (CellResult Result, bool Earlier)> _finished = [];
     private readonly Dictionary<string, string> _failed = [], _leftOut = [];
     private readonly List<Cell> _searched = [];
+    private readonly double? _load = Machine.Load;
     private readonly Dictionary<(string Dataset, string Method), (double Rate, bool Edge)> _rates = [];
 
     /// <summary>The cells to compare, searches not counted.</summary>
@@ -58,6 +60,7 @@ internal sealed class CompareReport(ComparePlan plan, string root)
         ["program"] = $"peft {typeof(CompareReport).Assembly.GetName().Version?.ToString(3)}",
         ["plan"] = plan.Source,
         ["processor"] = _finished.Values.Select(f => f.Result.Processor).FirstOrDefault(),
+        ["load_at_start"] = _load is { } load ? JsonOut.Number(load) : null,
         ["processors"] = Environment.ProcessorCount,
         ["seeds"] = new JsonArray([.. plan.Seeds.Select(s => (JsonNode)s)]),
         ["learning_rate_search"] = plan.Search is null ? null : new JsonObject

@@ -60,7 +60,7 @@ internal sealed class Comparison(ComparePlan plan, string root, CellRunner runne
             }
             _rates[key] = rate = best.Cell.SearchedRate!.Value;
             var edge = rate == plan.Search!.Rates[^1] ? "; it is the highest tried: try higher ones" : rate == plan.Search.Rates[0] ? "; it is the lowest tried: try lower ones" : "";
-            remarks.Write($"{cell.Dataset} {cell.Method}: learning rate {rate:G4}, by {best.Result.Metric} on a tenth of {plan.Search.Take} training rows{edge}");
+            remarks.Write($"{cell.Dataset} {cell.Method}: learning rate {rate:G4}, by {best.Result.Metric} on training rows set apart{edge}");
             Report.Found(key, rate, edge.Length > 0);
         }
         return cell.WithRate(rate);

@@ -48,6 +48,7 @@ internal static class RunDocument
         ["data"] = s.Data,
         ["eval_data"] = s.EvalData,
         ["max_train_samples"] = s.Take,
+        ["max_eval_samples"] = s.TakeEval,
         ["rows"] = s.Rows,
         ["stratified"] = s.SampleStratified,
         ["split_shares"] = s.SplitShares is null ? null : new JsonArray([.. s.SplitShares.Select(share => (JsonNode)share)]),

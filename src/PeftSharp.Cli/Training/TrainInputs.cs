@@ -123,7 +123,7 @@ internal sealed class TrainInputs
             Path = settings.EvalData ?? settings.Data!,
             Shares = settings.EvalData is null ? settings.SplitShares : null,
             Split = GlueSplit.Dev,
-            Take = null,
+            Take = settings.TakeEval,
             Sample = false,
             Rows = null,
             Kind = rows.Kind,

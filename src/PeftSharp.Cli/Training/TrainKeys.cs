@@ -23,6 +23,7 @@ internal static class TrainKeys
         new("split_stratified", "--no-stratify", null, "Cut without regard to labels", (s, v) => s.SplitStratified = Values.Flag(v)) { Switch = "false" },
         new("data_memory", "--data-memory", "MB", "Memory for rows, and as much for tokens; more of them are kept in files (256)", (s, v) => s.DataMemory = Values.Whole(v, 1)),
         new("cache_dir", "--cache", "FOLDER", "Where those files are kept while the run lasts. Default: the user's folder for caches", (s, v) => s.Cache = v),
+        new("max_eval_samples", "--take-eval", "N", "Score on the first N rows", (s, v) => s.TakeEval = Values.Whole(v, 1)),
         new("rows", "--rows", "FILE", "Train on the rows that FILE lists: one zero-based number a line", (s, v) => s.Rows = v),
         new("skip_bad_rows", "--skip-bad-rows", null, "Leave bad rows out instead of stopping at the first", (s, v) => s.SkipBadRows = Values.Flag(v)),
         new("max_length", "--max-length", "N", "Most tokens a row (128)", (s, v) => s.MaxLength = Values.Whole(v, 3), "max_seq_length"),

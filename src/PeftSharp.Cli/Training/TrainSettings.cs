@@ -12,7 +12,7 @@ internal sealed class TrainSettings
     public int DataMemory = 256;
     public bool SampleStratified, SplitStratified = true;
     public string Optimizer = "adamw_torch";
-    public int? MaxLength, Take, EvalSteps, EarlyStopping, SaveSteps;
+    public int? MaxLength, Take, TakeEval, EvalSteps, EarlyStopping, SaveSteps;
     public long? MaxSteps, WarmupSteps;
     public double? LearningRate;
     public int BatchSize = 16, Accumulate = 1, BlockSize = 64, TokensPerPass = 640, SaveLimit = 2;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Comparing;
+using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training;
 
@@ -41,6 +42,8 @@ internal static class CompareVerb
         var remarks = new Remarks(parsed.GetValue(Quiet));
         var comparison = new Comparison(plan, root, new CellRunner(root, interruption), remarks);
         comparison.Check();
+        if (Machine.Load is { } load && load > 0.5 * Environment.ProcessorCount)
+            remarks.Write($"This machine is busy (load {load.ToString("0.0", CultureInfo.InvariantCulture)} on {Environment.ProcessorCount} processors): scores are not touched, but times and speeds are those of a shared machine.");
         var interrupted = false;
         try
         {
