@@ -18,6 +18,7 @@ internal static class CommandTree
         new("eval", "Score a model or an adapter on labelled data.", EvalVerb.Build),
         new("predict", "Answer texts with labels and probabilities.", PredictVerb.Build),
         new("merge", "Write an adapter into the weights of its base model.", MergeVerb.Build),
+        new("verify", "Check an adapter against its proof: base, tokenizer, weights, answers.", VerifyVerb.Build),
         new("info", "Tell what a model, an adapter or a checkpoint is.", InfoVerb.Build),
         new("methods", "List the methods, or the settings of one.", MethodsVerb.Build),
         new("quantize", "Write a model in 4 bits.", QuantizeVerb.Build),

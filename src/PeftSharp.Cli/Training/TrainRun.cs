@@ -41,6 +41,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         Save(inputs, folder, progress);
         var document = RunDocument.Create(settings, inputs, result, final, progress, watch.Elapsed.TotalSeconds);
         File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
+        ProofWriter.AfterTraining(inputs, settings.Base!, folder.Aside, remarks);
         folder.Finish();
         Report(document, result, final);
         return result.Stopped ? ExitCode.Interrupted : ExitCode.Success;

@@ -18,6 +18,7 @@ internal sealed class DataParts
     private readonly Option<string> _split = VerbParts.Text("--split", "NAME", "Part of a GLUE folder: train, dev (default), dev_mismatched or test.");
     private readonly Option<string> _compute = VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32 (default), bf16, or auto.");
     private readonly Option<bool> _skip = new("--skip-bad-rows") { Description = "Leave bad rows out instead of stopping at the first." };
+    private readonly Option<bool> _noVerify = VerbParts.NoVerify();
 
     /// <param name="command">Where to add them.</param>
     /// <param name="columnsOnly">True keeps --text for a text itself, so that columns are named by --text-column alone.</param>
@@ -27,8 +28,8 @@ internal sealed class DataParts
         _text = VerbParts.Text("--text-column", "COLUMN", "Column of the text: a name, or a number from 1.", Alias("--text"));
         _pair = VerbParts.Text("--pair-column", "COLUMN", "Column of the second text.", Alias("--pair"));
         _label = VerbParts.Text("--label-column", "COLUMN", "Column of the label.", Alias("--label"));
-        Option[] all = columnsOnly ? [Base, Adapter, Data, _text, _pair, _take, _rows, _split, _skip, MaxLength, _compute]
-            : [Base, Adapter, Data, _text, _pair, _label, _take, _rows, _split, _skip, MaxLength, _compute];
+        Option[] all = columnsOnly ? [Base, Adapter, Data, _text, _pair, _take, _rows, _split, _skip, MaxLength, _compute, _noVerify]
+            : [Base, Adapter, Data, _text, _pair, _label, _take, _rows, _split, _skip, MaxLength, _compute, _noVerify];
         foreach (var option in all) command.Add(option);
     }
 
@@ -47,7 +48,7 @@ internal sealed class DataParts
     {
         var folder = VerbParts.Need(parsed, Base, verb);
         var compute = Compute.Parse(parsed.GetValue(_compute) ?? "fp32", "--compute");
-        return LoadedModel.Open(folder, parsed.GetValue(Adapter), o => o with { Compute = o.Quantize is null ? Compute.Choose(compute).Type : ComputeType.Float32 });
+        return LoadedModel.Open(folder, parsed.GetValue(Adapter), o => o with { Compute = o.Quantize is null ? Compute.Choose(compute).Type : ComputeType.Float32 }, proof: VerbParts.Proof(parsed, _noVerify));
     }
 
     private static GlueSplit SplitOf(string? text) => text?.Replace('-', '_').ToLowerInvariant() switch

@@ -14,6 +14,11 @@ internal static class VerbParts
 
     public static Option<string> Adapter() => Text("--adapter", "FOLDER", "The adapter: a folder of peft or AdapterHub.", "-a");
 
+    public static Option<bool> NoVerify() => new(Models.ProofGate.Override, "--force") { Description = "Go on where the adapter's proof says that base, adapter or tokenizer are others; a warning is written." };
+
+    /// <summary>What <see cref="NoVerify"/> asks for.</summary>
+    public static Models.ProofUse Proof(ParseResult parsed, Option<bool> noVerify) => parsed.GetValue(noVerify) ? Models.ProofUse.Warn : Models.ProofUse.Refuse;
+
     /// <summary>A value that the verb cannot do without.</summary>
     public static string Need(ParseResult parsed, Option<string> option, string verb) => parsed.GetValue(option) is { Length: > 0 } value
         ? value

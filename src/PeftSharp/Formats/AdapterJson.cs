@@ -54,7 +54,12 @@ internal static class AdapterJson
     }
 
     /// <summary>Settings as the text of <c>adapter_config.json</c>.</summary>
-    public static string Text(MethodOptions options) => Sorted((JsonObject)JsonSerializer.SerializeToNode(options, options.GetType(), Options)!).ToJsonString(Options);
+    public static string Text(MethodOptions options)
+    {
+        var json = (JsonObject)JsonSerializer.SerializeToNode(options, options.GetType(), Options)!;
+        json.Remove(nameof(MethodOptions.PeftType)); // an override does not inherit its name on disk, "peft_type", and is written beside it
+        return Sorted(json).ToJsonString(Options);
+    }
 
     /// <summary>Any JSON object as text in the same style.</summary>
     public static string Text(JsonObject json) => Sorted(json).ToJsonString(Options);
