@@ -69,7 +69,7 @@ internal static class VerifyVerb
             var use = Compute.Choose(compute);
             var loaded = LoadedModel.Open(basis, proof.Adapter is null ? null : folder, o => o with { Compute = o.Quantize is null ? use.Type : ComputeType.Float32 }, proof: ProofUse.Skip);
             List<ProofCheck> checks = [.. verifier.Probes(loaded.Model, loaded.Selection, loaded.Tokenizer())];
-            if (MergedAnswers(verifier, loaded) is { } merged) checks.Add(merged);
+            if (checks.TrueForAll(c => c.Result != CheckResult.Fail) && MergedAnswers(verifier, loaded) is { } merged) checks.Add(merged);
             return checks;
         }
         catch (PeftException e)

@@ -37,7 +37,7 @@ public sealed record BaseFingerprint
         using var checkpoint = Checkpoint.Open(folder);
         var stored = new StoredNames(checkpoint);
         var replaced = Replaced(model, adapter);
-        var names = model.Sites.Slots.Select(s => s.Name).Where(n => !replaced.Contains(n) && !model.Created.Contains(n))
+        var names = model.Sites.Slots.Select(s => s.Name).Where(n => !replaced.Contains(n))
             .Select(n => n.StartsWith(model.BasePrefix, StringComparison.Ordinal) ? n[model.BasePrefix.Length..] : n);
         return new() { Config = FieldsOf(ModelConfig.Read(folder)), Weights = WeightsPrint.Of([.. names.SelectMany(stored.WithParts)]) };
     }
