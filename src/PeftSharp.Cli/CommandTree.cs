@@ -19,6 +19,8 @@ internal static class CommandTree
         new("predict", "Answer texts with labels and probabilities.", PredictVerb.Build),
         new("merge", "Write an adapter into the weights of its base model.", MergeVerb.Build),
         new("verify", "Check an adapter against its proof: base, tokenizer, weights, answers.", VerifyVerb.Build),
+        new("analyze", "Tell what an adapter does to a model: ranks, norms, directions, rounding.", AnalyzeVerb.Build),
+        new("extract", "Write a full fine-tuning, or any mergeable adapter, as a LoRA of a given rank.", ExtractVerb.Build),
         new("info", "Tell what a model, an adapter or a checkpoint is.", InfoVerb.Build),
         new("methods", "List the methods, or the settings of one.", MethodsVerb.Build),
         new("quantize", "Write a model in 4 bits.", QuantizeVerb.Build),
