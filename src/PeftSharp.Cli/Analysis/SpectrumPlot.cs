@@ -20,7 +20,8 @@ internal static class SpectrumPlot
             line.LineWidth = 2;
             line.MarkerSize = curve.Length <= 64 ? 5 : 0;
         }
-        plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = value => value == 0 ? "1" : FormattableString.Invariant($"1e{value:0.#}") };
+        plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = exponent => FormattableString.Invariant($"{Math.Pow(10, exponent):G2}") };
+        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { IntegerTicksOnly = true };
         plot.Title(title);
         plot.XLabel("index of the singular value");
         plot.YLabel("share of the largest");

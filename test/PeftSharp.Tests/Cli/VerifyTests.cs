@@ -102,6 +102,7 @@ public sealed class VerifyTests(VerifyTests.Trained trained) : IClassFixture<Ver
         Peft.Run("verify", plain, "--base", _folder.Model).Succeeds();
         File.WriteAllText(Path.Combine(plain, Proof), "{");
         Assert.Contains("is no proof", Peft.Run("predict", "--base", _folder.Model, "--adapter", plain, "--text", "a film").Fails(1));
+        Assert.Contains("warning: ", Peft.Run("predict", "--base", _folder.Model, "--adapter", plain, "--text", "a film", "--force").Succeeds().Error);
         Assert.Contains("needs --base", Peft.Run("verify", plain).Fails(2));
     }
 

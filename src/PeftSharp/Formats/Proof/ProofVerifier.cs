@@ -21,6 +21,14 @@ public sealed class ProofVerifier(AdapterProof proof, string folder, string base
         if (TokenizerCheck(tokenizer) is { } last) yield return last;
     }
 
+    /// <summary>Refuses what <see cref="Quick"/> finds wrong, before a model is loaded.</summary>
+    /// <exception cref="PeftException">A check failed; its sentence says which and what to do.</exception>
+    public void Require(Tokenizer? tokenizer)
+    {
+        foreach (var check in Quick(tokenizer))
+            if (check.Result == CheckResult.Fail) throw new PeftException(check.Sentence);
+    }
+
     /// <summary>Every byte of the weights: as long as reading them takes.</summary>
     public IEnumerable<ProofCheck> Content()
     {

@@ -93,6 +93,7 @@ public sealed class AdapterProofTests
         config["lora_dropout"] = 0.3; // bears on training alone
         File.WriteAllText(file, config.ToJsonString());
         ProvedAdapter.Single(proved.Quick(), CheckResult.Fail, "\"lora_alpha\" is 16, but was 8");
+        Refusal.Sentence(() => new ProofVerifier(proved.Proof, proved.Adapter, proved.Base).Require(null), "\"lora_alpha\" is 16");
     }
 
     [Fact]
