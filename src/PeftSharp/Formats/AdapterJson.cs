@@ -57,7 +57,9 @@ internal static class AdapterJson
     public static string Text(MethodOptions options)
     {
         var json = (JsonObject)JsonSerializer.SerializeToNode(options, options.GetType(), Options)!;
-        json.Remove(nameof(MethodOptions.PeftType)); // an override does not inherit its name on disk, "peft_type", and is written beside it
+        // An override does not inherit what its property says of the name on disk, and would be written once more under its own.
+        json.Remove(nameof(MethodOptions.PeftType));
+        json.Remove(nameof(MethodOptions.Format));
         return Sorted(json).ToJsonString(Options);
     }
 
