@@ -23,11 +23,18 @@ internal static class AnalysisJson
         ["vectors"] = Array(analysis.Vectors, v => new() { ["name"] = v.Name, ["kind"] = v.Kind.ToString(), ["norm"] = JsonOut.Number(v.Norm), ["base_norm"] = JsonOut.Number(v.BaseNorm) }),
         ["effects"] = Array(analysis.Effects, e => new()
         {
-            ["path"] = e.Path, ["what"] = e.What, ["numbers"] = JsonOut.Numbers(e.Numbers), ["linear_map"] = e.LinearMap is { } map ? Of(map) : null,
+            ["path"] = e.Path,
+            ["what"] = e.What,
+            ["numbers"] = JsonOut.Numbers(e.Numbers),
+            ["linear_map"] = e.LinearMap is { } map ? Of(map) : null,
         }),
         ["overlaps"] = overlaps is null ? null : Array(overlaps, o => new()
         {
-            ["path"] = o.Place.Path, ["input"] = Grid(o.In), ["output"] = Grid(o.Out), ["angles_input"] = Numbers(o.AnglesIn), ["angles_output"] = Numbers(o.AnglesOut),
+            ["path"] = o.Place.Path,
+            ["input"] = Grid(o.In),
+            ["output"] = Grid(o.Out),
+            ["angles_input"] = Numbers(o.AnglesIn),
+            ["angles_output"] = Numbers(o.AnglesOut),
         }),
     };
 

@@ -5,22 +5,25 @@ namespace PeftSharp.Cli.Analysis;
 /// <summary>The pictures of an analysis.</summary>
 internal static class AnalysisPictures
 {
-    /// <summary>Draws what there is to draw; returns the files.</summary>
+    private const string Spectra = "spectrum.png", NormMap = "norms.png", Inputs = "overlap-input.png", Outputs = "overlap-output.png";
+
+    /// <summary>Draws what there is to draw, in place of what an earlier analysis drew; returns the names of the files.</summary>
     public static IReadOnlyList<string> Write(string folder, AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps, string name)
     {
-        var before = Directory.GetFiles(folder);
+        string[] names = [Spectra, NormMap, Inputs, Outputs];
+        foreach (var old in names) File.Delete(Path.Combine(folder, old));
         var maps = analysis.Matrices.Where(m => m.Place.Group == MatrixGroup.Maps && m.Place.Layer >= 0).ToList();
         if (maps.Any(m => m.Spectrum.Energy > 0))
         {
-            SpectrumPlot.Write(Path.Combine(folder, "spectrum.png"), analysis, $"{name}: singular values of ΔW");
-            Norms(Path.Combine(folder, "norms.png"), maps, name);
+            SpectrumPlot.Write(Path.Combine(folder, Spectra), analysis, $"{name}: singular values of ΔW");
+            Norms(Path.Combine(folder, NormMap), maps, name);
         }
         if (overlaps is { Count: > 0 })
         {
-            Overlap(Path.Combine(folder, "overlap-input.png"), overlaps, true);
-            Overlap(Path.Combine(folder, "overlap-output.png"), overlaps, false);
+            Overlap(Path.Combine(folder, Inputs), overlaps, true);
+            Overlap(Path.Combine(folder, Outputs), overlaps, false);
         }
-        return [.. Directory.GetFiles(folder).Except(before).Order(StringComparer.Ordinal)];
+        return [.. names.Where(n => File.Exists(Path.Combine(folder, n)))];
     }
 
     private static void Norms(string file, List<MatrixReport> maps, string name)

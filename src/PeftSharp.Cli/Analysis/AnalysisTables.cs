@@ -36,7 +36,7 @@ internal static class AnalysisTables
 
     private static void Ranks(AdapterAnalysis analysis)
     {
-        foreach (var group in Enum.GetValues<MatrixGroup>())
+        foreach (var group in (MatrixGroup[])[MatrixGroup.Maps, MatrixGroup.Embeddings])
         {
             var spectra = analysis.Spectra(group);
             if (spectra.Sum(s => s.Energy) is not > 0) continue;
@@ -103,7 +103,7 @@ internal static class AnalysisTables
 
     private static void Title(string text) => Console.Out.WriteLine($"\n{text}");
 
-    private static string Group(MatrixGroup group) => group switch { MatrixGroup.Maps => "linear maps", MatrixGroup.Embeddings => "embeddings", _ => "head" };
+    private static string Group(MatrixGroup group) => group == MatrixGroup.Maps ? "linear maps" : "embeddings";
 
     private static string Name(MatrixPlace place) => place.Layer < 0 ? place.Path : $"{place.Layer}.{place.Module}";
 

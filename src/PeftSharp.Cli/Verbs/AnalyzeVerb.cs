@@ -75,7 +75,7 @@ internal static class AnalyzeVerb
         try
         {
             var files = AnalysisPictures.Write(output, analysis, overlaps, name);
-            Console.Error.WriteLine($"written to {output}: {string.Join(", ", files.Select(Path.GetFileName).Prepend(FileName))}");
+            Console.Error.WriteLine($"written to {output}: {string.Join(", ", files.Prepend(FileName))}");
         }
         catch (Exception e) when (e is DllNotFoundException or TypeInitializationException)
         {

@@ -61,7 +61,8 @@ public sealed record EffectReport(string Path, string What, IReadOnlyList<KeyVal
         using var scope = NewDisposeScope();
         var map = new Spectrum(new FactoredDelta(factors.Left, factors.Right, factors.Scale).SingularValues());
         return new(site.Path, "up · down of a bottleneck without its activation: a linear stand-in, not a ΔW",
-            [new("‖up·down‖", map.Norm), new("largest singular value", map.Largest), new("stable rank", map.StableRank), new("width of the bottleneck", factors.Left.shape[1])]) { LinearMap = map };
+            [new("‖up·down‖", map.Norm), new("largest singular value", map.Largest), new("stable rank", map.StableRank), new("width of the bottleneck", factors.Left.shape[1])])
+        { LinearMap = map };
     }
 
     private static List<KeyValuePair<string, double>> Tensors(PeftMethod adapter, string path) =>
