@@ -24,6 +24,8 @@ internal static class CommandTree
         new("info", "Tell what a model, an adapter or a checkpoint is.", InfoVerb.Build),
         new("methods", "List the methods, or the settings of one.", MethodsVerb.Build),
         new("quantize", "Write a model in 4 bits.", QuantizeVerb.Build),
+        new("pull", "Fetch a model or an adapter from the hub.", PullVerb.Build),
+        new("push", "Upload an adapter or a model to the hub.", PushVerb.Build),
         new("conformance", "Compare this program with the reference implementations' numbers.", ConformanceVerb.Build),
     ];
 

@@ -8,7 +8,14 @@ internal sealed class Interruption : IDisposable
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _signals;
 
-    public Interruption() => _signals = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask)];
+    private readonly string _remark;
+
+    /// <param name="remark">What the user is told; default: that the run stops after the step.</param>
+    public Interruption(string remark = "Stopping after this step; interrupt again to end at once.")
+    {
+        _remark = remark;
+        _signals = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Ask), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Ask)];
+    }
 
     public CancellationToken Token => _source.Token;
 
@@ -22,7 +29,7 @@ internal sealed class Interruption : IDisposable
     {
         if (_source.IsCancellationRequested) return;
         context.Cancel = true;
-        Console.Error.WriteLine("Stopping after this step; interrupt again to end at once.");
+        Console.Error.WriteLine(_remark);
         _source.Cancel();
     }
 }

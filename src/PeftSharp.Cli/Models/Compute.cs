@@ -18,8 +18,11 @@ internal static class Compute
         ? text.ToLowerInvariant()
         : throw new UsageException($"{where} is \"{text}\"; expected {string.Join(", ", Modes)}.");
 
-    public static ComputeUse Choose(string request)
+    /// <summary>The precision on a device: <c>auto</c> measures the processor, and takes bfloat16 on a GPU.</summary>
+    public static ComputeUse Choose(string request, string device = "cpu")
     {
+        if (ComputeDevice.Parse(device) is { type: not TorchSharp.DeviceType.CPU } gpu)
+            return new(request == "fp32" ? ComputeType.Float32 : ComputeType.BFloat16, request == "auto" ? "the usual choice on a GPU." : $"{request} was asked for.", gpu.ToString());
         var choice = ComputeProbe.Choose(request);
         return new(choice.Mode == ComputeMode.Bf16 ? ComputeType.BFloat16 : ComputeType.Float32, choice.Reason, choice.Processor);
     }

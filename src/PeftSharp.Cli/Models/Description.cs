@@ -23,7 +23,7 @@ internal static class Description
     private static JsonObject CheckpointFile(string path, bool tensors)
     {
         using var checkpoint = Checkpoint.Open(path);
-        var document = new JsonObject { ["path"] = path, ["kind"] = "checkpoint", ["bytes"] = new FileInfo(path).Length };
+        var document = new JsonObject { ["path"] = path, ["kind"] = "checkpoint", ["bytes"] = FileSize.Of(path) };
         if (checkpoint.Metadata.Count > 0) document["metadata"] = new JsonObject(checkpoint.Metadata.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value)));
         return Add(document, checkpoint.Names.Select(checkpoint.Info), tensors);
     }

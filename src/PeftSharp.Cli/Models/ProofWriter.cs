@@ -11,8 +11,9 @@ namespace PeftSharp.Cli.Models;
 internal static class ProofWriter
 {
     /// <summary>The proof of a training run. A run that cannot be proved is kept all the same, with a remark.</summary>
-    public static void AfterTraining(TrainInputs inputs, string basis, string folder, Remarks remarks)
+    public static void AfterTraining(TrainInputs inputs, string folder, Remarks remarks)
     {
+        var basis = inputs.Base.Folder;
         try
         {
             // Weights that were rounded to bfloat16 for training are read again: the answers are to be float32's.

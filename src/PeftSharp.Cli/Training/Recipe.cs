@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -52,7 +53,7 @@ internal static class Recipe
     private static YamlMappingNode Read(string file)
     {
         if (!File.Exists(file)) throw new PeftException($"The recipe {file} does not exist; give a YAML file with lines such as \"learning_rate: 5e-4\".");
-        if (new FileInfo(file).Length > MaxBytes) throw new PeftException($"The recipe {file} has more than {MaxBytes >> 20} MB, which no recipe has; check that it is the right file.");
+        if (FileSize.Of(file) > MaxBytes) throw new PeftException($"The recipe {file} has more than {MaxBytes >> 20} MB, which no recipe has; check that it is the right file.");
         try
         {
             using var reader = new StreamReader(file);

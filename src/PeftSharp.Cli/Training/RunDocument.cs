@@ -38,6 +38,8 @@ internal static class RunDocument
     private static JsonObject Settings(TrainSettings s, TrainInputs inputs) => new()
     {
         ["base_model"] = s.Base,
+        ["model_revision"] = s.Revision ?? inputs.Base.Revision,
+        ["model_commit"] = inputs.Base.Commit,
         ["method"] = s.Method,
         ["method_settings"] = new JsonObject(MethodSettings.Of(inputs.Options.GetType()).Select(m => KeyValuePair.Create(m.Name, MethodSettings.Value(inputs.Options, m)))),
         ["format"] = inputs.Format == PeftSharp.Methods.AdapterFormat.Peft ? "peft" : "adapterhub",

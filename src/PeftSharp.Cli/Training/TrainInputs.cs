@@ -1,4 +1,5 @@
 using PeftSharp.Cli.Data;
+using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Methods;
 using PeftSharp.Cli.Models;
 using PeftSharp.Composition;
@@ -26,6 +27,8 @@ internal sealed class TrainInputs
 
     public required PeftModel Model { get; init; }
 
+    public required ModelFolder Base { get; init; }
+
     public required PeftMethod Adapter { get; init; }
 
     public required Tokenizer? Tokenizer { get; init; }
@@ -52,27 +55,28 @@ internal sealed class TrainInputs
         remarks.Write($"data: {Count(rows)} of {rows.Source}, {Answers(rows)}{(held is null ? "" : $"; {Count(held)} of {held.Source} to score on")}");
         cancellation.ThrowIfCancellationRequested();
 
-        var compute = settings.Quantize is not null ? Models.Compute.Choose("fp32") with { Reason = "the frozen weights are kept in 4 bits." }
-            : options.PeftType == "FULL" ? Models.Compute.Choose("fp32") with { Reason = "every weight is trained." }
-            : Models.Compute.Choose(settings.Compute);
-        var transformer = ModelLoader.Load(settings.Base!, new ModelOptions
+        var compute = options.PeftType == "FULL" ? Models.Compute.Choose("fp32", settings.Device) with { Reason = "every weight is trained." }
+            : Models.Compute.Choose(settings.Compute, settings.Device);
+        var basis = ModelFolders.Base(settings.Base!, settings.Revision, remarks.Quiet, cancellation);
+        var transformer = ModelLoader.Load(basis.Folder, new ModelOptions
         {
             Task = rows.Kind == LabelKind.Regression ? TaskKind.Regression : TaskKind.Classification,
             Labels = rows.LabelNames,
             Pooling = LoadedModel.PoolingOf(settings.Pooling),
             Compute = compute.Type,
+            Device = settings.Device,
             Quantize = settings.Quantize is null ? null : new Nf4Options(settings.BlockSize, settings.DoubleQuant),
             Seed = settings.Seed,
         });
-        remarks.Write($"base: {settings.Base}, {transformer.Config.ModelType}; frozen weights {(settings.Quantize is null ? compute.Name : "nf4")}: {compute.Reason}");
+        remarks.Write($"base: {settings.Base}, {transformer.Config.ModelType}; frozen weights {(settings.Quantize is null ? "" : "nf4, computed in ")}{compute.Name}: {compute.Reason}");
         cancellation.ThrowIfCancellationRequested();
 
-        var model = new PeftModel(transformer, settings.Base);
-        var adapter = model.Add(options, seed: settings.Seed);
+        var model = new PeftModel(transformer, basis.Name);
+        var adapter = model.Add(options with { Revision = options.Revision ?? basis.Revision }, seed: settings.Seed);
         var format = settings.Format is null ? method.Format : settings.Format == "peft" ? AdapterFormat.Peft : AdapterFormat.AdapterHub;
         CheckFormat(adapter, format);
-        var tokenizer = Encoders.Find(settings.Base);
-        TokenizedDataset Encode(TextDataset data) => Encoders.Encode(data, tokenizer, transformer, settings.Base!, settings.Length(transformer.MaxTokens), cancellation);
+        var tokenizer = Encoders.Find(basis.Folder);
+        TokenizedDataset Encode(TextDataset data) => Encoders.Encode(data, tokenizer, transformer, basis.Folder, settings.Length(transformer.MaxTokens), cancellation);
         return new()
         {
             Options = adapter.Options,
@@ -81,6 +85,7 @@ internal sealed class TrainInputs
             Rows = rows,
             Task = task,
             Model = model,
+            Base = basis,
             Adapter = adapter,
             Tokenizer = tokenizer,
             Train = Encode(rows),

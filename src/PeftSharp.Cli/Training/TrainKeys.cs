@@ -7,7 +7,8 @@ internal static class TrainKeys
 {
     public static readonly TrainKey[] All =
     [
-        new("base_model", "--base", "FOLDER", "The base model: a Hugging Face folder", (s, v) => s.Base = v, "model_name_or_path", "base_model_name_or_path", "base"),
+        new("base_model", "--base", "FOLDER", "The base model: a Hugging Face folder, or owner/name of the hub", (s, v) => s.Base = v, "model_name_or_path", "base_model_name_or_path", "base"),
+        new("model_revision", "--revision", "NAME", "Branch, tag or commit of a base model of the hub (main)", (s, v) => s.Revision = v, "revision"),
         new("method", "--method", "NAME", "A method, an alias or a preset (\"peft methods\")", (s, v) => s.Method = v, "peft_method", "peft_type"),
         new("data", "--data", "PATH", "Training rows: a .tsv, .csv or .jsonl file, or a GLUE folder", (s, v) => s.Data = v, "train_file", "dataset"),
         new("eval_data", "--eval-data", "PATH", "Rows to score on. Default: the development part of a GLUE folder", (s, v) => s.EvalData = v, "validation_file"),
@@ -23,6 +24,7 @@ internal static class TrainKeys
         new("max_steps", "--max-steps", "N", "Optimizer steps, instead of epochs", (s, v) => s.MaxSteps = Values.Whole(v, 1)),
         new("per_device_train_batch_size", "--batch-size", "N", "Rows a batch (16)", (s, v) => s.BatchSize = Values.Whole(v, 1), "train_batch_size", "batch_size"),
         new("gradient_accumulation_steps", "--accumulate", "N", "Batches an optimizer step (1)", (s, v) => s.Accumulate = Values.Whole(v, 1)),
+        new("max_tokens_per_pass", "--tokens-per-pass", "N", "Larger batches go through in parts, with the same gradient and less memory; 0 for no limit (640)", (s, v) => s.TokensPerPass = Values.Whole(v, 0)),
         new("learning_rate", "--lr", "RATE", "Peak learning rate (5e-4; 2e-5 where the whole model is trained)", (s, v) => s.LearningRate = Values.Number(v, 0, open: true)),
         new("lr_scheduler_type", "--schedule", "NAME", "linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup or inverse_sqrt (linear)", (s, v) => s.Schedule = Values.OneOf(v, "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt")),
         new("warmup_ratio", "--warmup-ratio", "SHARE", "Share of the steps over which the rate rises (0.06)", (s, v) => s.WarmupRatio = Values.Number(v, 0, 1)),
@@ -42,7 +44,7 @@ internal static class TrainKeys
         new("bnb_4bit_use_double_quant", "--double-quant", null, "Quantise the scales too", (s, v) => s.DoubleQuant = Values.Flag(v), "double_quant"),
         new("bnb_4bit_blocksize", "--block-size", "N", "Weights that share a scale: 64 or 128 (64)", (s, v) => s.BlockSize = int.Parse(Values.OneOf(v, "64", "128"), System.Globalization.CultureInfo.InvariantCulture), "quantization_block_size"),
         new("compute", "--compute", "MODE", "Precision of frozen weights: auto (what is faster here), fp32 or bf16", (s, v) => s.Compute = Values.OneOf(v, Compute.Modes)),
-        new("device", "--device", "NAME", "Where to train: cpu", (s, v) => s.Device = Values.OneOf(v, "cpu")),
+        new("device", "--device", "NAME", "Where to train: cpu, cuda, cuda:N or mps (cpu; GPUs are untested)", (s, v) => s.Device = v),
         new("pooling", "--pooling", "NAME", "How a text becomes one vector: pooler (as Hugging Face), cls or mean", (s, v) => s.Pooling = Values.OneOf(v, "pooler", "cls", "mean")),
         new("base_dropout", "--no-base-dropout", null, "Switch the frozen base's own dropout off", (s, v) => s.BaseDropout = Values.Flag(v)) { Switch = "false" },
         new("gradient_checkpointing", "--checkpointing", null, "Recompute activations in the backward pass: less memory, more time", (s, v) => s.Checkpointing = Values.Flag(v)),

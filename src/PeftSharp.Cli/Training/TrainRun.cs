@@ -31,6 +31,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         using var folder = OutputFolder.Plan(settings.Out!, settings.Overwrite, settings.Base, settings.Data, settings.EvalData, settings.Rows, recipe);
         using var interruption = new Interruption();
         var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what reading left behind counts in the peak
         foreach (var line in ParameterLine.Of(inputs.Model, inputs.Adapter).Lines) (json ? Console.Error : Console.Out).WriteLine(line);
 
         folder.Create();
@@ -41,7 +42,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         Save(inputs, folder, progress);
         var document = RunDocument.Create(settings, inputs, result, final, progress, watch.Elapsed.TotalSeconds);
         File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
-        ProofWriter.AfterTraining(inputs, settings.Base!, folder.Aside, remarks);
+        ProofWriter.AfterTraining(inputs, folder.Aside, remarks);
         folder.Finish();
         Report(document, result, final);
         return result.Stopped ? ExitCode.Interrupted : ExitCode.Success;

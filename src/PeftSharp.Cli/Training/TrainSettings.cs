@@ -5,12 +5,12 @@ namespace PeftSharp.Cli.Training;
 /// <summary>Everything that a training run is told; defaults are the trainer's.</summary>
 internal sealed class TrainSettings
 {
-    public string? Base, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling;
+    public string? Base, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling;
     public string Optimizer = "adamw_torch";
     public int? MaxLength, Take, EvalSteps, EarlyStopping;
     public long? MaxSteps, WarmupSteps;
     public double? LearningRate;
-    public int BatchSize = 16, Accumulate = 1, BlockSize = 64;
+    public int BatchSize = 16, Accumulate = 1, BlockSize = 64, TokensPerPass = 640;
     public double Epochs = 3, WarmupRatio = 0.06, WeightDecay = 0.01, MaxGradNorm = 1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
     public ulong Seed = 42;
     public string Schedule = "linear", Compute = "auto", Device = "cpu", Order = "bucketed";
@@ -35,6 +35,7 @@ internal sealed class TrainSettings
         Epochs = Epochs,
         MaxSteps = MaxSteps ?? 0,
         Accumulation = Accumulate,
+        TokensPerPass = TokensPerPass,
         WeightDecay = WeightDecay,
         Beta1 = Beta1,
         Beta2 = Beta2,

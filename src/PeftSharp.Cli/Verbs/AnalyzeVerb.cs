@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Analysis;
+using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Evaluation.Analysis;
@@ -17,25 +18,27 @@ internal static class AnalyzeVerb
 
     public static void Build(Command command)
     {
-        var (basis, adapter, json, noVerify) = (VerbParts.Base(), VerbParts.Adapter(), VerbParts.Json(), VerbParts.NoVerify());
+        var (models, json, noVerify) = (new ModelParts(), VerbParts.Json(), VerbParts.NoVerify());
         var with = VerbParts.Text("--with", "FOLDER", "Another adapter of the same base: do both move the weights in the same directions?");
         var directions = VerbParts.Text("--directions", "N", "Leading directions to compare with --with; default 8.");
         var output = VerbParts.Text("--out", "FOLDER", $"Write spectrum.png, norms.png, the overlaps' pictures and {FileName} there.", "-o");
         var overwrite = new Option<bool>("--overwrite") { Description = "Write into a folder that holds an analysis already." };
-        foreach (var option in (Option[])[basis, adapter, with, directions, output, overwrite, noVerify, json]) command.Add(option);
+        foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, with, directions, output, overwrite, noVerify, json]) command.Add(option);
         HelpWithExamples.Add(command,
             "analyze --base models/bert-base --adapter runs/full --out analysis",
             "analyze --base models/bert-base --adapter runs/seed1 --with runs/seed2 --json");
         VerbParts.Run(command, parsed => Run(
-            VerbParts.Need(parsed, basis, "analyze"), VerbParts.Need(parsed, adapter, "analyze"), parsed.GetValue(with), VerbParts.Whole(parsed, directions, 1) ?? 8,
+            parsed, models, parsed.GetValue(with), VerbParts.Whole(parsed, directions, 1) ?? 8,
             parsed.GetValue(output), parsed.GetValue(overwrite), VerbParts.Proof(parsed, noVerify), parsed.GetValue(json)));
     }
 
-    private static int Run(string basis, string adapter, string? with, int directions, string? output, bool overwrite, ProofUse proof, bool json)
+    private static int Run(ParseResult parsed, ModelParts models, string? with, int directions, string? output, bool overwrite, ProofUse proof, bool json)
     {
         if (output is not null) CheckOutput(output, overwrite);
-        var loaded = LoadedModel.Open(basis, adapter, dense: true, proof: proof);
-        var second = with is null ? null : Second(loaded, basis, with, proof);
+        var adapter = VerbParts.Need(parsed, models.Adapter, "analyze");
+        var (basis, own) = models.Folders(parsed, "analyze");
+        var loaded = LoadedModel.Open(basis.Folder, own!.Folder, dense: true, proof: proof);
+        var second = with is null ? null : Second(loaded, ModelFolders.Adapter(with).Folder, proof);
         using var interruption = new Interruption();
         var analysis = AdapterAnalysis.Of(loaded.Model, loaded.Adapter!, cancellation: interruption.Token);
         var overlaps = second is null ? null : SubspaceOverlap.Of(loaded.Model, loaded.Adapter!, second, directions);
@@ -62,9 +65,9 @@ internal static class AnalyzeVerb
         if (!overwrite) throw new UsageException($"--out {output} holds an analysis; choose another folder, or replace it with --overwrite.");
     }
 
-    private static PeftMethod Second(LoadedModel loaded, string basis, string with, ProofUse proof)
+    private static PeftMethod Second(LoadedModel loaded, string with, ProofUse proof)
     {
-        ProofGate.Check(with, basis, proof, new(loaded.Tokenizer));
+        ProofGate.Check(with, loaded.BaseFolder, proof, new(loaded.Tokenizer));
         return AdapterFolder.Open(with).LoadInto(loaded.Model, loaded.Adapter!.Name == "second" ? "other" : "second");
     }
 

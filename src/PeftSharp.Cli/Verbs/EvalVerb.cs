@@ -29,7 +29,7 @@ internal static class EvalVerb
     private static int Run(ParseResult parsed, DataParts parts, string? metric, bool json)
     {
         var path = VerbParts.Need(parsed, parts.Data, "eval");
-        VerbParts.Need(parsed, parts.Base, "eval");
+        parts.Models.Need(parsed, "eval");
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         var model = parts.Open(parsed, "eval");
         Scoring.RequireHead(model);

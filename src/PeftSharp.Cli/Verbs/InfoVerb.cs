@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 
@@ -10,21 +11,23 @@ internal static class InfoVerb
 {
     public static void Build(Command command)
     {
-        var paths = new Argument<string[]>("path") { Arity = ArgumentArity.OneOrMore, Description = "A model folder, an adapter folder, or a safetensors file.", HelpName = "PATH" };
-        var (basis, json) = (VerbParts.Base(), VerbParts.Json());
+        var paths = new Argument<string[]>("path") { Arity = ArgumentArity.OneOrMore, Description = "A model folder, an adapter folder, a safetensors file, or owner/name[@revision] of the hub.", HelpName = "PATH" };
+        var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
         basis.Description = "The base model of an adapter: adds the line of trainable parameters.";
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor." };
         command.Add(paths);
         command.Add(basis);
+        command.Add(revision);
         command.Add(tensors);
         command.Add(json);
         HelpWithExamples.Add(command, "info models/bert-base", "info runs/sst2 --base models/bert-base", "info model.safetensors --tensors --json");
-        VerbParts.Run(command, parsed => Run(parsed.GetValue(paths)!, parsed.GetValue(basis), parsed.GetValue(tensors), parsed.GetValue(json)));
+        VerbParts.Run(command, parsed => Run(parsed.GetValue(paths)!, parsed.GetValue(basis), parsed.GetValue(revision), parsed.GetValue(tensors), parsed.GetValue(json)));
     }
 
-    private static int Run(string[] paths, string? basis, bool tensors, bool json)
+    private static int Run(string[] paths, string? basis, string? revision, bool tensors, bool json)
     {
-        var documents = paths.Select(path => Description.Of(path, basis, tensors)).ToList();
+        if (basis is not null) basis = ModelFolders.Base(basis, revision).Folder;
+        var documents = paths.Select(path => Description.Of(ModelFolders.Any(path).Folder, basis, tensors)).ToList();
         if (json) JsonOut.Write(documents.Count == 1 ? documents[0] : new JsonArray([.. documents]));
         else
             foreach (var document in documents) Print(document);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Formats;
@@ -21,24 +22,27 @@ internal static class MergeVerb
 
     public static void Build(Command command)
     {
-        var (basis, adapter, json) = (VerbParts.Base(), VerbParts.Adapter(), VerbParts.Json());
+        var (models, json) = (new ModelParts(), VerbParts.Json());
         var output = VerbParts.Text("--out", "FOLDER", "Where to write the merged model.", "-o");
         var type = VerbParts.Text("--dtype", "TYPE", "Element type on disk: float32 (default), float16 or bfloat16.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
         var noVerify = VerbParts.NoVerify();
-        foreach (var option in new Option[] { basis, adapter, output, type, overwrite, noVerify, json }) command.Add(option);
+        foreach (var option in new Option[] { models.Base, models.Adapter, models.Revision, output, type, overwrite, noVerify, json }) command.Add(option);
         HelpWithExamples.Add(command, "merge --base models/bert-base --adapter runs/sst2 --out merged", "merge --base models/bert-base --adapter runs/sst2 --out merged --dtype bfloat16 --overwrite");
         VerbParts.Run(command, parsed => Run(
-            VerbParts.Need(parsed, basis, "merge"), VerbParts.Need(parsed, adapter, "merge"), VerbParts.Need(parsed, output, "merge"),
+            parsed, models, VerbParts.Need(parsed, output, "merge"),
             parsed.GetValue(type) ?? "float32", parsed.GetValue(overwrite), VerbParts.Proof(parsed, noVerify), parsed.GetValue(json)));
     }
 
-    private static int Run(string basis, string adapter, string output, string type, bool overwrite, ProofUse proof, bool json)
+    private static int Run(ParseResult parsed, ModelParts models, string output, string type, bool overwrite, ProofUse proof, bool json)
     {
         if (!Types.TryGetValue(type.ToLowerInvariant(), out var scalar)) throw new UsageException($"--dtype is \"{type}\"; expected {string.Join(", ", Types.Keys)}.");
-        using var folder = OutputFolder.Plan(output, overwrite, basis, adapter);
-        var model = LoadedModel.Open(basis, adapter, dense: true, proof: proof);
-        var before = AdapterProof.Create(model.Model, model.Adapter!, basis, AdapterFolder.Open(adapter), model.Tokenizer());
+        models.Need(parsed, "merge");
+        VerbParts.Need(parsed, models.Adapter, "merge");
+        using var folder = OutputFolder.Plan(output, overwrite, parsed.GetValue(models.Base), parsed.GetValue(models.Adapter));
+        var (basis, adapter) = models.Folders(parsed, "merge");
+        var model = LoadedModel.Open(basis.Folder, adapter!.Folder, dense: true, proof: proof);
+        var before = AdapterProof.Create(model.Model, model.Adapter!, basis.Folder, AdapterFolder.Open(adapter.Folder), model.Tokenizer());
         var difference = MergeProbe.Merge(model);
         ModelWriter.Write(model.Model.Model, folder.Create(), scalar);
         model.Tokenizer()?.Save(folder.Aside);

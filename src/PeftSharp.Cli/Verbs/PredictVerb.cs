@@ -33,7 +33,7 @@ internal static class PredictVerb
 
     private static int Run(ParseResult parsed, DataParts parts, string[] texts, string? output, string? logits, bool json)
     {
-        VerbParts.Need(parsed, parts.Base, "predict");
+        parts.Models.Need(parsed, "predict");
         Answers.CheckExtension(output);
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         var data = Rows(parsed, parts, texts);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
+using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Models;
 
@@ -11,22 +12,23 @@ internal static class QuantizeVerb
 {
     public static void Build(Command command)
     {
-        var (basis, json) = (VerbParts.Base(), VerbParts.Json());
+        var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
         var folder = VerbParts.Text("--out", "FOLDER", "Where the quantised model is written.", "-o");
         var block = VerbParts.Text("--block-size", "N", "Weights that share a scale: a power of two from 32 to 4096; default 64.");
         var twice = new Option<bool>("--double-quant") { Description = "Quantise the scales too: 0.52 bytes a weight in place of 0.56 at block size 64." };
         var tables = VerbParts.Text("--embeddings", "nf4|none", "Also quantise large embedding tables, which only this program reads; default none.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
-        foreach (var option in (Option[])[basis, folder, block, twice, tables, overwrite, json]) command.Add(option);
+        foreach (var option in (Option[])[basis, revision, folder, block, twice, tables, overwrite, json]) command.Add(option);
         HelpWithExamples.Add(command, "quantize --base models/bert-base --out models/bert-base-nf4", "quantize -b models/minilm -o minilm-nf4 --double-quant --embeddings nf4");
         VerbParts.Run(command, parsed => Run(
-            VerbParts.Need(parsed, basis, "quantize"), VerbParts.Need(parsed, folder, "quantize"),
+            VerbParts.Need(parsed, basis, "quantize"), parsed.GetValue(revision), VerbParts.Need(parsed, folder, "quantize"),
             new Nf4Options(BlockSize(VerbParts.Whole(parsed, block, 1)), parsed.GetValue(twice)), Tables(parsed.GetValue(tables)), parsed.GetValue(overwrite), parsed.GetValue(json)));
     }
 
-    private static int Run(string basis, string folder, Nf4Options nf4, bool tables, bool overwrite, bool json)
+    private static int Run(string basis, string? revision, string folder, Nf4Options nf4, bool tables, bool overwrite, bool json)
     {
         using var output = OutputFolder.Plan(folder, overwrite, basis);
+        basis = ModelFolders.Base(basis, revision).Folder;
         var model = ModelLoader.Load(basis);
         ModelWriter.WriteQuantized(model, output.Create(), nf4, tables);
         Data.Encoders.Find(basis)?.Save(output.Aside);

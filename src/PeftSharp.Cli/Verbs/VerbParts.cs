@@ -10,9 +10,11 @@ internal static class VerbParts
     public static Option<string> Text(string name, string value, string help, params string[] aliases) =>
         new(name, aliases) { Description = help, HelpName = value };
 
-    public static Option<string> Base() => Text("--base", "FOLDER", "The base model: a Hugging Face folder.", "-b");
+    public static Option<string> Base() => Text("--base", "FOLDER", "The base model: a Hugging Face folder, or owner/name of the hub.", "-b");
 
-    public static Option<string> Adapter() => Text("--adapter", "FOLDER", "The adapter: a folder of peft or AdapterHub.", "-a");
+    public static Option<string> Adapter() => Text("--adapter", "FOLDER", "The adapter: a folder of peft or AdapterHub, or owner/name[@revision] of the hub.", "-a");
+
+    public static Option<string> Revision() => Text("--revision", "NAME", "Branch, tag or commit of a base model of the hub. Default: main.");
 
     public static Option<bool> NoVerify() => new(Models.ProofGate.Override, "--force") { Description = "Go on where the adapter's proof says that base, adapter or tokenizer are others; a warning is written." };
 

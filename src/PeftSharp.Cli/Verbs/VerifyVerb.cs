@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Formats;
 using PeftSharp.Formats.Proof;
-using PeftSharp.Models;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -14,12 +14,12 @@ internal static class VerifyVerb
     public static void Build(Command command)
     {
         var folder = new Argument<string>("folder") { Description = "An adapter that this program trained, or a model that it merged.", HelpName = "FOLDER" };
-        var (basis, json) = (VerbParts.Base(), VerbParts.Json());
-        basis.Description = "The base model that the adapter is to be used on; not needed for a merged model.";
+        var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
+        basis.Description = "The base model that the adapter is to be used on; default: the one that it names. A merged model needs none.";
         var compute = VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32 (default), bf16, or auto. The wider tolerance of bf16 is shown.");
         var write = new Option<bool>("--write") { Description = "Write the proof of an adapter that has none, or anew: its files and this base are taken for right." };
         command.Add(folder);
-        foreach (var option in (Option[])[basis, compute, write, json]) command.Add(option);
+        foreach (var option in (Option[])[basis, revision, compute, write, json]) command.Add(option);
         HelpWithExamples.Add(command,
             "verify runs/sst2 --base models/bert-base",
             "verify runs/sst2 --base models/bert-base --compute bf16 --json",
@@ -28,19 +28,19 @@ internal static class VerifyVerb
         VerbParts.Run(command, parsed =>
         {
             var mode = Compute.Parse(parsed.GetValue(compute) ?? "fp32", "--compute");
-            var path = parsed.GetValue(folder)!;
-            if (!Directory.Exists(path)) throw new PeftException($"The folder {path} does not exist; give an adapter, or a merged model.");
-            if (AdapterFolder.Is(path)) VerbParts.Need(parsed, basis, "verify");
-            return parsed.GetValue(write)
-                ? Write(path, parsed.GetValue(basis), parsed.GetValue(json))
-                : Verify(path, AdapterFolder.Is(path) ? parsed.GetValue(basis)! : path, mode, parsed.GetValue(json));
+            var given = ModelFolders.Any(parsed.GetValue(folder)!);
+            if (!Directory.Exists(given.Folder)) throw new PeftException($"The folder {given.Folder} does not exist; give an adapter, or a merged model.");
+            var own = !AdapterFolder.Is(given.Folder) ? given.Folder
+                : parsed.GetValue(basis) is { Length: > 0 } named ? ModelFolders.Base(named, parsed.GetValue(revision)).Folder
+                : ModelFolders.BaseOf(given, parsed.GetValue(revision), "verify").Folder;
+            return parsed.GetValue(write) ? Write(given.Folder, own, parsed.GetValue(json)) : Verify(given.Folder, own, mode, parsed.GetValue(json));
         });
     }
 
-    private static int Write(string folder, string? basis, bool json)
+    private static int Write(string folder, string basis, bool json)
     {
         if (!AdapterFolder.Is(folder)) throw new UsageException($"--write makes the proof of an adapter, and {folder} is none; the proof of a merged model is written by peft merge.");
-        var proof = ProofWriter.Write(LoadedModel.Open(basis!, folder, proof: ProofUse.Skip), folder);
+        var proof = ProofWriter.Write(LoadedModel.Open(basis, folder, proof: ProofUse.Skip), folder);
         var file = Path.Combine(folder, AdapterProof.FileName);
         if (json) JsonOut.Write(new JsonObject { ["written"] = file, ["probes"] = proof.Probes.Count, ["precision"] = proof.Precision.ToString() });
         else Console.Out.WriteLine($"{file}: {proof.Probes.Count} probes answered in {proof.Precision}");
@@ -67,7 +67,7 @@ internal static class VerifyVerb
         try
         {
             var use = Compute.Choose(compute);
-            var loaded = LoadedModel.Open(basis, proof.Adapter is null ? null : folder, o => o with { Compute = o.Quantize is null ? use.Type : ComputeType.Float32 }, proof: ProofUse.Skip);
+            var loaded = LoadedModel.Open(basis, proof.Adapter is null ? null : folder, o => o with { Compute = use.Type }, proof: ProofUse.Skip);
             List<ProofCheck> checks = [.. verifier.Probes(loaded.Model, loaded.Selection, loaded.Tokenizer())];
             if (checks.TrueForAll(c => c.Result != CheckResult.Fail) && MergedAnswers(verifier, loaded) is { } merged) checks.Add(merged);
             return checks;

@@ -106,7 +106,7 @@ public sealed class SafetensorsFile : IDisposable
             try
             {
                 // libtorch would map a shorter file all the same, and reading beyond its end kills the process.
-                if (new FileInfo(Path).Length < _length) throw new IOException("the file has shrunk");
+                if (FileSize.Of(Path) < _length) throw new IOException("the file has shrunk");
                 return _maps[type] = from_file(Path, shared: false, size: _length / size, dtype: type).DetachFromDisposeScope();
             }
             catch (Exception e) when (e is IOException or System.Runtime.InteropServices.ExternalException)

@@ -13,7 +13,7 @@ internal static class ShardIndex
     {
         try
         {
-            var length = new FileInfo(path).Length;
+            var length = FileSize.Of(path);
             if (length > LongestIndex)
                 throw new PeftException($"{path} has {length} bytes, above the limit of {LongestIndex} for a shard index; {Advice}.");
             var bytes = File.ReadAllBytes(path);

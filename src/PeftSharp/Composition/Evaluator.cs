@@ -15,7 +15,7 @@ namespace PeftSharp.Composition;
 /// <param name="data">The rows.</param>
 /// <param name="metrics">What to compute; null for outputs alone.</param>
 /// <param name="maxTokens">Padded tokens a batch at most.</param>
-public sealed class Evaluator(PeftModel model, AdapterSelection selection, TokenizedDataset data, MetricSet? metrics = null, int maxTokens = 1024) : IEvaluator
+public sealed class Evaluator(PeftModel model, AdapterSelection selection, TokenizedDataset data, MetricSet? metrics = null, int maxTokens = 512) : IEvaluator
 {
     /// <summary>Called after each batch with the rows done so far.</summary>
     public Action<int>? Progress { get; init; }
@@ -33,7 +33,7 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             using var batch = data.CreateBatch(rows);
-            var logits = model.Forward(batch, selection).Logits.to(ScalarType.Float32).contiguous(); // [rows, outputs]
+            var logits = model.Forward(batch, selection).Logits.to(ScalarType.Float32).cpu().contiguous(); // [rows, outputs]
             table.Add(batch.Source, logits.data<float>().ToArray());
             Progress?.Invoke(done += rows.Length);
         }

@@ -34,6 +34,45 @@ public sealed class TokenBatch : IDisposable
     /// <summary>Padded length.</summary>
     public int Tokens => (int)InputIds.shape[1];
 
+    /// <summary>The batch on a device: itself if it is there, else copies in the caller's dispose scope.</summary>
+    public TokenBatch To(Device device) => InputIds.device.type == device.type && InputIds.device.index == device.index ? this : new()
+    {
+        InputIds = InputIds.to(device),
+        AttentionMask = AttentionMask.to(device),
+        TokenTypeIds = TokenTypeIds?.to(device),
+        Labels = Labels?.to(device),
+        Source = Source,
+        RealTokens = RealTokens,
+        Unpadded = Unpadded,
+    };
+
+    /// <summary>The batch in parts of about equal size, of at most <paramref name="maxTokens"/> padded tokens each (but at least a row); the batch itself if it is no larger, or the limit is 0.</summary>
+    /// <remarks>The parts are views: they belong to the caller's dispose scope and go before the batch does.</remarks>
+    public IReadOnlyList<TokenBatch> Split(int maxTokens)
+    {
+        var (rows, tokens) = (Rows, Tokens);
+        var parts = maxTokens <= 0 ? 1 : Math.Min(rows, (int)(((long)rows * tokens + maxTokens - 1) / maxTokens));
+        if (parts <= 1) return [this];
+        var each = (rows + parts - 1) / parts;
+        return [.. Enumerable.Range(0, (rows + each - 1) / each).Select(i => Part(i * each, Math.Min(each, rows - i * each)))];
+    }
+
+    private TokenBatch Part(int first, int count)
+    {
+        var mask = AttentionMask.narrow(0, first, count);
+        var real = Unpadded ? count * Tokens : (int)mask.sum().item<long>();
+        return new()
+        {
+            InputIds = InputIds.narrow(0, first, count),
+            AttentionMask = mask,
+            TokenTypeIds = TokenTypeIds?.narrow(0, first, count),
+            Labels = Labels?.narrow(0, first, count),
+            Source = Source.Count == 0 ? Source : [.. Source.Skip(first).Take(count)],
+            RealTokens = real,
+            Unpadded = real == count * Tokens,
+        };
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

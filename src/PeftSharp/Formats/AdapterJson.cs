@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
 using PeftSharp.Methods;
 
 namespace PeftSharp.Formats;
@@ -24,7 +25,7 @@ internal static class AdapterJson
     {
         try
         {
-            if (new FileInfo(file).Length > MaxBytes)
+            if (FileSize.Of(file) > MaxBytes)
                 throw new PeftException($"{file} has more than {MaxBytes >> 20} MB, which no adapter configuration has; check that it is the right file.");
             return JsonNode.Parse(File.ReadAllText(file)) as JsonObject
                 ?? throw new PeftException($"{file} holds no JSON object; an adapter configuration is one.");

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Interop;
@@ -15,43 +16,83 @@ public static unsafe class DropoutMask
     private const long Grain = 1 << 15;
 
     /// <summary>y = x · mask, where mask is 0 with probability <paramref name="p"/> and 1/(1−p) otherwise.</summary>
-    /// <param name="x">float32 or bfloat16, any shape, on the CPU.</param>
+    /// <param name="x">float32 or bfloat16, any shape. On other devices than the CPU the numbers are that device's own, a function of the seed as well.</param>
     /// <param name="p">Probability of dropping an element, in [0, 1); 0 returns <paramref name="x"/> itself.</param>
     /// <param name="seed">The seed of this site in this micro-step (see <see cref="SeedSequence"/>).</param>
     /// <exception cref="PeftException">p is out of range, or the type is another one.</exception>
     public static Tensor Apply(Tensor x, double p, ulong seed)
     {
         if (p == 0) return x;
-        using var mask = Create(x.shape, x.dtype, p, seed);
-        return x.mul(mask);
+        if (x.device.type != DeviceType.CPU) return Elsewhere(x, p, seed);
+        if (x.dtype != ScalarType.Float32)
+        {
+            using var factors = Create(x.shape, x.dtype, p, seed);
+            return x.mul(factors);
+        }
+        if (!x.requires_grad || !is_grad_enabled()) return Dropped(x, p, seed);
+        // Autograd keeps a byte an element for the backward pass, not four.
+        using var kept = Create(x.shape, ScalarType.Bool, p, seed);
+        using var zero = zeros([], ScalarType.Float32);
+        using var masked = where(kept, x, zero);
+        return masked.mul(Scale(p));
     }
 
-    /// <summary>The mask alone: 0 or 1/(1−p), of the given shape and type.</summary>
-    /// <exception cref="PeftException">p is not in [0, 1), or the type is neither float32 nor bfloat16.</exception>
+    /// <summary>What <see cref="Apply"/> gives, for float32 and without a graph: one pass, and no mask in memory.</summary>
+    internal static Tensor Dropped(Tensor x, double p, ulong seed)
+    {
+        using var source = x.contiguous();
+        var result = empty(x.shape, dtype: ScalarType.Float32);
+        Run(result, source, p, seed);
+        return result;
+    }
+
+    /// <summary>Dropout by the generator of the tensor's device.</summary>
+    internal static Tensor Elsewhere(Tensor x, double p, ulong seed)
+    {
+        using var scope = NewDisposeScope();
+        var generator = new Generator(seed, x.device);
+        var kept = rand(x.shape, dtype: ScalarType.Float32, device: x.device, generator: generator).ge(p);
+        return x.mul(kept.to(x.dtype).mul_(1 / (1 - p))).MoveToOuterDisposeScope();
+    }
+
+    private static float Scale(double p) => (float)(1 / (1 - p));
+
+    /// <summary>The mask alone, of the given shape: 0 or 1/(1−p) in float32 or bfloat16, or what is kept as Booleans.</summary>
+    /// <exception cref="PeftException">p is not in [0, 1), or the type is another one.</exception>
     public static Tensor Create(long[] shape, ScalarType dtype, double p, ulong seed)
     {
         if (p is not (>= 0 and < 1)) throw new PeftException($"The dropout probability is {p}; it must be at least 0 and below 1.");
-        if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16))
+        if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Bool))
             throw new PeftException($"Dropout was asked for a tensor of type {dtype}; float32 and bfloat16 are supported.");
         var mask = empty(shape, dtype: dtype);
-        var count = mask.numel();
-        if (count == 0) return mask;
-        // The first element's address reaches tensors that are too large for one span.
-        using var flat = mask.view(-1);
-        using var first = flat.narrow(0, 0, 1);
-        fixed (byte* data = first.bytes)
-        {
-            var work = new Work
-            {
-                Data = data,
-                Wide = dtype == ScalarType.Float32,
-                Threshold = (uint)Math.Min(Math.Round(p * 4294967296.0), uint.MaxValue),
-                Scale = BitConverter.SingleToUInt32Bits((float)(1 / (1 - p))),
-                Seed = seed,
-            };
-            if (count <= Grain || !Dispatcher.TryParallelFor(count, Grain, &Run, &work)) work.Fill(0, count);
-        }
+        Run(mask, null, p, seed);
         return mask;
+    }
+
+    private static void Run(Tensor to, Tensor? source, double p, ulong seed)
+    {
+        var count = to.numel();
+        if (count == 0) return;
+        var work = new Work
+        {
+            Data = Address(to),
+            Source = source is null ? null : (float*)Address(source),
+            Type = to.dtype,
+            Threshold = (uint)Math.Min(Math.Round(p * 4294967296.0), uint.MaxValue),
+            Scale = Scale(p),
+            Seed = seed,
+        };
+        if (count <= Grain || !Dispatcher.TryParallelFor(count, Grain, &Run, &work)) work.Fill(0, count);
+        GC.KeepAlive(to);
+        GC.KeepAlive(source);
+    }
+
+    // The first element's address reaches tensors that are too large for one span.
+    private static byte* Address(Tensor tensor)
+    {
+        using var flat = tensor.view(-1);
+        using var first = flat.narrow(0, 0, 1);
+        fixed (byte* data = first.bytes) return data;
     }
 
     [UnmanagedCallersOnly]
@@ -60,9 +101,10 @@ public static unsafe class DropoutMask
     private struct Work
     {
         public byte* Data;
-        public bool Wide;
+        public float* Source;
+        public ScalarType Type;
         public uint Threshold;
-        public uint Scale;
+        public float Scale;
         public ulong Seed;
 
         public readonly void Fill(long begin, long end)
@@ -73,8 +115,11 @@ public static unsafe class DropoutMask
                 var block = begin >> 32;
                 var stop = Math.Min(end, (block + 1) << 32);
                 var keys = SeedSequence.Derive(Seed, (ulong)block);
-                if (Wide) FillFloat(begin, stop, (uint)keys, (uint)(keys >> 32));
-                else FillHalf(begin, stop, (uint)keys, (uint)(keys >> 32));
+                var (key0, key1) = ((uint)keys, (uint)(keys >> 32));
+                if (Source is not null) Drop(begin, stop, key0, key1);
+                else if (Type == ScalarType.Float32) FillFloat(begin, stop, key0, key1);
+                else if (Type == ScalarType.BFloat16) FillHalf(begin, stop, key0, key1);
+                else FillBool(begin, stop, key0, key1);
                 begin = stop;
             }
         }
@@ -85,7 +130,7 @@ public static unsafe class DropoutMask
         private readonly void FillFloat(long i, long end, uint key0, uint key1)
         {
             var data = (uint*)Data;
-            uint threshold = Threshold, scale = Scale;
+            uint threshold = Threshold, scale = BitConverter.SingleToUInt32Bits(Scale);
             Vector512<uint> thresholds = Vector512.Create(threshold), scales = Vector512.Create(scale), lanes = Vector512<uint>.Indices;
             for (; i <= end - 16; i += 16)
             {
@@ -96,12 +141,47 @@ public static unsafe class DropoutMask
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Drop(long i, long end, uint key0, uint key1)
+        {
+            var data = (float*)Data;
+            var source = Source;
+            var (threshold, scale) = (Threshold, Scale);
+            Vector512<uint> thresholds = Vector512.Create(threshold), lanes = Vector512<uint>.Indices;
+            var scales = Vector512.Create(scale);
+            for (; i <= end - 16; i += 16)
+            {
+                var hash = Hash(Vector512.Create((uint)i) + lanes, key0, key1);
+                (Vector512.GreaterThanOrEqual(hash, thresholds).AsSingle() & (Vector512.Load(source + i) * scales)).Store(data + i);
+            }
+            for (; i < end; i++) data[i] = Hash((uint)i, key0, key1) >= threshold ? source[i] * scale : 0;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void FillBool(long i, long end, uint key0, uint key1)
+        {
+            var data = Data;
+            var threshold = Threshold;
+            Vector512<uint> thresholds = Vector512.Create(threshold), lanes = Vector512<uint>.Indices, one = Vector512<uint>.One;
+            for (; i <= end - 64; i += 64)
+            {
+                var start = (uint)i;
+                var a = Vector512.Narrow(Kept(start), Kept(start + 16));
+                var b = Vector512.Narrow(Kept(start + 32), Kept(start + 48));
+                Vector512.Narrow(a, b).Store(data + i);
+            }
+            for (; i < end; i++) data[i] = Hash((uint)i, key0, key1) >= threshold ? (byte)1 : (byte)0;
+
+            Vector512<uint> Kept(uint at) => Vector512.GreaterThanOrEqual(Hash(Vector512.Create(at) + lanes, key0, key1), thresholds) & one;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void FillHalf(long i, long end, uint key0, uint key1)
         {
             var data = (ushort*)Data;
             var threshold = Threshold;
             // Rounded to nearest, as libtorch rounds a float to bfloat16.
-            var scale = (ushort)((Scale + 0x7FFF + ((Scale >> 16) & 1)) >> 16);
+            var bits = BitConverter.SingleToUInt32Bits(Scale);
+            var scale = (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
             Vector512<uint> thresholds = Vector512.Create(threshold), scales = Vector512.Create((uint)scale), lanes = Vector512<uint>.Indices;
             for (; i <= end - 32; i += 32)
             {

@@ -11,6 +11,7 @@ namespace PeftSharp.Methods;
 /// <param name="HeadModules">The head's modules, which are trained with the adapter.</param>
 /// <param name="Width">Width of the residual stream.</param>
 /// <param name="Precision">Element type of the adapter's tensors.</param>
+/// <param name="Device">Where the adapter's tensors live.</param>
 /// <param name="Seed">Seed of start values.</param>
 public sealed record MethodHost(
-    SiteMap Sites, string ModelType, string BasePrefix, string TaskType, IReadOnlyList<string> HeadModules, int Width, ScalarType Precision, ulong Seed);
+    SiteMap Sites, string ModelType, string BasePrefix, string TaskType, IReadOnlyList<string> HeadModules, int Width, ScalarType Precision, Device Device, ulong Seed);

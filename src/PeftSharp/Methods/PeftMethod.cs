@@ -141,7 +141,7 @@ public abstract class PeftMethod(string name)
     /// <summary>Adds a trained tensor; it lives until the adapter is detached.</summary>
     protected AdapterTensor Add(string path, string local, Tensor start, bool decay = true, bool additional = true, bool savedModule = false)
     {
-        var value = start.to(Host.Precision).contiguous().detach();
+        var value = start.to(Host.Precision, Host.Device).contiguous().detach();
         if (ReferenceEquals(value, start) || value.Handle == start.Handle) value = value.clone();
         value.requires_grad_(true).DetachFromDisposeScope();
         var tensor = new AdapterTensor(path, local, value, decay) { Additional = additional, SavedModule = savedModule };

@@ -20,10 +20,10 @@ internal sealed class TrainableRows(AdapterTensor rows, Tensor position, Tensor 
     public Tensor MergedTable(Tensor table) => table.index_copy(0, indices, rows.Value);
 
     /// <summary>The map from token id to place, int64 [vocabulary].</summary>
-    public static Tensor Positions(long vocabulary, IReadOnlyList<long> indices)
+    public static Tensor Positions(long vocabulary, IReadOnlyList<long> indices, Device device)
     {
         var map = Enumerable.Repeat(-1L, checked((int)vocabulary)).ToArray();
         for (var i = 0; i < indices.Count; i++) map[indices[i]] = i;
-        return tensor(map, ScalarType.Int64);
+        return tensor(map, ScalarType.Int64, device: device);
     }
 }

@@ -70,6 +70,8 @@ public abstract class EncoderModel : TransformerModel
     {
         if (context.Selection.IsPerRow && context.Selection.Rows != batch.Rows)
             throw new PeftException($"The batch has {batch.Rows} rows, but adapters were chosen for {context.Selection.Rows}; give one choice per row.");
+        context.Device = Device;
+        batch = batch.To(Device);
         try
         {
             var (hidden, padding) = Embed(batch, context);                      // [rows, tokens, hidden]
@@ -112,7 +114,7 @@ public abstract class EncoderModel : TransformerModel
         state = _input!.Apply(InputStage.Words, state, context);
         var sum = state.Embeddings;
         if (_types is not null)
-            sum = sum + _types.Forward(state.TypeIds ?? zeros([1, sum.shape[1]], dtype: ScalarType.Int64), context);
+            sum = sum + _types.Forward(state.TypeIds ?? zeros([1, sum.shape[1]], dtype: ScalarType.Int64, device: sum.device), context);
         sum = sum + _positions!.Forward(Positions(batch, state, context), context);
         var embedded = Dropout.Base(_norm!.Forward(sum, context), Shape.HiddenDropout, _input.Path, context);
         state = _input.Apply(InputStage.Embedded, state with { Embeddings = embedded }, context);
@@ -127,7 +129,7 @@ public abstract class EncoderModel : TransformerModel
         var last = tokens + shift + (perRow?.Max() ?? 0);
         if (last > MaxTokens)
             throw new PeftException($"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; shorten it with --max-length {MaxTokens - (last - batch.Tokens)}.");
-        var positions = arange(shift + PositionOffset, shift + PositionOffset + tokens, dtype: ScalarType.Int64).unsqueeze(0);
-        return perRow is null ? positions : positions + tensor(perRow, ScalarType.Int64).unsqueeze(1);
+        var positions = arange(shift + PositionOffset, shift + PositionOffset + tokens, dtype: ScalarType.Int64, device: Device).unsqueeze(0);
+        return perRow is null ? positions : positions + tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1);
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
 
 namespace PeftSharp.Models;
 
@@ -30,7 +31,7 @@ public sealed class ModelConfig
         var file = Path.Combine(folder, "config.json");
         if (!System.IO.File.Exists(file))
             throw new PeftException($"{folder} has no config.json, so it is not a Hugging Face model folder; give the folder that holds config.json and model.safetensors.");
-        if (new FileInfo(file).Length > MaxBytes)
+        if (FileSize.Of(file) > MaxBytes)
             throw new PeftException($"{file} has more than {MaxBytes >> 20} MB, which no model configuration has; check that it is the right file.");
         try
         {

@@ -65,7 +65,7 @@ public static class ModelLoader
     {
         // A bare model's names lack the prefix; a checkpoint with a head has it all the same.
         var bare = task == TaskKind.Embedding && checkpoint is not null && checkpoint.Names.Any(n => n.StartsWith(prefix, StringComparison.Ordinal));
-        return new(new TensorSource(checkpoint, bare ? "" : prefix, options.Precision, shape.InitializerRange, options.Seed) { AddedPrefix = bare ? prefix : "" }, options);
+        return new(new TensorSource(checkpoint, bare ? "" : prefix, options.Precision, shape.InitializerRange, options.Seed, ComputeDevice.Parse(options.Device)) { AddedPrefix = bare ? prefix : "" }, options);
     }
 
     private static TaskKind StoredTask(ModelConfig config)

@@ -24,6 +24,9 @@ public sealed record ModelOptions
     /// <summary>Quantises the layers' frozen weights to 4 bits; null (default) leaves them as they are.</summary>
     public Nf4Options? Quantize { get; init; }
 
+    /// <summary>Where weights live and products run: <c>cpu</c> (default), <c>cuda</c> or <c>cuda:1</c> …, <c>mps</c>; see <see cref="PeftSharp.Interop.ComputeDevice"/>.</summary>
+    public string Device { get; init; } = "cpu";
+
     /// <summary>Seed of tensors that the checkpoint lacks; default 42.</summary>
     public ulong Seed { get; init; } = 42;
 }

@@ -36,7 +36,7 @@ public sealed class RobertaModel : EncoderModel
         if (state.Prepended || batch.Unpadded) return sequential;
         var real = batch.InputIds.ne(Shape.PadId).to(ScalarType.Int64);
         var (shift, perRow) = Sites.PositionShift(context);
-        var counted = real.cumsum(1) + (perRow is null ? tensor(shift) : tensor(perRow, ScalarType.Int64).unsqueeze(1));
+        var counted = real.cumsum(1) + (perRow is null ? tensor(shift, device: Device) : tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
         return counted * real + Shape.PadId;
     }
 }

@@ -33,7 +33,7 @@ internal sealed class SiteBuilder(TensorSource source, ModelOptions options)
         if (options.Quantize is not { } nf4 && options.Compute == ComputeType.Float32) return new DenseStore(dense);
         using (dense)
             return options.Quantize is { } q
-                ? Computing(Nf4Store.Quantize(dense, q.BlockSize, q.Double))
+                ? Computing(Nf4Store.Quantize(dense, q.BlockSize, q.Double).To(dense.device))
                 : new HalfStore(dense.to(ScalarType.BFloat16).DetachFromDisposeScope());
     }
 

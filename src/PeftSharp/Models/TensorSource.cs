@@ -13,9 +13,11 @@ namespace PeftSharp.Models;
 /// <param name="precision">float32, or float64 for checks of gradients.</param>
 /// <param name="range">Standard deviation of new weights.</param>
 /// <param name="seed">Seed of new weights.</param>
-public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, ScalarType precision, double range, ulong seed)
+/// <param name="device">Where the tensors are to live; null for the CPU.</param>
+public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, ScalarType precision, double range, ulong seed, Device? device = null)
 {
     private readonly List<string> _created = [];
+    private readonly Device _device = device ?? CPU;
 
     /// <summary>Tensors that the checkpoint lacks and that were made anew (a fresh head).</summary>
     public IReadOnlyList<string> Created => _created;
@@ -52,7 +54,7 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     {
         if (checkpoint is null || Find(name) is not { } found || !IsQuantized(found)) return null;
         var store = Nf4Store.FromBitsAndBytes(checkpoint, found);
-        if (store.OutFeatures == output && store.InFeatures == input) return store;
+        if (store.OutFeatures == output && store.InFeatures == input) return _device.type == DeviceType.CPU ? store : store.To(_device);
         throw new PeftException($"{checkpoint.Path}: the quantised tensor \"{found}\" has the shape [{store.OutFeatures}, {store.InFeatures}]; config.json asks for [{output}, {input}].");
     }
 
@@ -81,23 +83,25 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
         if (!info.Shape.SequenceEqual(shape))
             throw new PeftException($"{checkpoint.Path}: tensor \"{name}\" has the shape [{string.Join(", ", info.Shape)}]; config.json asks for [{string.Join(", ", shape)}].");
         var value = checkpoint.Read(name);
-        if (value.dtype == Precision) return value;
-        using (value) return value.to(Precision).DetachFromDisposeScope();
+        if (value.dtype == Precision && _device.type == DeviceType.CPU) return value;
+        using (value) return Placed(value);
     }
 
     private Tensor Unpacked(string name, long rows, long columns)
     {
         using var scope = NewDisposeScope();
         using var store = Quantized(name, rows, columns)!;
-        return store.Dense().to(Precision).DetachFromDisposeScope();
+        return Placed(store.Dense());
     }
 
     private Tensor Create(string name, long[] shape)
     {
         using var scope = NewDisposeScope();
         var isNorm = name.Contains("norm", StringComparison.OrdinalIgnoreCase);
-        if (name.EndsWith(".bias", StringComparison.Ordinal)) return zeros(shape, dtype: Precision).DetachFromDisposeScope();
-        if (isNorm) return ones(shape, dtype: Precision).DetachFromDisposeScope();
-        return Initial.Normal(shape, range, SeedSequence.Derive(seed, name)).to(Precision).DetachFromDisposeScope();
+        if (name.EndsWith(".bias", StringComparison.Ordinal)) return Placed(zeros(shape, dtype: Precision));
+        if (isNorm) return Placed(ones(shape, dtype: Precision));
+        return Placed(Initial.Normal(shape, range, SeedSequence.Derive(seed, name)));
     }
+
+    private Tensor Placed(Tensor value) => value.to(Precision, _device).DetachFromDisposeScope();
 }

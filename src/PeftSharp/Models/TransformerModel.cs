@@ -35,11 +35,14 @@ public abstract class TransformerModel
     /// <summary>Tensors that the checkpoint lacked and that were made anew (a fresh head).</summary>
     public abstract IReadOnlyList<string> Created { get; }
 
-    /// <summary>Runs the model on a batch.</summary>
+    /// <summary>Where the model's weights live.</summary>
+    public Device Device => Sites.Slots[0].Value.device;
+
+    /// <summary>Runs the model on a batch, from wherever the batch is.</summary>
     public abstract ModelOutput Forward(TokenBatch batch, ForwardContext context);
 
     /// <summary>The mean loss of a batch, a scalar with its graph.</summary>
     /// <exception cref="PeftException">The batch has no labels.</exception>
     public Tensor Loss(TokenBatch batch, ForwardContext context) =>
-        Head.Loss(Forward(batch, context), batch.Labels ?? throw new PeftException("The batch has no labels; name the label column of the data."));
+        Head.Loss(Forward(batch, context), batch.Labels?.to(Device) ?? throw new PeftException("The batch has no labels; name the label column of the data."));
 }

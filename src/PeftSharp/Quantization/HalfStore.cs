@@ -24,8 +24,11 @@ public sealed class HalfStore(Tensor weight) : WeightStore
     /// <inheritdoc/>
     public override Tensor Linear(Tensor x, Tensor? bias = null) => Linear(x, bias, x.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : x.dtype);
 
-    /// <summary>x·Wᵀ (+ bias) of an input in either precision, with the result in the given one.</summary>
-    internal Tensor Linear(Tensor x, Tensor? bias, ScalarType result)
+    /// <inheritdoc/>
+    internal override bool ComputesInHalf => true;
+
+    /// <inheritdoc/>
+    internal override Tensor Linear(Tensor x, Tensor? bias, ScalarType result)
     {
         var half = nn.functional.linear(x.to(ScalarType.BFloat16), Weight, bias?.to(ScalarType.BFloat16));
         return half.to(result);

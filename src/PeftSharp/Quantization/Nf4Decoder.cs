@@ -9,9 +9,8 @@ namespace PeftSharp.Quantization;
 /// <summary>NF4 codes to weights. Each block's sixteen possible values are computed once and then only looked up.</summary>
 internal static unsafe class Nf4Decoder
 {
-    // Weights per thread. A tenth of a millisecond's work: less gains nothing beside the product that follows, and on a
-    // busy machine waiting for a second thread loses more.
-    private const long Grain = 1 << 19;
+    // Weights per thread: some fifteen microseconds' work.
+    private const long Grain = 1 << 15;
 
     /// <summary>Widest instructions to use; tests lower it to reach every path.</summary>
     internal enum Width { Scalar, Avx2, Avx512 }

@@ -14,6 +14,7 @@ public sealed class Nf4Store : WeightStore, IDisposable
     private readonly Tensor _codes;
     private readonly Tensor _absmax;
     private readonly NestedScales? _nested;
+    private readonly Nf4Product _product;
     private ScalarType _computeType = ScalarType.Float32;
 
     // Takes the tensors over.
@@ -21,6 +22,7 @@ public sealed class Nf4Store : WeightStore, IDisposable
     {
         (_codes, _absmax, _nested) = (codes, absmax, nested);
         (OutFeatures, InFeatures, BlockSize, OriginalType) = (outFeatures, inFeatures, block, originalType);
+        _product = new(this);
     }
 
     /// <inheritdoc/>
@@ -89,17 +91,19 @@ public sealed class Nf4Store : WeightStore, IDisposable
         BitsAndBytes.Write(this, weightName, _codes, _absmax, _nested);
 
     /// <inheritdoc/>
-    public override Tensor Linear(Tensor x, Tensor? bias = null)
-    {
-        if (bias is { requires_grad: true }) return Linear(x) + bias;
-        return x.requires_grad && is_grad_enabled() ? Nf4Linear.Apply(x, this, bias) : Multiply(x, bias);
-    }
+    public override Tensor Linear(Tensor x, Tensor? bias = null) => _product.Linear(x, bias, x.dtype);
+
+    /// <inheritdoc/>
+    internal override bool ComputesInHalf => ComputeType == ScalarType.BFloat16;
+
+    /// <inheritdoc/>
+    internal override Tensor Linear(Tensor x, Tensor? bias, ScalarType result) => _product.Linear(x, bias, result);
 
     /// <summary>The weight as a new float32 tensor, [out, in], in the caller's dispose scope.</summary>
     public override Tensor Dense()
     {
         using var scope = NewDisposeScope();
-        var dense = empty([OutFeatures, InFeatures], ScalarType.Float32);
+        var dense = empty([OutFeatures, InFeatures], ScalarType.Float32, Device);
         DecodeInto(dense);
         return dense.MoveToOuterDisposeScope();
     }
@@ -120,37 +124,30 @@ public sealed class Nf4Store : WeightStore, IDisposable
         _nested?.Dispose();
     }
 
-    /// <summary>x·Wᵀ (+ bias) without a graph; [.., in] → [.., out] in the type of <paramref name="x"/>.</summary>
-    internal Tensor Multiply(Tensor x, Tensor? bias)
+    /// <summary>The store on a device: itself if it is there; else a copy, and this one is released.</summary>
+    public Nf4Store To(Device device)
     {
-        using var scope = NewDisposeScope();
-        using var noGrad = no_grad();
-        var weight = Dequantized(x.dtype);
-        if (weight.dtype == x.dtype) return nn.functional.linear(x, weight, bias?.to(x.dtype)).MoveToOuterDisposeScope();
-        var y = nn.functional.linear(x.to(weight.dtype), weight).to(x.dtype);
-        return (bias is null ? y : y.add_(bias)).MoveToOuterDisposeScope();
+        if (_codes.device.type == device.type && _codes.device.index == device.index) return this;
+        Tensor Moved(Tensor tensor) => tensor.to(device).DetachFromDisposeScope();
+        var nested = _nested is null ? null : new NestedScales(Moved(_nested.Scales), Moved(_nested.Map), _nested.Offset);
+        var moved = new Nf4Store(Moved(_codes), Moved(_absmax), nested, OutFeatures, InFeatures, BlockSize, OriginalType) { ComputeType = ComputeType };
+        Dispose();
+        return moved;
     }
 
-    /// <summary>g·W without a graph: the gradient of x·Wᵀ; [.., out] → [.., in] in the type of <paramref name="gradient"/>.</summary>
-    internal Tensor MultiplyBack(Tensor gradient)
-    {
-        using var scope = NewDisposeScope();
-        using var noGrad = no_grad();
-        var weight = Dequantized(gradient.dtype);
-        return matmul(gradient.to(weight.dtype), weight).to(gradient.dtype).MoveToOuterDisposeScope();
-    }
+    /// <summary>Where the store lives.</summary>
+    internal Device Device => _codes.device;
 
-    // [out, in], valid until this thread dequantises again.
-    private Tensor Dequantized(ScalarType inputType)
+    /// <summary>Writes the weight into a contiguous float32 or bfloat16 tensor of its size.</summary>
+    internal void DecodeInto(Tensor dense)
     {
-        var type = inputType == ScalarType.BFloat16 ? inputType : ComputeType;
-        var dense = Scratch.Rent(type, Count).narrow(0, 0, Count).view(OutFeatures, InFeatures);
-        DecodeInto(dense);
-        return type == ScalarType.Float32 && inputType != ScalarType.Float32 ? dense.to(inputType) : dense;
-    }
-
-    private void DecodeInto(Tensor dense)
-    {
+        if (Device.type != DeviceType.CPU)
+        {
+            using var scope = NewDisposeScope();
+            var absmax = _nested is null ? _absmax : _nested.Map[_absmax.to(ScalarType.Int64)] * _nested.Scales.repeat_interleave(DoubleQuantization.Block).narrow(0, 0, _absmax.NumberOfElements) + _nested.Offset;
+            dense.copy_(Nf4Codec.DecodeElsewhere(_codes, absmax, Count, BlockSize).view_as(dense));
+            return;
+        }
         var scales = _nested is null ? BlockScales.Of(_absmax) : BlockScales.Of(_absmax, _nested.Scales, _nested.Map, _nested.Offset);
         Nf4Decoder.Decode(_codes, scales, Count, BlockSize, dense);
         GC.KeepAlive(this);

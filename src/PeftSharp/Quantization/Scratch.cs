@@ -10,14 +10,14 @@ internal static class Scratch
     [ThreadStatic] private static Tensor? _bfloat16;
 
     /// <summary>A flat tensor of at least <paramref name="count"/> elements, to be used before the thread asks again, never kept or disposed.</summary>
-    public static Tensor Rent(ScalarType type, long count) =>
-        Grown(ref type == ScalarType.Float32 ? ref _float32 : ref _bfloat16, type, count);
+    public static Tensor Rent(ScalarType type, long count, Device device) =>
+        Grown(ref type == ScalarType.Float32 ? ref _float32 : ref _bfloat16, type, count, device);
 
-    private static Tensor Grown(ref Tensor? buffer, ScalarType type, long count)
+    private static Tensor Grown(ref Tensor? buffer, ScalarType type, long count, Device device)
     {
-        if (buffer is not null && buffer.NumberOfElements >= count) return buffer;
+        if (buffer is not null && buffer.NumberOfElements >= count && buffer.device.type == device.type && buffer.device.index == device.index) return buffer;
         buffer?.Dispose();
         buffer = null; // should the next line fail
-        return buffer = empty([count], type).DetachFromDisposeScope();
+        return buffer = empty([count], type, device).DetachFromDisposeScope();
     }
 }

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Quantization;
@@ -25,6 +26,12 @@ public abstract class WeightStore
     /// <param name="bias">[out], or null.</param>
     /// <returns>[…, out], in the type of <paramref name="x"/>.</returns>
     public abstract Tensor Linear(Tensor x, Tensor? bias = null);
+
+    /// <summary>True if products are computed in bfloat16, so that inputs and results may stay in it.</summary>
+    internal virtual bool ComputesInHalf => false;
+
+    /// <summary>x·Wᵀ (+ bias) with the result in the given type, which is that of <paramref name="x"/> unless <see cref="ComputesInHalf"/>.</summary>
+    internal virtual Tensor Linear(Tensor x, Tensor? bias, ScalarType result) => Linear(x, bias);
 
     /// <summary>The weight as a dense [out, in] tensor in the precision that the model computes in. Belongs to the store where it is kept dense: do not write to it.</summary>
     public abstract Tensor Dense();

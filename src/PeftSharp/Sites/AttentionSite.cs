@@ -117,11 +117,11 @@ public sealed class AttentionSite(
             if (plugin is not IAttentionPrefix prefix) continue;
             var rows = context.RowsOf(owner);
             var (k, v) = prefix.KeysAndValues(State(query, hidden, rows), context.Alone(owner));
-            var added = rows is null ? null : full([rowCount, 1, 1, prefix.Length], Attention.Masked, dtype: query.dtype).index_fill_(0, rows, 0);
+            var added = rows is null ? null : full([rowCount, 1, 1, prefix.Length], Attention.Masked, dtype: query.dtype, device: query.device).index_fill_(0, rows, 0);
             if (added is not null || mask is not null)
             {
-                mask ??= zeros([rowCount, 1, 1, key.shape[2]], dtype: query.dtype);
-                mask = cat([added ?? zeros([rowCount, 1, 1, prefix.Length], dtype: query.dtype), mask], -1);
+                mask ??= zeros([rowCount, 1, 1, key.shape[2]], dtype: query.dtype, device: query.device);
+                mask = cat([added ?? zeros([rowCount, 1, 1, prefix.Length], dtype: query.dtype, device: query.device), mask], -1);
             }
             key = cat([OnRows(k, rows, rowCount), key], 2);
             value = cat([OnRows(v, rows, rowCount), value], 2);
@@ -134,6 +134,6 @@ public sealed class AttentionSite(
         var shape = x.shape;
         if (rows is null) return x.expand(rowCount, shape[1], shape[2], shape[3]);
         var some = x.expand(rows.shape[0], shape[1], shape[2], shape[3]);
-        return zeros([rowCount, shape[1], shape[2], shape[3]], dtype: x.dtype).index_add(0, rows, some, 1);
+        return zeros([rowCount, shape[1], shape[2], shape[3]], dtype: x.dtype, device: x.device).index_add(0, rows, some, 1);
     }
 }

@@ -1,4 +1,5 @@
 using PeftSharp.Interop;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
@@ -13,4 +14,10 @@ internal static class Dropout
     /// <summary>Dropout that belongs to an adapter or a head.</summary>
     public static Tensor Apply(Tensor x, double p, string site, ForwardContext context) =>
         context.Training && p > 0 ? DropoutMask.Apply(x, p, SeedSequence.Derive(context.Seed, site)) : x;
+
+    /// <summary>linear(dropout(x), W) of an adapter's trained W, with as little kept for the backward pass as can be.</summary>
+    public static Tensor Linear(Tensor x, Tensor weight, double p, string site, ForwardContext context) =>
+        context.Training && p > 0 && is_grad_enabled() && weight.dim() == 2 && x.device.type == DeviceType.CPU && x.dtype == ScalarType.Float32 && weight.dtype == ScalarType.Float32
+            ? DroppedLinear.Apply(x, weight, p, SeedSequence.Derive(context.Seed, site))
+            : nn.functional.linear(Apply(x, p, site, context), weight);
 }

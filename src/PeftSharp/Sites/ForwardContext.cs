@@ -26,6 +26,9 @@ public sealed class ForwardContext
     /// <summary>True if the last layer's output is wanted at every position, and not only where the head reads.</summary>
     public bool AllTokens { get; init; }
 
+    /// <summary>Where the model computes; the model says so when the call begins.</summary>
+    public Device Device { get; internal set; } = CPU;
+
     /// <summary>True if no position may be skipped, by the caller's wish or an active adapter's.</summary>
     public bool NeedsAllTokens => AllTokens || Selection.Adapters.Any(a => a.NeedsAllTokens);
 
@@ -34,7 +37,7 @@ public sealed class ForwardContext
 
     /// <summary>Index tensor (int64) of the rows that an adapter acts on; null means every row.</summary>
     public Tensor? RowsOf(AdapterTag adapter) =>
-        Selection.IsPerRow ? Once(adapter, () => tensor(Selection.RowsOf(adapter)!, int64)) : null;
+        Selection.IsPerRow ? Once(adapter, () => tensor(Selection.RowsOf(adapter)!, int64, device: Device)) : null;
 
     /// <summary>Lets go of what the call shared; the graph keeps what the backward pass needs.</summary>
     internal void Release()
@@ -52,6 +55,7 @@ public sealed class ForwardContext
         BaseDropout = BaseDropout,
         Checkpointing = Checkpointing,
         AllTokens = AllTokens,
+        Device = Device,
     };
 
     /// <summary>The same call for a plug-in that is handed only the rows of its own adapter.</summary>
@@ -62,6 +66,7 @@ public sealed class ForwardContext
         Seed = Seed,
         BaseDropout = BaseDropout,
         AllTokens = AllTokens,
+        Device = Device,
         _once = _once,
     };
 }

@@ -56,7 +56,7 @@ public sealed class InputSite(string path)
     {
         var (rows, tokens) = (state.Embeddings.shape[0], state.Embeddings.shape[1]);
         state = new(
-            state.Embeddings, state.Mask ?? ones([rows, tokens], dtype: ScalarType.Int64), state.TypeIds ?? zeros([rows, tokens], dtype: ScalarType.Int64), true);
+            state.Embeddings, state.Mask ?? ones([rows, tokens], dtype: ScalarType.Int64, device: state.Embeddings.device), state.TypeIds ?? zeros([rows, tokens], dtype: ScalarType.Int64, device: state.Embeddings.device), true);
         var groups = active.GroupBy(a => a.Owner, ReferenceEqualityComparer.Instance).Select(group =>
         {
             var chosen = context.RowsOf((AdapterTag)group.Key!)!;
@@ -82,14 +82,14 @@ public sealed class InputSite(string path)
     {
         var (rows, missing) = (state.Embeddings.shape[0], tokens - state.Embeddings.shape[1]);
         if (missing == 0) return state;
-        Tensor Extend(Tensor x) => cat([x, zeros([rows, missing, .. x.shape[2..]], dtype: x.dtype)], 1);
+        Tensor Extend(Tensor x) => cat([x, zeros([rows, missing, .. x.shape[2..]], dtype: x.dtype, device: x.device)], 1);
         return state with { Embeddings = Extend(state.Embeddings), Mask = Extend(state.Mask!), TypeIds = Extend(state.TypeIds!) };
     }
 
     private static InputState Prepend(InputState state, Tensor vectors)
     {
         var (rows, length) = (state.Embeddings.shape[0], vectors.shape[0]);
-        Tensor Extend(Tensor ids, long value) => cat([full([rows, length], value, dtype: ScalarType.Int64), ids], 1);
+        Tensor Extend(Tensor ids, long value) => cat([full([rows, length], value, dtype: ScalarType.Int64, device: ids.device), ids], 1);
         return new(
             cat([vectors.unsqueeze(0).expand(rows, length, vectors.shape[1]), state.Embeddings], 1),
             state.Mask is null ? null : Extend(state.Mask, 1),

@@ -11,9 +11,10 @@ public sealed class ProjectionGroup
     private readonly ProjectionSite[] _sites;
     private readonly Tensor? _weight, _bias;
     private readonly bool _half;
+    private readonly Nf4Product[] _quantized = []; // of the maps from 0, 1 … on
     private readonly WeightStore[] _stores;
 
-    /// <summary>Lays the weights of the maps beside each other if all are dense, or all kept in bfloat16.</summary>
+    /// <summary>Lays the weights of the maps beside each other if all are dense, or all kept in bfloat16; NF4 weights are laid so as they are dequantised.</summary>
     /// <param name="sites">Maps of the same width of input, each with a bias; no adapter may be attached yet.</param>
     public ProjectionGroup(params ProjectionSite[] sites)
     {
@@ -36,6 +37,11 @@ public sealed class ProjectionGroup
                 row += rows;
             }
         }
+        else if (sites.All(s => s.Weight.Base is Nf4Store))
+        {
+            _bias = cat([.. sites.Select(s => s.Bias!.Base)]).DetachFromDisposeScope();
+            _quantized = [.. Enumerable.Range(0, sites.Length).Select(first => new Nf4Product([.. sites.Skip(first).Select(s => (Nf4Store)s.Weight.Base)]))];
+        }
         _stores = [.. sites.Select(s => s.Weight.Base)];
     }
 
@@ -43,11 +49,7 @@ public sealed class ProjectionGroup
     public Tensor[] Forward(Tensor x, ForwardContext context, int first = 0)
     {
         var sites = _sites.AsSpan(first);
-        if (_weight is null || Joined(sites, first, context) is not { } joined) return [.. _sites.Skip(first).Select(s => s.Forward(x, context))];
-        var (weight, bias) = joined;
-        var product = _half
-            ? nn.functional.linear(x.to(ScalarType.BFloat16), weight, bias.to(ScalarType.BFloat16)).to(ScalarType.Float32)
-            : nn.functional.linear(x, weight, bias);                             // [rows, tokens, sum of widths]
+        if (Product(x, sites, first, context) is not { } product) return [.. _sites.Skip(first).Select(s => s.Forward(x, context))];
         var results = new Tensor[sites.Length];
         var column = 0L;
         for (var i = 0; i < sites.Length; i++)
@@ -59,9 +61,20 @@ public sealed class ProjectionGroup
         return results;
     }
 
-    // The weights and biases in use as one of each. Replaced ones are joined on the fly, so that a trained copy gives the
+    // [rows, tokens, sum of widths], or null where the maps have to be computed one by one.
+    private Tensor? Product(Tensor x, ReadOnlySpan<ProjectionSite> sites, int first, ForwardContext context)
+    {
+        if (_bias is null || Joined(sites, first, context) is not { } joined) return null;
+        var (weight, bias) = joined;
+        if (weight is null) return _quantized[first].Linear(x, bias, x.dtype);
+        return _half
+            ? nn.functional.linear(x.to(ScalarType.BFloat16), weight, bias.to(ScalarType.BFloat16)).to(ScalarType.Float32)
+            : nn.functional.linear(x, weight, bias);
+    }
+
+    // The weights (null: quantised ones) and biases in use as one of each. Replaced ones are joined on the fly, so that a trained copy gives the
     // same bits as the base; null where they cannot be joined, or a plug-in has to come before the product.
-    private (Tensor Weight, Tensor Bias)? Joined(ReadOnlySpan<ProjectionSite> sites, int first, ForwardContext context)
+    private (Tensor? Weight, Tensor Bias)? Joined(ReadOnlySpan<ProjectionSite> sites, int first, ForwardContext context)
     {
         var (plainWeights, plainBiases) = (true, true);
         for (var i = 0; i < sites.Length; i++)
@@ -71,14 +84,15 @@ public sealed class ProjectionGroup
             plainWeights &= !site.Weight.IsMerged && ReferenceEquals(site.Weight.Base, _stores[first + i]) && site.Weight.IsPlain(context);
             plainBiases &= !site.Bias!.IsMerged && site.Bias.IsPlain(context);
         }
-        var weight = plainWeights ? From(_weight!, first) : Join(sites, s => s.Weight.Get(context) is { } store && (_half ? store is HalfStore : store is DenseStore) ? Raw(store) : null, 2);
-        var bias = plainBiases ? From(_bias!, first) : Join(sites, s => s.Bias!.Get(context), 1);
-        return weight is null || bias is null ? null : (weight, bias);
+        if (_quantized.Length > 0 && !plainWeights) return null;
+        var weight = plainWeights ? From(_weight, first) : Join(sites, s => s.Weight.Get(context) is { } store && (_half ? store is HalfStore : store is DenseStore) ? Raw(store) : null, 2);
+        var bias = plainBiases ? From(_bias, first) : Join(sites, s => s.Bias!.Get(context), 1);
+        return bias is null || (weight is null && _quantized.Length == 0) ? null : (weight, bias);
     }
 
-    private Tensor From(Tensor all, int first)
+    private Tensor? From(Tensor? all, int first)
     {
-        if (first == 0) return all;
+        if (first == 0 || all is null) return all;
         var start = _sites.Take(first).Sum(s => s.OutFeatures);
         return all.narrow(0, start, all.shape[0] - start);
     }

@@ -95,7 +95,7 @@ public sealed class ProjectionSite(string path, ProjectionRole role, int layer, 
     /// <summary>Applies the map. <paramref name="x"/>: [rows, tokens, in] → [rows, tokens, out].</summary>
     /// <param name="x">The input.</param>
     /// <param name="context">The call.</param>
-    /// <param name="keepHalf">True lets the result stay in bfloat16 where the weight is kept so and no plug-in reads it.</param>
+    /// <param name="keepHalf">True lets the result stay in bfloat16 where the product is computed so and no plug-in reads it.</param>
     public Tensor Forward(Tensor x, ForwardContext context, bool keepHalf = false)
     {
         var weight = Weight.Get(context);
@@ -103,8 +103,8 @@ public sealed class ProjectionSite(string path, ProjectionRole role, int layer, 
         var active = Plugins.AnyActive(context);
         if (active) x = ApplyInputs(x, context);
         var early = bias is not null && bias.dim() == 1 && !(active && ReadsProduct(context));
-        var type = keepHalf && !active && weight is HalfStore && (bias is null || early) ? ScalarType.BFloat16 : ScalarType.Float32;
-        var y = weight is HalfStore half ? half.Linear(x, early ? bias : null, type) : weight.Linear(x, early ? bias : null);
+        var type = !weight.ComputesInHalf ? x.dtype : keepHalf && !active && (bias is null || early) ? ScalarType.BFloat16 : x.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : x.dtype;
+        var y = weight.Linear(x, early ? bias : null, type);
         return Finish(x, y, weight, early ? null : bias, context, active);
     }
 

@@ -134,7 +134,9 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
     }
 
     private protected static Tensor Gather(IEnumerable<Tensor> choices, long[] choice) =>
-        stack(choices).index_select(0, tensor(choice, int64));
+        Gather(stack(choices), choice);
+
+    private static Tensor Gather(Tensor choices, long[] choice) => choices.index_select(0, tensor(choice, int64, device: choices.device));
 }
 
 /// <summary>A slot that yields a tensor: a bias, a norm's scale or shift, an embedding table.</summary>

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using PeftSharp.Checkpoints;
 
 namespace PeftSharp.Tokenization;
 
@@ -11,7 +12,8 @@ internal sealed class TokenizerFiles
 
     private const long LargestFile = 256L << 20;
 
-    private static readonly string[] names =
+    /// <summary>What a model folder may hold of a tokenizer.</summary>
+    public static readonly string[] Names =
     [
         Json, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
         "chat_template.jinja",
@@ -100,7 +102,7 @@ internal sealed class TokenizerFiles
 
     private void ReadNamed()
     {
-        foreach (var name in names)
+        foreach (var name in Names)
         {
             if (File.Exists(PathOf(name)))
             {
@@ -111,7 +113,7 @@ internal sealed class TokenizerFiles
 
     private static byte[] ReadBounded(string path)
     {
-        var length = new FileInfo(path).Length;
+        var length = FileSize.Of(path);
         return length <= LargestFile ? File.ReadAllBytes(path)
             : throw new PeftException($"{path} has {length:N0} bytes, expected at most {LargestFile:N0}; check that "
                 + "it is a tokenizer's.");

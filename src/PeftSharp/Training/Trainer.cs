@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using PeftSharp.Data;
 using PeftSharp.Interop;
 using PeftSharp.Training.Optimizers;
 using TorchSharp;
@@ -98,14 +99,16 @@ public sealed class Trainer : IDisposable
         var state = new StepState(State.Step, 0, TotalSteps, 0, rate);
         // An epoch's last step may have fewer micro-batches.
         var micro = Math.Min(_options.Accumulation, _batches.BatchesPerEpoch - State.Position);
-        var (sum, examples) = (0.0, 0);
+        var (sum, examples, parts) = (0.0, 0, 0);
         for (var i = 0; i < micro; i++)
         {
-            var (loss, rows) = Backward(state with { MicroStep = i, Seed = SeedSequence.Derive(_options.Seed, (ulong)(State.Step * _options.Accumulation + i)) }, State.Position + i);
-            sum += loss * rows;
+            var seed = SeedSequence.Derive(_options.Seed, (ulong)(State.Step * _options.Accumulation + i));
+            var (loss, rows, passes) = Backward(state with { MicroStep = i, Seed = seed }, State.Position + i, whole: micro == 1);
+            sum += loss;
             examples += rows;
+            parts += passes;
         }
-        if (micro > 1) Average(examples);
+        if (parts > 1) Average(examples);
         var norm = Clipping.ByNorm(_model.Parameters, _options.MaxGradientNorm);
         if (!double.IsFinite(norm)) throw NotFinite("The gradient");
         _model.AfterBackward(state);
@@ -120,17 +123,28 @@ public sealed class Trainer : IDisposable
         return sum / examples;
     }
 
-    private (double Loss, int Rows) Backward(StepState state, int index)
+    // A batch that is too large for one pass goes through in parts: the gradient is the same sum, the activations are fewer.
+    private (double Loss, int Rows, int Passes) Backward(StepState state, int index, bool whole)
     {
         using var scope = NewDisposeScope();
         using var batch = _batches.Batch(State.Epoch, index);
+        var parts = batch.Split(_options.TokensPerPass);
+        var sum = 0.0;
+        for (var i = 0; i < parts.Count; i++)
+            sum += Backward(parts[i], i == 0 ? state : state with { Seed = SeedSequence.Derive(state.Seed, (ulong)i) }, whole && parts.Count == 1);
+        _tokens += batch.RealTokens;
+        return (sum, batch.Rows, parts.Count);
+    }
+
+    private double Backward(TokenBatch batch, StepState state, bool alone)
+    {
+        using var scope = NewDisposeScope();
         var loss = _model.Loss(batch, state);
         var value = loss.to(ScalarType.Float64).item<double>();
         if (!double.IsFinite(value)) throw NotFinite("The loss");
-        // Micro-batches differ in size: each counts by its examples, so that the sum is the mean over all of them.
-        AutogradFailures.Backward(_options.Accumulation > 1 ? loss * batch.Rows : loss);
-        _tokens += batch.RealTokens;
-        return (value, batch.Rows);
+        // Parts and micro-batches differ in size: each counts by its examples, so that the sum is the mean over all of them.
+        AutogradFailures.Backward(alone ? loss : loss * batch.Rows);
+        return value * batch.Rows;
     }
 
     private void Average(int examples)

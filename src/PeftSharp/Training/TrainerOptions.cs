@@ -32,6 +32,10 @@ public sealed record TrainerOptions
     [JsonPropertyName("gradient_accumulation_steps")]
     public int Accumulation { get; init; } = 1;
 
+    /// <summary>Most padded tokens of a forward and backward pass; a larger batch goes through in parts, which sum to the same gradient and keep fewer activations; 0 for no limit; default 640.</summary>
+    [JsonPropertyName("max_tokens_per_pass")]
+    public int TokensPerPass { get; init; } = 640;
+
     /// <summary>Decoupled weight decay, not on biases and norms; default 0.01.</summary>
     [JsonPropertyName("weight_decay")]
     public double WeightDecay { get; init; } = 0.01;
@@ -104,6 +108,7 @@ public sealed record TrainerOptions
         Check("num_train_epochs", Epochs, Epochs > 0 && double.IsFinite(Epochs), "a number above 0");
         Check("max_steps", MaxSteps, MaxSteps >= 0, "0 or more");
         Check("gradient_accumulation_steps", Accumulation, Accumulation >= 1, "1 or more");
+        Check("max_tokens_per_pass", TokensPerPass, TokensPerPass >= 0, "0 or more");
         Check("weight_decay", WeightDecay, WeightDecay >= 0, "0 or more");
         Check("adam_beta1", Beta1, Beta1 is >= 0 and < 1, "from 0 to less than 1");
         Check("adam_beta2", Beta2, Beta2 is >= 0 and < 1, "from 0 to less than 1");

@@ -29,6 +29,15 @@ internal static class Peft
 
     public static Result Run(params string[] args) => RunWith(null, args);
 
+    /// <summary>Runs with variables of the environment set, or removed where the value is null.</summary>
+    public static Result RunIn(IReadOnlyDictionary<string, string?> environment, params string[] args)
+    {
+        var start = StartInfo(false, args);
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        using var process = Process.Start(start)!;
+        return Finish(process);
+    }
+
     public static Result RunWith(string? input, params string[] args)
     {
         using var process = Start(input is not null, args);
@@ -40,16 +49,14 @@ internal static class Peft
         return Finish(process);
     }
 
-    public static Process Start(bool withInput, params string[] args)
+    public static Process Start(bool withInput, params string[] args) => Process.Start(StartInfo(withInput, args))!;
+
+    private static ProcessStartInfo StartInfo(bool withInput, string[] args) => new("dotnet", [Path.Combine(AppContext.BaseDirectory, "peft.dll"), .. args])
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "peft.dll"), .. args])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            RedirectStandardInput = withInput,
-        };
-        return Process.Start(start)!;
-    }
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+        RedirectStandardInput = withInput,
+    };
 
     public static Result Finish(Process process)
     {

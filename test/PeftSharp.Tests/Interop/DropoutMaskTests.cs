@@ -52,6 +52,11 @@ public sealed class DropoutMaskTests
         Assert.True(Bits.Same(once, again));
         var half = DropoutMask.Create([n], bfloat16, 0.3, 5);
         Assert.True(Bits.Same(half, once.bfloat16()));
+        Assert.True(Bits.Same(DropoutMask.Create([n], @bool, 0.3, 5).@float() * (float)(1 / 0.7), once));
+        var x = randn(n);
+        Assert.True(Bits.Same(DropoutMask.Apply(x, 0.3, 5) + 0, x * once + 0)); // no graph; + 0 for what -0 becomes
+        Assert.True(Bits.Same(DropoutMask.Apply(x.detach().requires_grad_(), 0.3, 5) + 0, x * once + 0));
+        Assert.True(Bits.Same(DropoutMask.Apply(x.view(-1, 1).expand(-1, 2).t(), 0.3, 5) + 0, stack([x, x]) * DropoutMask.Create([2, n], float32, 0.3, 5) + 0));
         var part = DropoutMask.Create([1009], float32, 0.3, 5);
         Assert.True(Bits.Same(part, once.narrow(0, 0, 1009)));
         // Pinned: a change of these bits changes every trained adapter.

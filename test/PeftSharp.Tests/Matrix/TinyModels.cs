@@ -41,12 +41,15 @@ internal static class TinyModels
     private static readonly ConcurrentDictionary<(string Architecture, int Width), Lazy<string>> Folders = new();
 
     /// <summary>The model of an architecture: three classes, every tensor off its start.</summary>
-    public static TransformerModel Create(string architecture, ScalarType precision = ScalarType.Float32, int width = 32)
+    public static TransformerModel Create(string architecture, ScalarType precision = ScalarType.Float32, int width = 32) =>
+        Create(architecture, new ModelOptions { Precision = precision }, width);
+
+    public static TransformerModel Create(string architecture, ModelOptions options, int width = 32)
     {
         LibTorch.EnsureLoaded();
         set_num_threads(1);
         var folder = Folders.GetOrAdd((architecture, width), key => new(() => Write(key.Architecture, key.Width))).Value;
-        return ModelLoader.Load(folder, new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"], Precision = precision });
+        return ModelLoader.Load(folder, options with { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"] });
     }
 
     // Fresh models have biases of zero and norms of one; a checkpoint can hold other numbers. It lasts as long as the process.

@@ -24,16 +24,20 @@ public sealed class TrainerTests
     [Theory]
     [InlineData(12, 1, 12)]
     [InlineData(12, 3, 4)]
+    [InlineData(12, 4, 12)] // an epoch has fewer batches than a step may take
     [InlineData(13, 5, 3)] // micro-batches of 3, 3, 3, 3 and 1
-    public void Accumulation_Equals_One_Large_Batch(int examples, int accumulation, int size)
+    [InlineData(13, 1, 13, 20)] // four rows of five tokens a pass: 4, 4, 4 and 1
+    [InlineData(13, 2, 7, 12)]
+    [InlineData(13, 1, 13, 1)] // a row a pass at least
+    public void Accumulation_And_Passes_Equal_One_Large_Batch(int examples, int accumulation, int size, int tokensPerPass = 0)
     {
-        var pairs = Train(1, examples).Zip(Train(accumulation, size));
+        var pairs = Train(1, examples, 0).Zip(Train(accumulation, size, tokensPerPass));
         Assert.All(pairs, pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
 
-        float[] Train(int micro, int batch)
+        float[] Train(int micro, int batch, int tokens)
         {
             using var model = new ToyModel(dropout: 0);
-            using var trainer = new Trainer(model, new ToyBatches(examples, batch), Options with { Accumulation = micro, MaxSteps = 6, Epsilon = 1e-3 });
+            using var trainer = new Trainer(model, new ToyBatches(examples, batch), Options with { Accumulation = micro, TokensPerPass = tokens, MaxSteps = 6, Epsilon = 1e-3 });
             trainer.Run();
             return model.Values();
         }

@@ -43,7 +43,7 @@ internal sealed class DenseDelta(Tensor change) : Delta(change.shape[0], change.
     // By the Gram matrix of the shorter side: in float64 it resolves values down to 1e-8 of the largest, below what float32 weights hold.
     private (Tensor X, Tensor Vectors, Tensor S) Eigen()
     {
-        var x = change.to(ScalarType.Float64);
+        var x = change.to(ScalarType.Float64).cpu();
         var (values, vectors) = linalg.eigh(Rows >= Columns ? matmul(x.t(), x) : matmul(x, x.t()));
         return (x, vectors.flip(1), values.clamp_min(0).sqrt().flip(0).contiguous());
     }
@@ -58,8 +58,8 @@ internal sealed class FactoredDelta(Tensor left, Tensor right, double scale) : D
 
     public override (Tensor U, Tensor S, Tensor V) Leading(int most)
     {
-        var (leftQ, leftR) = linalg.qr(left.to(ScalarType.Float64));
-        var (rightQ, rightR) = linalg.qr(right.t().to(ScalarType.Float64));
+        var (leftQ, leftR) = linalg.qr(left.to(ScalarType.Float64).cpu());
+        var (rightQ, rightR) = linalg.qr(right.t().to(ScalarType.Float64).cpu());
         var (u, s, vh) = linalg.svd(matmul(leftR, rightR.t()) * scale, fullMatrices: false);
         var k = Math.Min(most, s.shape[0]);
         return (matmul(leftQ, u.narrow(1, 0, k)), s.narrow(0, 0, k).contiguous(), matmul(rightQ, vh.narrow(0, 0, k).t()));

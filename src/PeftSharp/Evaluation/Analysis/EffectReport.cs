@@ -26,7 +26,7 @@ public sealed record EffectReport(string Path, string What, IReadOnlyList<KeyVal
             foreach (var site in sites.Inputs)
                 foreach (var plugin in Merger.Of(site.Plugins, adapter.Tag)) yield return Vectors(site, plugin, sites.Embeddings[0], context);
             foreach (var site in sites.Attentions)
-                foreach (var plugin in Merger.Of(site.Plugins, adapter.Tag)) yield return Attention(site, plugin, model.Model.Width, context);
+                foreach (var plugin in Merger.Of(site.Plugins, adapter.Tag)) yield return Attention(site, plugin, model.Model.Width, model.Model.Device, context);
             foreach (var site in sites.Branches)
                 foreach (var plugin in Merger.Of(site.Plugins, adapter.Tag)) yield return Branch(site, plugin, adapter);
             foreach (var site in sites.Layers)
@@ -45,11 +45,11 @@ public sealed record EffectReport(string Path, string What, IReadOnlyList<KeyVal
             [new("mean norm of a vector", MeanNorm(plugin.Vectors(context))), new("mean norm of a word's vector", MeanNorm(words.Table.Base))]);
     }
 
-    private static EffectReport Attention(AttentionSite site, IAttentionPlugin plugin, int width, ForwardContext context)
+    private static EffectReport Attention(AttentionSite site, IAttentionPlugin plugin, int width, Device device, ForwardContext context)
     {
         if (plugin is not IAttentionPrefix prefix) return new(site.Path, "adds to the attention's result", []);
         using var scope = NewDisposeScope();
-        var nothing = new AttentionState(zeros(1, 1, width), zeros(1, site.Heads, 1, site.HeadDim), site);
+        var nothing = new AttentionState(zeros([1, 1, width], device: device), zeros([1, site.Heads, 1, site.HeadDim], device: device), site);
         var (keys, values) = prefix.KeysAndValues(nothing, context);             // [1, heads, length, headDim]
         return new(site.Path, $"{prefix.Length} keys and values before the tokens' own (a gate, where there is one, as for an empty input)",
             [new("mean norm of a key", MeanNorm(keys.transpose(1, 2).flatten(2))), new("mean norm of a value", MeanNorm(values.transpose(1, 2).flatten(2)))]);

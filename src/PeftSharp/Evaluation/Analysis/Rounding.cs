@@ -16,7 +16,7 @@ public sealed record RoundingError(string Type, double UpdateError, double Outpu
     internal static IReadOnlyList<RoundingError> Of(Tensor weight, Tensor delta)
     {
         using var scope = NewDisposeScope();
-        var merged = weight.to(ScalarType.Float32) + delta;
+        var merged = (weight.to(ScalarType.Float32) + delta).cpu();
         var (update, size) = (Norm(delta), Norm(merged));
         RoundingError Error(string type, Tensor rounded)
         {

@@ -59,7 +59,7 @@ public static class Probing
         using var scope = NewDisposeScope();
         var ids = tensor(question.InputIds.Select(id => (long)id).ToArray(), [1, question.InputIds.Count]);
         using var batch = new TokenBatch { InputIds = ids, AttentionMask = ones_like(ids), Unpadded = true };
-        var flat = model.Forward(batch, selection).Logits.to(ScalarType.Float32).flatten();
+        var flat = model.Forward(batch, selection).Logits.to(ScalarType.Float32).flatten().cpu();
         var count = flat.shape[0];
         if (count > MostNumbers)
             flat = flat.index_select(0, tensor(Enumerable.Range(0, MostNumbers).Select(i => count * i / MostNumbers).ToArray(), ScalarType.Int64));

@@ -55,21 +55,39 @@ internal sealed class EncoderLayer
     /// <returns>[rows, tokens or 1, hidden].</returns>
     public Tensor Forward(Tensor x, Tensor? mask, bool firstTokenOnly, ForwardContext context)
     {
+        var middle = Attend(x, mask, firstTokenOnly, context);                  // [rows, queries, hidden]
+        return FeedForward(middle, context);
+    }
+
+    // A scope for each block: what autograd does not keep is free when the block is done.
+    private Tensor Attend(Tensor x, Tensor? mask, bool firstTokenOnly, ForwardContext context)
+    {
+        using var scope = NewDisposeScope();
         // Contiguous: libtorch multiplies a strided slice in another order for frozen weights than for trained ones.
         var read = firstTokenOnly ? x.narrow(1, 0, 1).contiguous() : x;         // where the output is wanted
+        var attended = Dropout.Base(_attentionOutput.Forward(Join(x, read, mask, firstTokenOnly, context), context), _shape.HiddenDropout, _attentionBranch.Path, context);
+        return _attentionBranch.Forward(attended, read, read, context).MoveToOuterDisposeScope();
+    }
+
+    // [rows, queries, hidden]
+    private Tensor Join(Tensor x, Tensor read, Tensor? mask, bool firstTokenOnly, ForwardContext context)
+    {
+        using var scope = NewDisposeScope();
         var maps = firstTokenOnly
             ? [_query.Forward(read, context), .. _queryKeyValue.Forward(x, context, first: 1)]
             : _queryKeyValue.Forward(x, context);
         var query = SplitHeads(maps[0]);                                        // [rows, heads, queries, headDim]
         var key = SplitHeads(maps[1]);                                          // [rows, heads, tokens, headDim]
         var value = SplitHeads(maps[2]);
-        var joined = _attention.Attend(query, key, value, x, mask, _shape.AttentionDropout, context); // [rows, queries, hidden]
-        var attended = Dropout.Base(_attentionOutput.Forward(joined, context), _shape.HiddenDropout, _attentionBranch.Path, context);
-        var middle = _attentionBranch.Forward(attended, read, read, context);   // [rows, queries, hidden]
+        return _attention.Attend(query, key, value, x, mask, _shape.AttentionDropout, context).MoveToOuterDisposeScope();
+    }
 
-        var wide = Activation.Apply(_shape.Activation, _intermediate.Forward(middle, context, keepHalf: !_feedForwardOutput.Plugins.AnyActive(context)));
+    private Tensor FeedForward(Tensor x, ForwardContext context)
+    {
+        using var scope = NewDisposeScope();
+        var wide = Activation.Apply(_shape.Activation, _intermediate.Forward(x, context, keepHalf: !_feedForwardOutput.Plugins.AnyActive(context)));
         var narrow = Dropout.Base(_feedForwardOutput.Forward(wide, context), _shape.HiddenDropout, _feedForwardBranch.Path, context);
-        return _output.Forward(_feedForwardBranch.Forward(narrow, middle, middle, context), context);
+        return _output.Forward(_feedForwardBranch.Forward(narrow, x, x, context), context).MoveToOuterDisposeScope();
     }
 
     private Tensor SplitHeads(Tensor x)

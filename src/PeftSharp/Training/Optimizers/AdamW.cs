@@ -22,9 +22,9 @@ public sealed class AdamW : IOptimizer
         _parameters = [.. parameters];
         (_beta1, _beta2, _epsilon, _decay) = (beta1, beta2, epsilon, weightDecay);
         using var scope = NewDisposeScope();
-        Tensor[] Zeros() => [.. _parameters.Select(p => zeros(p.Value.shape, dtype: p.Value.dtype).DetachFromDisposeScope())];
+        Tensor[] Zeros() => [.. _parameters.Select(p => zeros(p.Value.shape, dtype: p.Value.dtype, device: p.Value.device).DetachFromDisposeScope())];
         (_first, _second) = (Zeros(), Zeros());
-        _steps = [.. _parameters.Select(_ => zeros([], dtype: ScalarType.Float32).DetachFromDisposeScope())];
+        _steps = [.. _parameters.Select(p => zeros([], dtype: ScalarType.Float32, device: p.Value.device).DetachFromDisposeScope())];
         var state = new Dictionary<string, Tensor>();
         for (var i = 0; i < _parameters.Length; i++)
         {

@@ -12,7 +12,7 @@ internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor?
 
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
-        var low = nn.functional.linear(Dropout.Apply(x, dropout, a.Name, context), a.Get(context)); // [rows, tokens, rank]
+        var low = Dropout.Linear(x, a.Get(context), dropout, a.Name, context); // [rows, tokens, rank]
         var scaled = gate is null ? low * scale : low * gate.Value(x, context);
         var delta = nn.functional.linear(scaled, b.Get(context));                                    // [rows, tokens, out]
         return bBias is null ? delta : delta + bBias.Get(context) * scale;

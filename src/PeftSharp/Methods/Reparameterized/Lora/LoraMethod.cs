@@ -112,8 +112,8 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         foreach (var index in indices)
             if (index < 0 || index >= site.Vocabulary)
                 throw new PeftException($"LORA: \"trainable_token_indices\" lists {index}; {site.Path} has the rows 0 to {site.Vocabulary - 1}.");
-        var chosen = tensor(indices.ToArray(), ScalarType.Int64).DetachFromDisposeScope();
-        var positions = TrainableRows.Positions(site.Vocabulary, indices).DetachFromDisposeScope();
+        var chosen = tensor(indices.ToArray(), ScalarType.Int64, device: Host.Device).DetachFromDisposeScope();
+        var positions = TrainableRows.Positions(site.Vocabulary, indices, Host.Device).DetachFromDisposeScope();
         OnDetach(chosen.Dispose);
         OnDetach(positions.Dispose);
         var rows = Add(site.Path, "token_adapter.trainable_tokens_delta", site.Table.Base.index_select(0, chosen));

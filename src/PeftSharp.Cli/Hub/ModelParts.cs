@@ -1,0 +1,26 @@
+using System.CommandLine;
+using PeftSharp.Cli.Verbs;
+
+namespace PeftSharp.Cli.Hub;
+
+/// <summary>The options that name a model with its adapter, and the folders that they mean.</summary>
+internal sealed class ModelParts
+{
+    public readonly Option<string> Base = VerbParts.Base(), Adapter = VerbParts.Adapter(), Revision = VerbParts.Revision();
+
+    /// <summary>Checks that a model is named, before any work. An adapter alone suffices: it names its base.</summary>
+    public void Need(ParseResult parsed, string verb)
+    {
+        if (string.IsNullOrEmpty(parsed.GetValue(Adapter))) VerbParts.Need(parsed, Base, verb);
+    }
+
+    /// <summary>The folders of the base and of the adapter, if there is one; fetched where need be.</summary>
+    public (ModelFolder Base, ModelFolder? Adapter) Folders(ParseResult parsed, string verb)
+    {
+        Need(parsed, verb);
+        var (named, revision) = (parsed.GetValue(Base), parsed.GetValue(Revision));
+        var basis = string.IsNullOrEmpty(named) ? null : ModelFolders.Base(named, revision);
+        var adapter = parsed.GetValue(Adapter) is { Length: > 0 } given ? ModelFolders.Adapter(given) : null;
+        return (basis ?? ModelFolders.BaseOf(adapter!, revision, verb), adapter);
+    }
+}
