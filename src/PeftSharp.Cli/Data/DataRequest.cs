@@ -26,22 +26,67 @@ internal sealed record DataRequest(string Path)
     /// <summary>The part of a GLUE folder.</summary>
     public GlueSplit Split { get; init; } = GlueSplit.Dev;
 
+    /// <summary>Shares of the training, validation and test parts that the rows are cut into; null for no cut.</summary>
+    public IReadOnlyList<double>? Shares { get; init; }
+
+    /// <summary>Seed of the cut, and of a stratified sample.</summary>
+    public ulong SplitSeed { get; init; } = 42;
+
+    /// <summary>True gives all parts of a cut the same shares of labels.</summary>
+    public bool Stratify { get; init; } = true;
+
+    /// <summary>True draws the rows to take so that labels keep their shares, instead of taking the first.</summary>
+    public bool Sample { get; init; }
+
+    public DataStorage Storage { get; init; } = new();
+
     public bool RequireLabels { get; init; } = true;
 
     public bool SkipBadRows { get; init; }
 
+    public bool AllowEmptyText { get; init; }
+
+    /// <summary>Names of the parts that shares make.</summary>
+    public static readonly string[] PartNames = ["train", "validation", "test"];
+
     private bool NamesColumns => Text is not null || Pair is not null || Label is not null;
+
+    // Rows that were read whole to be cut: requests for the other parts share them.
+    private readonly Cut _cut = new();
 
     /// <summary>Reads the rows, and tells the GLUE task that they belong to, if any.</summary>
     public (TextDataset Data, GlueTask? Task) Load()
     {
-        if (!File.Exists(Path) && !Directory.Exists(Path))
-            throw new PeftException($"The data {Path} does not exist; give a .tsv, .csv or .jsonl file, or a GLUE folder.");
-        var (data, task) = Directory.Exists(Path) ? Folder(Path, Split) : OfGlue() ?? (TextDataset.Load(Path, Options), null);
+        if (!System.IO.Path.Exists(Path) && !Path.AsSpan().ContainsAny('*', '?'))
+            throw new PeftException($"The data {Path} does not exist; give a .tsv, .csv, .jsonl or .parquet file, a pattern, or a folder.");
+        if (Sample && Take is null) throw new UsageException("--stratified goes with --take N: how many rows to draw.");
+        var (data, task) = Shares is null ? Read(Split) : Part();
         if (Rows is not null) data = data.Subset(RowNumbers(Rows));
-        if (Take is { } take) data = data.Take(take);
+        if (Take is { } take) data = Sample ? DataPartition.Sample(data, take, SplitSeed) : data.Take(take);
         return (data, task);
     }
+
+    /// <summary>True if the data has a part of its own to score on, beside the one to train on.</summary>
+    public bool HasHeldOut => Shares is { } shares ? shares.Count > 1 : Directory.Exists(Path) && Parts.Contains(GlueSplit.Dev);
+
+    /// <summary>The parts of a folder.</summary>
+    public IEnumerable<GlueSplit> Parts => GlueTask.TryRecognise(Path) is null ? DatasetFolder.Open(Path).Parts.Keys : GlueTask.SplitsIn(Path);
+
+    private (TextDataset, GlueTask?) Part()
+    {
+        var index = Split switch { GlueSplit.Train => 0, GlueSplit.Dev => 1, GlueSplit.Test => 2, _ => int.MaxValue };
+        if (index >= Shares!.Count) throw new UsageException($"--split-shares {string.Join(',', Shares)} makes {Shares.Count} parts ({string.Join(", ", PartNames.Take(Shares.Count))}), and none of the name that is asked for.");
+        if (_cut.Path != Path)
+        {
+            // Labels decide which row goes where, even where nobody asks for them.
+            var (whole, task) = (Kind == LabelKind.None ? this with { Kind = null } : this).Read(GlueSplit.Train);
+            (_cut.Path, _cut.Parts, _cut.Task) = (Path, DataPartition.Split(whole, Shares, SplitSeed, Stratify), task);
+        }
+        return (_cut.Parts[index], _cut.Task);
+    }
+
+    private (TextDataset, GlueTask?) Read(GlueSplit split) =>
+        Directory.Exists(Path) ? Folder(Path, split) : OfGlue() ?? (TextDataset.Load(Path, Options), null);
 
     private DataOptions Options => new()
     {
@@ -52,13 +97,17 @@ internal sealed record DataRequest(string Path)
         Labels = Kind == LabelKind.None ? null : Labels,
         RequireLabels = RequireLabels,
         OnBadRow = SkipBadRows ? OnBadRow.Skip : OnBadRow.Stop,
+        AllowEmptyText = AllowEmptyText,
+        Storage = Storage,
     };
 
     private (TextDataset, GlueTask?) Folder(string folder, GlueSplit split)
     {
-        var task = GlueTask.TryRecognise(folder) ?? throw new PeftException(
-            $"{folder} is no GLUE folder; name it after its task ({string.Join(", ", GlueTask.All.Select(t => t.Name))}), or give a dataset file and its columns.");
-        return (task.LoadFrom(folder, split, Options), task);
+        if (GlueTask.TryRecognise(folder) is { } task) return (task.LoadFrom(folder, split, Options), task);
+        var data = DatasetFolder.Open(folder).Load(split, Options);
+        // GLUE in another format: its metrics go by the folder's name, if the labels are GLUE's too.
+        var named = GlueTask.Find(System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(folder))));
+        return (data, named is not null && named.Kind == data.Kind && (named.Labels is null || named.Labels.Names.SequenceEqual(data.LabelNames!)) ? named : null);
     }
 
     // A file of a GLUE folder has the layout of its task: CoLA's files have no header.
@@ -87,5 +136,12 @@ internal sealed record DataRequest(string Path)
                 ? row
                 : throw new PeftException($"{file}, line {line}: \"{(text.Length > 40 ? text[..40] + "…" : text)}\" is no row number; expected one zero-based number a line.");
         }
+    }
+
+    private sealed class Cut
+    {
+        public string? Path;
+        public IReadOnlyList<TextDataset> Parts = [];
+        public GlueTask? Task;
     }
 }

@@ -50,8 +50,9 @@ internal sealed class TrainInputs
     {
         var method = MethodRegistry.ByPeftType(options.PeftType)!;
         options.Validate();
-        var (rows, task) = Training(settings).Load();
-        var held = HeldOut(settings, rows)?.Load().Data;
+        var training = Training(settings);
+        var (rows, task) = training.Load();
+        var held = HeldOut(settings, training, rows)?.Load().Data;
         remarks.Write($"data: {Count(rows)} of {rows.Source}, {Answers(rows)}{(held is null ? "" : $"; {Count(held)} of {held.Source} to score on")}");
         cancellation.ThrowIfCancellationRequested();
 
@@ -105,19 +106,25 @@ internal sealed class TrainInputs
         Split = GlueSplit.Train,
         Kind = settings.Problem is null ? null : settings.Problem == "regression" ? LabelKind.Regression : LabelKind.Class,
         SkipBadRows = settings.SkipBadRows,
+        Shares = settings.SplitShares,
+        SplitSeed = settings.SplitSeed,
+        Stratify = settings.SplitStratified,
+        Sample = settings.SampleStratified,
+        Storage = new() { MemoryBytes = (long)settings.DataMemory << 20, Folder = settings.Cache },
     };
 
-    // A GLUE folder brings its development part along.
-    private static DataRequest? HeldOut(TrainSettings settings, TextDataset rows)
+    // A folder brings its validation part along, and a cut by shares makes one.
+    private static DataRequest? HeldOut(TrainSettings settings, DataRequest training, TextDataset rows)
     {
         if (rows.Kind == LabelKind.None) throw new PeftException($"{rows.Source} has no labels to learn from (every one is -1); give labelled rows.");
-        var path = settings.EvalData;
-        if (path is null && Directory.Exists(settings.Data) && GlueTask.SplitsIn(settings.Data).Contains(GlueSplit.Dev)) path = settings.Data;
-        return path is null ? null : Training(settings) with
+        if (settings.EvalData is null && !training.HasHeldOut) return null;
+        return training with
         {
-            Path = path,
+            Path = settings.EvalData ?? settings.Data!,
+            Shares = settings.EvalData is null ? settings.SplitShares : null,
             Split = GlueSplit.Dev,
             Take = null,
+            Sample = false,
             Rows = null,
             Kind = rows.Kind,
             Labels = rows.Labels,

@@ -20,6 +20,15 @@ internal static class Values
         throw new BadValueException(most == double.MaxValue ? low : string.Create(CultureInfo.InvariantCulture, $"{low} and at most {most}"));
     }
 
+    public static double[] Shares(string text)
+    {
+        var parts = text.Split(',');
+        var shares = new double[parts.Length];
+        for (var i = 0; i < parts.Length; i++)
+            if (!double.TryParse(parts[i], NumberStyles.Float, CultureInfo.InvariantCulture, out shares[i]) || !(shares[i] > 0)) shares[i] = double.NaN;
+        return parts.Length is 2 or 3 && shares.Sum() <= 1 + 1e-9 ? shares : throw new BadValueException("two or three numbers above 0 that sum up to 1 at most, such as 0.8,0.1,0.1");
+    }
+
     public static bool Flag(string text) => text.ToLowerInvariant() switch
     {
         "true" or "yes" or "on" => true,

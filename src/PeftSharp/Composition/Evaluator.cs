@@ -90,6 +90,6 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
         for (var row = 0; row < data.Count; row++)
             foreach (var id in data.Ids(row))
                 if (id >= vocabulary)
-                    throw new PeftException($"{data.Data.Source}, line {data.Data.Examples[row].Line}: token id {id} is outside the model's vocabulary of {vocabulary}; the ids were made for another model.");
+                    throw new PeftException($"{data.Data.Examples[row].Place(data.Data.Source)}: token id {id} is outside the model's vocabulary of {vocabulary}; the ids were made for another model.");
     }
 }

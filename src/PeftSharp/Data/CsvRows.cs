@@ -1,5 +1,6 @@
 using System.Text.Unicode;
 using CsvHelper;
+using PeftSharp.Data.Files;
 
 namespace PeftSharp.Data;
 
@@ -9,7 +10,7 @@ internal static class CsvRows
     public static IEnumerable<DelimitedRow> Read(string path, DataOptions options)
     {
         CsvMalformedRecord? malformed = null;
-        using var reader = CsvReader.Create(DataFile.Open(path), new CsvReaderOptions
+        using var reader = CsvReader.Create(DataFile.Open(path, options), new CsvReaderOptions
         {
             Separator = ',',
             HasHeader = false, // the header is a row like others here, so that its problems are reported alike

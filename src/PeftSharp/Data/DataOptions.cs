@@ -3,7 +3,8 @@ namespace PeftSharp.Data;
 /// <summary>How a dataset file is laid out.</summary>
 public enum DataFormat
 {
-    /// <summary>By the file's extension: .tsv, .txt and .tab are tab separated; .csv; .jsonl, .ndjson and .json.</summary>
+    /// <summary>By the file's extension: .tsv, .txt and .tab are tab separated; .csv; .jsonl, .ndjson and .json; .parquet. All but the
+    /// last may have .gz behind, and are unpacked then.</summary>
     Auto,
 
     /// <summary>Tab separated, without quoting.</summary>
@@ -14,6 +15,9 @@ public enum DataFormat
 
     /// <summary>One JSON object a line, or one JSON array of objects.</summary>
     Json,
+
+    /// <summary>Apache Parquet: columns of strings, numbers, booleans and lists of integers.</summary>
+    Parquet,
 }
 
 /// <summary>What to do about a row that cannot be used.</summary>
@@ -61,4 +65,10 @@ public sealed record DataOptions
 
     /// <summary>The longest line, in bytes, that is taken for one. Default: 16 MiB.</summary>
     public int MaxLineBytes { get; init; } = 16 << 20;
+
+    /// <summary>How many times its size a gzip file may unpack to, once it has given 64 MiB. Default: 200; text gives 3 to 50.</summary>
+    public int MaxExpansion { get; init; } = 200;
+
+    /// <summary>Where rows are kept that are too many for the memory.</summary>
+    public DataStorage Storage { get; init; } = new();
 }

@@ -1,3 +1,6 @@
+using System.Globalization;
+using PeftSharp.Data.Files;
+
 namespace PeftSharp.Data;
 
 /// <summary>One row of a delimited file: its fields, or why it has none.</summary>
@@ -6,12 +9,11 @@ internal readonly record struct DelimitedRow(int Line, IReadOnlyList<string> Fie
 /// <summary>Picks the columns out of delimited rows and checks each row.</summary>
 internal static class DelimitedReader
 {
-    public static List<RawExample> Read(string path, IEnumerable<DelimitedRow> rows, DataOptions options, BadRows bad)
+    public static IEnumerable<RawExample> Read(string path, IEnumerable<DelimitedRow> rows, DataOptions options, BadRows bad, SharedColumns shared)
     {
         // A column given by number says that there are no names, unless the caller says otherwise.
         var hasHeader = options.HasHeader ?? new[] { options.Text, options.Pair, options.Label }.All(c => c is null || !c.All(char.IsAsciiDigit));
-        var examples = new List<RawExample>();
-        IReadOnlyList<string>? columns = null;
+        IReadOnlyList<string>? columns = null, names = null;
         ColumnMap map = default;
         foreach (var row in rows)
         {
@@ -19,19 +21,23 @@ internal static class DelimitedReader
             {
                 // Nothing can be said about a file whose header is unreadable.
                 if (columns is null && hasHeader) throw new PeftException($"{path}, line {row.Line}: {row.Problem}.");
-                bad.Report(row.Line, row.Problem);
+                bad.Report(path, row.Line, row.Problem);
                 continue;
             }
             if (columns is null)
             {
                 columns = row.Fields;
+                names = hasHeader ? columns : [.. Enumerable.Range(1, columns.Count).Select(i => i.ToString(CultureInfo.InvariantCulture))];
+                shared.Check(path, names);
                 map = ColumnMap.Resolve(path, columns, hasHeader, options);
+                string? Name(int column) => column < 0 ? null : names[column];
+                shared.Read(("text", Name(map.Text)), ("pair", Name(map.Pair)), ("label", Name(map.Label)));
                 if (hasHeader) continue;
             }
-            if (Check(row.Fields, columns, map, hasHeader, options) is { } problem) bad.Report(row.Line, problem);
-            else examples.Add(Pick(row, map));
+            if (row.Fields.Count == columns.Count) shared.Guess.See(names!, row.Fields);
+            if (Check(row.Fields, columns, map, hasHeader, options) is { } problem) bad.Report(path, row.Line, problem);
+            else yield return Pick(path, row, map);
         }
-        return examples;
     }
 
     private static string? Check(IReadOnlyList<string> fields, IReadOnlyList<string> columns, ColumnMap map, bool hasHeader, DataOptions options)
@@ -54,7 +60,8 @@ internal static class DelimitedReader
 
     public static string Blank(string name) => $"the text in {name} is empty; correct the row, skip bad rows, or allow empty text";
 
-    private static RawExample Pick(DelimitedRow row, ColumnMap map) => new(
+    private static RawExample Pick(string path, DelimitedRow row, ColumnMap map) => new(
+        path,
         row.Line,
         row.Fields[map.Text],
         map.Pair < 0 ? null : row.Fields[map.Pair],

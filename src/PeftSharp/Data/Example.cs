@@ -5,8 +5,15 @@ namespace PeftSharp.Data;
 /// <param name="Pair">The second text, or null.</param>
 /// <param name="Label">Class index; -1 where the dataset has no classes.</param>
 /// <param name="Target">Regression target; NaN where the dataset has none.</param>
-/// <param name="Line">Line of the file on which the row starts, from 1.</param>
+/// <param name="Line">Line of the file on which the row starts, from 1; of a parquet file, the row.</param>
 /// <param name="InputIds">Token ids of a row that came tokenised, unpadded; null for text.</param>
 /// <param name="TypeIds">Segment ids that go with <paramref name="InputIds"/>; null means all zeros.</param>
 public sealed record Example(
-    string Text, string? Pair, int Label, float Target, int Line, int[]? InputIds = null, int[]? TypeIds = null);
+    string Text, string? Pair, int Label, float Target, int Line, int[]? InputIds = null, int[]? TypeIds = null)
+{
+    /// <summary>The file that the row comes from; null for a row made in memory.</summary>
+    public string? File { get; init; }
+
+    /// <summary>Where the row stands, for messages: its file (else <paramref name="source"/>) and line.</summary>
+    public string Place(string source) => BadRows.Place(File ?? source, Line);
+}

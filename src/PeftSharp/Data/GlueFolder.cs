@@ -15,18 +15,15 @@ internal static class GlueFolder
     public static GlueTask? Recognise(string folder)
     {
         if (!Directory.Exists(folder)) return null;
-        if (FileOf(folder, GlueSplit.Train) is null && FileOf(folder, GlueSplit.Dev) is null) return null;
-        return GlueTask.Find(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))) ?? ByHeader(folder);
+        if (FirstOf(folder) is not { } file) return null;
+        return GlueTask.Find(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))) ?? ByHeader(file);
     }
 
     public static string? FileOf(string folder, GlueSplit split)
     {
         if (!Directory.Exists(folder)) throw new PeftException($"The folder {folder} does not exist; check its path.");
-        foreach (var pattern in Patterns[split])
+        foreach (var files in Candidates(folder, split))
         {
-            var files = Directory.GetFiles(folder, pattern)
-                .Where(file => split == GlueSplit.DevMismatched || !Path.GetFileName(file).Contains("mismatched", StringComparison.OrdinalIgnoreCase))
-                .Order(StringComparer.Ordinal).ToArray();
             if (files.Length == 1) return files[0];
             if (files.Length > 1)
             {
@@ -36,6 +33,14 @@ internal static class GlueFolder
         }
         return null;
     }
+
+    // A folder of shards has several: that it is no GLUE folder is not known yet.
+    private static string? FirstOf(string folder) =>
+        Candidates(folder, GlueSplit.Train).Concat(Candidates(folder, GlueSplit.Dev)).FirstOrDefault(files => files.Length > 0)?[0];
+
+    private static IEnumerable<string[]> Candidates(string folder, GlueSplit split) => Patterns[split].Select(pattern => Directory.GetFiles(folder, pattern)
+        .Where(file => split == GlueSplit.DevMismatched || !Path.GetFileName(file).Contains("mismatched", StringComparison.OrdinalIgnoreCase))
+        .Order(StringComparer.Ordinal).ToArray());
 
     public static string Describe(GlueSplit split) => split switch
     {
@@ -48,10 +53,9 @@ internal static class GlueFolder
     public static string Expected(GlueSplit split) => string.Join(" or ", Patterns[split].Where(pattern => !pattern.Contains('*')));
 
     // Only headers that no other task and hardly any other dataset has: the rest is told by the folder's name alone.
-    private static GlueTask? ByHeader(string folder)
+    private static GlueTask? ByHeader(string file)
     {
-        var file = FileOf(folder, GlueSplit.Train) ?? FileOf(folder, GlueSplit.Dev)!;
-        if (LineReader.Read(file, 1 << 16).Take(1).SingleOrDefault().Text is not { } header) return null;
+        if (LineReader.Read(file, new DataOptions { MaxLineBytes = 1 << 16 }).Take(1).SingleOrDefault().Text is not { } header) return null;
         var columns = header.Split('\t').ToHashSet(StringComparer.Ordinal);
         GlueTask[] distinct = [GlueTask.Mrpc, GlueTask.StsB, GlueTask.Qqp, GlueTask.Mnli, GlueTask.Qnli];
         return distinct.FirstOrDefault(task => columns.IsSupersetOf([task.Text, task.Pair!, task.Label])

@@ -1,27 +1,33 @@
 using System.Text.Json;
+using PeftSharp.Data.Files;
 
 namespace PeftSharp.Data;
 
 /// <summary>Picks the fields out of JSON rows: texts, or token ids that are there already.</summary>
 internal static class JsonReader
 {
-    public static List<RawExample> Read(string path, IEnumerable<JsonRow> rows, DataOptions options, BadRows bad)
+    public static IEnumerable<RawExample> Read(string path, IEnumerable<JsonRow> rows, DataOptions options, BadRows bad, SharedColumns shared)
     {
-        var examples = new List<RawExample>();
         Fields? fields = null;
         foreach (var row in rows)
         {
             if (row.Problem is not null)
             {
-                bad.Report(row.Line, row.Problem);
+                bad.Report(path, row.Line, row.Problem);
                 continue;
             }
-            fields ??= Fields.Resolve(path, row.Value, options);
-            var problem = fields.Pick(row, out var example);
-            if (problem is null) examples.Add(example);
-            else bad.Report(row.Line, problem);
+            if (fields is null)
+            {
+                fields = Fields.Resolve(path, row.Value, options);
+                // Rows may have fields that others lack: only those that are read have to agree.
+                shared.Check(path, [.. new[] { fields.Text ?? "input_ids", fields.Pair, fields.Label }.OfType<string>()]);
+                shared.Read([("text", fields.Text), ("pair", fields.Pair), ("label", fields.Label), .. fields.Text is null ? TokenRow.Roles : []]);
+            }
+            shared.Guess.See(row.Value);
+            var problem = fields.Pick(path, row, out var example);
+            if (problem is null) yield return example;
+            else bad.Report(path, row.Line, problem);
         }
-        return examples;
     }
 
     /// <summary>The names of the fields, told from the first object.</summary>
@@ -37,7 +43,7 @@ internal static class JsonReader
             return new Fields(Name(map.Text), Name(map.Pair), Name(map.Label), options.AllowEmptyText);
         }
 
-        public string? Pick(JsonRow row, out RawExample example)
+        public string? Pick(string path, JsonRow row, out RawExample example)
         {
             example = default;
             string? label = null, text = "", pair = null;
@@ -52,7 +58,7 @@ internal static class JsonReader
                 if (TakeText(row.Value, Text, out text) is { } noText) return noText;
                 if (Pair is not null && TakeText(row.Value, Pair, out pair) is { } noPair) return noPair;
             }
-            example = new RawExample(row.Line, text!, pair, label?.Trim(), ids, types);
+            example = new RawExample(path, row.Line, text!, pair, label?.Trim(), ids, types);
             return null;
         }
 

@@ -1,30 +1,40 @@
 using System.Globalization;
+using PeftSharp.Data.Storage;
 
 namespace PeftSharp.Data;
 
-/// <summary>Understands the labels of a file once all are read: what kind they are, and each one's class or number.</summary>
+/// <summary>Understands the labels of a dataset once all rows are read: what kind they are, and each one's class or number.</summary>
 internal static class LabelResolver
 {
-    public static (LabelKind Kind, LabelMap? Labels, List<Example> Examples) Resolve(List<RawExample> rows, DataOptions options, BadRows bad)
+    /// <param name="rows">The rows as they were read.</param>
+    /// <param name="options">What is known of the labels.</param>
+    /// <param name="fileNames">The classes that the files' metadata name, or null.</param>
+    /// <param name="bad">Where rows with bad labels are reported.</param>
+    public static (LabelKind Kind, LabelMap? Labels, IReadOnlyList<Example> Examples) Resolve(RowStore rows, DataOptions options, IReadOnlyList<string>? fileNames, BadRows bad)
     {
-        var kind = KindOf(rows, options, out var numbersOnly);
-        var labels = kind != LabelKind.Class ? null
-            : options.Labels ?? LabelMap.From(rows.Select(row => row.Label!).Where(label => !numbersOnly || LabelMap.TryInteger(label, out _)));
-        var examples = new List<Example>(rows.Count);
-        foreach (var row in rows)
+        var kind = KindOf(rows, options, fileNames, out var numbersOnly);
+        var known = options.Labels ?? (fileNames is null ? null : new LabelMap(fileNames));
+        var map = kind != LabelKind.Class ? null
+            : known ?? LabelMap.From(rows.Select(row => row.Label!).Where(label => !numbersOnly || LabelMap.TryInteger(label, out _)));
+        var labels = kind == LabelKind.Class ? new int[rows.Count] : null;
+        var targets = kind == LabelKind.Regression ? new float[rows.Count] : null;
+        var kept = new int[kind == LabelKind.None ? 0 : rows.Count];
+        var good = 0;
+        for (var i = 0; i < kept.Length; i++)
         {
-            var (label, target) = (-1, float.NaN);
-            if (kind == LabelKind.Class && (label = labels!.IndexOf(row.Label!)) < 0)
-                bad.Report(row.Line, numbersOnly ? NotANumber(row.Label!) : Unknown(row.Label!, labels));
-            else if (kind == LabelKind.Regression && !TryNumber(row.Label!, out target))
-                bad.Report(row.Line, NotANumber(row.Label!));
+            var row = rows[i];
+            if (labels is not null && (labels[good] = map!.IndexOf(row.Label!)) < 0)
+                bad.Report(row.File, row.Line, numbersOnly ? NotANumber(row.Label!) : Unknown(row.Label!, map));
+            else if (targets is not null && !TryNumber(row.Label!, out targets[good]))
+                bad.Report(row.File, row.Line, NotANumber(row.Label!));
             else
-                examples.Add(new Example(row.Text, row.Pair, label, target, row.Line, row.InputIds, row.TypeIds));
+                kept[good++] = i;
         }
-        return (kind, labels, examples);
+        var examples = new StoredExamples(rows, good == kept.Length ? null : kept[..good], labels, targets);
+        return (kind, map, rows.OnDisk ? examples : [.. examples]);
     }
 
-    private static LabelKind KindOf(List<RawExample> rows, DataOptions options, out bool numbersOnly)
+    private static LabelKind KindOf(RowStore rows, DataOptions options, IReadOnlyList<string>? fileNames, out bool numbersOnly)
     {
         numbersOnly = false;
         if (rows.Count == 0 || rows[0].Label is null) return LabelKind.None;
@@ -32,10 +42,17 @@ internal static class LabelResolver
         if (options.Kind is { } kind) return kind;
 
         // One misspelt number must not turn a column of numbers into names: the majority decides.
-        var numbers = rows.Where(row => TryNumber(row.Label!, out _)).Select(row => row.Label!).ToList();
-        if (numbers.Count * 2 <= rows.Count) return LabelKind.Class;
-        if (numbers.Count == rows.Count && numbers.TrueForAll(label => label == "-1")) return LabelKind.None; // how test sets say "unknown"
-        if (!numbers.TrueForAll(label => LabelMap.TryInteger(label, out _))) return LabelKind.Regression;
+        var (numbers, integers, unknown) = (0L, 0L, 0L);
+        foreach (var row in rows)
+        {
+            if (!TryNumber(row.Label!, out _)) continue;
+            numbers++;
+            if (LabelMap.TryInteger(row.Label!, out _)) integers++;
+            if (row.Label == "-1") unknown++;
+        }
+        if (unknown == rows.Count) return LabelKind.None; // how test sets say "unknown"
+        if (fileNames is not null || numbers * 2 <= rows.Count) return LabelKind.Class;
+        if (integers < numbers) return LabelKind.Regression;
         numbersOnly = true;
         return LabelKind.Class;
     }

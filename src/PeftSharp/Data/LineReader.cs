@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Unicode;
+using PeftSharp.Data.Files;
 
 namespace PeftSharp.Data;
 
@@ -15,10 +16,10 @@ internal sealed class LineReader(Stream stream, int maxBytes)
     private int _number;
     private bool _ended;
 
-    public static IEnumerable<TextLine> Read(string path, int maxBytes)
+    public static IEnumerable<TextLine> Read(string path, DataOptions options)
     {
-        using var stream = DataFile.Open(path);
-        var reader = new LineReader(stream, maxBytes);
+        using var stream = DataFile.Open(path, options);
+        var reader = new LineReader(stream, options.MaxLineBytes);
         while (reader.TryRead(out var line)) yield return line;
     }
 

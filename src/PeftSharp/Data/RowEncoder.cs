@@ -2,15 +2,15 @@ using System.Runtime.ExceptionServices;
 
 namespace PeftSharp.Data;
 
-/// <summary>Encodes the rows of a dataset on all cores.</summary>
+/// <summary>Encodes some rows of a dataset on all cores.</summary>
 internal static class RowEncoder
 {
     private const int RowsAtATime = 256;
 
     public static (EncodedText[] Rows, int Truncated) Encode(
-        TextDataset data, ITextEncoder encoder, int maxLength, CancellationToken cancellation)
+        TextDataset data, int start, int count, ITextEncoder encoder, int maxLength, CancellationToken cancellation)
     {
-        var rows = new EncodedText[data.Count];
+        var rows = new EncodedText[count];
         var truncated = 0;
         try
         {
@@ -20,7 +20,7 @@ internal static class RowEncoder
                 var end = Math.Min((chunk + 1) * RowsAtATime, rows.Length);
                 for (var row = chunk * RowsAtATime; row < end; row++)
                 {
-                    (rows[row], var shortened) = EncodeRow(data, data.Examples[row], encoder, maxLength);
+                    (rows[row], var shortened) = EncodeRow(data, data.Examples[start + row], encoder, maxLength);
                     if (shortened) cut++;
                 }
                 Interlocked.Add(ref truncated, cut);
@@ -44,7 +44,7 @@ internal static class RowEncoder
         }
         var encoded = encoder.Encode(example.Text, example.Pair, maxLength);
         if (encoded.Ids.Length == 0)
-            throw new PeftException($"{data.Source}, line {example.Line}: the text gives no token, and a row needs at least one; remove the row.");
+            throw new PeftException($"{example.Place(data.Source)}: the text gives no token, and a row needs at least one; remove the row.");
         // A row that fills the length exactly was cut only if one token more would have been used.
         var cut = encoded.Ids.Length >= maxLength && encoder.Encode(example.Text, example.Pair, maxLength + 1).Ids.Length > maxLength;
         return (encoded, cut);

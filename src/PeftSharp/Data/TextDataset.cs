@@ -1,6 +1,9 @@
+using PeftSharp.Data.Files;
+using PeftSharp.Data.Storage;
+
 namespace PeftSharp.Data;
 
-/// <summary>Rows of text (or of token ids) with their labels, in memory.</summary>
+/// <summary>Rows of text (or of token ids) with their labels: in memory, or in a file where they are many (<see cref="DataStorage"/>).</summary>
 public sealed class TextDataset
 {
     /// <summary>Creates a dataset from rows in memory.</summary>
@@ -30,11 +33,14 @@ public sealed class TextDataset
     /// <summary>Names of the classes in order of their index, or null.</summary>
     public IReadOnlyList<string>? LabelNames => Labels?.Names;
 
-    /// <summary>The file that the rows come from.</summary>
+    /// <summary>The file, pattern or folder that the rows come from.</summary>
     public string Source { get; }
 
     /// <summary>Number of rows.</summary>
     public int Count => Examples.Count;
+
+    /// <summary>True if the rows lie in a file, so that each is read when it is asked for.</summary>
+    public bool OnDisk => Examples is StoredExamples or ChosenExamples;
 
     /// <summary>Rows of the file that were left out because they were bad.</summary>
     public int SkippedRows { get; private init; }
@@ -42,41 +48,49 @@ public sealed class TextDataset
     /// <summary>What was wrong with the first ten of them.</summary>
     public IReadOnlyList<string> Problems { get; private init; } = [];
 
-    /// <summary>Reads a dataset file.</summary>
-    /// <exception cref="PeftException">The file is missing, empty or of unknown format, lacks a column, or has a bad row and
-    /// <see cref="DataOptions.OnBadRow"/> says stop, or no good one. The sentence names file, line and field.</exception>
-    public static TextDataset Load(string path, DataOptions? options = null)
+    /// <summary>The columns of the files; empty for rows made in memory.</summary>
+    public IReadOnlyList<DatasetColumn> Columns { get; private init; } = [];
+
+    /// <summary>Where the rows are kept, and the tokens made of them.</summary>
+    public DataStorage Storage { get; init; } = new();
+
+    /// <summary>Reads a dataset file, or the files of a pattern such as <c>data/*.jsonl.gz</c>.</summary>
+    /// <exception cref="PeftException">A file is missing, empty, damaged or of unknown format, lacks a column, or has a bad row and
+    /// <see cref="DataOptions.OnBadRow"/> says stop, or there is no good one. The sentence names file, line and field.</exception>
+    public static TextDataset Load(string path, DataOptions? options = null) => Load(FilePattern.Expand(path), path, options);
+
+    /// <summary>Reads several files as one dataset.</summary>
+    /// <param name="files">The files, in the order of their rows. All have the same columns.</param>
+    /// <param name="source">What the dataset is called in messages.</param>
+    /// <param name="options">How to read them.</param>
+    /// <exception cref="PeftException">As above, or a file has other columns than the first.</exception>
+    public static TextDataset Load(IReadOnlyList<string> files, string source, DataOptions? options = null)
     {
         options ??= new DataOptions();
-        var bad = new BadRows(path, options.OnBadRow);
-        var rows = DataFile.FormatOf(path, options.Format) switch
-        {
-            DataFormat.Csv => DelimitedReader.Read(path, CsvRows.Read(path, options), options, bad),
-            DataFormat.Json => JsonReader.Read(path, JsonRows.Read(path, options), options, bad),
-            _ => DelimitedReader.Read(path, TsvRows.Read(path, options), options, bad),
-        };
-        var (kind, labels, examples) = LabelResolver.Resolve(rows, options, bad);
+        var (bad, shared) = (new BadRows(options.OnBadRow), new SharedColumns());
+        var rows = RowStore.Of(files.SelectMany(file => FileRows.Read(file, options, bad, shared)), options.Storage);
+        var (kind, labels, examples) = LabelResolver.Resolve(rows, options, shared.ClassNames, bad);
         if (examples.Count == 0)
         {
             throw new PeftException(bad.Count == 0
-                ? $"The dataset file {path} holds no row; add at least one below its header."
-                : $"The dataset file {path} holds no usable row: all {bad.Count} are bad, first {bad.Problems[0]}");
+                ? $"The dataset file {source} holds no row; add at least one below its header."
+                : $"The dataset file {source} holds no usable row: all {bad.Count} are bad, first {bad.Problems[0]}");
         }
-        return new TextDataset(examples, kind, labels, path) { SkippedRows = bad.Count, Problems = bad.Problems };
+        return new TextDataset(examples, kind, labels, source) { SkippedRows = bad.Count, Problems = bad.Problems, Storage = options.Storage, Columns = shared.Columns };
     }
 
     /// <summary>The rows at the given indices (from 0), in the given order.</summary>
     /// <exception cref="PeftException">An index is outside the dataset.</exception>
     public TextDataset Subset(IEnumerable<int> rows)
     {
-        var examples = new List<Example>();
-        foreach (var row in rows)
+        int[] chosen = [.. rows];
+        foreach (var row in chosen)
         {
             if (row < 0 || row >= Count)
                 throw new PeftException($"Row {row} was asked of {Source}, which has rows 0 to {Count - 1}; correct the list of rows.");
-            examples.Add(Examples[row]);
         }
-        return new TextDataset(examples, Kind, Labels, Source);
+        IReadOnlyList<Example> examples = OnDisk ? new ChosenExamples(Examples, chosen) : [.. chosen.Select(row => Examples[row])];
+        return new TextDataset(examples, Kind, Labels, Source) { Storage = Storage, Columns = Columns };
     }
 
     /// <summary>The first <paramref name="count"/> rows, or all if there are fewer.</summary>

@@ -1,35 +1,46 @@
 using System.Diagnostics;
+using PeftSharp.Data.Storage;
 using PeftSharp.Interop;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Data;
 
-/// <summary>A dataset as token ids, all in one array, ready to be cut into batches.</summary>
+/// <summary>A dataset as token ids, ready to be cut into batches: in memory, or in a mapped file where they are many (<see cref="DataStorage"/>).</summary>
 public sealed class TokenizedDataset
 {
-    private readonly int[] _ids;
-    private readonly byte[]? _typeIds;
-    private readonly int[] _offsets;
+    // Rows encoded before any of them is stored.
+    private const int BlockRows = 8192;
+
+    private readonly NumberStore<int> _ids;
+    private readonly NumberStore<byte>? _typeIds;
+    private readonly long[] _offsets;
     private readonly int _padId;
 
-    private TokenizedDataset(TextDataset data, EncodedText[] rows, int padId)
+    private TokenizedDataset(TextDataset data, ITextEncoder encoder, int maxLength, CancellationToken cancellation)
     {
         Data = data;
-        _padId = padId;
-        Lengths = [.. rows.Select(row => row.Ids.Length)];
-        Tokens = Lengths.Sum(length => (long)length);
-        if (Tokens > Array.MaxLength)
-            throw new PeftException($"{data.Source} has {Tokens:N0} tokens, more than the {Array.MaxLength:N0} that fit one dataset; split it.");
-        _ids = new int[Tokens];
-        _offsets = new int[rows.Length + 1];
-        _typeIds = rows.Any(row => row.TypeIds is { } types && types.Any(type => type != 0)) ? new byte[Tokens] : null;
-        for (var i = 0; i < rows.Length; i++)
+        _padId = encoder.PadId;
+        _ids = new NumberStore<int>(data.Storage);
+        _offsets = new long[data.Count + 1];
+        var lengths = new int[data.Count];
+        for (var start = 0; start < data.Count; start += BlockRows)
         {
-            rows[i].Ids.CopyTo(_ids, _offsets[i]);
-            _offsets[i + 1] = _offsets[i] + Lengths[i];
-            if (_typeIds is null || rows[i].TypeIds is not { } types) continue;
-            for (var t = 0; t < types.Length; t++) _typeIds[_offsets[i] + t] = checked((byte)types[t]);
+            var (rows, truncated) = RowEncoder.Encode(data, start, Math.Min(BlockRows, data.Count - start), encoder, maxLength, cancellation);
+            TruncatedRows += truncated;
+            for (var i = 0; i < rows.Length; i++)
+            {
+                var row = rows[i];
+                if (_typeIds is null && row.TypeIds is { } types && types.AsSpan().ContainsAnyExcept(0)) _typeIds = Zeros(_ids.Count);
+                _ids.Append(row.Ids);
+                _typeIds?.Append(row.TypeIds is null ? new byte[row.Ids.Length] : Array.ConvertAll(row.TypeIds, type => checked((byte)type)));
+                lengths[start + i] = row.Ids.Length;
+                _offsets[start + i + 1] = _ids.Count;
+            }
         }
+        _ids.Finish();
+        _typeIds?.Finish();
+        Lengths = lengths;
+        Tokens = _ids.Count;
     }
 
     /// <summary>The rows that were encoded, with their labels.</summary>
@@ -45,7 +56,10 @@ public sealed class TokenizedDataset
     public long Tokens { get; }
 
     /// <summary>Rows that were cut to the maximum length.</summary>
-    public int TruncatedRows { get; private init; }
+    public int TruncatedRows { get; }
+
+    /// <summary>True if the tokens lie in a file.</summary>
+    public bool OnDisk => _ids.OnDisk;
 
     /// <summary>Wall-clock seconds that encoding took.</summary>
     public double Seconds { get; private init; }
@@ -60,15 +74,14 @@ public sealed class TokenizedDataset
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxLength, 1);
         var watch = Stopwatch.StartNew();
-        var (rows, truncated) = RowEncoder.Encode(data, encoder, maxLength, cancellation);
-        return new TokenizedDataset(data, rows, encoder.PadId) { TruncatedRows = truncated, Seconds = watch.Elapsed.TotalSeconds };
+        return new TokenizedDataset(data, encoder, maxLength, cancellation) { Seconds = watch.Elapsed.TotalSeconds };
     }
 
     /// <summary>Token ids of a row.</summary>
-    public ReadOnlySpan<int> Ids(int row) => _ids.AsSpan(_offsets[row], Lengths[row]);
+    public ReadOnlySpan<int> Ids(int row) => _ids.Slice(_offsets[row], Lengths[row]);
 
     /// <summary>Segment ids of a row; empty means all zeros.</summary>
-    public ReadOnlySpan<byte> TypeIds(int row) => _typeIds is null ? [] : _typeIds.AsSpan(_offsets[row], Lengths[row]);
+    public ReadOnlySpan<byte> TypeIds(int row) => _typeIds is null ? [] : _typeIds.Slice(_offsets[row], Lengths[row]);
 
     /// <summary>Makes the batch of some rows, padded on the right to the longest of them.</summary>
     /// <remarks>The tensors belong to no dispose scope: the caller disposes the batch.</remarks>
@@ -106,6 +119,14 @@ public sealed class TokenizedDataset
             RealTokens = real,
             Unpadded = real == cells,
         };
+    }
+
+    private NumberStore<byte> Zeros(long count)
+    {
+        var store = new NumberStore<byte>(Data.Storage);
+        var zeros = new byte[1 << 16];
+        for (; store.Count < count;) store.Append(zeros.AsSpan(0, (int)Math.Min(zeros.Length, count - store.Count)));
+        return store;
     }
 
     private Tensor? LabelsOf(ReadOnlySpan<int> indices)

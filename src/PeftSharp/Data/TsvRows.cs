@@ -7,7 +7,7 @@ internal static class TsvRows
     {
         // Blank lines are no rows at the end of a file, and bad rows before it.
         var blank = new List<int>();
-        foreach (var line in LineReader.Read(path, options.MaxLineBytes))
+        foreach (var line in LineReader.Read(path, options))
         {
             if (line.Text is { Length: 0 })
             {

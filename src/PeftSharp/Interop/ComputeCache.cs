@@ -9,18 +9,7 @@ internal readonly record struct ComputeSpeed(double Fp32Gflops, double Bf16Gflop
 internal static class ComputeCache
 {
     /// <summary>The per-user file; null where the user has no folder.</summary>
-    public static string? DefaultPath
-    {
-        get
-        {
-            if (OperatingSystem.IsWindows())
-                return Under(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData));
-            if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache) return Under(cache);
-            return Environment.GetEnvironmentVariable("HOME") is { Length: > 0 } home ? Under(Path.Combine(home, ".cache")) : null;
-
-            static string? Under(string root) => root.Length == 0 ? null : Path.Combine(root, "peftsharp", "compute.json");
-        }
-    }
+    public static string? DefaultPath => UserCache.Path("compute.json");
 
     public static ComputeSpeed? Read(string? path, string key) =>
         ReadAll(path).TryGetValue(key, out var speed) && double.IsFinite(speed.Bf16Gflops) && speed is { Fp32Gflops: > 0, Bf16Gflops: > 0 }

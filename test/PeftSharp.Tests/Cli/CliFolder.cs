@@ -35,7 +35,7 @@ public sealed class CliFolder : IDisposable
         File.WriteAllText(Dev, Rows(24, 2));
     }
 
-    public string Root { get; } = Directory.CreateTempSubdirectory("peftsharp-cli-").FullName;
+    public string Root { get; } = TestPaths.Temporary("peftsharp-cli-");
 
     public string Model => File_("model");
 

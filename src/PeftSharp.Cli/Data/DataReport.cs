@@ -1,0 +1,108 @@
+using System.Globalization;
+using PeftSharp.Cli.Terminal;
+
+namespace PeftSharp.Cli.Data;
+
+/// <summary>Shows what was found in data as tables and text histograms.</summary>
+internal static class DataReport
+{
+    private const int BarWidth = 40, Classes = 50;
+
+    public static void Print(IReadOnlyList<DataPart> parts, int maxLength)
+    {
+        Summary(parts);
+        Columns(parts[0]);
+        Labels(parts);
+        Lengths(parts, maxLength);
+        foreach (var part in parts) Histogram(part);
+        foreach (var part in parts) Remarks(part, maxLength);
+    }
+
+    private static void Summary(IReadOnlyList<DataPart> parts)
+    {
+        var grid = new Grid("part", "source", ">rows", ">bad rows", ">empty texts", ">duplicates", ">also in train");
+        foreach (var part in parts)
+        {
+            grid.Row(part.Name, part.Data.Source, Format.Count(part.Data.Count), Format.Count(part.Data.SkippedRows), Format.Count(part.Profile.Empty),
+                Format.Count(part.Profile.Duplicates), part.Seen is { } seen ? Format.Count(seen.Count) : "");
+        }
+        grid.Write();
+        Console.Out.WriteLine();
+    }
+
+    private static void Columns(DataPart part)
+    {
+        var grid = new Grid("column", "type", "read as");
+        foreach (var column in part.Data.Columns) grid.Row(column.Name, column.Type, column.Role);
+        grid.Write();
+        Console.Out.WriteLine();
+    }
+
+    private static void Labels(IReadOnlyList<DataPart> parts)
+    {
+        var classes = parts.Where(part => part.Profile.LabelCounts is not null).ToList();
+        if (classes.Count > 0)
+        {
+            var grid = new Grid(["label", .. classes.SelectMany(part => new[] { $">{part.Name}", ">share" })]);
+            string[] names = [.. classes.SelectMany(part => part.Data.LabelNames!).Distinct()];
+            foreach (var name in names.Take(Classes)) grid.Row([name, .. classes.SelectMany(part => Count(part, name))]);
+            grid.Write();
+            if (names.Length > Classes) Console.Out.WriteLine($"… and {names.Length - Classes} more labels");
+            Console.Out.WriteLine();
+        }
+        foreach (var part in parts)
+            if (part.Profile.Targets is { } targets)
+                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{part.Name}: targets from {targets.Min:0.####} to {targets.Max:0.####}, mean {targets.Mean:0.####}\n"));
+    }
+
+    private static string[] Count(DataPart part, string name)
+    {
+        var at = Enumerable.Range(0, part.Data.LabelNames!.Count).FirstOrDefault(i => part.Data.LabelNames[i] == name, -1);
+        var count = at < 0 ? 0 : part.Profile.LabelCounts![at];
+        return [Format.Count(count), Share(count, part.Data.Count)];
+    }
+
+    private static void Lengths(IReadOnlyList<DataPart> parts, int maxLength)
+    {
+        var grid = new Grid(["lengths", "unit", ">min", ">mean", .. DataPart.Percentiles.Select(percent => $">{percent:0}%"), ">max", $">over {maxLength}", ">share"]);
+        foreach (var part in parts)
+        {
+            foreach (var lengths in part.Profile.Lengths)
+            {
+                grid.Row([part.Name, lengths.Unit, Format.Count(lengths.Min), lengths.Mean.ToString("0.0", CultureInfo.InvariantCulture),
+                    .. DataPart.Percentiles.Select(percent => Format.Count(lengths.Percentile(percent))), Format.Count(lengths.Max),
+                    lengths.Unit == "characters" ? "" : Format.Count(lengths.Above(maxLength)), lengths.Unit == "characters" ? "" : Share(lengths.Above(maxLength), part.Data.Count)]);
+            }
+        }
+        grid.Write();
+        Console.Out.WriteLine();
+    }
+
+    private static void Histogram(DataPart part)
+    {
+        var bins = part.Lengths.Histogram();
+        var most = bins.Max(bin => bin.Rows);
+        var grid = new Grid($">{part.Name}: {part.Lengths.Unit}", ">rows", "");
+        foreach (var (from, to, rows) in bins)
+            grid.Row(from == to ? $"{from}" : $"{from}-{to}", Format.Count(rows), new string('#', (int)Math.Ceiling((double)BarWidth * rows / most)));
+        grid.Write();
+        Console.Out.WriteLine();
+    }
+
+    private static void Remarks(DataPart part, int maxLength)
+    {
+        foreach (var problem in part.Data.Problems) Console.Out.WriteLine($"bad row: {problem}");
+        if (part.Lengths.Above(maxLength) is var cut and > 0)
+        {
+            Console.Out.WriteLine(part.Lengths.Unit == "tokens"
+                ? $"{part.Name}: --max-length {maxLength} would cut {Format.Count(cut)} rows ({Share(cut, part.Data.Count)})."
+                : $"{part.Name}: {Format.Count(cut)} rows have more than {maxLength} words, and no fewer tokens; give --base FOLDER to count tokens.");
+        }
+        if (part.Profile.Contradictions > 0)
+            Console.Out.WriteLine($"{part.Name}: {Format.Count(part.Profile.Contradictions)} rows say what an earlier row says, with another label.");
+        if (part.Seen is { Count: > 0 } seen)
+            Console.Out.WriteLine($"{part.Name}: {Format.Count(seen.Count)} rows ({Share(seen.Count, part.Data.Count)}) are in the training part too, first {part.Place(seen[0])}: a score on them says little.");
+    }
+
+    private static string Share(int count, int all) => ((double)count / all).ToString("0.0%", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Numerics;
+using System.Text;
+using Parquet.Data;
+using Parquet.Schema;
+
+namespace PeftSharp.Data.Files;
+
+/// <summary>The values of a parquet column chunk row by row.</summary>
+internal static class ParquetCells
+{
+    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
+
+    /// <summary>Values as a text file would spell them; null where there is none or, for bytes, no text.</summary>
+    public static string?[] Texts(DataField field, RawColumnData data, int rows) => data switch
+    {
+        RawColumnData<ReadOnlyMemory<char>> texts => Flat(texts, field, rows, text => text.ToString()),
+        RawColumnData<ReadOnlyMemory<byte>> bytes => Flat(bytes, field, rows, Decode),
+        RawColumnData<bool> flags => Flat(flags, field, rows, flag => flag ? "true" : "false"),
+        RawColumnData<sbyte> numbers => Flat(numbers, field, rows, Spell),
+        RawColumnData<byte> numbers => Flat(numbers, field, rows, Spell),
+        RawColumnData<short> numbers => Flat(numbers, field, rows, Spell),
+        RawColumnData<ushort> numbers => Flat(numbers, field, rows, Spell),
+        RawColumnData<int> numbers => Flat(numbers, field, rows, Spell),
+        RawColumnData<uint> numbers => Flat(numbers, field, rows, Spell),
+        RawColumnData<long> numbers => Flat(numbers, field, rows, Spell),
+        RawColumnData<ulong> numbers => Flat(numbers, field, rows, Spell),
+        RawColumnData<float> numbers => Flat(numbers, field, rows, number => Real(Spell(number))),
+        RawColumnData<double> numbers => Flat(numbers, field, rows, number => Real(Spell(number))),
+        _ => throw new PeftException($"The column {BadRows.Quote(field.Name)} holds {ParquetTypes.Name(field)}, which is not read."),
+    };
+
+    /// <summary>Lists of integers; null where a row has none. Numbers that are no int32 of 0 or more, and nulls, become -1.</summary>
+    public static int[]?[] Lists(DataField field, RawColumnData data, int rows) => data switch
+    {
+        RawColumnData<sbyte> numbers => Nested(numbers, field, rows),
+        RawColumnData<byte> numbers => Nested(numbers, field, rows),
+        RawColumnData<short> numbers => Nested(numbers, field, rows),
+        RawColumnData<ushort> numbers => Nested(numbers, field, rows),
+        RawColumnData<int> numbers => Nested(numbers, field, rows),
+        RawColumnData<uint> numbers => Nested(numbers, field, rows),
+        RawColumnData<long> numbers => Nested(numbers, field, rows),
+        RawColumnData<ulong> numbers => Nested(numbers, field, rows),
+        _ => throw new PeftException($"The column {BadRows.Quote(field.Name)} holds {ParquetTypes.Name(field)}, expected lists of integers."),
+    };
+
+    private static string?[] Flat<T>(RawColumnData<T> data, DataField field, int rows, Func<T, string?> spell) where T : struct
+    {
+        var values = data.Values;
+        var levels = field.MaxDefinitionLevel == 0 ? [] : data.DefinitionLevels;
+        if ((levels.IsEmpty ? values.Length : levels.Length) < rows) throw new InvalidDataException("a column ends before the rows do");
+        var texts = new string?[rows];
+        var next = 0;
+        for (var row = 0; row < rows; row++)
+        {
+            if (levels.IsEmpty || levels[row] == field.MaxDefinitionLevel) texts[row] = spell(values[next++]);
+        }
+        return texts;
+    }
+
+    private static int[]?[] Nested<T>(RawColumnData<T> data, DataField field, int rows) where T : struct, INumberBase<T>
+    {
+        if (field.MaxRepetitionLevel != 1) throw new InvalidDataException("a list of lists");
+        var values = data.Values;
+        var levels = data.DefinitionLevels;
+        var repetitions = data.RepetitionLevels;
+        var nullElement = field.IsNullable && field.MaxDefinitionLevel > 1 ? field.MaxDefinitionLevel - 1 : -1;
+        var emptyList = (nullElement < 0 ? field.MaxDefinitionLevel : nullElement) - 1;
+        var lists = new int[]?[rows];
+        var list = new List<int>();
+        var (row, next) = (-1, 0);
+        for (var i = 0; i < levels.Length; i++)
+        {
+            if (repetitions[i] == 0)
+            {
+                if (row >= 0 && lists[row] is not null) lists[row] = [.. list];
+                if (++row >= rows) throw new InvalidDataException("a column has more rows than its row group");
+                lists[row] = levels[i] < emptyList ? null : [];
+                list.Clear();
+            }
+            if (levels[i] == field.MaxDefinitionLevel) list.Add(Id(values[next++]));
+            else if (levels[i] == nullElement) list.Add(-1);
+        }
+        if (row != rows - 1) throw new InvalidDataException("a column ends before the rows do");
+        if (row >= 0 && lists[row] is not null) lists[row] = [.. list];
+        return lists;
+    }
+
+    private static int Id<T>(T value) where T : struct, INumberBase<T> =>
+        T.IsNegative(value) || (int.CreateSaturating(value) is var id && id == int.MaxValue) ? -1 : id;
+
+    private static string Spell<T>(T number) where T : IFormattable => number.ToString(null, CultureInfo.InvariantCulture);
+
+    // A column of floating-point numbers does not become one of classes because all happen to be whole.
+    private static string Real(string number) => number.All(c => char.IsAsciiDigit(c) || c == '-') ? number + ".0" : number;
+
+    private static string? Decode(ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            return Strict.GetString(bytes.Span);
+        }
+        catch (DecoderFallbackException)
+        {
+            return null;
+        }
+    }
+}

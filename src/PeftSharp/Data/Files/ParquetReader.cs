@@ -1,0 +1,115 @@
+using System.Globalization;
+
+namespace PeftSharp.Data.Files;
+
+/// <summary>Picks the columns out of a parquet file: texts, or token ids that are there already.</summary>
+internal static class ParquetReader
+{
+    public static IEnumerable<RawExample> Read(string path, DataOptions options, BadRows bad, SharedColumns shared)
+    {
+        using var file = ParquetFile.Open(path);
+        shared.Check(path, file.ColumnNames, file.ColumnTypes);
+        var columns = Columns.Resolve(file, options);
+        shared.Read([("text", columns.Text), ("pair", columns.Pair), ("label", columns.Label), .. columns.Text is null ? TokenRow.Roles : []]);
+        if (columns.Classes is not null) shared.CheckClasses(path, columns.Label!, columns.Classes);
+        var number = 0;
+        for (var group = 0; group < file.Groups; group++)
+        {
+            var cells = new Cells(file, group, columns, options);
+            for (var row = 0; row < cells.Rows; row++)
+            {
+                number++;
+                if (cells.Pick(row, number, out var example) is { } problem) bad.Report(path, number, problem);
+                else yield return example;
+            }
+        }
+    }
+
+    /// <summary>Names of the columns that are read; a file of token ids has no text.</summary>
+    private sealed record Columns(string Path, string? Text, string? Pair, string? Label, IReadOnlyList<string>? Classes)
+    {
+        public static Columns Resolve(ParquetFile file, DataOptions options)
+        {
+            string? Name(int index) => index < 0 ? null : file.ColumnNames[index];
+            var ids = options.Text is null && file.ColumnNames.Contains(TokenRow.Ids);
+            var map = ids
+                ? new ColumnMap(-1, -1, ColumnMap.ResolveLabel(file.Path, file.ColumnNames, true, options))
+                : ColumnMap.Resolve(file.Path, file.ColumnNames, true, options);
+            foreach (var text in new[] { Name(map.Text), Name(map.Pair) }.OfType<string>())
+                Expect(file, text, type => type is ParquetTypes.Text or ParquetTypes.Binary, "strings");
+            foreach (var list in ids ? file.ColumnNames.Intersect([TokenRow.Ids, TokenRow.Types, TokenRow.Mask]) : [])
+                Expect(file, list, ParquetTypes.IsIntegerList, "lists of integers");
+            var label = Name(map.Label);
+            if (label is null) return new Columns(file.Path, Name(map.Text), Name(map.Pair), null, null);
+            Expect(file, label, type => type is ParquetTypes.Text or ParquetTypes.Binary or "bool" || ParquetTypes.IsInteger(type) || type.StartsWith("float", StringComparison.Ordinal), "numbers, booleans or names");
+            var classes = options.Kind != LabelKind.Regression && ParquetTypes.IsInteger(file.ColumnTypes[label]) ? file.ClassNames(label) : null;
+            return new Columns(file.Path, Name(map.Text), Name(map.Pair), label, classes);
+        }
+
+        private static void Expect(ParquetFile file, string column, Func<string, bool> fits, string expected)
+        {
+            if (!fits(file.ColumnTypes[column]))
+                throw new PeftException($"{file.Path}: the column {BadRows.Quote(column)} holds {file.ColumnTypes[column]}, expected {expected}; name another column, or convert it.");
+        }
+    }
+
+    /// <summary>The columns of one row group.</summary>
+    private sealed class Cells
+    {
+        private readonly Columns _columns;
+        private readonly DataOptions _options;
+        private readonly string?[]? _texts, _pairs, _labels;
+        private readonly int[]?[]? _ids, _types, _masks;
+        private readonly bool _byNumber;
+
+        public Cells(ParquetFile file, int group, Columns columns, DataOptions options)
+        {
+            (_columns, _options, Rows) = (columns, options, file.Rows(group));
+            string?[]? Texts(string? column) => column is null ? null : file.Read(group, column, (field, data) => ParquetCells.Texts(field, data, Rows));
+            int[]?[]? Lists(string column) => columns.Text is not null || !file.ColumnNames.Contains(column) ? null
+                : file.Read(group, column, (field, data) => ParquetCells.Lists(field, data, Rows));
+            (_texts, _pairs, _labels) = (Texts(columns.Text), Texts(columns.Pair), Texts(columns.Label));
+            (_ids, _types, _masks) = (Lists(TokenRow.Ids), Lists(TokenRow.Types), Lists(TokenRow.Mask));
+            // A model may call its classes otherwise than the file does; their numbers are what is left to go by.
+            _byNumber = options.Labels is { } known && columns.Classes is { } names && !names.Intersect(known.Names).Any();
+        }
+
+        public int Rows { get; }
+
+        public string? Pick(int row, int number, out RawExample example)
+        {
+            example = default;
+            string? label = null;
+            if (_labels is not null && TakeLabel(_labels[row], out label) is { } noLabel) return noLabel;
+            var (ids, types) = (_ids?[row], _types?[row]);
+            if (_texts is null)
+            {
+                if ((Numbers(TokenRow.Ids, ids) ?? Numbers(TokenRow.Types, types) ?? Numbers(TokenRow.Mask, _masks?[row])) is { } noNumber) return noNumber;
+                if (TokenRow.Trim(ref ids, ref types, _masks?[row]) is { } problem) return problem;
+            }
+            else if ((TakeText(_columns.Text!, _texts[row]) ?? (_pairs is null ? null : TakeText(_columns.Pair!, _pairs[row]))) is { } noText) return noText;
+            example = new RawExample(_columns.Path, number, _texts?[row] ?? "", _pairs?[row], label, ids, types);
+            return null;
+        }
+
+        private string? TakeText(string column, string? text)
+        {
+            if (text is null) return $"the column {BadRows.Quote(column)} holds nothing, or bytes that are not UTF-8, expected a text; correct the row or skip bad rows";
+            return !_options.AllowEmptyText && string.IsNullOrWhiteSpace(text) ? DelimitedReader.Blank($"column {BadRows.Quote(column)}") : null;
+        }
+
+        private string? TakeLabel(string? value, out string? label)
+        {
+            label = value?.Trim();
+            if (string.IsNullOrEmpty(label)) return $"the label in column {BadRows.Quote(_columns.Label!)} is empty; give the row a label or skip bad rows";
+            if (_columns.Classes is not { } names || label == "-1") return null;
+            if (!int.TryParse(label, CultureInfo.InvariantCulture, out var index) || index < 0 || index >= names.Count)
+                return $"the label {BadRows.Quote(label)} is outside the {names.Count} classes that the file's metadata names; correct it or skip bad rows";
+            if (!_byNumber) label = names[index];
+            return null;
+        }
+
+        private static string? Numbers(string column, int[]? values) =>
+            values is not null && Array.IndexOf(values, -1) is var at and >= 0 ? $"element {at + 1} of '{column}' is missing, negative or too large, expected an integer of 0 or more" : null;
+    }
+}
