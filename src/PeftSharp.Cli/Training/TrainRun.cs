@@ -47,6 +47,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
             training.Dispose();
             Save(inputs, folder.Output, progress);
             AtomicFile.WriteText(Path.Combine(folder.Output.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
+            ProofWriter.AfterTraining(inputs, folder.Output.Aside, remarks);
             folder.Finish(atEnd: !result.Stopped);
         }
         catch (Exception e) when (AtomicFile.IsWriteFailure(e) || e is PeftException { InnerException: not null })

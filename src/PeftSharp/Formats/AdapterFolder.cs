@@ -32,6 +32,13 @@ public sealed class AdapterFolder
     /// <summary>The file of tensors.</summary>
     public string WeightsFile => System.IO.Path.Combine(Path, Format == AdapterFormat.Peft ? PeftWeights : HubWeights);
 
+    /// <summary>Every file of tensors that the folder has: the adapter's, then its head's and its encoder's.</summary>
+    public IReadOnlyList<string> TensorFiles =>
+        [.. new[] { WeightsFile, System.IO.Path.Combine(Path, HubHead), System.IO.Path.Combine(Path, EncoderWeights) }.Where(File.Exists)];
+
+    /// <summary>The file of settings.</summary>
+    public string SettingsFile => System.IO.Path.Combine(Path, ConfigFile);
+
     /// <summary>True if the folder holds an adapter's configuration.</summary>
     public static bool Is(string folder) => File.Exists(System.IO.Path.Combine(folder, ConfigFile));
 
