@@ -48,7 +48,7 @@ internal static class HeadOnly
             var mask = batch.AttentionMask.unsqueeze(-1).to(hidden.dtype); // [rows, tokens, 1]
             all.index_copy_(0, tensor(rows.Select(r => (long)r).ToArray()), (hidden * mask).sum(1) / mask.sum(1));
         }
-        return nn.functional.normalize(all).mul_(Length);
+        return nn.functional.normalize(all).mul_(tensor((float)Length));
     }
 
     private static Tensor Labels(TokenizedDataset data) => tensor(data.Data.Examples.Select(e => (long)e.Label).ToArray());

@@ -82,7 +82,7 @@ public sealed class SafetensorsFile : IDisposable
             throw Gone(e);
         }
         if (!isBool) return tensor;
-        using (tensor) return tensor.ne(0).DetachFromDisposeScope();
+        using (tensor) return tensor.IsNot(0).DetachFromDisposeScope();
     }
 
     private static void ReadExactly(Microsoft.Win32.SafeHandles.SafeFileHandle file, Span<byte> chunk, long offset)

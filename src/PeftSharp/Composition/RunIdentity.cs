@@ -88,7 +88,7 @@ public static class RunIdentity
             using var scope = NewDisposeScope();
             var value = slot.Value;
             var some = Math.Min(Samples, value.numel());
-            var places = arange(some, ScalarType.Int64) * (value.numel() / Math.Max(1, some));
+            var places = Arithmetic.Range(0, some).Times(value.numel() / Math.Max(1, some));
             hash.AppendData(Encoding.UTF8.GetBytes($"{slot.Name} {string.Join(',', value.shape)}\n"));
             hash.AppendData(value.detach().reshape(-1).index_select(0, places).to(ScalarType.Float32).contiguous().bytes);
         }

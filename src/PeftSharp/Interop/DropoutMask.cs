@@ -34,7 +34,7 @@ public static unsafe class DropoutMask
         using var kept = Create(x.shape, ScalarType.Bool, p, seed);
         using var zero = zeros([], ScalarType.Float32);
         using var masked = where(kept, x, zero);
-        return masked.mul(Scale(p));
+        return masked.Times(Scale(p));
     }
 
     /// <summary>What <see cref="Apply"/> gives, for float32 and without a graph: one pass, and no mask in memory.</summary>
@@ -51,8 +51,8 @@ public static unsafe class DropoutMask
     {
         using var scope = NewDisposeScope();
         var generator = new Generator(seed, x.device);
-        var kept = rand(x.shape, dtype: ScalarType.Float32, device: x.device, generator: generator).ge(p);
-        return x.mul(kept.to(x.dtype).mul_(1 / (1 - p))).MoveToOuterDisposeScope();
+        var kept = rand(x.shape, dtype: ScalarType.Float32, device: x.device, generator: generator).NotBelow(p);
+        return x.mul(kept.to(x.dtype).Scale(1 / (1 - p))).MoveToOuterDisposeScope();
     }
 
     private static float Scale(double p) => (float)(1 / (1 - p));

@@ -120,6 +120,6 @@ internal static class FusedAdamW
             return false;
         }
 
-        Tensor[] Fresh() => [tensor(start), tensor(start).mul(-0.5f), zeros(start.Length), zeros(start.Length)];
+        Tensor[] Fresh() => [tensor(start), tensor(start).Times(-0.5), zeros(start.Length), zeros(start.Length)];
     }
 }

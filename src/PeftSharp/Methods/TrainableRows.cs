@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -13,8 +14,8 @@ internal sealed class TrainableRows(AdapterTensor rows, Tensor position, Tensor 
     public Tensor Transform(Tensor vectors, Tensor ids, ForwardContext context)
     {
         var place = position.index_select(0, ids.flatten()).view_as(ids);        // [rows, tokens]
-        var listed = (place >= 0).unsqueeze(-1);
-        return where(listed, EmbeddingSite.Lookup(rows.Get(context), place.clamp_min(0)), vectors);
+        var listed = place.NotBelow(0).unsqueeze(-1);
+        return where(listed, EmbeddingSite.Lookup(rows.Get(context), place.AtLeast(0L)), vectors);
     }
 
     public Tensor MergedTable(Tensor table) => table.index_copy(0, indices, rows.Value);

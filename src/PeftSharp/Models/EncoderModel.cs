@@ -75,7 +75,7 @@ public abstract class EncoderModel : TransformerModel
         try
         {
             var (hidden, padding) = Embed(batch, context);                      // [rows, tokens, hidden]
-            var mask = padding is null ? null : (1 - padding).to(hidden.dtype).mul_(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
+            var mask = padding is null ? null : padding.Complement().to(hidden.dtype).Scale(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
             var firstOnly = _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
             for (var i = 0; i < _layers.Length; i++) hidden = Layer(_layers[i], hidden, mask, firstOnly && i == _layers.Length - 1, context);
             return new(_head.Forward(hidden, padding, context), hidden, padding);
@@ -114,8 +114,8 @@ public abstract class EncoderModel : TransformerModel
         state = _input!.Apply(InputStage.Words, state, context);
         var sum = state.Embeddings;
         if (_types is not null)
-            sum = sum + _types.Forward(state.TypeIds ?? zeros([1, sum.shape[1]], dtype: ScalarType.Int64, device: sum.device), context);
-        sum = sum + _positions!.Forward(Positions(batch, state, context), context);
+            sum = sum.Plus(_types.Forward(state.TypeIds ?? zeros([1, sum.shape[1]], dtype: ScalarType.Int64, device: sum.device), context));
+        sum = sum.Plus(_positions!.Forward(Positions(batch, state, context), context));
         var embedded = Dropout.Base(_norm!.Forward(sum, context), Shape.HiddenDropout, _input.Path, context);
         state = _input.Apply(InputStage.Embedded, state with { Embeddings = embedded }, context);
         return (_embedded!.Forward(state.Embeddings, context), state.Mask);
@@ -129,7 +129,7 @@ public abstract class EncoderModel : TransformerModel
         var last = tokens + shift + (perRow?.Max() ?? 0);
         if (last > MaxTokens)
             throw new PeftException($"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; shorten it with --max-length {MaxTokens - (last - batch.Tokens)}.");
-        var positions = arange(shift + PositionOffset, shift + PositionOffset + tokens, dtype: ScalarType.Int64, device: Device).unsqueeze(0);
-        return perRow is null ? positions : positions + tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1);
+        var positions = Arithmetic.Range(shift + PositionOffset, shift + PositionOffset + tokens, device: Device).unsqueeze(0);
+        return perRow is null ? positions : positions.Plus(tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
     }
 }

@@ -1,4 +1,5 @@
 using PeftSharp.Data;
+using PeftSharp.Interop;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
@@ -34,9 +35,9 @@ public sealed class RobertaModel : EncoderModel
     {
         var sequential = base.Positions(batch, state, context);                 // checks the length as well
         if (state.Prepended || batch.Unpadded) return sequential;
-        var real = batch.InputIds.ne(Shape.PadId).to(ScalarType.Int64);
+        var real = batch.InputIds.IsNot(Shape.PadId).to(ScalarType.Int64);
         var (shift, perRow) = Sites.PositionShift(context);
-        var counted = real.cumsum(1) + (perRow is null ? tensor(shift, device: Device) : tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
-        return counted * real + Shape.PadId;
+        var counted = real.cumsum(1).Plus(perRow is null ? tensor(shift, device: Device) : tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
+        return (counted * real).Plus((long)Shape.PadId);
     }
 }

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -26,7 +27,7 @@ public sealed class DenseStore(Tensor weight) : WeightStore
     {
         if (Weight.dim() == 2) return nn.functional.linear(x, Weight, bias);
         var y = matmul(x, Weight.transpose(-1, -2));
-        return bias is null ? y : y + bias;
+        return bias is null ? y : y.Plus(bias);
     }
 
     /// <inheritdoc/>

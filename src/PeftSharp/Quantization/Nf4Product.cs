@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -15,7 +16,7 @@ internal sealed class Nf4Product(params Nf4Store[] stores)
     /// <param name="result">Type of the result.</param>
     public Tensor Linear(Tensor x, Tensor? bias, ScalarType result)
     {
-        if (bias is { requires_grad: true }) return Linear(x, null, result) + bias;
+        if (bias is { requires_grad: true }) return Linear(x, null, result).Plus(bias);
         return x.requires_grad && is_grad_enabled() ? Nf4Linear.Apply(x, this, bias, result) : Multiply(x, bias, result);
     }
 

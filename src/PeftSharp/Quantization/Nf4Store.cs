@@ -144,7 +144,7 @@ public sealed class Nf4Store : WeightStore, IDisposable
         if (Device.type != DeviceType.CPU)
         {
             using var scope = NewDisposeScope();
-            var absmax = _nested is null ? _absmax : _nested.Map[_absmax.to(ScalarType.Int64)] * _nested.Scales.repeat_interleave(DoubleQuantization.Block).narrow(0, 0, _absmax.NumberOfElements) + _nested.Offset;
+            var absmax = _nested is null ? _absmax : (_nested.Map[_absmax.to(ScalarType.Int64)] * _nested.Scales.repeat_interleave(DoubleQuantization.Block).narrow(0, 0, _absmax.NumberOfElements)).Plus((double)_nested.Offset);
             dense.copy_(Nf4Codec.DecodeElsewhere(_codes, absmax, Count, BlockSize).view_as(dense));
             return;
         }

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
@@ -15,7 +16,7 @@ public static class Activation
     public static Tensor Apply(string name, Tensor x) => name switch
     {
         "gelu" => nn.functional.gelu(x),
-        "gelu_new" or "gelu_pytorch_tanh" => x * 0.5 * (1 + (Sqrt2OverPi * (x + 0.044715 * x * x * x)).tanh()),
+        "gelu_new" or "gelu_pytorch_tanh" => x.Times(0.5) * x.Plus(x * x * x, 0.044715).Times(Sqrt2OverPi).tanh().Plus(1L),
         "relu" => x.relu(),
         "silu" or "swish" => nn.functional.silu(x),
         "tanh" => x.tanh(),

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -17,8 +18,8 @@ internal static class Attention
         // libtorch's fused kernel pays off for long sequences alone: at these lengths plain products are faster (measured in bench/).
         if (key.shape[2] > Short && (!context.Training || dropout == 0 || !context.BaseDropout))
             return nn.functional.scaled_dot_product_attention(query, key, value, mask);
-        var scores = matmul(query * (1 / Math.Sqrt(query.shape[3])), key.transpose(-1, -2));
-        if (mask is not null) scores = scores + mask;
+        var scores = matmul(query.Times(1 / Math.Sqrt(query.shape[3])), key.transpose(-1, -2));
+        if (mask is not null) scores = scores.Plus(mask);
         return matmul(Dropout.Base(scores.softmax(-1), dropout, site, context), value);
     }
 }

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -117,7 +118,7 @@ public sealed class AttentionSite(
             if (plugin is not IAttentionPrefix prefix) continue;
             var rows = context.RowsOf(owner);
             var (k, v) = prefix.KeysAndValues(State(query, hidden, rows), context.Alone(owner));
-            var added = rows is null ? null : full([rowCount, 1, 1, prefix.Length], Attention.Masked, dtype: query.dtype, device: query.device).index_fill_(0, rows, 0);
+            var added = rows is null ? null : Arithmetic.Filled([rowCount, 1, 1, prefix.Length], Attention.Masked, query.dtype, query.device).index_copy_(0, rows, zeros([rows.shape[0], 1, 1, prefix.Length], dtype: query.dtype, device: query.device));
             if (added is not null || mask is not null)
             {
                 mask ??= zeros([rowCount, 1, 1, key.shape[2]], dtype: query.dtype, device: query.device);
@@ -134,6 +135,6 @@ public sealed class AttentionSite(
         var shape = x.shape;
         if (rows is null) return x.expand(rowCount, shape[1], shape[2], shape[3]);
         var some = x.expand(rows.shape[0], shape[1], shape[2], shape[3]);
-        return zeros([rowCount, shape[1], shape[2], shape[3]], dtype: x.dtype, device: x.device).index_add(0, rows, some, 1);
+        return Rows.Add(zeros([rowCount, shape[1], shape[2], shape[3]], dtype: x.dtype, device: x.device), some, rows);
     }
 }

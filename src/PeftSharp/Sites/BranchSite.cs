@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
@@ -66,7 +67,7 @@ public sealed class BranchSite(string path, BranchKind kind, int layer, long wid
             if (plugin.EndsBranch) (ended ??= []).Add((rows, changed));
             output = Rows.Put(output, changed, rows);
         }
-        var sum = output + residual;
+        var sum = output.Plus(residual);
         var result = Norm is null ? sum : Norm.Forward(sum, context);
         foreach (var (rows, value) in ended ?? []) result = Rows.Put(result, value, rows);
         return result;

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,7 +21,7 @@ public static class Initial
         // The inverse of the distribution function maps a uniform draw between its values at ±2 to the truncated normal.
         const double Edge = 0.954499736103642; // erf(√2)
         var uniform = zeros(shape, dtype: ScalarType.Float64).uniform_(-Edge, Edge, generator);
-        return (uniform.erfinv() * (Math.Sqrt(2) * deviation)).to(ScalarType.Float32);
+        return uniform.erfinv().Times(Math.Sqrt(2) * deviation).to(ScalarType.Float32);
     }
 
     /// <summary>U(-bound, bound), float32.</summary>

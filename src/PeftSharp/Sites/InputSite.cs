@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -89,7 +90,7 @@ public sealed class InputSite(string path)
     private static InputState Prepend(InputState state, Tensor vectors)
     {
         var (rows, length) = (state.Embeddings.shape[0], vectors.shape[0]);
-        Tensor Extend(Tensor ids, long value) => cat([full([rows, length], value, dtype: ScalarType.Int64, device: ids.device), ids], 1);
+        Tensor Extend(Tensor ids, long value) => cat([Arithmetic.Filled([rows, length], value, ScalarType.Int64, ids.device), ids], 1);
         return new(
             cat([vectors.unsqueeze(0).expand(rows, length, vectors.shape[1]), state.Embeddings], 1),
             state.Mask is null ? null : Extend(state.Mask, 1),

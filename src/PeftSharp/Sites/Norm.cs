@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,6 +24,6 @@ public sealed class Norm(TensorSlot weight, TensorSlot bias, double epsilon)
         Tensor weight = Weight.Get(context), bias = Bias.Get(context);
         if (weight.dim() == 1 && bias.dim() == 1) return nn.functional.layer_norm(x, _shape, weight, bias, Epsilon);
         var normal = nn.functional.layer_norm(x, _shape, null, null, Epsilon);
-        return normal * ProjectionSite.Spread(weight, x) + ProjectionSite.Spread(bias, x);
+        return (normal * ProjectionSite.Spread(weight, x)).Plus(ProjectionSite.Spread(bias, x));
     }
 }

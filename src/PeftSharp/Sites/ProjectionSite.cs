@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Quantization;
 using static TorchSharp.torch;
 
@@ -133,7 +134,7 @@ public sealed class ProjectionSite(string path, ProjectionRole role, int layer, 
     /// <param name="active">True if a plug-in acts here.</param>
     internal Tensor Finish(Tensor x, Tensor y, WeightStore weight, Tensor? bias, ForwardContext context, bool active)
     {
-        if (!active) return bias is null ? y : y + Spread(bias, y);
+        if (!active) return bias is null ? y : y.Plus(Spread(bias, y));
         var wx = y;
         foreach (var (owner, plugin) in Plugins.Active(context))
             if (plugin is IProjectionDelta delta)
@@ -143,7 +144,7 @@ public sealed class ProjectionSite(string path, ProjectionRole role, int layer, 
                 var used = rows is null ? weight : Weight.Get(inner);
                 y = Rows.Add(y, delta.Delta(Rows.Select(x, rows), Rows.Select(wx, rows), used, inner), rows);
             }
-        if (bias is not null) y = y + Spread(bias, y);
+        if (bias is not null) y = y.Plus(Spread(bias, y));
         foreach (var (owner, plugin) in Plugins.Active(context))
             if (plugin is IProjectionOutput output)
             {

@@ -169,14 +169,14 @@ public sealed class Trainer : IDisposable
         var value = loss.to(ScalarType.Float64).item<double>();
         if (!double.IsFinite(value)) throw NotFinite("The loss");
         // Parts and micro-batches differ in size: each counts by its examples, so that the sum is the mean over all of them.
-        AutogradFailures.Backward(alone ? loss : loss * batch.Rows);
+        AutogradFailures.Backward(alone ? loss : loss.Times(batch.Rows));
         return value * batch.Rows;
     }
 
     private void Average(int examples)
     {
         using var guard = no_grad();
-        foreach (var parameter in _model.Parameters) parameter.Value.grad?.div_(examples);
+        foreach (var parameter in _model.Parameters) parameter.Value.grad?.Scale(1.0 / examples);
     }
 
     private PeftException NotFinite(string what)

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -36,7 +37,7 @@ internal sealed class DenseDelta(Tensor change) : Delta(change.shape[0], change.
         var k = Math.Min(most, s.shape[0]);
         var (leading, values) = (vectors.narrow(1, 0, k), s.narrow(0, 0, k));
         // The other side's vectors, where the value is not zero.
-        Tensor Other(Tensor product) => product / values.clamp_min(double.Epsilon * 1e10);
+        Tensor Other(Tensor product) => product / values.AtLeast(double.Epsilon * 1e10);
         return Rows >= Columns ? (Other(matmul(x, leading)), values, leading) : (leading, values, Other(matmul(x.t(), leading)));
     }
 
@@ -45,14 +46,14 @@ internal sealed class DenseDelta(Tensor change) : Delta(change.shape[0], change.
     {
         var x = change.to(ScalarType.Float64).cpu();
         var (values, vectors) = linalg.eigh(Rows >= Columns ? matmul(x.t(), x) : matmul(x, x.t()));
-        return (x, vectors.flip(1), values.clamp_min(0).sqrt().flip(0).contiguous());
+        return (x, vectors.flip(1), values.AtLeast(0L).sqrt().flip(0).contiguous());
     }
 }
 
 /// <summary>A change known as Left · Right · scale: QR of both factors leaves a matrix as small as the rank.</summary>
 internal sealed class FactoredDelta(Tensor left, Tensor right, double scale) : Delta(left.shape[0], right.shape[1])
 {
-    public override Tensor Dense() => (matmul(left, right) * scale).to(ScalarType.Float32);
+    public override Tensor Dense() => matmul(left, right).Times(scale).to(ScalarType.Float32);
 
     public override double[] SingularValues() => Leading(int.MaxValue).S.data<double>().ToArray();
 
@@ -60,7 +61,7 @@ internal sealed class FactoredDelta(Tensor left, Tensor right, double scale) : D
     {
         var (leftQ, leftR) = linalg.qr(left.to(ScalarType.Float64).cpu());
         var (rightQ, rightR) = linalg.qr(right.t().to(ScalarType.Float64).cpu());
-        var (u, s, vh) = linalg.svd(matmul(leftR, rightR.t()) * scale, fullMatrices: false);
+        var (u, s, vh) = linalg.svd(matmul(leftR, rightR.t()).Times(scale), fullMatrices: false);
         var k = Math.Min(most, s.shape[0]);
         return (matmul(leftQ, u.narrow(1, 0, k)), s.narrow(0, 0, k).contiguous(), matmul(rightQ, vh.narrow(0, 0, k).t()));
     }

@@ -1,4 +1,5 @@
 using PeftSharp.Composition;
+using PeftSharp.Interop;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
 using TorchSharp;
@@ -69,5 +70,5 @@ public sealed record EffectReport(string Path, string What, IReadOnlyList<KeyVal
         [.. adapter.Tensors.Where(t => t.Path == path).Select(t => KeyValuePair.Create($"‖{t.Local}‖", RoundingError.Norm(t.Value)))];
 
     // Of the last dimension.
-    private static double MeanNorm(Tensor vectors) => vectors.to(ScalarType.Float64).square().sum(-1).sqrt().mean().item<double>();
+    private static double MeanNorm(Tensor vectors) => vectors.to(ScalarType.Float64).Squared().sum(-1).sqrt().mean().item<double>();
 }

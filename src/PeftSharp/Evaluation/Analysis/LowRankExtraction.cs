@@ -1,4 +1,5 @@
 using PeftSharp.Composition;
+using PeftSharp.Interop;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Sites;
@@ -79,7 +80,7 @@ public static class LowRankExtraction
             // In an embedding the factors change places: the table gains (B · A)ᵀ.
             if (matrix.Place.Group == MatrixGroup.Embeddings) Put(tensors[$"{path}.lora_embedding_A"], left.t(), tensors[$"{path}.lora_embedding_B"], right);
             else Put(tensors[$"{path}.lora_A.weight"], right.t(), tensors[$"{path}.lora_B.weight"], left);
-            kept += s.square().sum().item<double>();
+            kept += s.Squared().sum().item<double>();
             all += matrix.Delta.SingularValues().Sum(value => value * value);
         }
         return all == 0 ? 1 : kept / all;

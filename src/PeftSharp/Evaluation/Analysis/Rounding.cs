@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Quantization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -16,7 +17,7 @@ public sealed record RoundingError(string Type, double UpdateError, double Outpu
     internal static IReadOnlyList<RoundingError> Of(Tensor weight, Tensor delta)
     {
         using var scope = NewDisposeScope();
-        var merged = (weight.to(ScalarType.Float32) + delta).cpu();
+        var merged = weight.to(ScalarType.Float32).Plus(delta).cpu();
         var (update, size) = (Norm(delta), Norm(merged));
         RoundingError Error(string type, Tensor rounded)
         {
@@ -35,6 +36,6 @@ public sealed record RoundingError(string Type, double UpdateError, double Outpu
     internal static double Norm(Tensor x)
     {
         using var scope = NewDisposeScope();
-        return x.to(ScalarType.Float64).square().sum().sqrt().item<double>();
+        return x.to(ScalarType.Float64).Squared().sum().sqrt().item<double>();
     }
 }

@@ -1,4 +1,5 @@
 using PeftSharp.Composition;
+using PeftSharp.Interop;
 using PeftSharp.Methods;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -58,7 +59,7 @@ public sealed record SubspaceOverlap(
     private static double[,] Phi(Tensor products)
     {
         var (rows, columns) = ((int)products.shape[0], (int)products.shape[1]);
-        var sums = products.square().cumsum(0).cumsum(1).contiguous().data<double>().ToArray();
+        var sums = products.Squared().cumsum(0).cumsum(1).contiguous().data<double>().ToArray();
         var phi = new double[rows, columns];
         for (var i = 0; i < rows; i++)
             for (var j = 0; j < columns; j++) phi[i, j] = sums[i * columns + j] / (Math.Min(i, j) + 1);
@@ -66,7 +67,7 @@ public sealed record SubspaceOverlap(
     }
 
     private static double[] Angles(Tensor products) =>
-        [.. linalg.svdvals(products).clamp(0, 1).acos().data<double>().ToArray().Select(a => a * 180 / Math.PI).Order()];
+        [.. linalg.svdvals(products).AtLeast(0L).AtMost(1L).acos().data<double>().ToArray().Select(a => a * 180 / Math.PI).Order()];
 
     // Leading directions; those whose singular value is rounding's are left out. In no dispose scope.
     private sealed record Subspaces(Tensor Output, Tensor Input) : IDisposable

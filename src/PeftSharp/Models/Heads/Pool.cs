@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Heads;
@@ -11,6 +12,6 @@ internal static class Pool
         if (pooling != Pooling.Mean) return hidden.narrow(1, 0, 1).contiguous();
         if (mask is null) return hidden.mean([1], keepdim: true);
         var weights = mask.unsqueeze(-1).to(hidden.dtype);                      // [rows, tokens, 1]
-        return (hidden * weights).sum(1, keepdim: true) / weights.sum(1, keepdim: true).clamp_min(1e-9);
+        return (hidden * weights).sum(1, keepdim: true) / weights.sum(1, keepdim: true).AtLeast(1e-9);
     }
 }

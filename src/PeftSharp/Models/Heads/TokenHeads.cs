@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -56,7 +57,7 @@ public sealed class AnswerHead(ProjectionSite outputs) : TaskHead
     public override Tensor Loss(ModelOutput output, Tensor labels)
     {
         Tensor Part(int i) => Losses.CrossEntropy(output.Logits.select(-1, i), labels.select(-1, i));
-        return (Part(0) + Part(1)) / 2;
+        return Part(0).Plus(Part(1)).Times(0.5);
     }
 }
 

@@ -52,7 +52,7 @@ public sealed class AdamW : IOptimizer
                 if (_parameters[i].Decay != decays || _parameters[i].Value.grad is not { } gradient) continue;
                 chosen.Add(i);
                 gradients.Add(gradient.contiguous());
-                _steps[i].add_(1);
+                _steps[i].Increase(1);
             }
             FusedAdamW.Step(
                 [.. chosen.Select(i => _parameters[i].Value)], gradients, [.. chosen.Select(i => _first[i])], [.. chosen.Select(i => _second[i])],

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -19,7 +20,7 @@ public static class Clipping
         if (maximum > 0 && norm > maximum)
         {
             var factor = maximum / (norm + 1e-6);
-            foreach (var gradient in gradients) gradient.mul_(factor);
+            foreach (var gradient in gradients) gradient.Scale(factor);
         }
         return norm;
     }

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,9 +34,9 @@ public sealed class Sgd : IOptimizer
         foreach (var p in _parameters)
         {
             if (p.Value.grad is not { } gradient) continue;
-            if (p.Decay && _decay > 0) gradient = gradient.add(p.Value, _decay);
-            if (_momentum > 0) gradient = _state[$"{p.Name}/momentum"].mul_(_momentum).add_(gradient);
-            p.Value.add_(gradient, -learningRate);
+            if (p.Decay && _decay > 0) gradient = gradient.Plus(p.Value, _decay);
+            if (_momentum > 0) gradient = _state[$"{p.Name}/momentum"].Scale(_momentum).Increase(gradient);
+            p.Value.Increase(gradient, -learningRate);
         }
     }
 

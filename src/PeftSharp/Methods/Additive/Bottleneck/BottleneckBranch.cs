@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 
@@ -25,12 +26,12 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
         if (options.IsParallel)
         {
             var added = Compute(state.Input, null, context);
-            return output + added;
+            return output.Plus(added);
         }
         var (x, residual) = (output, output);
         if (options.OriginalNormBefore)
         {
-            x = output + state.Residual;
+            x = output.Plus(state.Residual);
             if (options.ResidualBeforeNorm == "post_add") residual = x;
             if (state.Norm is not null) x = state.Norm.Forward(x, context);
         }
@@ -45,11 +46,11 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
         var down = Activation.Apply(_activation, nn.functional.linear(normal, tensors.Down.Get(context), tensors.DownBias.Get(context)));
         var up = nn.functional.linear(down, tensors.Up.Get(context), tensors.UpBias.Get(context));
         if (tensors.Scaling is not null) up = up * tensors.Scaling.Get(context);
-        else if (_fixed is { } factor && factor != 1) up = up * factor;
+        else if (_fixed is { } factor && factor != 1) up = up.Times(factor);
         up = Dropout.Apply(up, options.Dropout, tensors.Up.Name, context);
         if (tensors.Gate is not null) up = up * tensors.Gate.Value(x, context);
-        if (options.AdapterResidualBeforeNorm && residual is not null) up = up + residual;
+        if (options.AdapterResidualBeforeNorm && residual is not null) up = up.Plus(residual);
         if (tensors.After is not null) up = tensors.After.Forward(up, context);
-        return options.AdapterResidualBeforeNorm || residual is null ? up : up + residual;
+        return options.AdapterResidualBeforeNorm || residual is null ? up : up.Plus(residual);
     }
 }

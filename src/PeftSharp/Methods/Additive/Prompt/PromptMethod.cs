@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -137,7 +138,7 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
                     throw new PeftException("PROMPT_TUNING: the \"TEXT\" start needs the text's token ids; train with a tokenizer beside the model.");
                 return words.Table.Base.index_select(0, tensor(Enumerable.Range(0, tokens).Select(i => (long)text[i % text.Count]).ToArray(), ScalarType.Int64, device: host.Device));
             case "SAMPLE_VOCAB":
-                var draw = Initial.Uniform([tokens], 0.5, SeedOf("prompt")).add(0.5).mul(words.Vocabulary).to(ScalarType.Int64).clamp(0, words.Vocabulary - 1);
+                var draw = Initial.Uniform([tokens], 0.5, SeedOf("prompt")).Plus(0.5).Times(words.Vocabulary).to(ScalarType.Int64).AtLeast(0L).AtMost(words.Vocabulary - 1);
                 return words.Table.Base.index_select(0, draw.to(host.Device));
             case "UNIFORM":
                 return Initial.Uniform([tokens, host.Width], 0.5, SeedOf("prompt"));

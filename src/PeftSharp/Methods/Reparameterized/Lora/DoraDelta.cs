@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Quantization;
 using PeftSharp.Sites;
 using TorchSharp;
@@ -23,13 +24,13 @@ internal sealed class DoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor 
         var ratio = magnitude.Get(context) / RowNorm(weight, lowIn, lowOut);     // [out]
         var dropped = Dropout.Apply(x, dropout, a.Name, context);
         if (!ReferenceEquals(dropped, x)) wx = weight.Linear(dropped);
-        var delta = nn.functional.linear(nn.functional.linear(dropped, lowIn) * scale, lowOut);
-        return (ratio - 1) * wx + ratio * delta;
+        var delta = nn.functional.linear(nn.functional.linear(dropped, lowIn).Times(scale), lowOut);
+        return (ratio.Plus(-1L) * wx).Plus(ratio * delta);
     }
 
     public Tensor MergedWeight(Tensor weight)
     {
-        var sum = weight + matmul(b.Value, a.Value) * scale;
+        var sum = weight.Plus(matmul(b.Value, a.Value), scale);
         return sum * (magnitude.Value / sum.norm(1)).unsqueeze(1);
     }
 
@@ -40,9 +41,9 @@ internal sealed class DoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor 
         var squared = ReferenceEquals(weight, baseWeight) ? squaredNorm : SquaredNorm(weight);
         var cross = (weight.Linear(lowIn).t() * lowOut).sum(1);                  // (W·Aᵀ)∘B
         var own = (matmul(lowOut, matmul(lowIn, lowIn.t())) * lowOut).sum(1);
-        return (squared + cross * (2 * scale) + own * (scale * scale)).clamp_min(0).sqrt().MoveToOuterDisposeScope();
+        return squared.Plus(cross.Times(2 * scale)).Plus(own.Times(scale * scale)).AtLeast(0L).sqrt().MoveToOuterDisposeScope();
     }
 
     /// <summary>‖W‖² of each output row, [out].</summary>
-    public static Tensor SquaredNorm(WeightStore weight) => weight.Dense().square().sum(1);
+    public static Tensor SquaredNorm(WeightStore weight) => weight.Dense().Squared().sum(1);
 }

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Quantization;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
@@ -13,15 +14,15 @@ internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor?
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
         var low = Dropout.Linear(x, a.Get(context), dropout, a.Name, context); // [rows, tokens, rank]
-        var scaled = gate is null ? low * scale : low * gate.Value(x, context);
+        var scaled = gate is null ? low.Times(scale) : low * gate.Value(x, context);
         var delta = nn.functional.linear(scaled, b.Get(context));                                    // [rows, tokens, out]
-        return bBias is null ? delta : delta + bBias.Get(context) * scale;
+        return bBias is null ? delta : delta.Plus(bBias.Get(context), scale);
     }
 
     public Tensor MergedWeight(Tensor weight) =>
-        gate is null ? weight + matmul(b.Value, a.Value) * scale : throw new PeftException($"LORA: the gate at {a.Path} depends on the input, so the adapter cannot be merged; serve it as an adapter instead.");
+        gate is null ? weight.Plus(matmul(b.Value, a.Value).Times(scale)) : throw new PeftException($"LORA: the gate at {a.Path} depends on the input, so the adapter cannot be merged; serve it as an adapter instead.");
 
     public Tensor? MergedBias(Tensor? bias) => bBias is null ? bias
         : bias is null ? throw new PeftException($"{b.Path} has no bias to merge \"lora_bias\" into.")
-        : bias + bBias.Value * scale;
+        : bias.Plus(bBias.Value, scale);
 }

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 
@@ -9,7 +10,7 @@ internal sealed class LoraEmbedding(AdapterTensor a, AdapterTensor b, double sca
     public (Tensor Left, Tensor Right, double Scale)? Factors => (a.Value.t(), b.Value.t(), scale);
 
     public Tensor Transform(Tensor vectors, Tensor ids, ForwardContext context) =>
-        vectors + nn.functional.linear(EmbeddingSite.Lookup(a.Get(context).t(), ids) * scale, b.Get(context));
+        vectors.Plus(nn.functional.linear(EmbeddingSite.Lookup(a.Get(context).t(), ids).Times(scale), b.Get(context)));
 
-    public Tensor MergedTable(Tensor table) => table + matmul(b.Value, a.Value).t() * scale;
+    public Tensor MergedTable(Tensor table) => table.Plus(matmul(b.Value, a.Value).t().Times(scale));
 }

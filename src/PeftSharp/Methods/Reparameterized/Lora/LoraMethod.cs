@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -84,7 +85,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         if (_options.LoraBias) throw new PeftException("LORA: \"lora_bias\" cannot be combined with \"use_dora\"; choose one.");
         var squared = DoraDelta.SquaredNorm(site.Weight.Base).to(Host.Precision).detach().DetachFromDisposeScope();
         OnDetach(squared.Dispose);
-        var start = (site.Weight.Base.Dense() + matmul(b.Value, a.Value).detach() * scale).norm(1);
+        var start = site.Weight.Base.Dense().Plus(matmul(b.Value, a.Value).detach().Times(scale)).norm(1);
         var magnitude = Add(site.Path, "lora_magnitude_vector", start);
         Plug(site.Plugins, new DoraDelta(a, b, magnitude, scale, _options.Dropout, site.Weight.Base, squared));
     }
@@ -152,14 +153,14 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         return _options.InitText switch
         {
             "gaussian" => Initial.Normal([rank, width], 1.0 / rank, seed),
-            "orthogonal" => Orthogonal(path, rank, 0, width).t().div(10),
+            "orthogonal" => Orthogonal(path, rank, 0, width).t().Times(0.1),
             _ => Initial.KaimingUniform([rank, width], seed),
         };
     }
 
     private Tensor StartB(string path, int rank, long width)
     {
-        if (_options.InitText == "orthogonal") return Orthogonal(path, rank, 1, width).div(10);
+        if (_options.InitText == "orthogonal") return Orthogonal(path, rank, 1, width).Times(0.1);
         return _options.InitLoraWeights.ValueKind == JsonValueKind.False
             ? Initial.KaimingUniform([width, rank], SeedOf($"{path}.lora_B"))
             : zeros(width, rank);
@@ -170,7 +171,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     {
         if (rank % 2 != 0) throw new PeftException($"LORA: \"init_lora_weights\": \"orthogonal\" needs an even rank; \"r\" is {rank}.");
         var (q, _) = linalg.qr(Initial.Normal([rank, rank], 1, SeedOf($"{path}.orthogonal")));
-        var half = arange(parity, rank, 2, dtype: ScalarType.Int64);
+        var half = Arithmetic.Range(parity, rank, 2);
         return matmul(Initial.Normal([width, rank / 2], 1, SeedOf($"{path}.orthogonal.{parity}")), q.index_select(0, half));
     }
 
