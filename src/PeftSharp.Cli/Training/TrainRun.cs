@@ -31,16 +31,18 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         using var folder = OutputFolder.Plan(settings.Out!, settings.Overwrite, settings.Base, settings.Data, settings.EvalData, settings.Rows, recipe);
         using var interruption = new Interruption();
         var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
+        var trunk = settings.CacheTrunk ? FrozenTrunk.Plan(inputs, settings, remarks) : null;
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what reading left behind counts in the peak
         foreach (var line in ParameterLine.Of(inputs.Model, inputs.Adapter).Lines) (json ? Console.Error : Console.Out).WriteLine(line);
 
         folder.Create();
-        var (result, progress) = Train(inputs, folder, interruption.Token);
+        using var cache = trunk is null ? null : FrozenTrunk.Build(trunk, inputs, settings, remarks, interruption.Token);
+        var (result, progress) = Train(inputs, cache, folder, interruption.Token);
         if (result.Steps == 0) throw new OperationCanceledException();
         // The last scores are those of the adapter as it is, unless the run was interrupted since.
         var final = result.Stopped && progress.Scores.LastOrDefault().Step != result.Steps ? null : result.Evaluation;
         Save(inputs, folder, progress);
-        var document = RunDocument.Create(settings, inputs, result, final, progress, watch.Elapsed.TotalSeconds);
+        var document = RunDocument.Create(settings, inputs, result, final, progress, watch.Elapsed.TotalSeconds, cache);
         File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
         folder.Finish();
         Report(document, result, final);
@@ -61,12 +63,11 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         return MethodSettings.With(options, settings.Method!, changes, "--set");
     }
 
-    private (TrainingResult, TrainProgress) Train(TrainInputs inputs, OutputFolder folder, CancellationToken cancellation)
+    private (TrainingResult, TrainProgress) Train(TrainInputs inputs, TrunkCache? trunk, OutputFolder folder, CancellationToken cancellation)
     {
         var model = new TrainableAdapter(inputs.Model, inputs.Adapter, new ForwardOptions { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing });
-        var order = settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled;
-        var batches = new PlannedBatches(inputs.Train, new BatchPlan(inputs.Train.Lengths, settings.BatchSize, order, settings.Seed));
-        var evaluator = inputs.Held is null ? null : new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), inputs.Held, inputs.Metrics);
+        var batches = new PlannedBatches(trunk is null ? inputs.Train : trunk[inputs.Train], inputs.Batches(settings));
+        var evaluator = inputs.Held is null ? null : new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), inputs.Held, inputs.Metrics) { Source = trunk?[inputs.Held] };
         var progress = new TrainProgress(remarks);
         using var log = new JsonLinesLog(Path.Combine(folder.Aside, "training_log.jsonl"));
         using var trainer = new Trainer(model, batches, settings.ForTrainer(inputs.IsFull, evaluator is not null), evaluator, log, progress);

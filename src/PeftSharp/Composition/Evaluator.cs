@@ -20,6 +20,12 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     /// <summary>Called after each batch with the rows done so far.</summary>
     public Action<int>? Progress { get; init; }
 
+    /// <summary>Where batches of the rows come from; default: the data's tokens. A <see cref="TrunkCache"/> of the same data spares the trunk.</summary>
+    public IRowBatches? Source { get; init; }
+
+    /// <summary>The rows of each batch.</summary>
+    public IReadOnlyList<int[]> Batches => BatchPlan.ForEvaluation(data.Lengths, maxTokens);
+
     /// <summary>Runs the model on every row.</summary>
     /// <exception cref="PeftException">The head answers another kind of question, or a token id is outside the model's vocabulary.</exception>
     public LogitTable Outputs(CancellationToken cancellation = default)
@@ -28,11 +34,11 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
         var table = new LogitTable(data.Count, model.Model.Head.Outputs);
         var done = 0;
         using var guard = no_grad();
-        foreach (var rows in BatchPlan.ForEvaluation(data.Lengths, maxTokens))
+        foreach (var rows in Batches)
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            using var batch = data.CreateBatch(rows);
+            using var batch = (Source ?? data).CreateBatch(rows);
             var logits = model.Forward(batch, selection).Logits.to(ScalarType.Float32).cpu().contiguous(); // [rows, outputs]
             table.Add(batch.Source, logits.data<float>().ToArray());
             Progress?.Invoke(done += rows.Length);

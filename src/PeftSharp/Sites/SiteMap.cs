@@ -30,6 +30,31 @@ public sealed class SiteMap
     /// <summary>Number of weights of the base model, head included.</summary>
     public long Count => Slots.Sum(s => s.Count);
 
+    /// <summary>The layer that a module belongs to: -1 for the embeddings, null for what comes after the layers.</summary>
+    public int? LayerOf(string module)
+    {
+        foreach (var layer in Layers)
+            if (module.StartsWith(layer.Path, StringComparison.Ordinal) && (module.Length == layer.Path.Length || module[layer.Path.Length] == '.')) return layer.Layer;
+        return Embeddings.Any(e => e.Path == module) || Inputs.Any(i => i.Path == module) ? -1 : null;
+    }
+
+    /// <summary>Where adapters act: the modules at which one of their plug-ins sits or one of whose tensors they replace.</summary>
+    public IEnumerable<(AdapterTag Adapter, string Module)> ActiveAt(AdapterSelection selection)
+    {
+        foreach (var adapter in selection.Adapters)
+        {
+            var alone = new ForwardContext { Selection = AdapterSelection.Of(adapter) };
+            var modules = Inputs.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path)
+                .Concat(Embeddings.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path))
+                .Concat(Slots.Where(s => !s.IsPlain(alone)).Select(s => s.Module))
+                .Concat(Projections.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path))
+                .Concat(Attentions.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path))
+                .Concat(Branches.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path))
+                .Concat(Layers.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path));
+            foreach (var module in modules) yield return (adapter, module);
+        }
+    }
+
     /// <summary>By how much active prefixes move the positions of each row's tokens: 0 for none; the same for every row, or [rows].</summary>
     internal (long Uniform, long[]? PerRow) PositionShift(ForwardContext context)
     {
