@@ -99,11 +99,12 @@ public sealed class TrunkPlan
     {
         var (layers, pooler) = (model.Layers, model.Head.Pooler);
         int DepthBelow(string module) => model.Sites.LayerOf(module) ?? (pooler is null || pooler.Path == module ? layers : layers + 1);
-        var lowest = model.Sites.ActiveAt(selection).Select(seam => (Depth: DepthBelow(seam.Module), seam.Adapter, seam.Module)).MinBy(seam => seam.Depth);
-        if (lowest.Adapter is null) return pooler is null ? layers : layers + 1;
+        var lowest = selection.Adapters
+            .SelectMany(adapter => model.Sites.ActiveAt(adapter).Select(at => (Depth: DepthBelow(at.Module), adapter.Name, at.Seam)))
+            .DefaultIfEmpty((Depth: DepthBelow(""), Name: "", Seam: "")).MinBy(at => at.Depth);
         if (lowest.Depth > 0) return lowest.Depth;
         throw new PeftException(
-            $"There is no trunk to cache: the adapter \"{lowest.Adapter.Name}\" acts at {lowest.Module}, {(lowest.Depth < 0 ? "before the first layer" : "in the first layer")} already; "
+            $"There is no trunk to cache: the adapter \"{lowest.Name}\" acts at {lowest.Seam}, {(lowest.Depth < 0 ? "before the first layer" : "in the first layer")}; "
             + "let it act in higher layers alone, or leave cache_trunk out.");
     }
 }

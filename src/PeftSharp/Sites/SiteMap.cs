@@ -38,21 +38,17 @@ public sealed class SiteMap
         return Embeddings.Any(e => e.Path == module) || Inputs.Any(i => i.Path == module) ? -1 : null;
     }
 
-    /// <summary>Where adapters act: the modules at which one of their plug-ins sits or one of whose tensors they replace.</summary>
-    public IEnumerable<(AdapterTag Adapter, string Module)> ActiveAt(AdapterSelection selection)
+    /// <summary>Where an adapter acts: each seam with its module and what it is called.</summary>
+    public IEnumerable<(string Module, string Seam)> ActiveAt(AdapterTag adapter)
     {
-        foreach (var adapter in selection.Adapters)
-        {
-            var alone = new ForwardContext { Selection = AdapterSelection.Of(adapter) };
-            var modules = Inputs.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path)
-                .Concat(Embeddings.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path))
-                .Concat(Slots.Where(s => !s.IsPlain(alone)).Select(s => s.Module))
-                .Concat(Projections.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path))
-                .Concat(Attentions.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path))
-                .Concat(Branches.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path))
-                .Concat(Layers.Where(s => s.Plugins.AnyActive(alone)).Select(s => s.Path));
-            foreach (var module in modules) yield return (adapter, module);
-        }
+        var alone = new ForwardContext { Selection = AdapterSelection.Of(adapter) };
+        return Inputs.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the input of {s.Path}"))
+            .Concat(Embeddings.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the embedding {s.Path}")))
+            .Concat(Slots.Where(s => !s.IsPlain(alone)).Select(s => (s.Module, $"the tensor {s.Name}")))
+            .Concat(Projections.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the linear map {s.Path}")))
+            .Concat(Attentions.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the attention {s.Path}")))
+            .Concat(Branches.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the residual branch {s.Path}")))
+            .Concat(Layers.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the output of {s.Path}")));
     }
 
     /// <summary>By how much active prefixes move the positions of each row's tokens: 0 for none; the same for every row, or [rows].</summary>
