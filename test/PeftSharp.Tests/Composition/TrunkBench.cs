@@ -29,11 +29,19 @@ internal sealed class TrunkBench : IDisposable
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         foreach (var (tensor, i) in Adapter.Tensors.Select((t, i) => (t, i))) tensor.Value.add_(Initial.Normal(tensor.Value.shape, 0.05, 50 + (ulong)i)); // off its start
-        var file = _folder.File("rows.jsonl");
-        var random = new Random(3);
+        Data = Rows(3);
+    }
+
+    /// <summary>Other rows of the same lengths.</summary>
+    public TokenizedDataset More() => Rows(4);
+
+    private TokenizedDataset Rows(int seed)
+    {
+        var file = _folder.File($"rows-{seed}.jsonl");
+        var random = new Random(seed);
         File.WriteAllLines(file, Lengths.Select((length, i) =>
             $$"""{"input_ids": [{{string.Join(", ", Enumerable.Range(0, length).Select(_ => random.Next(4, 97)))}}], "token_type_ids": [{{string.Join(", ", Enumerable.Range(0, length).Select(t => t / 3 % 2))}}], "label": {{i % 3}}}"""));
-        Data = TokenizedDataset.Create(TextDataset.Load(file), new Ids(), 40);
+        return TokenizedDataset.Create(TextDataset.Load(file), new Ids(), 40);
     }
 
     public PeftModel Model { get; }
