@@ -24,7 +24,7 @@ internal static class FrozenTrunk
     public static TrunkCache Build(TrunkPlan plan, TrainInputs inputs, TrainSettings settings, Remarks remarks, CancellationToken cancellation)
     {
         // Composed as the first epoch's batches are, so that they go on with the very bits that the trunk would give them.
-        var batches = new Dictionary<TokenizedDataset, (IReadOnlyList<int[]>, int)> { [inputs.Train] = (inputs.Batches(settings).Epoch(0), settings.TokensPerPass) };
+        var batches = new Dictionary<TokenizedDataset, TrunkBatches> { [inputs.Train] = new(inputs.Batches(settings).Epoch(0), settings.TokensPerPass) };
         var rows = inputs.Train.Count + (inputs.Held?.Count ?? 0);
         var cache = Show(remarks, rows, progress => TrunkCache.Build(plan, batches, progress, cancellation));
         remarks.Write(string.Create(CultureInfo.InvariantCulture, $"trunk: {Format.Count(rows)} rows in {cache.Seconds:0.0} s"));

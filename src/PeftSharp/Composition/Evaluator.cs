@@ -30,7 +30,8 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     /// <exception cref="PeftException">The head answers another kind of question, or a token id is outside the model's vocabulary.</exception>
     public LogitTable Outputs(CancellationToken cancellation = default)
     {
-        Check();
+        CheckHead();
+        CheckIds();
         var table = new LogitTable(data.Count, model.Model.Head.Outputs);
         var done = 0;
         using var guard = no_grad();
@@ -87,11 +88,16 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
         return largest + Math.Log(sum) - logits[label];
     }
 
-    private void Check()
+    private void CheckHead()
     {
         var head = model.Model.Head;
         if (head.Kind is not (TaskKind.Classification or TaskKind.Regression))
             throw new PeftException($"The model answers {head.Kind} and not a question about whole texts; load it for classification or regression.");
+    }
+
+    /// <summary>Refuses ids that the model has no vectors for.</summary>
+    internal void CheckIds()
+    {
         var vocabulary = model.Model.Config.Int("vocab_size", int.MaxValue);
         for (var row = 0; row < data.Count; row++)
             foreach (var id in data.Ids(row))

@@ -58,7 +58,7 @@ internal sealed class TrunkBench : IDisposable
 
     /// <summary>The trunk of batches of four rows in the order of the file, split as the trainer splits.</summary>
     public TrunkCache Cache(int tokensPerPass = 0) => _cache ??=
-        TrunkCache.Build(Plan, new Dictionary<TokenizedDataset, (IReadOnlyList<int[]>, int)> { [Data] = (Fours, tokensPerPass) });
+        TrunkCache.Build(Plan, new Dictionary<TokenizedDataset, TrunkBatches> { [Data] = new(Fours, tokensPerPass) });
 
     public static int[][] Fours => [.. Enumerable.Range(0, Lengths.Length).Chunk(4)];
 

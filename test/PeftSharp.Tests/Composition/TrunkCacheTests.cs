@@ -76,8 +76,17 @@ public sealed class TrunkCacheTests
     {
         using var bench = TrunkBench.Of("bert", "lora")!;
         using var stop = new CancellationTokenSource();
-        Assert.Throws<OperationCanceledException>(() => TrunkCache.Build(bench.Plan, new Dictionary<TokenizedDataset, (IReadOnlyList<int[]>, int)> { [bench.Data] = (TrunkBench.Fours, 0) }, _ => stop.Cancel(), stop.Token));
+        Assert.Throws<OperationCanceledException>(() => TrunkCache.Build(bench.Plan, new Dictionary<TokenizedDataset, TrunkBatches> { [bench.Data] = new(TrunkBench.Fours) }, _ => stop.Cancel(), stop.Token));
         Assert.Empty(Directory.GetFileSystemEntries(bench.CacheFolder));
+    }
+
+    [Fact]
+    public void A_Row_That_Was_Left_Out_Is_Not_Made_Up()
+    {
+        using var bench = TrunkBench.Of("bert", "lora")!;
+        using var cache = TrunkCache.Build(bench.Plan, new Dictionary<TokenizedDataset, TrunkBatches> { [bench.Data] = new([[0, 1]]) });
+        cache[bench.Data].CreateBatch([1, 0]).Dispose();
+        Assert.Contains("Row 2 ", Assert.Throws<ArgumentException>(() => cache[bench.Data].CreateBatch([0, 2])).Message);
     }
 
     [Fact]
