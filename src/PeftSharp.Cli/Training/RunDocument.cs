@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using PeftSharp.Cli.Methods;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Training;
 
@@ -10,7 +11,7 @@ namespace PeftSharp.Cli.Training;
 /// <summary>run.json: what was run, on what, and what came of it.</summary>
 internal static class RunDocument
 {
-    public static JsonObject Create(TrainSettings s, TrainInputs inputs, TrainingResult result, EvaluationResult? final, TrainProgress progress, double seconds) => new()
+    public static JsonObject Create(TrainSettings s, TrainInputs inputs, TrainingResult result, EvaluationResult? final, TrainProgress progress, double seconds, TrunkCache? trunk = null) => new()
     {
         ["program"] = $"peft {typeof(RunDocument).Assembly.GetName().Version?.ToString(3)}",
         ["interrupted"] = result.Stopped,
@@ -22,6 +23,7 @@ internal static class RunDocument
         ["compute"] = new JsonObject { ["type"] = inputs.Compute.Name, ["reason"] = inputs.Compute.Reason, ["processor"] = inputs.Compute.Processor, ["processors"] = Environment.ProcessorCount },
         ["parameters"] = ParameterLine.Of(inputs.Model, inputs.Adapter).Json,
         ["data"] = new JsonObject { ["train"] = Data(inputs.Train), ["eval"] = inputs.Held is { } held ? Data(held) : null },
+        ["trunk"] = trunk is null ? null : FrozenTrunk.Json(trunk),
         ["steps"] = result.Steps,
         ["total_steps"] = progress.TotalSteps,
         ["train_loss"] = progress.Losses.Count == 0 ? null : JsonOut.Number(progress.Losses.TakeLast(Math.Max(1, progress.Losses.Count / 10)).Average(l => l.Loss)),
@@ -81,6 +83,7 @@ internal static class RunDocument
         ["device"] = s.Device,
         ["pooling"] = s.Pooling ?? "pooler",
         ["base_dropout"] = s.BaseDropout,
+        ["cache_trunk"] = s.CacheTrunk,
         ["gradient_checkpointing"] = s.Checkpointing,
         ["batch_order"] = s.Order,
     };

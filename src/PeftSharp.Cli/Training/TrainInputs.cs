@@ -46,6 +46,10 @@ internal sealed class TrainInputs
 
     public bool IsRegression => Rows.Kind == LabelKind.Regression;
 
+    /// <summary>The batches of every epoch.</summary>
+    public BatchPlan Batches(TrainSettings settings) =>
+        new(Train.Lengths, settings.BatchSize, settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled, settings.Seed);
+
     public static TrainInputs Load(TrainSettings settings, MethodOptions options, Remarks remarks, CancellationToken cancellation)
     {
         var method = MethodRegistry.ByPeftType(options.PeftType)!;

@@ -32,15 +32,18 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         if (folder.IsFinished) return Finished();
         using var interruption = new Interruption();
         var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
+        var trunk = settings.CacheTrunk ? FrozenTrunk.Plan(inputs, settings, remarks) : null;
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what reading left behind counts in the peak
         foreach (var line in ParameterLine.Of(inputs.Model, inputs.Adapter).Lines) (json ? Console.Error : Console.Out).WriteLine(line);
 
         using var training = new TrainLoop(settings, inputs, folder, remarks);
-        var (result, progress) = training.Run(watch, () => folder.Start(settings, changes, inputs.Compute.Name), interruption.Token);
+        var (result, progress) = training.Run(
+            watch, () => folder.Start(settings, changes, inputs.Compute.Name),
+            trunk is null ? null : () => FrozenTrunk.Build(trunk, inputs, settings, remarks, interruption.Token), trunk?.QuietLayers ?? 0, interruption.Token);
         if (result.Steps == 0) throw new OperationCanceledException();
         // The last scores are those of the adapter as it is, unless the run was interrupted since.
         var final = result.Stopped && progress.Scores.LastOrDefault().Step != result.Steps ? null : result.Evaluation;
-        var document = RunDocument.Create(settings, inputs, result, final, progress, training.SecondsBefore + watch.Elapsed.TotalSeconds);
+        var document = RunDocument.Create(settings, inputs, result, final, progress, training.SecondsBefore + watch.Elapsed.TotalSeconds, training.Trunk);
         if (training.ResumedAt.Count > 0) document["resumed_at"] = training.ResumedAt.DeepClone();
         try
         {

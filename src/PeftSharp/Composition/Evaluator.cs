@@ -20,19 +20,26 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     /// <summary>Called after each batch with the rows done so far.</summary>
     public Action<int>? Progress { get; init; }
 
+    /// <summary>Where batches of the rows come from; default: the data's tokens. A <see cref="TrunkCache"/> of the same data spares the trunk.</summary>
+    public IRowBatches? Source { get; init; }
+
+    /// <summary>The rows of each batch.</summary>
+    public IReadOnlyList<int[]> Batches => BatchPlan.ForEvaluation(data.Lengths, maxTokens);
+
     /// <summary>Runs the model on every row.</summary>
     /// <exception cref="PeftException">The head answers another kind of question, or a token id is outside the model's vocabulary.</exception>
     public LogitTable Outputs(CancellationToken cancellation = default)
     {
-        Check();
+        CheckHead();
+        CheckIds();
         var table = new LogitTable(data.Count, model.Model.Head.Outputs);
         var done = 0;
         using var guard = no_grad();
-        foreach (var rows in BatchPlan.ForEvaluation(data.Lengths, maxTokens))
+        foreach (var rows in Batches)
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            using var batch = data.CreateBatch(rows);
+            using var batch = (Source ?? data).CreateBatch(rows);
             var logits = model.Forward(batch, selection).Logits.to(ScalarType.Float32).cpu().contiguous(); // [rows, outputs]
             table.Add(batch.Source, logits.data<float>().ToArray());
             Progress?.Invoke(done += rows.Length);
@@ -81,11 +88,16 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
         return largest + Math.Log(sum) - logits[label];
     }
 
-    private void Check()
+    private void CheckHead()
     {
         var head = model.Model.Head;
         if (head.Kind is not (TaskKind.Classification or TaskKind.Regression))
             throw new PeftException($"The model answers {head.Kind} and not a question about whole texts; load it for classification or regression.");
+    }
+
+    /// <summary>Refuses ids that the model has no vectors for.</summary>
+    internal void CheckIds()
+    {
         var vocabulary = model.Model.Config.Int("vocab_size", int.MaxValue);
         for (var row = 0; row < data.Count; row++)
             foreach (var id in data.Ids(row))

@@ -51,6 +51,7 @@ public static class RunIdentity
         Add("per_device_train_batch_size", plan.BatchSize.ToString(CultureInfo.InvariantCulture));
         Add("batch_order", plan.Order.ToString().ToLowerInvariant());
         Add("base_dropout", Flag(forward.BaseDropout));
+        Add("layers without dropout (cache_trunk)", forward.QuietLayers.ToString(CultureInfo.InvariantCulture));
         Add("gradient_checkpointing", Flag(forward.Checkpointing));
         if (metric is not null) Add("metric_for_best_model", metric);
         Add("training data", Describe(train));

@@ -41,6 +41,7 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
             Training = true,
             Seed = state.Seed,
             BaseDropout = _options.BaseDropout,
+            QuietLayers = _options.QuietLayers,
             Checkpointing = _options.Checkpointing,
         };
         return adapter.ComputeLoss(model.Model.Loss(batch, context), context);
@@ -63,6 +64,9 @@ public sealed record ForwardOptions
 {
     /// <summary>True (default) keeps the frozen base's own dropout on, as Hugging Face does; false is faster.</summary>
     public bool BaseDropout { get; init; } = true;
+
+    /// <summary>So many lowest layers run without the base's own dropout, which makes a run equal to one whose trunk is cached (<see cref="TrunkPlan.QuietLayers"/>); 0 (default) for none.</summary>
+    public int QuietLayers { get; init; }
 
     /// <summary>True recomputes each layer's activations in the backward pass: less memory, more time; default false.</summary>
     public bool Checkpointing { get; init; }

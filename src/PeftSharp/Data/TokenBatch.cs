@@ -19,6 +19,9 @@ public sealed class TokenBatch : IDisposable
     /// <summary>Class indices, int64, [rows]; or regression targets, float32, [rows]; null where there are none.</summary>
     public Tensor? Labels { get; init; }
 
+    /// <summary>Hidden states that the lower layers made of the tokens before, from which the model goes on; null (usual) to begin with the tokens.</summary>
+    public TrunkStates? Trunk { get; internal set; }
+
     /// <summary>For each row, its index in the dataset that it came from.</summary>
     public IReadOnlyList<int> Source { get; init; } = [];
 
@@ -41,6 +44,7 @@ public sealed class TokenBatch : IDisposable
         AttentionMask = AttentionMask.to(device),
         TokenTypeIds = TokenTypeIds?.to(device),
         Labels = Labels?.to(device),
+        Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.to(device) } : null,
         Source = Source,
         RealTokens = RealTokens,
         Unpadded = Unpadded,
@@ -67,6 +71,7 @@ public sealed class TokenBatch : IDisposable
             AttentionMask = mask,
             TokenTypeIds = TokenTypeIds?.narrow(0, first, count),
             Labels = Labels?.narrow(0, first, count),
+            Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.narrow(0, first, count) } : null,
             Source = Source.Count == 0 ? Source : [.. Source.Skip(first).Take(count)],
             RealTokens = real,
             Unpadded = real == count * Tokens,
@@ -80,5 +85,6 @@ public sealed class TokenBatch : IDisposable
         AttentionMask.Dispose();
         TokenTypeIds?.Dispose();
         Labels?.Dispose();
+        Trunk?.Hidden.Dispose();
     }
 }

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Data;
 
 /// <summary>A dataset as token ids, ready to be cut into batches: in memory, or in a mapped file where they are many (<see cref="DataStorage"/>).</summary>
-public sealed class TokenizedDataset
+public sealed class TokenizedDataset : IRowBatches
 {
     // Rows encoded before any of them is stored.
     private const int BlockRows = 8192;
@@ -83,13 +83,15 @@ public sealed class TokenizedDataset
     /// <summary>Segment ids of a row; empty means all zeros.</summary>
     public ReadOnlySpan<byte> TypeIds(int row) => _typeIds is null ? [] : _typeIds.Slice(_offsets[row], Lengths[row]);
 
-    /// <summary>Makes the batch of some rows, padded on the right to the longest of them.</summary>
-    /// <remarks>The tensors belong to no dispose scope: the caller disposes the batch.</remarks>
-    public TokenBatch CreateBatch(ReadOnlySpan<int> indices)
+    /// <inheritdoc/>
+    public TokenBatch CreateBatch(ReadOnlySpan<int> indices) => CreateBatch(indices, 0);
+
+    /// <summary>Makes the batch of some rows, padded to <paramref name="least"/> tokens at least.</summary>
+    internal TokenBatch CreateBatch(ReadOnlySpan<int> indices, int least)
     {
         if (indices.IsEmpty) throw new ArgumentException("A batch needs at least one row.", nameof(indices));
         LibTorch.EnsureLoaded();
-        var (width, real) = (0, 0);
+        var (width, real) = (least, 0);
         foreach (var row in indices)
         {
             width = Math.Max(width, Lengths[row]);

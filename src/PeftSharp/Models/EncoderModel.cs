@@ -66,24 +66,49 @@ public abstract class EncoderModel : TransformerModel
     private protected ProjectionSite Linear(string path, ProjectionRole role, long output, long input) => _build.Projection(path, role, -1, output, input);
 
     /// <inheritdoc/>
-    public override ModelOutput Forward(TokenBatch batch, ForwardContext context)
+    public override ModelOutput Forward(TokenBatch batch, ForwardContext context) => Run(batch, context, (batch, context) =>
+    {
+        batch.Trunk?.Check(context.Selection);
+        var depth = batch.Trunk?.Depth ?? 0;
+        var (hidden, padding) = batch.Trunk is { } trunk ? (trunk.Hidden, batch.Unpadded ? null : batch.AttentionMask) : Embed(batch, context.At(-1));
+        hidden = Climb(hidden, padding, depth, _layers.Length, context);
+        var logits = depth < _layers.Length ? _head!.Forward(hidden, padding, context)
+            : _head!.Answer(depth == _layers.Length ? _head.Condense(hidden, context) : hidden, context);
+        return new ModelOutput(logits, hidden, padding);
+    });
+
+    /// <inheritdoc/>
+    public override Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) => Run(batch, context, (batch, context) =>
+    {
+        var (hidden, padding) = Embed(batch, context.At(-1));
+        hidden = Climb(hidden, padding, 0, Math.Min(depth, _layers.Length), context);
+        if (depth >= _layers.Length) hidden = _head!.Pooled(hidden, padding);
+        return depth > _layers.Length ? _head!.Condense(hidden, context) : hidden;
+    });
+
+    private T Run<T>(TokenBatch batch, ForwardContext context, Func<TokenBatch, ForwardContext, T> forward)
     {
         if (context.Selection.IsPerRow && context.Selection.Rows != batch.Rows)
             throw new PeftException($"The batch has {batch.Rows} rows, but adapters were chosen for {context.Selection.Rows}; give one choice per row.");
         context.Device = Device;
-        batch = batch.To(Device);
         try
         {
-            var (hidden, padding) = Embed(batch, context);                      // [rows, tokens, hidden]
-            var mask = padding is null ? null : padding.Complement().to(hidden.dtype).Scale(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
-            var firstOnly = _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
-            for (var i = 0; i < _layers.Length; i++) hidden = Layer(_layers[i], hidden, mask, firstOnly && i == _layers.Length - 1, context);
-            return new(_head.Forward(hidden, padding, context), hidden, padding);
+            return forward(batch.To(Device), context);
         }
         finally
         {
             context.Release();
         }
+    }
+
+    // Layers from one index to below another, [rows, tokens, hidden] → the same; the last one's result for the first token alone where no more is read.
+    private Tensor Climb(Tensor hidden, Tensor? padding, int from, int to, ForwardContext context)
+    {
+        if (from >= to) return hidden;
+        var mask = padding is null ? null : padding.Complement().to(hidden.dtype).Scale(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
+        var firstOnly = _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
+        for (var i = from; i < to; i++) hidden = Layer(_layers[i], hidden, mask, firstOnly && i == _layers.Length - 1, context.At(i));
+        return hidden;
     }
 
     // A scope for each layer: autograd keeps what the backward pass needs, and all else is free when the layer is done.

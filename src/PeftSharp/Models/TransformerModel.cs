@@ -41,6 +41,18 @@ public abstract class TransformerModel
     /// <summary>Runs the model on a batch, from wherever the batch is.</summary>
     public abstract ModelOutput Forward(TokenBatch batch, ForwardContext context);
 
+    /// <summary>Number of layers.</summary>
+    public int Layers => Sites.Layers.Count(l => l.Layer >= 0);
+
+    /// <summary>Runs the lower part of the model, as far as a batch's <see cref="TokenBatch.Trunk"/> may hold it; <see cref="Forward"/> goes on from there.</summary>
+    /// <param name="depth">So many layers, from 1; the head's pooling is done with the last of them, and its <see cref="TaskHead.Pooler"/> with one more.</param>
+    /// <param name="batch">The tokens.</param>
+    /// <param name="context">The call.</param>
+    /// <returns>[rows, tokens, hidden]; [rows, 1, hidden] once the head has pooled.</returns>
+    /// <exception cref="PeftException">The architecture does not run in parts.</exception>
+    public virtual Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) =>
+        throw new PeftException($"Models of type {Config.ModelType} do not run in parts yet, so no trunk of them can be cached; leave cache_trunk out.");
+
     /// <summary>The mean loss of a batch, a scalar with its graph.</summary>
     /// <exception cref="PeftException">The batch has no labels.</exception>
     public Tensor Loss(TokenBatch batch, ForwardContext context) =>

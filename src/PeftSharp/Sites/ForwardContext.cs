@@ -20,6 +20,9 @@ public sealed class ForwardContext
     /// <summary>False switches off the frozen base's own dropout in training; adapters keep theirs.</summary>
     public bool BaseDropout { get; init; } = true;
 
+    /// <summary>The lowest layers (embeddings with them) in which the base's own dropout is off even so, as a cached trunk has it; 0 (default) for none.</summary>
+    public int QuietLayers { get; init; }
+
     /// <summary>True recomputes each layer's activations in the backward pass instead of keeping them.</summary>
     public bool Checkpointing { get; init; }
 
@@ -53,9 +56,23 @@ public sealed class ForwardContext
         Training = Training,
         Seed = Seed,
         BaseDropout = BaseDropout,
+        QuietLayers = QuietLayers,
         Checkpointing = Checkpointing,
         AllTokens = AllTokens,
         Device = Device,
+    };
+
+    /// <summary>The call as layer <paramref name="layer"/> sees it (-1: the embeddings): without the base's dropout in the quiet ones.</summary>
+    internal ForwardContext At(int layer) => !BaseDropout || layer >= QuietLayers || QuietLayers == 0 ? this : new()
+    {
+        Selection = Selection,
+        Training = Training,
+        Seed = Seed,
+        BaseDropout = false,
+        Checkpointing = Checkpointing,
+        AllTokens = AllTokens,
+        Device = Device,
+        _once = _once,
     };
 
     /// <summary>The same call for a plug-in that is handed only the rows of its own adapter.</summary>

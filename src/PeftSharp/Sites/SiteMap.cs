@@ -30,6 +30,27 @@ public sealed class SiteMap
     /// <summary>Number of weights of the base model, head included.</summary>
     public long Count => Slots.Sum(s => s.Count);
 
+    /// <summary>The layer that a module belongs to: -1 for the embeddings, null for what comes after the layers.</summary>
+    public int? LayerOf(string module)
+    {
+        foreach (var layer in Layers)
+            if (module.StartsWith(layer.Path, StringComparison.Ordinal) && (module.Length == layer.Path.Length || module[layer.Path.Length] == '.')) return layer.Layer;
+        return Embeddings.Any(e => e.Path == module) || Inputs.Any(i => i.Path == module) ? -1 : null;
+    }
+
+    /// <summary>Where an adapter acts: each seam with its module and what it is called.</summary>
+    public IEnumerable<(string Module, string Seam)> ActiveAt(AdapterTag adapter)
+    {
+        var alone = new ForwardContext { Selection = AdapterSelection.Of(adapter) };
+        return Inputs.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the input of {s.Path}"))
+            .Concat(Embeddings.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the embedding {s.Path}")))
+            .Concat(Slots.Where(s => !s.IsPlain(alone)).Select(s => (s.Module, $"the tensor {s.Name}")))
+            .Concat(Projections.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the linear map {s.Path}")))
+            .Concat(Attentions.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the attention {s.Path}")))
+            .Concat(Branches.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the residual branch {s.Path}")))
+            .Concat(Layers.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the output of {s.Path}")));
+    }
+
     /// <summary>By how much active prefixes move the positions of each row's tokens: 0 for none; the same for every row, or [rows].</summary>
     internal (long Uniform, long[]? PerRow) PositionShift(ForwardContext context)
     {

@@ -46,6 +46,9 @@ public abstract class Slot(string name, SlotKind kind)
     /// <summary>True while a merged value stands in for the base.</summary>
     public abstract bool IsMerged { get; }
 
+    /// <summary>True if no active adapter replaces what the slot yields in this call.</summary>
+    public abstract bool IsPlain(ForwardContext context);
+
     /// <summary>Makes the slot yield a function of its base value while the adapter is active; the action undoes it.</summary>
     public abstract Action ReplaceTensor(AdapterTag owner, Func<Tensor, ForwardContext, Tensor> replace);
 
@@ -71,8 +74,8 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
     /// <summary>Changes the form in which the base value is kept (precision, quantisation) before any adapter is attached.</summary>
     public void Store(T value) => Base = value;
 
-    /// <summary>True if the slot yields its base value in this call.</summary>
-    public bool IsPlain(ForwardContext context)
+    /// <inheritdoc/>
+    public override bool IsPlain(ForwardContext context)
     {
         foreach (var (owner, _) in _replacements)
             if (context.Selection.Includes(owner)) return false;

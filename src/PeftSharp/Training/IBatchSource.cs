@@ -16,7 +16,7 @@ public interface IBatchSource
 }
 
 /// <summary>Batches of a dataset in the order of a plan.</summary>
-public sealed class PlannedBatches(TokenizedDataset data, BatchPlan plan) : IBatchSource
+public sealed class PlannedBatches(IRowBatches data, BatchPlan plan) : IBatchSource
 {
     private int _epoch = -1;
     private IReadOnlyList<int[]> _batches = [];

@@ -27,23 +27,26 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
 
     /// <param name="watch">Runs since the program's start.</param>
     /// <param name="accepted">Called once nothing is left to be refused.</param>
+    /// <param name="build">Computes the frozen trunk, where the run has one, after that.</param>
+    /// <param name="quiet">Lowest layers in which that leaves no dropout.</param>
     /// <param name="cancellation">Stops after the step.</param>
-    public (TrainingResult, TrainProgress) Run(Stopwatch watch, Action accepted, CancellationToken cancellation)
+    public (TrainingResult, TrainProgress) Run(Stopwatch watch, Action accepted, Func<TrunkCache>? build, int quiet, CancellationToken cancellation)
     {
-        var forward = new ForwardOptions { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing };
-        var plan = new BatchPlan(inputs.Train.Lengths, settings.BatchSize, settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled, settings.Seed);
-        var evaluator = inputs.Held is null ? null : new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), inputs.Held, inputs.Metrics);
-        var options = settings.ForTrainer(inputs.IsFull, evaluator is not null);
+        var forward = new ForwardOptions { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing, QuietLayers = quiet };
+        var plan = inputs.Batches(settings);
+        var options = settings.ForTrainer(inputs.IsFull, inputs.Held is not null);
         var identity = RunIdentity.Of(inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, forward, inputs.Metrics.Primary);
 
         using var checkpoint = settings.Resume ? folder.Checkpoints.Newest(remarks.Write) : null;
         checkpoint?.Run.Require(identity, Path.GetFileName(checkpoint.Path)!);
         accepted();
+        var trunk = Trunk = build?.Invoke();
+        var evaluator = inputs.Held is null ? null : new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), inputs.Held, inputs.Metrics) { Source = trunk?[inputs.Held] };
         var progress = new TrainProgress(remarks);
         var log = _log = new JsonLinesLog(Path.Combine(folder.Output.Aside, "training_log.jsonl"), checkpoint?.Log ?? []);
         CheckpointWriter writer = null!;
         writer = new(folder.Checkpoints, identity, settings.ForCheckpoints(), log, () => Extra(watch), failure => Failed(progress, failure, writer.SavedStep));
-        using var trainer = new Trainer(new TrainableAdapter(inputs.Model, inputs.Adapter, forward), new PlannedBatches(inputs.Train, plan), options, evaluator, log, progress, writer);
+        using var trainer = new Trainer(new TrainableAdapter(inputs.Model, inputs.Adapter, forward), new PlannedBatches(trunk is null ? inputs.Train : trunk[inputs.Train], plan), options, evaluator, log, progress, writer);
         if (checkpoint is not null) TakeUp(checkpoint, trainer, progress, identity);
         else if (settings.Resume) remarks.Write("There is no checkpoint yet, so the run starts from its beginning.");
         var result = progress.Show(() => trainer.Run(cancellation));
@@ -51,9 +54,16 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
         return (result, progress);
     }
 
-    /// <summary>Closes the log.</summary>
+    /// <summary>What was computed once, if the run has a frozen trunk.</summary>
+    public TrunkCache? Trunk { get; private set; }
+
+    /// <summary>Closes the log and lets the trunk's file go.</summary>
     /// <exception cref="PeftException">Lines are left that cannot be written.</exception>
-    public void Dispose() => _log?.Dispose();
+    public void Dispose()
+    {
+        Trunk?.Dispose();
+        _log?.Dispose();
+    }
 
     private void TakeUp(Checkpoint checkpoint, Trainer trainer, TrainProgress progress, RunFingerprint identity)
     {

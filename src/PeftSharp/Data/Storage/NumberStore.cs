@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace PeftSharp.Data.Storage;
 
 /// <summary>A long list of numbers, written once and then read as spans: an array up to a limit, a mapped file beyond it.</summary>
-internal sealed unsafe class NumberStore<T>(DataStorage storage) where T : unmanaged
+internal sealed unsafe class NumberStore<T>(DataStorage storage, ScratchUse? use = null) : IDisposable where T : unmanaged
 {
     private T[] _values = [];
     private ScratchFile? _file;
@@ -48,15 +48,27 @@ internal sealed unsafe class NumberStore<T>(DataStorage storage) where T : unman
     /// <summary>Some numbers; valid while the store is referenced.</summary>
     public ReadOnlySpan<T> Slice(long start, int length) => _file is null ? _values.AsSpan((int)start, length) : new(_mapped + start, length);
 
+    /// <summary>Lets go of the file at once; nothing can be read any more.</summary>
+    public void Dispose()
+    {
+        GC.SuppressFinalize(this);
+        Unmap();
+        _view?.Dispose();
+        _file?.Dispose();
+    }
+
     // The view's own finalizer, which comes after this one, unmaps the file only once the pointer is given back.
-    ~NumberStore()
+    ~NumberStore() => Unmap();
+
+    private void Unmap()
     {
         if (_mapped is not null) _view!.SafeMemoryMappedViewHandle.ReleasePointer();
+        _mapped = null;
     }
 
     private void Spill()
     {
-        _file = new ScratchFile(storage);
+        _file = new ScratchFile(storage, use);
         _file.Append(MemoryMarshal.AsBytes(_values.AsSpan(0, (int)Count)));
         _values = [];
     }

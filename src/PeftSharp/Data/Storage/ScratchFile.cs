@@ -3,22 +3,41 @@ using PeftSharp.Interop;
 
 namespace PeftSharp.Data.Storage;
 
+/// <summary>What a scratch file is for.</summary>
+/// <param name="What">Its content, as a failure calls it: what cannot be kept.</param>
+/// <param name="Remedy">What helps besides free space and another folder.</param>
+/// <param name="Reserve">Bytes that the disk is to set aside at once; 0 for none.</param>
+internal sealed record ScratchUse(string What, string Remedy, long Reserve = 0)
+{
+    public static ScratchUse Rows { get; } = new("The rows do not fit the memory set aside for them, and", "allow more memory");
+}
+
 /// <summary>A file without a name, written once and then read anywhere; it is gone when the program is, however that ends.</summary>
-internal sealed class ScratchFile
+internal sealed class ScratchFile : IDisposable
 {
     private const int BufferBytes = 1 << 20;
     private readonly FileStream _stream;
     private readonly string _folder;
+    private readonly ScratchUse _use;
 
-    public ScratchFile(DataStorage storage)
+    public ScratchFile(DataStorage storage, ScratchUse? use = null)
     {
-        _folder = storage.Folder ?? UserCache.Path("scratch") ?? Path.GetTempPath();
+        _use = use ?? ScratchUse.Rows;
+        _folder = FolderOf(storage);
         try
         {
             Directory.CreateDirectory(_folder);
             var path = Path.Combine(_folder, $"{Guid.NewGuid():N}.rows");
             // Windows deletes the file with its last handle; elsewhere a file may lose its name while it is open.
-            _stream = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, BufferBytes, FileOptions.DeleteOnClose);
+            _stream = new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.Read | FileShare.Delete,
+                BufferSize = BufferBytes,
+                Options = FileOptions.DeleteOnClose,
+                PreallocationSize = _use.Reserve,
+            });
             if (!OperatingSystem.IsWindows()) File.Delete(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -26,6 +45,9 @@ internal sealed class ScratchFile
             throw Failure(e);
         }
     }
+
+    /// <summary>The folder in which such files lie.</summary>
+    public static string FolderOf(DataStorage storage) => storage.Folder ?? UserCache.Path("scratch") ?? Path.GetTempPath();
 
     /// <summary>Bytes written so far.</summary>
     public long Length { get; private set; }
@@ -59,7 +81,9 @@ internal sealed class ScratchFile
         }
     }
 
+    public void Dispose() => _stream.Dispose();
+
     private PeftException Failure(Exception e) => new(
-        $"The rows do not fit the memory set aside for them, and cannot be kept in {_folder} after {Length >> 20:N0} MB: {e.Message.TrimEnd('.')}; "
-        + "free space there, name another folder for the cache, or allow more memory.", e);
+        $"{_use.What} cannot be kept in {_folder} after {Length >> 20:N0} MB: {e.Message.TrimEnd('.')}; "
+        + $"free space there, name another folder for the cache, or {_use.Remedy}.", e);
 }

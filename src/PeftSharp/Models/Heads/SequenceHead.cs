@@ -33,15 +33,26 @@ public sealed class SequenceHead(
     public override string TaskType => "SEQ_CLS";
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context)
+    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) => Answer(Condense(Pooled(hidden, mask), context), context);
+
+    /// <inheritdoc/>
+    public override bool Pools => true;
+
+    /// <inheritdoc/>
+    public override Tensor Pooled(Tensor hidden, Tensor? mask) => Pool.Apply(pooling, hidden, mask);
+
+    /// <inheritdoc/>
+    public override ProjectionSite? Pooler => dropoutFirst ? null : dense;
+
+    /// <inheritdoc/>
+    public override Tensor Condense(Tensor pooled, ForwardContext context) =>
+        Pooler is null ? pooled : Activation.Apply(activation, Pooler.Forward(pooled, context));
+
+    /// <inheritdoc/>
+    public override Tensor Answer(Tensor condensed, ForwardContext context)
     {
-        var pooled = Pool.Apply(pooling, hidden, mask);                         // [rows, 1, hidden]
-        if (dense is not null)
-        {
-            if (dropoutFirst) pooled = Drop(pooled, dense.Path, context);
-            pooled = Activation.Apply(activation, dense.Forward(pooled, context));
-        }
-        return classifier.Forward(Drop(pooled, classifier.Path, context), context).squeeze(1); // [rows, outputs]
+        if (dropoutFirst && dense is not null) condensed = Activation.Apply(activation, dense.Forward(Drop(condensed, dense.Path, context), context));
+        return classifier.Forward(Drop(condensed, classifier.Path, context), context).squeeze(1); // [rows, outputs]
     }
 
     /// <inheritdoc/>

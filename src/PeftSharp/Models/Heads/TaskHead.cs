@@ -50,6 +50,21 @@ public abstract class TaskHead
     /// <summary>Hidden states [rows, tokens, hidden] → logits.</summary>
     public abstract Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context);
 
+    /// <summary>True if <see cref="Pooled"/> makes one vector of a sequence.</summary>
+    public virtual bool Pools => false;
+
+    /// <summary>The head's first part, which holds no weights: hidden states [rows, tokens, hidden] → [rows, 1, hidden]; unchanged where the head reads every token.</summary>
+    public virtual Tensor Pooled(Tensor hidden, Tensor? mask) => hidden;
+
+    /// <summary>The map that reads the pooled vector, if nothing is dropped before it: its result can be kept as long as it stays as it is; null for none.</summary>
+    public virtual ProjectionSite? Pooler => null;
+
+    /// <summary>What the pooler makes of the pooled vector, [rows, 1, hidden].</summary>
+    public virtual Tensor Condense(Tensor pooled, ForwardContext context) => pooled;
+
+    /// <summary>The rest of the head: what <see cref="Condense"/> gave → logits.</summary>
+    public virtual Tensor Answer(Tensor condensed, ForwardContext context) => Forward(condensed, null, context);
+
     /// <summary>The mean loss, a scalar.</summary>
     public abstract Tensor Loss(ModelOutput output, Tensor labels);
 }
