@@ -8,6 +8,7 @@ using PeftSharp.Evaluation;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
 using PeftSharp.Tokenization;
 
 namespace PeftSharp.Cli.Training;
@@ -45,6 +46,17 @@ internal sealed class TrainInputs
     public bool IsFull => Options.PeftType == "FULL";
 
     public bool IsRegression => Rows.Kind == LabelKind.Regression;
+
+    /// <summary>How the training rows are put into batches.</summary>
+    public BatchPlan Plan(TrainSettings settings) =>
+        new(Train.Lengths, settings.BatchSize, settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled, settings.Seed);
+
+    /// <summary>The adapter as the trainer drives it.</summary>
+    public TrainableAdapter Trained(TrainSettings settings) =>
+        new(Model, Adapter, new ForwardOptions { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing });
+
+    /// <summary>What scores the adapter; null where there are no rows for it.</summary>
+    public Evaluator? Evaluator() => Held is null ? null : new(Model, AdapterSelection.Of(Adapter.Tag), Held, Metrics);
 
     public static TrainInputs Load(TrainSettings settings, MethodOptions options, Remarks remarks, CancellationToken cancellation)
     {

@@ -32,6 +32,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         using var interruption = new Interruption();
         var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what reading left behind counts in the peak
+        if (settings.DryRun) return new DryRun(settings, inputs, folder, remarks, json).Run(watch.Elapsed, interruption.Token);
         foreach (var line in ParameterLine.Of(inputs.Model, inputs.Adapter).Lines) (json ? Console.Error : Console.Out).WriteLine(line);
 
         folder.Create();
@@ -63,13 +64,11 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
 
     private (TrainingResult, TrainProgress) Train(TrainInputs inputs, OutputFolder folder, CancellationToken cancellation)
     {
-        var model = new TrainableAdapter(inputs.Model, inputs.Adapter, new ForwardOptions { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing });
-        var order = settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled;
-        var batches = new PlannedBatches(inputs.Train, new BatchPlan(inputs.Train.Lengths, settings.BatchSize, order, settings.Seed));
-        var evaluator = inputs.Held is null ? null : new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), inputs.Held, inputs.Metrics);
+        var batches = new PlannedBatches(inputs.Train, inputs.Plan(settings));
+        var evaluator = inputs.Evaluator();
         var progress = new TrainProgress(remarks);
         using var log = new JsonLinesLog(Path.Combine(folder.Aside, "training_log.jsonl"));
-        using var trainer = new Trainer(model, batches, settings.ForTrainer(inputs.IsFull, evaluator is not null), evaluator, log, progress);
+        using var trainer = new Trainer(inputs.Trained(settings), batches, settings.ForTrainer(inputs.IsFull, evaluator is not null), evaluator, log, progress);
         return (progress.Show(() => Run(trainer, progress, cancellation)), progress);
     }
 

@@ -18,7 +18,7 @@ internal sealed class TrainSettings
     public double Epochs = 3, WarmupRatio = 0.06, WeightDecay = 0.01, MaxGradNorm = 1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
     public ulong Seed = 42;
     public string Schedule = "linear", Compute = "auto", Device = "cpu", Order = "bucketed";
-    public bool LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, BaseDropout = true;
+    public bool LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, DryRun, BaseDropout = true;
 
     /// <summary>The method's own settings by JSON name, as texts.</summary>
     public Dictionary<string, string> MethodSettings { get; } = [];

@@ -20,6 +20,11 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     /// <summary>Called after each batch with the rows done so far.</summary>
     public Action<int>? Progress { get; init; }
 
+    internal TokenizedDataset Data => data;
+
+    /// <summary>The rows of each batch, the longest first.</summary>
+    internal IReadOnlyList<int[]> Batches => BatchPlan.ForEvaluation(data.Lengths, maxTokens);
+
     /// <summary>Runs the model on every row.</summary>
     /// <exception cref="PeftException">The head answers another kind of question, or a token id is outside the model's vocabulary.</exception>
     public LogitTable Outputs(CancellationToken cancellation = default)
@@ -27,17 +32,22 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
         Check();
         var table = new LogitTable(data.Count, model.Model.Head.Outputs);
         var done = 0;
-        using var guard = no_grad();
-        foreach (var rows in BatchPlan.ForEvaluation(data.Lengths, maxTokens))
+        foreach (var rows in Batches)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            using var batch = data.CreateBatch(rows);
-            var logits = model.Forward(batch, selection).Logits.to(ScalarType.Float32).cpu().contiguous(); // [rows, outputs]
-            table.Add(batch.Source, logits.data<float>().ToArray());
+            table.Add(rows, Outputs(rows));
             Progress?.Invoke(done += rows.Length);
         }
         return table;
+    }
+
+    /// <summary>Runs the model on one batch: [rows, outputs], row by row.</summary>
+    internal float[] Outputs(int[] rows)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        using var batch = data.CreateBatch(rows);
+        return model.Forward(batch, selection).Logits.to(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
     }
 
     /// <inheritdoc/>
