@@ -30,6 +30,7 @@ internal sealed class OutputFolder : IDisposable
         var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         if (File.Exists(target)) throw new UsageException($"--out {path} is a file; give a folder that does not exist yet.");
         if (Path.GetDirectoryName(target) is null) throw new UsageException($"--out {path} is a root folder; give a folder below it.");
+        RequireWritable(path, target);
         var used = Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any();
         if (!used) return new(target, Directory.Exists(target));
         if (!overwrite) throw new UsageException($"--out {path} exists and is not empty; choose another folder, or replace it with --overwrite.");
@@ -39,6 +40,25 @@ internal sealed class OutputFolder : IDisposable
         if (!Ours.Any(f => File.Exists(Path.Combine(target, f))))
             throw new UsageException($"--out {path} holds files that no earlier run wrote (none of {string.Join(", ", Ours)}), so it is not replaced; choose another folder.");
         return new(target, true);
+    }
+
+    /// <summary>True if something stands there that will be replaced.</summary>
+    public bool Replaces => _replace && Directory.EnumerateFileSystemEntries(Target).Any();
+
+    /// <summary>Free bytes of the disk that the folder will be on; null where the system does not tell.</summary>
+    public long? FreeSpace
+    {
+        get
+        {
+            try
+            {
+                return new DriveInfo(Above(Target)).AvailableFreeSpace;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+            {
+                return null;
+            }
+        }
     }
 
     /// <summary>Creates the folder aside.</summary>
@@ -66,6 +86,29 @@ internal sealed class OutputFolder : IDisposable
     public void Dispose()
     {
         if (!_done && Directory.Exists(Aside)) Directory.Delete(Aside, recursive: true);
+    }
+
+    // A file that is gone with its handle: only the attempt tells, whatever the system's rules are.
+    private static void RequireWritable(string path, string target)
+    {
+        var above = Above(target);
+        try
+        {
+            if (File.Exists(above)) throw new IOException($"{above} is a file");
+            using var file = new FileStream(Path.Combine(above, $".{Path.GetRandomFileName()}.tmp"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"--out {path} cannot be created ({e.Message.TrimEnd('.')}); choose another folder.");
+        }
+    }
+
+    // The nearest folder (or file) above that exists.
+    private static string Above(string target)
+    {
+        var above = Path.GetDirectoryName(target)!;
+        while (!Path.Exists(above) && Path.GetDirectoryName(above) is { } next) above = next;
+        return above;
     }
 
     private static bool Within(string path, string folder) =>

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using PeftSharp.Evaluation.Estimates;
 
 namespace PeftSharp.Cli.Models;
 
@@ -6,12 +6,5 @@ namespace PeftSharp.Cli.Models;
 internal static class Machine
 {
     /// <summary>Most memory that this process has held, in bytes.</summary>
-    public static long PeakMemory
-    {
-        get
-        {
-            using var process = Process.GetCurrentProcess();
-            return process.PeakWorkingSet64;
-        }
-    }
+    public static long PeakMemory => ProcessMemory.Peak;
 }

@@ -3,21 +3,36 @@ using PeftSharp.Evaluation.Estimates;
 
 namespace PeftSharp.Cli.Training;
 
+/// <summary>Tells what a run would count, need and write, after some of its steps in a process that then ends.</summary>
+/// <param name="settings">What the run is told.</param>
+/// <param name="inputs">What it works on, loaded.</param>
+/// <param name="folder">Where it would write; nothing is written.</param>
+/// <param name="remarks">Where remarks go.</param>
+/// <param name="json">True writes JSON to standard output.</param>
 internal sealed class DryRun(TrainSettings settings, TrainInputs inputs, OutputFolder folder, Remarks remarks, bool json)
 {
+    private const int StepsALine = 10;
+
+    /// <summary>Runs it.</summary>
+    /// <param name="loading">Time that loading took.</param>
+    /// <param name="cancellation">Stops it.</param>
     public int Run(TimeSpan loading, CancellationToken cancellation)
     {
         var evaluator = inputs.Evaluator();
         var options = settings.ForTrainer(inputs.IsFull, evaluator is not null);
-        var forecast = new RunForecast(inputs.Train, inputs.Plan(settings), options, inputs.Model.Model.Width, evaluator is not null);
-        var model = inputs.Trained(settings);
-        var probe = new Probe(model, inputs.Train, forecast, options, evaluator);
-        var r = probe.Run(cancellation);
-        foreach (var b in r.Training) Console.WriteLine(b);
-        foreach (var b in r.Evaluation) Console.WriteLine(b);
-        Console.WriteLine(MemoryEstimate.Of(model, options, r));
-        Console.WriteLine(TimeEstimate.Of(forecast, r, evaluator, loading.TotalSeconds));
-        Console.WriteLine($"{r.Shapes} {string.Join(' ', r.Peaks.Select(p => p >> 20))} {r.UpdateSeconds} {folder.Target} {remarks.Quiet} {json} {loading}");
-        return 0;
+        IReadOnlyList<ExpectedFile> files = [];
+        var estimate = RunEstimate.Create(
+            inputs.Trained(settings), inputs.Train, inputs.Plan(settings), options, inputs.Model.Model.Width, evaluator, loading,
+            (forecast, probe) => files = ExpectedFile.All(settings, inputs, forecast, probe), Progress, cancellation);
+        var report = new DryRunReport(settings, inputs, folder, estimate, files);
+        if (json) JsonOut.Write(report.Json);
+        else report.Write();
+        foreach (var warning in report.Warnings) Console.Error.WriteLine($"warning: {warning}");
+        return ExitCode.Success;
+    }
+
+    private void Progress(int done, int most)
+    {
+        if (done % StepsALine == 1 || done == most) remarks.Write($"probe: step {done} of at most {most}");
     }
 }

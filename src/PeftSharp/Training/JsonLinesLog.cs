@@ -16,7 +16,8 @@ public sealed class JsonLinesLog(string path) : ITrainingObserver, IDisposable
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
-    internal static string Line(StepReport r) => JsonSerializer.Serialize(new
+    /// <summary>The line of a step.</summary>
+    public static string Line(StepReport r) => JsonSerializer.Serialize(new
     {
         step = r.Step,
         epoch = Math.Round(r.Epoch, 4),
@@ -28,7 +29,8 @@ public sealed class JsonLinesLog(string path) : ITrainingObserver, IDisposable
         seconds = Math.Round(r.Elapsed.TotalSeconds, 3),
     });
 
-    internal static string Line(long step, EvaluationResult result, bool isBest) => JsonSerializer.Serialize(new
+    /// <summary>The line of an evaluation.</summary>
+    public static string Line(long step, EvaluationResult result, bool isBest) => JsonSerializer.Serialize(new
     {
         step,
         evaluation = result.Values.ToDictionary(v => v.Key, v => double.IsFinite(v.Value) ? v.Value : (double?)null),

@@ -32,7 +32,7 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public ProbeResult Run(CancellationToken cancellation = default)
     {
-        var loaded = ProcessMemory.Resident;
+        var (loaded, garbage) = (ProcessMemory.Resident, new Garbage());
         var accumulation = Math.Min(options.Accumulation, MostAccumulated);
         var plan = ProbePlan.Create(train.Lengths, forecast);
         var run = new ProbedRun(model, train, plan.Batches);
@@ -42,6 +42,7 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
         var settings = options with { MaxSteps = watch.Planned, Accumulation = accumulation, LearningRate = double.Epsilon, LoadBest = false, Patience = 0 };
         using (var trainer = new Trainer(run, run, settings, null, watch)) trainer.Run(enough.Token);
         cancellation.ThrowIfCancellationRequested();
+        garbage.Continue((double)forecast.Batches / run.Seconds.Count - 1);
         ProbedBatch[] batches = [.. plan.Batches.Zip(run.Seconds, (rows, seconds) => Timed(train, rows, options.TokensPerPass, seconds))];
         return new()
         {
@@ -49,6 +50,7 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
             Evaluation = watch.Refused is null ? Evaluate(cancellation) : [],
             UpdateSeconds = run.UpdateSeconds.Order().ElementAt(run.UpdateSeconds.Count / 2),
             Loaded = loaded,
+            Losses = watch.Losses,
             Peaks = watch.Peaks,
             Shapes = (plan.LargeShapes, ProbePlan.Shapes(batches, forecast)),
             Refused = watch.Refused,
@@ -88,12 +90,15 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
     {
         public int Planned => planned;
 
+        public List<double> Losses { get; } = [];
+
         public List<long> Peaks { get; } = [];
 
         public long? Refused { get; private set; }
 
         public void StepCompleted(StepReport report)
         {
+            Losses.Add(report.Loss);
             Peaks.Add(ProcessMemory.Peak);
             probe.Progress?.Invoke((int)report.Step, planned);
             if (report.Step == 1 && largest(Peaks[0]) is var expected && expected > probe.MemoryLimit)

@@ -23,6 +23,9 @@ public sealed record ProbeResult
     /// <summary>Bytes that the process held before the first step.</summary>
     public required long Loaded { get; init; }
 
+    /// <summary>The loss of each step.</summary>
+    public required IReadOnlyList<double> Losses { get; init; }
+
     /// <summary>The process's peak in bytes after each step.</summary>
     public required IReadOnlyList<long> Peaks { get; init; }
 

@@ -13,12 +13,12 @@ public sealed class RunForecast
     private readonly List<int[]> _planned = [];
 
     /// <summary>Counts a run.</summary>
-    /// <param name="train">The rows to train on.</param>
+    /// <param name="lengths">Tokens of each row to train on.</param>
     /// <param name="plan">How they are put into batches.</param>
     /// <param name="options">The trainer's settings.</param>
     /// <param name="width">Width of the model's residual stream.</param>
     /// <param name="scored">True if there are rows to score on.</param>
-    public RunForecast(TokenizedDataset train, BatchPlan plan, TrainerOptions options, int width, bool scored)
+    public RunForecast(IReadOnlyList<int> lengths, BatchPlan plan, TrainerOptions options, int width, bool scored)
     {
         (Width, TokensPerPass, Accumulation) = (width, options.TokensPerPass, options.Accumulation);
         StepsPerEpoch = options.StepsPerEpoch(plan.BatchesPerEpoch);
@@ -31,7 +31,7 @@ public sealed class RunForecast
             EvaluationMoment.Epoch => epochs + (rest == 0 ? 0 : 1),
             _ => 1,
         };
-        Count(train.Lengths, plan);
+        Count(lengths, plan);
     }
 
     /// <summary>Optimizer steps.</summary>
