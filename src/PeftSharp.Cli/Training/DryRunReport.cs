@@ -96,8 +96,8 @@ internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, O
     private Grid Time()
     {
         var grid = new Grid("time", ">expected", ">from", ">to");
-        foreach (var (what, range) in new[] { ("training", estimate.Time.Training), ("scoring", estimate.Time.Evaluation), ("all, with loading and writing", estimate.Time.Total) })
-            grid.Row(what, Clock(range.Expected), Clock(range.Low), Clock(range.High));
+        foreach (var (what, time) in new[] { ("training", estimate.Time.Training), ("scoring", estimate.Time.Evaluation), ("all, with loading and writing", (TimeRange?)estimate.Time.Total) })
+            if (time is { } range) grid.Row(what, Clock(range.Expected), Clock(range.Low), Clock(range.High));
         return grid;
     }
 
@@ -123,5 +123,5 @@ internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, O
 
     private static string Clock(double seconds) => Format.Time(TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.MaxValue.TotalSeconds / 2)));
 
-    private static JsonObject Range(TimeRange range) => new() { ["low"] = range.Low, ["expected"] = range.Expected, ["high"] = range.High };
+    private static JsonObject? Range(TimeRange? time) => time is not { } range ? null : new() { ["low"] = range.Low, ["expected"] = range.Expected, ["high"] = range.High };
 }

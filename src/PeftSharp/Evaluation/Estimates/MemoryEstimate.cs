@@ -6,22 +6,26 @@ namespace PeftSharp.Evaluation.Estimates;
 /// <param name="Loaded">Bytes of program, libtorch, weights, adapter and rows, as they were before the first step.</param>
 /// <param name="State">Bytes of gradients, optimizer and kept best weights, counted.</param>
 /// <param name="Activations">Bytes of activations of the largest passes and what the allocator keeps of them, measured.</param>
-/// <param name="Growth">Bytes by which the allocator is expected to grow on shapes that were not run.</param>
+/// <param name="Growth">Bytes by which the allocator is expected to grow in steps that were not made.</param>
 /// <param name="Peak">Bytes at most.</param>
 public sealed record MemoryEstimate(long Loaded, long State, long Activations, long Growth, long Peak)
 {
     private const int FloatBytes = 4;
 
+    // Where runs of a few hundred steps have stopped to grow.
+    private const int MostSteps = 1000;
+
     /// <summary>Reads the estimate off a probe and what the process has held since.</summary>
     /// <param name="model">What was probed.</param>
     /// <param name="options">The trainer's settings.</param>
     /// <param name="probe">What it showed.</param>
-    public static MemoryEstimate Of(ITrainingModel model, TrainerOptions options, ProbeResult probe)
+    /// <param name="steps">Optimizer steps of the whole run.</param>
+    public static MemoryEstimate Of(ITrainingModel model, TrainerOptions options, ProbeResult probe, long steps)
     {
         var state = StateBytes(model, options);
         var kept = options.LoadBest || options.Patience > 0 ? Bytes(model) : 0;
         var measured = probe.Refused ?? ProcessMemory.Peak;
-        var growth = probe.Refused is null ? Growing(probe) : 0;
+        var growth = probe.Refused is null ? Growing(probe, steps) : 0;
         return new(probe.Loaded, state + kept, Math.Max(0, measured - probe.Loaded - state), growth, measured + kept + growth);
     }
 
@@ -31,11 +35,16 @@ public sealed record MemoryEstimate(long Loaded, long State, long Activations, l
 
     private static long Bytes(ITrainingModel model) => model.Parameters.Sum(p => p.Value.numel() * FloatBytes);
 
-    // The more sizes the allocator has served, the rarer it meets one that it cannot: growth by the logarithm of their number.
-    private static long Growing(ProbeResult probe)
+    // The more steps the allocator has served, the rarer it meets one that it cannot: growth by the logarithm of their number.
+    private static long Growing(ProbeResult probe, long steps)
     {
         var (all, run) = probe.Shapes;
-        if (all <= run || run < 2 || probe.Peaks.Count < 2) return 0;
-        return (long)((probe.Peaks[^1] - probe.Peaks[1]) * Math.Log((double)all / run) / Math.Log(run));
+        var (first, made) = (probe.NewSteps, probe.Peaks.Count);
+        if (all > run && run > 1 && made > 1) return More(probe.Peaks[1], probe.Peaks[^1], run, all);
+        return probe.StillGrowing ? More(probe.Peaks[first - 1], probe.Peaks[^1], (double)made / first, (double)Math.Min(steps, MostSteps) / first) : 0;
     }
+
+    // What grew to the first number by its logarithm, at the second.
+    private static long More(long before, long after, double reached, double end) =>
+        end <= reached ? 0 : (long)((after - before) * (Math.Log(end) / Math.Log(reached) - 1));
 }

@@ -15,6 +15,9 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
 {
     private const int LeastSteps = 10, EvaluationBatches = 8;
 
+    // Growth by less than this share of the peak in ten steps is none.
+    private const double Growing = 0.01;
+
     // A gradient that is summed over micro-batches outlives a pass: two of them show that.
     private const int MostAccumulated = 2;
 
@@ -35,15 +38,16 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
         var (loaded, garbage) = (ProcessMemory.Resident, new Garbage());
         var accumulation = Math.Min(options.Accumulation, MostAccumulated);
         var plan = ProbePlan.Create(train.Lengths, forecast);
-        var run = new ProbedRun(model, train, plan.Batches);
+        int[][] chosen = [.. plan.Batches, .. plan.Repeats];
+        var run = new ProbedRun(model, train, chosen);
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var watch = new Watch(this, enough, (plan.Batches.Count + accumulation - 1) / accumulation, peak => Largest(loaded, peak, plan));
+        var watch = new Watch(this, enough, (plan.Batches.Count + accumulation - 1) / accumulation, (chosen.Length + accumulation - 1) / accumulation, peak => Largest(loaded, peak, plan));
         // With a rate near 0 the weights stay what they are, so no step can fail where the run's first would not.
-        var settings = options with { MaxSteps = watch.Planned, Accumulation = accumulation, LearningRate = double.Epsilon, LoadBest = false, Patience = 0 };
+        var settings = options with { MaxSteps = watch.Most, Accumulation = accumulation, LearningRate = double.Epsilon, LoadBest = false, Patience = 0 };
         using (var trainer = new Trainer(run, run, settings, null, watch)) trainer.Run(enough.Token);
         cancellation.ThrowIfCancellationRequested();
         garbage.Continue((double)forecast.Batches / run.Seconds.Count - 1);
-        ProbedBatch[] batches = [.. plan.Batches.Zip(run.Seconds, (rows, seconds) => Timed(train, rows, options.TokensPerPass, seconds))];
+        ProbedBatch[] batches = [.. chosen.Zip(run.Seconds, (rows, seconds) => Timed(train, rows, options.TokensPerPass, seconds))];
         return new()
         {
             Training = batches,
@@ -52,6 +56,8 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
             Loaded = loaded,
             Losses = watch.Losses,
             Peaks = watch.Peaks,
+            StillGrowing = watch.StillGrowing,
+            NewSteps = watch.New,
             Shapes = (plan.LargeShapes, ProbePlan.Shapes(batches, forecast)),
             Refused = watch.Refused,
         };
@@ -86,9 +92,16 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
         return new(shape.Rows, shape.Tokens, shape.Passes(tokensPerPass), shape.Work(forecast.Width), seconds);
     }
 
-    private sealed class Watch(Probe probe, CancellationTokenSource enough, int planned, Func<long, long> largest) : ITrainingObserver
+    private sealed class Watch(Probe probe, CancellationTokenSource enough, int planned, int most, Func<long, long> largest) : ITrainingObserver
     {
-        public int Planned => planned;
+        /// <summary>Steps at most.</summary>
+        public int Most => most;
+
+        /// <summary>Steps with the shapes that were chosen.</summary>
+        public int New => Math.Min(planned, Peaks.Count);
+
+        /// <summary>True if ten more steps brought more memory, up to the last.</summary>
+        public bool StillGrowing { get; private set; }
 
         public List<double> Losses { get; } = [];
 
@@ -100,13 +113,20 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
         {
             Losses.Add(report.Loss);
             Peaks.Add(ProcessMemory.Peak);
-            probe.Progress?.Invoke((int)report.Step, planned);
+            probe.Progress?.Invoke((int)report.Step, most);
             if (report.Step == 1 && largest(Peaks[0]) is var expected && expected > probe.MemoryLimit)
             {
                 Refused = expected;
                 enough.Cancel();
             }
-            else if (report.Step >= LeastSteps && report.Elapsed > probe.TimeLimit) enough.Cancel();
+            if (report.Step > planned && (report.Step - planned) % LeastSteps == 0)
+            {
+                StillGrowing = Peaks[^1] - Peaks[^(LeastSteps + 1)] > Growing * Peaks[^1];
+                if (!StillGrowing) enough.Cancel();
+            }
+            // The first ten that repeat tell whether the others are needed: they are made in any case.
+            var judging = report.Step >= planned && report.Step < planned + LeastSteps;
+            if (report.Step >= LeastSteps && report.Elapsed > probe.TimeLimit && !judging) enough.Cancel();
         }
     }
 }

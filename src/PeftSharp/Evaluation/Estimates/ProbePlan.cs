@@ -3,20 +3,25 @@ namespace PeftSharp.Evaluation.Estimates;
 /// <summary>Chooses the batches that a probe runs.</summary>
 /// <remarks>
 /// glibc's heap grows with the sizes that it has not served before: measured on whole epochs, every jump of a run's memory falls on the first
-/// batch of a shape, and on none that was seen. So each large shape is run once, in the order in which the run would meet them; batches that
-/// span all sizes are added for the time.
+/// batch of a shape, and on none that was seen, where few tensors are trained. So each large shape is run once, in the order in which the run
+/// would meet them, and batches that span all sizes, for the time. Where every weight is trained, gradients of many sizes split the heap further in
+/// steps whose shapes are known: others of the run's batches follow while that goes on.
 /// </remarks>
 internal sealed class ProbePlan
 {
-    private const int Spanning = 10, MostShapes = 48;
+    private const int Spanning = 10, MostShapes = 48, MostRepeats = 200;
 
     // Passes below this share of the largest one's work fit into what the larger ones left behind.
     private const double Large = 0.4;
 
-    private ProbePlan(IReadOnlyList<int[]> batches, int shapes, double warmShare) => (Batches, LargeShapes, WarmShare) = (batches, shapes, warmShare);
+    private ProbePlan(IReadOnlyList<int[]> batches, IReadOnlyList<int[]> repeats, int shapes, double warmShare) =>
+        (Batches, Repeats, LargeShapes, WarmShare) = (batches, repeats, shapes, warmShare);
 
     /// <summary>The batches, as rows; the first is a small one.</summary>
     public IReadOnlyList<int[]> Batches { get; }
+
+    /// <summary>Batches of the whole run, for as long as memory grows.</summary>
+    public IReadOnlyList<int[]> Repeats { get; }
 
     /// <summary>Large shapes that the whole run meets.</summary>
     public int LargeShapes { get; }
@@ -36,7 +41,9 @@ internal sealed class ProbePlan
         // The small one shows, before anything large is tried, whether that would fit.
         var small = bySize.LastOrDefault(b => b.Work >= largest / 4, bySize[^1]);
         var chosen = large.Take(MostShapes).Concat(spanning).Where(i => i != small.Batch).Distinct().Order().Prepend(small.Batch);
-        return new([.. chosen.Select(i => forecast.Planned[i])], large.Count, small.Work / largest);
+        int[][] batches = [.. chosen.Select(i => forecast.Planned[i])];
+        var repeats = Math.Clamp(forecast.Planned.Count - batches.Length, 0, MostRepeats);
+        return new(batches, [.. Enumerable.Range(0, repeats).Select(i => forecast.Planned[(int)((long)i * forecast.Planned.Count / repeats)])], large.Count, small.Work / largest);
     }
 
     /// <summary>How many of some batches are of a large shape that no earlier one has.</summary>

@@ -29,6 +29,12 @@ public sealed record ProbeResult
     /// <summary>The process's peak in bytes after each step.</summary>
     public required IReadOnlyList<long> Peaks { get; init; }
 
+    /// <summary>Steps whose shapes were chosen to be new; those after them are like any of the run's.</summary>
+    public required int NewSteps { get; init; }
+
+    /// <summary>True if memory still grew when the probe ended, though all shapes had been run.</summary>
+    public required bool StillGrowing { get; init; }
+
     /// <summary>Large shapes that the whole run meets, and how many of them the probe has run.</summary>
     public required (int All, int Run) Shapes { get; init; }
 

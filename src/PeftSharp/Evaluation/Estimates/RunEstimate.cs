@@ -40,6 +40,6 @@ public sealed record RunEstimate(RunForecast Forecast, ProbeResult Probe, Memory
         var start = Stopwatch.GetTimestamp();
         finishing?.Invoke(forecast, probe);
         var rest = loading + Stopwatch.GetElapsedTime(start);
-        return new(forecast, probe, MemoryEstimate.Of(model, options, probe), TimeEstimate.Of(forecast, probe, evaluator, rest.TotalSeconds), machine);
+        return new(forecast, probe, MemoryEstimate.Of(model, options, probe, forecast.Steps), TimeEstimate.Of(forecast, probe, evaluator, rest.TotalSeconds), machine);
     }
 }

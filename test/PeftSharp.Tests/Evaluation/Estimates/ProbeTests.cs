@@ -34,17 +34,17 @@ public sealed class ProbeTests
         var (plan, forecast) = Plan();
         var done = new List<(int, int)>();
         var result = new Probe(model, Data, forecast, Options) { Progress = (step, of) => done.Add((step, of)) }.Run(TestContext.Current.CancellationToken);
-        Assert.Equal(plan.Batches.Count, result.Training.Count);
-        Assert.Equal(Enumerable.Range(1, plan.Batches.Count).Select(i => (i, plan.Batches.Count)), done);
+        Assert.InRange(result.Training.Count, plan.Batches.Count, plan.Batches.Count + plan.Repeats.Count);
+        Assert.Equal(Enumerable.Range(1, result.Training.Count).Select(i => (i, plan.Batches.Count + plan.Repeats.Count)), done);
         Assert.All(result.Training, b => Assert.True(b.Seconds > 0));
-        Assert.Equal(plan.Batches.Select(b => BatchShape.Of(Data.Lengths, b).Passes(100)), result.Training.Select(b => b.Passes));
+        Assert.Equal(plan.Batches.Concat(plan.Repeats).Take(result.Training.Count).Select(b => BatchShape.Of(Data.Lengths, b).Passes(100)), result.Training.Select(b => b.Passes));
         Assert.Equal(before, model.Values());
         Assert.Equal(result.Shapes.All, result.Shapes.Run);
         Assert.Null(result.Refused);
-        var memory = MemoryEstimate.Of(model, Options, result);
+        var memory = MemoryEstimate.Of(model, Options, result, forecast.Steps);
         Assert.Equal(12 * model.Values().Length, memory.State);
-        Assert.Equal(16 * model.Values().Length, MemoryEstimate.Of(model, Options with { LoadBest = true }, result).State);
-        Assert.Equal(4 * model.Values().Length, MemoryEstimate.Of(model, Options with { Optimizer = "sgd" }, result).State);
+        Assert.Equal(16 * model.Values().Length, MemoryEstimate.Of(model, Options with { LoadBest = true }, result, forecast.Steps).State);
+        Assert.Equal(4 * model.Values().Length, MemoryEstimate.Of(model, Options with { Optimizer = "sgd" }, result, forecast.Steps).State);
         var time = TimeEstimate.Of(forecast, result, null, 3);
         Assert.Equal(time.Training.Expected + 3, time.Total.Expected, 9);
         Assert.InRange(time.Training.Expected, time.Training.Low, time.Training.High);
@@ -57,7 +57,7 @@ public sealed class ProbeTests
         var (_, forecast) = Plan();
         var result = new Probe(model, Data, forecast, Options) { MemoryLimit = 1 }.Run(TestContext.Current.CancellationToken);
         Assert.Single(result.Training);
-        Assert.Equal(result.Refused, MemoryEstimate.Of(model, Options, result).Peak);
+        Assert.Equal(result.Refused, MemoryEstimate.Of(model, Options, result, forecast.Steps).Peak);
         Assert.True(result.Refused > 1 << 20);
     }
 
