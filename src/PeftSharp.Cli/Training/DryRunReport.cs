@@ -41,6 +41,7 @@ internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, O
             ["loaded_bytes"] = estimate.Memory.Loaded, ["optimizer_and_gradient_bytes"] = estimate.Memory.State, ["activation_bytes"] = estimate.Memory.Activations,
             ["growth_bytes"] = estimate.Memory.Growth, ["peak_bytes"] = estimate.Memory.Peak, ["available_bytes"] = estimate.Machine.Bytes,
             ["control_group_limit_bytes"] = estimate.Machine.Limit, ["fits"] = !estimate.ExceedsMemory, ["largest_batch_was_run"] = estimate.Probe.Refused is null,
+            ["peak_bytes_after_steps"] = new JsonArray([.. estimate.Probe.Peaks.Select(p => (JsonNode)p)]),
         },
         ["seconds"] = new JsonObject
         {

@@ -13,10 +13,10 @@ namespace PeftSharp.Evaluation.Estimates;
 /// <param name="evaluator">What the run will be scored with; null for nothing.</param>
 public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForecast forecast, TrainerOptions options, Evaluator? evaluator = null)
 {
-    private const int LeastSteps = 10, EvaluationBatches = 8;
+    private const int LeastSteps = 10, EvaluationBatches = 24;
 
     // Growth by less than this share of the peak in ten steps is none.
-    private const double Growing = 0.01;
+    private const double Growing = 0.003;
 
     // A gradient that is summed over micro-batches outlives a pass: two of them show that.
     private const int MostAccumulated = 2;
