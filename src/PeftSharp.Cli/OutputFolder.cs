@@ -19,7 +19,9 @@ internal sealed class OutputFolder : IDisposable
     public string Target { get; }
 
     /// <summary>Where to write; created by <see cref="Create"/>.</summary>
-    public string Aside { get; }
+    public string Aside { get; private init; }
+
+    private string Old => $"{Aside}.old";
 
     /// <summary>Checks the place before any work is done.</summary>
     /// <param name="path">The folder that the user named.</param>
@@ -27,10 +29,7 @@ internal sealed class OutputFolder : IDisposable
     /// <param name="inputs">What the run reads: never overwritten.</param>
     public static OutputFolder Plan(string path, bool overwrite, params string?[] inputs)
     {
-        var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-        if (File.Exists(target)) throw new UsageException($"--out {path} is a file; give a folder that does not exist yet.");
-        if (Path.GetDirectoryName(target) is null) throw new UsageException($"--out {path} is a root folder; give a folder below it.");
-        RequireWritable(path, target);
+        var target = Check(path);
         var used = Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any();
         if (!used) return new(target, Directory.Exists(target));
         if (!overwrite) throw new UsageException($"--out {path} exists and is not empty; choose another folder, or replace it with --overwrite.");
@@ -61,26 +60,47 @@ internal sealed class OutputFolder : IDisposable
         }
     }
 
+    /// <summary>The full path of a folder that results may be written to.</summary>
+    public static string Check(string path)
+    {
+        var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (File.Exists(target)) throw new UsageException($"--out {path} is a file; give a folder that does not exist yet.");
+        return Path.GetDirectoryName(target) is null ? throw new UsageException($"--out {path} is a root folder; give a folder below it.") : target;
+    }
+
+    /// <summary>What a run that worked in a folder of its own had to put into place.</summary>
+    public static OutputFolder ReplaceFrom(string work, string path) => new OutputFolder(Check(path), true).Under(work);
+
+    /// <summary>The same, written aside in a given folder instead of beside the target.</summary>
+    public OutputFolder Under(string work) => new(Target, _replace) { Aside = Path.Combine(work, "output") };
+
+    /// <summary>Mends what a process left that was killed in <see cref="Finish"/>: what stood in the target's place goes back, or away.</summary>
+    public void PutBack()
+    {
+        if (!Directory.Exists(Old)) return;
+        if (Directory.Exists(Target)) Directory.Delete(Old, recursive: true);
+        else Directory.Move(Old, Target);
+    }
+
     /// <summary>Creates the folder aside.</summary>
     public string Create() => Directory.CreateDirectory(Aside).FullName;
 
     /// <summary>Moves the finished folder into place.</summary>
     public void Finish()
     {
-        var old = $"{Aside}.old";
         var hadOld = _replace && Directory.Exists(Target);
-        if (hadOld) Directory.Move(Target, old);
+        if (hadOld) Directory.Move(Target, Old);
         try
         {
             Directory.Move(Aside, Target);
         }
         catch when (hadOld)
         {
-            Directory.Move(old, Target);
+            Directory.Move(Old, Target);
             throw;
         }
         _done = true;
-        if (hadOld) Directory.Delete(old, recursive: true);
+        if (hadOld) Directory.Delete(Old, recursive: true);
     }
 
     public void Dispose()
@@ -88,23 +108,8 @@ internal sealed class OutputFolder : IDisposable
         if (!_done && Directory.Exists(Aside)) Directory.Delete(Aside, recursive: true);
     }
 
-    // A file that is gone with its handle: only the attempt tells, whatever the system's rules are.
-    private static void RequireWritable(string path, string target)
-    {
-        var above = Above(target);
-        try
-        {
-            if (File.Exists(above)) throw new IOException($"{above} is a file");
-            using var file = new FileStream(Path.Combine(above, $".{Path.GetRandomFileName()}.tmp"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UsageException($"--out {path} cannot be created ({e.Message.TrimEnd('.')}); choose another folder.");
-        }
-    }
-
-    // The nearest folder (or file) above that exists.
-    private static string Above(string target)
+    /// <summary>The nearest folder (or file) above that exists.</summary>
+    public static string Above(string target)
     {
         var above = Path.GetDirectoryName(target)!;
         while (!Path.Exists(above) && Path.GetDirectoryName(above) is { } next) above = next;

@@ -71,7 +71,7 @@ internal static class Description
         }
         if (basis is not null)
         {
-            var loaded = LoadedModel.Open(basis, path);
+            var loaded = LoadedModel.Open(basis, path, proof: ProofUse.Warn);
             document["parameters"] = ParameterLine.Of(loaded.Model, loaded.Adapter!).Json;
         }
         if (!File.Exists(folder.WeightsFile)) throw new PeftException($"{folder.WeightsFile} does not exist; the adapter folder is incomplete.");

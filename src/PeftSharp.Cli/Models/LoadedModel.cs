@@ -17,8 +17,10 @@ internal sealed class LoadedModel
 {
     private const string NoRun = "LABEL_";
 
-    private LoadedModel(string folder, string? adapterFolder, RunFile? run, PeftModel model, PeftMethod? adapter) =>
-        (BaseFolder, AdapterFolderPath, Run, Model, Adapter) = (folder, adapterFolder, run, model, adapter);
+    private readonly Lazy<Tokenizer?> _tokenizer;
+
+    private LoadedModel(string folder, string? adapterFolder, RunFile? run, PeftModel model, PeftMethod? adapter, Lazy<Tokenizer?> tokenizer) =>
+        (BaseFolder, AdapterFolderPath, Run, Model, Adapter, _tokenizer) = (folder, adapterFolder, run, model, adapter, tokenizer);
 
     public string BaseFolder { get; }
 
@@ -37,7 +39,7 @@ internal sealed class LoadedModel
     /// <summary>Names of the classes; one name for a regression.</summary>
     public IReadOnlyList<string> Labels => Model.Model.Config.Labels() ?? [.. Enumerable.Range(0, Model.Model.Head.Outputs).Select(i => $"{NoRun}{i}")];
 
-    public Tokenizer? Tokenizer() => Encoders.Find(BaseFolder, AdapterFolderPath);
+    public Tokenizer? Tokenizer() => _tokenizer.Value;
 
     /// <summary>The length that the adapter was trained with, or as much as the model takes.</summary>
     public int MaxLength(int? asked) => asked ?? Run?.MaxLength ?? Math.Min(Model.Model.MaxTokens, 512);
@@ -47,24 +49,28 @@ internal sealed class LoadedModel
     /// <param name="adapterFolder">The adapter, or null.</param>
     /// <param name="adjust">Changes how the base is loaded.</param>
     /// <param name="dense">True unpacks 4-bit weights: to pack a merged weight again would round the update away.</param>
-    public static LoadedModel Open(string folder, string? adapterFolder, Func<ModelOptions, ModelOptions>? adjust = null, bool dense = false)
+    /// <param name="proof">What to do where the folder's proof says that base, adapter or tokenizer are others.</param>
+    public static LoadedModel Open(string folder, string? adapterFolder, Func<ModelOptions, ModelOptions>? adjust = null, bool dense = false, ProofUse proof = ProofUse.Refuse)
     {
         adjust ??= o => o;
+        var tokenizer = new Lazy<Tokenizer?>(() => Encoders.Find(folder, adapterFolder));
         if (!Directory.Exists(folder)) throw new PeftException($"The model folder {folder} does not exist; give a folder that holds config.json and model.safetensors.");
         if (AdapterFolder.Is(folder) && !File.Exists(Path.Combine(folder, "config.json")))
             throw new PeftException($"{folder} is an adapter, not a base model; give it as --adapter, and the model that it was trained on as --base.");
         if (adapterFolder is null)
         {
-            var options = adjust(new ModelOptions());
-            var plain = ModelLoader.Load(folder, options);
-            return new(folder, null, RunFile.TryRead(folder), new PeftModel(plain, folder), null);
+            ProofGate.Check(folder, folder, proof, tokenizer);
+            var own = RunFile.TryRead(folder);
+            var plain = ModelLoader.Load(folder, adjust(new ModelOptions { Pooling = PoolingOf(own?.Pooling) }));
+            return new(folder, null, own, new PeftModel(plain, folder), null, tokenizer);
         }
         var saved = AdapterFolder.Open(adapterFolder);
+        ProofGate.Check(adapterFolder, folder, proof, tokenizer);
         var run = RunFile.TryRead(adapterFolder);
         var model = new PeftModel(ModelLoader.Load(folder, adjust(For(saved, run, ModelConfig.Read(folder)))), folder);
         if (dense)
             foreach (var weight in model.Model.Sites.Projections.Select(p => p.Weight).Where(w => w.Base is Nf4Store)) weight.Store(new DenseStore(weight.Copy()));
-        return new(folder, adapterFolder, run, model, saved.LoadInto(model));
+        return new(folder, adapterFolder, run, model, saved.LoadInto(model), tokenizer);
     }
 
     // The adapter says what the head is to be: the base has another one, or none.

@@ -45,6 +45,7 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
         inputs.Tokenizer!.Save(adapterFolder);
         var run = RunDocument.Create(training, inputs, result, score, progress, _watch.Elapsed.TotalSeconds);
         File.WriteAllText(Path.Combine(adapterFolder, RunFile.Name), JsonOut.Text(run) + "\n");
+        ProofWriter.AfterTraining(inputs, adapterFolder, remarks);
 
         var document = new JsonObject
         {

@@ -23,7 +23,7 @@ internal sealed class DryRun(TrainSettings settings, TrainInputs inputs, OutputF
         IReadOnlyList<ExpectedFile> files = [];
         var estimate = RunEstimate.Create(
             inputs.Trained(settings), inputs.Train, inputs.Plan(settings), options, inputs.Model.Model.Width, evaluator, loading,
-            (forecast, probe) => files = ExpectedFile.All(settings, inputs, forecast, probe), Progress, cancellation);
+            (forecast, probe) => files = ExpectedFile.All(settings, inputs, forecast, probe), Progress, settings.ForCheckpoints().Moment, cancellation);
         var report = new DryRunReport(settings, inputs, folder, estimate, files);
         if (json) JsonOut.Write(report.Json);
         else report.Write();

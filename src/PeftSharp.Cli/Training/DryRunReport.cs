@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Cli.Training.Resume;
 using PeftSharp.Evaluation.Estimates;
+using PeftSharp.Training.Resume;
 
 namespace PeftSharp.Cli.Training;
 
@@ -20,8 +22,9 @@ internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, O
         {
             var warnings = new List<string>();
             if (estimate.ExceedsMemory) warnings.Add(Advice.OnMemory(settings, inputs.IsFull, estimate.Memory.Peak, estimate.Machine));
-            if (folder.FreeSpace is { } free && free < Bytes)
-                warnings.Add($"The run would write {Format.Bytes(Bytes)} to {folder.Target}, but its disk has {Format.Bytes(free)} free; free space there, or choose another folder with --out.");
+            var most = Bytes + States * estimate.Memory.State;
+            if (folder.FreeSpace is { } free && free < most)
+                warnings.Add($"The run would write up to {Format.Bytes(most)} at {folder.Target}, but its disk has {Format.Bytes(free)} free; free space there, or choose another folder with --out.");
             return warnings;
         }
     }
@@ -51,10 +54,14 @@ internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, O
         ["output"] = new JsonObject
         {
             ["folder"] = folder.Target, ["replaces"] = folder.Replaces, ["bytes"] = Bytes, ["free_bytes"] = folder.FreeSpace,
+            ["working_folder"] = States == 0 ? null : new JsonObject { ["folder"] = RunFolder.Of(settings.Out!), ["saved_states"] = States, ["bytes_each"] = estimate.Memory.State },
             ["files"] = new JsonArray([.. files.Select(f => (JsonNode)new JsonObject { ["name"] = f.Name, ["bytes"] = f.Bytes, ["exact"] = f.Exact })]),
         },
         ["warnings"] = JsonOut.Texts(Warnings),
     };
+
+    // What a run saves to go on from holds weights and optimizer, as many bytes as gradients and optimizer take in memory.
+    private int States => settings.ForCheckpoints() is { Moment: not SaveMoment.Never } saved ? saved.Limit : 0;
 
     private long Bytes => files.Sum(f => f.Bytes);
 
@@ -71,6 +78,7 @@ internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, O
         Section(Memory());
         Section(Time());
         Section(Files());
+        if (States > 0) Console.Out.WriteLine($"while it lasts, {RunFolder.Of(settings.Out!)} holds up to {States} saved states of about {Format.Bytes(estimate.Memory.State)} each");
         Console.Out.WriteLine($"{folder.Target} {(folder.Replaces ? "holds an earlier run, which would be replaced" : "is free")}; nothing was written.");
     }
 

@@ -3,6 +3,7 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Evaluation.Estimates;
 using PeftSharp.Formats;
+using PeftSharp.Formats.Proof;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Training;
@@ -37,6 +38,7 @@ internal sealed record ExpectedFile(string Name, long Bytes, bool Exact)
             new("training_log.jsonl", Log(progress, forecast, score), false),
             .. Picture(progress),
             new(RunFile.Name, Encoding.UTF8.GetByteCount(JsonOut.Text(run)) + 1, false),
+            .. Proof(inputs),
         ];
     }
 
@@ -57,6 +59,18 @@ internal sealed record ExpectedFile(string Name, long Bytes, bool Exact)
         catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or InvalidOperationException)
         {
             return []; // as in a run on a system that lacks what drawing needs
+        }
+    }
+
+    private static IEnumerable<ExpectedFile> Proof(TrainInputs inputs)
+    {
+        try
+        {
+            return [new(AdapterProof.FileName, AdapterProof.ExpectedBytes(inputs.Model, inputs.Adapter, inputs.Format, inputs.Base.Folder, inputs.Tokenizer), false)];
+        }
+        catch (PeftException)
+        {
+            return []; // a run that cannot be proved goes without
         }
     }
 

@@ -34,6 +34,13 @@ internal static class Recipe
         }
     }
 
+    /// <summary>The whole file as JSON.</summary>
+    public static JsonObject ReadJson(string file)
+    {
+        var nodes = 0;
+        return (JsonObject)Json(Read(file), file, ref nodes)!;
+    }
+
     /// <summary>Refuses a key that is neither a run's nor the method's.</summary>
     public static void CheckMethodKeys(string file, TrainSettings settings, IEnumerable<string> known)
     {

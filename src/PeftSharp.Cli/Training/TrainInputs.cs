@@ -52,8 +52,10 @@ internal sealed class TrainInputs
         new(Train.Lengths, settings.BatchSize, settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled, settings.Seed);
 
     /// <summary>The adapter as the trainer drives it.</summary>
-    public TrainableAdapter Trained(TrainSettings settings) =>
-        new(Model, Adapter, new ForwardOptions { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing });
+    public TrainableAdapter Trained(TrainSettings settings) => new(Model, Adapter, Forward(settings));
+
+    /// <summary>How the forward pass runs in training.</summary>
+    public static ForwardOptions Forward(TrainSettings settings) => new() { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing };
 
     /// <summary>What scores the adapter; null where there are no rows for it.</summary>
     public Evaluator? Evaluator() => Held is null ? null : new(Model, AdapterSelection.Of(Adapter.Tag), Held, Metrics);
@@ -135,7 +137,7 @@ internal sealed class TrainInputs
             Path = settings.EvalData ?? settings.Data!,
             Shares = settings.EvalData is null ? settings.SplitShares : null,
             Split = GlueSplit.Dev,
-            Take = null,
+            Take = settings.TakeEval,
             Sample = false,
             Rows = null,
             Kind = rows.Kind,

@@ -20,6 +20,7 @@ internal sealed record TrainKey(string Key, string Option, string? Value, string
         try
         {
             Set(settings, text);
+            settings.Given[Key] = text;
         }
         catch (BadValueException e)
         {

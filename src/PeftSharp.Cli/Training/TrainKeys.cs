@@ -23,6 +23,7 @@ internal static class TrainKeys
         new("split_stratified", "--no-stratify", null, "Cut without regard to labels", (s, v) => s.SplitStratified = Values.Flag(v)) { Switch = "false" },
         new("data_memory", "--data-memory", "MB", "Memory for rows, and as much for tokens; more of them are kept in files (256)", (s, v) => s.DataMemory = Values.Whole(v, 1)),
         new("cache_dir", "--cache", "FOLDER", "Where those files are kept while the run lasts. Default: the user's folder for caches", (s, v) => s.Cache = v),
+        new("max_eval_samples", "--take-eval", "N", "Score on the first N rows", (s, v) => s.TakeEval = Values.Whole(v, 1)),
         new("rows", "--rows", "FILE", "Train on the rows that FILE lists: one zero-based number a line", (s, v) => s.Rows = v),
         new("skip_bad_rows", "--skip-bad-rows", null, "Leave bad rows out instead of stopping at the first", (s, v) => s.SkipBadRows = Values.Flag(v)),
         new("max_length", "--max-length", "N", "Most tokens a row (128)", (s, v) => s.MaxLength = Values.Whole(v, 3), "max_seq_length"),
@@ -59,6 +60,10 @@ internal static class TrainKeys
         new("format", "--format", "NAME", "Layout of the adapter: peft or adapterhub. Default: the method's", (s, v) => s.Format = Values.OneOf(v, "peft", "adapterhub"), "adapter_format"),
         new("dry_run", "--dry-run", null, "Make ten steps, and tell what the whole run would count, need and write; write nothing", (s, v) => s.DryRun = Values.Flag(v)),
         new("overwrite_output_dir", "--overwrite", null, "Replace what an earlier run wrote there", (s, v) => s.Overwrite = Values.Flag(v), "overwrite"),
+        new("save_steps", "--save-steps", "N", "Save the state of the run every N steps. Default: every ten minutes", (s, v) => s.SaveSteps = Values.Whole(v, 1)),
+        new("save_strategy", "--save-strategy", "NAME", "When to save it: auto (every ten minutes, at ends of epochs), steps, epoch or no (auto; steps with --save-steps)", (s, v) => s.SaveStrategy = Values.OneOf(v, "auto", "steps", "epoch", "no")),
+        new("save_total_limit", "--save-total-limit", "N", "Saved states that are kept (2)", (s, v) => s.SaveLimit = Values.Whole(v, 1)),
+        new("resume_from_checkpoint", "--resume", null, "Go on with the run in --out that was cut off; its settings need not be given again", (s, v) => s.Resume = Values.Flag(v), "resume"),
     ];
 
     public static IEnumerable<string> Names => All.SelectMany(k => k.Aliases.Prepend(k.Key));

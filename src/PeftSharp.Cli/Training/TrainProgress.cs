@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Training;
+using PeftSharp.Training.Resume;
 using Spectre.Console;
 
 namespace PeftSharp.Cli.Training;
@@ -34,6 +36,32 @@ internal sealed class TrainProgress(Remarks remarks) : ITrainingObserver
         });
     }
 
+    /// <summary>Takes over the curves of a run that goes on.</summary>
+    public void Restore(Checkpoint checkpoint)
+    {
+        var state = checkpoint.Snapshot.State;
+        foreach (var line in checkpoint.Log.Select(l => JsonNode.Parse(l)!))
+        {
+            var step = line["step"]!.GetValue<long>();
+            if (line["evaluation"] is JsonObject values)
+            {
+                Scores.Add((step, state.LastEvaluation! with { Values = values.ToDictionary(v => v.Key, v => v.Value?.GetValue<double>() ?? double.NaN) }));
+                continue;
+            }
+            double Number(string name) => line[name]!.GetValue<double>();
+            Keep(new(
+                step, checkpoint.MaxSteps, Number("epoch"), Number("loss"), Number("learning_rate"), Number("grad_norm"),
+                Number("samples_per_second"), Number("tokens_per_second"), TimeSpan.FromSeconds(Number("seconds")), TimeSpan.Zero));
+        }
+    }
+
+    /// <summary>A line among the others, whatever the display.</summary>
+    public void Warn(string line)
+    {
+        if (_task is not null) Screen.Error.WriteLine(line);
+        else Console.Error.WriteLine(line);
+    }
+
     public void Started(RunPlan plan)
     {
         TotalSteps = plan.TotalSteps;
@@ -42,9 +70,7 @@ internal sealed class TrainProgress(Remarks remarks) : ITrainingObserver
 
     public void StepCompleted(StepReport step)
     {
-        Last = step;
-        Losses.Add((step.Step, step.Loss));
-        _smooth = double.IsNaN(_smooth) ? step.Loss : 0.95 * _smooth + 0.05 * step.Loss;
+        Keep(step);
         if (_task is not null)
         {
             _task.Value = step.Step;
@@ -63,6 +89,13 @@ internal sealed class TrainProgress(Remarks remarks) : ITrainingObserver
         var line = $"step {step}: {string.Join("  ", result.Values.Select(v => $"{v.Key} {Format.Score(v.Value)}"))}";
         if (_task is not null) Screen.Error.WriteLine(line);
         else remarks.Write(line);
+    }
+
+    private void Keep(StepReport step)
+    {
+        Last = step;
+        Losses.Add((step.Step, step.Loss));
+        _smooth = double.IsNaN(_smooth) ? step.Loss : 0.95 * _smooth + 0.05 * step.Loss;
     }
 
     private string Describe(StepReport step) => string.Create(CultureInfo.InvariantCulture,

@@ -1,13 +1,12 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Methods;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Composition;
-using PeftSharp.Data;
+using PeftSharp.Cli.Training.Resume;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
-using PeftSharp.Sites;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Training;
@@ -23,35 +22,60 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
     public int Run()
     {
         var watch = Stopwatch.StartNew();
+        if (settings is { DryRun: true, Resume: true }) throw new UsageException("--dry-run tells of a run from its start; leave out --resume.");
+        if (settings is { Resume: true, Out: not null, Base: null } && IsFinished()) return Finished();
         Need(settings.Base, "--base FOLDER", "base_model");
         Need(settings.Method, "--method NAME", "method");
         Need(settings.Data, "--data PATH", "data");
         Need(settings.Out, "--out FOLDER", "output_dir");
         var options = Options();
-        using var folder = OutputFolder.Plan(settings.Out!, settings.Overwrite, settings.Base, settings.Data, settings.EvalData, settings.Rows, recipe);
+        if (settings.DryRun) return DryRun(options, watch);
+        using var folder = RunFolder.Open(settings, Inputs);
+        if (folder.IsFinished) return Finished();
         using var interruption = new Interruption();
         var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what reading left behind counts in the peak
-        if (settings.DryRun) return new DryRun(settings, inputs, folder, remarks, json).Run(watch.Elapsed, interruption.Token);
         foreach (var line in ParameterLine.Of(inputs.Model, inputs.Adapter).Lines) (json ? Console.Error : Console.Out).WriteLine(line);
 
-        folder.Create();
-        var (result, progress) = Train(inputs, folder, interruption.Token);
+        using var training = new TrainLoop(settings, inputs, folder, remarks);
+        var (result, progress) = training.Run(watch, () => folder.Start(settings, changes, inputs.Compute.Name), interruption.Token);
         if (result.Steps == 0) throw new OperationCanceledException();
         // The last scores are those of the adapter as it is, unless the run was interrupted since.
         var final = result.Stopped && progress.Scores.LastOrDefault().Step != result.Steps ? null : result.Evaluation;
-        Save(inputs, folder, progress);
-        var document = RunDocument.Create(settings, inputs, result, final, progress, watch.Elapsed.TotalSeconds);
-        File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
-        folder.Finish();
-        Report(document, result, final);
+        var document = RunDocument.Create(settings, inputs, result, final, progress, training.SecondsBefore + watch.Elapsed.TotalSeconds);
+        if (training.ResumedAt.Count > 0) document["resumed_at"] = training.ResumedAt.DeepClone();
+        try
+        {
+            training.Dispose();
+            Save(inputs, folder.Output, progress);
+            AtomicFile.WriteText(Path.Combine(folder.Output.Aside, RunFile.Name), JsonOut.Text(document) + "\n");
+            ProofWriter.AfterTraining(inputs, folder.Output.Aside, remarks);
+            folder.Finish(atEnd: !result.Stopped);
+        }
+        catch (Exception e) when (AtomicFile.IsWriteFailure(e) || e is PeftException { InnerException: not null })
+        {
+            var next = folder.Checkpoints.Steps is [var step, ..] ? $"free some space and go on from step {step} with: peft train --resume --out {settings.Out}" : "free some space and run it again";
+            throw new PeftException($"The result could not be written to {settings.Out} ({AtomicFile.Reason(e)}); {next}", e);
+        }
+        Report(document, result, final, training.SavedStep == result.Steps);
         return result.Stopped ? ExitCode.Interrupted : ExitCode.Success;
+    }
+
+    private string?[] Inputs => [settings.Base, settings.Data, settings.EvalData, settings.Rows, recipe];
+
+    private int DryRun(MethodOptions options, Stopwatch watch)
+    {
+        using var folder = RunFolder.Look(settings, Inputs);
+        using var interruption = new Interruption();
+        var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // as above
+        return new DryRun(settings, inputs, folder, remarks, json).Run(watch.Elapsed, interruption.Token);
     }
 
     private void Need(string? value, string option, string key)
     {
         if (string.IsNullOrEmpty(value))
-            throw new UsageException(recipe is null ? $"peft train needs {option}; see \"peft train --help\"." : $"{recipe} has no \"{key}\"; add it, or give {option}.");
+            throw new UsageException(settings.Resume && recipe is null ? $"--resume: there is no run to go on with in {settings.Out ?? "an unnamed folder"}; give its folder (--out FOLDER), or the settings of a new one." : recipe is null ? $"peft train needs {option}; see \"peft train --help\"." : $"{recipe} has no \"{key}\"; add it, or give {option}.");
     }
 
     private MethodOptions Options()
@@ -62,27 +86,18 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         return MethodSettings.With(options, settings.Method!, changes, "--set");
     }
 
-    private (TrainingResult, TrainProgress) Train(TrainInputs inputs, OutputFolder folder, CancellationToken cancellation)
+    // The recipe is gone once the result is in place.
+    private bool IsFinished()
     {
-        var batches = new PlannedBatches(inputs.Train, inputs.Plan(settings));
-        var evaluator = inputs.Evaluator();
-        var progress = new TrainProgress(remarks);
-        using var log = new JsonLinesLog(Path.Combine(folder.Aside, "training_log.jsonl"));
-        using var trainer = new Trainer(inputs.Trained(settings), batches, settings.ForTrainer(inputs.IsFull, evaluator is not null), evaluator, log, progress);
-        return (progress.Show(() => Run(trainer, progress, cancellation)), progress);
+        using var folder = RunFolder.Open(settings);
+        return folder.IsFinished;
     }
 
-    // An interrupted scoring leaves the adapter of the step before it.
-    private static TrainingResult Run(Trainer trainer, TrainProgress progress, CancellationToken cancellation)
+    private int Finished()
     {
-        try
-        {
-            return trainer.Run(cancellation);
-        }
-        catch (OperationCanceledException) when (progress.Last is { } last)
-        {
-            return new(last.Step, true, false, last.Loss, null, 0, last.Elapsed.TotalSeconds, last.Elapsed.TotalSeconds, 0, 0);
-        }
+        remarks.Write($"The run in {settings.Out} has come to its end; there is nothing to go on with.");
+        if (json) JsonOut.Write(RunFile.TryRead(settings.Out!)!.Json);
+        return ExitCode.Success;
     }
 
     private void Save(TrainInputs inputs, OutputFolder folder, TrainProgress progress)
@@ -100,7 +115,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         }
     }
 
-    private void Report(JsonObject document, TrainingResult result, EvaluationResult? final)
+    private void Report(JsonObject document, TrainingResult result, EvaluationResult? final, bool canGoOn)
     {
         if (json) JsonOut.Write(document);
         else
@@ -108,7 +123,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
             if (final is not null) Scoring.Table(final).Write();
             Console.Out.WriteLine($"{result.Steps} steps in {Format.Time(TimeSpan.FromSeconds(result.Seconds))}; adapter written to {settings.Out}");
         }
-        if (result.Stopped) Console.Error.WriteLine($"Interrupted after step {result.Steps} of {document["total_steps"]}; the adapter as it was then is in {settings.Out}.");
+        if (result.Stopped) Console.Error.WriteLine($"Interrupted after step {result.Steps} of {document["total_steps"]}; the adapter as it was then is in {settings.Out}{(canGoOn ? $"; go on with: peft train --resume --out {settings.Out}" : ".")}");
         else if (result.EarlyStopped) remarks.Write($"Stopped early: no progress in {settings.EarlyStopping} scorings; the adapter is that of step {result.BestStep}.");
     }
 }

@@ -1,24 +1,28 @@
 using PeftSharp.Training;
+using PeftSharp.Training.Resume;
 
 namespace PeftSharp.Cli.Training;
 
 /// <summary>Everything that a training run is told; defaults are the trainer's.</summary>
 internal sealed class TrainSettings
 {
-    public string? Base, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling, Cache;
+    public string? Base, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling, SaveStrategy, Cache;
     public double[]? SplitShares;
     public ulong SplitSeed = 42;
     public int DataMemory = 256;
     public bool SampleStratified, SplitStratified = true;
     public string Optimizer = "adamw_torch";
-    public int? MaxLength, Take, EvalSteps, EarlyStopping;
+    public int? MaxLength, Take, TakeEval, EvalSteps, EarlyStopping, SaveSteps;
     public long? MaxSteps, WarmupSteps;
     public double? LearningRate;
-    public int BatchSize = 16, Accumulate = 1, BlockSize = 64, TokensPerPass = 640;
+    public int BatchSize = 16, Accumulate = 1, BlockSize = 64, TokensPerPass = 640, SaveLimit = 2;
     public double Epochs = 3, WarmupRatio = 0.06, WeightDecay = 0.01, MaxGradNorm = 1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
     public ulong Seed = 42;
     public string Schedule = "linear", Compute = "auto", Device = "cpu", Order = "bucketed";
-    public bool LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, DryRun, BaseDropout = true;
+    public bool LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, Resume, DryRun, BaseDropout = true;
+
+    /// <summary>The settings that were given, by key, as texts.</summary>
+    public Dictionary<string, string> Given { get; } = [];
 
     /// <summary>The method's own settings by JSON name, as texts.</summary>
     public Dictionary<string, string> MethodSettings { get; } = [];
@@ -31,6 +35,14 @@ internal sealed class TrainSettings
 
     /// <summary>The learning rate: adapters want a larger one than a whole model.</summary>
     public double Rate(bool full) => LearningRate ?? (full ? 2e-5 : 5e-4);
+
+    /// <summary>When the state of the run is saved.</summary>
+    public CheckpointOptions ForCheckpoints() => new()
+    {
+        Moment = SaveStrategy switch { "no" => SaveMoment.Never, "epoch" => SaveMoment.Epoch, "steps" => SaveMoment.Steps, null when SaveSteps is not null => SaveMoment.Steps, _ => SaveMoment.Auto },
+        Steps = SaveSteps ?? 500,
+        Limit = SaveLimit,
+    };
 
     /// <summary>The settings as the trainer takes them.</summary>
     public TrainerOptions ForTrainer(bool full, bool scored) => new()

@@ -15,12 +15,13 @@ internal sealed class DataParts
     private readonly Option<string> _compute = VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32 (default), bf16, or auto.");
     private readonly Option<string> _device = VerbParts.Text("--device", "NAME", $"Where to compute: {PeftSharp.Interop.ComputeDevice.Names} (cpu; GPUs are untested).");
     private readonly SourceParts _source;
+    private readonly Option<bool> _noVerify = VerbParts.NoVerify();
 
     /// <param name="command">Where to add them.</param>
     /// <param name="columnsOnly">True keeps --text for a text itself, so that columns are named by --text-column alone.</param>
     public DataParts(Command command, bool columnsOnly = false)
     {
-        Option[] before = [Models.Base, Models.Adapter, Models.Revision, Data], after = [MaxLength, _compute, _device];
+        Option[] before = [Models.Base, Models.Adapter, Models.Revision, Data], after = [MaxLength, _compute, _device, _noVerify];
         foreach (var option in before) command.Add(option);
         _source = new SourceParts(command, columnsOnly);
         foreach (var option in after) command.Add(option);
@@ -33,6 +34,6 @@ internal sealed class DataParts
         var compute = Compute.Parse(parsed.GetValue(_compute) ?? "fp32", "--compute");
         var device = parsed.GetValue(_device) ?? "cpu";
         var (basis, adapter) = Models.Folders(parsed, verb);
-        return LoadedModel.Open(basis.Folder, adapter?.Folder, o => o with { Compute = Compute.Choose(compute, device).Type, Device = device });
+        return LoadedModel.Open(basis.Folder, adapter?.Folder, o => o with { Compute = Compute.Choose(compute, device).Type, Device = device }, proof: VerbParts.Proof(parsed, _noVerify));
     }
 }

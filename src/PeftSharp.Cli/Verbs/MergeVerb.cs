@@ -3,6 +3,8 @@ using System.Text.Json.Nodes;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Formats;
+using PeftSharp.Formats.Proof;
 using PeftSharp.Models;
 using static TorchSharp.torch;
 
@@ -24,24 +26,29 @@ internal static class MergeVerb
         var output = VerbParts.Text("--out", "FOLDER", "Where to write the merged model.", "-o");
         var type = VerbParts.Text("--dtype", "TYPE", "Element type on disk: float32 (default), float16 or bfloat16.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
-        foreach (var option in new Option[] { models.Base, models.Adapter, models.Revision, output, type, overwrite, json }) command.Add(option);
+        var noVerify = VerbParts.NoVerify();
+        foreach (var option in new Option[] { models.Base, models.Adapter, models.Revision, output, type, overwrite, noVerify, json }) command.Add(option);
         HelpWithExamples.Add(command, "merge --base models/bert-base --adapter runs/sst2 --out merged", "merge --base models/bert-base --adapter runs/sst2 --out merged --dtype bfloat16 --overwrite");
         VerbParts.Run(command, parsed => Run(
             parsed, models, VerbParts.Need(parsed, output, "merge"),
-            parsed.GetValue(type) ?? "float32", parsed.GetValue(overwrite), parsed.GetValue(json)));
+            parsed.GetValue(type) ?? "float32", parsed.GetValue(overwrite), VerbParts.Proof(parsed, noVerify), parsed.GetValue(json)));
     }
 
-    private static int Run(ParseResult parsed, ModelParts models, string output, string type, bool overwrite, bool json)
+    private static int Run(ParseResult parsed, ModelParts models, string output, string type, bool overwrite, ProofUse proof, bool json)
     {
         if (!Types.TryGetValue(type.ToLowerInvariant(), out var scalar)) throw new UsageException($"--dtype is \"{type}\"; expected {string.Join(", ", Types.Keys)}.");
         models.Need(parsed, "merge");
         VerbParts.Need(parsed, models.Adapter, "merge");
         using var folder = OutputFolder.Plan(output, overwrite, parsed.GetValue(models.Base), parsed.GetValue(models.Adapter));
         var (basis, adapter) = models.Folders(parsed, "merge");
-        var model = LoadedModel.Open(basis.Folder, adapter!.Folder, dense: true);
+        var model = LoadedModel.Open(basis.Folder, adapter!.Folder, dense: true, proof: proof);
+        var before = AdapterProof.Create(model.Model, model.Adapter!, basis.Folder, AdapterFolder.Open(adapter.Folder), model.Tokenizer());
         var difference = MergeProbe.Merge(model);
         ModelWriter.Write(model.Model.Model, folder.Create(), scalar);
         model.Tokenizer()?.Save(folder.Aside);
+        // How texts become vectors, and their length: config.json has no field for them.
+        if (model.Run is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(run.Json) + "\n");
+        before.ForMerged(folder.Aside, model.Model).Write(folder.Aside);
         folder.Finish();
         if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["dtype"] = type, ["largest_difference"] = difference });
         else Console.Out.WriteLine($"merged answers equal the adapter's to {Format.Small(difference)} on {MergeProbe.Rows} probe rows; written to {output}");

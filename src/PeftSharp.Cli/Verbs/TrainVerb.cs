@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PeftSharp.Cli.Training;
+using PeftSharp.Cli.Training.Resume;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -22,7 +23,8 @@ internal static class TrainVerb
             "train --base models/bert-base --method lora --set r=16 lora_alpha=32 --data data/SST-2 --out runs/sst2",
             "train --base models/bert-base --method houlsby --data train.tsv --eval-data dev.tsv --text sentence --label label --epochs 5 --out runs/mine",
             "train --base models/bert-base --method lora --quantize nf4 --data data/CoLA --early-stopping 2 --out runs/cola",
-            "train --recipe recipes/sst2-lora.yaml --seed 7 --out runs/seed7 --overwrite");
+            "train --recipe recipes/sst2-lora.yaml --seed 7 --out runs/seed7 --overwrite",
+            "train --resume --out runs/seed7");
         VerbParts.Run(command, parsed => Run(parsed, recipe, set, options, parsed.GetValue(quiet), parsed.GetValue(json)));
     }
 
@@ -34,14 +36,24 @@ internal static class TrainVerb
 
     private static int Run(ParseResult parsed, Option<string> recipe, Option<string[]> set, List<(TrainKey Key, Option Option)> options, bool quiet, bool json)
     {
-        var settings = new TrainSettings();
         var file = parsed.GetValue(recipe);
-        if (file is not null) Recipe.Apply(file, settings);
-        foreach (var (key, option) in options)
+        TrainSettings Read(TrainSettings settings)
         {
-            if (parsed.GetResult(option) is not { Implicit: false }) continue;
-            var text = option is Option<bool> flag ? (parsed.GetValue(flag) ? key.Switch : null) : parsed.GetValue((Option<string>)option);
-            if (text is not null) key.Apply(settings, text, key.Option);
+            if (file is not null) Recipe.Apply(file, settings);
+            foreach (var (key, option) in options)
+            {
+                if (parsed.GetResult(option) is not { Implicit: false }) continue;
+                var text = option is Option<bool> flag ? (parsed.GetValue(flag) ? key.Switch : null) : parsed.GetValue((Option<string>)option);
+                if (text is not null) key.Apply(settings, text, key.Option);
+            }
+            return settings;
+        }
+        var settings = Read(new());
+        if (settings is { Resume: true, Out: { } folder })
+        {
+            // What is given now wins over what the run was started with; where it makes a difference, the checkpoint is refused.
+            var saved = new TrainSettings();
+            if (SavedRecipe.TryApply(RunFolder.Of(folder), saved)) settings = Read(saved);
         }
         var changes = (parsed.GetValue(set) ?? []).Select(Pair).ToList();
         return new TrainRun(settings, file, changes, new Remarks(quiet), json).Run();

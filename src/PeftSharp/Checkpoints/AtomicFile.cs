@@ -30,7 +30,7 @@ public static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new PeftException($"{path} could not be written ({e.Message.TrimEnd('.')}); check the folder's permissions, the free space and that no program holds the file open.", e);
+            throw new PeftException($"{path} could not be written ({Reason(e)}); check the folder's permissions, the free space and that no program holds the file open.", e);
         }
         finally
         {
@@ -45,6 +45,18 @@ public static class AtomicFile
         var bytes = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false).GetBytes(text);
         Write(path, stream => stream.Write(bytes));
     }
+
+    /// <summary>True if a write failed for a reason outside the program: space, permissions, limits.</summary>
+    public static bool IsWriteFailure(Exception failure) => failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
+
+    /// <summary>Why a write failed, in the system's words, without the path of a file that is gone by now.</summary>
+    public static string Reason(Exception failure) => failure switch
+    {
+        PeftException { InnerException: { } inner } => Reason(inner),
+        // .NET's way of saying EFBIG.
+        ArgumentOutOfRangeException => "the file is larger than the file system or a limit of this process allows",
+        _ => failure.Message.Split(" : '")[0].TrimEnd('.'),
+    };
 
     // The failure that led here is the one to report.
     private static void TryDelete(string aside)

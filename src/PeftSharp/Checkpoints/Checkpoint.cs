@@ -64,6 +64,9 @@ public sealed class Checkpoint : IDisposable
     /// <exception cref="PeftException">There is no such tensor, or its file has shrunk or gone.</exception>
     public Tensor Read(string name) => FileWith(name).Read(name);
 
+    /// <summary>The file that a tensor lies in.</summary>
+    internal string FileWithTensor(string name) => FileWith(name).Path;
+
     /// <summary>Releases the maps; tensors already read stay valid.</summary>
     public void Dispose() => _files.ForEach(file => file.Dispose());
 

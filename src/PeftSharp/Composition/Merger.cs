@@ -6,35 +6,45 @@ namespace PeftSharp.Composition;
 /// <summary>Works out what an adapter makes of the base's tensors, from its plug-ins alone.</summary>
 internal static class Merger
 {
-    /// <summary>Each slot that an adapter changes, with its merged value.</summary>
+    /// <summary>Each slot that an adapter changes, with its merged value, one at a time.</summary>
     /// <exception cref="PeftException">A plug-in cannot be written into weights.</exception>
     public static IEnumerable<(Slot Slot, Tensor Value)> MergedValues(SiteMap sites, AdapterTag tag, string method)
     {
-        var values = new Dictionary<Slot, Tensor>();
-        foreach (var slot in sites.Slots)
-            if (slot.Replaced(tag) is { } replaced) values[slot] = replaced;
-        foreach (var site in sites.Projections)
-            foreach (var plugin in Of(site.Plugins, tag))
-            {
-                if (plugin is not IMergeableProjection merge) throw Refused(method, site.Path);
-                values[site.Weight] = merge.MergedWeight(Current(values, site.Weight));
-                var bias = site.Bias is null ? null : Current(values, site.Bias);
-                if (merge.MergedBias(bias) is { } merged && !ReferenceEquals(merged, bias)) values[site.Bias!] = merged;
-            }
-        foreach (var site in sites.Embeddings)
-            foreach (var plugin in Of(site.Plugins, tag))
-                values[site.Table] = plugin is IMergeableEmbedding merge ? merge.MergedTable(Current(values, site.Table)) : throw Refused(method, site.Path);
         foreach (var (path, any) in sites.Branches.Select(s => (s.Path, Of(s.Plugins, tag).Any()))
             .Concat(sites.Attentions.Select(s => (s.Path, Of(s.Plugins, tag).Any())))
             .Concat(sites.Inputs.Select(s => (s.Path, Of(s.Plugins, tag).Any())))
             .Concat(sites.Layers.Select(s => (s.Path, Of(s.Plugins, tag).Any()))))
             if (any) throw Refused(method, path);
-        return values.Select(v => (v.Key, v.Value));
+        foreach (var slot in sites.Slots)
+            if (MergedValue(sites, slot, tag, method) is { } value) yield return (slot, value);
     }
 
-    private static Tensor Current(Dictionary<Slot, Tensor> values, Slot slot) => values.TryGetValue(slot, out var value) ? value : slot.Value;
+    /// <summary>What an adapter makes of one slot; null if it leaves it alone.</summary>
+    /// <exception cref="PeftException">A plug-in cannot be written into the weight.</exception>
+    public static Tensor? MergedValue(SiteMap sites, Slot slot, AdapterTag tag, string method)
+    {
+        var value = slot.Replaced(tag);
+        foreach (var site in sites.Projections.Where(s => s.Weight == slot || s.Bias == slot))
+            foreach (var plugin in Of(site.Plugins, tag))
+            {
+                if (plugin is not IMergeableProjection merge) throw Refused(method, site.Path);
+                var current = value ?? slot.Value;
+                if (site.Weight != slot)
+                {
+                    if (merge.MergedBias(current) is { } bias && !ReferenceEquals(bias, current)) value = bias;
+                    continue;
+                }
+                value = merge.MergedWeight(current);
+                if (site.Bias is null) merge.MergedBias(null); // refuses where it would need one
+            }
+        foreach (var site in sites.Embeddings.Where(s => s.Table == slot))
+            foreach (var plugin in Of(site.Plugins, tag))
+                value = plugin is IMergeableEmbedding merge ? merge.MergedTable(value ?? slot.Value) : throw Refused(method, site.Path);
+        return value;
+    }
 
-    private static IEnumerable<T> Of<T>(PluginList<T> plugins, AdapterTag tag) where T : class =>
+    /// <summary>An adapter's plug-ins at a site.</summary>
+    public static IEnumerable<T> Of<T>(PluginList<T> plugins, AdapterTag tag) where T : class =>
         plugins.Items.Where(i => ReferenceEquals(i.Owner, tag)).Select(i => i.Plugin);
 
     private static PeftException Refused(string method, string path) =>

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
@@ -16,10 +17,20 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
     private readonly AdapterSelection _selection = AdapterSelection.Of(adapter.Tag);
 
     /// <inheritdoc/>
-    public IReadOnlyList<TrainableParameter> Parameters { get; } = [.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, t.Decay))];
+    public IReadOnlyList<TrainableParameter> Parameters { get; private set; } = Trained(adapter);
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, Tensor> MethodState => adapter.State;
+
+    /// <inheritdoc/>
+    public JsonNode? MethodStateJson => adapter.StateJson;
+
+    /// <inheritdoc/>
+    public void RestoreMethodState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
+    {
+        adapter.RestoreState(tensors, json);
+        Parameters = Trained(adapter);
+    }
 
     /// <inheritdoc/>
     public Tensor Loss(TokenBatch batch, StepState state)
@@ -43,6 +54,8 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
 
     /// <inheritdoc/>
     public void AfterStep(StepState state) => adapter.AfterStep(state.Step);
+
+    private static IReadOnlyList<TrainableParameter> Trained(PeftMethod adapter) => [.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, t.Decay))];
 }
 
 /// <summary>How the forward pass runs in training.</summary>

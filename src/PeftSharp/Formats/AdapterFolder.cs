@@ -35,6 +35,13 @@ public sealed class AdapterFolder
     /// <summary>The file of tensors.</summary>
     public string WeightsFile => System.IO.Path.Combine(Path, Format == AdapterFormat.Peft ? PeftWeights : HubWeights);
 
+    /// <summary>Every file of tensors that the folder has: the adapter's, then its head's and its encoder's.</summary>
+    public IReadOnlyList<string> TensorFiles =>
+        [.. new[] { WeightsFile, System.IO.Path.Combine(Path, HubHead), System.IO.Path.Combine(Path, EncoderWeights) }.Where(File.Exists)];
+
+    /// <summary>The file of settings.</summary>
+    public string SettingsFile => System.IO.Path.Combine(Path, ConfigFile);
+
     /// <summary>True if the folder holds an adapter's configuration.</summary>
     public static bool Is(string folder) => File.Exists(System.IO.Path.Combine(folder, ConfigFile));
 
@@ -104,7 +111,7 @@ public sealed class AdapterFolder
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         // Both may refuse the format: before anything is written.
-        var (files, text) = (TensorFiles(method, format), ConfigText(method, format, hub));
+        var (files, text) = (Contents(method, format), ConfigText(method, format, hub));
         Directory.CreateDirectory(folder);
         foreach (var (file, tensors) in files) SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), tensors, Metadata);
         AtomicFile.WriteText(System.IO.Path.Combine(folder, ConfigFile), text);
@@ -117,12 +124,12 @@ public sealed class AdapterFolder
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         return [
-            .. TensorFiles(method, format).Select(f => KeyValuePair.Create(f.File, SafetensorsWriter.Size(f.File, f.Tensors, Metadata))),
+            .. Contents(method, format).Select(f => KeyValuePair.Create(f.File, SafetensorsWriter.Size(f.File, f.Tensors, Metadata))),
             KeyValuePair.Create(ConfigFile, (long)Encoding.UTF8.GetByteCount(ConfigText(method, format, null))),
         ];
     }
 
-    private static List<(string File, List<KeyValuePair<string, Tensor>> Tensors)> TensorFiles(PeftMethod method, AdapterFormat format)
+    private static List<(string File, List<KeyValuePair<string, Tensor>> Tensors)> Contents(PeftMethod method, AdapterFormat format)
     {
         List<(string, List<KeyValuePair<string, Tensor>>)> files = [(format == AdapterFormat.Peft ? PeftWeights : HubWeights, [.. method.SavedTensors(format)])];
         void AddExtra(string file, IEnumerable<AdapterTensor> tensors)

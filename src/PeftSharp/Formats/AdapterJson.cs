@@ -55,7 +55,14 @@ internal static class AdapterJson
     }
 
     /// <summary>Settings as the text of <c>adapter_config.json</c>.</summary>
-    public static string Text(MethodOptions options) => Sorted((JsonObject)JsonSerializer.SerializeToNode(options, options.GetType(), Options)!).ToJsonString(Options);
+    public static string Text(MethodOptions options)
+    {
+        var json = (JsonObject)JsonSerializer.SerializeToNode(options, options.GetType(), Options)!;
+        // An override does not inherit what its property says of the name on disk, and would be written once more under its own.
+        json.Remove(nameof(MethodOptions.PeftType));
+        json.Remove(nameof(MethodOptions.Format));
+        return Sorted(json).ToJsonString(Options);
+    }
 
     /// <summary>Any JSON object as text in the same style.</summary>
     public static string Text(JsonObject json) => Sorted(json).ToJsonString(Options);

@@ -108,7 +108,7 @@ public static class ComputeProbe
         return work / Math.Max(best, 1e-9) / 1e9;
     }
 
-    private static string ProcessorName()
+    internal static string ProcessorName()
     {
         try
         {

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -86,8 +88,22 @@ public abstract class PeftMethod(string name)
     /// <summary>After the optimizer's step, before gradients are cleared.</summary>
     public virtual void AfterStep(long step) { }
 
-    /// <summary>State beside the tensors that a resumed run needs.</summary>
+    /// <summary>State beside the trained tensors that a resumed run needs; number, shapes and types may change from step to step.</summary>
     public virtual IReadOnlyDictionary<string, Tensor> State => new Dictionary<string, Tensor>();
+
+    /// <summary>What such a run needs besides, as JSON (counts, phases, ranks); null for none.</summary>
+    public virtual JsonNode? StateJson => null;
+
+    /// <summary>
+    /// Takes back what <see cref="State"/> and <see cref="StateJson"/> gave, before the trained tensors are restored: a method that changes the shape
+    /// of its tensors in training brings them to the saved shapes here. By default copies into the tensors of the same names.
+    /// </summary>
+    /// <exception cref="PeftException">The state does not fit; nothing is changed then.</exception>
+    public virtual void RestoreState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
+    {
+        NamedTensors.Check(State, tensors, "the method's state");
+        NamedTensors.Copy(State, tensors);
+    }
 
     /// <summary>The name under which a tensor is saved; null leaves it out.</summary>
     /// <exception cref="PeftException">The method does not exist in that format.</exception>

@@ -38,5 +38,5 @@ public sealed class HalfStore(Tensor weight) : WeightStore
     public override Tensor Dense() => Weight.to(ScalarType.Float32);
 
     /// <inheritdoc/>
-    public override WeightStore Like(Tensor dense) => new HalfStore(dense.to(ScalarType.BFloat16));
+    public override WeightStore Like(Tensor dense) => new HalfStore(dense.to(ScalarType.BFloat16).DetachFromDisposeScope());
 }

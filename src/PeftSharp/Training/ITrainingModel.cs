@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
 using PeftSharp.Data;
 using static TorchSharp.torch;
 
@@ -35,8 +37,22 @@ public interface ITrainingModel
     /// <summary>After the optimizer step, before gradients are cleared.</summary>
     void AfterStep(StepState state);
 
-    /// <summary>The method's own state (not its parameters), to be saved with the trainer's; empty for most methods.</summary>
+    /// <summary>The method's own tensors (not its parameters), to be saved with the trainer's; empty for most methods. Their number, shapes and types may change from step to step.</summary>
     IReadOnlyDictionary<string, Tensor> MethodState { get; }
+
+    /// <summary>What the method keeps besides, as JSON (counts, phases, ranks); null for most. The caller owns it.</summary>
+    JsonNode? MethodStateJson => null;
+
+    /// <summary>
+    /// Takes back what <see cref="MethodState"/> and <see cref="MethodStateJson"/> gave, before the parameters are restored: a method whose tensors
+    /// change shape brings them, and <see cref="Parameters"/>, to the saved shapes here. By default copies into the tensors of the same names.
+    /// </summary>
+    /// <exception cref="PeftException">The state does not fit; nothing has changed.</exception>
+    void RestoreMethodState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
+    {
+        NamedTensors.Check(MethodState, tensors, "the method's state");
+        NamedTensors.Copy(MethodState, tensors);
+    }
 }
 
 /// <summary>Scores a model on held-out data.</summary>

@@ -7,20 +7,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Training;
 
-/// <summary>How a run ended.</summary>
-/// <param name="Steps">Optimizer steps completed.</param>
-/// <param name="Stopped">True if it was stopped before its end by its caller.</param>
-/// <param name="EarlyStopped">True if the score no longer rose.</param>
-/// <param name="Loss">Mean loss of the last step.</param>
-/// <param name="Evaluation">The last evaluation; that of the best weights where these were put back.</param>
-/// <param name="BestStep">Step of the best evaluation; 0 if there was none.</param>
-/// <param name="Seconds">Wall-clock seconds, evaluations included.</param>
-/// <param name="TrainingSeconds">Wall-clock seconds of the steps alone.</param>
-/// <param name="Samples">Examples trained on.</param>
-/// <param name="Tokens">Real tokens trained on.</param>
-public sealed record TrainingResult(
-    long Steps, bool Stopped, bool EarlyStopped, double Loss, EvaluationResult? Evaluation, long BestStep, double Seconds, double TrainingSeconds, long Samples, long Tokens);
-
 /// <summary>Trains a model on batches: the loop, and nothing that knows a method or an architecture.</summary>
 public sealed class Trainer : IDisposable
 {
@@ -30,9 +16,10 @@ public sealed class Trainer : IDisposable
     private readonly IEvaluator? _evaluator;
     private readonly ITrainingObserver[] _observers;
     private readonly Schedule _schedule;
-    private readonly Stopwatch _steps = new();
-    private long _samples, _tokens;
-    private EvaluationResult? _last, _best;
+    private readonly Stopwatch _watch = new(), _steps = new();
+    // What a resumed run took before this process.
+    private double _secondsBefore, _stepSecondsBefore;
+    private KeptWeights? _best;
 
     /// <summary>Prepares a run.</summary>
     /// <exception cref="PeftException">A setting is out of range, or there is nothing to train or no data.</exception>
@@ -46,9 +33,7 @@ public sealed class Trainer : IDisposable
         TotalSteps = options.TotalSteps(batches.BatchesPerEpoch);
         var warmup = options.WarmupSteps > 0 ? options.WarmupSteps : Schedule.WarmupSteps(TotalSteps, options.WarmupRatio);
         _schedule = Schedule.Create(options.Schedule, TotalSteps, warmup);
-        Optimizer = options.Optimizer == "sgd"
-            ? new Sgd(model.Parameters, options.Momentum, options.WeightDecay)
-            : new AdamW(model.Parameters, options.Beta1, options.Beta2, options.Epsilon, options.WeightDecay);
+        Optimizer = CreateOptimizer();
     }
 
     /// <summary>Optimizer steps planned.</summary>
@@ -58,39 +43,80 @@ public sealed class Trainer : IDisposable
     public int StepsPerEpoch { get; }
 
     /// <summary>The optimizer.</summary>
-    public IOptimizer Optimizer { get; }
+    public IOptimizer Optimizer { get; private set; }
 
     /// <summary>Where the run stands.</summary>
-    public TrainerState State { get; } = new();
+    public TrainerState State { get; private set; } = new();
 
-    /// <summary>Runs to the end, or to the end of the step in which <paramref name="cancellation"/> is asked for.</summary>
+    /// <summary>Passes over the data so far, a fraction.</summary>
+    public double Epoch => State.Epoch + (double)State.Position / _batches.BatchesPerEpoch;
+
+    /// <summary>True if there is nothing left to do: the last step is taken and scored, or scores no longer rise.</summary>
+    public bool IsOver => !State.EvaluationDue && (State.Step >= TotalSteps || IsOutOfPatience);
+
+    /// <summary>Runs to the end, or to the end of the step in which <paramref name="cancellation"/> is asked for (an evaluation is cut off).</summary>
     /// <exception cref="PeftException">The loss is not finite; the weights are those before the step.</exception>
     public TrainingResult Run(CancellationToken cancellation = default)
     {
-        var watch = Stopwatch.StartNew();
+        _watch.Start();
         Tell(o => o.Started(new(TotalSteps, _batches.Examples, _model.Parameters.Sum(p => p.Value.numel()))));
-        var (loss, early) = (double.NaN, false);
-        while (State.Step < TotalSteps && !early && !cancellation.IsCancellationRequested)
+        try
         {
-            loss = Step(watch);
-            if (IsEvaluationDue()) early = Evaluate(cancellation);
+            while (!IsOver && !cancellation.IsCancellationRequested)
+            {
+                if (!State.EvaluationDue) Step();
+                if (State.EvaluationDue) Evaluate(cancellation);
+                Tell(o => o.AtRest(this));
+            }
         }
-        if ((_options.LoadBest || _options.Patience > 0) && State.BestWeights.Count > 0 && State.BestStep != State.Step) RestoreBest();
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested) { }
+        var stopped = !IsOver;
+        if (stopped) Tell(o => o.Interrupted(this));
+        var last = State.LastEvaluation;
+        if (KeepsBest && _best is not null && State.BestStep != State.Step)
+        {
+            _best.Restore(_model);
+            last = State.BestEvaluation ?? last;
+        }
+        MeasureTime();
         var result = new TrainingResult(
-            State.Step, State.Step < TotalSteps && !early, early, loss, _last, State.BestStep,
-            watch.Elapsed.TotalSeconds, _steps.Elapsed.TotalSeconds, _samples, _tokens);
+            State.Step, stopped, !stopped && IsOutOfPatience, State.Loss, last, State.BestStep, State.Seconds, State.StepSeconds, State.Samples, State.Tokens);
         Tell(o => o.Finished(result));
         return result;
+    }
+
+    /// <summary>A copy of everything that the run needs to go on: numbers, parameters, optimizer, the method's own state, the best weights. The caller disposes it.</summary>
+    public TrainerSnapshot Export()
+    {
+        MeasureTime();
+        return TrainerSnapshot.Take(State, _model, Optimizer, _best);
+    }
+
+    /// <summary>Goes back to an exported state; the next <see cref="Run"/> continues from there, bit for bit.</summary>
+    /// <exception cref="PeftException">It belongs to another model, method or optimizer: a tensor is missing or has another shape. The run is not to be used then.</exception>
+    public void Import(TrainerSnapshot snapshot)
+    {
+        snapshot.RestoreModel(_model);
+        // The method may have given its parameters other shapes.
+        Optimizer.Dispose();
+        Optimizer = CreateOptimizer();
+        snapshot.RestoreOptimizer(Optimizer);
+        _best?.Dispose();
+        _best = snapshot.Best;
+        State = snapshot.State with { };
+        (_secondsBefore, _stepSecondsBefore) = (State.Seconds, State.StepSeconds);
+        _watch.Reset();
+        _steps.Reset();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         Optimizer.Dispose();
-        foreach (var tensor in State.BestWeights.Values) tensor.Dispose();
+        _best?.Dispose();
     }
 
-    private double Step(Stopwatch watch)
+    private void Step()
     {
         // Whatever a hook looks at, a gradient say, is a handle that has to be let go.
         using var scope = NewDisposeScope();
@@ -116,11 +142,11 @@ public sealed class Trainer : IDisposable
         Optimizer.Step(rate);
         _model.AfterStep(state);
         Optimizer.ZeroGrad();
+        State.Loss = sum / examples;
+        State.Samples += examples;
         Advance(micro);
-        _samples += examples;
         _steps.Stop();
-        Report(sum / examples, rate, norm, watch);
-        return sum / examples;
+        Report(rate, norm);
     }
 
     // A batch that is too large for one pass goes through in parts: the gradient is the same sum, the activations are fewer.
@@ -132,7 +158,7 @@ public sealed class Trainer : IDisposable
         var sum = 0.0;
         for (var i = 0; i < parts.Count; i++)
             sum += Backward(parts[i], i == 0 ? state : state with { Seed = SeedSequence.Derive(state.Seed, (ulong)i) }, whole && parts.Count == 1);
-        _tokens += batch.RealTokens;
+        State.Tokens += batch.RealTokens;
         return (sum, batch.Rows, parts.Count);
     }
 
@@ -163,46 +189,54 @@ public sealed class Trainer : IDisposable
     {
         State.Step++;
         State.Position += micro;
-        if (State.Position < _batches.BatchesPerEpoch) return;
-        State.Position = 0;
-        State.Epoch++;
+        if (State.Position >= _batches.BatchesPerEpoch) (State.Epoch, State.Position) = (State.Epoch + 1, 0);
+        State.EvaluationDue = IsEvaluationMoment();
     }
 
-    private bool IsEvaluationDue() => _evaluator is not null && (State.Step == TotalSteps || _options.Evaluation switch
+    private bool IsEvaluationMoment() => _evaluator is not null && (State.Step == TotalSteps || _options.Evaluation switch
     {
         EvaluationMoment.Steps => State.Step % _options.EvaluationSteps == 0,
         EvaluationMoment.Epoch => State.Position == 0,
         _ => false,
     });
 
-    private bool Evaluate(CancellationToken cancellation)
+    private bool KeepsBest => _options.LoadBest || _options.Patience > 0;
+
+    private bool IsOutOfPatience => _options.Patience > 0 && State.SinceBest >= _options.Patience;
+
+    private void Evaluate(CancellationToken cancellation)
     {
-        _last = _evaluator!.Evaluate(cancellation);
-        var score = _last.HigherIsBetter ? _last.Values[_last.Primary] : -_last.Values[_last.Primary];
+        var result = _evaluator!.Evaluate(cancellation);
+        var score = result.HigherIsBetter ? result.Values[result.Primary] : -result.Values[result.Primary];
         var better = State.Best is not { } best || score > best + _options.Threshold;
         if (better)
         {
-            (State.Best, State.BestStep, State.SinceBest, _best) = (score, State.Step, 0, _last);
-            if (_options.LoadBest || _options.Patience > 0) State.KeepBest(_model.Parameters.Select(p => KeyValuePair.Create(p.Name, p.Value)));
+            (State.Best, State.BestStep, State.SinceBest, State.BestEvaluation) = (score, State.Step, 0, result);
+            if (KeepsBest)
+            {
+                _best?.Dispose();
+                _best = new(_model);
+            }
         }
         else State.SinceBest++;
-        Tell(o => o.Evaluated(State.Step, _last, better));
-        return _options.Patience > 0 && State.SinceBest >= _options.Patience;
+        (State.LastEvaluation, State.EvaluationDue) = (result, false);
+        Tell(o => o.Evaluated(State.Step, result, better));
     }
 
-    private void RestoreBest()
-    {
-        using var guard = no_grad();
-        foreach (var parameter in _model.Parameters) parameter.Value.copy_(State.BestWeights[parameter.Name]);
-        _last = _best ?? _last;
-    }
+    private IOptimizer CreateOptimizer() => _options.Optimizer == "sgd"
+        ? new Sgd(_model.Parameters, _options.Momentum, _options.WeightDecay)
+        : new AdamW(_model.Parameters, _options.Beta1, _options.Beta2, _options.Epsilon, _options.WeightDecay);
 
-    private void Report(double loss, double rate, double norm, Stopwatch watch)
+    private void MeasureTime() => (State.Seconds, State.StepSeconds) =
+        (_secondsBefore + _watch.Elapsed.TotalSeconds, _stepSecondsBefore + _steps.Elapsed.TotalSeconds);
+
+    private void Report(double rate, double norm)
     {
-        var seconds = Math.Max(1e-9, _steps.Elapsed.TotalSeconds);
-        var remaining = TimeSpan.FromSeconds(watch.Elapsed.TotalSeconds / State.Step * (TotalSteps - State.Step));
-        var epoch = State.Epoch + (double)State.Position / _batches.BatchesPerEpoch;
-        var report = new StepReport(State.Step, TotalSteps, epoch, loss, rate, norm, _samples / seconds, _tokens / seconds, watch.Elapsed, remaining);
+        MeasureTime();
+        var seconds = Math.Max(1e-9, State.StepSeconds);
+        var remaining = TimeSpan.FromSeconds(State.Seconds / State.Step * (TotalSteps - State.Step));
+        var report = new StepReport(
+            State.Step, TotalSteps, Epoch, State.Loss, rate, norm, State.Samples / seconds, State.Tokens / seconds, TimeSpan.FromSeconds(State.Seconds), remaining);
         Tell(o => o.StepCompleted(report));
     }
 

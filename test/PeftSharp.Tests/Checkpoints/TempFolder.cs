@@ -3,7 +3,7 @@ namespace PeftSharp.Tests.Checkpoints;
 /// <summary>A folder that lasts as long as a test.</summary>
 internal sealed class TempFolder : IDisposable
 {
-    public string Root { get; } = Directory.CreateTempSubdirectory("peftsharp-").FullName;
+    public string Root { get; } = TestPaths.Temporary("peftsharp-");
 
     public string File(string name) => Path.Combine(Root, name);
 

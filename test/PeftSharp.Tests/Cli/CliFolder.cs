@@ -35,7 +35,7 @@ public sealed class CliFolder : IDisposable
         File.WriteAllText(Dev, Rows(24, 2));
     }
 
-    public string Root { get; } = Directory.CreateTempSubdirectory("peftsharp-cli-").FullName;
+    public string Root { get; } = TestPaths.Temporary("peftsharp-cli-");
 
     public string Model => File_("model");
 
@@ -47,7 +47,7 @@ public sealed class CliFolder : IDisposable
 
     /// <summary>Trains an adapter, with what a test asks besides.</summary>
     internal Peft.Result TrainTo(string name, params string[] more) => Peft.Run(
-        ["train", "--base", Model, "--method", "lora", "--data", Train, "--out", File_(name), .. Unless(more, "--epochs", "30"), .. Unless(more, "--eval-data", Dev), "--lr", "2e-2", "--compute", "fp32", .. more]);
+        ["train", "--base", Model, .. Unless(more, "--method", "lora"), "--data", Train, "--out", File_(name), .. Unless(more, "--epochs", "30"), .. Unless(more, "--eval-data", Dev), .. Unless(more, "--lr", "2e-2"), "--compute", "fp32", .. more]);
 
     /// <summary>What lies in the folder itself, for tests that nothing is left over.</summary>
     public string[] Entries => [.. Directory.GetFileSystemEntries(Root).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal)];

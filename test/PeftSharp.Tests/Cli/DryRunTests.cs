@@ -65,7 +65,7 @@ public sealed class DryRunTests(CliFolder folder) : IClassFixture<CliFolder>
     [InlineData(2, "there is no method \"loar\"", "--method", "loar")]
     [InlineData(1, "no_such_module", "--set", "target_modules=no_such_module")]
     [InlineData(2, "which this run reads", "--out", "MODEL", "--overwrite")]
-    [InlineData(2, "is a file", "--out", "UNDER_FILE")]
+    [InlineData(1, "cannot be worked on", "--out", "UNDER_FILE")]
     public void What_Could_Not_Run_Is_Refused_As_The_Run_Does(int code, string expected, params string[] args)
     {
         args = [.. args.Select(a => a switch { "MODEL" => folder.Model, "UNDER_FILE" => Path.Combine(folder.Train, "run"), _ => a })];
@@ -78,6 +78,24 @@ public sealed class DryRunTests(CliFolder folder) : IClassFixture<CliFolder>
         Assert.Contains(expected, Sentence(dry));
         Assert.Equal(Sentence(Peft.Run(["train", .. given])), Sentence(dry));
         Assert.Equal(before, folder.Entries);
+    }
+
+    [Fact]
+    public void Unfinished_And_Running_Runs_Are_Left_Alone()
+    {
+        Assert.Contains("leave out --resume", folder.TrainTo("new", "--dry-run", "--resume").Fails(2));
+        var (cut, busy) = (Directory.CreateDirectory(folder.File_(".cut.run/checkpoint-3")), Directory.CreateDirectory(folder.File_(".busy.run")));
+        using var held = new FileStream(Path.Combine(busy.FullName, "lock"), FileMode.Create, FileAccess.ReadWrite, FileShare.None);
+        var before = folder.Entries;
+        foreach (var (name, expected) in new[] { ("cut", "cut off after step 3"), ("busy", "is being worked on by another run") })
+        {
+            var sentence = folder.TrainTo(name, "--dry-run").Fails(2);
+            Assert.Contains(expected, sentence);
+            Assert.Equal(folder.TrainTo(name).Fails(2), sentence);
+        }
+        folder.TrainTo("cut", "--dry-run", "--overwrite").Succeeds();
+        Assert.Equal(before, folder.Entries);
+        Assert.True(cut.Exists);
     }
 
     private Peft.Result Train(string name, params string[] more) => Peft.Run(

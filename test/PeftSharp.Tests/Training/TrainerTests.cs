@@ -60,17 +60,16 @@ public sealed class TrainerTests
         var stopped = begun.Run(cancel.Token);
         Assert.True(stopped.Stopped);
         Assert.Equal(stopAfter, stopped.Steps);
-        var snapshot = begun.State.Export(first, begun.Optimizer);
+        using var snapshot = begun.Export();
 
         // Another object, started elsewhere, as after a restart of the program.
         using var second = new ToyModel(seed: 99);
         second.Table.copy_(first.Table);
         using var resumed = new Trainer(second, data, options);
-        resumed.State.Import(snapshot, second, resumed.Optimizer);
+        resumed.Import(snapshot);
         Assert.Equal(12, resumed.Run().Steps);
         Assert.Equal(whole.Values(), second.Values());
         Assert.Equal(whole.MethodState["count"].item<float>(), second.MethodState["count"].item<float>());
-        foreach (var tensor in snapshot.Tensors.Values) tensor.Dispose();
     }
 
     [Fact]

@@ -22,8 +22,8 @@ internal static class HubFiles
 
     private const string Single = "model.safetensors", ModelConfig = "config.json", AdapterConfig = "adapter_config.json";
 
-    // run.json: what a training run of ours wrote beside its adapter.
-    private static readonly string[] Beside = [.. TokenizerFiles.Names, "run.json"];
+    // run.json and peft_proof.json: what a training run of ours wrote beside its adapter.
+    private static readonly string[] Beside = [.. TokenizerFiles.Names, "run.json", "peft_proof.json"];
     private static readonly string[] OfModels = [ModelConfig, "generation_config.json"];
     private static readonly string[] AdapterWeights = ["adapter_model.safetensors", "adapter.safetensors"];
     private static readonly string[] OfAdapters = [AdapterConfig, .. AdapterWeights, "model_head.safetensors", "adapter_encoder.safetensors"];

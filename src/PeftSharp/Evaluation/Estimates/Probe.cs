@@ -2,6 +2,7 @@ using System.Diagnostics;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Training;
+using PeftSharp.Training.Resume;
 
 namespace PeftSharp.Evaluation.Estimates;
 
@@ -30,6 +31,9 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
     /// <summary>After this time no further step begins once ten are made; default 30 s.</summary>
     public TimeSpan TimeLimit { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>When the run's state is saved: its copy is held for a moment. Default: never.</summary>
+    public SaveMoment Saves { get; init; } = SaveMoment.Never;
+
     /// <summary>Runs it: a small batch, then the large ones in the run's order and others of all sizes, then evaluation batches.</summary>
     /// <exception cref="PeftException">The loss or the gradient is not finite.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
@@ -44,8 +48,12 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
         var watch = new Watch(this, enough, (plan.Batches.Count + accumulation - 1) / accumulation, (chosen.Length + accumulation - 1) / accumulation, peak => Largest(loaded, peak, plan));
         // With a rate near 0 the weights stay what they are, so no step can fail where the run's first would not.
         var settings = options with { MaxSteps = watch.Most, Accumulation = accumulation, LearningRate = double.Epsilon, LoadBest = false, Patience = 0 };
-        using (var trainer = new Trainer(run, run, settings, null, watch)) trainer.Run(enough.Token);
-        cancellation.ThrowIfCancellationRequested();
+        using (var trainer = new Trainer(run, run, settings, null, watch))
+        {
+            trainer.Run(enough.Token);
+            cancellation.ThrowIfCancellationRequested();
+            if (watch.Refused is null && IsSaved(run.Seconds)) trainer.Export().Dispose();
+        }
         garbage.Continue((double)forecast.Batches / run.Seconds.Count - 1);
         ProbedBatch[] batches = [.. chosen.Zip(run.Seconds, (rows, seconds) => Timed(train, rows, options.TokensPerPass, seconds))];
         return new()
@@ -62,6 +70,10 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
             Refused = watch.Refused,
         };
     }
+
+    // A short run ends before its state is ever saved, unless that was asked for.
+    private bool IsSaved(List<double> seconds) =>
+        Saves is SaveMoment.Steps or SaveMoment.Epoch || (Saves == SaveMoment.Auto && seconds.Average() * forecast.Batches >= CheckpointWriter.LeastInterval.TotalSeconds);
 
     // Activations grow with the work of a pass, optimizer and gradients do not.
     private long Largest(long loaded, long peak, ProbePlan plan)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Training;
+using PeftSharp.Training.Resume;
 
 namespace PeftSharp.Evaluation.Estimates;
 
@@ -26,17 +27,18 @@ public sealed record RunEstimate(RunForecast Forecast, ProbeResult Probe, Memory
     /// <param name="loading">Time that loading took.</param>
     /// <param name="finishing">What the run does after its last step; its time and memory are added.</param>
     /// <param name="progress">Called after each step with the steps done and the most that will be made.</param>
+    /// <param name="saves">When the run's state is saved.</param>
     /// <param name="cancellation">Stops it.</param>
     /// <exception cref="PeftException">A setting is out of range, there is nothing to train on, or the loss is not finite.</exception>
     public static RunEstimate Create(
         ITrainingModel model, TokenizedDataset train, BatchPlan plan, TrainerOptions options, int width, Evaluator? evaluator,
-        TimeSpan loading = default, Action<RunForecast, ProbeResult>? finishing = null, Action<int, int>? progress = null, CancellationToken cancellation = default)
+        TimeSpan loading = default, Action<RunForecast, ProbeResult>? finishing = null, Action<int, int>? progress = null, SaveMoment saves = SaveMoment.Never, CancellationToken cancellation = default)
     {
         options.Validate();
         if (train.Count == 0) throw new PeftException("The training data has no examples.");
         var machine = MachineMemory.Read();
         var forecast = new RunForecast(train.Lengths, plan, options, width, evaluator is not null);
-        var probe = new Probe(model, train, forecast, options, evaluator) { Progress = progress, MemoryLimit = machine.Bytes }.Run(cancellation);
+        var probe = new Probe(model, train, forecast, options, evaluator) { Progress = progress, MemoryLimit = machine.Bytes, Saves = saves }.Run(cancellation);
         var start = Stopwatch.GetTimestamp();
         finishing?.Invoke(forecast, probe);
         var rest = loading + Stopwatch.GetElapsedTime(start);

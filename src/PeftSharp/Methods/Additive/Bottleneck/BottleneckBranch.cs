@@ -9,12 +9,16 @@ internal sealed record BottleneckTensors(
     AdapterTensor? Scaling, Gate? Gate, Norm? Before, Norm? After);
 
 /// <summary>A bottleneck at a residual branch: up(act(down(x))), sequential or parallel to the branch.</summary>
-internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTensors tensors) : IBranchPlugin
+internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTensors tensors) : IBranchPlugin, ILowRankMap
 {
     private readonly string _activation = options.NonLinearity.ToLowerInvariant();
     private readonly double? _fixed = options.FixedScaling;
 
     public bool EndsBranch => !options.OriginalNormAfter;
+
+    // A scale per channel belongs to the upper factor's rows.
+    public (Tensor Left, Tensor Right, double Scale)? Factors => tensors.Gate is not null ? null
+        : (tensors.Scaling is { } scaling ? tensors.Up.Value * scaling.Value.unsqueeze(-1) : tensors.Up.Value, tensors.Down.Value, _fixed ?? 1);
 
     public Tensor Transform(Tensor output, BranchState state, ForwardContext context)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using PeftSharp.Checkpoints;
 using PeftSharp.Methods.Additive.Bottleneck;
 using PeftSharp.Methods.Additive.Prefix;
 using PeftSharp.Methods.Reparameterized.Lora;
@@ -107,6 +108,29 @@ public sealed class UnionMethod(string name, UnionOptions options) : PeftMethod(
     /// <inheritdoc/>
     public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) =>
         tensor.SavedModule ? tensor.Name : Owner(tensor).ReferenceName(tensor, format);
+
+    /// <inheritdoc/>
+    public override void AfterBackward(long step) => _parts.ForEach(p => p.AfterBackward(step));
+
+    /// <inheritdoc/>
+    public override void BeforeStep(long step) => _parts.ForEach(p => p.BeforeStep(step));
+
+    /// <inheritdoc/>
+    public override void AfterStep(long step) => _parts.ForEach(p => p.AfterStep(step));
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, Tensor> State =>
+        _parts.SelectMany((p, i) => p.State.Select(s => KeyValuePair.Create($"{i}.{s.Key}", s.Value))).ToDictionary();
+
+    /// <inheritdoc/>
+    public override JsonNode? StateJson =>
+        _parts.Any(p => p.StateJson is not null) ? new JsonArray([.. _parts.Select(p => p.StateJson)]) : null;
+
+    /// <inheritdoc/>
+    public override void RestoreState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
+    {
+        for (var i = 0; i < _parts.Count; i++) _parts[i].RestoreState(tensors.Part($"{i}."), (json as JsonArray)?[i]);
+    }
 
     private PeftMethod Owner(AdapterTensor tensor) => _parts.First(p => p.Tensors.Contains(tensor));
 }

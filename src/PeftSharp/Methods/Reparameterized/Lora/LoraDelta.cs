@@ -5,8 +5,11 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Lora;
 
 /// <summary>Low-rank update: ΔW = scale · B·A (Hu et al. 2021, arXiv 2106.09685), its scale fixed or gated.</summary>
-internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor? bBias, double scale, double dropout, Gate? gate) : IProjectionDelta, IMergeableProjection
+internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor? bBias, double scale, double dropout, Gate? gate)
+    : IProjectionDelta, IMergeableProjection, ILowRankMap
 {
+    public (Tensor Left, Tensor Right, double Scale)? Factors => gate is null ? (b.Value, a.Value, scale) : null;
+
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
         var low = Dropout.Linear(x, a.Get(context), dropout, a.Name, context); // [rows, tokens, rank]

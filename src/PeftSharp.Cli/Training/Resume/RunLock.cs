@@ -1,0 +1,49 @@
+namespace PeftSharp.Cli.Training.Resume;
+
+/// <summary>Holds a run's work folder for one process. The system lets go of the lock when the process ends, however it ends.</summary>
+internal sealed class RunLock : IDisposable
+{
+    // EAGAIN of Linux and of macOS, and Windows' sharing violation.
+    private static readonly int[] Taken = [11, 35, unchecked((int)0x80070020)];
+
+    private readonly FileStream _file;
+
+    private RunLock(FileStream file) => _file = file;
+
+    /// <summary>Takes the lock of a folder that exists; null if a living process has it.</summary>
+    public static RunLock? TryTake(string folder)
+    {
+        var path = Path.Combine(folder, "lock");
+        while (true)
+        {
+            try
+            {
+                var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+                // The process before may have deleted the file between our opening and locking it.
+                if (File.Exists(path)) return new(file);
+                file.Dispose();
+                Directory.CreateDirectory(folder);
+            }
+            catch (IOException e) when (Taken.Contains(e.HResult))
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>True if a living process has the lock of a folder; takes nothing.</summary>
+    public static bool IsTaken(string folder)
+    {
+        try
+        {
+            using var file = new FileStream(Path.Combine(folder, "lock"), FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1);
+            return false;
+        }
+        catch (IOException e)
+        {
+            return Taken.Contains(e.HResult);
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+}

@@ -1,0 +1,86 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Sites;
+using PeftSharp.Training;
+using PeftSharp.Training.Resume;
+
+namespace PeftSharp.Cli.Training.Resume;
+
+/// <summary>The training of a run: from its start, or from its newest good checkpoint.</summary>
+internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunFolder folder, Remarks remarks) : IDisposable
+{
+    private JsonLinesLog? _log;
+    // Steps saved when a failure was last told: it is told again only if one was saved since.
+    private long _warnedAfter = -1;
+
+    /// <summary>Steps at which the run was taken up again.</summary>
+    public JsonArray ResumedAt { get; private set; } = [];
+
+    /// <summary>Wall-clock seconds of the processes before this one, up to the checkpoint.</summary>
+    public double SecondsBefore { get; private set; }
+
+    /// <summary>Step of the last checkpoint of this process; 0 if there is none.</summary>
+    public long SavedStep { get; private set; }
+
+    /// <param name="watch">Runs since the program's start.</param>
+    /// <param name="accepted">Called once nothing is left to be refused.</param>
+    /// <param name="cancellation">Stops after the step.</param>
+    public (TrainingResult, TrainProgress) Run(Stopwatch watch, Action accepted, CancellationToken cancellation)
+    {
+        var (plan, evaluator) = (inputs.Plan(settings), inputs.Evaluator());
+        var options = settings.ForTrainer(inputs.IsFull, evaluator is not null);
+        var identity = RunIdentity.Of(inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, TrainInputs.Forward(settings), inputs.Metrics.Primary);
+
+        using var checkpoint = settings.Resume ? folder.Checkpoints.Newest(remarks.Write) : null;
+        checkpoint?.Run.Require(identity, Path.GetFileName(checkpoint.Path)!);
+        accepted();
+        var progress = new TrainProgress(remarks);
+        var log = _log = new JsonLinesLog(Path.Combine(folder.Output.Aside, "training_log.jsonl"), checkpoint?.Log ?? []);
+        CheckpointWriter writer = null!;
+        writer = new(folder.Checkpoints, identity, settings.ForCheckpoints(), log, () => Extra(watch), failure => Failed(progress, failure, writer.SavedStep));
+        using var trainer = new Trainer(inputs.Trained(settings), new PlannedBatches(inputs.Train, plan), options, evaluator, log, progress, writer);
+        if (checkpoint is not null) TakeUp(checkpoint, trainer, progress, identity);
+        else if (settings.Resume) remarks.Write("There is no checkpoint yet, so the run starts from its beginning.");
+        var result = progress.Show(() => trainer.Run(cancellation));
+        SavedStep = writer.SavedStep;
+        return (result, progress);
+    }
+
+    /// <summary>Closes the log.</summary>
+    /// <exception cref="PeftException">Lines are left that cannot be written.</exception>
+    public void Dispose() => _log?.Dispose();
+
+    private void TakeUp(Checkpoint checkpoint, Trainer trainer, TrainProgress progress, RunFingerprint identity)
+    {
+        trainer.Import(checkpoint.Snapshot);
+        try
+        {
+            progress.Restore(checkpoint);
+            ResumedAt = (JsonArray?)checkpoint.Extra?["resumed_at"]?.DeepClone() ?? [];
+            SecondsBefore = checkpoint.Extra?["seconds"]?.GetValue<double>() ?? 0;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException or NullReferenceException or FormatException)
+        {
+            throw new PeftException($"{checkpoint.Path} holds a log that this program did not write; start the run anew.", e);
+        }
+        // Its tensors are views of a file that is to be deleted later.
+        checkpoint.Dispose();
+        ResumedAt.Add(checkpoint.Step);
+        remarks.Write($"Going on after step {checkpoint.Step} of {trainer.TotalSteps}.");
+        if (checkpoint.Run.Machine != identity.Machine)
+            remarks.Write($"The run was saved on another machine ({checkpoint.Run.Machine}; here {identity.Machine}): it goes on, but its last digits may differ from those of an unbroken run.");
+    }
+
+    private JsonObject Extra(Stopwatch watch) =>
+        new() { ["resumed_at"] = ResumedAt.DeepClone(), ["seconds"] = SecondsBefore + watch.Elapsed.TotalSeconds };
+
+    // Hours of training outweigh a checkpoint: space may be free again by the next one.
+    private void Failed(TrainProgress progress, PeftException failure, long saved)
+    {
+        if (_warnedAfter != saved) progress.Warn($"warning: {failure.Message.TrimEnd('.')}; training goes on, earlier checkpoints are kept, and the next one is tried when it is due.");
+        _warnedAfter = saved;
+    }
+}

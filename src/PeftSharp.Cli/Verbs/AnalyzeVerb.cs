@@ -1,0 +1,88 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
+using PeftSharp.Cli.Analysis;
+using PeftSharp.Cli.Hub;
+using PeftSharp.Cli.Models;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Evaluation.Analysis;
+using PeftSharp.Formats;
+using PeftSharp.Methods;
+
+namespace PeftSharp.Cli.Verbs;
+
+/// <summary><c>peft analyze</c>: what an adapter does to a model, as tables and pictures.</summary>
+internal static class AnalyzeVerb
+{
+    private const string FileName = "analysis.json";
+
+    public static void Build(Command command)
+    {
+        var (models, json, noVerify) = (new ModelParts(), VerbParts.Json(), VerbParts.NoVerify());
+        var with = VerbParts.Text("--with", "FOLDER", "Another adapter of the same base: do both move the weights in the same directions?");
+        var directions = VerbParts.Text("--directions", "N", "Leading directions to compare with --with; default 8.");
+        var output = VerbParts.Text("--out", "FOLDER", $"Write spectrum.png, norms.png, the overlaps' pictures and {FileName} there.", "-o");
+        var overwrite = new Option<bool>("--overwrite") { Description = "Write into a folder that holds an analysis already." };
+        foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, with, directions, output, overwrite, noVerify, json]) command.Add(option);
+        HelpWithExamples.Add(command,
+            "analyze --base models/bert-base --adapter runs/full --out analysis",
+            "analyze --base models/bert-base --adapter runs/seed1 --with runs/seed2 --json");
+        VerbParts.Run(command, parsed => Run(
+            parsed, models, parsed.GetValue(with), VerbParts.Whole(parsed, directions, 1) ?? 8,
+            parsed.GetValue(output), parsed.GetValue(overwrite), VerbParts.Proof(parsed, noVerify), parsed.GetValue(json)));
+    }
+
+    private static int Run(ParseResult parsed, ModelParts models, string? with, int directions, string? output, bool overwrite, ProofUse proof, bool json)
+    {
+        if (output is not null) CheckOutput(output, overwrite);
+        var adapter = VerbParts.Need(parsed, models.Adapter, "analyze");
+        var (basis, own) = models.Folders(parsed, "analyze");
+        var loaded = LoadedModel.Open(basis.Folder, own!.Folder, dense: true, proof: proof);
+        var second = with is null ? null : Second(loaded, ModelFolders.Adapter(with).Folder, proof);
+        using var interruption = new Interruption();
+        var analysis = AdapterAnalysis.Of(loaded.Model, loaded.Adapter!, cancellation: interruption.Token);
+        var overlaps = second is null ? null : SubspaceOverlap.Of(loaded.Model, loaded.Adapter!, second, directions);
+        var document = AnalysisJson.Of(analysis, overlaps);
+        document.Insert(0, "adapter", adapter);
+        document.Insert(1, "method", loaded.Adapter!.Options.PeftType);
+        document.Insert(2, "with", with);
+        if (json) JsonOut.Write(document);
+        else
+        {
+            Console.Out.WriteLine($"{adapter}: {loaded.Adapter.Options.PeftType}, {analysis.Matrices.Count} changed matrices, {analysis.Vectors.Count} changed vectors, {analysis.Effects.Count} other effects");
+            AnalysisTables.Write(analysis, overlaps);
+        }
+        if (output is not null) Save(output, document, analysis, overlaps, loaded.Adapter.Options.PeftType);
+        return ExitCode.Success;
+    }
+
+    // Only an earlier analysis is written over.
+    private static void CheckOutput(string output, bool overwrite)
+    {
+        if (File.Exists(output)) throw new UsageException($"--out {output} is a file; give a folder.");
+        if (!Directory.Exists(output) || !Directory.EnumerateFileSystemEntries(output).Any()) return;
+        if (!File.Exists(Path.Combine(output, FileName))) throw new UsageException($"--out {output} holds files that no earlier analysis wrote; choose another folder.");
+        if (!overwrite) throw new UsageException($"--out {output} holds an analysis; choose another folder, or replace it with --overwrite.");
+    }
+
+    private static PeftMethod Second(LoadedModel loaded, string with, ProofUse proof)
+    {
+        ProofGate.Check(with, loaded.BaseFolder, proof, new(loaded.Tokenizer));
+        return AdapterFolder.Open(with).LoadInto(loaded.Model, loaded.Adapter!.Name == "second" ? "other" : "second");
+    }
+
+    private static void Save(string output, JsonObject document, AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps, string name)
+    {
+        Directory.CreateDirectory(output);
+        AtomicFile.WriteText(Path.Combine(output, FileName), JsonOut.Text(document) + "\n");
+        try
+        {
+            var files = AnalysisPictures.Write(output, analysis, overlaps, name);
+            Console.Error.WriteLine($"written to {output}: {string.Join(", ", files.Prepend(FileName))}");
+        }
+        catch (Exception e) when (e is DllNotFoundException or TypeInitializationException)
+        {
+            Console.Error.WriteLine($"{FileName} is written to {output}; the pictures were not drawn ({e.GetType().Name}).");
+        }
+    }
+}

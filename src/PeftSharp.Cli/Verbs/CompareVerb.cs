@@ -1,0 +1,103 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using PeftSharp.Cli.Comparing;
+using PeftSharp.Cli.Models;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Cli.Training;
+
+namespace PeftSharp.Cli.Verbs;
+
+/// <summary><c>peft compare</c>: methods on datasets with seeds, each run a process of its own, as one table.</summary>
+internal static class CompareVerb
+{
+    private static readonly Argument<string?> File = new("PLAN") { Description = "A YAML file: datasets, methods, seeds, and the settings of all runs as in a recipe.", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Option<string> Base = VerbParts.Base(), Out = VerbParts.Text("--out", "FOLDER", "Where cells and tables go; finished cells there are not run again.", "-o");
+    private static readonly Option<string> Methods = VerbParts.Text("--methods", "NAMES", "Methods, aliases or presets, separated by commas.");
+    private static readonly Option<string[]> Data = new("--data", "-d") { Description = "A dataset; may be given several times.", HelpName = "PATH", AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<string> Seeds = VerbParts.Text("--seeds", "NUMBERS", "Seeds, separated by commas (42).");
+    private static readonly Option<string> Rates = VerbParts.Text("--learning-rates", "RATES", "Search each method's learning rate among these, on training rows alone.");
+    private static readonly Option<string> Budget = VerbParts.Text("--budget", "MINUTES", "Run what fits into so many minutes, and say what was left out.");
+    private static readonly Option<string[]> Set = new("--set", "-s") { Description = "A setting of all runs under its name in a recipe, for example num_train_epochs=1; may be given several times.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<bool> Quiet = new("--quiet", "-q") { Description = "No progress, no remarks." }, Json = VerbParts.Json();
+
+    public static void Build(Command command)
+    {
+        command.Add(File);
+        foreach (var option in (Option[])[Base, Data, Methods, Seeds, Rates, Budget, Set, Out, Quiet, Json]) command.Add(option);
+        HelpWithExamples.Add(command,
+            "compare recipes/compare/sst2.yaml --out runs/compare",
+            "compare --base models/bert-base --data data/SST-2 --methods lora,bitfit,houlsby --seeds 42,43,44 --set num_train_epochs=2 --out runs/compare",
+            "compare --base models/bert-base --data data/MRPC data/CoLA --methods lora,prefix --learning-rates 1e-4,5e-4,2e-3 --budget 60 --out runs/rates");
+        VerbParts.Run(command, Run);
+    }
+
+    private static int Run(ParseResult parsed)
+    {
+        var plan = Plan(parsed);
+        var root = Path.GetFullPath(VerbParts.Need(parsed, Out, "compare"));
+        if (System.IO.File.Exists(root)) throw new UsageException($"--out {root} is a file; give a folder.");
+        using var owner = CompareLock.Take(root);
+        using var interruption = new Interruption("Stopping this run after its step; what has finished is kept. Interrupt again to end at once.");
+        var remarks = new Remarks(parsed.GetValue(Quiet));
+        var comparison = new Comparison(plan, root, new CellRunner(root, interruption), remarks);
+        comparison.Check();
+        if (Machine.Load is { } load && load > 0.5 * Environment.ProcessorCount)
+            remarks.Write($"This machine is busy (load {load.ToString("0.0", CultureInfo.InvariantCulture)} on {Environment.ProcessorCount} processors): scores are not touched, but times and speeds are those of a shared machine.");
+        var interrupted = false;
+        try
+        {
+            comparison.Run();
+        }
+        catch (OperationCanceledException)
+        {
+            interrupted = true;
+            comparison.Report.Write();
+        }
+        Show(comparison.Report, root, parsed.GetValue(Json));
+        if (interrupted) Console.Error.WriteLine($"Interrupted; the same command goes on with the {comparison.Report.Open.Count()} runs that are left.");
+        return interrupted ? ExitCode.Interrupted : comparison.Report.Failures > 0 ? ExitCode.Failure : ExitCode.Success;
+    }
+
+    private static void Show(CompareReport report, string root, bool json)
+    {
+        if (json)
+        {
+            JsonOut.Write(report.Json());
+            return;
+        }
+        Summary.Table(report.Summaries).Write();
+        var notes = new List<string>();
+        if (report.Failures > 0) notes.Add($"{report.Failures} failed");
+        if (report.LeftOut > 0) notes.Add($"{report.LeftOut} left out for want of time");
+        Console.Out.WriteLine($"{(notes.Count == 0 ? "" : $"{string.Join(", ", notes)} (compare.json says why). ")}Written to {root}: compare.json, summary.csv, cells.csv.");
+    }
+
+    private static ComparePlan Plan(ParseResult parsed)
+    {
+        var plan = parsed.GetValue(File) is { } file ? CompareFile.Read(file) : new ComparePlan { Common = [], Datasets = [], Methods = [], Seeds = [42] };
+        if (parsed.GetValue(Base) is { } model) plan.Common["base_model"] = model;
+        foreach (var text in parsed.GetValue(Set) ?? [])
+        {
+            var at = text.IndexOf('=', StringComparison.Ordinal);
+            if (at <= 0) throw new UsageException($"--set {text} is no NAME=VALUE; write for example --set num_train_epochs=1.");
+            plan.Common[text[..at].Trim()] = text[(at + 1)..].Trim();
+        }
+        if (parsed.GetValue(Data) is { Length: > 0 } data) plan = plan with { Datasets = [.. data.Select(CompareFile.Dataset)] };
+        if (parsed.GetValue(Methods) is { } methods) plan = plan with { Methods = [.. List(methods).Select(m => new Variant(m, new JsonObject { ["method"] = m }))] };
+        if (parsed.GetValue(Seeds) is { } seeds) plan = plan with { Seeds = [.. List(seeds).Select(s => ulong.TryParse(s, NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : throw new UsageException($"--seeds holds \"{s}\"; expected whole numbers, such as 42,43,44."))] };
+        if (parsed.GetValue(Rates) is { } rates) plan = plan with { Search = CompareFile.Search([.. List(rates).Select(r => Number(r, Rates.Name))], plan.Search?.Take, plan.Search?.Epochs) };
+        if (parsed.GetValue(Budget) is { } budget) plan = plan with { Budget = Number(budget, Budget.Name) };
+        plan.Common.Remove("data");
+        if (plan.Budget is <= 0) throw new UsageException($"--budget is {plan.Budget}; expected minutes above 0.");
+        if (plan.Methods.Count == 0) throw new UsageException("peft compare needs --methods NAMES, or a plan with \"methods\"; \"peft methods\" lists them.");
+        if (plan.Datasets.Count == 0) throw new UsageException("peft compare needs --data PATH, or a plan with \"datasets\".");
+        return plan;
+    }
+
+    private static string[] List(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    private static double Number(string text, string option) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+        ? value
+        : throw new UsageException($"{option} holds \"{text}\"; expected numbers.");
+}

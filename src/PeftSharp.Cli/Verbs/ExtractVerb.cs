@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using PeftSharp.Cli.Hub;
+using PeftSharp.Cli.Models;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Evaluation.Analysis;
+using PeftSharp.Formats;
+using PeftSharp.Formats.Proof;
+using PeftSharp.Methods;
+
+namespace PeftSharp.Cli.Verbs;
+
+/// <summary><c>peft extract</c>: a LoRA from what a full fine-tuning, or any mergeable adapter, did to the weights.</summary>
+internal static class ExtractVerb
+{
+    private const int MostRank = 1 << 16;
+
+    public static void Build(Command command)
+    {
+        var (models, json, noVerify) = (new ModelParts(), VerbParts.Json(), VerbParts.NoVerify());
+        var rank = VerbParts.Text("--rank", "N", "Rank of the LoRA: each ΔW is cut to its N leading singular triplets.", "-r");
+        var output = VerbParts.Text("--out", "FOLDER", "Where to write the adapter.", "-o");
+        var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
+        foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, rank, output, overwrite, noVerify, json]) command.Add(option);
+        HelpWithExamples.Add(command, "extract --base models/bert-base --adapter runs/full --rank 8 --out runs/full-r8");
+        VerbParts.Run(command, parsed => Run(
+            parsed, models, Rank(parsed, rank), VerbParts.Need(parsed, output, "extract"), parsed.GetValue(overwrite), VerbParts.Proof(parsed, noVerify), parsed.GetValue(json)));
+    }
+
+    private static int Rank(ParseResult parsed, Option<string> option)
+    {
+        VerbParts.Need(parsed, option, "extract");
+        return VerbParts.Whole(parsed, option, 1) is { } rank and <= MostRank ? rank
+            : throw new UsageException($"--rank is \"{parsed.GetValue(option)}\"; expected a whole number from 1 to {MostRank}.");
+    }
+
+    private static int Run(ParseResult parsed, ModelParts models, int rank, string output, bool overwrite, ProofUse proof, bool json)
+    {
+        var source = VerbParts.Need(parsed, models.Adapter, "extract");
+        using var folder = OutputFolder.Plan(output, overwrite, parsed.GetValue(models.Base), source);
+        var (basis, own) = models.Folders(parsed, "extract");
+        var loaded = LoadedModel.Open(basis.Folder, own!.Folder, dense: true, proof: proof);
+        var (adapter, energy) = LowRankExtraction.Extract(loaded.Model, loaded.Adapter!, rank, loaded.Adapter!.Name == "default" ? "extracted" : "default");
+        AdapterFolder.Save(adapter, folder.Create(), AdapterFormat.Peft);
+        loaded.Tokenizer()?.Save(folder.Aside);
+        // Labels, length and pooling are those of the run that it comes from.
+        if (loaded.Run is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(run.Json) + "\n");
+        AdapterProof.Create(loaded.Model, adapter, basis.Folder, AdapterFolder.Open(folder.Aside), loaded.Tokenizer()).Write(folder.Aside);
+        folder.Finish();
+        if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["rank"] = rank, ["energy"] = JsonOut.Number(energy), ["weights"] = adapter.TrainedWeights });
+        else Console.Out.WriteLine(FormattableString.Invariant($"rank {rank} keeps {100 * energy:0.0} % of the matrices' ‖ΔW‖²; {Format.Count(adapter.TrainedWeights)} weights written to {output}"));
+        return ExitCode.Success;
+    }
+}

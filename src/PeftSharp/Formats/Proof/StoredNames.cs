@@ -1,0 +1,36 @@
+using PeftSharp.Checkpoints;
+
+namespace PeftSharp.Formats.Proof;
+
+/// <summary>Finds a checkpoint's tensors by names that lack the base's prefix.</summary>
+internal sealed class StoredNames
+{
+    private readonly Checkpoint _checkpoint;
+    private readonly Dictionary<string, string> _found = new(StringComparer.Ordinal);
+
+    public StoredNames(Checkpoint checkpoint)
+    {
+        _checkpoint = checkpoint;
+        foreach (var name in checkpoint.Names) _found.TryAdd(Current(name), name);
+        // A whole name goes before one that is whole only without its first part.
+        foreach (var name in checkpoint.Names)
+            if (name.IndexOf('.', StringComparison.Ordinal) is > 0 and var dot) _found.TryAdd(Current(name[(dot + 1)..]), name);
+    }
+
+    public StoredTensor? Find(string name) =>
+        _found.TryGetValue(name, out var stored) ? new(name, _checkpoint.FileWithTensor(stored), _checkpoint.Info(stored)) : null;
+
+    /// <summary>A tensor and, where it is kept in 4 bits, the tensors named after it.</summary>
+    public IEnumerable<StoredTensor> WithParts(string name)
+    {
+        if (Find(name) is not { } tensor) yield break;
+        yield return tensor;
+        var stored = _found[name];
+        foreach (var part in _checkpoint.Names.Where(n => n.StartsWith(stored, StringComparison.Ordinal) && n.Length > stored.Length && n[stored.Length] == '.'))
+            yield return Find(name + part[stored.Length..])!;
+    }
+
+    // Checkpoints converted from TensorFlow call a norm's scale and shift gamma and beta.
+    private static string Current(string name) =>
+        name.Replace("LayerNorm.gamma", "LayerNorm.weight", StringComparison.Ordinal).Replace("LayerNorm.beta", "LayerNorm.bias", StringComparison.Ordinal);
+}

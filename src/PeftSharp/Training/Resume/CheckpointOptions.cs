@@ -1,0 +1,40 @@
+using System.Text.Json.Serialization;
+
+namespace PeftSharp.Training.Resume;
+
+/// <summary>When a run's state is saved. It changes how much is lost by a kill, never the result.</summary>
+public enum SaveMoment
+{
+    /// <summary>Every ten minutes; at the end of an epoch, if a minute has passed; when the run is interrupted.</summary>
+    [JsonStringEnumMemberName("auto")] Auto,
+    /// <summary>Never, not even when the run is interrupted.</summary>
+    [JsonStringEnumMemberName("no")] Never,
+    /// <summary>After every <see cref="CheckpointOptions.Steps"/> steps, and when the run is interrupted.</summary>
+    [JsonStringEnumMemberName("steps")] Steps,
+    /// <summary>After every epoch, and when the run is interrupted.</summary>
+    [JsonStringEnumMemberName("epoch")] Epoch,
+}
+
+/// <summary>Settings of checkpoints, under Hugging Face's names.</summary>
+public sealed record CheckpointOptions
+{
+    /// <summary>When the state is saved; default <see cref="SaveMoment.Auto"/>.</summary>
+    [JsonPropertyName("save_strategy")]
+    public SaveMoment Moment { get; init; }
+
+    /// <summary>Steps between checkpoints where <see cref="Moment"/> is by steps; at least 1; default 500.</summary>
+    [JsonPropertyName("save_steps")]
+    public long Steps { get; init; } = 500;
+
+    /// <summary>Checkpoints that are kept; at least 1; default 2, so that a damaged one costs one interval. Each holds the best weights too, so none has to be kept for them.</summary>
+    [JsonPropertyName("save_total_limit")]
+    public int Limit { get; init; } = 2;
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="PeftException">A value is out of range; the message names it.</exception>
+    public void Validate()
+    {
+        if (Steps < 1) throw new PeftException($"The setting save_steps is {Steps}; expected 1 or more.");
+        if (Limit < 1) throw new PeftException($"The setting save_total_limit is {Limit}; expected 1 or more.");
+    }
+}

@@ -1,0 +1,48 @@
+namespace PeftSharp.Tests.Cli;
+
+/// <summary>What an adapter does, told and drawn by the real program, and a full fine-tuning written as a LoRA.</summary>
+public sealed class AnalyzeTests : IClassFixture<CliFolder>
+{
+    private readonly CliFolder _folder;
+
+    public AnalyzeTests(CliFolder folder) => _folder = folder;
+
+    [Fact]
+    public void A_full_fine_tuning_is_analysed_drawn_cut_and_scored()
+    {
+        _folder.TrainTo("full", "--method", "full", "--max-steps", "20", "--lr", "1e-3").Succeeds();
+        var (full, pictures) = (_folder.File_("full"), _folder.File_("pictures"));
+        var text = Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--with", full, "--out", pictures).Succeeds().Output;
+        foreach (var part in (string[])["Changed matrices", "Which rank: linear maps", "Which rank: embeddings", "norms' scales", "nf4", "Directions shared"]) Assert.Contains(part, text);
+        foreach (var file in (string[])["analysis.json", "spectrum.png", "norms.png", "overlap-input.png", "overlap-output.png"])
+            Assert.True(new FileInfo(Path.Combine(pictures, file)).Length > 500, file);
+        Assert.Contains("--overwrite", Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--out", pictures).Fails(2));
+        Assert.Contains("no earlier analysis", Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--out", _folder.Model, "--overwrite").Fails(2));
+
+        var json = Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--json").Succeeds().Json;
+        Assert.Equal("FULL", json["method"]!.ToString());
+        Assert.Equal(13, (int)json["groups"]!["maps"]!["matrices"]!); // two layers of six, and the pooler
+        Assert.Equal(1, (double)json["groups"]!["maps"]!["energy_at_rank"]!["32"]!, 6);
+
+        var cut = _folder.File_("full-r4");
+        var energy = (double)Peft.Run("extract", "--base", _folder.Model, "--adapter", full, "--rank", "4", "--out", cut, "--json").Succeeds().Json["energy"]!;
+        Assert.InRange(energy, 0.2, 1);
+        Peft.Run("verify", cut, "--base", _folder.Model).Succeeds();
+        var whole = Peft.Run("eval", "--base", _folder.Model, "--adapter", full, "--data", _folder.Dev, "--json").Succeeds().Json;
+        Peft.Run("extract", "--base", _folder.Model, "--adapter", full, "--rank", "32", "--out", cut, "--overwrite").Succeeds();
+        var same = Peft.Run("eval", "--base", _folder.Model, "--adapter", cut, "--data", _folder.Dev, "--json").Succeeds().Json;
+        Assert.Equal((double)whole["metrics"]!["loss"]!, (double)same["metrics"]!["loss"]!, 4);
+    }
+
+    [Fact]
+    public void A_prefix_has_no_matrix_and_is_told_so()
+    {
+        Peft.Run("train", "--base", _folder.Model, "--method", "prefix", "--set", "num_virtual_tokens=4", "--data", _folder.Train, "--out", _folder.File_("prefix"), "--max-steps", "2", "--compute", "fp32").Succeeds();
+        var text = Peft.Run("analyze", "--base", _folder.Model, "--adapter", _folder.File_("prefix")).Succeeds().Output;
+        Assert.Contains("4 keys and values before the tokens' own", text);
+        Assert.DoesNotContain("Which rank: linear maps", text);
+        Assert.Contains("not a change of weights", Peft.Run("extract", "--base", _folder.Model, "--adapter", _folder.File_("prefix"), "--rank", "2", "--out", _folder.File_("never")).Fails(1));
+        Assert.False(Directory.Exists(_folder.File_("never")));
+        Assert.Contains("--rank is \"0\"", Peft.Run("extract", "--base", _folder.Model, "--adapter", "x", "--rank", "0", "--out", _folder.File_("never")).Fails(2));
+    }
+}

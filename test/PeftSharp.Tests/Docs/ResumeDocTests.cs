@@ -1,0 +1,36 @@
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Methods;
+using PeftSharp.Training;
+using PeftSharp.Training.Resume;
+
+namespace PeftSharp.Tests.Docs;
+
+/// <summary>The snippet of docs/resume.md: that it stands here is what compiles it, and a test compares the texts.</summary>
+public sealed class ResumeDocTests
+{
+    [Fact]
+    public void The_Snippet_Is_The_Code_Below()
+    {
+        var root = SnippetTests.FindRoot();
+        Assert.SkipWhen(root is null, "The repository's documents are not above the test's folder.");
+        var code = File.ReadAllText(Path.Combine(root, "docs", "resume.md")).Split("```csharp\n")[1].Split("```")[0];
+        var source = File.ReadAllText(Path.Combine(root, "test", "PeftSharp.Tests", "Docs", "ResumeDocTests.cs"));
+        Assert.Contains(SnippetTests.Squeeze(code), SnippetTests.Squeeze(source));
+    }
+
+    internal static void Train(PeftModel model, PeftMethod adapter, TrainerOptions options, BatchPlan plan, TokenizedDataset rows)
+    {
+        var store = new CheckpointStore("runs/mine-checkpoints", limit: 2);
+        var identity = RunIdentity.Of(model, adapter, options, plan, rows);
+        var log = new JsonLinesLog("training_log.jsonl");
+        using var trainer = new Trainer(new TrainableAdapter(model, adapter), new PlannedBatches(rows, plan), options, null, log,
+            new CheckpointWriter(store, identity, new CheckpointOptions { Moment = SaveMoment.Steps, Steps = 100 }, log));
+        using (var checkpoint = store.Newest(Console.Error.WriteLine))
+        {
+            checkpoint?.Run.Require(identity, checkpoint.Path!);
+            if (checkpoint is not null) trainer.Import(checkpoint.Snapshot);
+        }
+        trainer.Run();
+    }
+}
