@@ -41,6 +41,25 @@ internal sealed class OutputFolder : IDisposable
         return new(target, true);
     }
 
+    /// <summary>True if something stands there that will be replaced.</summary>
+    public bool Replaces => _replace && Directory.EnumerateFileSystemEntries(Target).Any();
+
+    /// <summary>Free bytes of the disk that the folder will be on; null where the system does not tell.</summary>
+    public long? FreeSpace
+    {
+        get
+        {
+            try
+            {
+                return new DriveInfo(Above(Target)).AvailableFreeSpace;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+            {
+                return null;
+            }
+        }
+    }
+
     /// <summary>The full path of a folder that results may be written to.</summary>
     public static string Check(string path)
     {
@@ -87,6 +106,14 @@ internal sealed class OutputFolder : IDisposable
     public void Dispose()
     {
         if (!_done && Directory.Exists(Aside)) Directory.Delete(Aside, recursive: true);
+    }
+
+    /// <summary>The nearest folder (or file) above that exists.</summary>
+    public static string Above(string target)
+    {
+        var above = Path.GetDirectoryName(target)!;
+        while (!Path.Exists(above) && Path.GetDirectoryName(above) is { } next) above = next;
+        return above;
     }
 
     private static bool Within(string path, string folder) =>

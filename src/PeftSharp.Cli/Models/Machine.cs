@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using PeftSharp.Evaluation.Estimates;
 
 namespace PeftSharp.Cli.Models;
 
@@ -22,12 +22,5 @@ internal static class Machine
     }
 
     /// <summary>Most memory that this process has held, in bytes.</summary>
-    public static long PeakMemory
-    {
-        get
-        {
-            using var process = Process.GetCurrentProcess();
-            return process.PeakWorkingSet64;
-        }
-    }
+    public static long PeakMemory => ProcessMemory.Peak;
 }

@@ -8,7 +8,12 @@ internal static class LossPlot
     /// <summary>Draws the loss, smoothed too, and the scores' loss where there is one.</summary>
     public static void Write(string file, TrainProgress run)
     {
-        if (run.Losses.Count == 0) return;
+        if (run.Losses.Count > 0) File.WriteAllBytes(file, Picture(run));
+    }
+
+    /// <summary>The picture as PNG.</summary>
+    public static byte[] Picture(TrainProgress run)
+    {
         var plot = new Plot();
         double[] steps = [.. run.Losses.Select(l => (double)l.Step)];
         double[] losses = [.. run.Losses.Select(l => l.Loss)];
@@ -22,7 +27,7 @@ internal static class LossPlot
         plot.XLabel("step");
         plot.YLabel("loss");
         plot.ShowLegend();
-        plot.SavePng(file, 900, 500);
+        return plot.GetImageBytes(900, 500, ImageFormat.Png);
     }
 
     private static void Add(Plot plot, double[] x, double[] y, string name, Color color, float width)

@@ -88,7 +88,7 @@ internal static class RunDocument
         ["batch_order"] = s.Order,
     };
 
-    private static JsonObject Data(TokenizedDataset data) => new()
+    public static JsonObject Data(TokenizedDataset data) => new()
     {
         ["source"] = data.Data.Source,
         ["rows"] = data.Count,

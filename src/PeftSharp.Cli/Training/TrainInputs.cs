@@ -8,6 +8,7 @@ using PeftSharp.Evaluation;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
 using PeftSharp.Tokenization;
 
 namespace PeftSharp.Cli.Training;
@@ -49,6 +50,17 @@ internal sealed class TrainInputs
     /// <summary>The batches of every epoch.</summary>
     public BatchPlan Batches(TrainSettings settings) =>
         new(Train.Lengths, settings.BatchSize, settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled, settings.Seed);
+
+    /// <summary>The adapter as the trainer drives it.</summary>
+    public TrainableAdapter Trained(TrainSettings settings, int quiet = 0) => new(Model, Adapter, Forward(settings, quiet));
+
+    /// <summary>How the forward pass runs in training.</summary>
+    /// <param name="settings">The run's settings.</param>
+    /// <param name="quiet">Lowest layers in which a cached trunk leaves no dropout.</param>
+    public static ForwardOptions Forward(TrainSettings settings, int quiet = 0) => new() { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing, QuietLayers = quiet };
+
+    /// <summary>What scores the adapter; null where there are no rows for it.</summary>
+    public Evaluator? Evaluator(TrunkCache? trunk = null) => Held is null ? null : new(Model, AdapterSelection.Of(Adapter.Tag), Held, Metrics) { Source = trunk?[Held] };
 
     public static TrainInputs Load(TrainSettings settings, MethodOptions options, Remarks remarks, CancellationToken cancellation)
     {

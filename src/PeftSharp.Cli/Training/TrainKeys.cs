@@ -59,6 +59,7 @@ internal static class TrainKeys
         new("batch_order", "--order", "NAME", "bucketed (rows of like length together) or shuffled (bucketed)", (s, v) => s.Order = Values.OneOf(v, "bucketed", "shuffled"), "order"),
         new("output_dir", "--out", "FOLDER", "Where to write the adapter", (s, v) => s.Out = v, "out"),
         new("format", "--format", "NAME", "Layout of the adapter: peft or adapterhub. Default: the method's", (s, v) => s.Format = Values.OneOf(v, "peft", "adapterhub"), "adapter_format"),
+        new("dry_run", "--dry-run", null, "Make ten steps, and tell what the whole run would count, need and write; write nothing", (s, v) => s.DryRun = Values.Flag(v)),
         new("overwrite_output_dir", "--overwrite", null, "Replace what an earlier run wrote there", (s, v) => s.Overwrite = Values.Flag(v), "overwrite"),
         new("save_steps", "--save-steps", "N", "Save the state of the run every N steps. Default: every ten minutes", (s, v) => s.SaveSteps = Values.Whole(v, 1)),
         new("save_strategy", "--save-strategy", "NAME", "When to save it: auto (every ten minutes, at ends of epochs), steps, epoch or no (auto; steps with --save-steps)", (s, v) => s.SaveStrategy = Values.OneOf(v, "auto", "steps", "epoch", "no")),

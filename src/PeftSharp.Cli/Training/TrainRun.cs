@@ -22,13 +22,15 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
     public int Run()
     {
         var watch = Stopwatch.StartNew();
+        if (settings is { DryRun: true, Resume: true }) throw new UsageException("--dry-run tells of a run from its start; leave out --resume.");
         if (settings is { Resume: true, Out: not null, Base: null } && IsFinished()) return Finished();
         Need(settings.Base, "--base FOLDER", "base_model");
         Need(settings.Method, "--method NAME", "method");
         Need(settings.Data, "--data PATH", "data");
         Need(settings.Out, "--out FOLDER", "output_dir");
         var options = Options();
-        using var folder = RunFolder.Open(settings, settings.Base, settings.Data, settings.EvalData, settings.Rows, recipe);
+        if (settings.DryRun) return DryRun(options, watch);
+        using var folder = RunFolder.Open(settings, Inputs);
         if (folder.IsFinished) return Finished();
         using var interruption = new Interruption();
         var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
@@ -60,6 +62,17 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         }
         Report(document, result, final, training.SavedStep == result.Steps);
         return result.Stopped ? ExitCode.Interrupted : ExitCode.Success;
+    }
+
+    private string?[] Inputs => [settings.Base, settings.Data, settings.EvalData, settings.Rows, recipe];
+
+    private int DryRun(MethodOptions options, Stopwatch watch)
+    {
+        using var folder = RunFolder.Look(settings, Inputs);
+        using var interruption = new Interruption();
+        var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // as above
+        return new DryRun(settings, inputs, folder, remarks, json).Run(watch.Elapsed, interruption.Token);
     }
 
     private void Need(string? value, string option, string key)

@@ -18,17 +18,30 @@ public static class SafetensorsWriter
     /// cannot be written; the old file, if any, is untouched.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
-        LibTorch.EnsureLoaded();
-        var entries = tensors.Select(pair => Entry.Of(path, pair.Key, pair.Value)).ToList();
-        if (entries.GroupBy(e => e.Name, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
-            throw new PeftException($"{path} was given tensor {Quoted.Name(twice.Key)} twice; give each tensor its own name.");
-        entries.Sort();
-        var header = Header(entries, metadata ?? new Dictionary<string, string>());
+        var (entries, header) = Layout(path, tensors, metadata);
         AtomicFile.Write(path, stream =>
         {
             stream.Write(header);
             foreach (var entry in entries) WriteData(stream, entry.Tensor);
         });
+    }
+
+    /// <summary>The length in bytes, header included, of the file that <see cref="Write"/> would make.</summary>
+    /// <exception cref="PeftException">As there.</exception>
+    public static long Size(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        var (entries, header) = Layout(path, tensors, metadata);
+        return header.Length + entries.Sum(e => e.ByteLength);
+    }
+
+    private static (List<Entry> Entries, byte[] Header) Layout(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata)
+    {
+        LibTorch.EnsureLoaded();
+        var entries = tensors.Select(pair => Entry.Of(path, pair.Key, pair.Value)).ToList();
+        if (entries.GroupBy(e => e.Name, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
+            throw new PeftException($"{path} was given tensor {Quoted.Name(twice.Key)} twice; give each tensor its own name.");
+        entries.Sort();
+        return (entries, Header(entries, metadata ?? new Dictionary<string, string>()));
     }
 
     private static byte[] Header(List<Entry> entries, IReadOnlyDictionary<string, string> metadata)

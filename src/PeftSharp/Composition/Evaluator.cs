@@ -23,7 +23,9 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     /// <summary>Where batches of the rows come from; default: the data's tokens. A <see cref="TrunkCache"/> of the same data spares the trunk.</summary>
     public IRowBatches? Source { get; init; }
 
-    /// <summary>The rows of each batch.</summary>
+    internal TokenizedDataset Data => data;
+
+    /// <summary>The rows of each batch, the longest first.</summary>
     public IReadOnlyList<int[]> Batches => BatchPlan.ForEvaluation(data.Lengths, maxTokens);
 
     /// <summary>Runs the model on every row.</summary>
@@ -34,17 +36,22 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
         CheckIds();
         var table = new LogitTable(data.Count, model.Model.Head.Outputs);
         var done = 0;
-        using var guard = no_grad();
         foreach (var rows in Batches)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            using var batch = (Source ?? data).CreateBatch(rows);
-            var logits = model.Forward(batch, selection).Logits.to(ScalarType.Float32).cpu().contiguous(); // [rows, outputs]
-            table.Add(batch.Source, logits.data<float>().ToArray());
+            table.Add(rows, Outputs(rows));
             Progress?.Invoke(done += rows.Length);
         }
         return table;
+    }
+
+    /// <summary>Runs the model on one batch: [rows, outputs], row by row.</summary>
+    internal float[] Outputs(int[] rows)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        using var batch = (Source ?? data).CreateBatch(rows);
+        return model.Forward(batch, selection).Logits.to(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
     }
 
     /// <inheritdoc/>

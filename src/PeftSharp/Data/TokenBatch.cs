@@ -54,11 +54,17 @@ public sealed class TokenBatch : IDisposable
     /// <remarks>The parts are views: they belong to the caller's dispose scope and go before the batch does.</remarks>
     public IReadOnlyList<TokenBatch> Split(int maxTokens)
     {
-        var (rows, tokens) = (Rows, Tokens);
-        var parts = maxTokens <= 0 ? 1 : Math.Min(rows, (int)(((long)rows * tokens + maxTokens - 1) / maxTokens));
-        if (parts <= 1) return [this];
-        var each = (rows + parts - 1) / parts;
+        var rows = Rows;
+        var each = PartRows(rows, Tokens, maxTokens);
+        if (each == rows) return [this];
         return [.. Enumerable.Range(0, (rows + each - 1) / each).Select(i => Part(i * each, Math.Min(each, rows - i * each)))];
+    }
+
+    /// <summary>Rows of each part of a batch that <see cref="Split"/> makes, the last part aside; all of them where it makes none.</summary>
+    internal static int PartRows(int rows, int tokens, int maxTokens)
+    {
+        var parts = maxTokens <= 0 ? 1 : (int)Math.Min(rows, ((long)rows * tokens + maxTokens - 1) / maxTokens);
+        return (rows + Math.Max(1, parts) - 1) / Math.Max(1, parts);
     }
 
     private TokenBatch Part(int first, int count)

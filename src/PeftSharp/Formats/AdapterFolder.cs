@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
 using PeftSharp.Composition;
@@ -10,6 +11,8 @@ namespace PeftSharp.Formats;
 public sealed class AdapterFolder
 {
     private const string ConfigFile = "adapter_config.json", PeftWeights = "adapter_model.safetensors", HubWeights = "adapter.safetensors", HubHead = "model_head.safetensors", EncoderWeights = "adapter_encoder.safetensors";
+
+    private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
 
     private AdapterFolder(string path, MethodOptions options, AdapterFormat format, string? name, JsonObject json) =>
         (Path, Options, Format, SavedAs, Json) = (path, options, format, name, json);
@@ -108,14 +111,39 @@ public sealed class AdapterFolder
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         // Both may refuse the format: before anything is written.
-        var tensors = method.SavedTensors(format).ToList();
-        var text = format == AdapterFormat.Peft ? AdapterJson.Text(method.Options) : AdapterJson.Text(HubDocument(method, hub));
+        var (files, text) = (Contents(method, format), ConfigText(method, format, hub));
         Directory.CreateDirectory(folder);
-        SafetensorsWriter.Write(System.IO.Path.Combine(folder, format == AdapterFormat.Peft ? PeftWeights : HubWeights), tensors, new Dictionary<string, string> { ["format"] = "pt" });
-        SaveExtra(folder, HubHead, method.Tensors.Where(t => t.SavedModule && format == AdapterFormat.AdapterHub));
-        SaveExtra(folder, EncoderWeights, method.EncoderIsKnown ? method.EncoderTensors(format) : []);
+        foreach (var (file, tensors) in files) SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), tensors, Metadata);
         AtomicFile.WriteText(System.IO.Path.Combine(folder, ConfigFile), text);
     }
+
+    /// <summary>The files that <see cref="Save"/> would write, with their exact lengths in bytes.</summary>
+    /// <exception cref="PeftException">The method does not exist in that format.</exception>
+    public static IReadOnlyList<KeyValuePair<string, long>> Files(PeftMethod method, AdapterFormat format)
+    {
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        return [
+            .. Contents(method, format).Select(f => KeyValuePair.Create(f.File, SafetensorsWriter.Size(f.File, f.Tensors, Metadata))),
+            KeyValuePair.Create(ConfigFile, (long)Encoding.UTF8.GetByteCount(ConfigText(method, format, null))),
+        ];
+    }
+
+    private static List<(string File, List<KeyValuePair<string, Tensor>> Tensors)> Contents(PeftMethod method, AdapterFormat format)
+    {
+        List<(string, List<KeyValuePair<string, Tensor>>)> files = [(format == AdapterFormat.Peft ? PeftWeights : HubWeights, [.. method.SavedTensors(format)])];
+        void AddExtra(string file, IEnumerable<AdapterTensor> tensors)
+        {
+            var list = tensors.Select(t => KeyValuePair.Create(t.Name, t.Value)).ToList();
+            if (list.Count > 0) files.Add((file, list));
+        }
+        AddExtra(HubHead, method.Tensors.Where(t => t.SavedModule && format == AdapterFormat.AdapterHub));
+        AddExtra(EncoderWeights, method.EncoderIsKnown ? method.EncoderTensors(format) : []);
+        return files;
+    }
+
+    private static string ConfigText(PeftMethod method, AdapterFormat format, JsonObject? hub) =>
+        format == AdapterFormat.Peft ? AdapterJson.Text(method.Options) : AdapterJson.Text(HubDocument(method, hub));
 
     private static JsonObject HubDocument(PeftMethod method, JsonObject? hub)
     {
@@ -129,12 +157,6 @@ public sealed class AdapterFolder
     private string Rename(string key, string name) =>
         Format == AdapterFormat.AdapterHub && SavedAs is { } old && old != name
             ? key.Replace($".{old}.", $".{name}.", StringComparison.Ordinal) : key;
-
-    private static void SaveExtra(string folder, string file, IEnumerable<AdapterTensor> tensors)
-    {
-        var list = tensors.Select(t => KeyValuePair.Create(t.Name, t.Value)).ToList();
-        if (list.Count > 0) SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), list, new Dictionary<string, string> { ["format"] = "pt" });
-    }
 
     private bool LoadExtra(PeftMethod method, string name, IEnumerable<AdapterTensor> tensors)
     {

@@ -130,6 +130,9 @@ public sealed class Tokenizer
     /// <summary>The token of an id as the vocabulary spells it, or null.</summary>
     public string? IdToToken(int id) => pipeline.Vocabulary.TokenOf(id);
 
+    /// <summary>Names and exact lengths in bytes of the files that <see cref="Save"/> writes.</summary>
+    public IReadOnlyList<KeyValuePair<string, long>> SavedFiles => files.Lengths;
+
     /// <summary>Writes the files that the tokenizer was read from into a folder, byte for byte.</summary>
     public void Save(string folder)
     {

@@ -68,6 +68,9 @@ internal sealed class TokenizerFiles
         return read(JsonField.Root(PathOf(name), document));
     }
 
+    /// <summary>Names and lengths in bytes of the files that <see cref="Save"/> writes.</summary>
+    public IReadOnlyList<KeyValuePair<string, long>> Lengths => [.. files.Select(f => KeyValuePair.Create(f.Key, f.Value.LongLength))];
+
     /// <summary>Writes the files as they were read; each appears whole or not at all.</summary>
     public void Save(string target)
     {

@@ -37,7 +37,13 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
     public IReadOnlyList<string> Lines => _lines;
 
     /// <inheritdoc/>
-    public void StepCompleted(StepReport r) => Add(new
+    public void StepCompleted(StepReport report) => Add(Line(report));
+
+    /// <inheritdoc/>
+    public void Evaluated(long step, EvaluationResult result, bool isBest) => Add(Line(step, result, isBest));
+
+    /// <summary>The line of a step.</summary>
+    public static string Line(StepReport r) => JsonSerializer.Serialize(new
     {
         step = r.Step,
         epoch = Math.Round(r.Epoch, 4),
@@ -49,8 +55,8 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
         seconds = Math.Round(r.Elapsed.TotalSeconds, 3),
     });
 
-    /// <inheritdoc/>
-    public void Evaluated(long step, EvaluationResult result, bool isBest) => Add(new
+    /// <summary>The line of an evaluation.</summary>
+    public static string Line(long step, EvaluationResult result, bool isBest) => JsonSerializer.Serialize(new
     {
         step,
         evaluation = result.Values.ToDictionary(v => v.Key, v => double.IsFinite(v.Value) ? v.Value : (double?)null),
@@ -70,9 +76,9 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
             throw new PeftException($"{_path} could not be written ({AtomicFile.Reason(failure)}); check the folder's permissions and the free space.", failure);
     }
 
-    private void Add<T>(T line)
+    private void Add(string line)
     {
-        _lines.Add(JsonSerializer.Serialize(line));
+        _lines.Add(line);
         Write();
     }
 

@@ -29,8 +29,8 @@ public sealed class Trainer : IDisposable
         if (model.Parameters.Count == 0) throw new PeftException("The adapter has no tensors to train.");
         if (batches.Examples == 0) throw new PeftException("The training data has no examples.");
         (_model, _batches, _options, _evaluator, _observers) = (model, batches, options, evaluator, observers);
-        StepsPerEpoch = Math.Max(1, (batches.BatchesPerEpoch + options.Accumulation - 1) / options.Accumulation);
-        TotalSteps = options.MaxSteps > 0 ? options.MaxSteps : Math.Max(1, (long)Math.Ceiling(options.Epochs * StepsPerEpoch));
+        StepsPerEpoch = options.StepsPerEpoch(batches.BatchesPerEpoch);
+        TotalSteps = options.TotalSteps(batches.BatchesPerEpoch);
         var warmup = options.WarmupSteps > 0 ? options.WarmupSteps : Schedule.WarmupSteps(TotalSteps, options.WarmupRatio);
         _schedule = Schedule.Create(options.Schedule, TotalSteps, warmup);
         Optimizer = CreateOptimizer();

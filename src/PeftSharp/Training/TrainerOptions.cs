@@ -123,6 +123,12 @@ public sealed record TrainerOptions
         Check("lr_scheduler_type", Schedule, PeftSharp.Training.Schedule.Names.Contains(Schedule), $"one of {string.Join(", ", PeftSharp.Training.Schedule.Names)}");
     }
 
+    /// <summary>Optimizer steps of an epoch of so many batches; the last may have fewer micro-batches.</summary>
+    internal int StepsPerEpoch(int batches) => Math.Max(1, (batches + Accumulation - 1) / Accumulation);
+
+    /// <summary>Optimizer steps of the whole run.</summary>
+    internal long TotalSteps(int batchesPerEpoch) => MaxSteps > 0 ? MaxSteps : Math.Max(1, (long)Math.Ceiling(Epochs * StepsPerEpoch(batchesPerEpoch)));
+
     private static void Check(string name, object value, bool good, string expected)
     {
         if (!good) throw new PeftException($"The setting {name} is {value}; expected {expected}.");

@@ -61,6 +61,28 @@ internal sealed class RunFolder : IDisposable
         }
     }
 
+    /// <summary>Refuses what <see cref="Open"/> would refuse of a run from its start, and touches nothing.</summary>
+    public static OutputFolder Look(TrainSettings settings, params string?[] inputs)
+    {
+        var (path, work) = (settings.Out!, Of(settings.Out!));
+        OutputFolder.Check(path);
+        if (RunLock.IsTaken(work)) throw Busy(path, work);
+        try
+        {
+            var above = OutputFolder.Above(work);
+            // A folder under a file cannot be made: the system's words for it.
+            if (File.Exists(above)) Directory.CreateDirectory(work);
+            // A file that is gone with its handle: only the attempt tells, whatever the system's rules are.
+            else new FileStream(Path.Combine(above, $".{Path.GetRandomFileName()}.tmp"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose).Dispose();
+        }
+        catch (Exception e) when (AtomicFile.IsWriteFailure(e))
+        {
+            throw Unwritable(path, work, e);
+        }
+        RequireNoCheckpoint(settings, new(work));
+        return OutputFolder.Plan(path, settings.Overwrite, inputs);
+    }
+
     /// <summary>Everything has been checked: from here on the folder is this run's.</summary>
     public void Start(TrainSettings settings, IEnumerable<KeyValuePair<string, string>> changes, string compute)
     {
@@ -120,10 +142,24 @@ internal sealed class RunFolder : IDisposable
         {
             hold?.Dispose();
             foreach (var folder in created.Prepend(work)) TryDeleteEmpty(folder);
-            throw new PeftException($"--out {path} cannot be worked on: the folder {work} beside it cannot be written ({AtomicFile.Reason(e)}); choose another place.", e);
+            throw Unwritable(path, work, e);
         }
+        throw Busy(path, work);
+    }
+
+    private static PeftException Unwritable(string path, string work, Exception e) =>
+        new($"--out {path} cannot be worked on: the folder {work} beside it cannot be written ({AtomicFile.Reason(e)}); choose another place.", e);
+
+    private static UsageException Busy(string path, string work)
+    {
         var process = SavedRecipe.ProcessId(work) is { } id ? $" (process {id})" : "";
-        throw new UsageException($"--out {path} is being worked on by another run{process}; wait for its end, or choose another folder.");
+        return new($"--out {path} is being worked on by another run{process}; wait for its end, or choose another folder.");
+    }
+
+    private static void RequireNoCheckpoint(TrainSettings settings, CheckpointStore checkpoints)
+    {
+        if (!settings.Overwrite && checkpoints.Steps.Count > 0)
+            throw new UsageException($"--out {settings.Out} holds a run that was cut off after step {checkpoints.Steps[0]}; go on with --resume, or start it anew with --overwrite.");
     }
 
     // A killed process may have left its result half written, or whole but not yet in place, or the old result moved aside.
@@ -145,8 +181,7 @@ internal sealed class RunFolder : IDisposable
     private void PlanAnew(TrainSettings settings, string?[] inputs)
     {
         (IsFinished, _done) = (false, false);
-        if (!settings.Overwrite && Checkpoints.Steps.Count > 0)
-            throw new UsageException($"--out {settings.Out} holds a run that was cut off after step {Checkpoints.Steps[0]}; go on with --resume, or start it anew with --overwrite.");
+        RequireNoCheckpoint(settings, Checkpoints);
         Output = OutputFolder.Plan(settings.Out!, settings.Overwrite, inputs).Under(_work);
     }
 

@@ -31,5 +31,19 @@ internal sealed class RunLock : IDisposable
         }
     }
 
+    /// <summary>True if a living process has the lock of a folder; takes nothing.</summary>
+    public static bool IsTaken(string folder)
+    {
+        try
+        {
+            using var file = new FileStream(Path.Combine(folder, "lock"), FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1);
+            return false;
+        }
+        catch (IOException e)
+        {
+            return Taken.Contains(e.HResult);
+        }
+    }
+
     public void Dispose() => _file.Dispose();
 }

@@ -32,21 +32,19 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
     /// <param name="cancellation">Stops after the step.</param>
     public (TrainingResult, TrainProgress) Run(Stopwatch watch, Action accepted, Func<TrunkCache>? build, int quiet, CancellationToken cancellation)
     {
-        var forward = new ForwardOptions { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing, QuietLayers = quiet };
         var plan = inputs.Batches(settings);
         var options = settings.ForTrainer(inputs.IsFull, inputs.Held is not null);
-        var identity = RunIdentity.Of(inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, forward, inputs.Metrics.Primary);
+        var identity = RunIdentity.Of(inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, TrainInputs.Forward(settings, quiet), inputs.Metrics.Primary);
 
         using var checkpoint = settings.Resume ? folder.Checkpoints.Newest(remarks.Write) : null;
         checkpoint?.Run.Require(identity, Path.GetFileName(checkpoint.Path)!);
         accepted();
         var trunk = Trunk = build?.Invoke();
-        var evaluator = inputs.Held is null ? null : new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), inputs.Held, inputs.Metrics) { Source = trunk?[inputs.Held] };
         var progress = new TrainProgress(remarks);
         var log = _log = new JsonLinesLog(Path.Combine(folder.Output.Aside, "training_log.jsonl"), checkpoint?.Log ?? []);
         CheckpointWriter writer = null!;
         writer = new(folder.Checkpoints, identity, settings.ForCheckpoints(), log, () => Extra(watch), failure => Failed(progress, failure, writer.SavedStep));
-        using var trainer = new Trainer(new TrainableAdapter(inputs.Model, inputs.Adapter, forward), new PlannedBatches(trunk is null ? inputs.Train : trunk[inputs.Train], plan), options, evaluator, log, progress, writer);
+        using var trainer = new Trainer(inputs.Trained(settings, quiet), new PlannedBatches(trunk is null ? inputs.Train : trunk[inputs.Train], plan), options, inputs.Evaluator(trunk), log, progress, writer);
         if (checkpoint is not null) TakeUp(checkpoint, trainer, progress, identity);
         else if (settings.Resume) remarks.Write("There is no checkpoint yet, so the run starts from its beginning.");
         var result = progress.Show(() => trainer.Run(cancellation));

@@ -49,7 +49,23 @@ public sealed record AdapterProof
     /// <param name="folder">The adapter's folder.</param>
     /// <param name="tokenizer">The tokenizer, or null.</param>
     /// <exception cref="PeftException">A file cannot be read, or the adapter's answers are not finite.</exception>
-    public static AdapterProof Create(PeftModel model, PeftMethod adapter, string baseFolder, AdapterFolder folder, Tokenizer? tokenizer)
+    public static AdapterProof Create(PeftModel model, PeftMethod adapter, string baseFolder, AdapterFolder folder, Tokenizer? tokenizer) =>
+        Create(model, adapter, baseFolder, AdapterFingerprint.Of(folder), tokenizer);
+
+    /// <summary>About how many bytes the proof of an adapter will take that is not saved yet.</summary>
+    /// <exception cref="PeftException">A file of the base cannot be read, or the adapter's answers are not finite.</exception>
+    public static long ExpectedBytes(PeftModel model, PeftMethod adapter, AdapterFormat format, string baseFolder, Tokenizer? tokenizer)
+    {
+        var rest = Create(model, adapter, baseFolder, (AdapterFingerprint?)null, tokenizer);
+        var (tensors, bytes) = (rest.Base.Weights.Tensors, ProofJson.Text(rest).Length);
+        var bare = rest with { Base = rest.Base with { Weights = rest.Base.Weights with { Tensors = new Dictionary<string, TensorPrint>() } } };
+        // An adapter's tensors take as much as the base's, but for their names.
+        var each = tensors.Count == 0 ? 0 : (bytes - ProofJson.Text(bare).Length - tensors.Keys.Sum(name => name.Length)) / tensors.Count;
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        return bytes + AdapterJson.Text(adapter.Options).Length + adapter.SavedTensors(format).Sum(t => (long)t.Key.Length + each);
+    }
+
+    private static AdapterProof Create(PeftModel model, PeftMethod adapter, string baseFolder, AdapterFingerprint? print, Tokenizer? tokenizer)
     {
         var basis = BaseFingerprint.Of(baseFolder, model.Model, adapter);
         var precision = ProofPrecision.Of(model.Model, basis.Weights);
@@ -61,7 +77,7 @@ public sealed record AdapterProof
             Tolerance = ProofPrecision.Between(precision, precision).Tolerance,
             Tokenizer = tokenizer?.Fingerprint,
             Probes = Probing.Answer(model, AdapterSelection.Of(adapter.Tag), Probing.Questions(model.Model, tokenizer)),
-            Adapter = AdapterFingerprint.Of(folder),
+            Adapter = print,
             Base = basis,
         };
     }

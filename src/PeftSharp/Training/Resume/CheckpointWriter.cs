@@ -14,7 +14,9 @@ public sealed class CheckpointWriter(
     CheckpointStore store, RunFingerprint run, CheckpointOptions? options = null, JsonLinesLog? log = null,
     Func<JsonObject?>? extra = null, Action<PeftException>? failed = null, TimeProvider? time = null) : ITrainingObserver
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(10), LeastInterval = TimeSpan.FromMinutes(1);
+    /// <summary>A run of less than this saves its state only where that was asked for.</summary>
+    internal static readonly TimeSpan LeastInterval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
     private readonly CheckpointOptions _options = options ?? new();
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private long _last = (time ?? TimeProvider.System).GetTimestamp();

@@ -1,0 +1,86 @@
+using System.Text;
+using PeftSharp.Cli.Models;
+using PeftSharp.Cli.Terminal;
+using PeftSharp.Evaluation.Estimates;
+using PeftSharp.Formats;
+using PeftSharp.Formats.Proof;
+using PeftSharp.Training;
+
+namespace PeftSharp.Cli.Training;
+
+/// <summary>A file that a run would write.</summary>
+/// <param name="Name">Its name in the output folder.</param>
+/// <param name="Bytes">Its length.</param>
+/// <param name="Exact">False where the length depends on what training yields.</param>
+internal sealed record ExpectedFile(string Name, long Bytes, bool Exact)
+{
+    // More points than this change neither the picture nor the mean length of a line.
+    private const int MostSteps = 20_000;
+
+    // Any number that is not short: most of a run's are not.
+    private const double Some = 1.0 / 3;
+
+    /// <summary>All files, as the run would write them if its losses were the probe's.</summary>
+    public static IReadOnlyList<ExpectedFile> All(TrainSettings settings, TrainInputs inputs, RunForecast forecast, ProbeResult probe)
+    {
+        var (progress, score) = (new TrainProgress(new Remarks(quiet: true)), Score(inputs));
+        var shown = (int)Math.Min(forecast.Steps, MostSteps);
+        progress.Started(new(forecast.Steps, inputs.Train.Count, inputs.Adapter.TrainedWeights));
+        for (var i = 1; i <= shown; i++)
+            progress.StepCompleted(new(forecast.Steps - shown + i, forecast.Steps, Some, probe.Losses[i % probe.Losses.Count], Some, Some, 100 + Some, 1000 + Some, default, default));
+        if (score is not null)
+            for (var i = 1; i <= Math.Min(forecast.Evaluations, shown); i++) progress.Evaluated(i * forecast.Steps / forecast.Evaluations, score, true);
+        var result = new TrainingResult(forecast.Steps, false, false, Some, score, forecast.Evaluations == 0 ? 0 : forecast.Steps, Some, Some, forecast.Rows, forecast.Tokens);
+        var run = RunDocument.Create(settings, inputs, result, score, progress, Some);
+        return [
+            .. Exactly(AdapterFolder.Files(inputs.Adapter, inputs.Format)),
+            .. Exactly(inputs.Tokenizer?.SavedFiles ?? []),
+            new("training_log.jsonl", Log(progress, forecast, score), false),
+            .. Picture(progress),
+            new(RunFile.Name, Encoding.UTF8.GetByteCount(JsonOut.Text(run)) + 1, false),
+            .. Proof(inputs),
+        ];
+    }
+
+    private static IEnumerable<ExpectedFile> Exactly(IEnumerable<KeyValuePair<string, long>> files) => files.Select(f => new ExpectedFile(f.Key, f.Value, true));
+
+    private static long Log(TrainProgress progress, RunForecast forecast, EvaluationResult? score)
+    {
+        var step = JsonLinesLog.Line(progress.Last!).Length + 1;
+        return forecast.Steps * step + (score is null ? 0 : forecast.Evaluations * (JsonLinesLog.Line(forecast.Steps, score, true).Length + 1));
+    }
+
+    private static IEnumerable<ExpectedFile> Picture(TrainProgress progress)
+    {
+        try
+        {
+            return [new("loss.png", LossPlot.Picture(progress).Length, false)];
+        }
+        catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or InvalidOperationException)
+        {
+            return []; // as in a run on a system that lacks what drawing needs
+        }
+    }
+
+    private static IEnumerable<ExpectedFile> Proof(TrainInputs inputs)
+    {
+        try
+        {
+            return [new(AdapterProof.FileName, AdapterProof.ExpectedBytes(inputs.Model, inputs.Adapter, inputs.Format, inputs.Base.Folder, inputs.Tokenizer), false)];
+        }
+        catch (PeftException)
+        {
+            return []; // a run that cannot be proved goes without
+        }
+    }
+
+    // The metrics' names, with values as long as most are.
+    private static EvaluationResult? Score(TrainInputs inputs)
+    {
+        if (inputs.Evaluator() is not { } evaluator) return null;
+        var table = new PeftSharp.Evaluation.LogitTable(inputs.Held!.Count, inputs.Model.Model.Head.Outputs);
+        table.Add([.. Enumerable.Range(0, inputs.Held.Count)], new float[inputs.Held.Count * inputs.Model.Model.Head.Outputs]);
+        var score = evaluator.Score(table);
+        return score with { Values = score.Values.ToDictionary(v => v.Key, _ => Some) };
+    }
+}

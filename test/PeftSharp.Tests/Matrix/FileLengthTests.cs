@@ -1,0 +1,34 @@
+using PeftSharp.Formats;
+using PeftSharp.Methods;
+using PeftSharp.Tests.Checkpoints;
+
+namespace PeftSharp.Tests.Matrix;
+
+/// <summary>What is said of an adapter's files before they are written is what they then are.</summary>
+public sealed class FileLengthTests
+{
+    [Theory]
+    [MemberData(nameof(MatrixCases.Formats), MemberType = typeof(MatrixCases))]
+    public void Files_Have_The_Lengths_That_Were_Told(string architecture, string method, AdapterFormat format)
+    {
+        using var bench = new Bench(architecture);
+        var adapter = bench.Add(method);
+        IReadOnlyList<KeyValuePair<string, long>> told;
+        try
+        {
+            told = AdapterFolder.Files(adapter, format);
+        }
+        catch (PeftException e)
+        {
+            using var none = new TempFolder();
+            Assert.Equal(e.Message, Assert.Throws<PeftException>(() => AdapterFolder.Save(adapter, none.Root, format)).Message);
+            return;
+        }
+        bench.Train(adapter);
+        using var folder = new TempFolder();
+        AdapterFolder.Save(adapter, folder.Root, format);
+        Assert.Equal(
+            new DirectoryInfo(folder.Root).GetFiles().Select(f => KeyValuePair.Create(f.Name, f.Length)).OrderBy(f => f.Key, StringComparer.Ordinal),
+            told.OrderBy(f => f.Key, StringComparer.Ordinal));
+    }
+}
