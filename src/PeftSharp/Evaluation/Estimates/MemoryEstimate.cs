@@ -12,7 +12,7 @@ public sealed record MemoryEstimate(long Loaded, long State, long Activations, l
 {
     private const int FloatBytes = 4;
 
-    // Where runs of a few hundred steps have stopped to grow.
+    // How far the logarithm is followed: longer runs were not measured.
     private const int MostSteps = 1000;
 
     /// <summary>Reads the estimate off a probe and what the process has held since.</summary>
