@@ -142,14 +142,23 @@ public static partial class LibTorch
     [LibraryImport("libc", EntryPoint = "mallopt")]
     private static partial int Mallopt(int parameter, int value);
 
+    // The load of the last minute, and what runs at this moment: a build that has just ended leaves the first behind.
     private static bool IsBusy()
     {
+        const int samples = 5;
         try
         {
-            var load = File.ReadAllText("/proc/loadavg").Split(' ')[0];
-            return double.Parse(load, System.Globalization.CultureInfo.InvariantCulture) > 0.5 * Environment.ProcessorCount;
+            for (var i = 0; i < samples; i++)
+            {
+                if (i > 0) Thread.Sleep(2);
+                var fields = File.ReadAllText("/proc/loadavg").Split(' ');
+                var load = double.Parse(fields[0], System.Globalization.CultureInfo.InvariantCulture);
+                var others = int.Parse(fields[3].Split('/')[0], System.Globalization.CultureInfo.InvariantCulture) - 1;
+                if (load <= 0.5 * Environment.ProcessorCount || others < Math.Max(1, Environment.ProcessorCount / 2)) return false;
+            }
+            return true;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException)
         {
             return true;
         }

@@ -135,6 +135,22 @@ public sealed class CompareTests : IDisposable
     }
 
     [Fact]
+    public void The_plan_of_the_repository_is_read_and_would_start()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "PeftSharp.slnx"))) folder = folder.Parent;
+        Assert.SkipWhen(folder is null, "The repository's recipes are not above the test's folder.");
+        var plan = CompareFile.Read(Path.Combine(folder.FullName, "recipes", "compare", "sst2.yaml"));
+        Assert.Equal(7 * 3, plan.Cells().Count());
+        foreach (var cell in plan.Cells())
+        {
+            var file = _folder.File_($"{cell.Id}.yaml");
+            File.WriteAllText(file, cell.Settings.ToJsonString());
+            cell.Check(file, plan.Source);
+        }
+    }
+
+    [Fact]
     public void Means_and_deviations_are_those_of_a_sample()
     {
         CellResult Result(double score) => new("accuracy", true, score, 10, 1, 100, 1000, 2, 50, null, "fp32", "p", 1e-3);
