@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
-using PeftSharp.Cli.Methods;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training;
 
@@ -52,9 +51,7 @@ internal sealed record Cell(string Dataset, string Method, ulong Seed, double? S
             var settings = new TrainSettings();
             Recipe.Apply(file, settings);
             if (settings.Base is null) throw new UsageException("base_model is missing; add it, or give --base FOLDER.");
-            var options = MethodName.Options(settings.Method!);
-            Recipe.CheckMethodKeys(file, settings, MethodSettings.Of(options.GetType()).Select(s => s.Name));
-            MethodSettings.With(options, settings.Method!, settings.MethodSettings, settings.MethodSource).Validate();
+            TrainRun.Options(settings, file, []).Validate();
             settings.ForTrainer(false, true).Validate();
         }
         catch (PeftException e)

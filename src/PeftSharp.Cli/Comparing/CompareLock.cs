@@ -1,3 +1,5 @@
+using PeftSharp.Cli.Training.Resume;
+
 namespace PeftSharp.Cli.Comparing;
 
 /// <summary>Keeps a second comparison out of a folder; a killed one leaves nothing that would.</summary>
@@ -10,13 +12,11 @@ internal static class CompareLock
         try
         {
             Directory.CreateDirectory(root);
-            return new FileStream(Path.Combine(root, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+            return RunLock.TryTake(root) ?? throw new PeftException($"The folder {root} is in use by another comparison; wait for it, or choose another --out.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new PeftException(Directory.Exists(root)
-                ? $"The folder {root} is in use by another comparison, or cannot be written ({e.Message.TrimEnd('.')}); wait for the other, or choose another --out."
-                : $"The folder {root} could not be created ({e.Message.TrimEnd('.')}); choose another --out.", e);
+            throw new PeftException($"The folder {root} cannot be written ({e.Message.TrimEnd('.')}); choose another --out.", e);
         }
     }
 }

@@ -1,18 +1,18 @@
 using System.Text.Json.Nodes;
 using CsvHelper;
 using PeftSharp.Checkpoints;
-using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Interop;
 
 namespace PeftSharp.Cli.Comparing;
 
 /// <summary>What is known of every cell, as compare.json, summary.csv and cells.csv; written whole after each cell.</summary>
 internal sealed class CompareReport(ComparePlan plan, string root)
 {
-    private readonly Dictionary<string, (CellResult Result, bool Earlier)> _finished = [];
+    private readonly Dictionary<string, CellResult> _finished = [];
     private readonly Dictionary<string, string> _failed = [], _leftOut = [];
     private readonly List<Cell> _searched = [];
-    private readonly double? _load = Machine.Load;
+    private readonly MachineLoad? _load = MachineLoad.Now;
     private readonly Dictionary<(string Dataset, string Method), (double Rate, bool Edge)> _rates = [];
 
     /// <summary>The cells to compare, searches not counted.</summary>
@@ -25,14 +25,14 @@ internal sealed class CompareReport(ComparePlan plan, string root)
 
     public int LeftOut => _leftOut.Count;
 
-    public IReadOnlyList<Summary> Summaries => Summary.Of(Planned.Select(c => (c, _finished.TryGetValue(c.Id, out var f) ? f.Result : null)));
+    public IReadOnlyList<Summary> Summaries => Summary.Of(Planned.Select(c => (c, _finished.GetValueOrDefault(c.Id))));
 
     /// <summary>A search made other settings of a cell.</summary>
     public void Replace(Cell cell, Cell ready) => Planned[Planned.IndexOf(cell)] = ready;
 
     public void Finish(Cell cell, CellResult result, bool earlier)
     {
-        _finished[cell.Id] = (result, earlier);
+        _finished[cell.Id] = result;
         if (cell.IsSearch) _searched.Add(cell);
         if (!earlier) Write();
     }
@@ -59,8 +59,8 @@ internal sealed class CompareReport(ComparePlan plan, string root)
     {
         ["program"] = $"peft {typeof(CompareReport).Assembly.GetName().Version?.ToString(3)}",
         ["plan"] = plan.Source,
-        ["processor"] = _finished.Values.Select(f => f.Result.Processor).FirstOrDefault(),
-        ["load_at_start"] = _load is { } load ? JsonOut.Number(load) : null,
+        ["processor"] = _finished.Values.Select(f => f.Processor).FirstOrDefault(),
+        ["load_at_start"] = _load is { } load ? JsonOut.Number(load.Average) : null,
         ["processors"] = Environment.ProcessorCount,
         ["seeds"] = new JsonArray([.. plan.Seeds.Select(s => (JsonNode)s)]),
         ["learning_rate_search"] = plan.Search is null ? null : new JsonObject
@@ -71,27 +71,28 @@ internal sealed class CompareReport(ComparePlan plan, string root)
             ["found"] = new JsonArray([.. _rates.Select(r => (JsonNode)new JsonObject { ["dataset"] = r.Key.Dataset, ["method"] = r.Key.Method, ["learning_rate"] = r.Value.Rate, ["at_the_edge"] = r.Value.Edge })]),
         },
         ["summary"] = new JsonArray([.. Summaries.Select(s => (JsonNode)s.Json())]),
-        ["cells"] = new JsonArray([.. Planned.Concat(_searched.DistinctBy(c => c.Id)).Select(c => (JsonNode)Json(c))]),
+        ["cells"] = new JsonArray([.. All.Select(c => (JsonNode)Json(c))]),
     };
 
     public void Write()
     {
         AtomicFile.WriteText(Path.Combine(root, "compare.json"), JsonOut.Text(Json()) + "\n");
         AtomicFile.WriteText(Path.Combine(root, "summary.csv"), Csv(Summaries.Select(s => s.Json())));
-        AtomicFile.WriteText(Path.Combine(root, "cells.csv"), Csv(Planned.Concat(_searched.DistinctBy(c => c.Id)).Select(Json)));
+        AtomicFile.WriteText(Path.Combine(root, "cells.csv"), Csv(All.Select(Json)));
     }
+
+    private IEnumerable<Cell> All => Planned.Concat(_searched.DistinctBy(c => c.Id));
 
     private JsonObject Json(Cell cell)
     {
-        var found = _finished.TryGetValue(cell.Id, out var finished);
-        var result = found ? finished.Result : null;
+        var result = _finished.GetValueOrDefault(cell.Id);
         return new()
         {
             ["dataset"] = cell.Dataset,
             ["method"] = cell.Method,
             ["seed"] = cell.Seed,
             ["search"] = cell.IsSearch,
-            ["state"] = found ? "finished" : _failed.ContainsKey(cell.Id) ? "failed" : _leftOut.ContainsKey(cell.Id) ? "left out" : "open",
+            ["state"] = result is not null ? "finished" : _failed.ContainsKey(cell.Id) ? "failed" : _leftOut.ContainsKey(cell.Id) ? "left out" : "open",
             ["reason"] = _failed.GetValueOrDefault(cell.Id) ?? _leftOut.GetValueOrDefault(cell.Id),
             ["metric"] = result?.Metric,
             ["score"] = result is null ? null : JsonOut.Number(result.Score),

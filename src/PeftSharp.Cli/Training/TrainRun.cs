@@ -28,7 +28,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         Need(settings.Method, "--method NAME", "method");
         Need(settings.Data, "--data PATH", "data");
         Need(settings.Out, "--out FOLDER", "output_dir");
-        var options = Options();
+        var options = Options(settings, recipe, changes);
         if (settings.DryRun) return DryRun(options, watch);
         using var folder = RunFolder.Open(settings, Inputs);
         if (folder.IsFinished) return Finished();
@@ -81,7 +81,8 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
             throw new UsageException(settings.Resume && recipe is null ? $"--resume: there is no run to go on with in {settings.Out ?? "an unnamed folder"}; give its folder (--out FOLDER), or the settings of a new one." : recipe is null ? $"peft train needs {option}; see \"peft train --help\"." : $"{recipe} has no \"{key}\"; add it, or give {option}.");
     }
 
-    private MethodOptions Options()
+    /// <summary>The settings of a run's method: the recipe's, then those of the command line.</summary>
+    public static MethodOptions Options(TrainSettings settings, string? recipe, IReadOnlyList<KeyValuePair<string, string>> changes)
     {
         var options = MethodName.Options(settings.Method!);
         if (recipe is not null) Recipe.CheckMethodKeys(recipe, settings, MethodSettings.Of(options.GetType()).Select(s => s.Name));

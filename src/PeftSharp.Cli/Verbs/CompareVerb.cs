@@ -2,9 +2,9 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Comparing;
-using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training;
+using PeftSharp.Interop;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -42,8 +42,8 @@ internal static class CompareVerb
         var remarks = new Remarks(parsed.GetValue(Quiet));
         var comparison = new Comparison(plan, root, new CellRunner(root, interruption), remarks);
         comparison.Check();
-        if (Machine.Load is { } load && load > 0.5 * Environment.ProcessorCount)
-            remarks.Write($"This machine is busy (load {load.ToString("0.0", CultureInfo.InvariantCulture)} on {Environment.ProcessorCount} processors): scores are not touched, but times and speeds are those of a shared machine.");
+        if (MachineLoad.Now is { IsHigh: true } load)
+            remarks.Write($"This machine is busy (load {load.Average.ToString("0.0", CultureInfo.InvariantCulture)} on {Environment.ProcessorCount} processors): scores are not touched, but times and speeds are those of a shared machine.");
         var interrupted = false;
         try
         {
@@ -79,9 +79,8 @@ internal static class CompareVerb
         if (parsed.GetValue(Base) is { } model) plan.Common["base_model"] = model;
         foreach (var text in parsed.GetValue(Set) ?? [])
         {
-            var at = text.IndexOf('=', StringComparison.Ordinal);
-            if (at <= 0) throw new UsageException($"--set {text} is no NAME=VALUE; write for example --set num_train_epochs=1.");
-            plan.Common[text[..at].Trim()] = text[(at + 1)..].Trim();
+            var (name, value) = VerbParts.Pair(text, "num_train_epochs=1");
+            plan.Common[name] = value;
         }
         if (parsed.GetValue(Data) is { Length: > 0 } data) plan = plan with { Datasets = [.. data.Select(CompareFile.Dataset)] };
         if (parsed.GetValue(Methods) is { } methods) plan = plan with { Methods = [.. List(methods).Select(m => new Variant(m, new JsonObject { ["method"] = m }))] };

@@ -55,13 +55,7 @@ internal static class TrainVerb
             var saved = new TrainSettings();
             if (SavedRecipe.TryApply(RunFolder.Of(folder), saved)) settings = Read(saved);
         }
-        var changes = (parsed.GetValue(set) ?? []).Select(Pair).ToList();
+        var changes = (parsed.GetValue(set) ?? []).Select(text => VerbParts.Pair(text, "r=16")).ToList();
         return new TrainRun(settings, file, changes, new Remarks(quiet), json).Run();
-    }
-
-    private static KeyValuePair<string, string> Pair(string text)
-    {
-        var at = text.IndexOf('=', StringComparison.Ordinal);
-        return at > 0 ? new(text[..at].Trim(), text[(at + 1)..].Trim()) : throw new UsageException($"--set {text} is no NAME=VALUE; write for example --set r=16.");
     }
 }

@@ -35,6 +35,13 @@ internal static class VerbParts
             : throw new UsageException($"{option.Name} is \"{text}\"; expected a whole number of at least {least}.");
     }
 
+    /// <summary>A NAME=VALUE of <c>--set</c>.</summary>
+    public static KeyValuePair<string, string> Pair(string text, string example)
+    {
+        var at = text.IndexOf('=', StringComparison.Ordinal);
+        return at > 0 ? new(text[..at].Trim(), text[(at + 1)..].Trim()) : throw new UsageException($"--set {text} is no NAME=VALUE; write for example --set {example}.");
+    }
+
     /// <summary>Wires a verb: its work runs behind the one handler of failures.</summary>
     public static void Run(Command command, Func<ParseResult, int> work) => command.SetAction(parsed => Failures.Guard(parsed, () => work(parsed)));
 }

@@ -29,7 +29,7 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null)
     /// <param name="seed">Seed of start values.</param>
     public MethodHost Host(ulong seed) => new(
         Model.Sites, Model.Config.ModelType, Model.BasePrefix, Model.Head.TaskType, Model.Head.Modules, Model.Width,
-        Model.Sites.Slots[0].Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32, Model.Device, seed);
+        Model.Precision, Model.Device, seed);
 
     /// <summary>Attaches a new adapter.</summary>
     /// <exception cref="PeftException">The name is taken, or the settings do not fit the model; nothing is changed then.</exception>

@@ -27,7 +27,7 @@ public sealed class TrunkPlan
         Layers = transformer.Layers;
         Depth = Find(transformer, selection);
         _pooled = Depth >= Layers && transformer.Head.Pools;
-        Type = transformer.Sites.Slots[0].Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        Type = transformer.Precision;
         // A gate reads padded positions too: they are kept as well then, as far as any row reaches.
         if (!_pooled && selection.Adapters.Any(a => a.NeedsAllTokens))
             foreach (var d in data) _padding[d] = d.Lengths.Max();

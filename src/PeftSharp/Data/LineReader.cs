@@ -10,11 +10,8 @@ internal readonly record struct TextLine(int Number, string? Text, string? Probl
 /// <summary>Splits a UTF-8 file into lines (LF or CRLF), checking what a <see cref="StreamReader"/> would replace in silence.</summary>
 internal sealed class LineReader(Stream stream, int maxBytes)
 {
-    private byte[] _buffer = new byte[1 << 16];
-    private int _start;
-    private int _end;
+    private readonly ByteWindow _window = new(stream);
     private int _number;
-    private bool _ended;
 
     public static IEnumerable<TextLine> Read(string path, DataOptions options)
     {
@@ -28,12 +25,12 @@ internal sealed class LineReader(Stream stream, int maxBytes)
         var scanned = 0;
         while (true)
         {
-            var newline = _buffer.AsSpan(_start + scanned, _end - _start - scanned).IndexOf((byte)'\n');
+            var newline = _window.Bytes[scanned..].IndexOf((byte)'\n');
             if (newline >= 0) return Take(scanned + newline, 1, out line);
-            scanned = _end - _start;
+            scanned = _window.Bytes.Length;
             if (scanned > maxBytes) return Discard(out line);
-            if (Fill()) continue;
-            if (_start < _end) return Take(_end - _start, 0, out line);
+            if (_window.Fill()) continue;
+            if (_window.Bytes.Length > 0) return Take(_window.Bytes.Length, 0, out line);
             line = default;
             return false;
         }
@@ -41,8 +38,8 @@ internal sealed class LineReader(Stream stream, int maxBytes)
 
     private bool Take(int length, int separator, out TextLine line)
     {
-        var bytes = _buffer.AsSpan(_start, length);
-        _start += length + separator;
+        var bytes = _window.Bytes[..length];
+        _window.Skip(length + separator);
         if (_number++ == 0 && bytes.StartsWith(Encoding.UTF8.Preamble)) bytes = bytes[3..];
         if (bytes.EndsWith("\r"u8)) bytes = bytes[..^1];
         line = bytes.Length > maxBytes ? new TextLine(_number, null, TooLong(maxBytes))
@@ -56,31 +53,16 @@ internal sealed class LineReader(Stream stream, int maxBytes)
         line = new TextLine(++_number, null, TooLong(maxBytes));
         do
         {
-            var newline = _buffer.AsSpan(_start, _end - _start).IndexOf((byte)'\n');
+            var newline = _window.Bytes.IndexOf((byte)'\n');
             if (newline >= 0)
             {
-                _start += newline + 1;
+                _window.Skip(newline + 1);
                 return true;
             }
-            _start = _end;
+            _window.Skip(_window.Bytes.Length);
         }
-        while (Fill());
+        while (_window.Fill());
         return true;
-    }
-
-    private bool Fill()
-    {
-        if (_ended) return false;
-        if (_start > 0)
-        {
-            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
-            (_start, _end) = (0, _end - _start);
-        }
-        if (_end == _buffer.Length) Array.Resize(ref _buffer, _buffer.Length * 2);
-        var read = stream.Read(_buffer, _end, _buffer.Length - _end);
-        _end += read;
-        _ended = read == 0;
-        return !_ended;
     }
 
     public static string TooLong(int maxBytes) =>

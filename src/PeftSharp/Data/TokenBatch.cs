@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -38,7 +39,7 @@ public sealed class TokenBatch : IDisposable
     public int Tokens => (int)InputIds.shape[1];
 
     /// <summary>The batch on a device: itself if it is there, else copies in the caller's dispose scope.</summary>
-    public TokenBatch To(Device device) => InputIds.device.type == device.type && InputIds.device.index == device.index ? this : new()
+    public TokenBatch To(Device device) => InputIds.IsOn(device) ? this : new()
     {
         InputIds = InputIds.to(device),
         AttentionMask = AttentionMask.to(device),

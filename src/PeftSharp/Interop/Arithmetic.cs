@@ -17,25 +17,16 @@ internal static class Arithmetic
     public static Tensor Plus(this Tensor a, Tensor b) => a.add(b, One);
 
     /// <summary>a + factor · b.</summary>
-    public static Tensor Plus(this Tensor a, Tensor b, double factor)
-    {
-        using Scalar number = factor;
-        return a.add(b, number);
-    }
+    public static Tensor Plus(this Tensor a, Tensor b, double factor) => With(factor, (a, b), static (t, n) => t.a.add(t.b, n));
 
     /// <summary>a + number; integers stay integers.</summary>
-    public static Tensor Plus(this Tensor a, long number)
-    {
-        using Scalar scalar = number;
-        return a.add(scalar, One);
-    }
+    public static Tensor Plus(this Tensor a, long number) => With(number, a, static (t, n) => t.add(n, One));
 
     /// <summary>a + number.</summary>
-    public static Tensor Plus(this Tensor a, double number)
-    {
-        using Scalar scalar = number;
-        return a.add(scalar, One);
-    }
+    public static Tensor Plus(this Tensor a, double number) => With(number, a, static (t, n) => t.add(n, One));
+
+    /// <summary>y with values added to the rows that an index names.</summary>
+    public static Tensor PlusAt(this Tensor y, Tensor rows, Tensor values) => y.index_add(0, rows, values, One);
 
     /// <summary>1 − a; integers stay integers.</summary>
     public static Tensor Complement(this Tensor a)
@@ -45,77 +36,37 @@ internal static class Arithmetic
     }
 
     /// <summary>a ← a + factor · b.</summary>
-    public static Tensor Increase(this Tensor a, Tensor b, double factor = 1)
-    {
-        using Scalar number = factor;
-        return a.add_(b, number);
-    }
+    public static Tensor Increase(this Tensor a, Tensor b, double factor = 1) => With(factor, (a, b), static (t, n) => t.a.add_(t.b, n));
 
     /// <summary>a ← a + number.</summary>
-    public static Tensor Increase(this Tensor a, double number)
-    {
-        using Scalar scalar = number;
-        return a.add_(scalar, One);
-    }
+    public static Tensor Increase(this Tensor a, double number) => With(number, a, static (t, n) => t.add_(n, One));
 
     /// <summary>a · number.</summary>
-    public static Tensor Times(this Tensor a, double number)
-    {
-        using Scalar scalar = number;
-        return a.mul(scalar);
-    }
+    public static Tensor Times(this Tensor a, double number) => With(number, a, static (t, n) => t.mul(n));
 
     /// <summary>a · number; integers stay integers.</summary>
-    public static Tensor Times(this Tensor a, long number)
-    {
-        using Scalar scalar = number;
-        return a.mul(scalar);
-    }
+    public static Tensor Times(this Tensor a, long number) => With(number, a, static (t, n) => t.mul(n));
 
     /// <summary>a ← a · number.</summary>
-    public static Tensor Scale(this Tensor a, double number)
-    {
-        using Scalar scalar = number;
-        return a.mul_(scalar);
-    }
+    public static Tensor Scale(this Tensor a, double number) => With(number, a, static (t, n) => t.mul_(n));
 
     /// <summary>a², element by element.</summary>
     public static Tensor Squared(this Tensor a) => a.mul(a);
 
     /// <summary>The larger of each element and a number.</summary>
-    public static Tensor AtLeast(this Tensor a, double number)
-    {
-        using Scalar scalar = number;
-        return a.clamp_min(scalar);
-    }
+    public static Tensor AtLeast(this Tensor a, double number) => With(number, a, static (t, n) => t.clamp_min(n));
 
     /// <summary>The larger of each element and a number; integers stay integers.</summary>
-    public static Tensor AtLeast(this Tensor a, long number)
-    {
-        using Scalar scalar = number;
-        return a.clamp_min(scalar);
-    }
+    public static Tensor AtLeast(this Tensor a, long number) => With(number, a, static (t, n) => t.clamp_min(n));
 
     /// <summary>The elements, none above a number; integers stay integers.</summary>
-    public static Tensor AtMost(this Tensor a, long number)
-    {
-        using Scalar scalar = number;
-        return a.clamp_max(scalar);
-    }
+    public static Tensor AtMost(this Tensor a, long number) => With(number, a, static (t, n) => t.clamp_max(n));
 
     /// <summary>True where an element is not below a number.</summary>
-    public static Tensor NotBelow(this Tensor a, double number)
-    {
-        using Scalar scalar = number;
-        return a.ge(scalar);
-    }
+    public static Tensor NotBelow(this Tensor a, double number) => With(number, a, static (t, n) => t.ge(n));
 
     /// <summary>True where an element is not a number.</summary>
-    public static Tensor IsNot(this Tensor a, long number)
-    {
-        using Scalar scalar = number;
-        return a.ne(scalar);
-    }
+    public static Tensor IsNot(this Tensor a, long number) => With(number, a, static (t, n) => t.ne(n));
 
     /// <summary>from, from + step … below to, int64.</summary>
     public static Tensor Range(long from, long to, long step = 1, Device? device = null)
@@ -125,9 +76,12 @@ internal static class Arithmetic
     }
 
     /// <summary>A tensor of one number.</summary>
-    public static Tensor Filled(long[] shape, double number, ScalarType type, Device device)
+    public static Tensor Filled(long[] shape, double number, ScalarType type, Device device) =>
+        With(number, (shape, type, device), static (t, n) => full(t.shape, n, dtype: t.type, device: t.device));
+
+    // The number is let go of after the call, not before.
+    private static Tensor With<T>(Scalar number, T operands, Func<T, Scalar, Tensor> call)
     {
-        using Scalar scalar = number;
-        return full(shape, scalar, dtype: type, device: device);
+        using (number) return call(operands, number);
     }
 }

@@ -36,5 +36,8 @@ public static class ComputeDevice
         }
     }
 
+    /// <summary>True if a tensor is there already.</summary>
+    internal static bool IsOn(this Tensor tensor, Device device) => tensor.device is var at && at.type == device.type && at.index == device.index;
+
     private static PeftException Unknown(string name) => new($"The device \"{name}\" is not known; expected {Names}.");
 }

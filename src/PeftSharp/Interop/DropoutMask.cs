@@ -75,8 +75,8 @@ public static unsafe class DropoutMask
         if (count == 0) return;
         var work = new Work
         {
-            Data = Address(to),
-            Source = source is null ? null : (float*)Address(source),
+            Data = TensorPointer.Of(to),
+            Source = source is null ? null : (float*)TensorPointer.Of(source),
             Type = to.dtype,
             Threshold = (uint)Math.Min(Math.Round(p * 4294967296.0), uint.MaxValue),
             Scale = Scale(p),
@@ -85,14 +85,6 @@ public static unsafe class DropoutMask
         if (count <= Grain || !Dispatcher.TryParallelFor(count, Grain, &Run, &work)) work.Fill(0, count);
         GC.KeepAlive(to);
         GC.KeepAlive(source);
-    }
-
-    // The first element's address reaches tensors that are too large for one span.
-    private static byte* Address(Tensor tensor)
-    {
-        using var flat = tensor.view(-1);
-        using var first = flat.narrow(0, 0, 1);
-        fixed (byte* data = first.bytes) return data;
     }
 
     [UnmanagedCallersOnly]

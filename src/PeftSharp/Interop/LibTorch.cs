@@ -146,22 +146,13 @@ public static partial class LibTorch
     private static bool IsBusy()
     {
         const int samples = 5;
-        try
+        for (var i = 0; i < samples; i++)
         {
-            for (var i = 0; i < samples; i++)
-            {
-                if (i > 0) Thread.Sleep(2);
-                var fields = File.ReadAllText("/proc/loadavg").Split(' ');
-                var load = double.Parse(fields[0], System.Globalization.CultureInfo.InvariantCulture);
-                var others = int.Parse(fields[3].Split('/')[0], System.Globalization.CultureInfo.InvariantCulture) - 1;
-                if (load <= 0.5 * Environment.ProcessorCount || others < Math.Max(1, Environment.ProcessorCount / 2)) return false;
-            }
-            return true;
+            if (i > 0) Thread.Sleep(2);
+            if (MachineLoad.Now is not { } load) return true;
+            if (!load.IsHigh || load.Running - 1 < Math.Max(1, Environment.ProcessorCount / 2)) return false;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException)
-        {
-            return true;
-        }
+        return true;
     }
 
     // Environment.SetEnvironmentVariable does not reach native code on Linux.

@@ -14,6 +14,8 @@ public sealed record ModelOutput(Tensor Logits, Tensor Hidden, Tensor? Mask);
 /// <summary>A pretrained transformer with its seams open; it knows no method.</summary>
 public abstract class TransformerModel
 {
+    private Device? _device;
+
     /// <summary>The configuration that it was built from.</summary>
     public abstract ModelConfig Config { get; }
 
@@ -36,7 +38,10 @@ public abstract class TransformerModel
     public abstract IReadOnlyList<string> Created { get; }
 
     /// <summary>Where the model's weights live.</summary>
-    public Device Device => Sites.Slots[0].Value.device;
+    public Device Device => _device ??= Sites.Slots[0].Value.device;
+
+    /// <summary>Element type of the residual stream and of adapters: float64 in checks of gradients, else float32.</summary>
+    internal ScalarType Precision => Sites.Slots[0].Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 
     /// <summary>Runs the model on a batch, from wherever the batch is.</summary>
     public abstract ModelOutput Forward(TokenBatch batch, ForwardContext context);

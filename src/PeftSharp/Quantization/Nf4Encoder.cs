@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using PeftSharp.Interop;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Quantization;

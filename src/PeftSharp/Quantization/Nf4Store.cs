@@ -127,7 +127,7 @@ public sealed class Nf4Store : WeightStore, IDisposable
     /// <summary>The store on a device: itself if it is there; else a copy, and this one is released.</summary>
     public Nf4Store To(Device device)
     {
-        if (_codes.device.type == device.type && _codes.device.index == device.index) return this;
+        if (_codes.IsOn(device)) return this;
         Tensor Moved(Tensor tensor) => tensor.to(device).DetachFromDisposeScope();
         var nested = _nested is null ? null : new NestedScales(Moved(_nested.Scales), Moved(_nested.Map), _nested.Offset);
         var moved = new Nf4Store(Moved(_codes), Moved(_absmax), nested, OutFeatures, InFeatures, BlockSize, OriginalType) { ComputeType = ComputeType };

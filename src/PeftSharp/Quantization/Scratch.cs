@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -15,7 +16,7 @@ internal static class Scratch
 
     private static Tensor Grown(ref Tensor? buffer, ScalarType type, long count, Device device)
     {
-        if (buffer is not null && buffer.NumberOfElements >= count && buffer.device.type == device.type && buffer.device.index == device.index) return buffer;
+        if (buffer is not null && buffer.NumberOfElements >= count && buffer.IsOn(device)) return buffer;
         buffer?.Dispose();
         buffer = null; // should the next line fail
         return buffer = empty([count], type, device).DetachFromDisposeScope();

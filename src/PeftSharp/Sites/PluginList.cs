@@ -1,5 +1,4 @@
 using PeftSharp.Interop;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
@@ -42,13 +41,12 @@ public sealed class PluginList<T> where T : class
 /// <summary>Applying a plug-in to the rows that its adapter acts on.</summary>
 internal static class Rows
 {
-    private static readonly Scalar One = 1; // lives on: see Arithmetic
 
     /// <summary>The rows of a tensor that an index selects; null selects all.</summary>
     public static Tensor Select(Tensor x, Tensor? rows) => rows is null ? x : x.index_select(0, rows);
 
     /// <summary>Adds <paramref name="delta"/>, computed for the selected rows, to <paramref name="y"/>.</summary>
-    public static Tensor Add(Tensor y, Tensor delta, Tensor? rows) => rows is null ? y.Plus(delta) : y.index_add(0, rows, delta, One);
+    public static Tensor Add(Tensor y, Tensor delta, Tensor? rows) => rows is null ? y.Plus(delta) : y.PlusAt(rows, delta);
 
     /// <summary>Puts <paramref name="values"/> in place of the selected rows of <paramref name="y"/>.</summary>
     public static Tensor Put(Tensor y, Tensor values, Tensor? rows) => rows is null ? values : y.index_copy(0, rows, values);

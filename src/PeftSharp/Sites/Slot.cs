@@ -136,10 +136,11 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
         return value;
     }
 
-    private protected static Tensor Gather(IEnumerable<Tensor> choices, long[] choice) =>
-        Gather(stack(choices), choice);
-
-    private static Tensor Gather(Tensor choices, long[] choice) => choices.index_select(0, tensor(choice, int64, device: choices.device));
+    private protected static Tensor Gather(IEnumerable<Tensor> choices, long[] choice)
+    {
+        var all = stack(choices);
+        return all.index_select(0, tensor(choice, int64, device: all.device));
+    }
 }
 
 /// <summary>A slot that yields a tensor: a bias, a norm's scale or shift, an embedding table.</summary>

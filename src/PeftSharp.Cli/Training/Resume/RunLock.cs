@@ -1,6 +1,6 @@
 namespace PeftSharp.Cli.Training.Resume;
 
-/// <summary>Holds a run's work folder for one process. The system lets go of the lock when the process ends, however it ends.</summary>
+/// <summary>Holds a folder, a run's or a comparison's, for one process. The system lets go of the lock when the process ends, however it ends.</summary>
 internal sealed class RunLock : IDisposable
 {
     // EAGAIN of Linux and of macOS, and Windows' sharing violation.

@@ -6,9 +6,8 @@ namespace PeftSharp.Data.Files;
 /// <summary>The elements of a file that is one JSON array: never more than one of them is in memory.</summary>
 internal sealed class JsonArrayReader(Stream stream, string path, int maxBytes)
 {
-    private byte[] _buffer = new byte[1 << 16];
-    private int _start, _end, _line = 1;
-    private bool _ended;
+    private readonly ByteWindow _window = new(stream);
+    private int _line = 1;
     private JsonReaderState _state;
 
     private enum Token { Element, Bracket, More, End }
@@ -45,14 +44,14 @@ internal sealed class JsonArrayReader(Stream stream, string path, int maxBytes)
     private Token Take(out int line, out JsonElement value)
     {
         (line, value) = (_line, default);
-        var reader = new Utf8JsonReader(_buffer.AsSpan(_start, _end - _start), _ended, _state);
-        if (!reader.Read()) return _ended ? Token.End : Token.More;
+        var reader = new Utf8JsonReader(_window.Bytes, _window.Ended, _state);
+        if (!reader.Read()) return _window.Ended ? Token.End : Token.More;
         if (reader.CurrentDepth == 0 && reader.TokenType is JsonTokenType.StartArray or JsonTokenType.EndArray)
         {
             Advance(reader);
             return Token.Bracket;
         }
-        line = _line + _buffer.AsSpan(_start, (int)reader.TokenStartIndex).Count((byte)'\n');
+        line = _line + _window.Bytes[..(int)reader.TokenStartIndex].Count((byte)'\n');
         if (!JsonDocument.TryParseValue(ref reader, out var document)) return Token.More;
         using (document) value = document.RootElement.Clone();
         Advance(reader);
@@ -61,25 +60,20 @@ internal sealed class JsonArrayReader(Stream stream, string path, int maxBytes)
 
     private void Advance(in Utf8JsonReader reader)
     {
-        _line += _buffer.AsSpan(_start, (int)reader.BytesConsumed).Count((byte)'\n');
-        _start += (int)reader.BytesConsumed;
+        _line += _window.Bytes[..(int)reader.BytesConsumed].Count((byte)'\n');
+        _window.Skip((int)reader.BytesConsumed);
         _state = reader.CurrentState;
     }
 
     private void SkipPreamble()
     {
-        while (_end < 3 && !_ended) Fill();
-        if (_buffer.AsSpan(0, _end).StartsWith(Encoding.UTF8.Preamble)) _start = 3;
+        while (_window.Bytes.Length < 3 && !_window.Ended) Fill();
+        if (_window.Bytes.StartsWith(Encoding.UTF8.Preamble)) _window.Skip(3);
     }
 
     private void Fill()
     {
-        if (_end - _start > maxBytes) throw new PeftException($"{path}, line {_line}: the element is longer than {maxBytes:N0} bytes; correct the file, or raise the limit (MaxLineBytes).");
-        _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
-        (_start, _end) = (0, _end - _start);
-        if (_end == _buffer.Length) Array.Resize(ref _buffer, _buffer.Length * 2);
-        var read = stream.Read(_buffer, _end, _buffer.Length - _end);
-        _end += read;
-        _ended = read == 0;
+        if (_window.Bytes.Length > maxBytes) throw new PeftException($"{path}, line {_line}: the element is longer than {maxBytes:N0} bytes; correct the file, or raise the limit (MaxLineBytes).");
+        _window.Fill();
     }
 }

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
-namespace PeftSharp.Quantization;
+namespace PeftSharp.Interop;
 
 /// <summary>The address of a contiguous CPU tensor's memory. The tensor must be kept alive while it is used.</summary>
 internal static unsafe class TensorPointer
