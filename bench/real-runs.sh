@@ -18,7 +18,7 @@ run() { # recipe seed [options]
     $peft train --recipe "$here/recipes/${name%%+*}.yaml" --base "$models/all-MiniLM-L6-v2" --data "$data/$task" "${subset[@]}" \
         --seed "$seed" --out "$folder" --overwrite --quiet "$@" || { echo "$name seed $seed failed" >&2; return; }
     value() { grep -m1 -oE "\"$1\": *\"?[^,\"]+" "$folder/run.json" | sed -E 's/.*: *"?//'; }
-    echo "$name,$seed,$(value type),$(value trainable),$(value accuracy),$(value f1),$(value matthews)" >>"$results"
+    echo "$name,$seed,$(value type),$(value trainable),$(value accuracy),$(value f1),$(value matthews),$(value peak_memory_bytes)" >>"$results"
 }
 for seed in 42 43 44; do
     for name in sst2-lora sst2-bitfit sst2-prefix sst2-prompt sst2-houlsby sst2-head; do run $name $seed; done

@@ -9,7 +9,7 @@ internal static class Advice
     public static string OnMemory(TrainSettings settings, bool full, long needed, MachineMemory machine)
     {
         var changes = new List<string>();
-        if (settings.TokensPerPass == 0) changes.Add("set --tokens-per-pass (640, for example)");
+        if (settings.TokensPerPass == 0) changes.Add("set --tokens-per-pass (512, for example)");
         else changes.Add($"lower --tokens-per-pass ({settings.TokensPerPass})");
         if (settings.BatchSize > 1) changes.Add($"lower --batch-size ({settings.BatchSize})");
         if (!settings.Checkpointing) changes.Add("add --checkpointing");

@@ -1,3 +1,4 @@
+using System.Numerics;
 using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -51,7 +52,7 @@ public sealed class TokenBatch : IDisposable
         Unpadded = Unpadded,
     };
 
-    /// <summary>The batch in parts of about equal size, of at most <paramref name="maxTokens"/> padded tokens each (but at least a row); the batch itself if it is no larger, or the limit is 0.</summary>
+    /// <summary>The batch in parts of at most <paramref name="maxTokens"/> padded tokens each, with as many rows as the greatest power of two that fits (but at least one); the batch itself if it is no larger, or the limit is 0.</summary>
     /// <remarks>The parts are views: they belong to the caller's dispose scope and go before the batch does.</remarks>
     public IReadOnlyList<TokenBatch> Split(int maxTokens)
     {
@@ -62,11 +63,11 @@ public sealed class TokenBatch : IDisposable
     }
 
     /// <summary>Rows of each part of a batch that <see cref="Split"/> makes, the last part aside; all of them where it makes none.</summary>
-    internal static int PartRows(int rows, int tokens, int maxTokens)
-    {
-        var parts = maxTokens <= 0 ? 1 : (int)Math.Min(rows, ((long)rows * tokens + maxTokens - 1) / maxTokens);
-        return (rows + Math.Max(1, parts) - 1) / Math.Max(1, parts);
-    }
+    internal static int PartRows(int rows, int tokens, int maxTokens) =>
+        maxTokens <= 0 || (long)rows * tokens <= maxTokens ? rows : FittingRows(tokens, maxTokens);
+
+    /// <summary>Rows that fit a budget of padded tokens, at least 1. A power of two: products then come in few shapes, and libtorch keeps compiled code for each one that it has met.</summary>
+    internal static int FittingRows(int tokens, int maxTokens) => 1 << BitOperations.Log2((uint)Math.Max(1, maxTokens / Math.Max(1, tokens)));
 
     private TokenBatch Part(int first, int count)
     {

@@ -71,7 +71,7 @@ public static partial class LibTorch
     {
         // OpenMP's threads wait for work by spinning: a fifth faster on an idle machine, but two programs that do so on the same
         // cores slow each other down tenfold. libgomp reads its settings when it is loaded; a user's own setting stays.
-        LimitArenas();
+        NativeHeap.ShareOneArena();
         if (IsBusy()) _ = SetEnvironment("GOMP_SPINCOUNT", "0", 0);
         if (NativeLibrary.TryLoad($"lib{Shim}.so", out _)) return;
         if (RuntimeInformation.ProcessArchitecture != Architecture.X64)
@@ -127,20 +127,6 @@ public static partial class LibTorch
         ];
         return folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
     }
-
-    // glibc gives each thread a heap of its own, and what one has freed no other uses: one heap for all saves a tenth of the memory.
-    private static void LimitArenas()
-    {
-        const int ArenaMax = -8;
-        try
-        {
-            _ = Mallopt(ArenaMax, 1);
-        }
-        catch (EntryPointNotFoundException) { } // another C library
-    }
-
-    [LibraryImport("libc", EntryPoint = "mallopt")]
-    private static partial int Mallopt(int parameter, int value);
 
     // The load of the last minute, and what runs at this moment: a build that has just ended leaves the first behind.
     private static bool IsBusy()

@@ -10,6 +10,9 @@ namespace PeftSharp.Training;
 /// <summary>Trains a model on batches: the loop, and nothing that knows a method or an architecture.</summary>
 public sealed class Trainer : IDisposable
 {
+    // Less often, and the heap's holes add up; more often, and the steps take longer to get their memory again (a second of a minute at 20).
+    private const int StepsPerTrim = 20;
+
     private readonly ITrainingModel _model;
     private readonly IBatchSource _batches;
     private readonly TrainerOptions _options;
@@ -145,6 +148,7 @@ public sealed class Trainer : IDisposable
         State.Loss = sum / examples;
         State.Samples += examples;
         Advance(micro);
+        if (State.Step % StepsPerTrim == 0) NativeHeap.Trim();
         _steps.Stop();
         Report(rate, norm);
     }

@@ -32,9 +32,9 @@ public sealed record TrainerOptions
     [JsonPropertyName("gradient_accumulation_steps")]
     public int Accumulation { get; init; } = 1;
 
-    /// <summary>Most padded tokens of a forward and backward pass; a larger batch goes through in parts, which sum to the same gradient and keep fewer activations; 0 for no limit; default 640.</summary>
+    /// <summary>Most padded tokens of a forward and backward pass; a larger batch goes through in parts, which sum to the same gradient and keep fewer activations; 0 for no limit; default 512.</summary>
     [JsonPropertyName("max_tokens_per_pass")]
-    public int TokensPerPass { get; init; } = 640;
+    public int TokensPerPass { get; init; } = 512;
 
     /// <summary>Decoupled weight decay, not on biases and norms; default 0.01.</summary>
     [JsonPropertyName("weight_decay")]

@@ -9,10 +9,10 @@ public sealed class AdviceTests
     public void A_Run_That_Does_Not_Fit_Is_Told_What_To_Change()
     {
         Assert.Equal(
-            "The run is expected to need 8.00 GB of memory, and 2.00 GB are available under this process's limit of 4.00 GB: lower --tokens-per-pass (640), or lower --batch-size (32), or add --checkpointing, or add --quantize nf4.",
+            "The run is expected to need 8.00 GB of memory, and 2.00 GB are available under this process's limit of 4.00 GB: lower --tokens-per-pass (512), or lower --batch-size (32), or add --checkpointing, or add --quantize nf4.",
             Advice.OnMemory(new TrainSettings { BatchSize = 32 }, false, 8L << 30, new MachineMemory(2L << 30, 4L << 30)));
         Assert.Equal(
-            "The run is expected to need 8.00 GB of memory, and 2.00 GB are available on this machine: set --tokens-per-pass (640, for example), or train an adapter (--method lora).",
+            "The run is expected to need 8.00 GB of memory, and 2.00 GB are available on this machine: set --tokens-per-pass (512, for example), or train an adapter (--method lora).",
             Advice.OnMemory(new TrainSettings { BatchSize = 1, TokensPerPass = 0, Checkpointing = true }, true, 8L << 30, new MachineMemory(2L << 30, null)));
     }
 }
