@@ -22,6 +22,7 @@ run() { # recipe seed [options]
 }
 for seed in 42 43 44; do
     for name in sst2-lora sst2-bitfit sst2-prefix sst2-prompt sst2-houlsby sst2-head; do run $name $seed; done
+    run sst2-lora+no-base-dropout $seed --no-base-dropout
     run mrpc-lora $seed
     run cola-lora $seed
     [ $seed = 44 ] || run sst2-full $seed
