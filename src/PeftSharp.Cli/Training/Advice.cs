@@ -1,4 +1,5 @@
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Data;
 using PeftSharp.Evaluation.Estimates;
 
 namespace PeftSharp.Cli.Training;
@@ -9,7 +10,7 @@ internal static class Advice
     public static string OnMemory(TrainSettings settings, bool full, long needed, MachineMemory machine)
     {
         var changes = new List<string>();
-        if (settings.TokensPerPass == 0) changes.Add("set --tokens-per-pass (512, for example)");
+        if (settings.TokensPerPass == 0) changes.Add($"set --tokens-per-pass ({TokenBatch.TokensPerPass}, for example)");
         else changes.Add($"lower --tokens-per-pass ({settings.TokensPerPass})");
         if (settings.BatchSize > 1) changes.Add($"lower --batch-size ({settings.BatchSize})");
         if (!settings.Checkpointing) changes.Add("add --checkpointing");

@@ -1,4 +1,5 @@
 using PeftSharp.Cli.Models;
+using PeftSharp.Data;
 
 namespace PeftSharp.Cli.Training;
 
@@ -31,7 +32,7 @@ internal static class TrainKeys
         new("max_steps", "--max-steps", "N", "Optimizer steps, instead of epochs", (s, v) => s.MaxSteps = Values.Whole(v, 1)),
         new("per_device_train_batch_size", "--batch-size", "N", "Rows a batch (16)", (s, v) => s.BatchSize = Values.Whole(v, 1), "train_batch_size", "batch_size"),
         new("gradient_accumulation_steps", "--accumulate", "N", "Batches an optimizer step (1)", (s, v) => s.Accumulate = Values.Whole(v, 1)),
-        new("max_tokens_per_pass", "--tokens-per-pass", "N", "Larger batches go through in parts, with the same gradient and less memory; 0 for no limit (512)", (s, v) => s.TokensPerPass = Values.Whole(v, 0)),
+        new("max_tokens_per_pass", "--tokens-per-pass", "N", $"Larger batches go through in parts, with the same gradient and less memory; 0 for no limit ({TokenBatch.TokensPerPass})", (s, v) => s.TokensPerPass = Values.Whole(v, 0)),
         new("learning_rate", "--lr", "RATE", "Peak learning rate (5e-4; 2e-5 where the whole model is trained)", (s, v) => s.LearningRate = Values.Number(v, 0, open: true)),
         new("lr_scheduler_type", "--schedule", "NAME", "linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup or inverse_sqrt (linear)", (s, v) => s.Schedule = Values.OneOf(v, "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt")),
         new("warmup_ratio", "--warmup-ratio", "SHARE", "Share of the steps over which the rate rises (0.06)", (s, v) => s.WarmupRatio = Values.Number(v, 0, 1)),

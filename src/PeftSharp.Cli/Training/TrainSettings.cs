@@ -1,3 +1,4 @@
+using PeftSharp.Data;
 using PeftSharp.Training;
 using PeftSharp.Training.Resume;
 
@@ -15,7 +16,7 @@ internal sealed class TrainSettings
     public int? MaxLength, Take, TakeEval, EvalSteps, EarlyStopping, SaveSteps;
     public long? MaxSteps, WarmupSteps;
     public double? LearningRate;
-    public int BatchSize = 16, Accumulate = 1, BlockSize = 64, TokensPerPass = 512, SaveLimit = 2;
+    public int BatchSize = 16, Accumulate = 1, BlockSize = 64, TokensPerPass = TokenBatch.TokensPerPass, SaveLimit = 2;
     public double Epochs = 3, WarmupRatio = 0.06, WeightDecay = 0.01, MaxGradNorm = 1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
     public ulong Seed = 42;
     public string Schedule = "linear", Compute = "auto", Device = "cpu", Order = "bucketed";

@@ -14,8 +14,8 @@ namespace PeftSharp.Composition;
 /// <param name="selection">Which adapters act, on every row.</param>
 /// <param name="data">The rows.</param>
 /// <param name="metrics">What to compute; null for outputs alone.</param>
-/// <param name="maxTokens">Padded tokens a batch at most.</param>
-public sealed class Evaluator(PeftModel model, AdapterSelection selection, TokenizedDataset data, MetricSet? metrics = null, int maxTokens = 512) : IEvaluator
+/// <param name="maxTokens">Padded tokens a batch at most; default 512, as in training.</param>
+public sealed class Evaluator(PeftModel model, AdapterSelection selection, TokenizedDataset data, MetricSet? metrics = null, int maxTokens = TokenBatch.TokensPerPass) : IEvaluator
 {
     /// <summary>Called after each batch with the rows done so far.</summary>
     public Action<int>? Progress { get; init; }

@@ -9,6 +9,9 @@ namespace PeftSharp.Data;
 /// <remarks>The batch owns its tensors: dispose it after the step.</remarks>
 public sealed class TokenBatch : IDisposable
 {
+    /// <summary>Padded tokens that go through a model at once where nobody says otherwise. Training and scoring have the same, so that they share the shapes of <see cref="FittingRows"/>.</summary>
+    public const int TokensPerPass = 512;
+
     /// <summary>Token ids, int64, [rows, tokens].</summary>
     public required Tensor InputIds { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using PeftSharp.Data;
 
 namespace PeftSharp.Training;
 
@@ -34,7 +35,7 @@ public sealed record TrainerOptions
 
     /// <summary>Most padded tokens of a forward and backward pass; a larger batch goes through in parts, which sum to the same gradient and keep fewer activations; 0 for no limit; default 512.</summary>
     [JsonPropertyName("max_tokens_per_pass")]
-    public int TokensPerPass { get; init; } = 512;
+    public int TokensPerPass { get; init; } = TokenBatch.TokensPerPass;
 
     /// <summary>Decoupled weight decay, not on biases and norms; default 0.01.</summary>
     [JsonPropertyName("weight_decay")]
