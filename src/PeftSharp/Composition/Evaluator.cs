@@ -26,7 +26,7 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     internal TokenizedDataset Data => data;
 
     /// <summary>The rows of each batch, the longest first.</summary>
-    public IReadOnlyList<int[]> Batches => BatchPlan.ForEvaluation(data.Lengths, maxTokens);
+    public IReadOnlyList<int[]> Batches => BatchPlan.ForEvaluation(data.Lengths, maxTokens, added: model.Model.Sites.AddedTokens(selection));
 
     /// <summary>Runs the model on every row.</summary>
     /// <exception cref="PeftException">The head answers another kind of question, or a token id is outside the model's vocabulary.</exception>

@@ -20,6 +20,9 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
     public IReadOnlyList<TrainableParameter> Parameters { get; private set; } = Trained(adapter);
 
     /// <inheritdoc/>
+    public int AddedTokens => model.Model.Sites.AddedTokens(_selection);
+
+    /// <inheritdoc/>
     public IReadOnlyDictionary<string, Tensor> MethodState => adapter.State;
 
     /// <inheritdoc/>

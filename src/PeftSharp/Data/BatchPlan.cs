@@ -63,9 +63,10 @@ public sealed class BatchPlan
     /// <param name="lengths">Tokens of each row.</param>
     /// <param name="maxTokens">Rows × longest row stays at or below this; a longer row is a batch of its own.</param>
     /// <param name="maxRows">Rows a batch at most.</param>
+    /// <param name="added">Vectors that an adapter puts before each row; they count as tokens.</param>
     /// <remarks>The longest batch comes first, so that a lack of memory shows at once. Results go back to file order
     /// by <see cref="TokenBatch.Source"/>.</remarks>
-    public static IReadOnlyList<int[]> ForEvaluation(IReadOnlyList<int> lengths, int maxTokens = 1024, int maxRows = 256)
+    public static IReadOnlyList<int[]> ForEvaluation(IReadOnlyList<int> lengths, int maxTokens = 1024, int maxRows = 256, int added = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRows, 1);
@@ -73,7 +74,7 @@ public sealed class BatchPlan
         var batches = new List<int[]>();
         for (var start = 0; start < rows.Length;)
         {
-            var fitting = Math.Min(TokenBatch.FittingRows(lengths[rows[start]], maxTokens), maxRows);
+            var fitting = Math.Min(TokenBatch.FittingRows(lengths[rows[start]] + added, maxTokens), maxRows);
             var end = Math.Min(start + fitting, rows.Length);
             batches.Add(rows[start..end]);
             start = end;

@@ -56,11 +56,13 @@ public sealed class TokenBatch : IDisposable
     };
 
     /// <summary>The batch in parts of at most <paramref name="maxTokens"/> padded tokens each, with as many rows as the greatest power of two that fits (but at least one); the batch itself if it is no larger, or the limit is 0.</summary>
+    /// <param name="maxTokens">Padded tokens a part at most; 0 for no limit.</param>
+    /// <param name="added">Vectors that an adapter puts before each row: they go through the model as tokens do, and count.</param>
     /// <remarks>The parts are views: they belong to the caller's dispose scope and go before the batch does.</remarks>
-    public IReadOnlyList<TokenBatch> Split(int maxTokens)
+    public IReadOnlyList<TokenBatch> Split(int maxTokens, int added = 0)
     {
         var rows = Rows;
-        var each = PartRows(rows, Tokens, maxTokens);
+        var each = PartRows(rows, Tokens + added, maxTokens);
         if (each == rows) return [this];
         return [.. Enumerable.Range(0, (rows + each - 1) / each).Select(i => Part(i * each, Math.Min(each, rows - i * each)))];
     }

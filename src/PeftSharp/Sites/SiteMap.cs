@@ -51,6 +51,9 @@ public sealed class SiteMap
             .Concat(Layers.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the output of {s.Path}")));
     }
 
+    /// <summary>Vectors that the selected adapters put before a sequence, at most.</summary>
+    public int AddedTokens(AdapterSelection selection) => Inputs.Sum(i => i.Plugins.Items.Where(p => selection.Includes(p.Owner)).Sum(p => p.Plugin.Length));
+
     /// <summary>By how much active prefixes move the positions of each row's tokens: 0 for none; the same for every row, or [rows].</summary>
     internal (long Uniform, long[]? PerRow) PositionShift(ForwardContext context)
     {

@@ -25,6 +25,9 @@ public interface ITrainingModel
     /// <summary>The tensors to train, in a stable order.</summary>
     IReadOnlyList<TrainableParameter> Parameters { get; }
 
+    /// <summary>Vectors that go before each row's tokens through the model (virtual tokens); 0 for most methods.</summary>
+    int AddedTokens => 0;
+
     /// <summary>The mean loss of a batch, a float32 scalar with its graph, in training mode.</summary>
     Tensor Loss(TokenBatch batch, StepState state);
 

@@ -158,7 +158,7 @@ public sealed class Trainer : IDisposable
     {
         using var scope = NewDisposeScope();
         using var batch = _batches.Batch(State.Epoch, index);
-        var parts = batch.Split(_options.TokensPerPass);
+        var parts = batch.Split(_options.TokensPerPass, _model.AddedTokens);
         var sum = 0.0;
         for (var i = 0; i < parts.Count; i++)
             sum += Backward(parts[i], i == 0 ? state : state with { Seed = SeedSequence.Derive(state.Seed, (ulong)i) }, whole && parts.Count == 1);

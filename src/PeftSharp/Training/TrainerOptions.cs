@@ -33,7 +33,7 @@ public sealed record TrainerOptions
     [JsonPropertyName("gradient_accumulation_steps")]
     public int Accumulation { get; init; } = 1;
 
-    /// <summary>Most padded tokens of a forward and backward pass; a larger batch goes through in parts, which sum to the same gradient and keep fewer activations; 0 for no limit; default 512.</summary>
+    /// <summary>Most padded tokens of a forward and backward pass, virtual ones included; a larger batch goes through in parts, which sum to the same gradient and keep fewer activations; 0 for no limit; default 512.</summary>
     [JsonPropertyName("max_tokens_per_pass")]
     public int TokensPerPass { get; init; } = TokenBatch.TokensPerPass;
 

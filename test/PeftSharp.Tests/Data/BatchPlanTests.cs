@@ -78,6 +78,7 @@ public sealed class BatchPlanTests
         Assert.All(batches.SkipLast(1), batch => Assert.True(BitOperations.IsPow2(batch.Length) && (batch.Length == 64 || 2 * batch.Length * Lengths[batch[0]] > 512)));
         Assert.True(BatchPlan.PaddingShare(Lengths, batches) < 0.02);
         Assert.Equal([[1], [0, 2]], BatchPlan.ForEvaluation([3, 900, 2], maxTokens: 10));
+        Assert.Equal([[1], [0], [2]], BatchPlan.ForEvaluation([3, 900, 2], maxTokens: 10, added: 3));
     }
 
     [Fact]
@@ -99,17 +100,19 @@ public sealed class BatchPlanTests
     }
 
     [Theory]
-    [InlineData(32, 16, 512, 32)] // fits
-    [InlineData(32, 17, 512, 16)]
-    [InlineData(32, 33, 512, 8)]
-    [InlineData(5, 128, 512, 4)]
-    [InlineData(32, 600, 512, 1)]
-    [InlineData(32, 600, 0, 32)] // no limit
-    public void Large_Batches_Go_Through_In_Parts_Of_A_Power_Of_Two(int rows, int tokens, int limit, int expected)
+    [InlineData(32, 16, 0, 512, 32)] // fits
+    [InlineData(32, 17, 0, 512, 16)]
+    [InlineData(32, 33, 0, 512, 8)]
+    [InlineData(5, 128, 0, 512, 4)]
+    [InlineData(32, 600, 0, 512, 1)]
+    [InlineData(32, 600, 0, 0, 32)] // no limit
+    [InlineData(32, 12, 20, 512, 16)] // 20 virtual tokens before each row
+    [InlineData(32, 12, 20, 0, 32)]
+    public void Large_Batches_Go_Through_In_Parts_Of_A_Power_Of_Two(int rows, int tokens, int added, int limit, int expected)
     {
         using var batch = new TokenBatch { InputIds = torch.zeros(rows, tokens, torch.int64), AttentionMask = torch.ones(rows, tokens, torch.int64) };
         using var scope = torch.NewDisposeScope();
-        var parts = batch.Split(limit);
+        var parts = batch.Split(limit, added);
         Assert.All(parts.SkipLast(1), part => Assert.Equal(expected, part.Rows));
         Assert.Equal(rows, parts.Sum(part => part.Rows));
         Assert.InRange(parts[^1].Rows, 1, expected);

@@ -1,3 +1,4 @@
+using PeftSharp.Composition;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
@@ -17,6 +18,19 @@ public sealed class StartAndTrainingTests
         using var bench = new Bench(architecture);
         var plain = bench.Logits(AdapterSelection.None);
         Bits.AssertSame(plain, bench.Logits(bench.Add(method)), "The output at the start");
+    }
+
+    [Theory]
+    [MemberData(nameof(MatrixCases.All), MemberType = typeof(MatrixCases))]
+    public void Virtual_Tokens_Are_Told(string architecture, string method)
+    {
+        using var bench = new Bench(architecture);
+        var adapter = bench.Add(method);
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        var hidden = bench.Peft.Forward(bench.Batch, AdapterSelection.Of(adapter.Tag), allTokens: true).Hidden;
+        Assert.Equal(hidden.shape[1] - bench.Batch.Tokens, new TrainableAdapter(bench.Peft, adapter).AddedTokens);
+        Assert.Equal(0, bench.Sites.AddedTokens(AdapterSelection.None));
     }
 
     [Theory]

@@ -26,6 +26,7 @@ internal sealed class ToyModel : ITrainingModel, IDisposable
     public double Dropout { get; }
     public Tensor Table => _table;
     public long PoisonAtStep { get; init; } = -1;
+    public int AddedTokens { get; init; }
     public List<string> Calls { get; } = [];
     public IReadOnlyList<TrainableParameter> Parameters { get; }
     public IReadOnlyDictionary<string, Tensor> MethodState { get; }

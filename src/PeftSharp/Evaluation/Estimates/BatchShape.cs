@@ -4,11 +4,9 @@ namespace PeftSharp.Evaluation.Estimates;
 
 /// <summary>The size of a padded batch, and what that means for time and memory.</summary>
 /// <param name="Rows">Rows.</param>
-/// <param name="Tokens">Padded tokens a row.</param>
+/// <param name="Tokens">What goes through the model a row: padded tokens, and the vectors that an adapter puts before them.</param>
 internal readonly record struct BatchShape(int Rows, int Tokens)
 {
-    public static BatchShape Of(IReadOnlyList<int> lengths, int[] rows) => new(rows.Length, rows.Max(row => lengths[row]));
-
     /// <summary>The largest part in which the batch goes through the model.</summary>
     public BatchShape Pass(int tokensPerPass) => this with { Rows = TokenBatch.PartRows(Rows, Tokens, tokensPerPass) };
 

@@ -100,7 +100,7 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
 
     private ProbedBatch Timed(TokenizedDataset data, int[] rows, int tokensPerPass, double seconds)
     {
-        var shape = BatchShape.Of(data.Lengths, rows);
+        var shape = forecast.Shape(data.Lengths, rows);
         return new(shape.Rows, shape.Tokens, shape.Passes(tokensPerPass), shape.Work(forecast.Width), seconds);
     }
 

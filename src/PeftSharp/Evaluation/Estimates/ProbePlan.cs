@@ -31,12 +31,12 @@ internal sealed class ProbePlan
 
     public static ProbePlan Create(IReadOnlyList<int> lengths, RunForecast forecast)
     {
-        double PassWork(int batch) => BatchShape.Of(lengths, forecast.Planned[batch]).Pass(forecast.TokensPerPass).Work(forecast.Width);
-        int[] first = [.. Enumerable.Range(0, forecast.Planned.Count).DistinctBy(i => BatchShape.Of(lengths, forecast.Planned[i]))];
+        double PassWork(int batch) => forecast.Shape(lengths, forecast.Planned[batch]).Pass(forecast.TokensPerPass).Work(forecast.Width);
+        int[] first = [.. Enumerable.Range(0, forecast.Planned.Count).DistinctBy(i => forecast.Shape(lengths, forecast.Planned[i]))];
         var bySize = first.Select(i => (Batch: i, Work: PassWork(i))).OrderByDescending(b => b.Work).ToList();
         var largest = bySize[0].Work;
         var large = bySize.TakeWhile(b => b.Work >= Large * largest).Select(b => b.Batch).ToList();
-        var byWork = Enumerable.Range(0, forecast.Planned.Count).OrderBy(i => BatchShape.Of(lengths, forecast.Planned[i]).Work(forecast.Width)).ToList();
+        var byWork = Enumerable.Range(0, forecast.Planned.Count).OrderBy(i => forecast.Shape(lengths, forecast.Planned[i]).Work(forecast.Width)).ToList();
         var spanning = Enumerable.Range(0, Spanning).Select(i => byWork[(2 * i + 1) * byWork.Count / (2 * Spanning)]);
         // The small one shows, before anything large is tried, whether that would fit.
         var small = bySize.LastOrDefault(b => b.Work >= largest / 4, bySize[^1]);

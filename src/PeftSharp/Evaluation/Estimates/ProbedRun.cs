@@ -23,6 +23,8 @@ internal sealed class ProbedRun(ITrainingModel model, TokenizedDataset data, IRe
 
     public IReadOnlyList<TrainableParameter> Parameters => model.Parameters;
 
+    public int AddedTokens => model.AddedTokens;
+
     public IReadOnlyDictionary<string, Tensor> MethodState => model.MethodState;
 
     public TokenBatch Batch(int epoch, int index)

@@ -37,7 +37,7 @@ public sealed record RunEstimate(RunForecast Forecast, ProbeResult Probe, Memory
         options.Validate();
         if (train.Count == 0) throw new PeftException("The training data has no examples.");
         var machine = MachineMemory.Read();
-        var forecast = new RunForecast(train.Lengths, plan, options, width, evaluator is not null);
+        var forecast = new RunForecast(train.Lengths, plan, options, width, evaluator is not null, model.AddedTokens);
         var probe = new Probe(model, train, forecast, options, evaluator) { Progress = progress, MemoryLimit = machine.Bytes, Saves = saves }.Run(cancellation);
         var start = Stopwatch.GetTimestamp();
         finishing?.Invoke(forecast, probe);

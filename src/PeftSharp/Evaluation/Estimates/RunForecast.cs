@@ -18,9 +18,10 @@ public sealed class RunForecast
     /// <param name="options">The trainer's settings.</param>
     /// <param name="width">Width of the model's residual stream.</param>
     /// <param name="scored">True if there are rows to score on.</param>
-    public RunForecast(IReadOnlyList<int> lengths, BatchPlan plan, TrainerOptions options, int width, bool scored)
+    /// <param name="addedTokens">Vectors that the adapter puts before each row (<see cref="ITrainingModel.AddedTokens"/>).</param>
+    public RunForecast(IReadOnlyList<int> lengths, BatchPlan plan, TrainerOptions options, int width, bool scored, int addedTokens = 0)
     {
-        (Width, TokensPerPass, Accumulation) = (width, options.TokensPerPass, options.Accumulation);
+        (Width, TokensPerPass, Accumulation, AddedTokens) = (width, options.TokensPerPass, options.Accumulation, addedTokens);
         StepsPerEpoch = options.StepsPerEpoch(plan.BatchesPerEpoch);
         Steps = options.TotalSteps(plan.BatchesPerEpoch);
         var (epochs, rest) = Math.DivRem(Steps, StepsPerEpoch);
@@ -67,10 +68,15 @@ public sealed class RunForecast
 
     internal int Accumulation { get; }
 
+    internal int AddedTokens { get; }
+
     internal double Work { get; private set; }
 
     /// <summary>The batches that were counted, in their order.</summary>
     internal IReadOnlyList<int[]> Planned => _planned;
+
+    /// <summary>The size of a batch of some rows.</summary>
+    internal BatchShape Shape(IReadOnlyList<int> lengths, int[] rows) => new(rows.Length, rows.Max(row => lengths[row]) + AddedTokens);
 
     private void Count(IReadOnlyList<int> lengths, BatchPlan plan)
     {
@@ -78,10 +84,10 @@ public sealed class RunForecast
             _planned.AddRange(plan.Epoch(epoch).Take((int)Math.Min(plan.BatchesPerEpoch, Batches - _planned.Count)));
         var share = (double)Batches / _planned.Count;
         long Whole(double counted) => (long)Math.Round(counted * share);
-        var shapes = _planned.ConvertAll(rows => BatchShape.Of(lengths, rows));
+        var shapes = _planned.ConvertAll(rows => Shape(lengths, rows));
         Rows = Whole(shapes.Sum(s => (long)s.Rows));
         Tokens = Whole(_planned.Sum(rows => rows.Sum(row => (long)lengths[row])));
-        PaddedTokens = Whole(shapes.Sum(s => (long)s.Rows * s.Tokens));
+        PaddedTokens = Whole(shapes.Sum(s => (long)s.Rows * (s.Tokens - AddedTokens)));
         Passes = Whole(shapes.Sum(s => (long)s.Passes(TokensPerPass)));
         Work = shapes.Sum(s => s.Work(Width)) * share;
     }

@@ -22,7 +22,7 @@ public sealed record TimeEstimate(TimeRange Training, TimeRange? Evaluation, dou
         var training = fit.Range(forecast.Passes, forecast.Work) + TimeRange.Exactly(first + forecast.Steps * probe.UpdateSeconds);
         if (evaluator is null || forecast.Evaluations == 0) return new(training, default(TimeRange), rest);
         if (probe.Evaluation.Count == 0) return new(training, null, rest);
-        var batches = evaluator.Batches.Select(rows => BatchShape.Of(evaluator.Data.Lengths, rows)).ToList();
+        var batches = evaluator.Batches.Select(rows => forecast.Shape(evaluator.Data.Lengths, rows)).ToList();
         var once = CostFit.Of(Warm(probe.Evaluation)).Range(batches.Count, batches.Sum(b => b.Work(forecast.Width)));
         var times = forecast.Evaluations;
         return new(training, new(times * once.Low, times * once.Expected, times * once.High), rest);

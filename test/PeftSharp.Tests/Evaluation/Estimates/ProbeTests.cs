@@ -18,9 +18,9 @@ public sealed class ProbeTests
     public void Every_Large_Shape_Is_Run_Once_And_A_Small_One_First()
     {
         var (plan, forecast) = Plan();
-        var shapes = plan.Batches.Select(b => BatchShape.Of(Data.Lengths, b)).ToList();
+        var shapes = plan.Batches.Select(b => forecast.Shape(Data.Lengths, b)).ToList();
         double Pass(BatchShape s) => s.Pass(Options.TokensPerPass).Work(forecast.Width);
-        var all = forecast.Planned.Select(b => BatchShape.Of(Data.Lengths, b)).Distinct().ToList();
+        var all = forecast.Planned.Select(b => forecast.Shape(Data.Lengths, b)).Distinct().ToList();
         Assert.Equal(all.Where(s => Pass(s) >= 0.4 * all.Max(Pass)).OrderBy(s => s.Tokens), shapes.Where(s => Pass(s) >= 0.4 * all.Max(Pass)).Distinct().OrderBy(s => s.Tokens));
         Assert.InRange(Pass(shapes[0]), 0, all.Max(Pass) / 2);
         Assert.Equal(Pass(shapes[0]) / all.Max(Pass), plan.WarmShare, 9);
@@ -37,7 +37,7 @@ public sealed class ProbeTests
         Assert.InRange(result.Training.Count, plan.Batches.Count, plan.Batches.Count + plan.Repeats.Count);
         Assert.Equal(Enumerable.Range(1, result.Training.Count).Select(i => (i, plan.Batches.Count + plan.Repeats.Count)), done);
         Assert.All(result.Training, b => Assert.True(b.Seconds > 0));
-        Assert.Equal(plan.Batches.Concat(plan.Repeats).Take(result.Training.Count).Select(b => BatchShape.Of(Data.Lengths, b).Passes(100)), result.Training.Select(b => b.Passes));
+        Assert.Equal(plan.Batches.Concat(plan.Repeats).Take(result.Training.Count).Select(b => forecast.Shape(Data.Lengths, b).Passes(100)), result.Training.Select(b => b.Passes));
         Assert.Equal(before, model.Values());
         Assert.Equal(result.Shapes.All, result.Shapes.Run);
         Assert.Null(result.Refused);

@@ -12,15 +12,16 @@ public sealed class RunForecastTests
 {
     [Fact]
     public void Counts_Are_Those_Of_The_Run() =>
-        Gen.Select(Gen.Int[1, 40], Gen.Int[1, 9], Gen.Int[1, 4], Gen.Double[0.1, 2.6], Gen.Int[0, 9], Gen.Int[0, 60], Gen.Enum<EvaluationMoment>(), Gen.Enum<BatchOrder>())
-            .Sample((rows, size, accumulation, epochs, maxSteps, tokensPerPass, moment, order) =>
+        Gen.Select(Gen.Int[1, 40], Gen.Int[1, 9], Gen.Int[1, 4], Gen.Double[0.1, 2.6], Gen.Int[0, 9], Gen.Select(Gen.Int[0, 60], Gen.Int[0, 5]), Gen.Enum<EvaluationMoment>(), Gen.Enum<BatchOrder>())
+            .Sample((rows, size, accumulation, epochs, maxSteps, pass, moment, order) =>
             {
+                var (tokensPerPass, added) = pass;
                 int[] lengths = [.. Enumerable.Range(0, rows).Select(i => 1 + i * 7 % 13)];
                 var options = new TrainerOptions { Accumulation = accumulation, Epochs = epochs, MaxSteps = maxSteps, TokensPerPass = tokensPerPass, Evaluation = moment, EvaluationSteps = 3 };
                 var plan = new BatchPlan(lengths, size, order, 5);
-                var forecast = new RunForecast(lengths, plan, options, 64, scored: true);
+                var forecast = new RunForecast(lengths, plan, options, 64, scored: true, added);
 
-                using var model = new ToyModel();
+                using var model = new ToyModel { AddedTokens = added };
                 var batches = new Counted(lengths, plan);
                 var evaluator = new ScriptedEvaluator(0.5);
                 using var trainer = new Trainer(model, batches, options, evaluator);
