@@ -1,5 +1,4 @@
 using PeftSharp.Interop;
-using PeftSharp.Models;
 
 namespace PeftSharp.Cli.Models;
 
@@ -24,6 +23,6 @@ internal static class Compute
         if (ComputeDevice.Parse(device) is { type: not TorchSharp.DeviceType.CPU } gpu)
             return new(request == "fp32" ? ComputeType.Float32 : ComputeType.BFloat16, request == "auto" ? "the usual choice on a GPU." : $"{request} was asked for.", gpu.ToString());
         var choice = ComputeProbe.Choose(request);
-        return new(choice.Mode == ComputeMode.Bf16 ? ComputeType.BFloat16 : ComputeType.Float32, choice.Reason, choice.Processor);
+        return new(choice.Type, choice.Reason, choice.Processor);
     }
 }

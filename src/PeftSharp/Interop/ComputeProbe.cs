@@ -4,23 +4,13 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Interop;
 
-/// <summary>The type in which frozen weights are kept and multiplied.</summary>
-public enum ComputeMode
-{
-    /// <summary>32-bit floating point.</summary>
-    Fp32,
-
-    /// <summary>bfloat16, on processors that multiply it much faster.</summary>
-    Bf16,
-}
-
 /// <summary>The compute type of a run, and why.</summary>
-/// <param name="Mode">The type chosen.</param>
+/// <param name="Type">The type chosen.</param>
 /// <param name="Fp32Gflops">Measured speed of fp32 matrix products on one core in GFLOP/s; 0 if not measured.</param>
 /// <param name="Bf16Gflops">Measured speed of bfloat16 matrix products on one core in GFLOP/s; 0 if not measured.</param>
 /// <param name="Processor">Name of the processor, with the extensions that matter here.</param>
 /// <param name="Reason">One sentence for the log.</param>
-public sealed record ComputeChoice(ComputeMode Mode, double Fp32Gflops, double Bf16Gflops, string Processor, string Reason);
+public sealed record ComputeChoice(ComputeType Type, double Fp32Gflops, double Bf16Gflops, string Processor, string Reason);
 
 /// <summary>Chooses between fp32 and bfloat16 products by measuring both, once per processor.</summary>
 public static class ComputeProbe
@@ -39,8 +29,8 @@ public static class ComputeProbe
         var processor = ProcessorName();
         switch (request.ToLowerInvariant())
         {
-            case "fp32": return new(ComputeMode.Fp32, 0, 0, processor, "fp32 was asked for.");
-            case "bf16": return new(ComputeMode.Bf16, 0, 0, processor, "bf16 was asked for.");
+            case "fp32": return new(ComputeType.Float32, 0, 0, processor, "fp32 was asked for.");
+            case "bf16": return new(ComputeType.BFloat16, 0, 0, processor, "bf16 was asked for.");
             case "auto": break;
             default: throw new PeftException($"The compute type is '{request}'; it must be auto, fp32 or bf16.");
         }
@@ -56,10 +46,10 @@ public static class ComputeProbe
     internal static ComputeChoice Decide(ComputeSpeed speed, string processor)
     {
         var ratio = speed.Bf16Gflops / speed.Fp32Gflops;
-        var mode = ratio > ClearlyFaster ? ComputeMode.Bf16 : ComputeMode.Fp32;
+        var type = ratio > ClearlyFaster ? ComputeType.BFloat16 : ComputeType.Float32;
         var reason = FormattableString.Invariant(
-            $"bf16 products run at {speed.Bf16Gflops:0} GFLOP/s a core, fp32 products at {speed.Fp32Gflops:0}: {(mode == ComputeMode.Bf16 ? "bf16 is clearly faster" : "fp32 is as good or better")}.");
-        return new(mode, speed.Fp32Gflops, speed.Bf16Gflops, processor, reason);
+            $"bf16 products run at {speed.Bf16Gflops:0} GFLOP/s a core, fp32 products at {speed.Fp32Gflops:0}: {(type == ComputeType.BFloat16 ? "bf16 is clearly faster" : "fp32 is as good or better")}.");
+        return new(type, speed.Fp32Gflops, speed.Bf16Gflops, processor, reason);
     }
 
     /// <summary>Measures both, in tens of milliseconds: products of the size that a small encoder's layer has.</summary>

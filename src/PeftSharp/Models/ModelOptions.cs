@@ -35,12 +35,3 @@ public sealed record ModelOptions
 /// <param name="BlockSize">Weights that share a scale: a power of two from 32 to 4096; default 64.</param>
 /// <param name="Double">True quantises the scales too; default false.</param>
 public sealed record Nf4Options(int BlockSize = 64, bool Double = false);
-
-/// <summary>The precision of products with frozen weights; adapters, norms, softmax, loss and the residual stream are float32 in either.</summary>
-public enum ComputeType
-{
-    /// <summary>float32.</summary>
-    Float32,
-    /// <summary>bfloat16 weights and products: several times faster on processors with AVX-512 BF16 or AMX, useless elsewhere.</summary>
-    BFloat16,
-}

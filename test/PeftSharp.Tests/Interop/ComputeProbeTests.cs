@@ -33,17 +33,17 @@ public sealed class ComputeProbeTests : IDisposable
     }
 
     [Theory]
-    [InlineData(200, 100, ComputeMode.Fp32)]
-    [InlineData(200, 259, ComputeMode.Fp32)]
-    [InlineData(200, 261, ComputeMode.Bf16)]
-    public void Bf16_Must_Be_Clearly_Faster(double fp32, double bf16, ComputeMode expected) =>
-        Assert.Equal(expected, ComputeProbe.Decide(new(fp32, bf16), "p").Mode);
+    [InlineData(200, 100, ComputeType.Float32)]
+    [InlineData(200, 259, ComputeType.Float32)]
+    [InlineData(200, 261, ComputeType.BFloat16)]
+    public void Bf16_Must_Be_Clearly_Faster(double fp32, double bf16, ComputeType expected) =>
+        Assert.Equal(expected, ComputeProbe.Decide(new(fp32, bf16), "p").Type);
 
     [Fact]
     public void Explicit_Choice_Is_Obeyed_And_Another_Word_Refused()
     {
-        Assert.Equal(ComputeMode.Bf16, ComputeProbe.Choose("bf16", null).Mode);
-        Assert.Equal(ComputeMode.Fp32, ComputeProbe.Choose("fp32", null).Mode);
+        Assert.Equal(ComputeType.BFloat16, ComputeProbe.Choose("bf16", null).Type);
+        Assert.Equal(ComputeType.Float32, ComputeProbe.Choose("fp32", null).Type);
         Assert.Contains("fp16", Assert.Throws<PeftException>(() => ComputeProbe.Choose("fp16", null)).Message);
     }
 }
