@@ -21,7 +21,7 @@ internal static class StepBench
     {
         var (fp32, bf16) = Peaks();
         Console.WriteLine($"{Environment.ProcessorCount} processors; matrix-product peak: fp32 {fp32:0}, bf16 {bf16:0} GFLOP/s");
-        var variants = new[] { ComputeType.Float32, ComputeType.BFloat16 }
+        var variants = WorthIt(fp32, bf16)
             .SelectMany(compute => new[] { true, false }.Select(dropout => new Variant(folder, compute, dropout, null))).ToArray();
         foreach (var v in Interleaved(variants))
             Console.WriteLine($"{v,-38} {v.Median,6:0.0} ms  {Rows / v.Median * 1000,5:0} samples/s  {v.Useful,4:0} GFLOP/s useful = {v.Useful / (v.Compute == ComputeType.Float32 ? fp32 : bf16):P0} of its peak");
@@ -29,7 +29,8 @@ internal static class StepBench
 
     public static void RunNf4(string folder)
     {
-        foreach (var compute in (ComputeType[])[ComputeType.Float32, ComputeType.BFloat16])
+        var (fp32, bf16) = Peaks();
+        foreach (var compute in WorthIt(fp32, bf16))
         {
             var variants = Interleaved([new(folder, compute, false, null), new(folder, compute, false, new Nf4Options()), new(folder, compute, false, new Nf4Options(64, true))]);
             foreach (var v in variants) Console.WriteLine($"{v,-38} {v.Median,6:0.0} ms  {v.Median / variants[0].Median:0.00} × dense");
@@ -45,6 +46,9 @@ internal static class StepBench
         return variants;
     }
 
+    // Without instructions for it, a bf16 step takes minutes.
+    private static ComputeType[] WorthIt(double fp32, double bf16) => bf16 < fp32 / 4 ? [ComputeType.Float32] : [ComputeType.Float32, ComputeType.BFloat16];
+
     private static (double Fp32, double Bf16) Peaks()
     {
         double Peak(ScalarType type)
@@ -52,7 +56,8 @@ internal static class StepBench
             using var scope = NewDisposeScope();
             var (x, w) = (randn(Rows * Tokens, 384).to(type), randn(1152, 384).to(type));
             var best = double.MaxValue;
-            for (var i = 0; i < 400; i++)
+            var begun = Stopwatch.StartNew();
+            for (var i = 0; i < 400 && begun.Elapsed.TotalSeconds < 5; i++)
             {
                 var start = Stopwatch.GetTimestamp();
                 nn.functional.linear(x, w).Dispose();

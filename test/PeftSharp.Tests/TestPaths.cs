@@ -18,6 +18,15 @@ internal static class TestPaths
         return path;
     }
 
+    /// <summary>A file of the repository; skips the test where the tests were taken out of it.</summary>
+    public static string RequireRepository(params string[] parts)
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (root is not null && !File.Exists(Path.Combine(root.FullName, "PeftSharp.slnx"))) root = root.Parent;
+        if (root is null) Assert.Skip("The repository is not above the tests' folder.");
+        return Path.Combine([root.FullName, .. parts]);
+    }
+
     /// <summary>A new, empty folder for a test; in memory where there is such a place, so that flushes to a busy disk are not waited for.</summary>
     public static string Temporary(string prefix)
     {

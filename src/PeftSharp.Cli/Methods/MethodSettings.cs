@@ -16,7 +16,11 @@ internal sealed record MethodSetting(string Name, PropertyInfo Property);
 internal static class MethodSettings
 {
     // Filled in by the library, or markers of files: not for users to set.
-    private static readonly string[] Internal = ["peft_type", "task_type", "base_model_name_or_path", "revision", "inference_mode"];
+    private static readonly string[] Internal =
+    [
+        "peft_type", "task_type", "base_model_name_or_path", "revision", "inference_mode",
+        "token_dim", "num_layers", "num_attention_heads", "num_transformer_submodules",
+    ];
 
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

@@ -14,9 +14,20 @@ internal static class MethodsVerb
         var name = new Argument<string?>("name") { Arity = ArgumentArity.ZeroOrOne, Description = "A method, an alias or a preset; without it, all methods are listed.", HelpName = "NAME" };
         var json = VerbParts.Json();
         command.Add(name);
+        var markdown = new Option<bool>("--markdown") { Description = "Everything about every method as one page, docs/methods.md." };
         command.Add(json);
-        HelpWithExamples.Add(command, "methods", "methods lora", "methods houlsby --json");
-        VerbParts.Run(command, parsed => Run(parsed.GetValue(name), parsed.GetValue(json)));
+        command.Add(markdown);
+        HelpWithExamples.Add(command, "methods", "methods lora", "methods houlsby --json", "methods --markdown > methods.md");
+        VerbParts.Run(command, parsed => parsed.GetValue(markdown)
+            ? Page(parsed.GetValue(name), parsed.GetValue(json))
+            : Run(parsed.GetValue(name), parsed.GetValue(json)));
+    }
+
+    private static int Page(string? name, bool json)
+    {
+        if (name is not null || json) throw new UsageException("--markdown writes one page about all methods; leave out the name and --json.");
+        Console.Out.Write(MethodPage.Write());
+        return ExitCode.Success;
     }
 
     private static int Run(string? name, bool json)
@@ -57,6 +68,7 @@ internal static class MethodsVerb
             return ExitCode.Success;
         }
         Console.Out.WriteLine($"{method.Name}: {method.Summary}");
+        Console.Out.WriteLine($"Formula: {method.Formula}.");
         Console.Out.WriteLine($"Family {Family(method)}; acts on {method.Sites}; {(method.Mergeable ? "mergeable" : "not mergeable")}; {(method.NeutralStart ? "starts neutral" : "does not start neutral")}; saved as {method.PeftType}.");
         Console.Out.WriteLine($"Paper: {method.Paper}.");
         if (method.Aliases.Count + method.Presets.Count > 0) Console.Out.WriteLine($"Aliases and presets: {string.Join(", ", method.Aliases.Concat(method.Presets.Keys))}.");
@@ -74,6 +86,7 @@ internal static class MethodsVerb
         ["family"] = Family(method),
         ["peft_type"] = method.PeftType,
         ["summary"] = method.Summary,
+        ["formula"] = method.Formula,
         ["sites"] = method.Sites,
         ["paper"] = method.Paper,
         ["mergeable"] = method.Mergeable,

@@ -43,6 +43,9 @@ public sealed record MethodInfo
     /// <summary>One sentence.</summary>
     public required string Summary { get; init; }
 
+    /// <summary>What it computes or trains, as a formula in plain text.</summary>
+    public required string Formula { get; init; }
+
     /// <summary>The type of its settings; has a parameterless constructor with the defaults.</summary>
     public required Type OptionsType { get; init; }
 

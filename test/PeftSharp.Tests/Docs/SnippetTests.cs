@@ -10,35 +10,37 @@ using PeftSharp.Training;
 
 namespace PeftSharp.Tests.Docs;
 
-/// <summary>The README's snippets, word for word: that they stand here is what compiles them, and a test compares the texts.</summary>
+/// <summary>The documents' C# snippets, word for word, are compiled: they stand in a file of this folder. Those of the READMEs stand here.</summary>
 public sealed class SnippetTests
 {
+    [Theory]
+    [InlineData("README.md", 3, "SnippetTests.cs")]
+    [InlineData("README.ko.md", 3, "SnippetTests.cs")]
+    [InlineData("docs/data.md", 1, "DataSnippet.cs")]
+    [InlineData("docs/estimates.md", 1, "EstimatesSnippet.cs")]
+    [InlineData("docs/hub.md", 1, "HubSnippet.cs")]
+    [InlineData("docs/resume.md", 1, "ResumeSnippet.cs")]
+    [InlineData("docs/trunk.md", 1, "TrunkSnippetTests.cs")]
+    [InlineData("docs/verify.md", 1, "VerifySnippet.cs")]
+    public void Every_Snippet_Is_Compiled(string document, int count, string source)
+    {
+        var code = Squeeze(File.ReadAllText(TestPaths.RequireRepository("test", "PeftSharp.Tests", "Docs", source)));
+        var snippets = Snippets(TestPaths.RequireRepository(document));
+        Assert.Equal(count, snippets.Count);
+        Assert.All(snippets, snippet => Assert.Contains(Squeeze(snippet), code));
+    }
+
     [Fact]
-    public void Snippets_Of_The_Readmes_Are_The_Code_Below()
+    public void No_Document_Has_Others()
     {
-        var root = FindRoot();
-        Assert.SkipWhen(root is null, "The repository's README is not above the test's folder.");
-        var source = Squeeze(File.ReadAllText(Path.Combine(root, "test", "PeftSharp.Tests", "Docs", "SnippetTests.cs")));
-        foreach (var readme in (string[])["README.md", "README.ko.md"])
-        {
-            var parts = File.ReadAllText(Path.Combine(root, readme)).Split("<!-- snippet: ").Skip(1).ToList();
-            Assert.Equal(3, parts.Count);
-            foreach (var part in parts)
-            {
-                var code = part.Split("```csharp\n")[1].Split("```")[0];
-                Assert.Contains(Squeeze(code), source);
-            }
-        }
+        var known = typeof(SnippetTests).GetMethod(nameof(Every_Snippet_Is_Compiled))!.GetCustomAttributes(typeof(InlineDataAttribute), false).Cast<InlineDataAttribute>().Select(d => (string)d.Data[0]!);
+        var documents = Directory.GetFiles(TestPaths.RequireRepository("docs"), "*.md").Select(f => $"docs/{Path.GetFileName(f)}").Append("CONTRIBUTING.md");
+        Assert.All(documents.Except(known), document => Assert.Empty(Snippets(TestPaths.RequireRepository(document))));
     }
 
-    internal static string Squeeze(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    private static List<string> Snippets(string file) => [.. File.ReadAllText(file).Split("```csharp\n").Skip(1).Select(part => part.Split("```")[0])];
 
-    internal static string? FindRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "PeftSharp.slnx"))) return folder.FullName;
-        return null;
-    }
+    private static string Squeeze(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     internal static PeftModel Train(string folder)
     {

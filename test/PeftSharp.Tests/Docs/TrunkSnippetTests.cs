@@ -8,19 +8,9 @@ using PeftSharp.Training;
 
 namespace PeftSharp.Tests.Docs;
 
-/// <summary>The snippet of docs/trunk.md, word for word, and run.</summary>
+/// <summary>The snippet of docs/trunk.md, run.</summary>
 public sealed class TrunkSnippetTests
 {
-    [Fact]
-    public void The_Snippet_Is_The_Code_Below()
-    {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (root is not null && !File.Exists(Path.Combine(root.FullName, "PeftSharp.slnx"))) root = root.Parent;
-        Assert.SkipWhen(root is null, "The repository is not above the test's folder.");
-        var code = File.ReadAllText(Path.Combine(root.FullName, "docs", "trunk.md")).Split("```csharp\n")[1].Split("```")[0];
-        Assert.Contains(Squeeze(code), Squeeze(File.ReadAllText(Path.Combine(root.FullName, "test", "PeftSharp.Tests", "Docs", "TrunkSnippetTests.cs"))));
-    }
-
     [Fact]
     public void It_Trains()
     {
@@ -43,6 +33,4 @@ public sealed class TrunkSnippetTests
         var result = trainer.Run();
         return (plan, result);
     }
-
-    private static string Squeeze(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 }

@@ -25,6 +25,7 @@ public sealed class FullMethod(string name, FullOptions options) : PeftMethod(na
         Paper = "the baseline of every comparison",
         Sites = "slots",
         Summary = "Every weight is trained.",
+        Formula = "every tensor trained, from its own value",
         OptionsType = typeof(FullOptions),
         NeutralStart = true,
         Mergeable = true,

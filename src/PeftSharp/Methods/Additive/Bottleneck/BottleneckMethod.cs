@@ -16,6 +16,7 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
         Paper = "Houlsby et al. 2019, arXiv 1902.00751; Pfeiffer et al. 2020, arXiv 2005.00247; He et al. 2021, arXiv 2110.04366",
         Sites = "residual branches",
         Summary = "Small two-layer networks with a residual inside every layer.",
+        Formula = "y = x + scaling·up(f(down(x))), x: the output of a residual branch; parallel: y = branch(z) + scaling·up(f(down(z))), z: its input",
         OptionsType = typeof(BottleneckOptions),
         Format = AdapterFormat.AdapterHub,
         FromAdapterHub = BottleneckAdapterHub.Read,

@@ -22,7 +22,7 @@ public sealed record BottleneckOptions : MethodOptions
     [JsonPropertyName("reduction_factor")]
     public double ReductionFactor { get; init; } = 16;
 
-    /// <summary>Reduction factors of single layers; the others use <see cref="ReductionFactor"/>.</summary>
+    /// <summary>Reduction factors of single layers; the others use <c>reduction_factor</c>.</summary>
     [JsonPropertyName("reduction_factors")]
     public IReadOnlyDictionary<int, double>? LayerFactors { get; init; }
 
@@ -46,7 +46,7 @@ public sealed record BottleneckOptions : MethodOptions
     [JsonPropertyName("residual_before_ln")]
     public string ResidualBeforeNorm { get; init; } = "true";
 
-    /// <summary>True adds the adapter's residual before its own norm (<see cref="NormAfter"/>) instead of after; default false.</summary>
+    /// <summary>True adds the adapter's residual before its own norm (<c>ln_after</c>) instead of after; default false.</summary>
     [JsonPropertyName("adapter_residual_before_ln")]
     public bool AdapterResidualBeforeNorm { get; init; }
 

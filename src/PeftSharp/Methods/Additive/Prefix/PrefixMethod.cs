@@ -21,6 +21,7 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         Paper = "Li and Liang 2021, arXiv 2101.00190",
         Sites = "attentions",
         Summary = "Trained keys and values before those of every layer, flat or made by a small network.",
+        Formula = "attention(q, [Pk; K], [Pv; V]) in every layer, Pk and Pv trained; with a projection, made as W2·tanh(W1·E + b1) + b2",
         OptionsType = typeof(PrefixOptions),
         FromAdapterHub = PrefixOptions.FromAdapterHub,
         Presets = new Dictionary<string, Func<MethodOptions>>

@@ -111,6 +111,7 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
         Paper = "Lester et al. 2021, arXiv 2104.08691",
         Sites = "input",
         Summary = "Trained vectors before the sequence.",
+        Formula = "the model reads [P; E(tokens)], P trained: num_virtual_tokens vectors of its width",
         OptionsType = typeof(PromptOptions),
         FromAdapterHub = PromptOptions.FromAdapterHub,
     };

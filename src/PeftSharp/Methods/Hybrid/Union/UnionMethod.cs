@@ -76,6 +76,7 @@ public sealed class UnionMethod(string name, UnionOptions options) : PeftMethod(
         Paper = "Mao et al. 2021, arXiv 2110.07577; He et al. 2021, arXiv 2110.04366",
         Sites = "attentions, residual branches, projections",
         Summary = "Several methods as one, each behind a learned gate (UniPELT) or plain (MAM).",
+        Formula = "each part's own; gated: the part times g, the mean over all positions of σ(w·x + b), one g a sequence",
         OptionsType = typeof(UnionOptions),
         Format = AdapterFormat.AdapterHub,
         FromAdapterHub = UnionOptions.FromAdapterHub,

@@ -35,6 +35,7 @@ public sealed class BitFitMethod(string name, BitFitOptions options) : PeftMetho
         Paper = "Ben-Zaken et al. 2021, arXiv 2106.10199",
         Sites = "slots",
         Summary = "Only biases are trained (and the head, unless told otherwise).",
+        Formula = "y = W·x + b and norm(x) = g ⊙ x̂ + c, every b and c trained",
         OptionsType = typeof(BitFitOptions),
         NeutralStart = true,
         Mergeable = true,

@@ -26,6 +26,7 @@ public sealed class HeadMethod(string name, HeadOptions options) : PeftMethod(na
         Paper = "the floor of every comparison",
         Sites = "slots",
         Summary = "Only the task's head is trained.",
+        Formula = "logits = head(hidden), the head alone trained",
         OptionsType = typeof(HeadOptions),
         NeutralStart = true,
         Mergeable = true,

@@ -23,6 +23,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         Paper = "Hu et al. 2021, arXiv 2106.09685",
         Sites = "projections, embeddings",
         Summary = "Low-rank updates of weights; merges at no inference cost (rsLoRA, DoRA as options).",
+        Formula = "y = W·x + b + s·B·A·dropout(x), s = alpha / r (rsLoRA: alpha / √r); DoRA: y = m ⊙ (W + s·B·A)·x / ‖W + s·B·A‖ + b, the norm taken of each output row",
         OptionsType = typeof(LoraOptions),
         NeutralStart = true,
         Mergeable = true,

@@ -6,19 +6,9 @@ using PeftSharp.Training.Resume;
 
 namespace PeftSharp.Tests.Docs;
 
-/// <summary>The snippet of docs/resume.md: that it stands here is what compiles it, and a test compares the texts.</summary>
-public sealed class ResumeDocTests
+/// <summary>The snippet of docs/resume.md.</summary>
+internal static class ResumeSnippet
 {
-    [Fact]
-    public void The_Snippet_Is_The_Code_Below()
-    {
-        var root = SnippetTests.FindRoot();
-        Assert.SkipWhen(root is null, "The repository's documents are not above the test's folder.");
-        var code = File.ReadAllText(Path.Combine(root, "docs", "resume.md")).Split("```csharp\n")[1].Split("```")[0];
-        var source = File.ReadAllText(Path.Combine(root, "test", "PeftSharp.Tests", "Docs", "ResumeDocTests.cs"));
-        Assert.Contains(SnippetTests.Squeeze(code), SnippetTests.Squeeze(source));
-    }
-
     internal static void Train(PeftModel model, PeftMethod adapter, TrainerOptions options, BatchPlan plan, TokenizedDataset rows)
     {
         var store = new CheckpointStore("runs/mine-checkpoints", limit: 2);
