@@ -89,10 +89,11 @@ internal sealed class TrainInputs
         cancellation.ThrowIfCancellationRequested();
 
         var model = new PeftModel(transformer, basis.Name);
+        var tokenizer = Encoders.Find(basis.Folder);
+        if (tokenizer is not null) options = options.WithTokens(text => tokenizer.Encode(text).Ids);
         var adapter = model.Add(options with { Revision = options.Revision ?? basis.Revision }, seed: settings.Seed);
         var format = settings.Format is null ? method.Format : settings.Format == "peft" ? AdapterFormat.Peft : AdapterFormat.AdapterHub;
         CheckFormat(adapter, format);
-        var tokenizer = Encoders.Find(basis.Folder);
         TokenizedDataset Encode(TextDataset data) => Encoders.Encode(data, tokenizer, transformer, basis.Folder, settings.Length(transformer.MaxTokens), cancellation);
         return new()
         {

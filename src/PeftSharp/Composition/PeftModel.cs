@@ -33,11 +33,16 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null)
 
     /// <summary>Attaches a new adapter.</summary>
     /// <exception cref="PeftException">The name is taken, or the settings do not fit the model; nothing is changed then.</exception>
-    public PeftMethod Add(MethodOptions options, string name = "default", ulong seed = 42)
+    public PeftMethod Add(MethodOptions options, string name = "default", ulong seed = 42) => Add(options, name, Host(seed));
+
+    /// <summary>Attaches an adapter whose saved tensors are read into it next.</summary>
+    internal PeftMethod AddSaved(MethodOptions options, string name) => Add(options, name, Host(42) with { FromFile = true });
+
+    private PeftMethod Add(MethodOptions options, string name, MethodHost host)
     {
         if (_adapters.ContainsKey(name)) throw new PeftException($"There is an adapter \"{name}\" already; choose another name.");
         var method = options.For(Model.Head.TaskType, BaseName).Create(name);
-        method.Attach(Host(seed));
+        method.Attach(host);
         _adapters.Add(name, method);
         return method;
     }

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
 using PeftSharp.Composition;
+using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
 using static TorchSharp.torch;
 
@@ -11,6 +12,8 @@ namespace PeftSharp.Formats;
 public sealed class AdapterFolder
 {
     private const string ConfigFile = "adapter_config.json", PeftWeights = "adapter_model.safetensors", HubWeights = "adapter.safetensors", HubHead = "model_head.safetensors", EncoderWeights = "adapter_encoder.safetensors";
+
+    private static readonly string[] HubKinds = ["adapters", "loras", "prefix_tunings", "prefix_gates", "prompt_tunings"];
 
     private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
 
@@ -63,6 +66,7 @@ public sealed class AdapterFolder
         }
         if (json["config"] is JsonObject config)
         {
+            AdapterHubHistory.Correct(config, json["version"]?.ToString());
             var options = MethodRegistry.FromAdapterHub(config, file);
             return new(folder, options with { BaseModel = (json["model_name"] as JsonValue)?.ToString() }, AdapterFormat.AdapterHub, json["name"]?.ToString(), json);
         }
@@ -85,7 +89,7 @@ public sealed class AdapterFolder
         var saved = file.Tensors.Keys.ToDictionary(k => Rename(k, name), file.Read);
         try
         {
-            var method = model.Add(Options, name);
+            var method = model.AddSaved(Options, name);
             try
             {
                 method.LoadTensors(saved, Format, WeightsFile);
@@ -105,16 +109,18 @@ public sealed class AdapterFolder
         }
     }
 
-    /// <summary>Writes an adapter; each file is written aside, flushed and renamed.</summary>
+    /// <summary>Writes an adapter; each file is written aside, flushed and renamed. Of an adapter that stood there before nothing stays that would be read with this one.</summary>
     public static void Save(PeftMethod method, string folder, AdapterFormat format, JsonObject? hub = null)
     {
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         // Both may refuse the format: before anything is written.
-        var (files, text) = (Contents(method, format), ConfigText(method, format, hub));
+        var (text, files) = (ConfigText(method, format, hub), Contents(method, format));
         Directory.CreateDirectory(folder);
+        Delete(folder, [AdapterProof.FileName]);
         foreach (var (file, tensors) in files) SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), tensors, Metadata);
         AtomicFile.WriteText(System.IO.Path.Combine(folder, ConfigFile), text);
+        Delete(folder, new[] { PeftWeights, HubWeights, HubHead, EncoderWeights }.Except(files.Select(f => f.File)));
     }
 
     /// <summary>The files that <see cref="Save"/> would write, with their exact lengths in bytes.</summary>
@@ -153,10 +159,20 @@ public sealed class AdapterFolder
         return document;
     }
 
-    // AdapterHub's keys carry the adapter's name as a path element.
-    private string Rename(string key, string name) =>
-        Format == AdapterFormat.AdapterHub && SavedAs is { } old && old != name
-            ? key.Replace($".{old}.", $".{name}.", StringComparison.Ordinal) : key;
+    private static void Delete(string folder, IEnumerable<string> files)
+    {
+        foreach (var file in files) File.Delete(System.IO.Path.Combine(folder, file));
+    }
+
+    // AdapterHub's keys carry the adapter's name after the kind of its tensors; modules of the model may have the same name.
+    private string Rename(string key, string name)
+    {
+        if (Format != AdapterFormat.AdapterHub || SavedAs is not { } old || old == name) return key;
+        foreach (var kind in HubKinds)
+            if (key.IndexOf($".{kind}.{old}.", StringComparison.Ordinal) is >= 0 and var at)
+                return $"{key[..(at + kind.Length + 2)]}{name}{key[(at + kind.Length + 2 + old.Length)..]}";
+        return key;
+    }
 
     private bool LoadExtra(PeftMethod method, string name, IEnumerable<AdapterTensor> tensors)
     {

@@ -14,4 +14,8 @@ namespace PeftSharp.Methods;
 /// <param name="Device">Where the adapter's tensors live.</param>
 /// <param name="Seed">Seed of start values.</param>
 public sealed record MethodHost(
-    SiteMap Sites, string ModelType, string BasePrefix, string TaskType, IReadOnlyList<string> HeadModules, int Width, ScalarType Precision, Device Device, ulong Seed);
+    SiteMap Sites, string ModelType, string BasePrefix, string TaskType, IReadOnlyList<string> HeadModules, int Width, ScalarType Precision, Device Device, ulong Seed)
+{
+    /// <summary>True if saved tensors are read into the adapter next: its start values do not matter, and what they would need may be missing.</summary>
+    public bool FromFile { get; init; }
+}

@@ -46,6 +46,10 @@ public abstract record MethodOptions
     /// <summary>Makes an adapter with these settings, not yet attached.</summary>
     public abstract PeftMethod Create(string name);
 
+    /// <summary>A copy that knows the token ids of the texts in its settings; by default there are none.</summary>
+    /// <param name="tokenize">Gives a text's ids, special tokens included.</param>
+    public virtual MethodOptions WithTokens(Func<string, IReadOnlyList<int>> tokenize) => this;
+
     /// <summary>The settings as AdapterHub writes them (the <c>config</c> object of its adapter_config.json).</summary>
     /// <exception cref="PeftException">AdapterHub has no such method.</exception>
     public virtual JsonObject ToAdapterHub() => throw new PeftException($"{PeftType} is not a method of AdapterHub; save it in the peft format.");

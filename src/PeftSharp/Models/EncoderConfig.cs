@@ -89,6 +89,9 @@ public sealed record EncoderConfig
             throw new PeftException($"{source.File}: {c.Heads} attention heads do not divide the width {c.Hidden}.");
         if (source.Text("position_embedding_type", "absolute") is var kind and not "absolute")
             throw new PeftException($"{source.File}: field \"position_embedding_type\" is \"{kind}\"; only \"absolute\" is supported.");
+        foreach (var field in (string[])["is_decoder", "add_cross_attention"])
+            if (source.Flag(field))
+                throw new PeftException($"{source.File}: field \"{field}\" is true; only encoders are supported, whose tokens see those after them.");
         return c;
     }
 

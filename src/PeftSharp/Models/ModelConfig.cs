@@ -74,6 +74,12 @@ public sealed class ModelConfig
         : Json[field] is JsonValue value && value.TryGetValue<double>(out var number) ? number
         : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a number.");
 
+    /// <summary>An optional truth value; false where it is missing.</summary>
+    public bool Flag(string field) =>
+        Json[field] is null ? false
+        : Json[field] is JsonValue value && value.TryGetValue<bool>(out var flag) ? flag
+        : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected true or false.");
+
     /// <summary>A probability: 0 ≤ p &lt; 1.</summary>
     public double Probability(string field, double fallback)
     {
@@ -96,6 +102,8 @@ public sealed class ModelConfig
         {
             if (!int.TryParse(key, out var id) || id < 0 || id >= labels.Length || labels[id] is not null || value is not JsonValue v || !v.TryGetValue<string>(out var name))
                 throw new PeftException($"{File}: field \"id2label\" has the entry \"{key}\"; expected the ids 0 to {labels.Length - 1}, each with a name.");
+            if (labels.Contains(name))
+                throw new PeftException($"{File}: field \"id2label\" has the name \"{name}\" twice; give each class a name of its own.");
             labels[id] = name;
         }
         return labels!;

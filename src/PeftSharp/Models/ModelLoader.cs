@@ -10,6 +10,8 @@ public static class ModelLoader
 {
     private delegate TransformerModel Factory(ModelConfig config, Checkpoint? checkpoint, TaskKind task, int outputs, ModelOptions options);
 
+    private const string SeveralLabels = "multi_label_classification";
+
     private static readonly Dictionary<string, (string Class, Factory Make)> Architectures = new()
     {
         ["bert"] = ("Bert", (config, checkpoint, task, outputs, options) =>
@@ -74,7 +76,8 @@ public static class ModelLoader
         return architecture switch
         {
             _ when architecture.EndsWith("ForSequenceClassification", StringComparison.Ordinal) =>
-                config.Text("problem_type", "") == "regression" || config.Labels()?.Count == 1 ? TaskKind.Regression : TaskKind.Classification,
+                config.Text("problem_type", "") == SeveralLabels ? throw new PeftException($"{config.File}: field \"problem_type\" is \"{SeveralLabels}\": several classes at once, which is not supported; train a new head on it for one class a text.")
+                : config.Text("problem_type", "") == "regression" || config.Labels()?.Count == 1 ? TaskKind.Regression : TaskKind.Classification,
             _ when architecture.EndsWith("ForTokenClassification", StringComparison.Ordinal) => TaskKind.TokenClassification,
             _ when architecture.EndsWith("ForQuestionAnswering", StringComparison.Ordinal) => TaskKind.QuestionAnswering,
             _ => TaskKind.Embedding,
@@ -92,6 +95,7 @@ public static class ModelLoader
             _ => "Model",
         };
         config.Json["architectures"] = new JsonArray($"{name}{head}");
+        if (task == TaskKind.Classification && config.Has("problem_type")) config.Json["problem_type"] = "single_label_classification";
         if (task == TaskKind.Regression)
         {
             config.Json["problem_type"] = "regression";

@@ -108,7 +108,9 @@ public sealed record PrefixOptions : MethodOptions
         return json;
     }
 
-    internal static MethodOptions? FromAdapterHub(JsonObject config) => config["architecture"]?.ToString() != "prefix_tuning" ? null : new PrefixOptions
+    internal static MethodOptions? FromAdapterHub(JsonObject config) => config["architecture"]?.ToString() != "prefix_tuning" ? null
+        : config["encoder_prefix"]?.GetValue<bool>() == false ? throw new PeftException("PREFIX_TUNING: \"encoder_prefix\" is false, which leaves an encoder without any prefix; only true is supported.")
+        : new PrefixOptions
     {
         HubStyle = true,
         VirtualTokens = config["prefix_length"]?.GetValue<int>() ?? 30,

@@ -25,7 +25,7 @@ public sealed record PromptOptions : MethodOptions
     [JsonPropertyName("prompt_tuning_init_text")]
     public string? InitText { get; init; }
 
-    /// <summary>The text's token ids; the tokenizer's owner fills them in.</summary>
+    /// <summary>The text's token ids, special tokens included, as peft has them; <see cref="WithTokens"/> fills them in.</summary>
     [JsonIgnore]
     public IReadOnlyList<int>? InitTokens { get; init; }
 
@@ -70,6 +70,10 @@ public sealed record PromptOptions : MethodOptions
 
     /// <inheritdoc/>
     public override PeftMethod Create(string name) => new PromptMethod(name, this);
+
+    /// <inheritdoc/>
+    public override MethodOptions WithTokens(Func<string, IReadOnlyList<int>> tokenize) =>
+        Init == "TEXT" && InitTokens is null && !string.IsNullOrEmpty(InitText) ? this with { InitTokens = tokenize(InitText) } : this;
 
     /// <inheritdoc/>
     public override JsonObject ToAdapterHub()
@@ -132,11 +136,12 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
     private Tensor Start(MethodHost host)
     {
         var (tokens, words) = (_options.VirtualTokens, host.Sites.Embeddings[0]);
+        if (host.FromFile) return zeros(tokens, host.Width);
         switch (_options.Init)
         {
             case "TEXT":
                 if (_options.InitTokens is not { Count: > 0 } text)
-                    throw new PeftException("PROMPT_TUNING: the \"TEXT\" start needs the text's token ids; train with a tokenizer beside the model.");
+                    throw new PeftException("PROMPT_TUNING: the \"TEXT\" start needs the text's token ids; train with a tokenizer beside the model, or set InitTokens.");
                 return words.Table.Base.index_select(0, tensor(Enumerable.Range(0, tokens).Select(i => (long)text[i % text.Count]).ToArray(), ScalarType.Int64, device: host.Device));
             case "SAMPLE_VOCAB":
                 var draw = Initial.Uniform([tokens], 0.5, SeedOf("prompt")).Plus(0.5).Times(words.Vocabulary).to(ScalarType.Int64).AtLeast(0L).AtMost(words.Vocabulary - 1);

@@ -13,7 +13,7 @@ internal static class LoraAdapterHub
     public static MethodOptions? Read(JsonObject config)
     {
         if (config["architecture"]?.ToString() != "lora" || config["composition_mode"]?.ToString() != "add") return null;
-        if (config["use_dora"]?.GetValue<bool>() == true) return null;
+        if (config["use_dora"]?.GetValue<bool>() == true || config["vera_d"] is not null || config["vera_b"] is not null) return null;
         var roles = new List<ProjectionRole>();
         if (config["selfattn_lora"]?.GetValue<bool>() ?? true)
             foreach (var matrix in (config["attn_matrices"] as JsonArray)?.Select(m => m!.ToString()) ?? ["q", "v"])
@@ -28,6 +28,7 @@ internal static class LoraAdapterHub
             Dropout = config["dropout"]?.GetValue<double>() ?? 0,
             UseGating = config["use_gating"]?.GetValue<bool>() ?? false,
             Roles = roles,
+            LeaveOut = [.. (config["leave_out"] as JsonArray)?.Select(n => n!.GetValue<int>()) ?? []],
             Hub = config,
         };
     }
@@ -36,8 +37,9 @@ internal static class LoraAdapterHub
     {
         var roles = options.Roles ?? (options.TargetModules is null ? [ProjectionRole.Query, ProjectionRole.Value]
             : throw new PeftException("LORA: AdapterHub names matrices by role (q, k, v, intermediate, output), not by module; save in the peft format."));
-        if (options.UseDora || options.UseRsLora || options.Bias != "none" || options.RankPattern is { Count: > 0 } || options.TrainableTokens is not null)
-            throw new PeftException("LORA: AdapterHub's format has no place for DoRA, rsLoRA, biases, rank patterns or trained tokens; save in the peft format.");
+        if (options.UseDora || options.UseRsLora || options.Bias != "none" || options.LoraBias || options.RankPattern is { Count: > 0 } || options.AlphaPattern is { Count: > 0 }
+            || options.TrainableTokens is not null || options.LayersToTransform is { Indices.Count: > 0 } || (options.Roles is null && options.ExcludeModules is not null))
+            throw new PeftException("LORA: AdapterHub's format has no place for DoRA, rsLoRA, biases, patterns, a choice of layers, exclusions or trained tokens; save in the peft format.");
         var json = (JsonObject?)options.Hub?.DeepClone() ?? new JsonObject
         {
             ["architecture"] = "lora",
@@ -45,7 +47,6 @@ internal static class LoraAdapterHub
             ["dtype"] = null,
             ["init_weights"] = "lora",
             ["init_weights_seed"] = null,
-            ["leave_out"] = new JsonArray(),
             ["use_dora"] = false,
             ["vera_b"] = null,
             ["vera_d"] = null,
@@ -54,6 +55,7 @@ internal static class LoraAdapterHub
         json["alpha"] = options.Alpha;
         json["dropout"] = options.Dropout;
         json["use_gating"] = options.UseGating;
+        json["leave_out"] = new JsonArray([.. options.LeaveOut.Select(l => (JsonNode)l)]);
         json["attn_matrices"] = new JsonArray([.. Attention.Where(a => roles.Contains(a.Role)).Select(a => (JsonNode)a.Name)]);
         json["selfattn_lora"] = Attention.Any(a => roles.Contains(a.Role));
         json["intermediate_lora"] = roles.Contains(ProjectionRole.Intermediate);

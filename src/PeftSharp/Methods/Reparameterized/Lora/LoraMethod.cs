@@ -36,12 +36,13 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
     {
+        if (!host.FromFile) _options.ValidateStart();
         _options = _options with { ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
         var targets = _options.TargetModules;
         bool IsSaved(string path) => _options.ModulesToSave?.Any(name => Targets.IsSavedModule(path, name)) == true;
         bool Wanted(string path) => !IsSaved(path) && _options.ExcludeModules?.Match(path) != true && InLayers(path);
 
-        var projections = host.Sites.Projections.Where(p => IsTarget(p, targets) && Wanted(p.Path)).ToList();
+        var projections = host.Sites.Projections.Where(p => IsTarget(p, targets) && Wanted(p.Path) && !_options.LeaveOut.Contains(p.Layer)).ToList();
         var embeddings = host.Sites.Embeddings.Where(e => targets is { IsAllLinear: false } && targets.Match(e.Path) && Wanted(e.Path)).ToList();
         if (projections.Count + embeddings.Count == 0 && _options.TrainableTokens is null)
             throw new PeftException(
@@ -66,9 +67,9 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     // A layer index is the number after the name of a list of layers, as peft finds it.
     private bool InLayers(string path)
     {
-        if (_options.LayersToTransform is not { } layers) return true;
-        var names = _options.LayersPattern is null ? "[^.]+" : _options.LayersPattern.Text ?? string.Join('|', _options.LayersPattern.Names!.Select(Regex.Escape));
-        var match = Regex.Match(path, $@"\.(?:{names})\.(\d+)\.", RegexOptions.CultureInvariant, PatternLimit);
+        if (_options.LayersToTransform is not { Indices.Count: > 0 } layers) return true;
+        var names = _options.LayersPattern is not { } pattern ? "" : pattern.Text ?? string.Join('|', pattern.Names!);
+        var match = Find("layers_pattern", $@"\.(?:{(names.Length == 0 ? "[^.]*" : names)})\.(\d+)\.", path);
         return match.Success && layers.Indices.Contains(int.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture));
     }
 
@@ -144,8 +145,25 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     private static T Pattern<T>(IReadOnlyDictionary<string, T>? patterns, string path, T fallback)
     {
         foreach (var (key, value) in patterns ?? new Dictionary<string, T>())
-            if (Regex.IsMatch(path, $@"^(?:.*\.)?(?:{key})$", RegexOptions.CultureInvariant, PatternLimit)) return value;
+            if (Find("rank_pattern or alpha_pattern", $@"^(?:.*\.)?(?:{key})$", path).Success) return value;
         return fallback;
+    }
+
+    // Patterns come from files of strangers.
+    private static Match Find(string field, string pattern, string path)
+    {
+        try
+        {
+            return Regex.Match(path, pattern, RegexOptions.CultureInvariant, PatternLimit);
+        }
+        catch (ArgumentException e)
+        {
+            throw new PeftException($"LORA: \"{field}\" gives \"{pattern}\", which is not a regular expression ({e.Message.TrimEnd('.')}); write module names, or patterns that match the end of their path.", e);
+        }
+        catch (RegexMatchTimeoutException e)
+        {
+            throw new PeftException($"LORA: \"{field}\" gives \"{pattern}\", which takes too long on \"{path}\"; write it without nested repetitions.", e);
+        }
     }
 
     private Tensor StartA(string path, int rank, long width)

@@ -47,7 +47,7 @@ public sealed record LoraOptions : MethodOptions
     [JsonPropertyName("lora_bias")]
     public bool LoraBias { get; init; }
 
-    /// <summary>Start of the factors: true (default: A Kaiming-uniform, B zero), false, <c>gaussian</c> or <c>orthogonal</c>.</summary>
+    /// <summary>Start of the factors: true (default: A Kaiming-uniform, B zero), false, <c>gaussian</c> or <c>orthogonal</c>. A saved adapter may also have started with <c>eva</c>.</summary>
     [JsonPropertyName("init_lora_weights")]
     public JsonElement InitLoraWeights { get; init; } = JsonDocument.Parse("true").RootElement;
 
@@ -79,6 +79,10 @@ public sealed record LoraOptions : MethodOptions
     [JsonIgnore]
     public IReadOnlyList<ProjectionRole>? Roles { get; init; }
 
+    /// <summary>Layers without an update (AdapterHub).</summary>
+    [JsonIgnore]
+    public IReadOnlyList<int> LeaveOut { get; init; } = [];
+
     /// <summary>True lets a gate, learned per module from its input, take the place of the scale (UniPELT, arXiv 2110.07577).</summary>
     [JsonIgnore]
     public bool UseGating { get; init; }
@@ -99,8 +103,9 @@ public sealed record LoraOptions : MethodOptions
             throw Bad("layers_to_transform", LayersToTransform, "null where \"target_modules\" is a pattern (put the layers into the pattern)");
         foreach (var (pattern, rank) in RankPattern ?? new Dictionary<string, int>())
             if (rank is < 1 or > 1 << 16) throw Bad($"rank_pattern.{pattern}", rank, "a whole number from 1 to 65536");
-        if (InitLoraWeights.ValueKind is not (JsonValueKind.True or JsonValueKind.False) && InitText is not ("gaussian" or "orthogonal"))
-            throw Bad("init_lora_weights", InitLoraWeights, "true, false, \"gaussian\" or \"orthogonal\"");
+        if (InitLoraWeights.ValueKind is not (JsonValueKind.True or JsonValueKind.False) && InitText is not ("gaussian" or "orthogonal" or DataStart))
+            throw Bad("init_lora_weights", InitLoraWeights, ChangesBase.Any(start => InitText?.StartsWith(start, StringComparison.Ordinal) == true)
+                ? "true: it belongs to a base whose weights its start has changed; save it in Python with path_initial_model_for_weight_conversion" : Starts);
         foreach (var field in Unsupported)
             if (Unknown?.TryGetValue(field, out var value) == true && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False))
                 throw Bad(field, value, "null: this variant is not supported");
@@ -112,7 +117,17 @@ public sealed record LoraOptions : MethodOptions
     /// <inheritdoc/>
     public override JsonObject ToAdapterHub() => LoraAdapterHub.Write(this);
 
-    internal string? InitText => InitLoraWeights.ValueKind == JsonValueKind.String ? InitLoraWeights.GetString() : null;
+    internal string? InitText => InitLoraWeights.ValueKind == JsonValueKind.String ? InitLoraWeights.GetString()!.ToLowerInvariant() : null;
+
+    /// <summary>Refuses a start that no new adapter can be given.</summary>
+    internal void ValidateStart()
+    {
+        if (InitText == DataStart) throw Bad("init_lora_weights", InitLoraWeights, $"{Starts}; {DataStart} is only read from saved adapters");
+    }
+
+    private const string DataStart = "eva", Starts = "true, false, \"gaussian\" or \"orthogonal\"";
+
+    private static readonly string[] ChangesBase = ["pissa", "olora", "corda", "lora_ga"];
 
     // Variants that change the arithmetic: to load them as plain LoRA would give wrong answers in silence.
     private static readonly string[] Unsupported =
