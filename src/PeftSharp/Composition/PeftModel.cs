@@ -29,7 +29,10 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null)
     /// <param name="seed">Seed of start values.</param>
     public MethodHost Host(ulong seed) => new(
         Model.Sites, Model.Config.ModelType, Model.BasePrefix, Model.Head.TaskType, Model.Head.Modules, Model.Width,
-        Model.Precision, Model.Device, seed);
+        Model.Precision, Model.Device, seed)
+    {
+        ModelClass = (Model.Config.Json["architectures"] as System.Text.Json.Nodes.JsonArray)?.FirstOrDefault()?.ToString(),
+    };
 
     /// <summary>Attaches a new adapter.</summary>
     /// <exception cref="PeftException">The name is taken, or the settings do not fit the model; nothing is changed then.</exception>

@@ -68,7 +68,7 @@ public sealed class AdapterFolder
         {
             AdapterHubHistory.Correct(config, json["version"]?.ToString());
             var options = MethodRegistry.FromAdapterHub(config, file);
-            return new(folder, options with { BaseModel = (json["model_name"] as JsonValue)?.ToString() }, AdapterFormat.AdapterHub, json["name"]?.ToString(), json);
+            return new(folder, options with { BaseModel = (json["model_name"] as JsonValue)?.ToString(), Source = json }, AdapterFormat.AdapterHub, json["name"]?.ToString(), json);
         }
         throw new PeftException($"{file} has neither \"peft_type\" (peft) nor \"config\" (AdapterHub); it is no adapter configuration.");
     }
@@ -110,12 +110,12 @@ public sealed class AdapterFolder
     }
 
     /// <summary>Writes an adapter; each file is written aside, flushed and renamed. Of an adapter that stood there before nothing stays that would be read with this one.</summary>
-    public static void Save(PeftMethod method, string folder, AdapterFormat format, JsonObject? hub = null)
+    public static void Save(PeftMethod method, string folder, AdapterFormat format)
     {
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         // Both may refuse the format: before anything is written.
-        var (text, files) = (ConfigText(method, format, hub), Contents(method, format));
+        var (text, files) = (ConfigText(method, format), Contents(method, format));
         Directory.CreateDirectory(folder);
         Delete(folder, [AdapterProof.FileName]);
         foreach (var (file, tensors) in files) SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), tensors, Metadata);
@@ -131,7 +131,7 @@ public sealed class AdapterFolder
         using var guard = no_grad();
         return [
             .. Contents(method, format).Select(f => KeyValuePair.Create(f.File, SafetensorsWriter.Size(f.File, f.Tensors, Metadata))),
-            KeyValuePair.Create(ConfigFile, (long)Encoding.UTF8.GetByteCount(ConfigText(method, format, null))),
+            KeyValuePair.Create(ConfigFile, (long)Encoding.UTF8.GetByteCount(ConfigText(method, format))),
         ];
     }
 
@@ -148,16 +148,26 @@ public sealed class AdapterFolder
         return files;
     }
 
-    private static string ConfigText(PeftMethod method, AdapterFormat format, JsonObject? hub) =>
-        format == AdapterFormat.Peft ? AdapterJson.Text(method.Options) : AdapterJson.Text(HubDocument(method, hub));
+    private static string ConfigText(PeftMethod method, AdapterFormat format) =>
+        format == AdapterFormat.Peft ? AdapterJson.Text(method.Options) : AdapterJson.Text(HubDocument(method));
 
-    private static JsonObject HubDocument(PeftMethod method, JsonObject? hub)
+    private static JsonObject HubDocument(PeftMethod method)
     {
-        var document = (JsonObject?)hub?.DeepClone() ?? new JsonObject { ["model_class"] = null, ["model_name"] = method.Options.BaseModel, ["version"] = "adapters.1.2.0" };
+        var document = method.Options.Source is { } source && source["config"] is JsonObject ? (JsonObject)source.DeepClone() : NewHubDocument(method);
         document["name"] = method.Name;
         document["config"] = method.Options.ToAdapterHub();
         return document;
     }
+
+    // What AdapterHub tells of every module that it saves.
+    private static JsonObject NewHubDocument(PeftMethod method) => new()
+    {
+        ["hidden_size"] = method.Host.Width,
+        ["model_class"] = method.Host.ModelClass,
+        ["model_name"] = method.Options.BaseModel,
+        ["model_type"] = method.Host.ModelType,
+        ["version"] = "adapters.1.2.0",
+    };
 
     private static void Delete(string folder, IEnumerable<string> files)
     {

@@ -1,15 +1,23 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
 using PeftSharp.Methods;
+using PeftSharp.Methods.Json;
 
 namespace PeftSharp.Formats;
 
-/// <summary>Settings as JSON: the peft names, keys sorted, nulls kept, two spaces, as peft writes them.</summary>
+/// <summary>Settings as JSON: the peft names, keys sorted, nulls kept, two spaces, numbers of the same kind, ASCII alone, as peft and AdapterHub write them.</summary>
 internal static class AdapterJson
 {
     private const long MaxBytes = 16 << 20;
+
+    private const string PeftType = "peft_type";
+
+    // The version whose fields are written.
+    private const string PeftVersion = "0.21.2";
 
     private static readonly JsonSerializerOptions Options = new()
     {
@@ -45,7 +53,7 @@ internal static class AdapterJson
     {
         try
         {
-            return (MethodOptions)json.Deserialize(method.OptionsType, Options)!;
+            return (MethodOptions)json.Deserialize(method.OptionsType, Options)! with { Source = json };
         }
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
@@ -61,13 +69,37 @@ internal static class AdapterJson
         // An override does not inherit what its property says of the name on disk, and would be written once more under its own.
         json.Remove(nameof(MethodOptions.PeftType));
         json.Remove(nameof(MethodOptions.Format));
-        return Sorted(json).ToJsonString(Options);
+        if (options.Source is { } source && source.ContainsKey(PeftType)) Literals.Keep(json, source);
+        else Complete(json, options.PeftFields);
+        return Text(json);
+    }
+
+    // New settings have every field of peft's own, so that its readers find what they expect.
+    private static void Complete(JsonObject json, JsonObject fields)
+    {
+        if (fields.Count == 0) return;
+        json.TryAdd("peft_version", PeftVersion);
+        foreach (var (name, value) in fields) json.TryAdd(name, value?.DeepClone());
     }
 
     /// <summary>Any JSON object as text in the same style.</summary>
-    public static string Text(JsonObject json) => Sorted(json).ToJsonString(Options);
+    public static string Text(JsonObject json) => Ascii(Sorted(json)!.ToJsonString(Options));
 
-    private static JsonObject Sorted(JsonObject json) => new(json
-        .OrderBy(p => p.Key, StringComparer.Ordinal)
-        .Select(p => KeyValuePair.Create(p.Key, p.Value is JsonObject inner ? Sorted(inner) : p.Value?.DeepClone())));
+    private static JsonNode? Sorted(JsonNode? json) => json switch
+    {
+        JsonObject map => new JsonObject(map.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, Sorted(p.Value)))),
+        JsonArray list => new JsonArray([.. list.Select(Sorted)]),
+        _ => json?.DeepClone(),
+    };
+
+    // peft's reader takes the system's encoding for granted, so both libraries write nothing but ASCII; such characters stand in strings only.
+    private static string Ascii(string json)
+    {
+        if (System.Text.Ascii.IsValid(json)) return json;
+        var text = new StringBuilder(json.Length + 64);
+        foreach (var unit in json)
+            if (unit < 0x7F) text.Append(unit);
+            else text.Append(CultureInfo.InvariantCulture, $"\\u{(int)unit:x4}");
+        return text.ToString();
+    }
 }

@@ -18,4 +18,7 @@ public sealed record MethodHost(
 {
     /// <summary>True if saved tensors are read into the adapter next: its start values do not matter, and what they would need may be missing.</summary>
     public bool FromFile { get; init; }
+
+    /// <summary>The model's class in Python, for example <c>BertForSequenceClassification</c>; AdapterHub's files name it.</summary>
+    public string? ModelClass { get; init; }
 }

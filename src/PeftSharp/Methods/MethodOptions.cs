@@ -35,6 +35,14 @@ public abstract record MethodOptions
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Unknown { get; init; }
 
+    /// <summary>The file that the settings were read from, as it stands there; what has no place here is written back from it.</summary>
+    [JsonIgnore]
+    internal JsonObject? Source { get; init; }
+
+    /// <summary>Fields of peft's own settings of this method that mean nothing here, with their defaults; new files have them, as peft's have.</summary>
+    [JsonIgnore]
+    internal virtual JsonObject PeftFields => [];
+
     /// <summary>The layout that holds these settings in full: an adapter is saved in it unless told otherwise.</summary>
     [JsonIgnore]
     public virtual AdapterFormat Format => MethodRegistry.ByPeftType(PeftType)?.Format ?? AdapterFormat.Peft;

@@ -42,7 +42,7 @@ public abstract class PeftMethod(string name)
     public long HeadWeights => _tensors.Where(t => IsHead(t.Path)).Sum(t => t.Value.numel());
 
     /// <summary>The seams that it is attached to.</summary>
-    protected MethodHost Host => _host ?? throw new InvalidOperationException($"Adapter {Name} is not attached to a model.");
+    protected internal MethodHost Host => _host ?? throw new InvalidOperationException($"Adapter {Name} is not attached to a model.");
 
     /// <summary>Places the plug-ins. If anything is refused, nothing stays changed.</summary>
     /// <exception cref="PeftException">The settings do not fit the model.</exception>
@@ -190,7 +190,7 @@ public abstract class PeftMethod(string name)
 
     /// <summary>The modules that are saved whole: the named ones and the head's, as peft lists them.</summary>
     protected IReadOnlyList<string>? ModulesWithHead(IReadOnlyList<string>? named) =>
-        Host.HeadModules.Count == 0 ? named : [.. (named ?? []).Concat(Host.HeadModules).Distinct()];
+        Host.HeadModules.Count == 0 ? named : [.. named ?? [], .. Host.HeadModules.Except(named ?? [])];
 
     /// <summary>Takes over the tensors of a part that another method made (a union of methods).</summary>
     private protected void Adopt(PeftMethod part)

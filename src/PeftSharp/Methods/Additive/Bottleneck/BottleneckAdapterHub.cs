@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftSharp.Methods.Json;
 
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
@@ -44,20 +45,12 @@ internal static class BottleneckAdapterHub
 
     public static JsonObject Write(BottleneckOptions o)
     {
-        var json = (JsonObject?)o.Hub?.DeepClone() ?? new JsonObject
-        {
-            ["cross_adapter"] = false,
-            ["init_weights_seed"] = null,
-            ["inv_adapter"] = null,
-            ["inv_adapter_reduction_factor"] = null,
-            ["phm_layer"] = false,
-            ["stochastic_depth"] = 0.0,
-        };
+        var json = (JsonObject?)o.Hub?.DeepClone() ?? Defaults();
         json["mh_adapter"] = o.AfterAttention;
         json["output_adapter"] = o.AfterFeedForward;
         json["reduction_factor"] = o.LayerFactors is { Count: > 0 } map
-            ? new JsonObject([.. map.Select(p => KeyValuePair.Create(p.Key.ToString(CultureInfo.InvariantCulture), (JsonNode?)p.Value)), KeyValuePair.Create("default", (JsonNode?)o.ReductionFactor)])
-            : o.ReductionFactor;
+            ? FactorMap(map, o.ReductionFactor)
+            : PythonNumber.Any(o.ReductionFactor);
         json["non_linearity"] = o.NonLinearity;
         json["original_ln_before"] = o.OriginalNormBefore;
         json["original_ln_after"] = o.OriginalNormAfter;
@@ -67,14 +60,35 @@ internal static class BottleneckAdapterHub
         json["ln_after"] = o.NormAfter;
         json["init_weights"] = o.InitWeights;
         json["is_parallel"] = o.IsParallel;
-        json["scaling"] = o.FixedScaling is { } number ? number : o.Scaling;
         json["use_gating"] = o.UseGating;
-        json["dropout"] = o.Dropout;
+        json["dropout"] = PythonNumber.Float(o.Dropout);
         json["leave_out"] = new JsonArray([.. o.LeaveOut.Select(l => (JsonNode)l)]);
+        Literals.Keep(json, o.Hub);
+        // Always a float: AdapterHub's loader takes a whole number for no scaling that it knows.
+        json["scaling"] = o.FixedScaling is { } number ? PythonNumber.Float(number) : o.Scaling;
         // Ours: AdapterHub ignores fields that it does not know.
         if (o.TrainNorms) json["train_norms"] = true;
         if (o.Size is not null) json["bottleneck_size"] = o.Size;
         return json;
+    }
+
+    // The fields of AdapterHub's own settings that mean nothing here.
+    private static JsonObject Defaults() => (JsonObject)JsonNode.Parse(
+        """
+        {
+          "cross_adapter": false, "factorized_phm_W": true, "factorized_phm_rule": false, "hypercomplex_nonlinearity": "glorot-uniform",
+          "init_weights_seed": null, "inv_adapter": null, "inv_adapter_reduction_factor": null, "learn_phm": true, "phm_bias": true,
+          "phm_c_init": "normal", "phm_dim": 4, "phm_init_range": 0.0001, "phm_layer": false, "phm_rank": 1, "shared_W_phm": false,
+          "shared_phm_rule": true, "stochastic_depth": 0.0
+        }
+        """)!;
+
+    private static JsonObject FactorMap(IReadOnlyDictionary<int, double> layers, double fallback)
+    {
+        var map = new JsonObject();
+        foreach (var (layer, factor) in layers) map[layer.ToString(CultureInfo.InvariantCulture)] = PythonNumber.Any(factor);
+        map["default"] = PythonNumber.Any(fallback);
+        return map;
     }
 
     private static (double Factor, IReadOnlyDictionary<int, double>? Layers) Factors(JsonNode node)

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using PeftSharp.Methods.Json;
 using PeftSharp.Sites;
 
 namespace PeftSharp.Methods.Additive.Prefix;
@@ -86,6 +87,8 @@ public sealed record PrefixOptions : MethodOptions
     /// <inheritdoc/>
     public override PeftMethod Create(string name) => new PrefixMethod(name, this);
 
+    internal override JsonObject PeftFields => new() { ["auto_mapping"] = null };
+
     /// <inheritdoc/>
     public override JsonObject ToAdapterHub()
     {
@@ -101,10 +104,11 @@ public sealed record PrefixOptions : MethodOptions
         json["prefix_length"] = VirtualTokens;
         json["bottleneck_size"] = EncoderHidden ?? 512;
         json["non_linearity"] = NonLinearity;
-        json["dropout"] = Dropout;
+        json["dropout"] = PythonNumber.Float(Dropout);
         json["use_gating"] = UseGating;
         json["shared_gating"] = SharedGating;
         json["leave_out"] = new JsonArray([.. LeaveOut.Select(l => (JsonNode)l)]);
+        Literals.Keep(json, Hub);
         return json;
     }
 

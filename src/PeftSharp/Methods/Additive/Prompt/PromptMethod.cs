@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using PeftSharp.Interop;
+using PeftSharp.Methods.Json;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -75,6 +76,8 @@ public sealed record PromptOptions : MethodOptions
     public override MethodOptions WithTokens(Func<string, IReadOnlyList<int>> tokenize) =>
         Init == "TEXT" && InitTokens is null && !string.IsNullOrEmpty(InitText) ? this with { InitTokens = tokenize(InitText) } : this;
 
+    internal override JsonObject PeftFields => new() { ["auto_mapping"] = null, ["tokenizer_kwargs"] = null };
+
     /// <inheritdoc/>
     public override JsonObject ToAdapterHub()
     {
@@ -88,6 +91,7 @@ public sealed record PromptOptions : MethodOptions
             ["prompt_init_text"] = null,
         };
         json["prompt_length"] = VirtualTokens;
+        Literals.Keep(json, Hub);
         return json;
     }
 

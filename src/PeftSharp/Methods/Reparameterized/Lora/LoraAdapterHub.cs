@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftSharp.Methods.Json;
 using PeftSharp.Sites;
 
 namespace PeftSharp.Methods.Reparameterized.Lora;
@@ -47,19 +48,19 @@ internal static class LoraAdapterHub
             ["dtype"] = null,
             ["init_weights"] = "lora",
             ["init_weights_seed"] = null,
-            ["use_dora"] = false,
             ["vera_b"] = null,
             ["vera_d"] = null,
         };
         json["r"] = options.Rank;
-        json["alpha"] = options.Alpha;
-        json["dropout"] = options.Dropout;
+        json["alpha"] = PythonNumber.Any(options.Alpha);
+        json["dropout"] = PythonNumber.Float(options.Dropout);
         json["use_gating"] = options.UseGating;
         json["leave_out"] = new JsonArray([.. options.LeaveOut.Select(l => (JsonNode)l)]);
         json["attn_matrices"] = new JsonArray([.. Attention.Where(a => roles.Contains(a.Role)).Select(a => (JsonNode)a.Name)]);
         json["selfattn_lora"] = Attention.Any(a => roles.Contains(a.Role));
         json["intermediate_lora"] = roles.Contains(ProjectionRole.Intermediate);
         json["output_lora"] = roles.Contains(ProjectionRole.FeedForwardOutput);
+        Literals.Keep(json, options.Hub);
         return json;
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using PeftSharp.Methods.Json;
 using PeftSharp.Sites;
 
 namespace PeftSharp.Methods.Reparameterized.Lora;
@@ -17,10 +18,12 @@ public sealed record LoraOptions : MethodOptions
 
     /// <summary>Numerator of the scale alpha / r; default 8.</summary>
     [JsonPropertyName("lora_alpha")]
+    [JsonConverter(typeof(AnyNumberConverter))]
     public double Alpha { get; init; } = 8;
 
     /// <summary>Dropout of the update's input; 0 ≤ p &lt; 1; default 0.</summary>
     [JsonPropertyName("lora_dropout")]
+    [JsonConverter(typeof(FloatConverter))]
     public double Dropout { get; init; }
 
     /// <summary>Modules to adapt: names, a pattern, or <c>all-linear</c>; null: queries and values.</summary>
@@ -57,6 +60,7 @@ public sealed record LoraOptions : MethodOptions
 
     /// <summary>Alphas of modules whose path ends in a match of the key (a regular expression).</summary>
     [JsonPropertyName("alpha_pattern")]
+    [JsonConverter(typeof(AnyNumbersConverter))]
     public IReadOnlyDictionary<string, double>? AlphaPattern { get; init; } = new Dictionary<string, double>();
 
     /// <summary>Layers to adapt; null: all.</summary>
@@ -113,6 +117,16 @@ public sealed record LoraOptions : MethodOptions
 
     /// <inheritdoc/>
     public override PeftMethod Create(string name) => new LoraMethod(name, this);
+
+    internal override JsonObject PeftFields => (JsonObject)JsonNode.Parse(
+        """
+        {
+          "alora_invocation_tokens": null, "arrow_config": null, "auto_mapping": null, "corda_config": null, "ensure_weight_tying": false,
+          "eva_config": null, "kasa_config": null, "layer_replication": null, "loftq_config": {}, "lora_ga_config": null,
+          "megatron_config": null, "megatron_core": "megatron.core", "monteclora_config": null, "qalora_group_size": 16,
+          "target_parameters": null, "use_bdlora": null, "use_qalora": false, "velora_config": null
+        }
+        """)!;
 
     /// <inheritdoc/>
     public override JsonObject ToAdapterHub() => LoraAdapterHub.Write(this);
