@@ -30,8 +30,13 @@ internal sealed class Encoder(Pipeline pipeline)
         {
             Tokenize(pair, second);
         }
-        var truncated = Truncation.Apply(first, pair is null ? null : second, room);
-        return pipeline.PostProcessor.Process(first, pair is null ? null : second, addSpecialTokens, truncated);
+        var truncated = Truncation.Apply(first, pair is null ? null : second, room, pipeline.Settings.TruncateLeft);
+        var encoding = pipeline.PostProcessor.Process(first, pair is null ? null : second, addSpecialTokens, truncated);
+        if (pipeline.Settings.WithoutTypeIds)
+        {
+            Array.Clear(encoding.TypeIds);
+        }
+        return encoding;
     }
 
     private void Tokenize(string text, TokenList output)

@@ -3,6 +3,7 @@ using PeftSharp.Tokenization.Models;
 using PeftSharp.Tokenization.Normalizers;
 using PeftSharp.Tokenization.PostProcessors;
 using PeftSharp.Tokenization.PreTokenizers;
+using PeftSharp.Tokenization.Settings;
 
 namespace PeftSharp.Tokenization;
 
@@ -35,7 +36,10 @@ internal sealed class Pipeline
     /// <summary>The fingerprint of the file.</summary>
     public required string Fingerprint { get; init; }
 
-    public static Pipeline Read(JsonField file)
+    /// <summary>What stands beside the steps.</summary>
+    public required TokenizerSettings Settings { get; init; }
+
+    public static Pipeline Read(JsonField file, TokenizerSettings settings)
     {
         var model = file.Required("model");
         var vocabulary = Vocabulary.Read(model.Required("vocab"));
@@ -43,6 +47,7 @@ internal sealed class Pipeline
         var preTokenizer = file.Optional("pre_tokenizer") is { } splitter ? PreTokenizerReader.Read(splitter) : null;
         var tokenModel = ReadModel(model, vocabulary, PreTokenizerReader.IsByteLevel(preTokenizer));
         var added = ReadAddedTokens(file, vocabulary);
+        var found = settings.SplitSpecialTokens ? added.Where(token => !token.Special).ToList() : added;
         return new Pipeline
         {
             Vocabulary = vocabulary,
@@ -51,11 +56,12 @@ internal sealed class Pipeline
             Model = tokenModel,
             PostProcessor = new PostProcessorReader(vocabulary).Read(file.Optional("post_processor")),
             Decoder = file.Optional("decoder") is { } decoder ? DecoderReader.Read(decoder) : new SpaceDecoder(),
-            RawTokens = Matcher(added.Where(token => !token.Normalized).Select(token => (token.Content, token))),
-            NormalizedTokens = Matcher(added.Where(token => token.Normalized)
+            RawTokens = Matcher(found.Where(token => !token.Normalized).Select(token => (token.Content, token))),
+            NormalizedTokens = Matcher(found.Where(token => token.Normalized)
                 .Select(token => (Normalize(token.Content, normalizer), token))),
             SpecialIds = added.Where(token => token.Special).Select(token => token.Id).ToHashSet(),
-            Fingerprint = TokenizerFiles.Fingerprint(file.Element),
+            Fingerprint = TokenizerFiles.Fingerprint(file.Element, settings),
+            Settings = settings,
         };
     }
 

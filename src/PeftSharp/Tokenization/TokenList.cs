@@ -32,4 +32,16 @@ internal sealed class TokenList
 
     /// <summary>Drops tokens from the end.</summary>
     public void Truncate(int count) => Count = Math.Min(Count, count);
+
+    /// <summary>Drops tokens from the beginning.</summary>
+    public void TruncateLeft(int count)
+    {
+        if (count >= Count)
+        {
+            return;
+        }
+        Ids[^count..].CopyTo(ids);
+        Offsets[^count..].CopyTo(offsets);
+        Count = count;
+    }
 }

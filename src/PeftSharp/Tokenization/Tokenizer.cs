@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using PeftSharp.Tokenization.Legacy;
+using PeftSharp.Tokenization.Settings;
 
 namespace PeftSharp.Tokenization;
 
@@ -39,7 +40,8 @@ public sealed class Tokenizer
 
     /// <summary>
     /// Reads a tokenizer from a model folder (tokenizer.json, else vocab.txt, else vocab.json with merges.txt) or from a
-    /// tokenizer.json.
+    /// tokenizer.json. What tokenizer_config.json beside it sets otherwise (lower case, accents, first space, side of truncation, added
+    /// tokens) counts as it does for the class that it names.
     /// </summary>
     /// <exception cref="PeftException">There is no tokenizer, it is damaged, or it has a part that can't be read yet.</exception>
     public static Tokenizer Load(string folderOrFile)
@@ -47,13 +49,21 @@ public sealed class Tokenizer
         ArgumentException.ThrowIfNullOrEmpty(folderOrFile);
         var files = TokenizerFiles.Read(folderOrFile);
         bool Has(string name) => files.Find(name) is not null;
+        var config = new TokenizerConfig(files);
+        if (!Has(TokenizerFiles.Json) && !TokenizerClass.Named(config.ClassName).ReadsVocabulary)
+        {
+            throw new PeftException($"{config.File}: tokenizer_class is \"{config.ClassName}\", which files of a vocabulary do not describe in full; "
+                + "expected a tokenizer.json beside it: save the tokenizer again in Python as a fast one.");
+        }
         var (source, json) = Has(TokenizerFiles.Json) ? (TokenizerFiles.Json, files.Find(TokenizerFiles.Json)!)
             : Has("vocab.txt") ? ("vocab.txt", VocabularyFolder.FromVocabularyText(files))
             : Has("vocab.json") && Has("merges.txt") ? ("vocab.json", VocabularyFolder.FromMerges(files))
             : throw new PeftException($"{folderOrFile} holds no tokenizer.json, vocab.txt, or vocab.json with merges.txt: copy one of "
                 + "them from the model's page into it.");
-        using var document = JsonField.Parse(files.PathOf(source), json);
-        return new Tokenizer(files, Pipeline.Read(JsonField.Root(files.PathOf(source), document)));
+        using var asWritten = JsonField.Parse(files.PathOf(source), json);
+        var written = JsonField.Root(files.PathOf(source), asWritten);
+        using var asMeant = new TokenizerOverrides(config, written).Apply() is { } changed ? JsonField.Parse(files.PathOf(source), changed) : null;
+        return new Tokenizer(files, Pipeline.Read(JsonField.Root(files.PathOf(source), asMeant ?? asWritten), TokenizerSettings.Read(config, written)));
     }
 
     /// <summary>Encodes a text, or a pair of texts.</summary>
@@ -61,7 +71,7 @@ public sealed class Tokenizer
     /// <param name="pair">The second text of a pair; null or empty if there is none.</param>
     /// <param name="addSpecialTokens">Whether to add the special tokens that the model was trained with.</param>
     /// <param name="maxLength">
-    /// Most tokens in all, special ones included; null means no limit. Tokens are dropped on the right, from the longer text first.
+    /// Most tokens in all, special ones included; null means no limit. Tokens are dropped on the right (on the left where <c>truncation_side</c> says so), from the longer text first.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> has no room for the special tokens.</exception>
     public Encoding Encode(string text, string? pair = null, bool addSpecialTokens = true, int? maxLength = null)

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using PeftSharp.Checkpoints;
+using PeftSharp.Tokenization.Settings;
 
 namespace PeftSharp.Tokenization;
 
@@ -84,7 +85,7 @@ internal sealed class TokenizerFiles
     }
 
     /// <summary>SHA-256, in lower-case hex, of the parts of a tokenizer.json that decide ids and text, free of layout.</summary>
-    public static string Fingerprint(JsonElement pipeline)
+    public static string Fingerprint(JsonElement pipeline, TokenizerSettings settings)
     {
         using var hashed = new MemoryStream();
         using (var writer = new Utf8JsonWriter(hashed))
@@ -98,9 +99,22 @@ internal sealed class TokenizerFiles
                     part.WriteTo(writer);
                 }
             }
+            WriteSettings(writer, settings);
             writer.WriteEndObject();
         }
         return Convert.ToHexStringLower(SHA256.HashData(hashed.GetBuffer().AsSpan(0, (int)hashed.Length)));
+    }
+
+    // Only what is not as usual, so that other tokenizers keep the fingerprints that they had.
+    private static void WriteSettings(Utf8JsonWriter writer, TokenizerSettings settings)
+    {
+        foreach (var (name, set) in new[] { ("truncate_left", settings.TruncateLeft), ("split_special", settings.SplitSpecialTokens), ("no_types", settings.WithoutTypeIds) })
+        {
+            if (set)
+            {
+                writer.WriteBoolean(name, true);
+            }
+        }
     }
 
     private void ReadNamed()

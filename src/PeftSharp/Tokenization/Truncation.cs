@@ -4,7 +4,7 @@ namespace PeftSharp.Tokenization;
 internal static class Truncation
 {
     /// <summary>Returns true if tokens were dropped.</summary>
-    public static bool Apply(TokenList first, TokenList? second, int most)
+    public static bool Apply(TokenList first, TokenList? second, int most, bool left)
     {
         if (first.Count + (second?.Count ?? 0) <= most)
         {
@@ -12,19 +12,31 @@ internal static class Truncation
         }
         if (second is null)
         {
-            first.Truncate(most);
+            Cut(first, most, left);
             return true;
         }
         var (shorter, longer) = first.Count <= second.Count ? (first, second) : (second, first);
         if (shorter.Count <= most / 2)
         {
-            longer.Truncate(most - shorter.Count);
+            Cut(longer, most - shorter.Count, left);
         }
         else
         {
-            shorter.Truncate(most / 2);
-            longer.Truncate(most - most / 2);
+            Cut(shorter, most / 2, left);
+            Cut(longer, most - most / 2, left);
         }
         return true;
+    }
+
+    private static void Cut(TokenList tokens, int most, bool left)
+    {
+        if (left)
+        {
+            tokens.TruncateLeft(most);
+        }
+        else
+        {
+            tokens.Truncate(most);
+        }
     }
 }

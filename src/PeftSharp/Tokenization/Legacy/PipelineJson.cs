@@ -52,7 +52,14 @@ internal static class PipelineJson
     /// <summary>The list of added tokens.</summary>
     public static void WriteAddedTokens(Utf8JsonWriter json, IReadOnlyList<AddedToken> tokens)
     {
-        json.WriteStartArray("added_tokens");
+        json.WritePropertyName("added_tokens");
+        WriteTokens(json, tokens);
+    }
+
+    /// <summary>A list of added tokens.</summary>
+    public static void WriteTokens(Utf8JsonWriter json, IReadOnlyList<AddedToken> tokens)
+    {
+        json.WriteStartArray();
         foreach (var token in tokens)
         {
             json.WriteStartObject();
@@ -69,7 +76,6 @@ internal static class PipelineJson
     }
 
     /// <summary>A special token with its id, as BERT's and RoBERTa's post-processors have it.</summary>
-    /// <summary>The id of a special token that the pipeline needs.</summary>
     public static void WriteSpecial(Utf8JsonWriter json, string name, string token, Dictionary<string, int> vocabulary, string path)
     {
         json.WriteStartArray(name);
@@ -78,6 +84,7 @@ internal static class PipelineJson
         json.WriteEndArray();
     }
 
+    /// <summary>The id of a special token that the pipeline needs.</summary>
     public static int IdOf(string token, Dictionary<string, int> vocabulary, string path) => vocabulary.TryGetValue(token, out var id) ? id
         : throw new PeftException($"{path} lacks the special token {token}: name the right one in tokenizer_config.json beside it.");
 }

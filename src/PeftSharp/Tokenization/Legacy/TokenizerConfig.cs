@@ -5,7 +5,15 @@ namespace PeftSharp.Tokenization.Legacy;
 /// <summary>What tokenizer_config.json and special_tokens_map.json say; both may be missing.</summary>
 internal sealed class TokenizerConfig(TokenizerFiles files)
 {
+    private const string ConfigName = "tokenizer_config.json";
+
     private static readonly string[] roles = ["unk_token", "bos_token", "eos_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+    /// <summary>Where the file is, or would be.</summary>
+    public string File { get; } = files.PathOf(ConfigName);
+
+    /// <summary>True if there is a tokenizer_config.json.</summary>
+    public bool Exists { get; } = files.Find(ConfigName) is not null;
 
     /// <summary>The class that the tokenizer had in Python; empty if it isn't told.</summary>
     public string ClassName { get; } = Read(files, "tokenizer_class", field => field.String()) ?? "";
@@ -16,11 +24,61 @@ internal sealed class TokenizerConfig(TokenizerFiles files)
 
     /// <summary>A switch, or its default.</summary>
     public bool Flag(string name, bool whenMissing) =>
-        files.WithJson("tokenizer_config.json", file => (bool?)file.Flag(name, whenMissing)) ?? whenMissing;
+        files.WithJson(ConfigName, file => (bool?)file.Flag(name, whenMissing)) ?? whenMissing;
 
     /// <summary>A switch that may be unset.</summary>
     public bool? Flag(string name) =>
-        files.WithJson("tokenizer_config.json", file => file.Optional(name) is null ? null : (bool?)file.Flag(name, false));
+        files.WithJson(ConfigName, file => file.Optional(name) is null ? null : (bool?)file.Flag(name, false));
+
+    /// <summary>True if the field is there, be it null.</summary>
+    public bool Has(string name) => files.WithJson(ConfigName, file => (bool?)file.Element.TryGetProperty(name, out _)) == true;
+
+    /// <summary>A text, or null.</summary>
+    public string? Text(string name) => Read(files, name, field => field.String());
+
+    /// <summary>A list of texts, or null.</summary>
+    public IReadOnlyList<string>? Texts(string name) => files.WithJson(ConfigName,
+        file => file.Optional(name) is { } list ? (List<string>)[.. list.Items().Select(item => item.String())] : null);
+
+    /// <summary>The tokens of <c>added_tokens_decoder</c> with the ids that it gives them, in their order.</summary>
+    public IReadOnlyList<(int Id, AddedToken Token)> DescribedTokens() => files.WithJson(ConfigName,
+        file => (List<(int, AddedToken)>)[.. (file.Optional("added_tokens_decoder")?.Members() ?? []).Select(Described).OrderBy(entry => entry.Id)]) ?? [];
+
+    /// <summary>The special tokens that have a role.</summary>
+    public IReadOnlyList<AddedToken> SpecialTokens() =>
+        [.. roles.Select(Token).OfType<string>().Distinct().Select(text => new AddedToken(0, text, false, text == "<mask>", false, false, true))];
+
+    /// <summary>Special tokens without a role, under the old and the new name of the field.</summary>
+    public IReadOnlyList<AddedToken> MoreSpecialTokens() =>
+        [.. new[] { "additional_special_tokens", "extra_special_tokens" }.SelectMany(name => files.WithJson(ConfigName, file => More(file, name))
+            ?? (name == "additional_special_tokens" ? files.WithJson("special_tokens_map.json", file => More(file, name)) : null) ?? [])];
+
+    private static List<AddedToken>? More(JsonField file, string name)
+    {
+        if (file.Optional(name) is not { } field)
+        {
+            return null;
+        }
+        var items = field.Element.ValueKind == JsonValueKind.Object ? field.Members().Select(member => member.Value) : field.Items();
+        return [.. items.Select(item => item.Element.ValueKind == JsonValueKind.Object ? Description(item) with { Special = true, Normalized = item.Flag("normalized", false) }
+            : new AddedToken(0, item.String(), false, false, false, false, true))];
+    }
+
+    private static AddedToken Description(JsonField token)
+    {
+        var special = token.Flag("special", false);
+        return new AddedToken(0, token.Required("content").String(), token.Flag("single_word", false), token.Flag("lstrip", false),
+            token.Flag("rstrip", false), token.Flag("normalized", !special), special);
+    }
+
+    private static (int Id, AddedToken Token) Described((string Key, JsonField Token) entry)
+    {
+        if (!int.TryParse(entry.Key, out var id) || id is < 0 or > Models.Vocabulary.LargestId)
+        {
+            throw entry.Token.Error($"under the id \"{entry.Key}\"", $"an id from 0 to {Models.Vocabulary.LargestId}", "correct it");
+        }
+        return (id, Description(entry.Token) with { Id = id });
+    }
 
     /// <summary>Special tokens by role, or their defaults; then all that were added by hand.</summary>
     public IReadOnlyList<AddedToken> AddedTokens(IReadOnlyDictionary<string, int> vocabulary, IReadOnlyDictionary<string, string> defaults)
@@ -43,26 +101,15 @@ internal sealed class TokenizerConfig(TokenizerFiles files)
             }
             return added;
         });
-        files.WithJson("tokenizer_config.json", file =>
+        foreach (var (_, token) in DescribedTokens())
         {
-            foreach (var (key, token) in file.Optional("added_tokens_decoder")?.Members() ?? [])
-            {
-                if (!int.TryParse(key, out var id) || id is < 0 or > Models.Vocabulary.LargestId)
-                {
-                    throw token.Error($"under the id \"{key}\"", $"an id from 0 to {Models.Vocabulary.LargestId}", "correct it");
-                }
-                var special = token.Flag("special", false);
-                var text = token.Required("content").String();
-                added[text] = new AddedToken(id, text, token.Flag("single_word", false), token.Flag("lstrip", false),
-                    token.Flag("rstrip", false), token.Flag("normalized", !special), special);
-            }
-            return added;
-        });
+            added[token.Content] = token;
+        }
         return [.. added.Values.OrderBy(token => token.Id)];
     }
 
     private static string? Read(TokenizerFiles files, string name, Func<JsonField, string?> read) =>
-        files.WithJson("tokenizer_config.json", file => file.Optional(name) is { } field ? read(field) : null);
+        files.WithJson(ConfigName, file => file.Optional(name) is { } field ? read(field) : null);
 
     private static string TokenText(JsonField field) => field.Element.ValueKind == JsonValueKind.Object
         ? field.Required("content").String() : field.String();
