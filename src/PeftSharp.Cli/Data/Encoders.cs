@@ -1,6 +1,7 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Models;
+using PeftSharp.Runs;
 using PeftSharp.Tokenization;
 
 namespace PeftSharp.Cli.Data;
@@ -8,9 +9,8 @@ namespace PeftSharp.Cli.Data;
 /// <summary>Finds the tokenizer that goes with a model.</summary>
 internal static class Encoders
 {
-    /// <summary>The tokenizer of the first folder that has one; null if none has.</summary>
-    public static Tokenizer? Find(params string?[] folders) =>
-        folders.FirstOrDefault(f => f is not null && HasTokenizer(f)) is { } folder ? Tokenizer.Load(folder) : null;
+    /// <summary>The tokenizer of a model; null if it has none.</summary>
+    public static Tokenizer? Find(string folder) => LoadedModel.TokenizerOf(folder, null);
 
     /// <summary>Encodes rows. Rows of token ids need no tokenizer.</summary>
     public static TokenizedDataset Encode(TextDataset data, Tokenizer? tokenizer, TransformerModel model, string folder, int maxLength, CancellationToken cancellation = default)
@@ -22,10 +22,6 @@ internal static class Encoders
         ITextEncoder encoder = tokenizer is null ? new PadOnly(model.Config.Int("pad_token_id", 0)) : new TokenizerTextEncoder(tokenizer);
         return TokenizedDataset.Create(data, encoder, maxLength, cancellation);
     }
-
-    private static bool HasTokenizer(string folder) =>
-        File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "vocab.txt"))
-        || (File.Exists(Path.Combine(folder, "vocab.json")) && File.Exists(Path.Combine(folder, "merges.txt")));
 
     private sealed class PadOnly(int padId) : ITextEncoder
     {

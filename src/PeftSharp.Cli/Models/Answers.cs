@@ -5,12 +5,15 @@ using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Data;
 using PeftSharp.Evaluation;
+using PeftSharp.Models.Heads;
 
 namespace PeftSharp.Cli.Models;
 
 /// <summary>A model's answers row by row: label and probabilities, or a number.</summary>
-internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<string> labels, bool regression)
+internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<string> labels, TaskKind task)
 {
+    private readonly bool _regression = task == TaskKind.Regression, _several = task == TaskKind.MultiLabel;
+
     public static void CheckExtension(string? file)
     {
         if (file is not null && Kind(file) is null)
@@ -52,12 +55,13 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
         var answer = new JsonObject { ["row"] = row };
         if (example.InputIds is null) answer["text"] = example.Text;
         if (example.Pair is not null) answer["pair"] = example.Pair;
-        if (regression)
+        if (_regression)
         {
             answer["value"] = JsonOut.Number(table.Values[row]);
             return answer;
         }
         var (best, probabilities) = Probabilities(row);
+        if (_several) answer["labels"] = JsonOut.Texts(Chosen(probabilities));
         answer["label"] = labels[best];
         answer["probability"] = JsonOut.Number(probabilities[best]);
         answer["probabilities"] = new JsonObject(labels.Select((l, i) => KeyValuePair.Create(l, JsonOut.Number(probabilities[i]))));
@@ -66,11 +70,11 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
 
     private void Columns(TextWriter writer, bool csv)
     {
-        string[] heads = regression ? ["row", "value"] : ["row", "label", "probability", .. labels.Select(l => $"p({l})")];
+        string[] heads = _regression ? ["row", "value"] : ["row", "label", "probability", .. labels.Select(l => $"p({l})")];
         Line(writer, csv, heads);
         for (var row = 0; row < data.Count; row++)
         {
-            if (regression)
+            if (_regression)
             {
                 Line(writer, csv, [Text(row), Text(table.Values[row])]);
                 continue;
@@ -86,7 +90,10 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
 
     private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
 
-    // Softmax; a single output of a classifier leaves one class.
+    // Several classes at once: those more likely than not.
+    private IEnumerable<string> Chosen(double[] probabilities) => labels.Where((_, i) => probabilities[i] >= 0.5);
+
+    // Softmax, or a sigmoid for each class; a single output of a classifier leaves one class.
     private (int Best, double[] Probabilities) Probabilities(int row)
     {
         var logits = table.Values.Slice(row * table.Width, table.Width);
@@ -97,6 +104,11 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
         {
             if (logits[i] > logits[best]) best = i;
             largest = Math.Max(largest, logits[i]);
+        }
+        if (_several)
+        {
+            for (var i = 0; i < logits.Length; i++) probabilities[i] = 1 / (1 + Math.Exp(-logits[i]));
+            return (best, probabilities);
         }
         for (var i = 0; i < logits.Length; i++) sum += probabilities[i] = Math.Exp(logits[i] - largest);
         for (var i = 0; i < logits.Length; i++) probabilities[i] /= sum;

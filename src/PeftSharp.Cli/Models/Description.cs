@@ -64,14 +64,22 @@ internal static class Description
             ["base_model"] = folder.Options.BaseModel,
             ["settings"] = new JsonObject(settings.Select(s => KeyValuePair.Create(s.Name, Methods.MethodSettings.Value(folder.Options, s)))),
         };
-        if (RunFile.TryRead(path) is { } run)
+        var card = File.Exists(folder.WeightsFile) ? folder.Card() : null;
+        var report = RunFile.TryRead(path);
+        if ((card?.Labels ?? report?.Labels) is { } labels) document["labels"] = JsonOut.Texts(labels);
+        if (card is not null)
         {
-            if (run.Labels is { } labels) document["labels"] = JsonOut.Texts(labels);
+            document["pooling"] = card.Pooling.ToString().ToLowerInvariant();
+            document["pairs"] = card.Pairs;
+            document["max_length"] = card.MaxLength;
+        }
+        if (report is { } run)
+        {
             document["metrics"] = run.Json["metrics"]?.DeepClone();
         }
         if (basis is not null)
         {
-            var loaded = LoadedModel.Open(basis, path, proof: ProofUse.Warn);
+            var loaded = ModelOpener.Open(basis, path, proof: ProofUse.Warn);
             document["parameters"] = ParameterLine.Of(loaded.Model, loaded.Adapter!).Json;
         }
         if (!File.Exists(folder.WeightsFile)) throw new PeftException($"{folder.WeightsFile} does not exist; the adapter folder is incomplete.");

@@ -1,5 +1,6 @@
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Data;
+using PeftSharp.Runs;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;

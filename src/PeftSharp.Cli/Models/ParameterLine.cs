@@ -14,7 +14,7 @@ internal sealed record ParameterLine(long Trainable, long All, long Head, long A
 {
     public static ParameterLine Of(PeftModel model, PeftMethod adapter)
     {
-        var modules = model.Model.Head.Modules;
+        var modules = model.Model.SavedModules;
         bool IsHead(string path) => modules.Any(m => Targets.IsSavedModule(path, m));
         var head = model.Model.Sites.Slots.Where(s => IsHead(s.Module)).Sum(s => s.Count)
             + adapter.Tensors.Where(t => t.Additional && IsHead(t.Path)).Sum(t => t.Value.numel());

@@ -1,5 +1,5 @@
 using PeftSharp.Formats.Proof;
-using PeftSharp.Tokenization;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Models;
 
@@ -19,14 +19,23 @@ internal static class ProofGate
 {
     public const string Override = "--no-verify";
 
+    // An adapter answers with its own tokenizer: that one is looked at as well.
+    private static IEnumerable<ProofCheck> Own(AdapterProof proof, string folder)
+    {
+        if (proof.Tokenizer is not { } expected || LoadedModel.TokenizerOf(folder, null) is not { } own || own.Fingerprint == expected) yield break;
+        yield return new("tokenizer", "as when it was saved", "another", CheckResult.Fail,
+            $"the tokenizer in {folder} is another one than it was saved with: it turns texts into other token ids", "put the files of the right tokenizer there");
+    }
+
     /// <exception cref="PeftException">Base, adapter or tokenizer are not those of the proof.</exception>
-    public static void Check(string folder, string basis, ProofUse use, Lazy<Tokenizer?> tokenizer)
+    public static void Check(string folder, string basis, ProofUse use)
     {
         if (use == ProofUse.Skip) return;
         try
         {
             if (AdapterProof.TryRead(folder) is not { } proof) return;
-            foreach (var check in new ProofVerifier(proof, folder, basis).Quick(proof.Tokenizer is null ? null : tokenizer.Value))
+            var tokenizer = proof.Tokenizer is null ? null : LoadedModel.TokenizerOf(basis, null) ?? LoadedModel.TokenizerOf(folder, null);
+            foreach (var check in new ProofVerifier(proof, folder, basis).Quick(tokenizer).Concat(Own(proof, folder)))
             {
                 if (check.Result == CheckResult.Note) Console.Error.WriteLine($"note: {check.Sentence}");
                 if (check.Result != CheckResult.Fail) continue;

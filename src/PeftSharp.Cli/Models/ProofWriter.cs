@@ -4,6 +4,7 @@ using PeftSharp.Formats;
 using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
 using PeftSharp.Models;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Models;
 
@@ -18,7 +19,7 @@ internal static class ProofWriter
         {
             // Weights that were rounded to bfloat16 for training are read again: the answers are to be float32's.
             if (inputs.Compute.Type == ComputeType.Float32) Write(inputs.Model, inputs.Adapter, basis, folder, inputs.Tokenizer);
-            else Write(LoadedModel.Open(basis, folder, proof: ProofUse.Skip), folder);
+            else Write(ModelOpener.Open(basis, folder, proof: ProofUse.Skip), folder);
         }
         catch (PeftException e)
         {

@@ -2,6 +2,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Data;
 using PeftSharp.Evaluation;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Models;
@@ -12,16 +13,6 @@ internal static class Scoring
     /// <summary>The metrics of a GLUE task, or those that suit the labels.</summary>
     public static MetricSet MetricsFor(TextDataset data, GlueTask? task, string? primary) =>
         primary is null && task is not null ? GlueMetrics.For(task) : MetricSet.For(data, primary);
-
-    /// <summary>Refuses a model that answers no question about whole texts.</summary>
-    public static void RequireHead(LoadedModel model)
-    {
-        var head = model.Model.Model.Head;
-        if (head.Kind is not (TaskKind.Classification or TaskKind.Regression))
-            throw new PeftException($"{model.AdapterFolderPath ?? model.BaseFolder} answers no question about whole texts (its task is {head.Kind}); give a model or an adapter with a classification head.");
-        if (model.Model.Model.Created.Count > 0 && model.Adapter is null)
-            throw new PeftException($"{model.BaseFolder} has no trained head; give the adapter that was trained on it as --adapter.");
-    }
 
     /// <summary>Refuses data whose labels are not what the model answers.</summary>
     public static void Match(TextDataset data, LoadedModel model)

@@ -2,6 +2,7 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Evaluation;
+using PeftSharp.Runs;
 using PeftSharp.Sites;
 
 namespace PeftSharp.Cli.Quickstart;
@@ -21,7 +22,7 @@ internal sealed record MergeCheck(double LargestDifference, int EqualAnswers, in
     /// <param name="cancellation">Stops the work.</param>
     public static MergeCheck Run(string adapter, TokenizedDataset data, CancellationToken cancellation)
     {
-        var loaded = LoadedModel.Open(QuickstartFiles.Model, adapter, dense: true);
+        var loaded = ModelOpener.Open(QuickstartFiles.Model, adapter, new LoadOptions { Dense = true });
         var beside = new Evaluator(loaded.Model, AdapterSelection.Of(loaded.Adapter!.Tag), data).Outputs(cancellation);
         loaded.Model.Merge(loaded.Adapter.Name);
         var merged = new Evaluator(loaded.Model, AdapterSelection.None, data).Outputs(cancellation);

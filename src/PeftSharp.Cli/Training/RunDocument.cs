@@ -81,7 +81,7 @@ internal static class RunDocument
         ["block_size"] = s.BlockSize,
         ["compute"] = s.Compute,
         ["device"] = s.Device,
-        ["pooling"] = s.Pooling ?? "pooler",
+        ["pooling"] = inputs.Model.Model.Card.Pooling.ToString().ToLowerInvariant(),
         ["base_dropout"] = s.BaseDropout,
         ["cache_trunk"] = s.CacheTrunk,
         ["gradient_checkpointing"] = s.Checkpointing,

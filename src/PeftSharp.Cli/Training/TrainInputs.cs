@@ -75,17 +75,18 @@ internal sealed class TrainInputs
         var compute = options.PeftType == "FULL" ? Models.Compute.Choose("fp32", settings.Device) with { Reason = "every weight is trained." }
             : Models.Compute.Choose(settings.Compute, settings.Device);
         var basis = ModelFolders.Base(settings.Base!, settings.Revision, remarks.Quiet, cancellation);
-        var transformer = ModelLoader.Load(basis.Folder, new ModelOptions
+        (rows, held) = HeadLabels.Agree(basis.Folder, settings.Base!, rows, held, task, remarks);
+        var transformer = ModelLoader.Load(basis.Folder, ModelOptions.For(rows) with
         {
-            Task = rows.Kind == LabelKind.Regression ? TaskKind.Regression : TaskKind.Classification,
-            Labels = rows.LabelNames,
-            Pooling = LoadedModel.PoolingOf(settings.Pooling),
+            Pooling = settings.Pooling is { } pooling ? Enum.Parse<Pooling>(pooling, ignoreCase: true) : null,
             Compute = compute.Type,
             Device = settings.Device,
             Quantize = settings.Quantize is null ? null : new Nf4Options(settings.BlockSize, settings.DoubleQuant),
             Seed = settings.Seed,
         });
         remarks.Write($"base: {settings.Base}, {transformer.Config.ModelType}; frozen weights {(settings.Quantize is null ? "" : "nf4, computed in ")}{compute.Name}: {compute.Reason}");
+        if (transformer.SavedModules.Except(transformer.Head.Modules).ToList() is { Count: > 0 } drawn)
+            remarks.Write($"base: its checkpoint has no {string.Join(", ", drawn)}; drawn at random, trained with the head and saved with the adapter.");
         cancellation.ThrowIfCancellationRequested();
 
         var model = new PeftModel(transformer, basis.Name);
@@ -95,6 +96,8 @@ internal sealed class TrainInputs
         var format = settings.Format is null ? method.Format : settings.Format == "peft" ? AdapterFormat.Peft : AdapterFormat.AdapterHub;
         CheckFormat(adapter, format);
         TokenizedDataset Encode(TextDataset data) => Encoders.Encode(data, tokenizer, transformer, basis.Folder, settings.Length(transformer.MaxTokens), cancellation);
+        var train = Encode(rows);
+        model.Describe(adapter, train.Origin);
         return new()
         {
             Options = adapter.Options,
@@ -106,7 +109,7 @@ internal sealed class TrainInputs
             Base = basis,
             Adapter = adapter,
             Tokenizer = tokenizer,
-            Train = Encode(rows),
+            Train = train,
             Held = held is null ? null : Encode(held),
             Metrics = Scoring.MetricsFor(rows, task, settings.Metric),
             Compute = compute,

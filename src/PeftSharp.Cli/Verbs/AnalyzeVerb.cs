@@ -8,6 +8,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Evaluation.Analysis;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -37,7 +38,7 @@ internal static class AnalyzeVerb
         if (output is not null) CheckOutput(output, overwrite);
         var adapter = VerbParts.Need(parsed, models.Adapter, "analyze");
         var (basis, own) = models.Folders(parsed, "analyze");
-        var loaded = LoadedModel.Open(basis.Folder, own!.Folder, dense: true, proof: proof);
+        var loaded = ModelOpener.Open(basis.Folder, own!.Folder, new LoadOptions { Dense = true }, proof: proof);
         var second = with is null ? null : Second(loaded, ModelFolders.Adapter(with).Folder, proof);
         using var interruption = new Interruption();
         var analysis = AdapterAnalysis.Of(loaded.Model, loaded.Adapter!, cancellation: interruption.Token);

@@ -3,6 +3,7 @@ using PeftSharp.Cli.Data;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Models;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -34,6 +35,6 @@ internal sealed class DataParts
         var compute = Compute.Parse(parsed.GetValue(_compute) ?? "fp32", "--compute");
         var device = parsed.GetValue(_device) ?? "cpu";
         var (basis, adapter) = Models.Folders(parsed, verb);
-        return LoadedModel.Open(basis.Folder, adapter?.Folder, o => o with { Compute = Compute.Choose(compute, device).Type, Device = device }, proof: VerbParts.Proof(parsed, _noVerify));
+        return ModelOpener.Open(basis.Folder, adapter?.Folder, new LoadOptions { Compute = Compute.Choose(compute, device).Type, Device = device }, proof: VerbParts.Proof(parsed, _noVerify));
     }
 }

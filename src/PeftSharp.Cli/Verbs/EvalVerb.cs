@@ -6,6 +6,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Evaluation;
+using PeftSharp.Models.Heads;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Verbs;
@@ -32,7 +33,9 @@ internal static class EvalVerb
         parts.Models.Need(parsed, "eval");
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         var model = parts.Open(parsed, "eval");
-        Scoring.RequireHead(model);
+        model.RequireHead();
+        if (model.Model.Model.Head.Kind == TaskKind.MultiLabel)
+            throw new PeftException($"{model.AdapterFolder ?? model.BaseFolder} answers with any number of several classes at once, for which there are no metrics yet; ask it with peft predict.");
         var request = parts.Request(parsed, path) with
         {
             Kind = model.IsRegression ? LabelKind.Regression : LabelKind.Class,
@@ -41,6 +44,7 @@ internal static class EvalVerb
         var (data, task) = request.Load();
         Scoring.Match(data, model);
         var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
+        model.RequireRowsLike(tokens.Origin);
         var evaluator = new Evaluator(model.Model, model.Selection, tokens, Scoring.MetricsFor(data, task, metric));
         var watch = System.Diagnostics.Stopwatch.StartNew();
         var outputs = evaluator.Outputs();

@@ -7,6 +7,7 @@ using PeftSharp.Evaluation.Analysis;
 using PeftSharp.Formats;
 using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -39,12 +40,13 @@ internal static class ExtractVerb
         var source = VerbParts.Need(parsed, models.Adapter, "extract");
         using var folder = OutputFolder.Plan(output, overwrite, parsed.GetValue(models.Base), source);
         var (basis, own) = models.Folders(parsed, "extract");
-        var loaded = LoadedModel.Open(basis.Folder, own!.Folder, dense: true, proof: proof);
+        var loaded = ModelOpener.Open(basis.Folder, own!.Folder, new LoadOptions { Dense = true }, proof: proof);
         var (adapter, energy) = LowRankExtraction.Extract(loaded.Model, loaded.Adapter!, rank, loaded.Adapter!.Name == "default" ? "extracted" : "default");
+        // Labels, length and pooling are those of the adapter that it comes from.
+        loaded.Model.Describe(adapter, loaded.Card);
         AdapterFolder.Save(adapter, folder.Create(), AdapterFormat.Peft);
         loaded.Tokenizer()?.Save(folder.Aside);
-        // Labels, length and pooling are those of the run that it comes from.
-        if (loaded.Run is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(run.Json) + "\n");
+        if (RunFile.TryRead(own!.Folder) is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(run.Json) + "\n");
         AdapterProof.Create(loaded.Model, adapter, basis.Folder, AdapterFolder.Open(folder.Aside), loaded.Tokenizer()).Write(folder.Aside);
         folder.Finish();
         if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["rank"] = rank, ["energy"] = JsonOut.Number(energy), ["weights"] = adapter.TrainedWeights });

@@ -6,6 +6,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Formats;
 using PeftSharp.Formats.Proof;
 using PeftSharp.Models;
+using PeftSharp.Runs;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Verbs;
@@ -41,13 +42,12 @@ internal static class MergeVerb
         VerbParts.Need(parsed, models.Adapter, "merge");
         using var folder = OutputFolder.Plan(output, overwrite, parsed.GetValue(models.Base), parsed.GetValue(models.Adapter));
         var (basis, adapter) = models.Folders(parsed, "merge");
-        var model = LoadedModel.Open(basis.Folder, adapter!.Folder, dense: true, proof: proof);
+        var model = ModelOpener.Open(basis.Folder, adapter!.Folder, new LoadOptions { Dense = true }, proof: proof);
         var before = AdapterProof.Create(model.Model, model.Adapter!, basis.Folder, AdapterFolder.Open(adapter.Folder), model.Tokenizer());
         var difference = MergeProbe.Merge(model);
-        ModelWriter.Write(model.Model.Model, folder.Create(), scalar);
+        ModelWriter.Write(model.Model.Model, folder.Create(), scalar, card: model.Card);
         model.Tokenizer()?.Save(folder.Aside);
-        // How texts become vectors, and their length: config.json has no field for them.
-        if (model.Run is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(run.Json) + "\n");
+        if (RunFile.TryRead(adapter.Folder) is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(run.Json) + "\n");
         before.ForMerged(folder.Aside, model.Model).Write(folder.Aside);
         folder.Finish();
         if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["dtype"] = type, ["largest_difference"] = difference });

@@ -38,11 +38,12 @@ internal static class PredictVerb
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         var data = Rows(parsed, parts, texts);
         var model = parts.Open(parsed, "predict");
-        Scoring.RequireHead(model);
+        model.RequireHead();
         var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
+        model.RequireRowsLike(tokens.Origin);
         var table = new Evaluator(model.Model, model.Selection, tokens).Outputs();
         if (logits is not null) WriteLogits(logits, table, data.Count);
-        new Answers(data, table, model.Labels, model.IsRegression).Write(output, json);
+        new Answers(data, table, model.Labels, model.Model.Model.Head.Kind).Write(output, json);
         return ExitCode.Success;
     }
 

@@ -5,6 +5,7 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Formats;
 using PeftSharp.Formats.Proof;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -40,7 +41,7 @@ internal static class VerifyVerb
     private static int Write(string folder, string basis, bool json)
     {
         if (!AdapterFolder.Is(folder)) throw new UsageException($"--write makes the proof of an adapter, and {folder} is none; the proof of a merged model is written by peft merge.");
-        var proof = ProofWriter.Write(LoadedModel.Open(basis, folder, proof: ProofUse.Skip), folder);
+        var proof = ProofWriter.Write(ModelOpener.Open(basis, folder, proof: ProofUse.Skip), folder);
         var file = Path.Combine(folder, AdapterProof.FileName);
         if (json) JsonOut.Write(new JsonObject { ["written"] = file, ["probes"] = proof.Probes.Count, ["precision"] = proof.Precision.ToString() });
         else Console.Out.WriteLine($"{file}: {proof.Probes.Count} probes answered in {proof.Precision}");
@@ -51,7 +52,7 @@ internal static class VerifyVerb
     {
         var proof = AdapterProof.TryRead(folder) ?? throw new PeftException(
             $"{folder} has no {AdapterProof.FileName}: other tools write none; to have one from now on, run peft verify {folder} --base FOLDER --write.");
-        var tokenizer = new Lazy<Tokenization.Tokenizer?>(() => Data.Encoders.Find(basis, folder));
+        var tokenizer = new Lazy<Tokenization.Tokenizer?>(() => LoadedModel.TokenizerOf(basis, null) ?? LoadedModel.TokenizerOf(folder, null));
         var verifier = new ProofVerifier(proof, folder, basis);
         List<ProofCheck> checks = [.. verifier.Quick(tokenizer.Value)];
         if (checks.TrueForAll(c => c.Result != CheckResult.Fail)) checks.AddRange(verifier.Content().Where(c => checks.TrueForAll(done => done.Name != c.Name)));
@@ -67,7 +68,7 @@ internal static class VerifyVerb
         try
         {
             var use = Compute.Choose(compute);
-            var loaded = LoadedModel.Open(basis, proof.Adapter is null ? null : folder, o => o with { Compute = use.Type }, proof: ProofUse.Skip);
+            var loaded = ModelOpener.Open(basis, proof.Adapter is null ? null : folder, new LoadOptions { Compute = use.Type }, proof: ProofUse.Skip);
             List<ProofCheck> checks = [.. verifier.Probes(loaded.Model, loaded.Selection, loaded.Tokenizer())];
             if (checks.TrueForAll(c => c.Result != CheckResult.Fail) && MergedAnswers(verifier, loaded) is { } merged) checks.Add(merged);
             return checks;

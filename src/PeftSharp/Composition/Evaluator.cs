@@ -39,7 +39,9 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
         foreach (var rows in Batches)
         {
             cancellation.ThrowIfCancellationRequested();
-            table.Add(rows, Outputs(rows));
+            var outputs = Outputs(rows);
+            CheckNumbers(rows, outputs, table.Width);
+            table.Add(rows, outputs);
             Progress?.Invoke(done += rows.Length);
         }
         return table;
@@ -68,6 +70,9 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     private EvaluationResult Score(LogitTable outputs, Stopwatch watch)
     {
         var set = metrics ?? throw new InvalidOperationException("This evaluator was made without metrics.");
+        if (model.Model.Head.Kind == TaskKind.MultiLabel)
+            throw new PeftException("The model answers with any number of several classes at once, for which there are no metrics yet; ask it with predict.");
+        LabelCheck.Require(data.Origin, model.Model, model.CardOf(selection).Labels);
         var values = new Dictionary<string, double> { ["loss"] = Loss(outputs) };
         foreach (var (name, value) in set.Compute(outputs.Values, data.Data)) values[name] = value;
         return new(values, set.Primary, set.HigherIsBetter, data.Count, watch.Elapsed.TotalSeconds);
@@ -98,8 +103,16 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     private void CheckHead()
     {
         var head = model.Model.Head;
-        if (head.Kind is not (TaskKind.Classification or TaskKind.Regression))
+        if (head.Kind is not (TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression))
             throw new PeftException($"The model answers {head.Kind} and not a question about whole texts; load it for classification or regression.");
+    }
+
+    // An infinite or undefined output has a largest class too, which means nothing.
+    private void CheckNumbers(int[] rows, float[] outputs, int width)
+    {
+        for (var i = 0; i < outputs.Length; i++)
+            if (!float.IsFinite(outputs[i]))
+                throw new PeftException($"{data.Data.Examples[rows[i / width]].Place(data.Data.Source)}: the model's answer is {outputs[i]}, which is no number; the weights of model or adapter are damaged, or training diverged.");
     }
 
     /// <summary>Refuses ids that the model has no vectors for.</summary>

@@ -1,6 +1,7 @@
 using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Models;
+using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -28,7 +29,7 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null)
     /// <summary>What the seams of the model look like to a method.</summary>
     /// <param name="seed">Seed of start values.</param>
     public MethodHost Host(ulong seed) => new(
-        Model.Sites, Model.Config.ModelType, Model.BasePrefix, Model.Head.TaskType, Model.Head.Modules, Model.Width,
+        Model.Sites, Model.Config.ModelType, Model.BasePrefix, Model.Head.TaskType, Model.SavedModules, Model.Width,
         Model.Precision, Model.Device, seed)
     {
         ModelClass = (Model.Config.Json["architectures"] as System.Text.Json.Nodes.JsonArray)?.FirstOrDefault()?.ToString(),
@@ -46,9 +47,37 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null)
         if (_adapters.ContainsKey(name)) throw new PeftException($"There is an adapter \"{name}\" already; choose another name.");
         var method = options.For(Model.Head.TaskType, BaseName).Create(name);
         method.Attach(host);
+        Describe(method, Model.Card);
         _adapters.Add(name, method);
         return method;
     }
+
+    /// <summary>What an adapter's answers depend on besides tensors; saved with it.</summary>
+    public AnswerCard CardOf(PeftMethod adapter) => adapter.Card is { } text ? AnswerCard.Parse(text, $"the adapter \"{adapter.Name}\"") : Model.Card;
+
+    /// <summary>Says what an adapter's answers depend on besides tensors. Training does so by itself, from the rows that it sees.</summary>
+    public void Describe(PeftMethod adapter, AnswerCard card) => adapter.Card = card.ToJson();
+
+    /// <summary>Says that an adapter is trained on some data: what its answers depend on of it is saved with it.</summary>
+    /// <exception cref="PeftException">The model's head does not answer the data: it has other classes, or has them in another order.</exception>
+    public void Describe(PeftMethod adapter, DataOrigin data)
+    {
+        var card = CardOf(adapter);
+        LabelCheck.Require(data, Model, card.Labels);
+        var unnamed = card.Labels is null || LabelNames.AreIndices(card.Labels);
+        Describe(adapter, card with
+        {
+            Labels = unnamed && Model.Head.Kind == TaskKind.Classification ? data.Labels ?? card.Labels : card.Labels,
+            Pairs = data.Pairs,
+            MaxLength = data.MaxLength,
+            Tokenizer = data.Texts,
+            Columns = data.TextColumn is null && data.LabelColumn is null ? null : new(data.TextColumn, data.PairColumn, data.LabelColumn),
+        });
+    }
+
+    /// <summary>The card of what a selection answers: its adapter's where there is one, else the model's.</summary>
+    internal AnswerCard CardOf(AdapterSelection selection) =>
+        selection.Adapters.Select(tag => _adapters.Values.FirstOrDefault(a => a.Tag == tag)).FirstOrDefault(a => a is not null) is { } adapter ? CardOf(adapter) : Model.Card;
 
     /// <summary>Takes an adapter away.</summary>
     public void Remove(string name)

@@ -40,7 +40,7 @@ public sealed class TextDataset
     public int Count => Examples.Count;
 
     /// <summary>True if the rows lie in a file, so that each is read when it is asked for.</summary>
-    public bool OnDisk => Examples is StoredExamples or ChosenExamples;
+    public bool OnDisk => (Examples is RelabelledExamples relabelled ? relabelled.All : Examples) is StoredExamples or ChosenExamples;
 
     /// <summary>Rows of the file that were left out because they were bad.</summary>
     public int SkippedRows { get; private init; }
@@ -91,6 +91,20 @@ public sealed class TextDataset
         }
         IReadOnlyList<Example> examples = OnDisk ? new ChosenExamples(Examples, chosen) : [.. chosen.Select(row => Examples[row])];
         return new TextDataset(examples, Kind, Labels, Source) { Storage = Storage, Columns = Columns };
+    }
+
+    /// <summary>The same rows with their classes numbered as <paramref name="labels"/> numbers them, for a model whose head has that order.</summary>
+    /// <param name="labels">The classes: as many as there are, each under its present name; or under others, in the present order.</param>
+    /// <exception cref="PeftException">The dataset has no classes, or other ones.</exception>
+    public TextDataset WithLabels(LabelMap labels)
+    {
+        if (Labels is null || Labels.Count != labels.Count)
+            throw new PeftException($"{Source} has {(Labels is null ? "no" : Labels.Count)} classes, but {labels.Count} are named ({string.Join(", ", labels.Names.Take(10))}); name those of the data.");
+        var places = Labels.Names.Select(labels.IndexOf).ToArray();
+        if (places.Contains(-1)) places = [.. Enumerable.Range(0, labels.Count)];
+        if (places.Distinct().Count() != places.Length)
+            throw new PeftException($"{Source}: two of its classes ({string.Join(", ", Labels.Names.Take(10))}) have the same place among {string.Join(", ", labels.Names.Take(10))}; name each class once.");
+        return new TextDataset(new RelabelledExamples(Examples, places), Kind, labels, Source) { SkippedRows = SkippedRows, Problems = Problems, Storage = Storage, Columns = Columns };
     }
 
     /// <summary>The first <paramref name="count"/> rows, or all if there are fewer.</summary>

@@ -27,6 +27,9 @@ public sealed class TokenBatch : IDisposable
     /// <summary>Hidden states that the lower layers made of the tokens before, from which the model goes on; null (usual) to begin with the tokens.</summary>
     public TrunkStates? Trunk { get; internal set; }
 
+    /// <summary>What the rows are taken from; null for a batch that was made by hand.</summary>
+    public DataOrigin? Origin { get; init; }
+
     /// <summary>For each row, its index in the dataset that it came from.</summary>
     public IReadOnlyList<int> Source { get; init; } = [];
 
@@ -51,6 +54,7 @@ public sealed class TokenBatch : IDisposable
         Labels = Labels?.to(device),
         Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.to(device) } : null,
         Source = Source,
+        Origin = Origin,
         RealTokens = RealTokens,
         Unpadded = Unpadded,
     };
@@ -86,6 +90,7 @@ public sealed class TokenBatch : IDisposable
             Labels = Labels?.narrow(0, first, count),
             Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.narrow(0, first, count) } : null,
             Source = Source.Count == 0 ? Source : [.. Source.Skip(first).Take(count)],
+            Origin = Origin,
             RealTokens = real,
             Unpadded = real == count * Tokens,
         };

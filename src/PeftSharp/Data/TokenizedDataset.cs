@@ -19,6 +19,7 @@ public sealed class TokenizedDataset : IRowBatches
     private TokenizedDataset(TextDataset data, ITextEncoder encoder, int maxLength, CancellationToken cancellation)
     {
         Data = data;
+        Origin = DataOrigin.Of(data, maxLength);
         _padId = encoder.PadId;
         _ids = new NumberStore<int>(data.Storage);
         _offsets = new long[data.Count + 1];
@@ -45,6 +46,9 @@ public sealed class TokenizedDataset : IRowBatches
 
     /// <summary>The rows that were encoded, with their labels.</summary>
     public TextDataset Data { get; }
+
+    /// <summary>What a model's answers depend on of it; every batch carries it.</summary>
+    public DataOrigin Origin { get; }
 
     /// <summary>Number of rows.</summary>
     public int Count => Lengths.Count;
@@ -118,6 +122,7 @@ public sealed class TokenizedDataset : IRowBatches
             TokenTypeIds = types is null ? null : Owned(tensor(types, shape)),
             Labels = LabelsOf(indices),
             Source = indices.ToArray(),
+            Origin = Origin,
             RealTokens = real,
             Unpadded = real == cells,
         };

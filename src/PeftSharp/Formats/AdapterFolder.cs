@@ -4,6 +4,7 @@ using PeftSharp.Checkpoints;
 using PeftSharp.Composition;
 using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
+using PeftSharp.Models;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Formats;
@@ -15,7 +16,6 @@ public sealed class AdapterFolder
 
     private static readonly string[] HubKinds = ["adapters", "loras", "prefix_tunings", "prefix_gates", "prompt_tunings"];
 
-    private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
 
     private AdapterFolder(string path, MethodOptions options, AdapterFormat format, string? name, JsonObject json) =>
         (Path, Options, Format, SavedAs, Json) = (path, options, format, name, json);
@@ -44,6 +44,14 @@ public sealed class AdapterFolder
 
     /// <summary>The file of settings.</summary>
     public string SettingsFile => System.IO.Path.Combine(Path, ConfigFile);
+
+    /// <summary>What answers depend on besides tensors, as the header of the weights says it; null for an adapter of another program, or of an earlier version.</summary>
+    /// <exception cref="PeftException">The weights are missing or damaged, or what stands there is no card.</exception>
+    public AnswerCard? Card()
+    {
+        using var file = SafetensorsFile.Open(WeightsFile);
+        return file.Metadata.TryGetValue(AnswerCard.Key, out var text) ? AnswerCard.Parse(text, WeightsFile) : null;
+    }
 
     /// <summary>True if the folder holds an adapter's configuration.</summary>
     public static bool Is(string folder) => File.Exists(System.IO.Path.Combine(folder, ConfigFile));
@@ -95,6 +103,7 @@ public sealed class AdapterFolder
                 method.LoadTensors(saved, Format, WeightsFile);
                 LoadExtra(method, HubHead, method.Tensors.Where(t => t.SavedModule && Format == AdapterFormat.AdapterHub));
                 if (LoadExtra(method, EncoderWeights, method.EncoderTensors(Format))) method.EncoderRestored();
+                if (file.Metadata.TryGetValue(AnswerCard.Key, out var card)) model.Describe(method, AnswerCard.Parse(card, WeightsFile));
                 return method;
             }
             catch
@@ -118,7 +127,7 @@ public sealed class AdapterFolder
         var (text, files) = (ConfigText(method, format), Contents(method, format));
         Directory.CreateDirectory(folder);
         Delete(folder, [AdapterProof.FileName]);
-        foreach (var (file, tensors) in files) SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), tensors, Metadata);
+        foreach (var (file, tensors) in files) SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), tensors, Metadata(method, file));
         AtomicFile.WriteText(System.IO.Path.Combine(folder, ConfigFile), text);
         Delete(folder, new[] { PeftWeights, HubWeights, HubHead, EncoderWeights }.Except(files.Select(f => f.File)));
     }
@@ -130,7 +139,7 @@ public sealed class AdapterFolder
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         return [
-            .. Contents(method, format).Select(f => KeyValuePair.Create(f.File, SafetensorsWriter.Size(f.File, f.Tensors, Metadata))),
+            .. Contents(method, format).Select(f => KeyValuePair.Create(f.File, SafetensorsWriter.Size(f.File, f.Tensors, Metadata(method, f.File)))),
             KeyValuePair.Create(ConfigFile, (long)Encoding.UTF8.GetByteCount(ConfigText(method, format))),
         ];
     }
@@ -146,6 +155,14 @@ public sealed class AdapterFolder
         AddExtra(HubHead, method.Tensors.Where(t => t.SavedModule && format == AdapterFormat.AdapterHub));
         AddExtra(EncoderWeights, method.EncoderIsKnown ? method.EncoderTensors(format) : []);
         return files;
+    }
+
+    // Python's libraries read "format" and leave the rest alone.
+    private static Dictionary<string, string> Metadata(PeftMethod method, string file)
+    {
+        var metadata = new Dictionary<string, string> { ["format"] = "pt" };
+        if (method.Card is { } card && file is (PeftWeights or HubWeights)) metadata[AnswerCard.Key] = card;
+        return metadata;
     }
 
     private static string ConfigText(PeftMethod method, AdapterFormat format) =>

@@ -29,6 +29,9 @@ public abstract class PeftMethod(string name)
     /// <summary>Its identity at the sites.</summary>
     public AdapterTag Tag { get; internal set; } = new(name);
 
+    /// <summary>A text about the answers that is saved in the header of its weights, so that it travels with them; null for none.</summary>
+    internal string? Card { get; set; }
+
     /// <summary>Its settings.</summary>
     public abstract MethodOptions Options { get; }
 

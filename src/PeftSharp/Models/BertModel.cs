@@ -18,18 +18,19 @@ public sealed class BertModel : EncoderModel
         : base(config, shape, build, task == TaskKind.Embedding ? "" : "bert.")
     {
         BuildBody("encoder.layer", Names);
-        var hidden = shape.Hidden;
+        var (hidden, pooling) = (shape.Hidden, options.Pooling ?? Pooling.Pooler);
         // Token heads have no pooler, and a sentence head without one leaves it out.
-        var pooled = task is TaskKind.Classification or TaskKind.Regression || task == TaskKind.Embedding && build.Source.Has($"{BasePrefix}pooler.dense.weight");
-        var pooler = pooled ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, hidden, hidden) : null;
+        var reads = task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression;
+        var brings = (reads || task == TaskKind.Embedding) && build.Source.Has($"{BasePrefix}pooler.dense.weight");
+        var pooler = brings || reads && pooling == Pooling.Pooler ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, hidden, hidden) : null;
         BuildHead(task switch
         {
-            TaskKind.Embedding => new EmbeddingHead(options.Pooling, pooler),
-            TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, Linear("classifier", ProjectionRole.Head, outputs, hidden)),
+            TaskKind.Embedding => new EmbeddingHead(pooling, pooler),
+            TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, Classifier("classifier", outputs, hidden)),
             TaskKind.QuestionAnswering => new AnswerHead(Linear("qa_outputs", ProjectionRole.Head, 2, hidden)),
             _ => new SequenceHead(
-                task, options.Pooling, options.Pooling == Pooling.Pooler ? pooler : null, "tanh", false, shape.HeadDropout,
-                Linear("classifier", ProjectionRole.Head, outputs, hidden), ["classifier", "score"]),
+                task, pooling, pooling == Pooling.Pooler ? pooler : null, "tanh", false, shape.HeadDropout,
+                Classifier("classifier", outputs, hidden), ["classifier", "score"]),
         });
     }
 }

@@ -18,15 +18,15 @@ public sealed class DistilBertModel : EncoderModel
         : base(config, shape, build, task == TaskKind.Embedding ? "" : "distilbert.")
     {
         BuildBody("transformer.layer", Names);
-        var hidden = shape.Hidden;
+        var (hidden, pooling) = (shape.Hidden, options.Pooling ?? Pooling.Pooler);
         BuildHead(task switch
         {
-            TaskKind.Embedding => new EmbeddingHead(options.Pooling, null),
-            TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, Linear("classifier", ProjectionRole.Head, outputs, hidden)),
+            TaskKind.Embedding => new EmbeddingHead(pooling, null),
+            TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, Classifier("classifier", outputs, hidden)),
             TaskKind.QuestionAnswering => new AnswerHead(Linear("qa_outputs", ProjectionRole.Head, 2, hidden)),
             _ => new SequenceHead(
-                task, options.Pooling, Linear("pre_classifier", ProjectionRole.Head, hidden, hidden), "relu", false, shape.HeadDropout,
-                Linear("classifier", ProjectionRole.Head, outputs, hidden), ["classifier", "score"]),
+                task, pooling, Linear("pre_classifier", ProjectionRole.Head, hidden, hidden), "relu", false, shape.HeadDropout,
+                Classifier("classifier", outputs, hidden), ["classifier", "score"]),
         });
     }
 }

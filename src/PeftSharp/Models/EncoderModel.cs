@@ -46,6 +46,8 @@ public abstract class EncoderModel : TransformerModel
     /// <inheritdoc/>
     public override IReadOnlyList<string> Created => _build.Source.Created;
 
+    private protected override bool CameFromCheckpoint => _build.Source.HasCheckpoint;
+
     /// <summary>Rows at the start of the position table that no token uses.</summary>
     protected virtual int PositionOffset => 0;
 
@@ -62,6 +64,8 @@ public abstract class EncoderModel : TransformerModel
     }
 
     private protected void BuildHead(TaskHead head) => _head = head;
+
+    private protected ProjectionSite Classifier(string path, long output, long input) => _build.Classifier(path, output, input);
 
     private protected ProjectionSite Linear(string path, ProjectionRole role, long output, long input) => _build.Projection(path, role, -1, output, input);
 

@@ -93,7 +93,7 @@ public sealed class ModelConfig
         : Json[field] is null && fallback is not null ? fallback
         : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a text.");
 
-    /// <summary>Class names from <c>id2label</c> in order of their ids, or null if there are none.</summary>
+    /// <summary>Class names from <c>id2label</c> in order of their ids, told apart by their id where one occurs twice; null if there are none.</summary>
     public IReadOnlyList<string>? Labels()
     {
         if (Json["id2label"] is not JsonObject map) return Json["num_labels"] is null ? null : [.. Enumerable.Range(0, Size("num_labels", 1 << 20)).Select(i => $"LABEL_{i}")];
@@ -102,11 +102,9 @@ public sealed class ModelConfig
         {
             if (!int.TryParse(key, out var id) || id < 0 || id >= labels.Length || labels[id] is not null || value is not JsonValue v || !v.TryGetValue<string>(out var name))
                 throw new PeftException($"{File}: field \"id2label\" has the entry \"{key}\"; expected the ids 0 to {labels.Length - 1}, each with a name.");
-            if (labels.Contains(name))
-                throw new PeftException($"{File}: field \"id2label\" has the name \"{name}\" twice; give each class a name of its own.");
             labels[id] = name;
         }
-        return labels!;
+        return labels.Length == 0 ? null : Heads.LabelNames.Distinct(labels!);
     }
 
     private string Show(string field) => Json[field]?.ToJsonString() is { } s ? (s.Length > 60 ? s[..60] + "…" : s) : "missing";

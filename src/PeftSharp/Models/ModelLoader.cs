@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
 using PeftSharp.Interop;
 using PeftSharp.Models.Heads;
@@ -9,8 +8,6 @@ namespace PeftSharp.Models;
 public static class ModelLoader
 {
     private delegate TransformerModel Factory(ModelConfig config, Checkpoint? checkpoint, TaskKind task, int outputs, ModelOptions options);
-
-    private const string SeveralLabels = "multi_label_classification";
 
     private static readonly Dictionary<string, (string Class, Factory Make)> Architectures = new()
     {
@@ -34,6 +31,8 @@ public static class ModelLoader
         ),
     };
 
+    private static readonly string[] Classifiers = ["classifier.out_proj.weight", "classifier.weight", "qa_outputs.weight"];
+
     /// <summary>Names of the architectures (<c>model_type</c>) that can be loaded.</summary>
     public static IReadOnlyCollection<string> Supported => Architectures.Keys;
 
@@ -46,7 +45,20 @@ public static class ModelLoader
             throw new PeftException($"The model folder {folder} does not exist; give a folder that holds config.json and model.safetensors.");
         var config = ModelConfig.Read(folder);
         using var checkpoint = Checkpoint.Open(folder);
-        return Create(config, checkpoint, options ?? new());
+        var model = Create(config, checkpoint, options ?? new());
+        model.Remarks = UnreadTensors.Remarks(checkpoint, config, model);
+        return model;
+    }
+
+    /// <summary>What the head that a model folder has answers: its task, and the names of its classes; null if its checkpoint has no head.</summary>
+    /// <exception cref="PeftException">The folder, its configuration or its checkpoint are not as expected.</exception>
+    public static (TaskKind Task, IReadOnlyList<string>? Labels)? HeadOf(string folder)
+    {
+        var stored = StoredHead.Of(ModelConfig.Read(folder));
+        if (stored.Task is not { } task) return null;
+        using var checkpoint = Checkpoint.Open(folder);
+        var last = Classifiers.FirstOrDefault(checkpoint.Contains);
+        return last is null ? null : (task, stored.Labels ?? (task is TaskKind.Classification or TaskKind.MultiLabel ? LabelNames.Defaults((int)checkpoint.Info(last).Shape[0]) : null));
     }
 
     /// <summary>Makes a model from a configuration and a checkpoint, or with random weights where that is null.</summary>
@@ -56,11 +68,23 @@ public static class ModelLoader
         config = config.Clone();
         if (!Architectures.TryGetValue(config.ModelType, out var architecture))
             throw new PeftException($"{config.File}: the architecture \"{config.ModelType}\" is not supported; supported are {string.Join(", ", Supported)}.");
-        var task = options.Task ?? StoredTask(config);
-        var labels = options.Labels ?? config.Labels();
+        var stored = StoredHead.Of(config);
+        var task = options.Task ?? stored.AnsweredTask(config);
+        var named = task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification;
+        if (options.Labels is { } asked) options = options with { Labels = LabelNames.Distinct(asked) };
+        var labels = named ? options.Labels ?? (stored.Task is null || stored.Task == task ? stored.Labels : null) : null;
         var outputs = task switch { TaskKind.Regression => 1, TaskKind.QuestionAnswering => 2, TaskKind.Embedding => 0, _ => labels?.Count ?? 2 };
-        Describe(config, architecture.Class, task, task == TaskKind.Regression ? null : labels);
-        return architecture.Make(config, checkpoint, task, outputs, options);
+        options = options with
+        {
+            Pooling = options.Pooling ?? (stored.Card?.Task == task ? stored.Card.Pooling : Pooling.Pooler),
+            Head = HeadFit.Of(task, stored.Task, stored.Labels, named ? options.Labels : null),
+        };
+        HeadFields.Write(config, architecture.Class, task, labels ?? (named ? LabelNames.Defaults(outputs) : null));
+        var model = architecture.Make(config, checkpoint, task, outputs, options);
+        // Of an earlier card only what the same answers depend on stays true.
+        var card = stored.Card?.Task == task && !options.Head.IsNew ? stored.Card : new AnswerCard { Task = task };
+        model.Card = card with { Labels = labels, Pooling = options.Pooling.Value, Quantize = options.Quantize };
+        return model;
     }
 
     private static SiteBuilder Build(Checkpoint? checkpoint, TaskKind task, string prefix, EncoderConfig shape, ModelOptions options)
@@ -68,41 +92,5 @@ public static class ModelLoader
         // A bare model's names lack the prefix; a checkpoint with a head has it all the same.
         var bare = task == TaskKind.Embedding && checkpoint is not null && checkpoint.Names.Any(n => n.StartsWith(prefix, StringComparison.Ordinal));
         return new(new TensorSource(checkpoint, bare ? "" : prefix, options.Precision, shape.InitializerRange, options.Seed, ComputeDevice.Parse(options.Device)) { AddedPrefix = bare ? prefix : "" }, options);
-    }
-
-    private static TaskKind StoredTask(ModelConfig config)
-    {
-        var architecture = (config.Json["architectures"] as JsonArray)?.FirstOrDefault()?.ToString() ?? "";
-        return architecture switch
-        {
-            _ when architecture.EndsWith("ForSequenceClassification", StringComparison.Ordinal) =>
-                config.Text("problem_type", "") == SeveralLabels ? throw new PeftException($"{config.File}: field \"problem_type\" is \"{SeveralLabels}\": several classes at once, which is not supported; train a new head on it for one class a text.")
-                : config.Text("problem_type", "") == "regression" || config.Labels()?.Count == 1 ? TaskKind.Regression : TaskKind.Classification,
-            _ when architecture.EndsWith("ForTokenClassification", StringComparison.Ordinal) => TaskKind.TokenClassification,
-            _ when architecture.EndsWith("ForQuestionAnswering", StringComparison.Ordinal) => TaskKind.QuestionAnswering,
-            _ => TaskKind.Embedding,
-        };
-    }
-
-    // Keeps config.json true for the model that will be written.
-    private static void Describe(ModelConfig config, string name, TaskKind task, IReadOnlyList<string>? labels)
-    {
-        var head = task switch
-        {
-            TaskKind.Classification or TaskKind.Regression => "ForSequenceClassification",
-            TaskKind.TokenClassification => "ForTokenClassification",
-            TaskKind.QuestionAnswering => "ForQuestionAnswering",
-            _ => "Model",
-        };
-        config.Json["architectures"] = new JsonArray($"{name}{head}");
-        if (task == TaskKind.Classification && config.Has("problem_type")) config.Json["problem_type"] = "single_label_classification";
-        if (task == TaskKind.Regression)
-        {
-            config.Json["problem_type"] = "regression";
-            labels = ["LABEL_0"];
-        }
-        if (labels is null) return;
-        config.Json["id2label"] = new JsonObject(labels.Select((l, i) => KeyValuePair.Create($"{i}", (JsonNode?)l)));
-        config.Json["label2id"] = new JsonObject(labels.Select((l, i) => KeyValuePair.Create(l, (JsonNode?)i)));
     }
 }

@@ -1,3 +1,4 @@
+using PeftSharp.Data;
 using PeftSharp.Models.Heads;
 using static TorchSharp.torch;
 
@@ -9,11 +10,14 @@ public sealed record ModelOptions
     /// <summary>The task; null takes what the checkpoint's <c>architectures</c> says, or plain embeddings.</summary>
     public TaskKind? Task { get; init; }
 
-    /// <summary>Class names, or null to take those of the configuration.</summary>
+    /// <summary>
+    /// Class names in the order of the outputs, or null to take those of the configuration. Where they are the names of the checkpoint's own head, its
+    /// rows are put in this order; else a new last map is drawn.
+    /// </summary>
     public IReadOnlyList<string>? Labels { get; init; }
 
-    /// <summary>How a sequence becomes one vector; default: the model's pooler, as Hugging Face does.</summary>
-    public Pooling Pooling { get; init; } = Pooling.Pooler;
+    /// <summary>How a sequence becomes one vector; null (default): as the checkpoint says, else the model's pooler, as Hugging Face does.</summary>
+    public Pooling? Pooling { get; init; }
 
     /// <summary>Element type of weights and arithmetic: float32 (default), or float64 for checks of gradients.</summary>
     public ScalarType Precision { get; init; } = ScalarType.Float32;
@@ -29,6 +33,18 @@ public sealed record ModelOptions
 
     /// <summary>Seed of tensors that the checkpoint lacks; default 42.</summary>
     public ulong Seed { get; init; } = 42;
+
+    /// <summary>What becomes of the checkpoint's own head; the loader finds out.</summary>
+    internal HeadFit Head { get; init; } = HeadFit.AsItIs;
+
+    /// <summary>The options for what data asks: a class for each of its names, or a number.</summary>
+    /// <exception cref="PeftException">The data has no labels.</exception>
+    public static ModelOptions For(TextDataset data) => data.Kind switch
+    {
+        LabelKind.Class => new() { Task = TaskKind.Classification, Labels = data.LabelNames },
+        LabelKind.Regression => new() { Task = TaskKind.Regression },
+        _ => throw new PeftException($"{data.Source} has no labels, so nothing says what a model is to answer; name its label column, or give Task and Labels."),
+    };
 }
 
 /// <summary>How weights are quantised to NF4 (Dettmers et al. 2023, arXiv 2305.14314).</summary>

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
+using PeftSharp.Models.Heads;
 using PeftSharp.Quantization;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
@@ -18,7 +19,8 @@ public static class ModelWriter
     /// <param name="folder">The folder; created if need be.</param>
     /// <param name="type">Element type on disk; default float32.</param>
     /// <param name="withPrefix">False leaves the base's prefix (<c>bert.</c>) out of the names, as checkpoints of bare models do.</param>
-    public static void Write(TransformerModel model, string folder, ScalarType type = ScalarType.Float32, bool withPrefix = true)
+    /// <param name="card">What answers depend on besides tensors; default: the model's own card. A merged adapter's belongs here.</param>
+    public static void Write(TransformerModel model, string folder, ScalarType type = ScalarType.Float32, bool withPrefix = true, AnswerCard? card = null)
     {
         Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
@@ -28,7 +30,7 @@ public static class ModelWriter
             Path.Combine(folder, "model.safetensors"),
             model.Sites.Slots.Select(s => KeyValuePair.Create(Name(s.Name), Value(s, plain).to(type))),
             new Dictionary<string, string> { ["format"] = "pt" });
-        AtomicFile.WriteText(Path.Combine(folder, "config.json"), Text(Config(model, type)));
+        AtomicFile.WriteText(Path.Combine(folder, "config.json"), Text(Config(model, type, card)));
 
         string Name(string name) => !withPrefix && name.StartsWith(model.BasePrefix, StringComparison.Ordinal) ? name[model.BasePrefix.Length..] : name;
     }
@@ -53,7 +55,7 @@ public static class ModelWriter
             Path.Combine(folder, "model.safetensors"),
             model.Sites.Slots.SelectMany(Tensors),
             new Dictionary<string, string> { ["format"] = "pt" });
-        var config = Config(model, type);
+        var config = Config(model, type, null);
         config["quantization_config"] = Describe(nf4, model.Sites.Projections.Where(p => !layers.Contains(p.Weight)).Select(p => p.Path));
         AtomicFile.WriteText(Path.Combine(folder, "config.json"), Text(config));
 
@@ -78,9 +80,12 @@ public static class ModelWriter
         _ => slot.Value,
     };
 
-    private static JsonObject Config(TransformerModel model, ScalarType type)
+    private static JsonObject Config(TransformerModel model, ScalarType type, AnswerCard? card)
     {
         var config = model.Config.Clone();
+        // The weights are written as they are: nothing is quantised once more when they are read.
+        card = (card ?? model.Card) with { Quantize = null };
+        if (card != new AnswerCard { Task = TaskKind.Embedding }) config.Json[AnswerCard.Key] = AnswerCardJson.Write(card);
         config.Json.Remove("quantization_config");
         config.Json[config.Has("torch_dtype") ? "torch_dtype" : "dtype"] = Name(type);
         return config.Json;

@@ -13,17 +13,17 @@ public sealed class RobertaModel : EncoderModel
         : base(config, shape, build, task == TaskKind.Embedding ? "" : "roberta.")
     {
         BuildBody("encoder.layer", BertModel.Names);
-        var hidden = shape.Hidden;
+        var (hidden, pooling) = (shape.Hidden, options.Pooling ?? Pooling.Pooler);
         var pooler = task == TaskKind.Embedding && build.Source.Has($"{BasePrefix}pooler.dense.weight")
             ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, hidden, hidden) : null;
         BuildHead(task switch
         {
-            TaskKind.Embedding => new EmbeddingHead(options.Pooling, pooler),
-            TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, Linear("classifier", ProjectionRole.Head, outputs, hidden)),
+            TaskKind.Embedding => new EmbeddingHead(pooling, pooler),
+            TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, Classifier("classifier", outputs, hidden)),
             TaskKind.QuestionAnswering => new AnswerHead(Linear("qa_outputs", ProjectionRole.Head, 2, hidden)),
             _ => new SequenceHead(
-                task, options.Pooling, Linear("classifier.dense", ProjectionRole.Head, hidden, hidden), "tanh", true, shape.HeadDropout,
-                Linear("classifier.out_proj", ProjectionRole.Head, outputs, hidden), ["classifier", "score"]),
+                task, pooling, Linear("classifier.dense", ProjectionRole.Head, hidden, hidden), "tanh", true, shape.HeadDropout,
+                Classifier("classifier.out_proj", outputs, hidden), ["classifier", "score"]),
         });
     }
 

@@ -12,6 +12,14 @@ internal sealed class SiteBuilder(TensorSource source, ModelOptions options)
 
     public TensorSource Source { get; } = source;
 
+    /// <summary>The last map of a head: read, put in the order that is asked for, or drawn anew where the checkpoint's answers something else.</summary>
+    public ProjectionSite Classifier(string path, long output, long input)
+    {
+        if (options.Head.IsNew) Source.DrawAnew([$"{path}.weight", $"{path}.bias"]);
+        else if (options.Head.Rows is { } rows) Source.Reorder([$"{path}.weight", $"{path}.bias"], rows);
+        return Projection(path, ProjectionRole.Head, -1, output, input);
+    }
+
     public ProjectionSite Projection(string path, ProjectionRole role, int layer, long output, long input)
     {
         var head = role is ProjectionRole.Head or ProjectionRole.Pooler;

@@ -17,10 +17,24 @@ namespace PeftSharp.Models;
 public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, ScalarType precision, double range, ulong seed, Device? device = null)
 {
     private readonly List<string> _created = [];
+    private readonly HashSet<string> _anew = [];
+    private readonly Dictionary<string, int[]> _orders = [];
     private readonly Device _device = device ?? CPU;
 
     /// <summary>Tensors that the checkpoint lacks and that were made anew (a fresh head).</summary>
     public IReadOnlyList<string> Created => _created;
+
+    /// <summary>True if there is a checkpoint, so that <see cref="Created"/> says what it lacks.</summary>
+    internal bool HasCheckpoint => checkpoint is not null;
+
+    /// <summary>Tensors of these names are drawn, whatever the checkpoint has.</summary>
+    internal void DrawAnew(IEnumerable<string> names) => _anew.UnionWith(names);
+
+    /// <summary>Rows of these tensors are put in another order.</summary>
+    internal void Reorder(IEnumerable<string> names, int[] rows)
+    {
+        foreach (var name in names) _orders[name] = rows;
+    }
 
     /// <summary>A prefix that the checkpoint's names have and the model's lack (a bare model read from a checkpoint with a head).</summary>
     public string AddedPrefix { get; init; } = "";
@@ -41,12 +55,18 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     /// <summary>A tensor of a head: read if the checkpoint has it in this shape, else made anew.</summary>
     public Tensor GetOrCreate(string name, params long[] shape)
     {
-        if (checkpoint is null || Find(name) is not { } found || (!IsQuantized(found) && !checkpoint.Info(found).Shape.SequenceEqual(shape)))
+        if (checkpoint is null || _anew.Contains(name) || Find(name) is not { } found || (!IsQuantized(found) && !checkpoint.Info(found).Shape.SequenceEqual(shape)))
         {
             _created.Add(name);
             return Create(name, shape);
         }
-        return Read(found, shape);
+        return _orders.TryGetValue(name, out var rows) ? Ordered(Read(found, shape), rows) : Read(found, shape);
+    }
+
+    private static Tensor Ordered(Tensor value, int[] rows)
+    {
+        using var scope = NewDisposeScope();
+        using (value) return value.index_select(0, tensor(rows.Select(r => (long)r).ToArray(), device: value.device)).DetachFromDisposeScope();
     }
 
     /// <summary>A weight that the checkpoint keeps in 4 bits as bitsandbytes does; null if it is kept dense.</summary>

@@ -37,6 +37,24 @@ public abstract class TransformerModel
     /// <summary>Tensors that the checkpoint lacked and that were made anew (a fresh head).</summary>
     public abstract IReadOnlyList<string> Created { get; }
 
+    private protected abstract bool CameFromCheckpoint { get; }
+
+    /// <summary>What its answers depend on besides tensors.</summary>
+    public AnswerCard Card { get; internal set; } = new() { Task = TaskKind.Embedding };
+
+    /// <summary>What its checkpoint leaves to be said, a sentence each.</summary>
+    public IReadOnlyList<string> Remarks { get; internal set; } = [];
+
+    /// <summary>Names of the classes in the order of the outputs; LABEL_0 and so on where they have none, empty where there are no classes.</summary>
+    public IReadOnlyList<string> Labels => Card.Labels ?? (Head.Kind is TaskKind.Regression or TaskKind.Embedding or TaskKind.QuestionAnswering ? [] : LabelNames.Defaults(Head.Outputs));
+
+    /// <summary>
+    /// Modules that are trained and saved with every adapter: the head's, and those that the checkpoint lacked (a pooler after masked-language training):
+    /// what was drawn at random is known to nobody else.
+    /// </summary>
+    public IReadOnlyList<string> SavedModules => !CameFromCheckpoint || Head.Modules.Count == 0 ? Head.Modules
+        : [.. Head.Modules, .. Created.Where(name => name.StartsWith(BasePrefix, StringComparison.Ordinal)).Select(name => name[BasePrefix.Length..].Split('.')[0]).Except(Head.Modules).Distinct()];
+
     /// <summary>Where the model's weights live.</summary>
     public Device Device => _device ??= Sites.Slots[0].Value.device;
 

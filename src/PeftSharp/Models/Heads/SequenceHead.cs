@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Models.Heads;
 
 /// <summary>Classification or regression over a whole sequence.</summary>
-/// <param name="kind">Classification or regression.</param>
+/// <param name="kind">Classification, several classes at once, or regression.</param>
 /// <param name="pooling">How the sequence becomes one vector.</param>
 /// <param name="dense">A dense layer between pooling and classifier (RoBERTa, DistilBERT), or the pooler (BERT); null for none.</param>
 /// <param name="activation">What follows the dense layer.</param>
@@ -56,8 +56,9 @@ public sealed class SequenceHead(
     }
 
     /// <inheritdoc/>
-    public override Tensor Loss(ModelOutput output, Tensor labels) => kind == TaskKind.Regression
-        ? Losses.MeanSquare(output.Logits.squeeze(-1), labels)
+    public override Tensor Loss(ModelOutput output, Tensor labels) => kind == TaskKind.MultiLabel
+        ? throw new PeftException("A head of several classes at once cannot be trained yet; load the model for classification or regression.")
+        : kind == TaskKind.Regression ? Losses.MeanSquare(output.Logits.squeeze(-1), labels)
         : Losses.CrossEntropy(output.Logits, labels);
 
     // The head is trained, so its dropout is not the frozen base's.

@@ -21,6 +21,8 @@ public enum TaskKind
     Embedding,
     /// <summary>One of several classes.</summary>
     Classification,
+    /// <summary>Any number of several classes at once, each with a probability of its own (a sigmoid).</summary>
+    MultiLabel,
     /// <summary>A number.</summary>
     Regression,
     /// <summary>A class for each token.</summary>

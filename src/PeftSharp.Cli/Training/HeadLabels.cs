@@ -1,0 +1,46 @@
+using PeftSharp.Data;
+using PeftSharp.Models;
+using PeftSharp.Models.Heads;
+
+namespace PeftSharp.Cli.Training;
+
+/// <summary>One source of labels: where the base's own head answers the data's classes, its order holds for the data too.</summary>
+internal static class HeadLabels
+{
+    /// <summary>The rows with their classes numbered as the head numbers them; says aloud where a new head is drawn instead.</summary>
+    public static (TextDataset Rows, TextDataset? Held) Agree(string folder, string name, TextDataset rows, TextDataset? held, GlueTask? task, Remarks remarks)
+    {
+        if (ModelLoader.HeadOf(folder) is not { } head) return (rows, held);
+        if (rows.Labels is not { } data)
+        {
+            if (head.Task != TaskKind.Regression) remarks.Write($"head: that of {name} answers {Said(head)}; for a number a new one is drawn.");
+            return (rows, held);
+        }
+        if (head.Task != TaskKind.Classification || head.Labels is not { } own || Places(own, data.Names) is not { } places)
+        {
+            remarks.Write($"head: that of {name} answers {Said(head)}; for {Some(data.Names)} a new one is drawn.");
+            return (rows, held);
+        }
+        var named = LabelNames.AreIndices(data.Names) && !LabelNames.AreIndices(own);
+        // GLUE's metrics know its classes by number; the loader puts the head's rows in their order then.
+        if (!named && (task is not null || places.Select((place, i) => place == i).All(same => same))) return (rows, held);
+        var names = named ? own : Enumerable.Range(0, own.Count).Select(i => data.Names[Array.IndexOf(places, i)]);
+        var labels = new LabelMap(names);
+        remarks.Write($"labels: {Some(labels.Names)}, in the order of the head of {name}, which is trained on.");
+        return (rows.WithLabels(labels), held?.WithLabels(labels));
+    }
+
+    private static int[]? Places(IReadOnlyList<string> own, IReadOnlyList<string> data) =>
+        own.Count == data.Count && LabelNames.AreIndices(data) ? [.. Enumerable.Range(0, own.Count)] : LabelNames.Match(own, data);
+
+    private static string Said((TaskKind Task, IReadOnlyList<string>? Labels) head) => head.Task switch
+    {
+        TaskKind.Regression => "a number",
+        TaskKind.MultiLabel => $"any number of {Some(head.Labels ?? [])} at once",
+        TaskKind.Classification => head.Labels is { } labels ? Some(labels) : "unnamed classes",
+        TaskKind.TokenClassification => "for each token",
+        _ => "other questions",
+    };
+
+    private static string Some(IReadOnlyList<string> names) => string.Join(", ", names.Take(10)) + (names.Count > 10 ? ", …" : "");
+}

@@ -1,0 +1,35 @@
+using PeftSharp.Data;
+using PeftSharp.Models;
+using PeftSharp.Models.Heads;
+
+namespace PeftSharp.Composition;
+
+/// <summary>Compares the classes of data with those that a head answers: a class learnt under another's number is an inverted answer.</summary>
+internal static class LabelCheck
+{
+    /// <summary>Refuses data that the head does not answer; rows without labels are answered by any.</summary>
+    /// <exception cref="PeftException">Kind, number, names or order of the classes differ.</exception>
+    public static void Require(DataOrigin data, TransformerModel model, IReadOnlyList<string>? names)
+    {
+        var head = model.Head;
+        if (data.Kind == LabelKind.None || head.Kind is not (TaskKind.Classification or TaskKind.Regression)) return;
+        if (data.Kind == LabelKind.Regression != (head.Kind == TaskKind.Regression))
+        {
+            var (has, answers) = data.Kind == LabelKind.Regression ? ("numbers", "classes") : ("classes", "a number");
+            throw new PeftException($"{data.Source} holds {has}, but the model answers with {answers}; load the model with ModelOptions.For(data), or give data of its task.");
+        }
+        if (data.Labels is not { } labels) return;
+        if (labels.Count != head.Outputs)
+            throw new PeftException($"{data.Source} has {labels.Count} classes ({Some(labels)}), but the model's head has {head.Outputs} outputs{(names is null ? "" : $" ({Some(names)})")}; load the model with ModelOptions.For(data).");
+        if (names is null || LabelNames.AreIndices(names) || LabelNames.AreIndices(labels) || labels.SequenceEqual(names)) return;
+        if (LabelNames.Match(names, labels) is not { } places)
+            throw new PeftException($"{data.Source} has the classes {Some(labels)}, but the model answers {Some(names)}; load the model with ModelOptions.For(data).");
+        if (places.Select((place, i) => place == i).All(same => same)) return;
+        throw new PeftException(
+            $"{data.Source} numbers its classes {Some(labels)}, but the model answers {Some(names)} in this order, so that answers would be swapped; "
+            + "load the data with DataOptions.Labels = new LabelMap(model.Labels), or the model with ModelOptions.For(data).");
+    }
+
+    private static string Some(IReadOnlyList<string> names) =>
+        string.Join(", ", names.Take(10).Select(Checkpoints.Quoted.Name)) + (names.Count > 10 ? ", …" : "");
+}

@@ -1,0 +1,41 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Models.Heads;
+
+namespace PeftSharp.Models;
+
+/// <summary>The fields of <c>config.json</c> that speak of the head: they follow the head, and nothing of an earlier one stays.</summary>
+internal static class HeadFields
+{
+    private static readonly string[] All = ["id2label", "label2id", "num_labels", "problem_type", "finetuning_task", AnswerCard.Key];
+
+    /// <summary>Describes a head.</summary>
+    /// <param name="config">The configuration, changed in place.</param>
+    /// <param name="name">The architecture's name, for example <c>Bert</c>.</param>
+    /// <param name="task">What the head answers.</param>
+    /// <param name="labels">Names of its classes; null where there are none.</param>
+    public static void Write(ModelConfig config, string name, TaskKind task, IReadOnlyList<string>? labels)
+    {
+        foreach (var field in All) config.Json.Remove(field);
+        config.Json["architectures"] = new JsonArray($"{name}{Head(task)}");
+        var problem = task switch
+        {
+            TaskKind.Classification => "single_label_classification",
+            TaskKind.MultiLabel => "multi_label_classification",
+            TaskKind.Regression => "regression",
+            _ => null,
+        };
+        if (problem is not null) config.Json["problem_type"] = problem;
+        if (task == TaskKind.Regression) labels = LabelNames.Defaults(1);
+        if (labels is null) return;
+        config.Json["id2label"] = new JsonObject(labels.Select((l, i) => KeyValuePair.Create($"{i}", (JsonNode?)l)));
+        config.Json["label2id"] = new JsonObject(labels.Select((l, i) => KeyValuePair.Create(l, (JsonNode?)i)));
+    }
+
+    private static string Head(TaskKind task) => task switch
+    {
+        TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression => "ForSequenceClassification",
+        TaskKind.TokenClassification => "ForTokenClassification",
+        TaskKind.QuestionAnswering => "ForQuestionAnswering",
+        _ => "Model",
+    };
+}

@@ -1,0 +1,72 @@
+using System.Text.Json;
+using PeftSharp.Checkpoints;
+using PeftSharp.Models;
+using PeftSharp.Models.Heads;
+
+namespace PeftSharp.Runs;
+
+/// <summary>What earlier versions kept in <c>run.json</c> alone. Today the file is a report: the card beside the tensors counts.</summary>
+internal static class EarlierCard
+{
+    private const string FileName = "run.json";
+    private const long MaxBytes = 16 << 20;
+
+    /// <summary>Reads it; null where there is no such file, or it speaks of something else.</summary>
+    /// <exception cref="PeftException">The file is no JSON object.</exception>
+    public static AnswerCard? TryRead(string folder)
+    {
+        var file = Path.Combine(folder, FileName);
+        if (!File.Exists(file)) return null;
+        try
+        {
+            if (FileSize.Of(file) > MaxBytes) throw new PeftException($"{file} has more than {MaxBytes >> 20} MB, which no report of a run has; remove it.");
+            using var document = JsonDocument.Parse(File.ReadAllText(file), new JsonDocumentOptions { MaxDepth = 64, AllowDuplicateProperties = false });
+            return document.RootElement.ValueKind == JsonValueKind.Object ? Card(document.RootElement)
+                : throw new PeftException($"{file} holds no JSON object; remove it, or train again.");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or IOException or UnauthorizedAccessException)
+        {
+            throw new PeftException($"{file} could not be read as JSON ({e.Message.Split(". ")[0].TrimEnd('.')}); remove it, or train again.", e);
+        }
+    }
+
+    /// <summary>What a report says otherwise than the card that counts.</summary>
+    public static IEnumerable<string> Differences(string folder, AnswerCard? card, AnswerCard? report)
+    {
+        if (card is null || report is null) yield break;
+        var file = Path.Combine(folder, FileName);
+        if (report.Labels is { } labels && card.Labels is { } own && !labels.SequenceEqual(own)) yield return $"{file} names other labels than the card beside the tensors; the card counts.";
+        if (report.Pooling != card.Pooling) yield return $"{file} says another pooling ({Name(report.Pooling)}) than the card beside the tensors ({Name(card.Pooling)}); the card counts.";
+        if (report.MaxLength is { } length && length != card.MaxLength) yield return $"{file} says another max_length ({length}) than the card beside the tensors ({card.MaxLength?.ToString() ?? "none"}); the card counts.";
+    }
+
+    private static string Name(Pooling pooling) => pooling.ToString().ToLowerInvariant();
+
+    private static AnswerCard? Card(JsonElement run)
+    {
+        if (Text(run, "problem") is not { } problem) return null;
+        var settings = run.TryGetProperty("settings", out var given) && given.ValueKind == JsonValueKind.Object ? given : default;
+        var regression = problem == "regression";
+        return new AnswerCard
+        {
+            Task = regression ? TaskKind.Regression : TaskKind.Classification,
+            Labels = regression ? null : Labels(run),
+            Pooling = Enum.TryParse<Pooling>(Text(settings, "pooling"), ignoreCase: true, out var pooling) ? pooling : Pooling.Pooler,
+            MaxLength = Number(settings, "max_length") is { } length and >= 1 ? length : null,
+            Quantize = Text(settings, "quantize") == "nf4" ? new(Number(settings, "block_size") ?? 64, Flag(settings, "double_quant")) : null,
+        };
+    }
+
+    private static string[]? Labels(JsonElement run) =>
+        run.TryGetProperty("labels", out var list) && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 && list.EnumerateArray().All(l => l.ValueKind == JsonValueKind.String)
+            ? [.. list.EnumerateArray().Select(l => l.GetString()!)] : null;
+
+    private static string? Text(JsonElement json, string field) =>
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static int? Number(JsonElement json, string field) =>
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number : null;
+
+    private static bool Flag(JsonElement json, string field) =>
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.True;
+}

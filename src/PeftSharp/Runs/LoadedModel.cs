@@ -1,0 +1,126 @@
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Formats;
+using PeftSharp.Methods;
+using PeftSharp.Models;
+using PeftSharp.Models.Heads;
+using PeftSharp.Quantization;
+using PeftSharp.Sites;
+using PeftSharp.Tokenization;
+
+namespace PeftSharp.Runs;
+
+/// <summary>A base model with at most one adapter as their folders describe them: head, labels, pooling, length and tokenizer come with the files.</summary>
+public sealed class LoadedModel
+{
+    private readonly Lazy<Tokenizer?> _tokenizer;
+
+    private LoadedModel(string folder, string? adapterFolder, PeftModel model, PeftMethod? adapter, AnswerCard card, IReadOnlyList<string> remarks)
+    {
+        (BaseFolder, AdapterFolder, Model, Adapter, Card, Remarks) = (folder, adapterFolder, model, adapter, card, remarks);
+        _tokenizer = new(() => TokenizerOf(folder, adapterFolder));
+    }
+
+    /// <summary>The base model's folder.</summary>
+    public string BaseFolder { get; }
+
+    /// <summary>The adapter's folder, or null.</summary>
+    public string? AdapterFolder { get; }
+
+    /// <summary>The model, its adapter attached.</summary>
+    public PeftModel Model { get; }
+
+    /// <summary>The adapter, or null.</summary>
+    public PeftMethod? Adapter { get; }
+
+    /// <summary>What answers depend on besides tensors.</summary>
+    public AnswerCard Card { get; }
+
+    /// <summary>What the files leave to be said, a sentence each: contradictions that were decided, tensors that nothing reads.</summary>
+    public IReadOnlyList<string> Remarks { get; }
+
+    /// <summary>The adapter on every row, or none.</summary>
+    public AdapterSelection Selection => Adapter is null ? AdapterSelection.None : AdapterSelection.Of(Adapter.Tag);
+
+    /// <summary>True if the answer is a number.</summary>
+    public bool IsRegression => Model.Model.Head.Kind == TaskKind.Regression;
+
+    /// <summary>Names of the classes in the order of the outputs; one name for a regression.</summary>
+    public IReadOnlyList<string> Labels => Card.Labels ?? LabelNames.Defaults(Model.Model.Head.Outputs);
+
+    /// <summary>The tokenizer: the adapter's own, else the base's; null if neither has one.</summary>
+    public Tokenizer? Tokenizer() => _tokenizer.Value;
+
+    /// <summary>The length that was asked for, else that of training, else as much as the model takes, up to 512 tokens.</summary>
+    public int MaxLength(int? asked = null) => asked ?? Math.Min(Card.MaxLength ?? 512, Model.Model.MaxTokens);
+
+    /// <summary>The tokenizer of an adapter's folder, else of its base's; null if neither has one.</summary>
+    public static Tokenizer? TokenizerOf(string folder, string? adapterFolder) =>
+        new[] { adapterFolder, folder }.FirstOrDefault(f => f is not null && HasTokenizer(f)) is { } found ? Tokenization.Tokenizer.Load(found) : null;
+
+    /// <summary>Loads a base model, and an adapter into it.</summary>
+    /// <param name="folder">The base.</param>
+    /// <param name="adapterFolder">The adapter, or null for the base alone.</param>
+    /// <param name="options">How to load them.</param>
+    /// <exception cref="PeftException">A folder is missing or damaged, or they do not belong together.</exception>
+    public static LoadedModel Open(string folder, string? adapterFolder = null, LoadOptions? options = null)
+    {
+        options ??= new();
+        if (!Directory.Exists(folder)) throw new PeftException($"The model folder {folder} does not exist; give a folder that holds config.json and model.safetensors.");
+        if (Formats.AdapterFolder.Is(folder) && !File.Exists(Path.Combine(folder, "config.json")))
+            throw new PeftException($"{folder} is an adapter, not a base model; give it as the adapter, and the model that it was trained on as the base.");
+        return adapterFolder is null ? Plain(folder, options) : WithAdapter(folder, adapterFolder, options);
+    }
+
+    /// <summary>Refuses a model that answers no question about whole texts, or has no trained head.</summary>
+    /// <exception cref="PeftException">It is such a model.</exception>
+    public void RequireHead()
+    {
+        var head = Model.Model.Head;
+        if (head.Kind is not (TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression))
+            throw new PeftException($"{AdapterFolder ?? BaseFolder} answers no question about whole texts (its task is {head.Kind}); give a model or an adapter with a classification head.");
+        if (Model.Model.Created.Count > 0 && Adapter is null)
+            throw new PeftException($"{BaseFolder} has no trained head (its checkpoint lacks {Model.Model.Created[0]}); give the adapter that was trained on it.");
+    }
+
+    /// <summary>Refuses single texts where pairs were trained on, and the reverse; rows of token ids are taken as they are.</summary>
+    /// <exception cref="PeftException">The rows are of the other kind.</exception>
+    public void RequireRowsLike(DataOrigin data)
+    {
+        if (Card.Pairs is not { } wanted || data.Pairs is not { } given || wanted == given) return;
+        var columns = Card.Columns is { Text: { } text, Pair: { } pair } ? $" (columns \"{text}\" and \"{pair}\" in training)" : "";
+        throw new PeftException(wanted
+            ? $"{AdapterFolder ?? BaseFolder} was trained on pairs of texts{columns}, but {data.Source} holds single ones; name the column of the second text."
+            : $"{AdapterFolder ?? BaseFolder} was trained on single texts, but {data.Source} holds pairs; leave the second text out, or give the model that was trained on pairs.");
+    }
+
+    private static LoadedModel Plain(string folder, LoadOptions options)
+    {
+        var earlier = EarlierCard.TryRead(folder);
+        var known = ModelConfig.Read(folder).Json[AnswerCard.Key] is not null;
+        var model = ModelLoader.Load(folder, Choose(options, new() { Pooling = known ? null : earlier?.Pooling }));
+        var card = known || earlier is null ? model.Card : model.Card with { MaxLength = earlier.MaxLength };
+        return new(folder, null, new PeftModel(model, folder), null, card, [.. model.Remarks, .. EarlierCard.Differences(folder, known ? card : null, earlier)]);
+    }
+
+    private static LoadedModel WithAdapter(string folder, string adapterFolder, LoadOptions options)
+    {
+        var saved = Formats.AdapterFolder.Open(adapterFolder);
+        var (own, earlier) = (saved.Card(), EarlierCard.TryRead(adapterFolder));
+        var head = SavedHead.Of(saved, own ?? earlier, ModelConfig.Read(folder));
+        var transformer = ModelLoader.Load(folder, Choose(options, head.Options));
+        var model = new PeftModel(transformer, folder);
+        if (options.Dense)
+            foreach (var weight in transformer.Sites.Projections.Select(p => p.Weight).Where(w => w.Base is Nf4Store)) weight.Store(new DenseStore(weight.Copy()));
+        var adapter = saved.LoadInto(model);
+        var card = own ?? transformer.Card with { Labels = transformer.Card.Labels ?? head.Options.Labels, MaxLength = earlier?.MaxLength, Quantize = earlier?.Quantize };
+        if (own is null) model.Describe(adapter, card);
+        return new(folder, adapterFolder, model, adapter, card, [.. transformer.Remarks, .. EarlierCard.Differences(adapterFolder, own, earlier)]);
+    }
+
+    private static ModelOptions Choose(LoadOptions options, ModelOptions model) => model with { Compute = options.Compute, Device = options.Device };
+
+    private static bool HasTokenizer(string folder) =>
+        File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "vocab.txt"))
+        || (File.Exists(Path.Combine(folder, "vocab.json")) && File.Exists(Path.Combine(folder, "merges.txt")));
+}

@@ -1,0 +1,58 @@
+using PeftSharp.Checkpoints;
+using PeftSharp.Formats;
+using PeftSharp.Models;
+using PeftSharp.Models.Heads;
+
+namespace PeftSharp.Runs;
+
+/// <summary>How a base is to be loaded for an adapter: the adapter says what the head is, for the base has another one, or none.</summary>
+/// <param name="Options">Task, labels, pooling and quantisation.</param>
+internal sealed record SavedHead(ModelOptions Options)
+{
+    private static readonly string[] Classifiers = ["classifier.weight", "classifier.out_proj.weight", "score.weight", "qa_outputs.weight"];
+
+    /// <summary>Decides it from the adapter's tensors, its card, its settings and the base's configuration, in this order.</summary>
+    /// <exception cref="PeftException">They contradict each other.</exception>
+    public static SavedHead Of(AdapterFolder saved, AnswerCard? card, ModelConfig config)
+    {
+        var options = new ModelOptions { Pooling = card?.Pooling, Quantize = card?.Quantize };
+        var task = TaskOf(saved, card);
+        if (Outputs(saved) is not { } outputs) return new(options with { Task = task, Labels = card?.Labels });
+        if (card?.Labels is { } named && named.Count != outputs && card.Task != TaskKind.Regression)
+            throw new PeftException($"{saved.WeightsFile}: the adapter's head has {outputs} outputs, but {named.Count} labels are named with it ({string.Join(", ", named.Take(10).Select(Quoted.Name))}); the files do not belong together.");
+        task ??= outputs == 1 ? TaskKind.Regression : TaskKind.Classification;
+        if (task == TaskKind.Regression) return new(options with { Task = task });
+        var labels = card?.Labels ?? (StoredHead.Of(config).Labels is { } own && own.Count == outputs ? own : LabelNames.Defaults(outputs));
+        return new(options with { Task = task, Labels = task == TaskKind.QuestionAnswering ? null : labels });
+    }
+
+    private static TaskKind? TaskOf(AdapterFolder saved, AnswerCard? card)
+    {
+        TaskKind? task = saved.Options.TaskType switch
+        {
+            "TOKEN_CLS" => TaskKind.TokenClassification,
+            "QUESTION_ANS" => TaskKind.QuestionAnswering,
+            "FEATURE_EXTRACTION" => TaskKind.Embedding,
+            _ => null,
+        };
+        if (card is null) return task;
+        var sequence = card.Task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression;
+        if (task is { } other ? other != card.Task : saved.Options.TaskType == "SEQ_CLS" && !sequence)
+            throw new PeftException($"{saved.SettingsFile}: \"task_type\" is {Quoted.Name(saved.Options.TaskType!)}, but the card in {saved.WeightsFile} says {card.Task}; the files do not belong together.");
+        return card.Task;
+    }
+
+    /// <summary>Rows of the classifier that is saved with the adapter; null if there is none.</summary>
+    private static int? Outputs(AdapterFolder saved)
+    {
+        foreach (var name in saved.TensorFiles)
+        {
+            using var file = SafetensorsFile.Open(name);
+            foreach (var (key, info) in file.Tensors)
+                if (info.Shape.Length == 2 && Classifiers.Any(c => key.EndsWith(c, StringComparison.Ordinal))
+                    && !key.Contains("pre_classifier", StringComparison.Ordinal) && !key.Contains("lora_", StringComparison.Ordinal))
+                    return (int)info.Shape[0];
+        }
+        return null;
+    }
+}
