@@ -68,7 +68,7 @@ internal static class AnalyzeVerb
 
     private static PeftMethod Second(LoadedModel loaded, string with, ProofUse proof)
     {
-        ProofGate.Check(with, loaded.BaseFolder, proof, new(loaded.Tokenizer));
+        ProofGate.Check(with, loaded.BaseFolder, proof);
         return AdapterFolder.Open(with).LoadInto(loaded.Model, loaded.Adapter!.Name == "second" ? "other" : "second");
     }
 
