@@ -1,5 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftSharp.Files.Json;
 using PeftSharp.Models;
 
 namespace PeftSharp.Cli.Models;
@@ -9,37 +9,41 @@ internal sealed class RunFile
 {
     public const string Name = "run.json";
 
-    private RunFile(JsonObject json) => Json = json;
+    private const string Advice = "remove it, or train again";
+
+    private RunFile(JsonObject json, string file)
+    {
+        Json = json;
+        var fields = new JsonFields(new(file, Advice), json);
+        var settings = fields.Object("settings");
+        Labels = fields.Texts("labels");
+        IsRegression = fields.Text("problem") is { } problem ? problem == "regression" : null;
+        MaxLength = settings?.Int("max_length", 1, 1 << 24);
+        Pooling = settings?.Text("pooling", 64);
+        Task = fields.Text("task", 256);
+        Quantize = settings?.Text("quantize", 64) == "nf4" ? new(settings.Int("block_size", 1, 1 << 16) ?? 64, settings.Flag("double_quant") ?? false) : null;
+    }
 
     public JsonObject Json { get; }
 
-    public IReadOnlyList<string>? Labels => (Json["labels"] as JsonArray)?.Select(l => l?.ToString() ?? "").ToList();
+    public IReadOnlyList<string>? Labels { get; }
 
-    public bool? IsRegression => Json["problem"]?.ToString() is { } problem ? problem == "regression" : null;
+    public bool? IsRegression { get; }
 
-    public int? MaxLength => (Json["settings"]?["max_length"] as JsonValue)?.TryGetValue<int>(out var value) == true ? value : null;
+    public int? MaxLength { get; }
 
-    public string? Pooling => Json["settings"]?["pooling"]?.ToString();
+    public string? Pooling { get; }
 
     /// <summary>How the base was quantised in training: the adapter answers for that base.</summary>
-    public Nf4Options? Quantize => Json["settings"]?["quantize"]?.ToString() == "nf4"
-        ? new((Json["settings"]!["block_size"] as JsonValue)?.GetValue<int>() ?? 64, Json["settings"]!["double_quant"]?.GetValue<bool>() ?? false)
-        : null;
+    public Nf4Options? Quantize { get; }
 
-    public string? Task => Json["task"]?.ToString();
+    public string? Task { get; }
 
     /// <summary>Reads the file of a folder; null if there is none.</summary>
+    /// <exception cref="PeftException">It is no such file, or a field that later verbs need is of the wrong kind.</exception>
     public static RunFile? TryRead(string folder)
     {
         var file = Path.Combine(folder, Name);
-        if (!File.Exists(file)) return null;
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(file)) is JsonObject json ? new(json) : throw new PeftException($"{file} holds no JSON object; remove it, or train again.");
-        }
-        catch (JsonException e)
-        {
-            throw new PeftException($"{file} is not JSON (line {e.LineNumber + 1}); remove it, or train again.", e);
-        }
+        return File.Exists(file) ? new(StrictJson.ReadObject(file, Advice), file) : null;
     }
 }

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace PeftSharp.Checkpoints;
 
 /// <summary>Names that come from a file, made fit for a one-line message.</summary>
@@ -7,11 +5,5 @@ internal static class Quoted
 {
     private const int Longest = 120;
 
-    public static string Name(string name)
-    {
-        var text = new StringBuilder("\"");
-        foreach (var c in name.Length > Longest ? name.AsSpan(0, Longest) : name)
-            text.Append(char.IsControl(c) || char.IsSurrogate(c) ? '?' : c);
-        return text.Append(name.Length > Longest ? "…\"" : "\"").ToString();
-    }
+    public static string Name(string name) => $"\"{Printable.Cut(name, Longest)}\"";
 }

@@ -1,3 +1,4 @@
+using PeftSharp.Files;
 using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -34,7 +35,7 @@ public sealed class SafetensorsFile : IDisposable
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+            using var file = RegularFile.Open(path);
             return new SafetensorsFile(path, SafetensorsHeader.Read(file, path), file.Length);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)

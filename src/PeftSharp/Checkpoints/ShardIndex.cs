@@ -1,34 +1,24 @@
 using System.Text.Json;
+using PeftSharp.Files;
+using PeftSharp.Files.Json;
 
 namespace PeftSharp.Checkpoints;
 
 /// <summary>The index of a sharded checkpoint: which file of the same folder holds which tensor.</summary>
 internal static class ShardIndex
 {
-    private const long LongestIndex = 100_000_000;
     private const string Advice = "download the model again";
 
     /// <summary>Tensor name to shard file name, each a plain name within the index's own folder.</summary>
     public static Dictionary<string, string> Read(string path)
     {
-        try
-        {
-            var length = FileSize.Of(path);
-            if (length > LongestIndex)
-                throw new PeftException($"{path} has {length} bytes, above the limit of {LongestIndex} for a shard index; {Advice}.");
-            var bytes = File.ReadAllBytes(path);
-            // Some editors put a byte order mark, which JSON readers refuse.
-            return Parse(bytes.AsSpan().StartsWith("\uFEFF"u8) ? bytes.AsSpan(3) : bytes, path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
-        {
-            throw new PeftException($"{path} could not be read as a shard index ({e.Message.Split(". ")[0].TrimEnd('.')}); {Advice}.", e);
-        }
+        var bytes = RegularFile.Bytes(path, JsonBounds.Lists.Bytes);
+        return Parse(StrictJson.Checked(new(path, Advice), bytes, JsonBounds.Lists), path);
     }
 
     private static Dictionary<string, string> Parse(ReadOnlySpan<byte> json, string path)
     {
-        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 16 });
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 80 });
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) throw new PeftException($"{path} is no JSON object; {Advice}.");
         Dictionary<string, string>? map = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -36,10 +26,8 @@ internal static class ShardIndex
             var isMap = reader.ValueTextEquals("weight_map"u8);
             reader.Read();
             if (!isMap) reader.Skip();
-            else if (map is not null) throw new PeftException($"{path} has \"weight_map\" twice; {Advice}.");
             else map = ReadMap(ref reader, path);
         }
-        reader.Read(); // anything after the object throws here
         return map ?? throw new PeftException($"{path} has no \"weight_map\"; {Advice}.");
     }
 
@@ -54,7 +42,7 @@ internal static class ShardIndex
             var shard = reader.TokenType == JsonTokenType.String ? reader.GetString()! : "";
             if (!IsPlainName(shard))
                 throw new PeftException($"{path} puts tensor {Quoted.Name(tensor)} into {Quoted.Name(shard)}, which is no plain name of a .safetensors file of the same folder; {Advice}, from a source that you trust.");
-            if (!map.TryAdd(tensor, shard)) throw new PeftException($"{path} names tensor {Quoted.Name(tensor)} twice; {Advice}.");
+            map.Add(tensor, shard);
         }
         return map;
     }

@@ -3,7 +3,8 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
+using System.Text.Json.Serialization.Metadata;
+using PeftSharp.Files.Json;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Json;
 
@@ -12,7 +13,7 @@ namespace PeftSharp.Formats;
 /// <summary>Settings as JSON: the peft names, keys sorted, nulls kept, two spaces, numbers of the same kind, ASCII alone, as peft and AdapterHub write them.</summary>
 internal static class AdapterJson
 {
-    private const long MaxBytes = 16 << 20;
+    private const string Advice = "save the adapter again";
 
     private const string PeftType = "peft_type";
 
@@ -26,40 +27,35 @@ internal static class AdapterJson
         NewLine = "\n",
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         MaxDepth = 64,
+        RespectNullableAnnotations = true,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 
     /// <summary>Reads a JSON object from a file of bounded size.</summary>
-    public static JsonObject ReadObject(string file)
-    {
-        try
-        {
-            if (FileSize.Of(file) > MaxBytes)
-                throw new PeftException($"{file} has more than {MaxBytes >> 20} MB, which no adapter configuration has; check that it is the right file.");
-            return JsonNode.Parse(File.ReadAllText(file)) as JsonObject
-                ?? throw new PeftException($"{file} holds no JSON object; an adapter configuration is one.");
-        }
-        catch (JsonException e)
-        {
-            throw new PeftException($"{file} is not JSON (line {e.LineNumber + 1}); save the adapter again.", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new PeftException($"{file} could not be read ({e.Message.TrimEnd('.')}); check the path and its permissions.", e);
-        }
-    }
+    public static JsonObject ReadObject(string file) => StrictJson.ReadObject(file, Advice);
 
     /// <summary>Turns a peft configuration into settings.</summary>
     public static MethodOptions Parse(JsonObject json, MethodInfo method, string file)
     {
-        try
+        var source = new JsonSource(file, $"see the method's settings in `peft methods {method.Name}`");
+        foreach (var known in Options.GetTypeInfo(method.OptionsType).Properties)
+            if (json[known.Name] is { } value && HasNull(value, $"$.{known.Name}") is { } path) throw source.BadAt(path, 0, "is null; expected a value");
+        return (MethodOptions)StrictJson.Make(source, json, method.OptionsType, Options) with { Source = json };
+    }
+
+    // Lists and maps of settings hold no null in either library; a field that is null as a whole is a default.
+    private static string? HasNull(JsonNode node, string path)
+    {
+        var items = node switch
         {
-            return (MethodOptions)json.Deserialize(method.OptionsType, Options)! with { Source = json };
-        }
-        catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
-        {
-            var field = (e as JsonException)?.Path ?? "a field";
-            throw new PeftException($"{file}: {field} has a value of the wrong type; see the method's settings in `peft methods {method.Name}`.", e);
-        }
+            JsonArray list => list.Select((item, i) => ($"{path}[{i}]", item)),
+            JsonObject map => map.Select(pair => ($"{path}.{pair.Key}", pair.Value)),
+            _ => [],
+        };
+        foreach (var (place, item) in items)
+            if (item is null) return place;
+            else if (HasNull(item, place) is { } found) return found;
+        return null;
     }
 
     /// <summary>Settings as the text of <c>adapter_config.json</c>.</summary>

@@ -1,14 +1,11 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files.Json;
 
 namespace PeftSharp.Models;
 
 /// <summary>A model folder's <c>config.json</c>: typed access, with an error that names file and field.</summary>
 public sealed class ModelConfig
 {
-    private const long MaxBytes = 16 << 20;
-
     private ModelConfig(JsonObject json, string file)
     {
         Json = json;
@@ -31,18 +28,7 @@ public sealed class ModelConfig
         var file = Path.Combine(folder, "config.json");
         if (!System.IO.File.Exists(file))
             throw new PeftException($"{folder} has no config.json, so it is not a Hugging Face model folder; give the folder that holds config.json and model.safetensors.");
-        if (FileSize.Of(file) > MaxBytes)
-            throw new PeftException($"{file} has more than {MaxBytes >> 20} MB, which no model configuration has; check that it is the right file.");
-        try
-        {
-            return JsonNode.Parse(System.IO.File.ReadAllText(file)) is JsonObject json
-                ? new(json, file)
-                : throw new PeftException($"{file} holds no JSON object; a model configuration is one.");
-        }
-        catch (JsonException e)
-        {
-            throw new PeftException($"{file} is not JSON (line {e.LineNumber + 1}); restore the file from the model's source.", e);
-        }
+        return new(StrictJson.ReadObject(file, "restore the file from the model's source"), file);
     }
 
     /// <summary>Wraps a configuration made in memory.</summary>
@@ -107,5 +93,5 @@ public sealed class ModelConfig
         return labels.Length == 0 ? null : Heads.LabelNames.Distinct(labels!);
     }
 
-    private string Show(string field) => Json[field]?.ToJsonString() is { } s ? (s.Length > 60 ? s[..60] + "…" : s) : "missing";
+    private string Show(string field) => Json[field] is { } value ? JsonFields.Describe(value) : "missing";
 }

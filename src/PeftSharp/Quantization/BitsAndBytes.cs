@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using PeftSharp.Checkpoints;
+using PeftSharp.Files.Json;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -102,6 +103,8 @@ internal static class BitsAndBytes
                 throw Bad($"has a \"{name}{suffix}\" that is not the map of NF4");
         }
 
+        public JsonSource Json => new($"{checkpoint.Path}: the quant_state of {Quoted.Name(name)}", "download or quantise the checkpoint again");
+
         public PeftException Bad(string what, string advice = "download or quantise the checkpoint again") =>
             new($"{checkpoint.Path}: the quantised weight {Quoted.Name(name)} {what}; {advice}.");
     }
@@ -114,7 +117,7 @@ internal static class BitsAndBytes
         {
             try
             {
-                using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 8 });
+                using var document = StrictJson.Document(source.Json, json, new() { Bytes = 1 << 16, Depth = 8 });
                 var root = document.RootElement;
                 var (type, block, original) = (root.GetProperty("quant_type").GetString(), root.GetProperty("blocksize").GetInt32(), root.GetProperty("dtype").GetString());
                 if (type != "nf4") throw source.Bad($"has the quant_type {Quoted.Name(type ?? "")} where \"nf4\" was expected");

@@ -1,3 +1,5 @@
+using PeftSharp.Files.Json;
+
 namespace PeftSharp.Tokenization;
 
 /// <summary>A token that is found in the text as it is, before any splitting.</summary>

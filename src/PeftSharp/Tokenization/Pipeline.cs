@@ -1,3 +1,4 @@
+using PeftSharp.Files.Json;
 using PeftSharp.Tokenization.Decoders;
 using PeftSharp.Tokenization.Models;
 using PeftSharp.Tokenization.Normalizers;

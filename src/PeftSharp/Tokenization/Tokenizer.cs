@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using PeftSharp.Files.Json;
 using PeftSharp.Tokenization.Legacy;
 using PeftSharp.Tokenization.Settings;
 

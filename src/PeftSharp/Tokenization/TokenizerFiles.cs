@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
+using PeftSharp.Files.Json;
 using PeftSharp.Tokenization.Settings;
 
 namespace PeftSharp.Tokenization;
@@ -128,11 +129,5 @@ internal sealed class TokenizerFiles
         }
     }
 
-    private static byte[] ReadBounded(string path)
-    {
-        var length = FileSize.Of(path);
-        return length <= LargestFile ? File.ReadAllBytes(path)
-            : throw new PeftException($"{path} has {length:N0} bytes, expected at most {LargestFile:N0}; check that "
-                + "it is a tokenizer's.");
-    }
+    private static byte[] ReadBounded(string path) => RegularFile.Bytes(path, LargestFile);
 }

@@ -63,7 +63,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("""{"weight_map":[]}""", "no object")]
     [InlineData("""{"metadata":{}}""", "no \"weight_map\"")]
     [InlineData("""[]""", "no JSON object")]
-    [InlineData("""{"weight_map":{}} x""", "could not be read as a shard index")]
+    [InlineData("""{"weight_map":{}} x""", "is not JSON at line 1")]
     [InlineData("""{"weight_map":{"a":"t.safetensors"}}""", "download the missing file")]
     [InlineData("""{"weight_map":{"b":"s.safetensors"}}""", "lacks it")]
     public void A_Hostile_Index_Is_Refused(string index, string says)

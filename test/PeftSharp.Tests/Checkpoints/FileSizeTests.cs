@@ -35,7 +35,7 @@ public sealed class FileSizeTests : IDisposable
     {
         using (var huge = new FileStream(_folder.File("huge"), FileMode.CreateNew)) huge.SetLength(17 << 20);
         Link("config.json", "huge");
-        Assert.Contains("more than 16 MB", Assert.Throws<PeftException>(() => ModelConfig.Read(_folder.Root)).Message);
+        Assert.Contains("more than 16,777,216 bytes", Assert.Throws<PeftException>(() => ModelConfig.Read(_folder.Root)).Message);
     }
 
     private string Link(string name, string to)

@@ -87,7 +87,7 @@ public sealed class SafetensorsHeaderTests : IDisposable
 
     [Fact]
     public void An_Empty_File_Is_Refused() =>
-        Assert.Contains("0 bytes", Assert.Throws<PeftException>(() => SafetensorsFile.Open(_folder.Write("x.safetensors", []))).Message);
+        Assert.Contains("no content", Assert.Throws<PeftException>(() => SafetensorsFile.Open(_folder.Write("x.safetensors", []))).Message);
 
     // Bytes of the prefix and the header are changed, inserted, removed or the file is cut: it opens and reads, or is refused.
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using CsCheck;
+using PeftSharp.Files.Json;
 using PeftSharp.Tokenization;
 using PeftSharp.Tokenization.Normalizers;
 

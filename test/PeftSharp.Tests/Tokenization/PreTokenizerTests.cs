@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using CsCheck;
+using PeftSharp.Files.Json;
 using PeftSharp.Tokenization;
 using PeftSharp.Tokenization.PreTokenizers;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftSharp.Files.Json;
 
 namespace PeftSharp.Checkpoints.Hub;
 
@@ -10,6 +10,7 @@ internal sealed class HubClient : IDisposable
 {
     private const int MostRedirects = 10;
     private const int LargestReply = 16 << 20;
+    private static readonly JsonBounds Bounds = new() { Bytes = LargestReply, Depth = 32 };
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
 
     private readonly HttpClient _http;
@@ -70,15 +71,23 @@ internal sealed class HubClient : IDisposable
                 all.Write(bytes, 0, read);
                 if (all.Length > LargestReply) throw HubErrors.Bad(request, $"an answer of more than {LargestReply >> 20} MB at {request.Url.AbsolutePath}");
             }
-            return (JsonNode.Parse(all.GetBuffer().AsSpan(0, (int)all.Length), documentOptions: new JsonDocumentOptions { MaxDepth = 32 }) ?? throw HubErrors.Bad(request, $"no JSON at {request.Url.AbsolutePath}"), HubErrors.Header(response, "Link"));
-        }
-        catch (JsonException e)
-        {
-            throw HubErrors.Bad(request, $"no JSON at {request.Url.AbsolutePath}", e);
+            return (Json(request, all.GetBuffer().AsSpan(0, (int)all.Length)), HubErrors.Header(response, "Link"));
         }
         catch (Exception e) when (IsNetwork(e, cancellation))
         {
             throw Unreachable(Say(e), null, e);
+        }
+    }
+
+    private static JsonNode Json(HubRequest request, ReadOnlySpan<byte> answer)
+    {
+        try
+        {
+            return StrictJson.Node(new($"The answer at {request.Url.AbsolutePath}", "try again"), answer, Bounds) ?? throw HubErrors.Bad(request, $"no JSON at {request.Url.AbsolutePath}");
+        }
+        catch (PeftException e) when (e is not HubException)
+        {
+            throw HubErrors.Bad(request, $"no JSON at {request.Url.AbsolutePath} that can be used ({e.Message.Split("; ")[0]})", e);
         }
     }
 

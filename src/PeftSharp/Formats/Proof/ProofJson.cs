@@ -2,14 +2,18 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using PeftSharp.Files;
+using PeftSharp.Files.Json;
 
 namespace PeftSharp.Formats.Proof;
 
 /// <summary>Proofs as JSON. What a file says is not believed before its size, its fields and their types are checked.</summary>
 internal static class ProofJson
 {
-    private const long MaxBytes = 64 << 20;
+    private const string Advice = "remove it (the adapter works without), or write it anew with \"peft verify --write\"";
     private const int MostProbes = 64, BrokenLevels = 3;
+
+    private static readonly JsonBounds Bounds = JsonBounds.Lists with { Bytes = 64 << 20, Depth = 32 };
 
     private static readonly JsonSerializerOptions Options = new()
     {
@@ -24,27 +28,15 @@ internal static class ProofJson
 
     public static AdapterProof Read(string file)
     {
-        try
-        {
-            var length = new FileInfo(file).Length;
-            if (length > MaxBytes) throw Bad(file, $"has {length} bytes, more than the {MaxBytes >> 20} MB that a proof may have");
-            var proof = JsonSerializer.Deserialize<AdapterProof>(File.ReadAllBytes(file), Options) ?? throw Bad(file, "is null");
-            if (proof.Version != AdapterProof.CurrentVersion)
-                throw Bad(file, $"has the version {proof.Version}, but this program reads {AdapterProof.CurrentVersion}");
-            if (proof.Probes.Count > MostProbes) throw Bad(file, $"holds {proof.Probes.Count} probes, more than the {MostProbes} that a proof may have");
-            if (proof.Probes.Any(p => p is null) || proof.Base.Weights.Tensors.Values.Concat(proof.Adapter?.Weights.Tensors.Values ?? []).Any(t => t is null))
-                throw Bad(file, "holds null in place of a probe or a tensor");
-            return proof;
-        }
-        catch (JsonException e)
-        {
-            var place = e.Path is { Length: > 1 } path ? $"at {Checkpoints.Quoted.Name(path)}" : $"in line {e.LineNumber + 1}";
-            throw new PeftException(Bad(file, $"is no proof: it is cut short or of the wrong form {place}").Message, e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new PeftException($"{file} could not be read ({e.Message.TrimEnd('.')}); check its permissions.", e);
-        }
+        var source = new JsonSource(file, Advice);
+        var json = StrictJson.Object(source, RegularFile.Bytes(file, Bounds.Bytes, Advice), Bounds);
+        var proof = StrictJson.Make<AdapterProof>(source, json, Options);
+        if (proof.Version != AdapterProof.CurrentVersion)
+            throw source.Bad($"has the version {proof.Version}, but this program reads {AdapterProof.CurrentVersion}");
+        if (proof.Probes.Count > MostProbes) throw source.Bad($"holds {proof.Probes.Count} probes, more than the {MostProbes} that a proof may have");
+        if (proof.Probes.Any(p => p is null) || proof.Base.Weights.Tensors.Values.Concat(proof.Adapter?.Weights.Tensors.Values ?? []).Any(t => t is null))
+            throw source.Bad("holds null in place of a probe or a tensor");
+        return proof;
     }
 
     public static string Text(AdapterProof proof)
@@ -78,7 +70,4 @@ internal static class ProofJson
         }
         text.Write(new string(' ', 2 * level) + (node is JsonObject ? "}" : "]"));
     }
-
-    private static PeftException Bad(string file, string what) =>
-        new($"{file} {what}; remove it (the adapter works without), or write it anew with \"peft verify --write\".");
 }

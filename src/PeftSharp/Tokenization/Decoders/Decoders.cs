@@ -1,4 +1,5 @@
 using System.Text;
+using PeftSharp.Files.Json;
 using PeftSharp.Tokenization.Models;
 
 namespace PeftSharp.Tokenization.Decoders;

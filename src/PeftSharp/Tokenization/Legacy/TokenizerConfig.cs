@@ -1,4 +1,5 @@
 using System.Text.Json;
+using PeftSharp.Files.Json;
 
 namespace PeftSharp.Tokenization.Legacy;
 

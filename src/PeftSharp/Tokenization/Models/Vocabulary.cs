@@ -1,3 +1,5 @@
+using PeftSharp.Files.Json;
+
 namespace PeftSharp.Tokenization.Models;
 
 /// <summary>Tokens and their ids.</summary>

@@ -1,3 +1,5 @@
+using PeftSharp.Files.Json;
+
 namespace PeftSharp.Tokenization.Models;
 
 /// <summary>Greedy longest match from the left; a word that can't be covered is one unknown token.</summary>

@@ -1,3 +1,5 @@
+using PeftSharp.Files.Json;
+
 namespace PeftSharp.Tokenization.Normalizers;
 
 /// <summary>Builds normalizers from the <c>normalizer</c> of tokenizer.json.</summary>

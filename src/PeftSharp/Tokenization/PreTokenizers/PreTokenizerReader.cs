@@ -1,3 +1,5 @@
+using PeftSharp.Files.Json;
+
 namespace PeftSharp.Tokenization.PreTokenizers;
 
 /// <summary>Builds pre-tokenizers from the <c>pre_tokenizer</c> of tokenizer.json.</summary>

@@ -1,3 +1,5 @@
+using PeftSharp.Files.Json;
+
 namespace PeftSharp.Tokenization.Settings;
 
 /// <summary>Looks into a post-processor as it stands in tokenizer.json.</summary>

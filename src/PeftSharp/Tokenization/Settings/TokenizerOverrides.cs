@@ -1,4 +1,5 @@
 using System.Text.Json;
+using PeftSharp.Files.Json;
 using PeftSharp.Tokenization.Legacy;
 
 namespace PeftSharp.Tokenization.Settings;

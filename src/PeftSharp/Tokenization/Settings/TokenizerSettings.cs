@@ -1,3 +1,4 @@
+using PeftSharp.Files.Json;
 using PeftSharp.Tokenization.Legacy;
 
 namespace PeftSharp.Tokenization.Settings;

@@ -1,8 +1,11 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
+using PeftSharp.Files;
+using PeftSharp.Files.Json;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Training.Resume;
@@ -18,6 +21,8 @@ internal static class CheckpointFolder
     private const long MaxJsonBytes = 1L << 30;
 
     private const int Buffer = 1 << 15;
+
+    private static readonly JsonBounds Bounds = new() { Bytes = MaxJsonBytes, Values = 100_000_000, Text = 64 << 20 };
 
     private static readonly JsonWriterOptions Layout = new() { Indented = true, IndentSize = 1, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.Default };
@@ -40,9 +45,21 @@ internal static class CheckpointFolder
         var json = Verified(folder);
         try
         {
-            return Read(folder, (JsonObject)JsonNode.Parse(json)!);
+            return Read(folder, Parse(json));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException or FormatException or NullReferenceException or ArgumentException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException or FormatException or OverflowException or NullReferenceException or ArgumentException)
+        {
+            throw new DamagedCheckpointException($"{JsonFile} is not what this program writes", e);
+        }
+    }
+
+    private static JsonObject Parse(byte[] json)
+    {
+        try
+        {
+            return StrictJson.Object(new(JsonFile, "resume from another checkpoint"), json, Bounds);
+        }
+        catch (PeftException e)
         {
             throw new DamagedCheckpointException($"{JsonFile} is not what this program writes", e);
         }
@@ -113,12 +130,12 @@ internal static class CheckpointFolder
             if (!File.Exists(file)) throw new DamagedCheckpointException($"{Path.GetFileName(file)} is missing");
         try
         {
-            if (new FileInfo(path).Length > MaxJsonBytes || new FileInfo(sum).Length > 1024) throw new DamagedCheckpointException($"{JsonFile} or its checksum is too large to be one");
-            var bytes = File.ReadAllBytes(path);
-            Compare(JsonFile, Convert.ToHexStringLower(SHA256.HashData(bytes)), File.ReadAllText(sum).Split(' ', '\n')[0]);
+            if (RegularFile.Length(path) > MaxJsonBytes || RegularFile.Length(sum) > 1024) throw new DamagedCheckpointException($"{JsonFile} or its checksum is too large to be one");
+            var bytes = RegularFile.Bytes(path, MaxJsonBytes);
+            Compare(JsonFile, Convert.ToHexStringLower(SHA256.HashData(bytes)), Encoding.UTF8.GetString(RegularFile.Bytes(sum, 1024)).Split(' ', '\n')[0]);
             return bytes;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or PeftException and not DamagedCheckpointException)
         {
             throw new DamagedCheckpointException($"{JsonFile} could not be read ({e.Message.TrimEnd('.')})", e);
         }
@@ -129,11 +146,11 @@ internal static class CheckpointFolder
         var path = Path.Combine(folder, TensorFile);
         try
         {
-            var (length, expected) = (new FileInfo(path).Length, recorded["bytes"]!.GetValue<long>());
+            var (length, expected) = (RegularFile.Length(path), recorded["bytes"]!.GetValue<long>());
             if (length != expected) throw new DamagedCheckpointException($"{TensorFile} has {length} bytes, but {expected} were written");
             Compare(TensorFile, HashOf(path), recorded["sha256"]!.GetValue<string>());
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or PeftException and not DamagedCheckpointException)
         {
             throw new DamagedCheckpointException($"{TensorFile} could not be read ({e.Message.TrimEnd('.')})", e);
         }

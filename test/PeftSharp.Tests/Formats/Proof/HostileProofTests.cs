@@ -20,7 +20,7 @@ public sealed class HostileProofTests : IDisposable
         foreach (var share in (double[])[0, 0.01, 0.3, 0.5, 0.9, 0.999])
         {
             File.WriteAllText(FileName, text[..(int)(text.TrimEnd().Length * share)]);
-            Refused("cut short or of the wrong form");
+            Refused(share == 0 ? "has no content" : "is not JSON at line");
         }
     }
 
@@ -40,15 +40,15 @@ public sealed class HostileProofTests : IDisposable
 
     [Theory]
     [InlineData("version", "2", "has the version 2")]
-    [InlineData("probes", "null", "wrong form")]
+    [InlineData("probes", "null", "of the wrong kind")]
     [InlineData("probes", "[null]", "null in place of a probe")]
-    [InlineData("probes", "[{\"input_ids\": [1.5]}]", "wrong form")]
-    [InlineData("probes", "[{\"input_ids\": [99999999999]}]", "wrong form")]
-    [InlineData("probes", "[{\"input_ids\": [1], \"logits\": [\"NaN\"]}]", "wrong form")]
+    [InlineData("probes", "[{\"input_ids\": [1.5]}]", "of the wrong kind")]
+    [InlineData("probes", "[{\"input_ids\": [99999999999]}]", "of the wrong kind")]
+    [InlineData("probes", "[{\"input_ids\": [1], \"logits\": [\"NaN\"]}]", "of the wrong kind")]
     [InlineData("base", "{\"config\": {}, \"weights\": {\"tensors\": {\"a\": null}, \"sha256\": \"\"}}", "null in place of")]
-    [InlineData("base", "{\"config\": {}, \"weights\": {\"tensors\": {\"a\": {\"dtype\": 3}}, \"sha256\": \"\"}}", "wrong form")]
-    [InlineData("adapter", "\"none\"", "wrong form")]
-    [InlineData("precision", "null", "wrong form")]
+    [InlineData("base", "{\"config\": {}, \"weights\": {\"tensors\": {\"a\": {\"dtype\": 3}}, \"sha256\": \"\"}}", "of the wrong kind")]
+    [InlineData("adapter", "\"none\"", "of the wrong kind")]
+    [InlineData("precision", "null", "of the wrong kind")]
     public void A_field_of_the_wrong_type_is_refused(string field, string value, string expected)
     {
         Change(field, value);
@@ -61,9 +61,9 @@ public sealed class HostileProofTests : IDisposable
         Change("probes", $"[{string.Join(',', Enumerable.Repeat("{\"input_ids\": [1]}", 65))}]");
         Refused("65 probes");
         File.WriteAllText(FileName, string.Concat(Enumerable.Repeat("{\"a\":", 1000)) + "1" + new string('}', 1000));
-        Refused("wrong form");
+        Refused("deeper than 32");
         using (var file = File.Create(FileName)) file.SetLength(65L << 20);
-        Refused("more than the 64 MB");
+        Refused("more than 67,108,864 bytes");
     }
 
     [Theory]

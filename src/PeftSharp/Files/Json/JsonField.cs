@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace PeftSharp.Tokenization;
+namespace PeftSharp.Files.Json;
 
 /// <summary>A value of a JSON file that knows where it stands, so that an error can say so.</summary>
 internal readonly struct JsonField(string file, string path, JsonElement element)
@@ -11,23 +11,9 @@ internal readonly struct JsonField(string file, string path, JsonElement element
     /// <summary>The whole of a file.</summary>
     public static JsonField Root(string file, JsonDocument document) => new(file, "", document.RootElement);
 
-    /// <summary>Parses a file; a syntax error becomes one sentence with its place.</summary>
-    public static JsonDocument Parse(string file, ReadOnlyMemory<byte> bytes)
-    {
-        if (bytes.Span.StartsWith("\uFEFF"u8))
-        {
-            bytes = bytes[3..];
-        }
-        try
-        {
-            return JsonDocument.Parse(bytes);
-        }
-        catch (JsonException error)
-        {
-            throw new PeftException($"{file} is not JSON at line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}; "
-                + "expected a complete JSON object: download the file again.", error);
-        }
-    }
+    /// <summary>Parses a file, checked whole.</summary>
+    public static JsonDocument Parse(string file, ReadOnlyMemory<byte> bytes) =>
+        StrictJson.Document(new(file, "expected a complete JSON object: download the file again"), bytes, JsonBounds.Lists);
 
     /// <summary>A member that may be missing or null.</summary>
     public JsonField? Optional(string name)
@@ -51,14 +37,7 @@ internal readonly struct JsonField(string file, string path, JsonElement element
         {
             throw Error(Describe(), "a string", "download the file again");
         }
-        try
-        {
-            return element.GetString()!;
-        }
-        catch (InvalidOperationException)
-        {
-            throw Error("a string with half a surrogate pair", "valid Unicode", "download the file again");
-        }
+        return element.GetString()!;
     }
 
     /// <summary>An integer in [0, <paramref name="largest"/>].</summary>
@@ -92,11 +71,7 @@ internal readonly struct JsonField(string file, string path, JsonElement element
             throw Error(Describe(), "an object", "download the file again");
         }
         var (name, at) = (file, path);
-        return element.EnumerateObject().Select(member =>
-        {
-            var key = NameOf(member, name, at);
-            return (key, new JsonField(name, $"{at}[\"{key}\"]", member.Value));
-        });
+        return element.EnumerateObject().Select(member => (member.Name, new JsonField(name, $"{at}[\"{member.Name}\"]", member.Value)));
     }
 
     /// <summary>What to throw for this field.</summary>
@@ -113,17 +88,4 @@ internal readonly struct JsonField(string file, string path, JsonElement element
     };
 
     private string Join(string name) => path.Length == 0 ? name : $"{path}.{name}";
-
-    private static string NameOf(JsonProperty member, string file, string path)
-    {
-        try
-        {
-            return member.Name;
-        }
-        catch (InvalidOperationException)
-        {
-            throw new JsonField(file, path, default).Error("an object with a name that is half a surrogate pair", "valid Unicode",
-                "download the file again");
-        }
-    }
 }
