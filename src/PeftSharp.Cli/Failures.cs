@@ -1,4 +1,5 @@
 using System.CommandLine;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli;
 
@@ -34,7 +35,7 @@ internal static class Failures
         Console.Error.WriteLine($"error: {Sentence(failure)}");
         if (verbose) Console.Error.WriteLine(failure);
         else if (!Expected(failure)) Console.Error.WriteLine("Run it again with --verbose for the stack trace, and report it.");
-        return failure is UsageException ? ExitCode.Usage : ExitCode.Failure;
+        return failure is UsageException or OutputRefusedException ? ExitCode.Usage : ExitCode.Failure;
     }
 
     private static bool Expected(Exception failure) => failure is PeftException or IOException or UnauthorizedAccessException;

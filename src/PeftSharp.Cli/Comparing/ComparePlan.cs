@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftSharp.Cli.Training;
 
 namespace PeftSharp.Cli.Comparing;
 
@@ -45,6 +46,12 @@ internal sealed record ComparePlan
     /// <summary>The searching cells of a method on a dataset; none where the method has a rate of its own or there is no search.</summary>
     public IReadOnlyList<Cell> SearchCells(Variant dataset, Variant method) =>
         Search is null || HasRate(method) || HasRate(dataset) ? [] : [.. Search.Rates.Select(rate => Cell.Searching(this, dataset, method, rate))];
+
+    /// <summary>The models, data and other files that the runs read.</summary>
+    public IEnumerable<string?> Paths => Datasets.Concat(Methods).Select(v => v.Settings).Append(Common)
+        .SelectMany(settings => settings).Where(s => TrainKeys.Find(s.Key) is { Option: var option } && Reading.Contains(option)).Select(s => s.Value?.ToString());
+
+    private static readonly string[] Reading = ["--base", "--data", "--eval-data", "--rows", "--cache"];
 
     private static bool HasRate(Variant variant) => variant.Settings.ContainsKey("learning_rate");
 }

@@ -8,6 +8,7 @@ using PeftSharp.Data;
 using PeftSharp.Evaluation;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
+using PeftSharp.Runs;
 using PeftSharp.Sites;
 using PeftSharp.Training;
 

@@ -1,5 +1,6 @@
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Evaluation.Estimates;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Training;
 

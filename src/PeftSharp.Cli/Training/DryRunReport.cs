@@ -4,6 +4,7 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training.Resume;
 using PeftSharp.Evaluation.Estimates;
+using PeftSharp.Runs;
 using PeftSharp.Training.Resume;
 
 namespace PeftSharp.Cli.Training;

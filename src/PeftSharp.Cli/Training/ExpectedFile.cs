@@ -4,6 +4,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Evaluation.Estimates;
 using PeftSharp.Formats;
 using PeftSharp.Formats.Proof;
+using PeftSharp.Runs;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Training;
@@ -32,7 +33,7 @@ internal sealed record ExpectedFile(string Name, long Bytes, bool Exact)
             for (var i = 1; i <= Math.Min(forecast.Evaluations, shown); i++) progress.Evaluated(i * forecast.Steps / forecast.Evaluations, score, true);
         var result = new TrainingResult(forecast.Steps, false, false, Some, score, forecast.Evaluations == 0 ? 0 : forecast.Steps, Some, Some, forecast.Rows, forecast.Tokens);
         var run = RunDocument.Create(settings, inputs, result, score, progress, Some);
-        return [
+        ExpectedFile[] files = [
             .. Exactly(AdapterFolder.Files(inputs.Adapter, inputs.Format)),
             .. Exactly(inputs.Tokenizer?.SavedFiles ?? []),
             new("training_log.jsonl", Log(progress, forecast, score), false),
@@ -40,6 +41,8 @@ internal sealed record ExpectedFile(string Name, long Bytes, bool Exact)
             new(RunFile.Name, Encoding.UTF8.GetByteCount(JsonOut.Text(run)) + 1, false),
             .. Proof(inputs),
         ];
+        var mark = OutputFolder.MarkOf(files.Select(f => KeyValuePair.Create(f.Name, f.Bytes)), Outputs.Options("train", settings.Overwrite));
+        return [.. files, new(mark.Key, mark.Value, false)];
     }
 
     private static IEnumerable<ExpectedFile> Exactly(IEnumerable<KeyValuePair<string, long>> files) => files.Select(f => new ExpectedFile(f.Key, f.Value, true));

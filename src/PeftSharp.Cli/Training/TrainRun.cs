@@ -7,6 +7,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training.Resume;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
+using PeftSharp.Runs;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Training;
@@ -34,6 +35,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         if (folder.IsFinished) return Finished();
         using var interruption = new Interruption();
         var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
+        folder.Output.Protect(inputs.Base.Folder);
         var trunk = settings.CacheTrunk ? FrozenTrunk.Plan(inputs, settings, remarks) : null;
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // what reading left behind counts in the peak
         foreach (var line in ParameterLine.Of(inputs.Model, inputs.Adapter).Lines) (json ? Console.Error : Console.Out).WriteLine(line);
@@ -64,13 +66,14 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         return result.Stopped ? ExitCode.Interrupted : ExitCode.Success;
     }
 
-    private string?[] Inputs => [settings.Base, settings.Data, settings.EvalData, settings.Rows, recipe];
+    private string?[] Inputs => [settings.Base, settings.Data, settings.EvalData, settings.Rows, settings.Cache, recipe];
 
     private int DryRun(MethodOptions options, Stopwatch watch)
     {
         using var folder = RunFolder.Look(settings, Inputs);
         using var interruption = new Interruption();
         var inputs = TrainInputs.Load(settings, options, remarks, interruption.Token);
+        folder.Protect(inputs.Base.Folder);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive); // as above
         return new DryRun(settings, inputs, folder, remarks, json).Run(watch.Elapsed, interruption.Token);
     }

@@ -23,7 +23,7 @@ internal static class AnalyzeVerb
         var with = VerbParts.Text("--with", "FOLDER", "Another adapter of the same base: do both move the weights in the same directions?");
         var directions = VerbParts.Text("--directions", "N", "Leading directions to compare with --with; default 8.");
         var output = VerbParts.Text("--out", "FOLDER", $"Write spectrum.png, norms.png, the overlaps' pictures and {FileName} there.", "-o");
-        var overwrite = new Option<bool>("--overwrite") { Description = "Write into a folder that holds an analysis already." };
+        var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
         foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, with, directions, output, overwrite, noVerify, json]) command.Add(option);
         HelpWithExamples.Add(command,
             "analyze --base models/bert-base --adapter runs/full --out analysis",
@@ -35,11 +35,14 @@ internal static class AnalyzeVerb
 
     private static int Run(ParseResult parsed, ModelParts models, string? with, int directions, string? output, bool overwrite, ProofUse proof, bool json)
     {
-        if (output is not null) CheckOutput(output, overwrite);
         var adapter = VerbParts.Need(parsed, models.Adapter, "analyze");
+        using var folder = output is null ? null : OutputFolder.Plan(output, Outputs.Options("analyze", overwrite), parsed.GetValue(models.Base), adapter, with);
         var (basis, own) = models.Folders(parsed, "analyze");
+        folder?.Protect(basis.Folder, own!.Folder);
         var loaded = ModelOpener.Open(basis.Folder, own!.Folder, new LoadOptions { Dense = true }, proof: proof);
-        var second = with is null ? null : Second(loaded, ModelFolders.Adapter(with).Folder, proof);
+        var other = with is null ? null : ModelFolders.Adapter(with).Folder;
+        folder?.Protect(other);
+        var second = other is null ? null : Second(loaded, other, proof);
         using var interruption = new Interruption();
         var analysis = AdapterAnalysis.Of(loaded.Model, loaded.Adapter!, cancellation: interruption.Token);
         var overlaps = second is null ? null : SubspaceOverlap.Of(loaded.Model, loaded.Adapter!, second, directions);
@@ -53,17 +56,8 @@ internal static class AnalyzeVerb
             Console.Out.WriteLine($"{adapter}: {loaded.Adapter.Options.PeftType}, {analysis.Matrices.Count} changed matrices, {analysis.Vectors.Count} changed vectors, {analysis.Effects.Count} other effects");
             AnalysisTables.Write(analysis, overlaps);
         }
-        if (output is not null) Save(output, document, analysis, overlaps, loaded.Adapter.Options.PeftType);
+        if (folder is not null) Save(folder, output!, document, analysis, overlaps, loaded.Adapter.Options.PeftType);
         return ExitCode.Success;
-    }
-
-    // Only an earlier analysis is written over.
-    private static void CheckOutput(string output, bool overwrite)
-    {
-        if (File.Exists(output)) throw new UsageException($"--out {output} is a file; give a folder.");
-        if (!Directory.Exists(output) || !Directory.EnumerateFileSystemEntries(output).Any()) return;
-        if (!File.Exists(Path.Combine(output, FileName))) throw new UsageException($"--out {output} holds files that no earlier analysis wrote; choose another folder.");
-        if (!overwrite) throw new UsageException($"--out {output} holds an analysis; choose another folder, or replace it with --overwrite.");
     }
 
     private static PeftMethod Second(LoadedModel loaded, string with, ProofUse proof)
@@ -72,18 +66,20 @@ internal static class AnalyzeVerb
         return AdapterFolder.Open(with).LoadInto(loaded.Model, loaded.Adapter!.Name == "second" ? "other" : "second");
     }
 
-    private static void Save(string output, JsonObject document, AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps, string name)
+    private static void Save(OutputFolder folder, string output, JsonObject document, AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps, string name)
     {
-        Directory.CreateDirectory(output);
-        AtomicFile.WriteText(Path.Combine(output, FileName), JsonOut.Text(document) + "\n");
+        AtomicFile.WriteText(Path.Combine(folder.Create(), FileName), JsonOut.Text(document) + "\n");
+        string told;
         try
         {
-            var files = AnalysisPictures.Write(output, analysis, overlaps, name);
-            Console.Error.WriteLine($"written to {output}: {string.Join(", ", files.Prepend(FileName))}");
+            var files = AnalysisPictures.Write(folder.Aside, analysis, overlaps, name);
+            told = $"written to {output}: {string.Join(", ", files.Prepend(FileName))}";
         }
         catch (Exception e) when (e is DllNotFoundException or TypeInitializationException)
         {
-            Console.Error.WriteLine($"{FileName} is written to {output}; the pictures were not drawn ({e.GetType().Name}).");
+            told = $"{FileName} is written to {output}; the pictures were not drawn ({e.GetType().Name}).";
         }
+        folder.Finish();
+        Console.Error.WriteLine(told);
     }
 }

@@ -5,6 +5,7 @@ using PeftSharp.Cli.Comparing;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training;
 using PeftSharp.Interop;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -35,9 +36,8 @@ internal static class CompareVerb
     private static int Run(ParseResult parsed)
     {
         var plan = Plan(parsed);
-        var root = Path.GetFullPath(VerbParts.Need(parsed, Out, "compare"));
-        if (System.IO.File.Exists(root)) throw new UsageException($"--out {root} is a file; give a folder.");
-        using var owner = CompareLock.Take(root);
+        using var owner = ComparisonFolder.Take(VerbParts.Need(parsed, Out, "compare"), Outputs.Options("compare", false), plan.Paths.Append(parsed.GetValue(File)));
+        var root = owner.FullPath;
         using var interruption = new Interruption("Stopping this run after its step; what has finished is kept. Interrupt again to end at once.");
         var remarks = new Remarks(parsed.GetValue(Quiet));
         var comparison = new Comparison(plan, root, new CellRunner(root, interruption), remarks);

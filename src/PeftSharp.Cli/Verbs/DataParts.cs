@@ -30,6 +30,10 @@ internal sealed class DataParts
 
     public DataRequest Request(ParseResult parsed, string path) => _source.Request(parsed, path);
 
+    /// <summary>What the verb reads, as it was given.</summary>
+    public IEnumerable<string?> Inputs(ParseResult parsed) =>
+        [parsed.GetValue(Models.Base), parsed.GetValue(Models.Adapter), parsed.GetValue(Data), _source.RowsFile(parsed)];
+
     public LoadedModel Open(ParseResult parsed, string verb)
     {
         var compute = Compute.Parse(parsed.GetValue(_compute) ?? "fp32", "--compute");

@@ -33,6 +33,7 @@ internal static class DataVerb
         {
             var picture = parsed.GetValue(plot);
             if (picture is not null && !picture.EndsWith(".png", StringComparison.OrdinalIgnoreCase)) throw new UsageException($"--plot {picture}: pictures are .png files; name one.");
+            Outputs.RequireFiles([("--plot", picture)], [parsed.GetValue(path), parsed.GetValue(evalData), parsed.GetValue(basis), source.RowsFile(parsed)]);
             var length = VerbParts.Whole(parsed, maxLength, 1) ?? DefaultMaxLength;
             var request = source.Request(parsed, parsed.GetValue(path)!) with { RequireLabels = false, AllowEmptyText = true, SkipBadRows = true };
             var parts = Profiles(Requests(request, source.SplitOf(parsed), parsed.GetValue(evalData)), EncoderOf(parsed.GetValue(basis)));

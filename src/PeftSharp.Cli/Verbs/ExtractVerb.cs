@@ -38,15 +38,16 @@ internal static class ExtractVerb
     private static int Run(ParseResult parsed, ModelParts models, int rank, string output, bool overwrite, ProofUse proof, bool json)
     {
         var source = VerbParts.Need(parsed, models.Adapter, "extract");
-        using var folder = OutputFolder.Plan(output, overwrite, parsed.GetValue(models.Base), source);
+        using var folder = OutputFolder.Plan(output, Outputs.Options("extract", overwrite), parsed.GetValue(models.Base), source);
         var (basis, own) = models.Folders(parsed, "extract");
-        var loaded = ModelOpener.Open(basis.Folder, own!.Folder, new LoadOptions { Dense = true }, proof: proof);
+        folder.Protect(basis.Folder, own!.Folder);
+        var loaded = ModelOpener.Open(basis.Folder, own.Folder, new LoadOptions { Dense = true }, proof: proof);
         var (adapter, energy) = LowRankExtraction.Extract(loaded.Model, loaded.Adapter!, rank, loaded.Adapter!.Name == "default" ? "extracted" : "default");
         // Labels, length and pooling are those of the adapter that it comes from.
         loaded.Model.Describe(adapter, loaded.Card);
         AdapterFolder.Save(adapter, folder.Create(), AdapterFormat.Peft);
         loaded.Tokenizer()?.Save(folder.Aside);
-        if (RunFile.TryRead(own!.Folder) is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(run.Json) + "\n");
+        if (RunFile.TryRead(own.Folder) is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(run.Json) + "\n");
         AdapterProof.Create(loaded.Model, adapter, basis.Folder, AdapterFolder.Open(folder.Aside), loaded.Tokenizer()).Write(folder.Aside);
         folder.Finish();
         if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["rank"] = rank, ["energy"] = JsonOut.Number(energy), ["weights"] = adapter.TrainedWeights });

@@ -40,9 +40,10 @@ internal static class MergeVerb
         if (!Types.TryGetValue(type.ToLowerInvariant(), out var scalar)) throw new UsageException($"--dtype is \"{type}\"; expected {string.Join(", ", Types.Keys)}.");
         models.Need(parsed, "merge");
         VerbParts.Need(parsed, models.Adapter, "merge");
-        using var folder = OutputFolder.Plan(output, overwrite, parsed.GetValue(models.Base), parsed.GetValue(models.Adapter));
+        using var folder = OutputFolder.Plan(output, Outputs.Options("merge", overwrite), parsed.GetValue(models.Base), parsed.GetValue(models.Adapter));
         var (basis, adapter) = models.Folders(parsed, "merge");
-        var model = ModelOpener.Open(basis.Folder, adapter!.Folder, new LoadOptions { Dense = true }, proof: proof);
+        folder.Protect(basis.Folder, adapter!.Folder);
+        var model = ModelOpener.Open(basis.Folder, adapter.Folder, new LoadOptions { Dense = true }, proof: proof);
         var before = AdapterProof.Create(model.Model, model.Adapter!, basis.Folder, AdapterFolder.Open(adapter.Folder), model.Tokenizer());
         var difference = MergeProbe.Merge(model);
         ModelWriter.Write(model.Model.Model, folder.Create(), scalar, card: model.Card);

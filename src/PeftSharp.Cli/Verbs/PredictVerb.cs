@@ -36,8 +36,10 @@ internal static class PredictVerb
         parts.Models.Need(parsed, "predict");
         Answers.CheckExtension(output);
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
+        Outputs.RequireFiles([("--out", output), ("--logits", logits)], parts.Inputs(parsed));
         var data = Rows(parsed, parts, texts);
         var model = parts.Open(parsed, "predict");
+        Outputs.RequireFiles([("--out", output), ("--logits", logits)], [model.BaseFolder, model.AdapterFolderPath]);
         model.RequireHead();
         var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
         model.RequireRowsLike(tokens.Origin);

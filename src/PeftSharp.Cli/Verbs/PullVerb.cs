@@ -4,6 +4,7 @@ using PeftSharp.Checkpoints;
 using PeftSharp.Checkpoints.Hub;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -25,11 +26,12 @@ internal static class PullVerb
 
     private static int Run(HubRepository repository, string? output, bool overwrite, bool json)
     {
-        using var target = output is null ? null : OutputFolder.Plan(output, overwrite);
+        using var target = output is null ? null : OutputFolder.Plan(output, Outputs.Options("pull", overwrite), HubSettings.FromEnvironment().CacheFolder);
         var snapshot = HubProgress.Show(false, null, (progress, stop) => new HubDownload(HubSettings.FromEnvironment(), progress).GetAsync(repository, HubContent.Any, stop));
         var bytes = snapshot.Files.Sum(file => FileSize.Of(Path.Combine(snapshot.Folder, file)));
         if (target is not null)
         {
+            target.Protect(snapshot.Folder);
             target.Create();
             foreach (var file in snapshot.Files) File.Copy(Path.Combine(snapshot.Folder, file), Path.Combine(target.Aside, file));
             target.Finish();

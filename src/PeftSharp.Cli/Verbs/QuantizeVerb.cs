@@ -4,6 +4,7 @@ using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Models;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -27,8 +28,9 @@ internal static class QuantizeVerb
 
     private static int Run(string basis, string? revision, string folder, Nf4Options nf4, bool tables, bool overwrite, bool json)
     {
-        using var output = OutputFolder.Plan(folder, overwrite, basis);
+        using var output = OutputFolder.Plan(folder, Outputs.Options("quantize", overwrite), basis);
         basis = ModelFolders.Base(basis, revision).Folder;
+        output.Protect(basis);
         var model = ModelLoader.Load(basis);
         ModelWriter.WriteQuantized(model, output.Create(), nf4, tables);
         Data.Encoders.Find(basis)?.Save(output.Aside);

@@ -4,6 +4,7 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Quickstart;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -53,7 +54,7 @@ internal static class QuickstartVerb
         // Only the results of an earlier quickstart are replaced.
         if (!replace && Directory.Exists(settings.Out) && Directory.EnumerateFileSystemEntries(settings.Out).Any())
             throw new UsageException($"--out {settings.Out} holds something other than a quickstart's results; choose another folder.");
-        using var folder = OutputFolder.Plan(settings.Out, replace, QuickstartFiles.Model);
+        using var folder = OutputFolder.Plan(settings.Out, Outputs.Options("quickstart", replace), QuickstartFiles.Model);
         using var interruption = new Interruption();
         return new QuickstartRun(settings, new Remarks(quiet: false)).Run(fingerprint, folder, interruption.Token);
     }

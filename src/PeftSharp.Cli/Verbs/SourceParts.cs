@@ -50,6 +50,9 @@ internal sealed class SourceParts
         Storage = new() { MemoryBytes = (long)(VerbParts.Whole(parsed, _memory, 1) ?? 256) << 20, Folder = parsed.GetValue(_cache) },
     };
 
+    /// <summary>The file that lists the rows to use; null if none was given.</summary>
+    public string? RowsFile(ParseResult parsed) => parsed.GetValue(_rows);
+
     /// <summary>The part that was asked for; null if none was.</summary>
     public GlueSplit? SplitOf(ParseResult parsed) => parsed.GetValue(_split) switch
     {

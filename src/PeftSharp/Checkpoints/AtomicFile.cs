@@ -19,14 +19,17 @@ public static class AtomicFile
             var folder = Path.GetDirectoryName(target) ?? throw new IOException("it is a root folder");
             if (Directory.Exists(target)) throw new IOException("it is a folder");
             Directory.CreateDirectory(folder);
+            AtomicLeftovers.Delete(folder, target);
             aside = Path.Combine(folder, $".{Path.GetFileName(target)}.{Path.GetRandomFileName()}.tmp");
-            using (var file = new FileStream(aside, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+            // Open, and so locked, until it has its name: see AtomicLeftovers.
+            using (var file = new FileStream(aside, FileMode.CreateNew, FileAccess.Write, FileShare.Delete, 1 << 16))
             {
                 write(file);
                 file.Flush(flushToDisk: true);
+                File.Move(aside, target, overwrite: true);
             }
-            File.Move(aside, target, overwrite: true);
             aside = null;
+            FolderFlush.Flush(folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {

@@ -15,6 +15,24 @@ internal static partial class FolderFlush
         _ = Close(handle);
     }
 
+    /// <summary>Flushes a folder, the folders below it and all their files; links are passed over.</summary>
+    /// <exception cref="IOException">The system could not write a file down.</exception>
+    public static void FlushAll(string folder)
+    {
+        var access = OperatingSystem.IsWindows() ? FileAccess.ReadWrite : FileAccess.Read;
+        foreach (var entry in new DirectoryInfo(folder).EnumerateFileSystemInfos())
+        {
+            if (entry.LinkTarget is not null) continue;
+            if (entry is DirectoryInfo) FlushAll(entry.FullName);
+            else
+            {
+                using var file = File.OpenHandle(entry.FullName, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete);
+                RandomAccess.FlushToDisk(file);
+            }
+        }
+        Flush(folder);
+    }
+
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
 

@@ -17,7 +17,7 @@ public sealed class AnalyzeTests : IClassFixture<CliFolder>
         foreach (var file in (string[])["analysis.json", "spectrum.png", "norms.png", "overlap-input.png", "overlap-output.png"])
             Assert.True(new FileInfo(Path.Combine(pictures, file)).Length > 500, file);
         Assert.Contains("--overwrite", Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--out", pictures).Fails(2));
-        Assert.Contains("no earlier analysis", Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--out", _folder.Model, "--overwrite").Fails(2));
+        Assert.Contains("which this run reads", Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--out", _folder.Model, "--overwrite").Fails(2));
 
         var json = Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--json").Succeeds().Json;
         Assert.Equal("FULL", json["method"]!.ToString());

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli;
 using PeftSharp.Cli.Comparing;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Tests.Cli;
 
@@ -117,7 +118,7 @@ public sealed class CompareTests : IDisposable
     [Fact]
     public void A_second_comparison_keeps_out_of_the_folder()
     {
-        using var owner = CompareLock.Take(Out);
+        using var owner = FolderLock.TryTake(Directory.CreateDirectory(Out).FullName);
         Assert.Contains("in use by another comparison", Peft.Run("compare", Plan("methods: [lora]"), "--out", Out).Fails(1));
         File.WriteAllText(_folder.File_("file"), "");
         Assert.Contains("is a file", Peft.Run("compare", Plan("methods: [lora]"), "--out", _folder.File_("file")).Fails(2));

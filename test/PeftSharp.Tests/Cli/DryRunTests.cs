@@ -84,6 +84,8 @@ public sealed class DryRunTests(CliFolder folder) : IClassFixture<CliFolder>
     public void Unfinished_And_Running_Runs_Are_Left_Alone()
     {
         Assert.Contains("leave out --resume", folder.TrainTo("new", "--dry-run", "--resume").Fails(2));
+        Directory.CreateDirectory(folder.File_(".cut.run"));
+        File.WriteAllText(folder.File_(".cut.run/work.json"), "{\"peftsharp_work\": 1}\n");
         var (cut, busy) = (Directory.CreateDirectory(folder.File_(".cut.run/checkpoint-3")), Directory.CreateDirectory(folder.File_(".busy.run")));
         using var held = new FileStream(Path.Combine(busy.FullName, "lock"), FileMode.Create, FileAccess.ReadWrite, FileShare.None);
         var before = folder.Entries;

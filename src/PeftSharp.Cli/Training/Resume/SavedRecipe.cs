@@ -8,7 +8,7 @@ namespace PeftSharp.Cli.Training.Resume;
 /// <summary>The settings of a run that is under way, as a recipe beside its checkpoints: <c>--resume</c> needs nothing but the folder.</summary>
 internal static class SavedRecipe
 {
-    private const string Recipe = "recipe.yaml", Process = "pid", WorkingDirectory = "working_directory";
+    private const string Recipe = "recipe.yaml", WorkingDirectory = "working_directory";
 
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -17,35 +17,6 @@ internal static class SavedRecipe
 
     // They say where the run is and that it goes on, not what it is.
     private static readonly string[] LeftOut = ["output_dir", "resume_from_checkpoint", "compute"];
-
-    /// <summary>The process that works, or last worked, on the folder; null if that is unknown.</summary>
-    public static int? ProcessId(string folder)
-    {
-        try
-        {
-            return int.TryParse(File.ReadAllText(Path.Combine(folder, Process)).Trim(), out var id) ? id : null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Writes down who works on the folder.</summary>
-    /// <remarks>A file that can only be half written is none.</remarks>
-    public static void WriteProcess(string folder)
-    {
-        var file = Path.Combine(folder, Process);
-        try
-        {
-            File.WriteAllText(file, $"{Environment.ProcessId}\n");
-        }
-        catch
-        {
-            File.Delete(file);
-            throw;
-        }
-    }
 
     /// <summary>Writes down the settings as they were given.</summary>
     /// <param name="folder">The run's work folder.</param>
