@@ -65,7 +65,8 @@ internal sealed class OutputPlacement(string target, string work, Action<string>
         else if (complete is { } waiting && OutputMark.TryRead(Aside) is { } mark && mark.Digest == waiting.Mark && mark.IsWhole(Aside))
         {
             if (Directory.Exists(Old) && !Directory.Exists(target)) Directory.Move(Old, target);
-            remark?.Invoke(Move(waiting.Replaces) is { } kept
+            var beside = Move(waiting.Replaces);
+            remark?.Invoke(beside is { } kept
                 ? $"An earlier run was killed after it had finished, and its place {target} is taken; its result is in {kept}."
                 : $"An earlier run was killed after it had finished; its result is now in its place, {target}.");
         }
@@ -124,7 +125,11 @@ internal sealed class OutputPlacement(string target, string work, Action<string>
         }
         if (!Directory.Exists(Old)) return;
         if (!Directory.EnumerateFileSystemEntries(Old).Any()) Directory.Delete(Old);
-        else remark?.Invoke($"{target} was replaced; files in it that this program did not write are in {KeepBeside(Old)}.");
+        else
+        {
+            var kept = KeepBeside(Old);
+            remark?.Invoke($"{target} was replaced; files in it that this program did not write are in {kept}.");
+        }
     }
 
     private static void TryMove(string from, string to)
