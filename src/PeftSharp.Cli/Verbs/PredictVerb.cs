@@ -39,7 +39,7 @@ internal static class PredictVerb
         Outputs.RequireFiles([("--out", output), ("--logits", logits)], parts.Inputs(parsed));
         var data = Rows(parsed, parts, texts);
         var model = parts.Open(parsed, "predict");
-        Outputs.RequireFiles([("--out", output), ("--logits", logits)], [model.BaseFolder, model.AdapterFolderPath]);
+        Outputs.RequireFiles([("--out", output), ("--logits", logits)], [model.BaseFolder, model.AdapterFolder]);
         model.RequireHead();
         var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
         model.RequireRowsLike(tokens.Origin);
