@@ -38,9 +38,7 @@ internal static class CommandTree
         var chosen = args.FirstOrDefault(a => !a.StartsWith('-'));
         foreach (var verb in Verbs)
         {
-            var command = new Command(verb.Name, verb.Summary);
-            if (verb.Name == chosen) verb.Build(command);
-            root.Add(command);
+            root.Add(verb.Name == chosen ? Whole(verb) : new Command(verb.Name, verb.Summary));
         }
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
@@ -52,7 +50,22 @@ internal static class CommandTree
             Console.Error.WriteLine($"error: {problem}");
             return ExitCode.Usage;
         }
+        if (parsed.GetResult(help) is null && OptionNames.Note(parsed) is { } note) Console.Error.WriteLine(note);
         return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    /// <summary>The names of the verbs, in the order of the help.</summary>
+    public static IEnumerable<string> Names => Verbs.Select(v => v.Name);
+
+    /// <summary>A verb with all its options.</summary>
+    public static Command Build(string name) => Whole(Verbs.First(v => v.Name == name));
+
+    private static Command Whole(Verb verb)
+    {
+        var command = new Command(verb.Name, verb.Summary);
+        verb.Build(command);
+        OptionNames.Complete(command);
+        return command;
     }
 
     private static int Help(RootCommand root)

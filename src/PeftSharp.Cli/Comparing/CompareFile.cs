@@ -35,7 +35,7 @@ internal static class CompareFile
     {
         if (rates.Count < 2 || rates.Distinct().Count() != rates.Count || rates.Any(r => !(r > 0) || !double.IsFinite(r)))
             throw new UsageException("learning_rates needs two or more different numbers above 0, such as 1e-4, 5e-4, 2e-3.");
-        if (rows is < 20 || rows != Math.Floor(rows ?? 0)) throw new UsageException($"search_rows is {rows}; expected a whole number of at least 20.");
+        if (rows is { } given && (given < 20 || given != Math.Floor(given))) throw new UsageException($"search_rows is {rows}; expected a whole number of at least 20.");
         if (epochs is <= 0) throw new UsageException($"search_epochs is {epochs}; expected a number above 0.");
         return new([.. rates.Order()], (int)(rows ?? 2000), epochs ?? 1);
     }
@@ -47,7 +47,7 @@ internal static class CompareFile
         {
             JsonObject map => map.SelectMany(pair => Expand(file, what, pair.Key, pair.Value)).ToList(),
             JsonArray list => [.. list.Select(item => Alone(what, Text(file, key, item)))],
-            _ => [Alone(what, Text(file, key, node))],
+            _ => what == "data" ? [Alone(what, Text(file, key, node))] : [.. Values.List(Text(file, key, node)).Select(name => Alone(what, name))],
         };
         if (variants.Count == 0) throw Bad(file, key, "is empty; list at least one");
         if (variants.GroupBy(v => v.Name).FirstOrDefault(g => g.Count() > 1) is { } twice) throw Bad(file, key, $"holds \"{twice.Key}\" twice; give each its own name");
@@ -85,13 +85,15 @@ internal static class CompareFile
 
     private static List<ulong> Seeds(string file, JsonNode node)
     {
-        var seeds = (node is JsonArray list ? list.Select(s => $"{s}") : [$"{node}"])
+        var seeds = Items(node)
             .Select(text => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : throw Bad(file, "seeds", $"holds \"{text}\"; expected whole numbers")).ToList();
         return seeds.Count > 0 && seeds.Distinct().Count() == seeds.Count ? seeds : throw Bad(file, "seeds", "needs one or more different numbers");
     }
 
     private static List<double> Rates(string file, JsonNode node) =>
-        node is JsonArray list ? [.. list.Select(r => Number(file, "learning_rates", r))] : throw Bad(file, "learning_rates", "is no list; write [1e-4, 5e-4, 2e-3]");
+        [.. Items(node).Select(r => Number(file, "learning_rates", r))];
+
+    private static IEnumerable<string> Items(JsonNode node) => node is JsonArray list ? list.Select(item => $"{item}") : Values.List($"{node}");
 
     private static double? Optional(string file, JsonObject json, string key) => json[key] is { } node ? Number(file, key, node) : null;
 

@@ -52,7 +52,7 @@ internal static partial class MethodPage
         return changed.Count > 0 ? Cell(string.Join(", ", changed)) : preset.Equals(defaults) ? "nothing: the defaults" : "its parts";
     }
 
-    private static string Text(MethodOptions options, MethodSetting setting) => MethodSettings.Value(options, setting) is { } value ? JsonOut.Line(value) : "null";
+    private static string Text(MethodOptions options, MethodSetting setting) => MethodSettings.Shown(options, setting);
 
     private static string Word(MethodFamily family) => family.ToString().ToLowerInvariant();
 

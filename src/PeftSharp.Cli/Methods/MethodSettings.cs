@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using PeftSharp.Cli.Training;
 using PeftSharp.Methods;
 
 namespace PeftSharp.Cli.Methods;
@@ -36,6 +37,17 @@ internal static class MethodSettings
     /// <summary>A setting's value as JSON.</summary>
     public static JsonNode? Value(MethodOptions options, MethodSetting setting) =>
         JsonSerializer.SerializeToNode(setting.Property.GetValue(options), setting.Property.PropertyType, Json);
+
+    /// <summary>A setting's value as it is shown, and given: lists as a,b.</summary>
+    public static string Shown(MethodOptions options, MethodSetting setting) => Shown(Value(options, setting));
+
+    /// <summary>A value as it is shown, and given: lists as a,b.</summary>
+    public static string Shown(JsonNode? value) => value switch
+    {
+        null => "null",
+        JsonArray { Count: > 0 } list when list.All(item => item is JsonValue) => string.Join(',', list),
+        _ => value.ToJsonString(Json),
+    };
 
     /// <summary>A copy of settings with some of them changed.</summary>
     /// <param name="options">Where to start: a method's defaults, or a preset.</param>
@@ -71,11 +83,11 @@ internal static class MethodSettings
     {
         if (type == typeof(string)) return text is "null" ? text : JsonSerializer.Serialize(text.Trim('"'));
         if (type == typeof(bool) && bool.TryParse(text, out var flag)) return flag ? "true" : "false";
-        if (IsList(type) && text is not "null" && !text.StartsWith('[') && !text.StartsWith('{'))
+        if (IsList(type) && text is not "null" && !text.StartsWith('{') && !IsJsonList(text))
         {
-            // Plain names are a list of names; anything else (a pattern, a keyword) is one text, as in peft.
-            var names = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-            if (type != typeof(Targets)) return type == typeof(IReadOnlyList<string>) ? JsonSerializer.Serialize(names) : $"[{text}]";
+            // Plain names are a list of names; anything else (a pattern, a keyword) is one text, as in peft. A shell takes the quotes of ["a", "b"] away.
+            var names = Values.List(text);
+            if (type != typeof(Targets)) return type == typeof(IReadOnlyList<string>) ? JsonSerializer.Serialize(names) : $"[{string.Join(',', names)}]";
             return names.All(n => n.All(c => char.IsLetterOrDigit(c) || c is '_' or '.')) ? JsonSerializer.Serialize(names) : JsonSerializer.Serialize(text);
         }
         return IsJson(text) ? text : JsonSerializer.Serialize(text);
@@ -83,6 +95,8 @@ internal static class MethodSettings
 
     private static bool IsList(Type type) =>
         type == typeof(Targets) || type == typeof(Layers) || type == typeof(TokenIndices) || (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>));
+
+    private static bool IsJsonList(string text) => text.TrimStart().StartsWith('[') && IsJson(text);
 
     private static bool IsJson(string text)
     {
@@ -103,7 +117,7 @@ internal static class MethodSettings
         return plain == typeof(int) || plain == typeof(long) ? "a whole number"
             : plain == typeof(double) || plain == typeof(float) ? "a number"
             : plain == typeof(bool) ? "true or false"
-            : IsList(plain) ? "a list, such as a,b or [\"a\", \"b\"]"
+            : IsList(plain) ? "a list, such as a,b"
             : "another type of value (JSON)";
     }
 }

@@ -23,6 +23,11 @@ internal static class Recipe
             var where = $"{file}, line {keyNode.Start.Line}: \"{name}\"";
             if (TrainKeys.Find(name) is { } key)
             {
+                if (key.IsList && value is YamlSequenceNode list && list.Children.All(c => c is YamlScalarNode))
+                {
+                    key.Apply(settings, string.Join(',', list.Children), where);
+                    continue;
+                }
                 if (value is not YamlScalarNode scalar) throw new UsageException($"{where} holds a {Kind(value)}; expected a single value.");
                 if (!IsNull(scalar)) key.Apply(settings, scalar.Value!, where);
             }

@@ -12,6 +12,9 @@ internal sealed record TrainKey(string Key, string Option, string? Value, string
     /// <summary>What a switch means when it is given.</summary>
     public string Switch { get; init; } = "true";
 
+    /// <summary>True for a list: in a recipe, also a list of YAML's.</summary>
+    public bool IsList => Value?.Contains(',', StringComparison.Ordinal) == true;
+
     public bool Is(string name) => Key == name || Aliases.Contains(name);
 
     /// <summary>Takes a text over; a failure names where it stood.</summary>

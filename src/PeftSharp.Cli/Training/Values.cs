@@ -22,11 +22,20 @@ internal static class Values
 
     public static double[] Shares(string text)
     {
-        var parts = text.Split(',');
+        var parts = List(text);
         var shares = new double[parts.Length];
         for (var i = 0; i < parts.Length; i++)
             if (!double.TryParse(parts[i], NumberStyles.Float, CultureInfo.InvariantCulture, out shares[i]) || !(shares[i] > 0)) shares[i] = double.NaN;
         return parts.Length is 2 or 3 && shares.Sum() <= 1 + 1e-9 ? shares : throw new BadValueException("two or three numbers above 0 that sum up to 1 at most, such as 0.8,0.1,0.1");
+    }
+
+    /// <summary>The parts of a list as people write it: "a,b", "[a, b]" or "[\"a\", \"b\"]".</summary>
+    public static string[] List(string text)
+    {
+        var inner = text.Trim();
+        if (inner.StartsWith('[') && inner.EndsWith(']')) inner = inner[1..^1];
+        var parts = inner.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return [.. parts.Select(p => p.Trim('"', '\''))];
     }
 
     public static bool Flag(string text) => text.ToLowerInvariant() switch

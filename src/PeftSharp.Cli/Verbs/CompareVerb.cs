@@ -13,14 +13,14 @@ namespace PeftSharp.Cli.Verbs;
 internal static class CompareVerb
 {
     private static readonly Argument<string?> File = new("PLAN") { Description = "A YAML file: datasets, methods, seeds, and the settings of all runs as in a recipe.", Arity = ArgumentArity.ZeroOrOne };
-    private static readonly Option<string> Base = VerbParts.Base(), Out = VerbParts.Text("--out", "FOLDER", "Where cells and tables go; finished cells there are not run again.", "-o");
+    private static readonly Option<string> Base = VerbParts.Base(), Out = VerbParts.Text("--out", "FOLDER", "Where cells and tables go; finished cells there are not run again.");
     private static readonly Option<string> Methods = VerbParts.Text("--methods", "NAMES", "Methods, aliases or presets, separated by commas.");
-    private static readonly Option<string[]> Data = new("--data", "-d") { Description = "A dataset; may be given several times.", HelpName = "PATH", AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<string[]> Data = new("--data") { Description = "A dataset; may be given several times.", HelpName = "PATH", AllowMultipleArgumentsPerToken = true };
     private static readonly Option<string> Seeds = VerbParts.Text("--seeds", "NUMBERS", "Seeds, separated by commas (42).");
     private static readonly Option<string> Rates = VerbParts.Text("--learning-rates", "RATES", "Search each method's learning rate among these, on training rows alone.");
     private static readonly Option<string> Budget = VerbParts.Text("--budget", "MINUTES", "Run what fits into so many minutes, and say what was left out.");
-    private static readonly Option<string[]> Set = new("--set", "-s") { Description = "A setting of all runs under its name in a recipe, for example num_train_epochs=1; may be given several times.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
-    private static readonly Option<bool> Quiet = new("--quiet", "-q") { Description = "No progress, no remarks." }, Json = VerbParts.Json();
+    private static readonly Option<string[]> Set = new("--set") { Description = "A setting of all runs under its name in a recipe, for example num_train_epochs=1; may be given several times.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<bool> Quiet = new("--quiet") { Description = "No progress, no remarks." }, Json = VerbParts.Json();
 
     public static void Build(Command command)
     {
@@ -83,9 +83,9 @@ internal static class CompareVerb
             plan.Common[name] = value;
         }
         if (parsed.GetValue(Data) is { Length: > 0 } data) plan = plan with { Datasets = [.. data.Select(CompareFile.Dataset)] };
-        if (parsed.GetValue(Methods) is { } methods) plan = plan with { Methods = [.. List(methods).Select(m => new Variant(m, new JsonObject { ["method"] = m }))] };
-        if (parsed.GetValue(Seeds) is { } seeds) plan = plan with { Seeds = [.. List(seeds).Select(s => ulong.TryParse(s, NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : throw new UsageException($"--seeds holds \"{s}\"; expected whole numbers, such as 42,43,44."))] };
-        if (parsed.GetValue(Rates) is { } rates) plan = plan with { Search = CompareFile.Search([.. List(rates).Select(r => Number(r, Rates.Name))], plan.Search?.Take, plan.Search?.Epochs) };
+        if (parsed.GetValue(Methods) is { } methods) plan = plan with { Methods = [.. Values.List(methods).Select(m => new Variant(m, new JsonObject { ["method"] = m }))] };
+        if (parsed.GetValue(Seeds) is { } seeds) plan = plan with { Seeds = [.. Values.List(seeds).Select(s => ulong.TryParse(s, NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : throw new UsageException($"--seeds holds \"{s}\"; expected whole numbers, such as 42,43,44."))] };
+        if (parsed.GetValue(Rates) is { } rates) plan = plan with { Search = CompareFile.Search([.. Values.List(rates).Select(r => Number(r, Rates.Name))], plan.Search?.Take, plan.Search?.Epochs) };
         if (parsed.GetValue(Budget) is { } budget) plan = plan with { Budget = Number(budget, Budget.Name) };
         plan.Common.Remove("data");
         if (plan.Budget is <= 0) throw new UsageException($"--budget is {plan.Budget}; expected minutes above 0.");
@@ -93,8 +93,6 @@ internal static class CompareVerb
         if (plan.Datasets.Count == 0) throw new UsageException("peft compare needs --data PATH, or a plan with \"datasets\".");
         return plan;
     }
-
-    private static string[] List(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     private static double Number(string text, string option) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
         ? value

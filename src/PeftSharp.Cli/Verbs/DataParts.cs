@@ -11,7 +11,7 @@ namespace PeftSharp.Cli.Verbs;
 internal sealed class DataParts
 {
     public readonly ModelParts Models = new();
-    public readonly Option<string> Data = VerbParts.Text("--data", "PATH", SourceParts.Kinds, "-d");
+    public readonly Option<string> Data = VerbParts.Text("--data", "PATH", SourceParts.Kinds);
     public readonly Option<string> MaxLength = VerbParts.Text("--max-length", "N", "Most tokens a row. Default: as in training, else what the model takes, 512 at most.");
     private readonly Option<string> _compute = VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32 (default), bf16, or auto.");
     private readonly Option<string> _device = VerbParts.Text("--device", "NAME", $"Where to compute: {PeftSharp.Interop.ComputeDevice.Names} (cpu; GPUs are untested).");
@@ -19,7 +19,7 @@ internal sealed class DataParts
     private readonly Option<bool> _noVerify = VerbParts.NoVerify();
 
     /// <param name="command">Where to add them.</param>
-    /// <param name="columnsOnly">True keeps --text for a text itself, so that columns are named by --text-column alone.</param>
+    /// <param name="columnsOnly">True leaves the label out: nothing is scored.</param>
     public DataParts(Command command, bool columnsOnly = false)
     {
         Option[] before = [Models.Base, Models.Adapter, Models.Revision, Data], after = [MaxLength, _compute, _device, _noVerify];

@@ -28,7 +28,7 @@ internal static class DataVerb
             "data data/SST-2",
             "data train.csv --eval-data test.csv --base models/bert-base --max-length 128",
             "data \"data/part-*.parquet\" --split-shares 0.8,0.1,0.1 --json",
-            "data reviews.jsonl.gz --text body --label stars --plot reviews.png");
+            "data reviews.jsonl.gz --text-column body --label-column stars --plot reviews.png");
         VerbParts.Run(command, parsed =>
         {
             var picture = parsed.GetValue(plot);

@@ -23,7 +23,7 @@ internal static class EvalVerb
         command.Add(json);
         HelpWithExamples.Add(command,
             "eval --base models/bert-base --adapter runs/sst2 --data data/SST-2",
-            "eval --base merged --data test.tsv --text sentence --label label --json");
+            "eval --base merged --data test.tsv --text-column sentence --label-column label --json");
         VerbParts.Run(command, parsed => Run(parsed, parts, parsed.GetValue(metric), parsed.GetValue(json)));
     }
 

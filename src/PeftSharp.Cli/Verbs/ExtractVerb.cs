@@ -19,8 +19,8 @@ internal static class ExtractVerb
     public static void Build(Command command)
     {
         var (models, json, noVerify) = (new ModelParts(), VerbParts.Json(), VerbParts.NoVerify());
-        var rank = VerbParts.Text("--rank", "N", "Rank of the LoRA: each ΔW is cut to its N leading singular triplets.", "-r");
-        var output = VerbParts.Text("--out", "FOLDER", "Where to write the adapter.", "-o");
+        var rank = VerbParts.Text("--rank", "N", "Rank of the LoRA: each ΔW is cut to its N leading singular triplets.");
+        var output = VerbParts.Text("--out", "FOLDER", "Where to write the adapter.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
         foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, rank, output, overwrite, noVerify, json]) command.Add(option);
         HelpWithExamples.Add(command, "extract --base models/bert-base --adapter runs/full --rank 8 --out runs/full-r8");

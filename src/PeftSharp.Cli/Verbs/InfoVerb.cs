@@ -40,7 +40,7 @@ internal static class InfoVerb
         {
             if (key is "tensors" && value is JsonArray list) Tensors(list);
             else if (key == "parameters") continue;
-            else if (value is JsonObject inner) Console.Out.WriteLine($"{Label(key)}{string.Join(", ", inner.Where(p => p.Value is not null).Select(p => $"{p.Key}={Plain(p.Value)}"))}");
+            else if (value is JsonObject inner) Console.Out.WriteLine($"{Label(key)}{string.Join(", ", inner.Where(p => p.Value is not null).Select(p => $"{p.Key}={(p.Value is JsonArray list ? Methods.MethodSettings.Shown(list) : Plain(p.Value))}"))}");
             else if (value is not null) Console.Out.WriteLine($"{Label(key)}{Plain(value)}");
         }
         if (document["parameters"] is JsonObject parameters)

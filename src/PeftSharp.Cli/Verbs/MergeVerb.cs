@@ -24,7 +24,7 @@ internal static class MergeVerb
     public static void Build(Command command)
     {
         var (models, json) = (new ModelParts(), VerbParts.Json());
-        var output = VerbParts.Text("--out", "FOLDER", "Where to write the merged model.", "-o");
+        var output = VerbParts.Text("--out", "FOLDER", "Where to write the merged model.");
         var type = VerbParts.Text("--dtype", "TYPE", "Element type on disk: float32 (default), float16 or bfloat16.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
         var noVerify = VerbParts.NoVerify();

@@ -75,7 +75,7 @@ internal static class MethodsVerb
         Console.Out.WriteLine();
         var grid = new Grid("setting", "default", "help");
         foreach (var setting in settings)
-            grid.Row(setting.Name, MethodSettings.Value(options, setting) is { } value ? JsonOut.Line(value) : "null", MethodDocs.Of(options.GetType(), setting.Property.Name));
+            grid.Row(setting.Name, MethodSettings.Shown(options, setting), MethodDocs.Of(options.GetType(), setting.Property.Name));
         grid.Write();
         return ExitCode.Success;
     }

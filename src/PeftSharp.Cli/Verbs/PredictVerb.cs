@@ -15,8 +15,8 @@ internal static class PredictVerb
     public static void Build(Command command)
     {
         var parts = new DataParts(command, columnsOnly: true);
-        var text = new Option<string[]>("--text", "-t") { Description = "A text to answer; may be given several times. Without it and --data, lines of standard input are texts.", HelpName = "TEXT" };
-        var output = VerbParts.Text("--out", "FILE", "Write to a .jsonl, .tsv or .csv file. Default: JSON lines on standard output.", "-o");
+        var text = new Option<string[]>("--text") { Description = "A text to answer; may be given several times. Without it and --data, lines of standard input are texts.", HelpName = "TEXT" };
+        var output = VerbParts.Text("--out", "FILE", "Write to a .jsonl, .tsv or .csv file. Default: JSON lines on standard output.");
         var logits = VerbParts.Text("--logits", "FILE", "Write the raw outputs as a safetensors file: \"logits\", float32, [rows, labels], in the order of the rows.");
         var json = new Option<bool>("--json") { Description = "Write one JSON array on standard output." };
         command.Add(text);

@@ -16,7 +16,7 @@ internal static class PullVerb
         var name = new Argument<string>("repository") { Description = "owner/name[@revision]: a model or an adapter.", HelpName = "REPO" };
         var (revision, json) = (VerbParts.Revision(), VerbParts.Json());
         revision.Description = "Branch, tag or commit. Default: main.";
-        var output = VerbParts.Text("--out", "FOLDER", "Write the files there too. Default: the cache that huggingface_hub uses too.", "-o");
+        var output = VerbParts.Text("--out", "FOLDER", "Write the files there too. Default: the cache that huggingface_hub uses too.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
         command.Add(name);
         foreach (var option in (Option[])[revision, output, overwrite, json]) command.Add(option);

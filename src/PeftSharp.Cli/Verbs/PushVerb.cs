@@ -16,7 +16,7 @@ internal static class PushVerb
         var folder = new Argument<string>("folder") { Description = "The folder of an adapter or a model.", HelpName = "FOLDER" };
         var name = new Argument<string>("repository") { Description = "owner/name[@branch]; made where it is missing.", HelpName = "REPO" };
         var hidden = new Option<bool>("--private") { Description = "Make a new repository private." };
-        var message = VerbParts.Text("--message", "TEXT", "Title of the commit.", "-m");
+        var message = VerbParts.Text("--message", "TEXT", "Title of the commit.");
         var (revision, json) = (VerbParts.Revision(), VerbParts.Json());
         revision.Description = "Branch; made where it is missing. Default: main.";
         command.Add(folder);

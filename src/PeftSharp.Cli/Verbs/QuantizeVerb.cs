@@ -14,7 +14,7 @@ internal static class QuantizeVerb
     public static void Build(Command command)
     {
         var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
-        var folder = VerbParts.Text("--out", "FOLDER", "Where the quantised model is written.", "-o");
+        var folder = VerbParts.Text("--out", "FOLDER", "Where the quantised model is written.");
         var block = VerbParts.Text("--block-size", "N", "Weights that share a scale: a power of two from 32 to 4096; default 64.");
         var twice = new Option<bool>("--double-quant") { Description = "Quantise the scales too: 0.52 bytes a weight in place of 0.56 at block size 64." };
         var tables = VerbParts.Text("--embeddings", "nf4|none", "Also quantise large embedding tables, which only this program reads; default none.");

@@ -23,13 +23,12 @@ internal sealed class SourceParts
     private readonly Option<bool> _skip = new("--skip-bad-rows") { Description = "Leave bad rows out instead of stopping at the first." };
 
     /// <param name="command">Where to add them.</param>
-    /// <param name="columnsOnly">True keeps --text for a text itself, so that columns are named by --text-column alone, and needs no label.</param>
+    /// <param name="columnsOnly">True leaves the label out: nothing is scored.</param>
     public SourceParts(Command command, bool columnsOnly = false)
     {
-        string[] Alias(string name) => columnsOnly ? [] : [name];
-        _text = VerbParts.Text("--text-column", "COLUMN", "Column of the text: a name, or a number from 1.", Alias("--text"));
-        _pair = VerbParts.Text("--pair-column", "COLUMN", "Column of the second text.", Alias("--pair"));
-        _label = VerbParts.Text("--label-column", "COLUMN", "Column of the label.", Alias("--label"));
+        _text = VerbParts.Text("--text-column", "COLUMN", "Column of the text: a name, or a number from 1.");
+        _pair = VerbParts.Text("--pair-column", "COLUMN", "Column of the second text.");
+        _label = VerbParts.Text("--label-column", "COLUMN", "Column of the label.");
         Option[] columns = columnsOnly ? [_text, _pair] : [_text, _pair, _label];
         foreach (var option in columns.Concat([_take, _stratified, _rows, _split, _shares, _splitSeed, _noStratify, _skip, _memory, _cache])) command.Add(option);
     }

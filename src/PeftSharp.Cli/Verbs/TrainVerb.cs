@@ -9,19 +9,19 @@ internal static class TrainVerb
 {
     public static void Build(Command command)
     {
-        var recipe = VerbParts.Text("--recipe", "FILE", "A YAML file with these settings under their Hugging Face names (in brackets below) and the method's under their peft names; options win.", "-r");
-        var set = new Option<string[]>("--set", "-s") { Description = "A setting of the method: NAME=VALUE, any that \"peft methods METHOD\" lists; may be given several times.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
+        var recipe = VerbParts.Text("--recipe", "FILE", "A YAML file with these settings under their Hugging Face names (in brackets below) and the method's under their peft names; options win.");
+        var set = new Option<string[]>("--set") { Description = "A setting of the method: NAME=VALUE, any that \"peft methods METHOD\" lists; may be given several times.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
         command.Add(recipe);
         command.Add(set);
         var options = TrainKeys.All.Select(key => (Key: key, Option: Create(key))).ToList();
         foreach (var (_, option) in options) command.Add(option);
-        var quiet = new Option<bool>("--quiet", "-q") { Description = "No progress, no remarks." };
+        var quiet = new Option<bool>("--quiet") { Description = "No progress, no remarks." };
         var json = VerbParts.Json();
         command.Add(quiet);
         command.Add(json);
         HelpWithExamples.Add(command,
             "train --base models/bert-base --method lora --set r=16 lora_alpha=32 --data data/SST-2 --out runs/sst2",
-            "train --base models/bert-base --method houlsby --data train.tsv --eval-data dev.tsv --text sentence --label label --epochs 5 --out runs/mine",
+            "train --base models/bert-base --method houlsby --data train.tsv --eval-data dev.tsv --text-column sentence --label-column label --epochs 5 --out runs/mine",
             "train --base models/bert-base --method lora --quantize nf4 --data data/CoLA --early-stopping 2 --out runs/cola",
             "train --recipe recipes/sst2-lora.yaml --seed 7 --out runs/seed7 --overwrite",
             "train --resume --out runs/seed7");

@@ -10,9 +10,9 @@ internal static class VerbParts
     public static Option<string> Text(string name, string value, string help, params string[] aliases) =>
         new(name, aliases) { Description = help, HelpName = value };
 
-    public static Option<string> Base() => Text("--base", "FOLDER", "The base model: a Hugging Face folder, or owner/name of the hub.", "-b");
+    public static Option<string> Base() => Text("--base", "FOLDER", "The base model: a Hugging Face folder, or owner/name of the hub.");
 
-    public static Option<string> Adapter() => Text("--adapter", "FOLDER", "The adapter: a folder of peft or AdapterHub, or owner/name[@revision] of the hub.", "-a");
+    public static Option<string> Adapter() => Text("--adapter", "FOLDER", "The adapter: a folder of peft or AdapterHub, or owner/name[@revision] of the hub.");
 
     public static Option<string> Revision() => Text("--revision", "NAME", "Branch, tag or commit of a base model of the hub. Default: main.");
 

@@ -102,7 +102,9 @@ public sealed class CompareTests : IDisposable
     [InlineData("methods: [lora]\nseeds: [1, 1]", "\"seeds\" needs one or more different numbers")]
     [InlineData("methods: [lora]\nseeds: [x]", "\"seeds\" holds \"x\"; expected whole numbers")]
     [InlineData("methods: [lora]\nlearning_rates: [1e-3]", "learning_rates needs two or more different numbers")]
-    [InlineData("methods: [lora]\nlearning_rates: 1e-3", "\"learning_rates\" is no list")]
+    [InlineData("methods: [lora]\nlearning_rates: 1e-3", "learning_rates needs two or more different numbers")]
+    [InlineData("methods: [lora]\nlearning_rates: [1e-3, 1e-2]\nsearch_rows: 19", "search_rows is 19; expected")]
+    [InlineData("methods: [lora]\nlearning_rates: [1e-3, 1e-2]\nsearch_rows: 20.5", "search_rows is 20.5; expected")]
     [InlineData("methods: {lora: {grid: {r: 4}}}", "\"lora: r\" is no list of values to try")]
     [InlineData("methods: {lora: {r: 0}}", "SST with lora")]
     [InlineData("methods: [lora, lora]", "\"methods\" holds \"lora\" twice")]
@@ -113,6 +115,26 @@ public sealed class CompareTests : IDisposable
     {
         Assert.Contains(expected, Peft.Run("compare", Plan(lines), "--out", Out).Fails(2));
         Assert.False(Directory.Exists(Path.Combine(Out, "cells")));
+    }
+
+    [Theory]
+    [InlineData("1e-4,1e-3,1e-2")]
+    [InlineData("[1e-4, 1e-3, 1e-2]")]
+    public void Learning_rates_of_the_command_line_are_searched_over_the_usual_rows(string rates)
+    {
+        var result = Peft.Run("compare", "--base", _folder.Model, "--data", _folder.Train, "--methods", "[lora, bitfit]", "--learning-rates", rates, "--seeds", "[1,2]", "--set", "split_shares=0.7,0.3", "max_steps=1", "compute=fp32", "--budget", "0.00001", "--out", Out, "--json").Succeeds();
+        var search = result.Json["learning_rate_search"]!;
+        Assert.Equal([1e-4, 1e-3, 1e-2], search["rates"]!.AsArray().Select(r => (double)r!));
+        Assert.Equal((2000, 1.0), ((int)search["rows"]!, (double)search["epochs"]!));
+        Assert.Equal(4, result.Json["cells"]!.AsArray().Count(c => !(bool)c!["search"]!));
+    }
+
+    [Fact]
+    public void A_search_of_the_command_line_finds_a_rate()
+    {
+        var result = Peft.Run("compare", "--base", _folder.Model, "--data", _folder.Train, "--methods", "lora", "--learning-rates", "1e-6,2e-2", "--set", "split_shares=0.7,0.3", "num_train_epochs=1", "compute=fp32", "--out", Out, "--json").Succeeds();
+        Assert.True((double)result.Json["summary"]![0]!["learning_rate"]! is 1e-6 or 2e-2);
+        Assert.Equal(2, result.Json["cells"]!.AsArray().Count(c => (bool)c!["search"]!));
     }
 
     [Fact]
