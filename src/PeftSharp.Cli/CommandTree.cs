@@ -10,6 +10,8 @@ internal static class CommandTree
     /// <summary>Shared by all verbs: the stack trace of a failure.</summary>
     public static readonly Option<bool> Verbose = new("--verbose") { Description = "Show the stack trace of a failure.", Recursive = true };
 
+    private static readonly Option<bool> HelpAll = new("--help-all") { Description = "Show help with every option.", Recursive = true, Action = new HelpWithExamples(all: true) };
+
     // One line a verb; the order is the order of the help.
     private static readonly Verb[] Verbs =
     [
@@ -36,21 +38,21 @@ internal static class CommandTree
     {
         var root = new RootCommand("Parameter-efficient fine-tuning of pretrained transformers.") { Verbose };
         var chosen = args.FirstOrDefault(a => !a.StartsWith('-'));
-        foreach (var verb in Verbs)
-        {
-            root.Add(verb.Name == chosen ? Whole(verb) : new Command(verb.Name, verb.Summary));
-        }
+        foreach (var verb in Verbs) root.Add(verb.Name == chosen ? Whole(verb) : new Command(verb.Name, verb.Summary));
         var help = root.Options.OfType<HelpOption>().Single();
-        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        help.Action = new HelpWithExamples(all: false);
+        help.Description = "Show help: what the verb does, its common options, examples.";
+        root.Add(HelpAll);
         if (args.Length == 0) return Help(root);
         // "@name" is a text here, not a file of arguments.
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.GetResult(help) is null && Usage.Problem(parsed) is { } problem)
+        var isHelp = parsed.GetResult(help) is not null || parsed.GetResult(HelpAll) is { Implicit: false };
+        if (!isHelp && Usage.Problem(parsed) is { } problem)
         {
             Console.Error.WriteLine($"error: {problem}");
             return ExitCode.Usage;
         }
-        if (parsed.GetResult(help) is null && OptionNames.Note(parsed) is { } note) Console.Error.WriteLine(note);
+        if (!isHelp && OptionNames.Note(parsed) is { } note) Console.Error.WriteLine(note);
         return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }
 

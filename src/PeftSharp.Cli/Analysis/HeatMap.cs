@@ -1,4 +1,5 @@
 using System.Globalization;
+using PeftSharp.Cli.Pictures;
 using ScottPlot;
 
 namespace PeftSharp.Cli.Analysis;
@@ -7,10 +8,16 @@ namespace PeftSharp.Cli.Analysis;
 internal static class HeatMap
 {
     private static readonly Color Low = Color.FromHex("#f4f6f8"), High = Color.FromHex("#1f5f99"), Ink = Color.FromHex("#2b2f33");
-    private const int CellWidth = 90, CellHeight = 44, Left = 120, Bottom = 150;
+    private const int CellWidth = 90, CellHeight = 44, NameCells = 30, Margin = 40;
 
     /// <summary>Draws cells by their value between 0 and <paramref name="most"/>; rows from top to bottom.</summary>
     public static void Write(string file, double[,] values, IReadOnlyList<string> rows, IReadOnlyList<string> columns, string title, string x, string y, double? most = null)
+    {
+        var (plot, pixels) = Draw(values, PictureStyle.Names(rows, NameCells), PictureStyle.Names(columns, NameCells), title, x, y, most);
+        plot.SavePng(file, pixels.Width, pixels.Height);
+    }
+
+    internal static (Plot Plot, (int Width, int Height) Pixels) Draw(double[,] values, IReadOnlyList<string> rows, IReadOnlyList<string> columns, string title, string x, string y, double? most = null)
     {
         var plot = new Plot();
         var (height, width) = (values.GetLength(0), values.GetLength(1));
@@ -20,13 +27,10 @@ internal static class HeatMap
                 if (double.IsFinite(values[row, column])) Cell(plot, column, height - 1 - row, values[row, column], largest);
         plot.Axes.Bottom.SetTicks([.. Enumerable.Range(0, width).Select(i => (double)i)], [.. columns]);
         plot.Axes.Left.SetTicks([.. Enumerable.Range(0, height).Select(i => (double)(height - 1 - i))], [.. rows]);
-        if (columns.Any(c => c.Length > 6))
-        {
-            plot.Axes.Bottom.TickLabelStyle.Rotation = -35;
-            plot.Axes.Bottom.TickLabelStyle.Alignment = Alignment.MiddleRight;
-            plot.Axes.Bottom.MinimumSize = Bottom;
-            plot.Axes.Left.MinimumSize = Left;
-        }
+        var (left, bottom) = (PictureStyle.Pixels(rows) + (y.Length > 0 ? Margin : 0), PictureStyle.Slant(plot.Axes.Bottom, columns, CellWidth));
+        if (x.Length > 0) bottom += Margin;
+        plot.Axes.Left.MinimumSize = left;
+        plot.Axes.Bottom.MinimumSize = bottom;
         foreach (var axis in (IAxis[])[plot.Axes.Bottom, plot.Axes.Left]) axis.FrameLineStyle.Width = axis.MajorTickStyle.Length = 0;
         plot.Axes.Right.FrameLineStyle.Width = plot.Axes.Top.FrameLineStyle.Width = 0;
         plot.Axes.SetLimits(-0.5, width - 0.5, -0.5, height - 0.5);
@@ -34,7 +38,8 @@ internal static class HeatMap
         plot.Title(title);
         plot.XLabel(x);
         plot.YLabel(y);
-        plot.SavePng(file, Math.Max(560, Left + CellWidth * width + 40), Math.Max(360, Bottom + CellHeight * height + 90));
+        PictureStyle.Fonts(plot, [.. rows, .. columns, title]);
+        return (plot, (Math.Max(560, left + CellWidth * width + Margin), Math.Max(360, bottom + CellHeight * height + 2 * Margin)));
     }
 
     private static void Cell(Plot plot, int x, int y, double value, double largest)

@@ -1,3 +1,4 @@
+using PeftSharp.Cli.Pictures;
 using PeftSharp.Evaluation.Analysis;
 using ScottPlot;
 
@@ -9,14 +10,20 @@ internal static class SpectrumPlot
     /// <summary>One line a layer: σ_i / σ_1, averaged over its matrices, on a logarithmic scale.</summary>
     public static void Write(string file, AdapterAnalysis analysis, string title)
     {
-        var plot = new Plot();
         var layers = analysis.Matrices.Where(m => m.Place.Group == MatrixGroup.Maps && m.Spectrum.Energy > 0).GroupBy(m => m.Place.Layer).OrderBy(g => g.Key).ToList();
         if (layers.Count == 0) return;
-        for (var i = 0; i < layers.Count; i++)
+        var curves = layers.Select(l => (l.Key < 0 ? "outside the layers" : $"layer {l.Key}", Mean([.. l.Select(m => m.Spectrum)]))).ToList();
+        Draw(curves, title).SavePng(file, 900, 560);
+    }
+
+    internal static Plot Draw(IReadOnlyList<(string Name, double[] Values)> curves, string title)
+    {
+        var plot = new Plot();
+        for (var i = 0; i < curves.Count; i++)
         {
-            var curve = Mean([.. layers[i].Select(m => m.Spectrum)]);
-            var line = plot.Add.ScatterLine(Enumerable.Range(1, curve.Length).Select(r => (double)r).ToArray(), curve.Select(Math.Log10).ToArray(), Colour(i, layers.Count));
-            line.LegendText = layers[i].Key < 0 ? "outside the layers" : $"layer {layers[i].Key}";
+            var curve = curves[i].Values;
+            var line = plot.Add.ScatterLine(Enumerable.Range(1, curve.Length).Select(r => (double)r).ToArray(), curve.Select(Math.Log10).ToArray(), Colour(i, curves.Count));
+            line.LegendText = PictureStyle.Series(curves[i].Name, i, curves.Count);
             line.LineWidth = 2;
             line.MarkerSize = curve.Length <= 64 ? 5 : 0;
         }
@@ -25,8 +32,8 @@ internal static class SpectrumPlot
         plot.Title(title);
         plot.XLabel("index of the singular value");
         plot.YLabel("share of the largest");
-        plot.ShowLegend(Alignment.UpperRight);
-        plot.SavePng(file, 900, 560);
+        PictureStyle.Legend(plot);
+        return plot;
     }
 
     // Geometric, over the matrices that have so many; what is below float32's resolution is cut off.

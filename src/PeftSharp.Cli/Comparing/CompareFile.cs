@@ -31,10 +31,10 @@ internal static class CompareFile
     public static Variant Dataset(string path) => new(Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), new JsonObject { ["data"] = path });
 
     /// <summary>A search over the given rates.</summary>
-    public static RateSearch Search(IReadOnlyList<double> rates, double? rows, double? epochs)
+    public static RateSearch Search(IReadOnlyList<double> rates, double? rows, double? epochs, string where = "learning_rates")
     {
         if (rates.Count < 2 || rates.Distinct().Count() != rates.Count || rates.Any(r => !(r > 0) || !double.IsFinite(r)))
-            throw new UsageException("learning_rates needs two or more different numbers above 0, such as 1e-4, 5e-4, 2e-3.");
+            throw new UsageException($"{where} needs two or more different numbers above 0, such as 1e-4,5e-4,2e-3.");
         if (rows is { } given && (given < 20 || given != Math.Floor(given))) throw new UsageException($"search_rows is {rows}; expected a whole number of at least 20.");
         if (epochs is <= 0) throw new UsageException($"search_epochs is {epochs}; expected a number above 0.");
         return new([.. rates.Order()], (int)(rows ?? 2000), epochs ?? 1);

@@ -1,4 +1,5 @@
 using PeftSharp.Checkpoints;
+using PeftSharp.Cli.Pictures;
 using ScottPlot;
 
 namespace PeftSharp.Cli.Data;
@@ -6,23 +7,30 @@ namespace PeftSharp.Cli.Data;
 /// <summary>Labels and lengths of data as a picture.</summary>
 internal static class DataPlot
 {
-    private const int Classes = 30;
-    private static readonly Color[] Palette = [Color.FromHex("#1f5f99"), Color.FromHex("#d9822b"), Color.FromHex("#4b8b57")];
+    private const int Classes = 30, NameCells = 20, Width = 760;
+    private static readonly Color[] Palette = PictureStyle.Palette;
 
     public static void Write(string file, IReadOnlyList<DataPart> parts)
+    {
+        var picture = Draw(parts);
+        AtomicFile.Write(file, stream => stream.Write(picture.Render(900, picture.Subplots.Count > 1 ? 900 : 460).GetImageBytes(ImageFormat.Png)));
+    }
+
+    internal static Multiplot Draw(IReadOnlyList<DataPart> parts)
     {
         var multiplot = new Multiplot();
         var labelled = parts.Where(part => part.Profile.LabelCounts is not null).ToList();
         multiplot.AddPlots(labelled.Count > 0 ? 2 : 1);
         if (labelled.Count > 0) Labels(multiplot.GetPlot(0), labelled);
         Lengths(multiplot.GetPlot(labelled.Count > 0 ? 1 : 0), parts);
-        var picture = multiplot.Render(900, labelled.Count > 0 ? 800 : 420).GetImageBytes(ImageFormat.Png);
-        AtomicFile.Write(file, stream => stream.Write(picture));
+        return multiplot;
     }
 
     private static void Labels(Plot plot, List<DataPart> parts)
     {
-        string[] names = [.. parts.SelectMany(part => part.Data.LabelNames!).Distinct().Take(Classes)];
+        string[] names = [.. parts.SelectMany(part => part.Data.LabelNames!).Distinct()];
+        var distinct = names.Length;
+        names = [.. names.Take(Classes)];
         var width = 0.8 / parts.Count;
         for (var p = 0; p < parts.Count; p++)
         {
@@ -37,11 +45,14 @@ internal static class DataPlot
             })];
             plot.Add.Bars(bars).LegendText = part.Name;
         }
-        plot.Axes.Bottom.SetTicks([.. Enumerable.Range(0, names.Length).Select(i => (double)i)], [.. names.Select(name => name.Length <= 20 ? name : name[..20] + "…")]);
+        var shown = PictureStyle.Names(names, NameCells);
+        plot.Axes.Bottom.SetTicks([.. Enumerable.Range(0, names.Length).Select(i => (double)i)], shown);
+        plot.Axes.Bottom.MinimumSize = PictureStyle.Slant(plot.Axes.Bottom, shown, Width / (float)names.Length);
         plot.Axes.Margins(bottom: 0);
         plot.YLabel("share of rows");
-        plot.Title("labels");
-        plot.ShowLegend();
+        plot.Title(distinct > names.Length ? $"labels: {names.Length} of {distinct}" : "labels");
+        PictureStyle.Legend(plot);
+        PictureStyle.Fonts(plot, shown);
     }
 
     private static void Lengths(Plot plot, IReadOnlyList<DataPart> parts)
@@ -56,6 +67,6 @@ internal static class DataPlot
         plot.XLabel($"{parts[0].Lengths.Unit} a row");
         plot.YLabel("% of rows that are no longer");
         plot.Title("lengths");
-        plot.ShowLegend();
+        PictureStyle.Legend(plot);
     }
 }

@@ -6,7 +6,10 @@ namespace PeftSharp.Cli.Data;
 /// <summary>Shows what was found in data as tables and text histograms.</summary>
 internal static class DataReport
 {
-    private const int BarWidth = 40, Classes = 50;
+    private const int Classes = 50;
+
+    // What the other columns of a histogram leave of a terminal.
+    private static int BarWidth => Math.Clamp((Screen.OutWidth ?? 80) - 40, 10, 40);
 
     public static void Print(IReadOnlyList<DataPart> parts, int maxLength)
     {

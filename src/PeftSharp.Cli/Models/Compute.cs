@@ -21,7 +21,7 @@ internal static class Compute
     public static ComputeUse Choose(string request, string device = "cpu")
     {
         if (ComputeDevice.Parse(device) is { type: not TorchSharp.DeviceType.CPU } gpu)
-            return new(request == "fp32" ? ComputeType.Float32 : ComputeType.BFloat16, request == "auto" ? "the usual choice on a GPU." : $"{request} was asked for.", gpu.ToString());
+            return new(request == "fp32" ? ComputeType.Float32 : ComputeType.BFloat16, request == "auto" ? "the usual choice on a GPU." : "as set.", gpu.ToString());
         var choice = ComputeProbe.Choose(request);
         return new(choice.Type, choice.Reason, choice.Processor);
     }

@@ -1,3 +1,4 @@
+using PeftSharp.Cli.Pictures;
 using PeftSharp.Cli.Training;
 using ScottPlot;
 
@@ -11,7 +12,11 @@ internal static class CurvePlot
     /// <summary>Draws the curves that the progress kept.</summary>
     public static void Write(string file, TrainProgress run)
     {
-        if (run.Losses.Count == 0) return;
+        if (run.Losses.Count > 0) Draw(run).SavePng(file, 1000, 600);
+    }
+
+    internal static Plot Draw(TrainProgress run)
+    {
         var plot = new Plot();
         double[] steps = [.. run.Losses.Select(l => (double)l.Step)];
         double[] losses = [.. run.Losses.Select(l => l.Loss)];
@@ -35,11 +40,8 @@ internal static class CurvePlot
         Style(plot.Axes.Left);
         plot.Axes.Top.FrameLineStyle.Width = 0;
         plot.Grid.MajorLineColor = Color.FromHex("#e6e9ec");
-        plot.Legend.FontSize = 15;
-        plot.Legend.OutlineColor = Colors.Transparent;
-        plot.Legend.ShadowColor = Colors.Transparent;
-        plot.ShowLegend(Alignment.MiddleRight);
-        plot.SavePng(file, 1000, 560);
+        PictureStyle.Legend(plot);
+        return plot;
     }
 
     private static void Line(Plot plot, double[] x, double[] y, Color color, float width, string name)

@@ -14,7 +14,7 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
     /// <summary>Writes everything to standard output.</summary>
     public void Write()
     {
-        Line($"{Model}, {Format.Count(Whole("base_weights"))} weights kept in 4 bits ({Format.Bytes(Whole("base_bytes"))}), has learnt to sort customer requests into {Whole("classes")} classes.");
+        Line($"{Model}, {Format.Count(Whole("base_weights"))} weights kept in 4 bits ({Format.Bytes(Whole("base_bytes"))}), was trained to sort customer requests into {Whole("classes")} classes.");
         Line(run["parameters"]!["line"]!.ToString());
         Line();
         Scores();
@@ -31,7 +31,7 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
         Line();
         Merged();
         Line();
-        Line($"In {folder}: adapter/ (peft's format), confusion.png, loss.png, run.json");
+        Line($"In {folder}: {string.Join(", ", ((string[])["confusion.png", "loss.png", "run.json"]).Where(f => File.Exists(Path.Combine(folder, f))).Prepend("adapter/ (peft's format)"))}");
         Line();
         Line("Next:");
         foreach (var command in NextCommands.For(Path.Combine(folder, "adapter"))) Line($"  {command}");

@@ -5,13 +5,19 @@ namespace PeftSharp.Cli.Terminal;
 /// <summary>Standard output and standard error as consoles: colours and live displays on a terminal only, plain text in a pipe or with NO_COLOR.</summary>
 internal static class Screen
 {
-    private const int PipeWidth = 240;
+    private const int PipeWidth = 240, DefaultWidth = 80, WidestHelp = 110;
 
     /// <summary>Results.</summary>
     public static IAnsiConsole Out { get; } = Create(Console.Out, Console.IsOutputRedirected);
 
     /// <summary>Progress and remarks.</summary>
     public static IAnsiConsole Error { get; } = Create(Console.Error, Console.IsErrorRedirected);
+
+    /// <summary>Columns of the terminal that standard output is; null in a pipe, where lines have the width that they need.</summary>
+    public static int? OutWidth => Console.IsOutputRedirected ? null : Out.Profile.Width;
+
+    /// <summary>Columns of help: those of the terminal up to a readable width, 80 in a pipe.</summary>
+    public static int HelpWidth => Math.Clamp(OutWidth ?? DefaultWidth, 40, WidestHelp);
 
     /// <summary>True if standard output is no terminal.</summary>
     public static bool OutIsPlain => IsPlain(Console.IsOutputRedirected);
@@ -33,6 +39,7 @@ internal static class Screen
             Interactive = plain ? InteractionSupport.No : InteractionSupport.Detect,
         });
         if (redirected) console.Profile.Width = PipeWidth;
+        else if (int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), out var asked) && asked > 0) console.Profile.Width = asked;
         return console;
     }
 }

@@ -1,3 +1,4 @@
+using PeftSharp.Cli.Pictures;
 using ScottPlot;
 
 namespace PeftSharp.Cli.Training;
@@ -12,7 +13,9 @@ internal static class LossPlot
     }
 
     /// <summary>The picture as PNG.</summary>
-    public static byte[] Picture(TrainProgress run)
+    public static byte[] Picture(TrainProgress run) => Draw(run).GetImageBytes(900, 500, ImageFormat.Png);
+
+    internal static Plot Draw(TrainProgress run)
     {
         var plot = new Plot();
         double[] steps = [.. run.Losses.Select(l => (double)l.Step)];
@@ -26,8 +29,8 @@ internal static class LossPlot
         }
         plot.XLabel("step");
         plot.YLabel("loss");
-        plot.ShowLegend();
-        return plot.GetImageBytes(900, 500, ImageFormat.Png);
+        PictureStyle.Legend(plot);
+        return plot;
     }
 
     private static void Add(Plot plot, double[] x, double[] y, string name, Color color, float width)

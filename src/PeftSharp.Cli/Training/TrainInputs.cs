@@ -72,9 +72,10 @@ internal sealed class TrainInputs
         remarks.Write($"data: {Count(rows)} of {rows.Source}, {Answers(rows)}{(held is null ? "" : $"; {Count(held)} of {held.Source} to score on")}");
         cancellation.ThrowIfCancellationRequested();
 
-        var compute = options.PeftType == "FULL" ? Models.Compute.Choose("fp32", settings.Device) with { Reason = "every weight is trained." }
+        var compute = options.PeftType == "FULL" ? Models.Compute.Choose("fp32", settings.Device) with { Reason = "since every weight is trained." }
             : Models.Compute.Choose(settings.Compute, settings.Device);
         var basis = ModelFolders.Base(settings.Base!, settings.Revision, remarks.Quiet, cancellation);
+        ModelLoader.RequireFolder(basis.Folder);
         (rows, held) = HeadLabels.Agree(basis.Folder, settings.Base!, rows, held, task, remarks);
         var transformer = ModelLoader.Load(basis.Folder, ModelOptions.For(rows) with
         {
@@ -84,7 +85,7 @@ internal sealed class TrainInputs
             Quantize = settings.Quantize is null ? null : new Nf4Options(settings.BlockSize, settings.DoubleQuant),
             Seed = settings.Seed,
         });
-        remarks.Write($"base: {settings.Base}, {transformer.Config.ModelType}; frozen weights {(settings.Quantize is null ? "" : "nf4, computed in ")}{compute.Name}: {compute.Reason}");
+        remarks.Write($"base: {settings.Base}, {transformer.Config.ModelType}; {(options.PeftType == "FULL" ? "weights" : "frozen weights")} {(settings.Quantize is null ? "" : "nf4, computed in ")}{compute.Name}: {compute.Reason}");
         if (transformer.SavedModules.Except(transformer.Head.Modules).ToList() is { Count: > 0 } drawn)
             remarks.Write($"base: its checkpoint has no {string.Join(", ", drawn)}; drawn at random, trained with the head and saved with the adapter.");
         cancellation.ThrowIfCancellationRequested();

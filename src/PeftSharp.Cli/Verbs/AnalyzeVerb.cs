@@ -21,7 +21,7 @@ internal static class AnalyzeVerb
     {
         var (models, json, noVerify) = (new ModelParts(), VerbParts.Json(), VerbParts.NoVerify());
         var with = VerbParts.Text("--with", "FOLDER", "Another adapter of the same base: do both move the weights in the same directions?");
-        var directions = VerbParts.Text("--directions", "N", "Leading directions to compare with --with; default 8.");
+        var directions = VerbParts.Text("--directions", "N", "Leading directions to compare with --with. Default: 8.");
         var output = VerbParts.Text("--out", "FOLDER", $"Write spectrum.png, norms.png, the overlaps' pictures and {FileName} there.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
         foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, with, directions, output, overwrite, noVerify, json]) command.Add(option);

@@ -16,7 +16,7 @@ internal static class CompareVerb
     private static readonly Option<string> Base = VerbParts.Base(), Out = VerbParts.Text("--out", "FOLDER", "Where cells and tables go; finished cells there are not run again.");
     private static readonly Option<string> Methods = VerbParts.Text("--methods", "NAMES", "Methods, aliases or presets, separated by commas.");
     private static readonly Option<string[]> Data = new("--data") { Description = "A dataset; may be given several times.", HelpName = "PATH", AllowMultipleArgumentsPerToken = true };
-    private static readonly Option<string> Seeds = VerbParts.Text("--seeds", "NUMBERS", "Seeds, separated by commas (42).");
+    private static readonly Option<string> Seeds = VerbParts.Text("--seeds", "NUMBERS", "Seeds, separated by commas. Default: 42.");
     private static readonly Option<string> Rates = VerbParts.Text("--learning-rates", "RATES", "Search each method's learning rate among these, on training rows alone.");
     private static readonly Option<string> Budget = VerbParts.Text("--budget", "MINUTES", "Run what fits into so many minutes, and say what was left out.");
     private static readonly Option<string[]> Set = new("--set") { Description = "A setting of all runs under its name in a recipe, for example num_train_epochs=1; may be given several times.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
@@ -85,10 +85,13 @@ internal static class CompareVerb
         if (parsed.GetValue(Data) is { Length: > 0 } data) plan = plan with { Datasets = [.. data.Select(CompareFile.Dataset)] };
         if (parsed.GetValue(Methods) is { } methods) plan = plan with { Methods = [.. Values.List(methods).Select(m => new Variant(m, new JsonObject { ["method"] = m }))] };
         if (parsed.GetValue(Seeds) is { } seeds) plan = plan with { Seeds = [.. Values.List(seeds).Select(s => ulong.TryParse(s, NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : throw new UsageException($"--seeds holds \"{s}\"; expected whole numbers, such as 42,43,44."))] };
-        if (parsed.GetValue(Rates) is { } rates) plan = plan with { Search = CompareFile.Search([.. Values.List(rates).Select(r => Number(r, Rates.Name))], plan.Search?.Take, plan.Search?.Epochs) };
+        if (parsed.GetValue(Rates) is { } rates) plan = plan with { Search = CompareFile.Search([.. Values.List(rates).Select(r => Number(r, Rates.Name))], plan.Search?.Take, plan.Search?.Epochs, Rates.Name) };
         if (parsed.GetValue(Budget) is { } budget) plan = plan with { Budget = Number(budget, Budget.Name) };
         plan.Common.Remove("data");
-        if (plan.Budget is <= 0) throw new UsageException($"--budget is {plan.Budget}; expected minutes above 0.");
+        if (plan.Budget is { } minutes && !(minutes > 0))
+            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"{(parsed.GetValue(Budget) is null ? $"{plan.Source}: \"budget_minutes\"" : Budget.Name)} is {minutes}; expected minutes above 0."));
+        if (plan.Seeds.Distinct().Count() != plan.Seeds.Count || plan.Seeds.Count == 0) throw new UsageException($"{Seeds.Name} needs one or more different numbers, such as 42,43,44.");
+        if (plan.Methods.GroupBy(m => m.Name).FirstOrDefault(g => g.Count() > 1) is { } twice) throw new UsageException($"{Methods.Name} holds \"{twice.Key}\" twice; give each method once.");
         if (plan.Methods.Count == 0) throw new UsageException("peft compare needs --methods NAMES, or a plan with \"methods\"; \"peft methods\" lists them.");
         if (plan.Datasets.Count == 0) throw new UsageException("peft compare needs --data PATH, or a plan with \"datasets\".");
         return plan;

@@ -4,6 +4,7 @@ using PeftSharp.Cli.Data;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Models;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -20,7 +21,7 @@ internal static class DataVerb
         var evalData = VerbParts.Text("--eval-data", "PATH", "Held-out rows, to be compared with those of PATH.");
         var basis = VerbParts.Base();
         basis.Description = "A model folder: lengths are counted in its tokenizer's tokens. Default: in words and characters.";
-        var maxLength = VerbParts.Text("--max-length", "N", $"Count the rows longer than N ({DefaultMaxLength}).");
+        var maxLength = VerbParts.Text("--max-length", "N", $"Count the rows longer than N. Default: {DefaultMaxLength}.");
         var plot = VerbParts.Text("--plot", "FILE", "Draw labels and lengths: a .png file.");
         var json = VerbParts.Json();
         foreach (var option in (Option[])[evalData, basis, maxLength, plot, json]) command.Add(option);
@@ -78,7 +79,7 @@ internal static class DataVerb
     private static TokenizerTextEncoder? EncoderOf(string? folder)
     {
         if (folder is null) return null;
-        if (!Directory.Exists(folder)) throw new PeftException($"The model folder {folder} does not exist; give a folder that holds a tokenizer.");
+        ModelLoader.RequireFolder(folder);
         return new TokenizerTextEncoder(Encoders.Find(folder) ?? throw new PeftException($"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt); give a folder that has one."));
     }
 

@@ -25,7 +25,7 @@ internal static class MergeVerb
     {
         var (models, json) = (new ModelParts(), VerbParts.Json());
         var output = VerbParts.Text("--out", "FOLDER", "Where to write the merged model.");
-        var type = VerbParts.Text("--dtype", "TYPE", "Element type on disk: float32 (default), float16 or bfloat16.");
+        var type = VerbParts.Text("--dtype", "TYPE", "Element type on disk: float32, float16 or bfloat16. Default: float32.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
         var noVerify = VerbParts.NoVerify();
         foreach (var option in new Option[] { models.Base, models.Adapter, models.Revision, output, type, overwrite, noVerify, json }) command.Add(option);

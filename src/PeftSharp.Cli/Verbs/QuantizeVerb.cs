@@ -15,9 +15,9 @@ internal static class QuantizeVerb
     {
         var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
         var folder = VerbParts.Text("--out", "FOLDER", "Where the quantised model is written.");
-        var block = VerbParts.Text("--block-size", "N", "Weights that share a scale: a power of two from 32 to 4096; default 64.");
+        var block = VerbParts.Text("--block-size", "N", "Weights that share a scale: a power of two from 32 to 4096. Default: 64.");
         var twice = new Option<bool>("--double-quant") { Description = "Quantise the scales too: 0.52 bytes a weight in place of 0.56 at block size 64." };
-        var tables = VerbParts.Text("--embeddings", "nf4|none", "Also quantise large embedding tables, which only this program reads; default none.");
+        var tables = VerbParts.Text("--embeddings", "nf4|none", "Also quantise large embedding tables, which only this program reads. Default: none.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
         foreach (var option in (Option[])[basis, revision, folder, block, twice, tables, overwrite, json]) command.Add(option);
         HelpWithExamples.Add(command, "quantize --base models/bert-base --out models/bert-base-nf4", "quantize -b models/minilm -o minilm-nf4 --double-quant --embeddings nf4");

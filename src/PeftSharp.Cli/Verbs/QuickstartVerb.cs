@@ -15,9 +15,9 @@ internal static class QuickstartVerb
 
     public static void Build(Command command)
     {
-        var output = VerbParts.Text("--out", "FOLDER", $"Where the results go; default {DefaultFolder}.");
-        var method = VerbParts.Text("--method", "NAME", "A method, an alias or a preset (\"peft methods\"); default lora.");
-        var seed = VerbParts.Text("--seed", "N", "Seed of everything random; default 42.");
+        var output = VerbParts.Text("--out", "FOLDER", $"Where the results go. Default: {DefaultFolder}.");
+        var method = VerbParts.Text("--method", "NAME", "A method, an alias or a preset (\"peft methods\"). Default: lora.");
+        var seed = VerbParts.Text("--seed", "N", "Seed of everything random. Default: 42.");
         var again = new Option<bool>("--again") { Description = "Train again, even if a finished run is there." };
         var steps = VerbParts.Text("--max-steps", "N", "Steps in place of whole epochs.");
         steps.Hidden = true;

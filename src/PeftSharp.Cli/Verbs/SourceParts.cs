@@ -14,11 +14,11 @@ internal sealed class SourceParts
     private readonly Option<string> _take = VerbParts.Text("--take", "N", "Use the first N rows.");
     private readonly Option<bool> _stratified = new("--stratified") { Description = "With --take: draw the rows so that labels keep their shares." };
     private readonly Option<string> _rows = VerbParts.Text("--rows", "FILE", "Use the rows that FILE lists: one zero-based number a line.");
-    private readonly Option<string> _split = VerbParts.Text("--split", "NAME", "Part of a folder, or of --split-shares: train, validation (or dev; the default), dev_mismatched or test.");
+    private readonly Option<string> _split = VerbParts.Text("--split", "NAME", "Part of a folder, or of --split-shares: train, validation (or dev), dev_mismatched or test. Default: validation.");
     private readonly Option<string> _shares = VerbParts.Text("--split-shares", "A,B,C", "Cut the rows into training, validation and test parts of these shares, as \"peft train\" does (two numbers: no test part).");
-    private readonly Option<string> _splitSeed = VerbParts.Text("--split-seed", "N", "Seed of --split-shares and --stratified (42).");
+    private readonly Option<string> _splitSeed = VerbParts.Text("--split-seed", "N", "Seed of --split-shares and --stratified. Default: 42.");
     private readonly Option<bool> _noStratify = new("--no-stratify") { Description = "Cut without regard to labels." };
-    private readonly Option<string> _memory = VerbParts.Text("--data-memory", "MB", "Memory for rows, and as much for tokens; more of them are kept in files (256).");
+    private readonly Option<string> _memory = VerbParts.Text("--data-memory", "MB", "Memory for rows, and as much for tokens; more of them are kept in files. Default: 256.");
     private readonly Option<string> _cache = VerbParts.Text("--cache", "FOLDER", "Where those files are kept meanwhile. Default: the user's folder for caches.");
     private readonly Option<bool> _skip = new("--skip-bad-rows") { Description = "Leave bad rows out instead of stopping at the first." };
 

@@ -9,7 +9,7 @@ internal static class TrainVerb
 {
     public static void Build(Command command)
     {
-        var recipe = VerbParts.Text("--recipe", "FILE", "A YAML file with these settings under their Hugging Face names (in brackets below) and the method's under their peft names; options win.");
+        var recipe = VerbParts.Text("--recipe", "FILE", "A YAML file with these settings under their Hugging Face names (in brackets in this help) and the method's under their peft names; options win.");
         var set = new Option<string[]>("--set") { Description = "A setting of the method: NAME=VALUE, any that \"peft methods METHOD\" lists; may be given several times.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
         command.Add(recipe);
         command.Add(set);

@@ -16,8 +16,8 @@ internal static class VerifyVerb
     {
         var folder = new Argument<string>("folder") { Description = "An adapter that this program trained, or a model that it merged.", HelpName = "FOLDER" };
         var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
-        basis.Description = "The base model that the adapter is to be used on; default: the one that it names. A merged model needs none.";
-        var compute = VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32 (default), bf16, or auto. The wider tolerance of bf16 is shown.");
+        basis.Description = "The base model that the adapter is to be used on; a merged model needs none. Default: the one that the adapter names.";
+        var compute = VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32, bf16, or auto; the wider tolerance of bf16 is shown. Default: fp32.");
         var write = new Option<bool>("--write") { Description = "Write the proof of an adapter that has none, or anew: its files and this base are taken for right." };
         command.Add(folder);
         foreach (var option in (Option[])[basis, revision, compute, write, json]) command.Add(option);
@@ -30,7 +30,8 @@ internal static class VerifyVerb
         {
             var mode = Compute.Parse(parsed.GetValue(compute) ?? "fp32", "--compute");
             var given = ModelFolders.Any(parsed.GetValue(folder)!);
-            if (!Directory.Exists(given.Folder)) throw new PeftException($"The folder {given.Folder} does not exist; give an adapter, or a merged model.");
+            if (!Directory.Exists(given.Folder))
+                throw new PeftException(File.Exists(given.Folder) ? $"{given.Folder} is a file; give the folder of an adapter, or of a merged model." : $"The folder {given.Folder} does not exist; give an adapter, or a merged model.");
             var own = !AdapterFolder.Is(given.Folder) ? given.Folder
                 : parsed.GetValue(basis) is { Length: > 0 } named ? ModelFolders.Base(named, parsed.GetValue(revision)).Folder
                 : ModelFolders.BaseOf(given, parsed.GetValue(revision), "verify").Folder;

@@ -80,6 +80,8 @@ public sealed class Checkpoint : IDisposable
         var names = Directory.EnumerateFiles(folder).Select(file => System.IO.Path.GetFileName(file)).Order(StringComparer.Ordinal).ToList();
         var pickle = names.Find(IsPickle) ?? names.Find(name => name == "pytorch_model.bin.index.json");
         if (pickle is not null) throw Pickle(System.IO.Path.Combine(folder, pickle));
+        if (names.Find(name => name.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)) is { } foreign)
+            throw new PeftException($"{folder} has no {SingleName}: its {foreign} is {ForeignFile.Of(System.IO.Path.Combine(folder, foreign))}.");
         var other = names.Find(name => name.EndsWith(".safetensors", StringComparison.Ordinal));
         throw new PeftException($"{folder} has no {SingleName} and no {IndexName}{(other is null ? "" : $" (it has {other}, which can be named as a file)")}; give the folder of a model, or a .safetensors file.");
     }
@@ -100,6 +102,7 @@ public sealed class Checkpoint : IDisposable
     {
         if (File.Exists(file) && IsPickle(file)) throw Pickle(file);
         if (!File.Exists(file)) throw new PeftException($"{file} does not exist; give the folder of a model, or a .safetensors file.");
+        if (ForeignFile.Of(file) is { } foreign) throw new PeftException($"{file} is {foreign}.");
         var opened = Add(file);
         foreach (var name in opened.Tensors.Keys) _where.Add(name, opened);
     }

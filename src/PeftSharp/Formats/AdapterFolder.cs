@@ -64,7 +64,7 @@ public sealed class AdapterFolder
         if (!File.Exists(file))
             throw new PeftException(Directory.Exists(folder)
                 ? $"{folder} has no {ConfigFile}, so it holds no adapter; give the folder that a training run wrote."
-                : $"The adapter folder {folder} does not exist; give the folder that a training run wrote.");
+                : ForeignFile.InPlaceOfFolder(folder, "adapter", ConfigFile));
         var json = AdapterJson.ReadObject(file);
         if (json["peft_type"] is JsonValue type && type.TryGetValue<string>(out var peftType))
         {

@@ -29,8 +29,8 @@ public static class ComputeProbe
         var processor = ProcessorName();
         switch (request.ToLowerInvariant())
         {
-            case "fp32": return new(ComputeType.Float32, 0, 0, processor, "fp32 was asked for.");
-            case "bf16": return new(ComputeType.BFloat16, 0, 0, processor, "bf16 was asked for.");
+            case "fp32": return new(ComputeType.Float32, 0, 0, processor, "as set, without a measurement.");
+            case "bf16": return new(ComputeType.BFloat16, 0, 0, processor, "as set, without a measurement.");
             case "auto": break;
             default: throw new PeftException($"The compute type is '{request}'; it must be auto, fp32 or bf16.");
         }

@@ -41,8 +41,7 @@ public static class ModelLoader
     public static TransformerModel Load(string folder, ModelOptions? options = null)
     {
         LibTorch.EnsureLoaded();
-        if (!Directory.Exists(folder))
-            throw new PeftException($"The model folder {folder} does not exist; give a folder that holds config.json and model.safetensors.");
+        RequireFolder(folder);
         var config = ModelConfig.Read(folder);
         using var checkpoint = Checkpoint.Open(folder);
         var model = Create(config, checkpoint, options ?? new());
@@ -59,6 +58,13 @@ public static class ModelLoader
         using var checkpoint = Checkpoint.Open(folder);
         var last = Classifiers.FirstOrDefault(checkpoint.Contains);
         return last is null ? null : (task, stored.Labels ?? (task is TaskKind.Classification or TaskKind.MultiLabel ? LabelNames.Defaults((int)checkpoint.Info(last).Shape[0]) : null));
+    }
+
+    /// <summary>Refuses a path that is no folder, saying what it is instead.</summary>
+    /// <exception cref="PeftException">There is no folder: nothing, or a file (a GGUF file, one of the folder's own files, …).</exception>
+    public static void RequireFolder(string path)
+    {
+        if (!Directory.Exists(path)) throw new PeftException(ForeignFile.InPlaceOfFolder(path, "model", "config.json and model.safetensors"));
     }
 
     /// <summary>Makes a model from a configuration and a checkpoint, or with random weights where that is null.</summary>

@@ -66,7 +66,7 @@ public sealed class LoadedModel
     public static LoadedModel Open(string folder, string? adapterFolder = null, LoadOptions? options = null)
     {
         options ??= new();
-        if (!Directory.Exists(folder)) throw new PeftException($"The model folder {folder} does not exist; give a folder that holds config.json and model.safetensors.");
+        ModelLoader.RequireFolder(folder);
         if (Formats.AdapterFolder.Is(folder) && !File.Exists(Path.Combine(folder, "config.json")))
             throw new PeftException($"{folder} is an adapter, not a base model; give it as the adapter, and the model that it was trained on as the base.");
         return adapterFolder is null ? Plain(folder, options) : WithAdapter(folder, adapterFolder, options);

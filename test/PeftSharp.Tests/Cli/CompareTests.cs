@@ -110,7 +110,7 @@ public sealed class CompareTests : IDisposable
     [InlineData("methods: [lora, lora]", "\"methods\" holds \"lora\" twice")]
     [InlineData("methods: []", "\"methods\" is empty")]
     [InlineData("seeds: [1]", "peft compare needs --methods NAMES")]
-    [InlineData("methods: [lora]\nbudget_minutes: 0", "--budget is 0; expected minutes above 0")]
+    [InlineData("methods: [lora]\nbudget_minutes: 0", "\"budget_minutes\" is 0; expected minutes above 0")]
     public void A_wrong_plan_is_refused_before_anything_runs(string lines, string expected)
     {
         Assert.Contains(expected, Peft.Run("compare", Plan(lines), "--out", Out).Fails(2));

@@ -82,9 +82,9 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
     {
         string[] model = ["--base", folder.Model, "--adapter", folder.File_("columns")];
         folder.TrainTo("columns", "--max-steps", "1", "--text-column", "sentence", "--label-column", "label").Succeeds();
-        var now = Peft.Run(["eval", .. model, "--data", folder.Dev, "--text-column", "sentence", "--label-column", "2"]).Succeeds();
+        var now = Peft.Run(["eval", .. model, "--data", folder.Dev, "--text-column", "sentence", "--label-column", "label"]).Succeeds();
         Assert.DoesNotContain("note:", now.Error);
-        var old = Peft.Run(["eval", .. model, "--data", folder.Dev, "--text", "sentence", "--label", "2"]).Succeeds();
+        var old = Peft.Run(["eval", .. model, "--data", folder.Dev, "--text", "sentence", "--label", "label"]).Succeeds();
         Assert.Equal(now.Output, old.Output);
         Assert.Contains("note: columns are named by --text-column and --label-column in every verb; --text and --label still work here", old.Error);
         var asked = Peft.Run(["predict", .. model, "--text", "a good film"]).Succeeds();
@@ -134,6 +134,12 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         Assert.Equal([0.7, 0.3], settings.SplitShares!);
     }
 
+    private string Trained()
+    {
+        if (!Directory.Exists(folder.File_("trained"))) folder.TrainTo("trained", "--max-steps", "1").Succeeds();
+        return folder.File_("trained");
+    }
+
     private static bool IsNumberOrChoice(string value) => value is "N" or "RATE" or "SHARE" or "NUMBERS" or "RATES" or "MINUTES" or "MB" or "A,B,C" or "B" or "E" or "MODE" or "TYPE" or "KIND" || value.Contains('|');
 
     private static string Plausible(Option option) => option.HelpName switch
@@ -170,7 +176,7 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
     {
         "train" => ["--base", folder.Model, "--method", "lora", "--data", folder.Train, "--out", folder.File_("none"), "--dry-run"],
         "compare" => ["--base", folder.Model, "--methods", "lora", "--data", folder.Train, "--out", folder.File_("none")],
-        "eval" => ["--base", folder.Model, "--data", folder.Dev],
+        "eval" => ["--base", folder.Model, "--adapter", Trained(), "--data", folder.Dev],
         "predict" => ["--base", folder.Model, "--data", folder.Dev],
         "merge" or "analyze" or "extract" => ["--base", folder.Model, "--adapter", folder.Model, "--out", folder.File_("none")],
         "quantize" => ["--base", folder.Model, "--out", folder.File_("none")],

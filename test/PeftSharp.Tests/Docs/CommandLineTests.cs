@@ -1,4 +1,7 @@
+using System.CommandLine;
 using System.Text.RegularExpressions;
+using PeftSharp.Cli;
+using PeftSharp.Cli.Methods;
 using PeftSharp.Tests.Cli;
 
 namespace PeftSharp.Tests.Docs;
@@ -28,6 +31,47 @@ public sealed partial class CommandLineTests
             Assert.Matches("error: ", error);
         }
     }
+
+    public static TheoryData<string> Documents =>
+    [
+        .. Directory.GetFiles(TestPaths.RequireRepository("docs"), "*.md").Select(f => $"docs/{Path.GetFileName(f)}").Order(StringComparer.Ordinal),
+        "README.md", "README.ko.md", "CONTRIBUTING.md", "src/PeftSharp.Cli/README.md",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Documents))]
+    public void Every_command_line_of_the_documents_has_verbs_options_and_settings_that_exist(string document)
+    {
+        foreach (var line in CommandLines(File.ReadAllText(TestPaths.RequireRepository(document))))
+        {
+            string[] words = [.. Words().Matches(line).Select(m => m.Value.Trim('"')).Skip(1)];
+            if (words is [] or ["VERB", ..] or [['-', ..], ..]) continue;
+            Assert.True(CommandTree.Names.Contains(words[0]), $"{document}: {line}: there is no verb {words[0]}");
+            var command = CommandTree.Build(words[0]);
+            var parsed = new RootCommand { command, CommandTree.Verbose }.Parse(words, new ParserConfiguration { ResponseFileTokenReplacer = null });
+            Assert.True(Usage.Problem(parsed) is null, $"{document}: {line}: {Usage.Problem(parsed)}");
+            Assert.True(OptionNames.Note(parsed) is null, $"{document}: {line}: {OptionNames.Note(parsed)}");
+            if (words[0] == "train") Settings(words, line);
+        }
+    }
+
+    // A setting of --set is one of the method's.
+    private static void Settings(string[] words, string line)
+    {
+        if (Array.IndexOf(words, "--method") is var at && at < 0) return;
+        var options = MethodName.Options(words[at + 1]);
+        var changes = words.Where((w, i) => w.Contains('=') && !w.StartsWith('-') && i > 0).Select(w => w.Split('=', 2));
+        Assert.NotNull(MethodSettings.With(options, words[at + 1], changes.Select(c => KeyValuePair.Create(c[0], c[1])), line));
+    }
+
+    // Lines of code blocks; a line that ends in a backslash goes on in the next, and what a shell does with the rest is its own.
+    private static IEnumerable<string> CommandLines(string text) => text.Split("```").Where((_, i) => i % 2 == 1)
+        .SelectMany(block => block.Replace("\\\n", " ", StringComparison.Ordinal).Split('\n'))
+        .Select(l => l.Trim()).Where(l => l.StartsWith("peft ", StringComparison.Ordinal) && !l.Contains('…') && !l.Contains('|'))
+        .Select(l => ShellParts().Split(l)[0].Trim());
+
+    [GeneratedRegex(" +[<>#] ?|  +#|#.*$")]
+    private static partial Regex ShellParts();
 
     [GeneratedRegex("\"[^\"]*\"|\\S+")]
     private static partial Regex Words();
