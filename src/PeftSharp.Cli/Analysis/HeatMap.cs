@@ -29,6 +29,7 @@ internal static class HeatMap
         plot.Axes.Left.SetTicks([.. Enumerable.Range(0, height).Select(i => (double)(height - 1 - i))], [.. rows]);
         var (left, bottom) = (PictureStyle.Pixels(rows) + (y.Length > 0 ? Margin : 0), PictureStyle.Slant(plot.Axes.Bottom, columns, CellWidth));
         if (x.Length > 0) bottom += Margin;
+        left = Math.Max(left, PictureStyle.Overhang(columns, CellWidth));
         plot.Axes.Left.MinimumSize = left;
         plot.Axes.Bottom.MinimumSize = bottom;
         foreach (var axis in (IAxis[])[plot.Axes.Bottom, plot.Axes.Left]) axis.FrameLineStyle.Width = axis.MajorTickStyle.Length = 0;

@@ -48,6 +48,7 @@ internal static class DataPlot
         var shown = PictureStyle.Names(names, NameCells);
         plot.Axes.Bottom.SetTicks([.. Enumerable.Range(0, names.Length).Select(i => (double)i)], shown);
         plot.Axes.Bottom.MinimumSize = PictureStyle.Slant(plot.Axes.Bottom, shown, Width / (float)names.Length);
+        plot.Axes.Left.MinimumSize = PictureStyle.Overhang(shown, Width / (float)names.Length);
         plot.Axes.Margins(bottom: 0);
         plot.YLabel("share of rows");
         plot.Title(distinct > names.Length ? $"labels: {names.Length} of {distinct}" : "labels");

@@ -62,6 +62,9 @@ internal static class PictureStyle
         return (int)(longest * 0.68) + 24;
     }
 
+    /// <summary>Pixels left of an axis that the first of slanted names below it takes.</summary>
+    public static int Overhang(IReadOnlyList<string> names, float room) => Pixels(names) <= room ? 0 : (int)(Pixels(names.Take(1)) * 0.78f - room / 2) + 12;
+
     /// <summary>True if some font of this system has all letters of a text.</summary>
     public static bool CanDraw(string text) => text.EnumerateRunes().All(rune => rune.IsAscii || Has(rune));
 

@@ -8,7 +8,7 @@ namespace PeftSharp.Cli.Quickstart;
 /// <summary>Which class was taken for which, as a picture.</summary>
 internal static class ConfusionPlot
 {
-    private const int NameCells = 28, SmallestCell = 34;
+    private const int NameCells = 34, SmallestCell = 34;
     private const float FontSize = 15;
     private static readonly Color Right = Color.FromHex("#1f5f99"), Wrong = Color.FromHex("#c0392b"), Empty = Color.FromHex("#f4f6f8"), Ink = Color.FromHex("#2b2f33");
 
@@ -37,6 +37,7 @@ internal static class ConfusionPlot
         var cell = Math.Clamp(1000 / n, SmallestCell, 160);
         var (left, bottom) = (PictureStyle.Pixels(names, FontSize) + 40, PictureStyle.Slant(plot.Axes.Bottom, names, cell, FontSize) + 40);
         plot.Axes.Bottom.MinimumSize = bottom;
+        left = Math.Max(left, PictureStyle.Overhang(names, cell));
         plot.Axes.Left.MinimumSize = left;
         plot.Axes.SetLimits(-0.5, n - 0.5, -0.5, n - 0.5);
         plot.Axes.Title.Label.Text = title;

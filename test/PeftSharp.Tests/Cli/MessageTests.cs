@@ -12,7 +12,7 @@ public sealed class MessageTests(CliFolder folder) : IClassFixture<CliFolder>
         Assert.Contains(expected, Peft.Run("predict", "--base", gguf, "--text", "x").Fails(1));
         Assert.Contains(expected, Peft.Run("quantize", "--base", gguf, "--out", folder.File_("q")).Fails(1));
         Assert.Contains(expected, Peft.Run("data", folder.Train, "--base", gguf).Fails(1));
-        Assert.Contains("is a GGUF file", folder.TrainTo("none", "--base", gguf).Error);
+        Assert.Contains("is a GGUF file", Peft.Run("train", "--base", gguf, "--method", "lora", "--data", folder.Train, "--out", folder.File_("none")).Error);
         Assert.Contains("is a GGUF file", Peft.Run("eval", "--base", folder.Model, "--adapter", gguf, "--data", folder.Dev).Fails(1));
         Assert.Contains("is a GGUF file", Peft.Run("info", Written("renamed.safetensors", "GGUF\u0003\0\0\0\u0001\0\0\0\0\0\0\0\u0001\0\0\0\0\0\0\0")).Fails(1));
         Assert.Contains("Git LFS", Peft.Run("info", Written("pointer.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n")).Fails(1));

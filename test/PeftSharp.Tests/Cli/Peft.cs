@@ -38,6 +38,15 @@ internal static class Peft
         return Finish(process);
     }
 
+    /// <summary>Runs in a folder, as somebody would who has gone there.</summary>
+    public static Result RunAt(string folder, params string[] args)
+    {
+        var start = StartInfo(false, args);
+        start.WorkingDirectory = folder;
+        using var process = Process.Start(start)!;
+        return Finish(process);
+    }
+
     public static Result RunWith(string? input, params string[] args)
     {
         using var process = Start(input is not null, args);

@@ -67,7 +67,7 @@ public sealed partial class CommandLineTests
     // Lines of code blocks; a line that ends in a backslash goes on in the next, and what a shell does with the rest is its own.
     private static IEnumerable<string> CommandLines(string text) => text.Split("```").Where((_, i) => i % 2 == 1)
         .SelectMany(block => block.Replace("\\\n", " ", StringComparison.Ordinal).Split('\n'))
-        .Select(l => l.Trim()).Where(l => l.StartsWith("peft ", StringComparison.Ordinal) && !l.Contains('…') && !l.Contains('|'))
+        .Select(l => l.Trim()).Where(l => l.StartsWith("peft ", StringComparison.Ordinal) && !l.Contains('…') && !l.Contains('|') && !l.Contains('$'))
         .Select(l => ShellParts().Split(l)[0].Trim());
 
     [GeneratedRegex(" +[<>#] ?|  +#|#.*$")]
