@@ -18,7 +18,7 @@ internal static class Usage
         {
             if (OptionNames.MovedTo(command.Name, option) is { } moved) return $"{name} has no option \"{option}\": {moved} has no letter, since each letter means one option in every verb; write {moved}.";
             var known = command.Options.Concat(parsed.RootCommandResult.Command.Options).Where(o => !o.Hidden).SelectMany(OptionNames.Shown);
-            return $"{name} has no option \"{option}\"; {Nearest.Hint(option, known)}see \"{name} --help\".";
+            return $"{name} has no option \"{option}\"; {(option.Length > 2 ? Nearest.Hint(option, known) : "")}see \"{name} --help\".";
         }
         if (parsed.Errors.Count == 0) return null;
         if (parsed.UnmatchedTokens.FirstOrDefault() is { } word)

@@ -45,7 +45,7 @@ internal static class AnalysisTables
             var grid = new Grid([.. ranks.Select(r => $">rank {r}").Prepend("")]);
             grid.Row([.. ranks.Select(r => Percent(analysis.EnergyAt(r, group))).Prepend("energy kept")]);
             grid.Write();
-            Console.Out.WriteLine($"smallest rank for all of them that keeps 90 %: {Spectrum.SmallestRank(spectra, 0.9)}, 95 %: {Spectrum.SmallestRank(spectra, 0.95)}, 99 %: {Spectrum.SmallestRank(spectra, 0.99)}");
+            Screen.Say($"smallest rank for all of them that keeps 90 %: {Spectrum.SmallestRank(spectra, 0.9)}, 95 %: {Spectrum.SmallestRank(spectra, 0.95)}, 99 %: {Spectrum.SmallestRank(spectra, 0.99)}");
         }
     }
 
@@ -89,7 +89,7 @@ internal static class AnalysisTables
     {
         if (overlaps.Count == 0)
         {
-            Console.Out.WriteLine("\nThe two adapters change no matrix in common, so their directions cannot be compared.");
+            Screen.Say("\nThe two adapters change no matrix in common, so their directions cannot be compared.");
             return;
         }
         Title($"Directions shared with the other adapter, mean of {overlaps.Count} matrices (1: the same, random: what unrelated directions have)");
@@ -98,10 +98,10 @@ internal static class AnalysisTables
             if (SubspaceOverlap.Mean(overlaps, i, i, true) is var input && double.IsFinite(input))
                 grid.Row($"{i}", Number(input), Number(overlaps.Average(o => (double)i / o.Columns)), Number(SubspaceOverlap.Mean(overlaps, i, i, false)), Number(overlaps.Average(o => (double)i / o.Rows)));
         grid.Write();
-        Console.Out.WriteLine($"smallest principal angle, mean: {Short(overlaps.Average(o => o.AnglesIn[0]))}° of the input, {Short(overlaps.Average(o => o.AnglesOut[0]))}° of the output");
+        Screen.Say($"smallest principal angle, mean: {Short(overlaps.Average(o => o.AnglesIn[0]))}° of the input, {Short(overlaps.Average(o => o.AnglesOut[0]))}° of the output");
     }
 
-    private static void Title(string text) => Console.Out.WriteLine($"\n{text}");
+    private static void Title(string text) => Screen.Say($"\n{text}");
 
     private static string Group(MatrixGroup group) => group == MatrixGroup.Maps ? "linear maps" : "embeddings";
 

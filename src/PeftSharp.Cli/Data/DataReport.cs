@@ -50,12 +50,12 @@ internal static class DataReport
             string[] names = [.. classes.SelectMany(part => part.Data.LabelNames!).Distinct()];
             foreach (var name in names.Take(Classes)) grid.Row([name, .. classes.SelectMany(part => Count(part, name))]);
             grid.Write();
-            if (names.Length > Classes) Console.Out.WriteLine($"… and {names.Length - Classes} more labels");
+            if (names.Length > Classes) Screen.Say($"… and {names.Length - Classes} more labels");
             Console.Out.WriteLine();
         }
         foreach (var part in parts)
             if (part.Profile.Targets is { } targets)
-                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{part.Name}: targets from {targets.Min:0.####} to {targets.Max:0.####}, mean {targets.Mean:0.####}\n"));
+                Screen.Say(string.Create(CultureInfo.InvariantCulture, $"{part.Name}: targets from {targets.Min:0.####} to {targets.Max:0.####}, mean {targets.Mean:0.####}\n"));
     }
 
     private static string[] Count(DataPart part, string name)
@@ -94,17 +94,17 @@ internal static class DataReport
 
     private static void Remarks(DataPart part, int maxLength)
     {
-        foreach (var problem in part.Data.Problems) Console.Out.WriteLine($"bad row: {problem}");
+        foreach (var problem in part.Data.Problems) Screen.Say($"bad row: {problem}");
         if (part.Lengths.Above(maxLength) is var cut and > 0)
         {
-            Console.Out.WriteLine(part.Lengths.Unit == "tokens"
+            Screen.Say(part.Lengths.Unit == "tokens"
                 ? $"{part.Name}: --max-length {maxLength} would cut {Format.Count(cut)} rows ({Share(cut, part.Data.Count)})."
                 : $"{part.Name}: {Format.Count(cut)} rows have more than {maxLength} words, and no fewer tokens; give --base FOLDER to count tokens.");
         }
         if (part.Profile.Contradictions > 0)
-            Console.Out.WriteLine($"{part.Name}: {Format.Count(part.Profile.Contradictions)} rows say what an earlier row says, with another label.");
+            Screen.Say($"{part.Name}: {Format.Count(part.Profile.Contradictions)} rows say what an earlier row says, with another label.");
         if (part.Seen is { Count: > 0 } seen)
-            Console.Out.WriteLine($"{part.Name}: {Format.Count(seen.Count)} rows ({Share(seen.Count, part.Data.Count)}) are in the training part too, first {part.Place(seen[0])}: a score on them says little.");
+            Screen.Say($"{part.Name}: {Format.Count(seen.Count)} rows ({Share(seen.Count, part.Data.Count)}) are in the training part too, first {part.Place(seen[0])}: a score on them says little.");
     }
 
     private static string Share(int count, int all) => ((double)count / all).ToString("0.0%", CultureInfo.InvariantCulture);

@@ -34,7 +34,7 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
         Line($"In {folder}: {string.Join(", ", ((string[])["confusion.png", "loss.png", "run.json"]).Where(f => File.Exists(Path.Combine(folder, f))).Prepend("adapter/ (peft's format)"))}");
         Line();
         Line("Next:");
-        foreach (var command in NextCommands.For(Path.Combine(folder, "adapter"))) Line($"  {command}");
+        foreach (var command in NextCommands.For(Path.Combine(folder, "adapter"))) Console.Out.WriteLine($"  {command}"); // to be copied as it stands
     }
 
     private void Scores()
@@ -58,7 +58,7 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
         Line($"largest difference of a logit {Format.Small((double)merge["largest_difference"]!)}.");
     }
 
-    private static void Line(string text = "") => Console.Out.WriteLine(text);
+    private static void Line(string text = "") => Screen.Say(text);
 
     private long Whole(string key) => (long)run[key]!.AsValue();
 

@@ -71,6 +71,15 @@ internal static class TextWidth
         return lines;
     }
 
+    /// <summary>The text in lines of whole words, the first with its own indentation, the others indented by so many columns.</summary>
+    public static IEnumerable<string> Hang(string text, int width, int hang)
+    {
+        if (Of(text) <= width || width - hang < OfLongestWord(text)) return [text];
+        var head = text[..Math.Min(hang, text.Length)];
+        var lines = Wrap(text[head.Length..], width - hang);
+        return lines.Select((line, i) => (i == 0 ? head : new string(' ', hang)) + line);
+    }
+
     /// <summary>Cells of the longest word.</summary>
     public static int OfLongestWord(string text) => text.Split(' ').Max(Of);
 

@@ -88,18 +88,18 @@ internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, O
     /// <summary>Writes it to standard output.</summary>
     public void Write()
     {
-        foreach (var line in _parameters.Lines) Console.Out.WriteLine(line);
+        foreach (var line in _parameters.Lines) Screen.Say(line);
         var grid = new Grid("trained", ">tensors", ">weights", ">share");
         foreach (var (name, tensors, weights) in _components) grid.Row(name, Format.Count(tensors), Format.Count(weights), string.Create(CultureInfo.InvariantCulture, $"{100.0 * weights / _parameters.Trainable:0.0} %"));
         Section(grid);
         Section(Data());
-        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+        Screen.Say(string.Create(CultureInfo.InvariantCulture,
             $"{_plan.Steps:N0} steps ({_plan.StepsPerEpoch:N0} an epoch), {_plan.Batches:N0} batches in {_plan.Passes:N0} passes; {_plan.Tokens:N0} tokens and {100 * _plan.PaddingShare:0.0} % padding; scored {_plan.Evaluations:N0} {(_plan.Evaluations == 1 ? "time" : "times")}"));
         Section(Memory());
         Section(Time());
         Section(Files());
-        if (States > 0) Console.Out.WriteLine($"while it lasts, {RunFolder.Of(settings.Out!)} holds up to {States} saved states of about {Format.Bytes(estimate.Memory.State)} each");
-        Console.Out.WriteLine($"{folder.Target} {(folder.Replaces ? "holds an earlier run, which would be replaced" : "is free")}; nothing was written.");
+        if (States > 0) Screen.Say($"while it lasts, {RunFolder.Of(settings.Out!)} holds up to {States} saved states of about {Format.Bytes(estimate.Memory.State)} each");
+        Screen.Say($"{folder.Target} {(folder.Replaces ? "holds an earlier run, which would be replaced" : "is free")}; nothing was written.");
     }
 
     private Grid Data()

@@ -9,6 +9,8 @@ namespace PeftSharp.Cli.Verbs;
 /// <summary><c>peft info</c>: what a folder or a file is.</summary>
 internal static class InfoVerb
 {
+    private const int LabelWidth = 20;
+
     public static void Build(Command command)
     {
         var paths = new Argument<string[]>("path") { Arity = ArgumentArity.OneOrMore, Description = "A model folder, an adapter folder, a safetensors file, or owner/name[@revision] of the hub.", HelpName = "PATH" };
@@ -40,8 +42,8 @@ internal static class InfoVerb
         {
             if (key is "tensors" && value is JsonArray list) Tensors(list);
             else if (key == "parameters") continue;
-            else if (value is JsonObject inner) Console.Out.WriteLine($"{Label(key)}{string.Join(", ", inner.Where(p => p.Value is not null).Select(p => $"{p.Key}={(p.Value is JsonArray list ? Methods.MethodSettings.Shown(list) : Plain(p.Value))}"))}");
-            else if (value is not null) Console.Out.WriteLine($"{Label(key)}{Plain(value)}");
+            else if (value is JsonObject inner) Screen.Say($"{Label(key)}{string.Join(", ", inner.Where(p => p.Value is not null).Select(p => $"{p.Key}={(p.Value is JsonArray list ? Methods.MethodSettings.Shown(list) : Plain(p.Value))}"))}", LabelWidth);
+            else if (value is not null) Screen.Say($"{Label(key)}{Plain(value)}", LabelWidth);
         }
         if (document["parameters"] is JsonObject parameters)
             foreach (var line in new ParameterLine((long)parameters["trainable"]!, (long)parameters["all"]!, (long)parameters["head"]!, (long)parameters["all_head"]!).Lines) Console.Out.WriteLine(line);
@@ -55,7 +57,7 @@ internal static class InfoVerb
         grid.Write();
     }
 
-    private static string Label(string key) => $"{key.Replace('_', ' ')}:".PadRight(20);
+    private static string Label(string key) => $"{key.Replace('_', ' ')}:".PadRight(LabelWidth);
 
     private static string Plain(JsonNode? value) => value switch
     {

@@ -47,7 +47,7 @@ internal static class MethodsVerb
                 string.Join(", ", method.Aliases.Concat(method.Presets.Keys)), method.Paper);
         }
         grid.Write();
-        Console.Out.WriteLine("Run \"peft methods NAME\" for the settings of one.");
+        Screen.Say("Run \"peft methods NAME\" for the settings of one.");
     }
 
     private static int One(string name, bool json)
@@ -67,11 +67,11 @@ internal static class MethodsVerb
             JsonOut.Write(document);
             return ExitCode.Success;
         }
-        Console.Out.WriteLine($"{method.Name}: {method.Summary}");
-        Console.Out.WriteLine($"Formula: {method.Formula}.");
-        Console.Out.WriteLine($"Family {Family(method)}; acts on {method.Sites}; {(method.Mergeable ? "mergeable" : "not mergeable")}; {(method.NeutralStart ? "starts neutral" : "does not start neutral")}; saved as {method.PeftType}.");
-        Console.Out.WriteLine($"Paper: {method.Paper}.");
-        if (method.Aliases.Count + method.Presets.Count > 0) Console.Out.WriteLine($"Aliases and presets: {string.Join(", ", method.Aliases.Concat(method.Presets.Keys))}.");
+        Screen.Say($"{method.Name}: {method.Summary}");
+        Screen.Say($"Formula: {method.Formula}.");
+        Screen.Say($"Family {Family(method)}; acts on {method.Sites}; {(method.Mergeable ? "mergeable" : "not mergeable")}; {(method.NeutralStart ? "starts neutral" : "does not start neutral")}; saved as {method.PeftType}.");
+        Screen.Say($"Paper: {method.Paper}.");
+        if (method.Aliases.Count + method.Presets.Count > 0) Screen.Say($"Aliases and presets: {string.Join(", ", method.Aliases.Concat(method.Presets.Keys))}.");
         Console.Out.WriteLine();
         var grid = new Grid("setting", "default", "help");
         foreach (var setting in settings)

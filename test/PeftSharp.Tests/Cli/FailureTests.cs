@@ -8,6 +8,7 @@ public sealed class FailureTests(CliFolder folder) : IClassFixture<CliFolder>
     [InlineData("peft eval has no option \"--dtaa\"; did you mean \"--data\"?", "eval", "--dtaa", "x")]
     [InlineData("peft methods has no option \"--jsn\"; did you mean \"--json\"?", "methods", "--jsn")]
     [InlineData("there is no method \"loar\"; did you mean \"lora\"?", "methods", "loar")]
+    [InlineData("peft eval has no option \"-x\"; see", "eval", "-x")]
     [InlineData("peft train needs --base FOLDER", "train")]
     [InlineData("peft eval needs --data PATH", "eval")]
     [InlineData("peft predict needs --base FOLDER", "predict", "--text", "x")]

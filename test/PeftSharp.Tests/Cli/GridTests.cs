@@ -72,6 +72,14 @@ public sealed class GridTests
     }
 
     [Fact]
+    public void A_long_line_is_wrapped_at_words_below_its_label()
+    {
+        var lines = TextWidth.Hang("settings:           target_modules=query,value, lora_alpha=16, lora_dropout=0.1, bias=none", 60, 20).ToList();
+        Assert.Equal(["settings:           target_modules=query,value,", "                    lora_alpha=16, lora_dropout=0.1,", "                    bias=none"], lines);
+        Assert.Equal(["short"], TextWidth.Hang("short", 60, 20));
+    }
+
+    [Fact]
     public void What_would_move_the_cursor_is_left_out()
     {
         var grid = new Grid("label", ">n");

@@ -72,6 +72,47 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         }
     }
 
+    // What a verb's action does not hold, it cannot read; a local that is only added to the command is not held.
+    [Theory]
+    [MemberData(nameof(Verbs))]
+    public void Every_option_is_held_by_what_the_verb_does(string verb)
+    {
+        var command = CommandTree.Build(verb);
+        var held = Held(command.Action!).ToHashSet(ReferenceEqualityComparer.Instance);
+        Assert.Empty(command.Options.Where(o => !held.Contains(o)).Select(o => o.Name));
+        var dropped = new Option<string>("--dropped");
+        command.Add(dropped);
+        Assert.DoesNotContain(dropped, held);
+    }
+
+    private static IEnumerable<object> Held(object root)
+    {
+        var (seen, open) = (new HashSet<object>(ReferenceEqualityComparer.Instance), new Stack<object>([root]));
+        while (open.TryPop(out var next))
+        {
+            if (!seen.Add(next)) continue;
+            if (next is Option)
+            {
+                yield return next;
+                continue;
+            }
+            if (next is Delegate { Method.DeclaringType: { } type }) foreach (var own in Statics(type)) open.Push(own);
+            foreach (var value in Values(next)) open.Push(value);
+        }
+    }
+
+    private static IEnumerable<object> Values(object holder)
+    {
+        if (holder is Array array) return array.Cast<object?>().OfType<object>();
+        var fields = new List<System.Reflection.FieldInfo>();
+        for (var type = holder.GetType(); type is not null && type != typeof(object); type = type.BaseType)
+            fields.AddRange(type.GetFields(System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.DeclaredOnly));
+        return fields.Where(f => !f.FieldType.IsPrimitive && !f.FieldType.IsPointer && f.FieldType != typeof(string)).Select(f => f.GetValue(holder)).OfType<object>().Where(v => v is not (Type or System.Reflection.MemberInfo or Command));
+    }
+
+    private static IEnumerable<object> Statics(Type type) => type.Assembly != typeof(CommandTree).Assembly || type == typeof(CommandTree) ? []
+        : type.GetFields(System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Public).Where(f => typeof(Option).IsAssignableFrom(f.FieldType)).Select(f => f.GetValue(null)).OfType<object>();
+
     [Theory]
     [InlineData("extract", "-r", "write --rank")]
     [InlineData("push", "-m", "write --message")]
