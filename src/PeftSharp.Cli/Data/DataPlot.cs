@@ -51,7 +51,7 @@ internal static class DataPlot
         plot.Axes.Left.MinimumSize = PictureStyle.Overhang(shown, Width / (float)names.Length);
         plot.Axes.Margins(bottom: 0);
         plot.YLabel("share of rows");
-        plot.Title(distinct > names.Length ? $"labels: {names.Length} of {distinct}" : "labels");
+        plot.Title((distinct > names.Length ? $"labels: {names.Length} of {distinct}" : "labels") + PictureStyle.Numbered(names));
         PictureStyle.Legend(plot);
         PictureStyle.Fonts(plot, shown);
     }

@@ -49,6 +49,9 @@ internal static class PictureStyle
     public static string[] Names(IReadOnlyList<string> names, int cells) =>
         CanDraw(string.Concat(names)) ? [.. names.Select(n => TextWidth.Shorten(n, cells))] : [.. names.Select((n, i) => CanDraw(n) ? TextWidth.Shorten(n, cells) : $"#{i + 1}")];
 
+    /// <summary>What a title adds where names were numbered: in which order, and why.</summary>
+    public static string Numbered(IReadOnlyList<string> names) => CanDraw(string.Concat(names)) ? "" : " (#1 is the first class: no font here has all letters of their names)";
+
     /// <summary>Pixels that the longest of some names takes in letters of the usual size.</summary>
     public static int Pixels(IEnumerable<string> names, float fontSize = 14) => (int)(names.Max(TextWidth.Of) * CellPixels * fontSize / 14) + 12;
 

@@ -16,7 +16,7 @@ internal static class ConfusionPlot
     public static void Write(string file, ConfusionMatrix matrix, IReadOnlyList<string> labels, string title)
     {
         var names = PictureStyle.Names([.. labels.Select(l => l.Replace('_', ' '))], NameCells);
-        var (plot, pixels) = Draw(matrix, names, title);
+        var (plot, pixels) = Draw(matrix, names, title + PictureStyle.Numbered(labels));
         plot.SavePng(file, pixels.Width, pixels.Height);
     }
 

@@ -97,11 +97,11 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
                 continue;
             }
             if (next is Delegate { Method.DeclaringType: { } type }) foreach (var own in Statics(type)) open.Push(own);
-            foreach (var value in Values(next)) open.Push(value);
+            foreach (var value in FieldsOf(next)) open.Push(value);
         }
     }
 
-    private static IEnumerable<object> Values(object holder)
+    private static IEnumerable<object> FieldsOf(object holder)
     {
         if (holder is Array array) return array.Cast<object?>().OfType<object>();
         var fields = new List<System.Reflection.FieldInfo>();
