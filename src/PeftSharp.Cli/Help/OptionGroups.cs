@@ -13,7 +13,7 @@ internal static class OptionGroups
         ("Data",
         [
             "--text", "--data", "--eval-data", "--text-column", "--pair-column", "--label-column", "--problem", "--max-length", "--take", "--stratified", "--rows",
-            "--split", "--split-shares", "--split-seed", "--no-stratify", "--skip-bad-rows",
+            "--split", "--split-shares", "--split-seed", "--no-stratify", "--skip-bad-rows", "--allow-blank", "--header", "--separator", "--quoted", "--no-label",
         ]),
         ("Training",
         [
@@ -22,8 +22,8 @@ internal static class OptionGroups
             "--save-total-limit", "--again",
         ]),
         ("Scoring", ["--take-eval", "--metric", "--eval-steps", "--early-stopping", "--load-best"]),
-        ("Output", ["--out", "--overwrite", "--logits", "--plot", "--dtype", "--tensors", "--markdown", "--write", "--private", "--message", "--json", "--quiet"]),
-        ("Machine", ["--compute", "--device", "--tokens-per-pass", "--checkpointing", "--cache-trunk", "--data-memory", "--cache", "--budget", "--no-verify", "--verbose", "--help", "--help-all", "--version"]),
+        ("Output", ["--out", "--overwrite", "--logits", "--keep", "--keep-all", "--plot", "--dtype", "--tensors", "--markdown", "--write", "--private", "--message", "--json", "--quiet"]),
+        ("Machine", ["--compute", "--device", "--tokens-per-pass", "--checkpointing", "--cache-trunk", "--data-memory", "--cache", "--budget", "--no-verify", "--force", "--verbose", "--help", "--help-all", "--version"]),
     ];
 
     // The ten that most command lines are made of, for verbs with many.

@@ -190,6 +190,8 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         "A,B,C" => "0.7,0.3",
         "RATE" or "SHARE" or "B" or "E" => "0.5",
         "NAME=VALUE" => "r=4",
+        "yes|no" => "no",
+        "CHAR" => ";",
         _ => "name",
     };
 
@@ -207,6 +209,8 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         "--format" => "adapterhub",
         "--save-strategy" => "epoch",
         "--split-shares" => "0.7,0.3",
+        _ when key.Value is "yes|no" => "no",
+        _ when key.Value is "CHAR" => ";",
         _ when key.Value is "N" or "MB" => "7",
         _ when key.Value is "RATE" or "SHARE" or "B" or "E" => "0.5",
         _ => "another",
