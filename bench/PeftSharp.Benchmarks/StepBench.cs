@@ -112,7 +112,7 @@ internal static class StepBench
                 var start = Stopwatch.GetTimestamp();
                 using (NewDisposeScope())
                 {
-                    AutogradFailures.Backward(_training.Loss(_batch, new StepState(_step, 0, 1000, (ulong)_step++, 1e-4)));
+                    AutogradFailures.Backward(_training.Loss(_batch, new StepState(_step, 0, 1000, (ulong)_step++, 1e-4)).Mean);
                     _optimizer.Step(1e-4);
                     _optimizer.ZeroGrad();
                 }

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 
@@ -24,23 +25,34 @@ internal static class Merger
     public static Tensor? MergedValue(SiteMap sites, Slot slot, AdapterTag tag, string method)
     {
         var value = slot.Replaced(tag);
+        var context = new ForwardContext { Selection = AdapterSelection.Of(tag) };
         foreach (var site in sites.Projections.Where(s => s.Weight == slot || s.Bias == slot))
-            foreach (var plugin in Of(site.Plugins, tag))
+        {
+            var plugins = Of(site.Plugins, tag).Select(p => p as IMergeableProjection ?? throw Refused(method, site.Path)).ToList();
+            if (plugins.Count == 0) continue;
+            var current = value ?? slot.Value;
+            if (site.Weight == slot)
             {
-                if (plugin is not IMergeableProjection merge) throw Refused(method, site.Path);
-                var current = value ?? slot.Value;
-                if (site.Weight != slot)
-                {
-                    if (merge.MergedBias(current) is { } bias && !ReferenceEquals(bias, current)) value = bias;
-                    continue;
-                }
-                value = merge.MergedWeight(current);
-                if (site.Bias is null) merge.MergedBias(null); // refuses where it would need one
+                value = MergedWeight(plugins, current, context);
+                if (site.Bias is null) plugins.ForEach(p => p.MergedBias(null, context)); // refuses where it would need one
             }
+            else
+            {
+                var bias = plugins.Aggregate(current, (b, p) => p.MergedBias(b, context)!);
+                if (!ReferenceEquals(bias, current)) value = bias;
+            }
+        }
         foreach (var site in sites.Embeddings.Where(s => s.Table == slot))
             foreach (var plugin in Of(site.Plugins, tag))
-                value = plugin is IMergeableEmbedding merge ? merge.MergedTable(value ?? slot.Value) : throw Refused(method, site.Path);
+                value = plugin is IMergeableEmbedding merge ? merge.MergedTable(value ?? slot.Value, context) : throw Refused(method, site.Path);
         return value;
+    }
+
+    // Each plug-in of a map reads the weight itself, not what the others make of it: their changes add up.
+    private static Tensor MergedWeight(List<IMergeableProjection> plugins, Tensor weight, ForwardContext context)
+    {
+        if (plugins is [var only]) return only.MergedWeight(weight, context);
+        return plugins.Aggregate(weight, (sum, plugin) => sum.Plus(plugin.MergedWeight(weight, context).Plus(weight, -1)));
     }
 
     /// <summary>An adapter's plug-ins at a site.</summary>

@@ -39,7 +39,7 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
     }
 
     /// <inheritdoc/>
-    public Tensor Loss(TokenBatch batch, StepState state)
+    public BatchLoss Loss(TokenBatch batch, StepState state)
     {
         Check(batch);
         var context = new ForwardContext
@@ -51,17 +51,18 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
             QuietLayers = _options.QuietLayers,
             Checkpointing = _options.Checkpointing,
         };
-        return adapter.ComputeLoss(model.Model.Loss(batch, context), context);
+        BatchLoss Forward(ForwardContext call) => model.Model.Loss(batch, call);
+        return adapter.ComputeLoss(Forward(context), new LossCall(state, context, Forward));
     }
 
     /// <inheritdoc/>
-    public void AfterBackward(StepState state) => adapter.AfterBackward(state.Step);
+    public void AfterBackward(StepState state) => adapter.AfterBackward(state);
 
     /// <inheritdoc/>
-    public void BeforeStep(StepState state) => adapter.BeforeStep(state.Step);
+    public void BeforeStep(StepState state) => adapter.BeforeStep(state);
 
     /// <inheritdoc/>
-    public void AfterStep(StepState state) => adapter.AfterStep(state.Step);
+    public void AfterStep(StepState state) => adapter.AfterStep(state);
 
     // Once for each dataset: its classes against the head's, and what the adapter's answers will depend on.
     private void Check(TokenBatch batch)

@@ -28,8 +28,8 @@ public sealed class TrunkPlan
         Depth = Find(transformer, selection);
         _pooled = Depth >= Layers && transformer.Head.Pools;
         Type = transformer.Precision;
-        // A gate reads padded positions too: they are kept as well then, as far as any row reaches.
-        if (!_pooled && selection.Adapters.Any(a => a.NeedsAllTokens))
+        // A gate that reads padded positions too: they are kept as well then, as far as any row reaches.
+        if (!_pooled && selection.Adapters.Any(a => a.NeedsPadding))
             foreach (var d in data) _padding[d] = d.Lengths.Max();
         _storage = new() { MemoryBytes = 0, Folder = folder };
         Bytes = data.Sum(d => Enumerable.Range(0, d.Count).Sum(row => RowBytes(d, row)));

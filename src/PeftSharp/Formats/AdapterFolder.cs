@@ -24,7 +24,7 @@ public sealed class AdapterFolder
     public string Path { get; }
 
     /// <summary>The method's settings.</summary>
-    public MethodOptions Options { get; }
+    public MethodOptions Options { get; internal set; }
 
     /// <summary>Whose layout it is.</summary>
     public AdapterFormat Format { get; }

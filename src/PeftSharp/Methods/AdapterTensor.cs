@@ -17,7 +17,10 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
     public string Local { get; } = local;
 
     /// <summary>Unique name inside the adapter.</summary>
-    public string Name => Path.Length == 0 ? Local : $"{Path}.{Local}";
+    public string Name => Scope + (Path.Length == 0 ? Local : $"{Path}.{Local}");
+
+    /// <summary>Tells tensors of two parts of a composite method apart that would have one name; empty elsewhere.</summary>
+    internal string Scope { get; set; } = "";
 
     /// <summary>The tensor itself.</summary>
     public Tensor Value { get; } = value;

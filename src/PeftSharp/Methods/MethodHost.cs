@@ -21,4 +21,7 @@ public sealed record MethodHost(
 
     /// <summary>The model's class in Python, for example <c>BertForSequenceClassification</c>; AdapterHub's files name it.</summary>
     public string? ModelClass { get; init; }
+
+    /// <summary>True if the method is a part of a composite one, which trains the head itself.</summary>
+    public bool IsPart { get; init; }
 }

@@ -58,6 +58,9 @@ public abstract record MethodOptions
     /// <param name="tokenize">Gives a text's ids, special tokens included.</param>
     public virtual MethodOptions WithTokens(Func<string, IReadOnlyList<int>> tokenize) => this;
 
+    /// <summary>A copy that computes as the reference library does, where the definition here is another; by default they agree.</summary>
+    internal virtual MethodOptions AsReference() => this;
+
     /// <summary>The settings as AdapterHub writes them (the <c>config</c> object of its adapter_config.json).</summary>
     /// <exception cref="PeftException">AdapterHub has no such method.</exception>
     public virtual JsonObject ToAdapterHub() => throw new PeftException($"{PeftType} is not a method of AdapterHub; save it in the peft format.");

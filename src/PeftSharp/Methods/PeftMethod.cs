@@ -21,6 +21,7 @@ public abstract class PeftMethod(string name)
 {
     private readonly List<AdapterTensor> _tensors = [];
     private readonly List<Action> _undo = [];
+    private readonly HashSet<Slot> _copied = [];
     private MethodHost? _host;
 
     /// <summary>The adapter's name.</summary>
@@ -73,6 +74,7 @@ public abstract class PeftMethod(string name)
         _undo.Clear();
         foreach (var t in _tensors) t.Value.Dispose();
         _tensors.Clear();
+        _copied.Clear();
         _host = null;
     }
 
@@ -80,16 +82,18 @@ public abstract class PeftMethod(string name)
     protected abstract void OnAttach(MethodHost host);
 
     /// <summary>Adds to a loss, or computes another from a second forward.</summary>
-    public virtual Tensor ComputeLoss(Tensor loss, ForwardContext context) => loss;
+    /// <param name="loss">The loss so far; what comes back keeps its weight.</param>
+    /// <param name="call">The step, the call that gave the loss, and a way to a second one.</param>
+    public virtual BatchLoss ComputeLoss(BatchLoss loss, LossCall call) => loss;
 
     /// <summary>After gradients are summed and clipped, before the optimizer's step.</summary>
-    public virtual void AfterBackward(long step) { }
+    public virtual void AfterBackward(StepState step) { }
 
     /// <summary>Just before the optimizer's step.</summary>
-    public virtual void BeforeStep(long step) { }
+    public virtual void BeforeStep(StepState step) { }
 
     /// <summary>After the optimizer's step, before gradients are cleared.</summary>
-    public virtual void AfterStep(long step) { }
+    public virtual void AfterStep(StepState step) { }
 
     /// <summary>State beside the trained tensors that a resumed run needs; number, shapes and types may change from step to step.</summary>
     public virtual IReadOnlyDictionary<string, Tensor> State => new Dictionary<string, Tensor>();
@@ -173,6 +177,7 @@ public abstract class PeftMethod(string name)
     {
         var decay = slot.Kind is SlotKind.Weight or SlotKind.Embedding;
         var copy = Add(slot.Module, local ?? slot.Name[(slot.Module.Length + 1)..], slot.Copy(), decay, additional: savedModule, savedModule);
+        _copied.Add(slot);
         _undo.Add(slot.ReplaceTensor(Tag, (_, context) => copy.Get(context)));
         return copy;
     }
@@ -184,7 +189,7 @@ public abstract class PeftMethod(string name)
         var optional = head ? Host.HeadModules : [];
         foreach (var name in (names ?? []).Concat(optional).Distinct())
         {
-            var slots = Host.Sites.Slots.Where(s => Targets.IsSavedModule(s.Module, name) && !_tensors.Any(t => t.Name == s.Name)).ToList();
+            var slots = Host.Sites.Slots.Where(s => Targets.IsSavedModule(s.Module, name) && !_copied.Contains(s)).ToList();
             if (slots.Count == 0 && !optional.Contains(name) && !Host.Sites.Slots.Any(s => Targets.IsSavedModule(s.Module, name)) && name is not ("classifier" or "score" or "qa_outputs"))
                 throw new PeftException($"\"modules_to_save\" names \"{name}\", but the model has no such module; its modules are listed by `peft info`.");
             foreach (var slot in slots) TrainCopy(slot, savedModule: true);
@@ -195,9 +200,13 @@ public abstract class PeftMethod(string name)
     protected IReadOnlyList<string>? ModulesWithHead(IReadOnlyList<string>? named) =>
         Host.HeadModules.Count == 0 ? named : [.. named ?? [], .. Host.HeadModules.Except(named ?? [])];
 
-    /// <summary>Takes over the tensors of a part that another method made (a union of methods).</summary>
+    /// <summary>Takes over the tensors of a part that another method made (a composite method).</summary>
+    /// <exception cref="PeftException">It trains a copy of a base tensor of which another part trains one: only one of them would be read.</exception>
     private protected void Adopt(PeftMethod part)
     {
+        if (part._copied.FirstOrDefault(_copied.Contains) is { } twice)
+            throw new PeftException($"{Options.PeftType}: {part.Options.PeftType} trains \"{twice.Name}\", which another of its parts trains as well; let them act at different places, or leave one out.");
+        _copied.UnionWith(part._copied);
         _tensors.AddRange(part.Tensors);
         _undo.Add(() =>
         {

@@ -18,7 +18,7 @@ internal sealed class TrainableRows(AdapterTensor rows, Tensor position, Tensor 
         return where(listed, EmbeddingSite.Lookup(rows.Get(context), place.AtLeast(0L)), vectors);
     }
 
-    public Tensor MergedTable(Tensor table) => table.index_copy(0, indices, rows.Value);
+    public Tensor MergedTable(Tensor table, ForwardContext context) => table.index_copy(0, indices, rows.Get(context));
 
     /// <summary>The map from token id to place, int64 [vocabulary].</summary>
     public static Tensor Positions(long vocabulary, IReadOnlyList<long> indices, Device device)

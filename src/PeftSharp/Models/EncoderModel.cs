@@ -78,8 +78,19 @@ public abstract class EncoderModel : TransformerModel
         hidden = Climb(hidden, padding, depth, _layers.Length, context);
         var logits = depth < _layers.Length ? _head!.Forward(hidden, padding, context)
             : _head!.Answer(depth == _layers.Length ? _head.Condense(hidden, context) : hidden, context);
-        return new ModelOutput(logits, hidden, padding);
+        return new ModelOutput(OfTokens(logits, batch.Tokens, context), hidden, padding);
     });
+
+    // Virtual tokens have no answers of their own: where the head answers each token, logits are those of the batch's tokens.
+    private Tensor OfTokens(Tensor logits, int tokens, ForwardContext context)
+    {
+        if (!_head!.AnswersEachToken || logits.shape[1] == tokens) return logits;
+        if (!context.Selection.IsPerRow) return logits.narrow(1, logits.shape[1] - tokens, tokens);
+        // Every row starts at the left, after its own adapters' vectors.
+        var first = tensor(Sites.AddedTokensOfRows(context.Selection), ScalarType.Int64, device: logits.device);
+        var places = first.unsqueeze(1).Plus(Arithmetic.Range(0, tokens, device: logits.device)).unsqueeze(-1);
+        return logits.gather(1, places.expand(logits.shape[0], tokens, logits.shape[2]));
+    }
 
     /// <inheritdoc/>
     public override Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) => Run(batch, context, (batch, context) =>
@@ -109,6 +120,7 @@ public abstract class EncoderModel : TransformerModel
     private Tensor Climb(Tensor hidden, Tensor? padding, int from, int to, ForwardContext context)
     {
         if (from >= to) return hidden;
+        context.Padding = padding;
         var mask = padding is null ? null : padding.Complement().to(hidden.dtype).Scale(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
         var firstOnly = _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
         for (var i = from; i < to; i++) hidden = Layer(_layers[i], hidden, mask, firstOnly && i == _layers.Length - 1, context.At(i));
@@ -155,10 +167,22 @@ public abstract class EncoderModel : TransformerModel
     {
         var tokens = state.Embeddings.shape[1];
         var (shift, perRow) = Sites.PositionShift(context);
-        var last = tokens + shift + (perRow?.Max() ?? 0);
-        if (last > MaxTokens)
-            throw new PeftException($"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; shorten it with --max-length {MaxTokens - (last - batch.Tokens)}.");
+        var fits = tokens + shift + (perRow?.Max() ?? 0) <= MaxTokens;
+        if (!fits) RequirePositions(batch, state, shift, perRow);
         var positions = Arithmetic.Range(shift + PositionOffset, shift + PositionOffset + tokens, device: Device).unsqueeze(0);
-        return perRow is null ? positions : positions.Plus(tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
+        if (perRow is not null) positions = positions.Plus(tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
+        // Where a row is padded past the table, its padding sits at the last place.
+        return fits ? positions : positions.AtMost(PositionOffset + MaxTokens - 1L);
+    }
+
+    // Padding needs no position: a row is refused for its own length, never for that of a row beside it.
+    private void RequirePositions(TokenBatch batch, InputState state, long shift, long[]? perRow)
+    {
+        using var scope = NewDisposeScope();
+        var (rows, width) = ((int)state.Embeddings.shape[0], state.Embeddings.shape[1]);
+        var lengths = state.Mask?.sum(1).cpu().data<long>().ToArray() ?? [.. Enumerable.Repeat(width, rows)];
+        var last = Enumerable.Range(0, rows).Max(row => lengths[row] + shift + (perRow?[row] ?? 0));
+        if (last > MaxTokens)
+            throw new PeftException($"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; shorten it with --max-length {MaxTokens - (width + shift + (perRow?.Max() ?? 0) - batch.Tokens)}.");
     }
 }

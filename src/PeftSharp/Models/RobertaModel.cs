@@ -35,7 +35,8 @@ public sealed class RobertaModel : EncoderModel
     {
         var sequential = base.Positions(batch, state, context);                 // checks the length as well
         if (state.Prepended || batch.Unpadded) return sequential;
-        var real = batch.InputIds.IsNot(Shape.PadId).to(ScalarType.Int64);
+        // Hugging Face takes every id of the padding token for padding; a text may spell that token, and is no shorter for it.
+        var real = batch.AttentionMask;
         var (shift, perRow) = Sites.PositionShift(context);
         var counted = real.cumsum(1).Plus(perRow is null ? tensor(shift, device: Device) : tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
         return (counted * real).Plus((long)Shape.PadId);

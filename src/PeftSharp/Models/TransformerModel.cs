@@ -76,8 +76,11 @@ public abstract class TransformerModel
     public virtual Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) =>
         throw new PeftException($"Models of type {Config.ModelType} do not run in parts yet, so no trunk of them can be cached; leave cache_trunk out.");
 
-    /// <summary>The mean loss of a batch, a scalar with its graph.</summary>
-    /// <exception cref="PeftException">The batch has no labels.</exception>
-    public Tensor Loss(TokenBatch batch, ForwardContext context) =>
-        Head.Loss(Forward(batch, context), batch.Labels?.to(Device) ?? throw new PeftException("The batch has no labels; name the label column of the data."));
+    /// <summary>The loss of a batch with its graph, and the weight with which the batch counts beside others.</summary>
+    /// <exception cref="PeftException">The batch has no labels, or labels that do not fit the head.</exception>
+    public BatchLoss Loss(TokenBatch batch, ForwardContext context)
+    {
+        var labels = batch.Labels?.to(Device) ?? throw new PeftException("The batch has no labels; name the label column of the data.");
+        return Head.Loss(Forward(batch, context), labels, batch.Unpadded ? null : batch.AttentionMask.to(Device));
+    }
 }

@@ -8,7 +8,21 @@ public sealed class AdapterTag(string name)
     public string Name { get; } = name;
 
     /// <summary>True if one of its plug-ins reads every position, so that no position may be skipped.</summary>
-    public bool NeedsAllTokens { get; set; }
+    public bool NeedsAllTokens { get; private set; }
+
+    /// <summary>True if one of its plug-ins reads padded positions too, so that the width to which a batch is padded matters.</summary>
+    public bool NeedsPadding { get; private set; }
+
+    /// <summary>Key of the padding of the rows that it acts on, among what a call computes once.</summary>
+    internal object PaddingOf { get; } = new();
+
+    /// <summary>Says that a plug-in reads every position. Needs only grow: what one part of an adapter needs, no other part can take back.</summary>
+    /// <param name="padding">True if it reads padded positions too.</param>
+    public void NeedAllTokens(bool padding = false)
+    {
+        NeedsAllTokens = true;
+        NeedsPadding |= padding;
+    }
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -16,7 +16,9 @@ public interface IEmbeddingPlugin
 public interface IMergeableEmbedding : IEmbeddingPlugin
 {
     /// <summary>The table that does what <paramref name="table"/> and the plug-in do together, [vocabulary, dim].</summary>
-    Tensor MergedTable(Tensor table);
+    /// <param name="table">The table, [vocabulary, dim].</param>
+    /// <param name="context">A call in which the adapter alone acts: the plug-in reads its tensors through their slots, as a forward does.</param>
+    Tensor MergedTable(Tensor table, ForwardContext context);
 }
 
 /// <summary>An embedding table, open to plug-ins.</summary>

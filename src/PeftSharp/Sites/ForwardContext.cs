@@ -32,6 +32,9 @@ public sealed class ForwardContext
     /// <summary>Where the model computes; the model says so when the call begins.</summary>
     public Device Device { get; internal set; } = CPU;
 
+    /// <summary>1 at real tokens of what the layers read, virtual ones included, int64 [rows, tokens], of the rows of this call; null where nothing is padded. The model says so when the layers begin.</summary>
+    public Tensor? Padding { get; internal set; }
+
     /// <summary>True if no position may be skipped, by the caller's wish or an active adapter's.</summary>
     public bool NeedsAllTokens => AllTokens || Selection.Adapters.Any(a => a.NeedsAllTokens);
 
@@ -60,6 +63,7 @@ public sealed class ForwardContext
         Checkpointing = Checkpointing,
         AllTokens = AllTokens,
         Device = Device,
+        Padding = Padding,
     };
 
     /// <summary>The call as layer <paramref name="layer"/> sees it (-1: the embeddings): without the base's dropout in the quiet ones.</summary>
@@ -72,6 +76,7 @@ public sealed class ForwardContext
         Checkpointing = Checkpointing,
         AllTokens = AllTokens,
         Device = Device,
+        Padding = Padding,
         _once = _once,
     };
 
@@ -84,6 +89,7 @@ public sealed class ForwardContext
         BaseDropout = BaseDropout,
         AllTokens = AllTokens,
         Device = Device,
+        Padding = Padding is { } all ? Once(adapter.PaddingOf, () => all.index_select(0, RowsOf(adapter)!)) : null,
         _once = _once,
     };
 }

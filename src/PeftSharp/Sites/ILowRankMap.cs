@@ -8,6 +8,6 @@ namespace PeftSharp.Sites;
 /// </summary>
 public interface ILowRankMap
 {
-    /// <summary>Left [rows, rank], right [rank, columns] and what scales their product; null where a gate makes it depend on the input. Borrowed.</summary>
-    (Tensor Left, Tensor Right, double Scale)? Factors { get; }
+    /// <summary>Left [rows, rank], right [rank, columns] and what scales their product, as they are in a call; null where a gate makes it depend on the input. Borrowed.</summary>
+    (Tensor Left, Tensor Right, double Scale)? Factors(ForwardContext context);
 }

@@ -60,10 +60,12 @@ public interface IProjectionOutput : IProjectionPlugin
 public interface IMergeableProjection : IProjectionPlugin
 {
     /// <summary>The weight that does what <paramref name="weight"/> and the plug-in do together, [out, in].</summary>
-    Tensor MergedWeight(Tensor weight);
+    /// <param name="weight">The weight, [out, in].</param>
+    /// <param name="context">A call in which the adapter alone acts: the plug-in reads its tensors through their slots, as a forward does.</param>
+    Tensor MergedWeight(Tensor weight, ForwardContext context);
 
     /// <summary>The bias that goes with it, [out].</summary>
-    Tensor? MergedBias(Tensor? bias) => bias;
+    Tensor? MergedBias(Tensor? bias, ForwardContext context) => bias;
 }
 
 /// <summary>A linear map y = x·Wᵀ + b whose weight may be dense or quantised, open to plug-ins.</summary>

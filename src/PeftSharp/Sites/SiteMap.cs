@@ -54,22 +54,37 @@ public sealed class SiteMap
     /// <summary>Vectors that the selected adapters put before a sequence, at most.</summary>
     public int AddedTokens(AdapterSelection selection) => Inputs.Sum(i => i.Plugins.Items.Where(p => selection.Includes(p.Owner)).Sum(p => p.Plugin.Length));
 
+    /// <summary>Vectors that the adapters of each row put before it, [rows], of a selection that differs by row.</summary>
+    internal long[] AddedTokensOfRows(AdapterSelection selection)
+    {
+        var added = new long[selection.Rows];
+        foreach (var (owner, plugin) in Inputs.SelectMany(i => i.Plugins.Items).Where(p => selection.Includes(p.Owner)))
+            foreach (var row in selection.RowsOf(owner)!) added[row] += plugin.Length;
+        return added;
+    }
+
     /// <summary>By how much active prefixes move the positions of each row's tokens: 0 for none; the same for every row, or [rows].</summary>
     internal (long Uniform, long[]? PerRow) PositionShift(ForwardContext context)
     {
         if (Attentions.Count == 0) return (0, null);
         long uniform = 0;
         long[]? perRow = null;
-        foreach (var (owner, plugin) in Attentions.SelectMany(a => a.Plugins.Active(context)).DistinctBy(p => p.Owner))
+        // An adapter may have several prefixes at an attention, and none at some: what counts is the attention with the most.
+        foreach (var shifts in Attentions.SelectMany(a => ShiftsAt(a, context)).GroupBy(s => s.Owner))
         {
-            if (plugin is not IAttentionPrefix { PositionShift: > 0 } prefix) continue;
-            if (!context.Selection.IsPerRow) uniform += prefix.PositionShift;
+            var shift = shifts.Max(s => s.Shift);
+            if (shift == 0) continue;
+            if (!context.Selection.IsPerRow) uniform += shift;
             else
             {
                 perRow ??= new long[context.Selection.Rows];
-                foreach (var row in context.Selection.RowsOf(owner)!) perRow[row] += prefix.PositionShift;
+                foreach (var row in context.Selection.RowsOf(shifts.Key)!) perRow[row] += shift;
             }
         }
         return (uniform, perRow);
     }
+
+    private static IEnumerable<(AdapterTag Owner, long Shift)> ShiftsAt(AttentionSite site, ForwardContext context) => site.Plugins.Active(context)
+        .GroupBy(p => p.Owner)
+        .Select(g => (g.Key, g.Sum(p => p.Plugin is IAttentionPrefix prefix ? (long)prefix.PositionShift : 0)));
 }

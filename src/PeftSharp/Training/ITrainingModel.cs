@@ -11,14 +11,6 @@ namespace PeftSharp.Training;
 /// <param name="Decay">False for biases and norms, which weight decay leaves alone.</param>
 public sealed record TrainableParameter(string Name, Tensor Value, bool Decay);
 
-/// <summary>Where training stands when a hook or a forward runs.</summary>
-/// <param name="Step">Optimizer steps completed, from 0.</param>
-/// <param name="MicroStep">Index of the micro-batch inside the step, from 0.</param>
-/// <param name="TotalSteps">Optimizer steps planned.</param>
-/// <param name="Seed">Random seed of this micro-step; every random draw of the forward derives from it.</param>
-/// <param name="LearningRate">The learning rate of this step.</param>
-public readonly record struct StepState(long Step, int MicroStep, long TotalSteps, ulong Seed, double LearningRate);
-
 /// <summary>What the trainer drives: a model with its adapter. The hooks are a method's lifecycle (design: five hooks).</summary>
 public interface ITrainingModel
 {
@@ -28,8 +20,8 @@ public interface ITrainingModel
     /// <summary>Vectors that go before each row's tokens through the model (virtual tokens); 0 for most methods.</summary>
     int AddedTokens => 0;
 
-    /// <summary>The mean loss of a batch, a float32 scalar with its graph, in training mode.</summary>
-    Tensor Loss(TokenBatch batch, StepState state);
+    /// <summary>The loss of a batch with its graph, in training mode, and the weight with which the batch counts in its step.</summary>
+    BatchLoss Loss(TokenBatch batch, StepState state);
 
     /// <summary>After the gradients of all micro-steps are summed and clipped, before the optimizer step.</summary>
     void AfterBackward(StepState state);

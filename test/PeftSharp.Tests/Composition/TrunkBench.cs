@@ -63,7 +63,7 @@ internal sealed class TrunkBench : IDisposable
     public static int[][] Fours => [.. Enumerable.Range(0, Lengths.Length).Chunk(4)];
 
     /// <summary>True if an adapter reads padded positions, which are padded further while the cache is built.</summary>
-    public bool ReadsPadding => Adapter.Tag.NeedsAllTokens;
+    public bool ReadsPadding => Adapter.Tag.NeedsPadding;
 
     public Tensor Logits(IRowBatches source, params int[] rows)
     {
@@ -79,7 +79,8 @@ internal sealed class TrunkBench : IDisposable
         using var scope = NewDisposeScope();
         using var batch = source.CreateBatch(rows);
         var context = new ForwardContext { Selection = Selection, Training = training, Seed = 5, QuietLayers = quietLayers, Checkpointing = checkpointing };
-        var loss = Adapter.ComputeLoss(Model.Model.Loss(batch, context), context);
+        var loss = Adapter.ComputeLoss(Forward(context), new LossCall(default, context, Forward)).Mean;
+        BatchLoss Forward(ForwardContext call) => Model.Model.Loss(batch, call);
         loss.backward();
         List<(string, Tensor)> all = [("the loss", loss.detach().MoveToOuterDisposeScope())];
         foreach (var tensor in Adapter.Tensors)

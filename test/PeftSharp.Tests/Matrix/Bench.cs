@@ -1,6 +1,7 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Methods;
+using PeftSharp.Models;
 using PeftSharp.Sites;
 using PeftSharp.Training;
 using PeftSharp.Training.Optimizers;
@@ -15,8 +16,13 @@ internal sealed class Bench : IDisposable
     private readonly DisposeScope _scope = NewDisposeScope();
 
     public Bench(string architecture, ScalarType precision = ScalarType.Float32, int width = 32)
+        : this(architecture, new ModelOptions { Precision = precision }, width)
     {
-        Peft = new PeftModel(TinyModels.Create(architecture, precision, width));
+    }
+
+    public Bench(string architecture, ModelOptions options, int width = 32)
+    {
+        Peft = new PeftModel(TinyModels.Create(architecture, options, width));
         Batch = TinyModels.Batch();
     }
 
@@ -26,7 +32,9 @@ internal sealed class Bench : IDisposable
 
     public TokenBatch Batch { get; }
 
-    public PeftMethod Add(string method, string name = "first", ulong seed = 11) => Peft.Add(MethodRegistry.Options(method), name, seed);
+    public PeftMethod Add(string method, string name = "first", ulong seed = 11) => Add(MethodRegistry.Options(method), name, seed);
+
+    public PeftMethod Add(MethodOptions options, string name = "first", ulong seed = 11) => Peft.Add(options, name, seed);
 
     /// <summary>Logits of the batch, or of one of its rows, in inference mode.</summary>
     public Tensor Logits(AdapterSelection selection, int? row = null)
@@ -36,12 +44,31 @@ internal sealed class Bench : IDisposable
         return Peft.Forward(row is null ? Batch : TinyModels.Batch(row), selection).Logits.MoveToOuterDisposeScope();
     }
 
+    /// <summary>Logits of any batch, in inference mode.</summary>
+    public Tensor Logits(TokenBatch batch, AdapterSelection selection)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        return Peft.Forward(batch, selection).Logits.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Moves an adapter off its start, where many parts do nothing yet.</summary>
+    public static void Disturb(PeftMethod adapter, double by = 0.1, ulong seed = 70)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var (tensor, i) in adapter.Tensors.Select((t, i) => (t, i)))
+            tensor.Value.add_(Initial.Normal(tensor.Value.shape, by, seed + (ulong)i).to(tensor.Value.dtype));
+        adapter.EncoderRestored();
+    }
+
     public Tensor Logits(PeftMethod adapter) => Logits(AdapterSelection.Of(adapter.Tag));
 
     public Tensor Loss(PeftMethod adapter, bool training = false, ulong seed = 0, bool checkpointing = false)
     {
         var context = new ForwardContext { Selection = AdapterSelection.Of(adapter.Tag), Training = training, Seed = seed, Checkpointing = checkpointing };
-        return adapter.ComputeLoss(Peft.Model.Loss(Batch, context), context);
+        BatchLoss Forward(ForwardContext call) => Peft.Model.Loss(Batch, call);
+        return adapter.ComputeLoss(Forward(context), new LossCall(new StepState(0, 0, 1, seed, 0.01), context, Forward)).Mean;
     }
 
     public static AdamW Optimizer(PeftMethod adapter) =>
@@ -52,11 +79,12 @@ internal sealed class Bench : IDisposable
     {
         using var scope = NewDisposeScope();
         Loss(adapter, training, 100 + (ulong)step, checkpointing).backward();
-        adapter.AfterBackward(step);
+        var state = new StepState(step, 0, 100, 100 + (ulong)step, 0.01);
+        adapter.AfterBackward(state);
         look?.Invoke();
-        adapter.BeforeStep(step);
+        adapter.BeforeStep(state);
         optimizer.Step(0.01);
-        adapter.AfterStep(step);
+        adapter.AfterStep(state);
         optimizer.ZeroGrad();
     }
 

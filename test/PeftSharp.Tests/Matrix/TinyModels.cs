@@ -44,13 +44,17 @@ internal static class TinyModels
     public static TransformerModel Create(string architecture, ScalarType precision = ScalarType.Float32, int width = 32) =>
         Create(architecture, new ModelOptions { Precision = precision }, width);
 
+    /// <summary>The model with the given task's head, by default classification; what the checkpoint lacks of the head is drawn.</summary>
     public static TransformerModel Create(string architecture, ModelOptions options, int width = 32)
     {
         LibTorch.EnsureLoaded();
         set_num_threads(1);
         var folder = Folders.GetOrAdd((architecture, width), key => new(() => Write(key.Architecture, key.Width))).Value;
-        return ModelLoader.Load(folder, options with { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"] });
+        return Load(folder, options with { Task = options.Task ?? TaskKind.Classification });
     }
+
+    private static TransformerModel Load(string folder, ModelOptions options) =>
+        ModelLoader.Load(folder, options with { Labels = options.Task is TaskKind.Classification or TaskKind.TokenClassification ? ["no", "maybe", "yes"] : null });
 
     // Fresh models have biases of zero and norms of one; a checkpoint can hold other numbers. It lasts as long as the process.
     private static string Write(string architecture, int width)
@@ -69,6 +73,49 @@ internal static class TinyModels
         File.WriteAllText(folder.File("config.json"), json.ToJsonString());
         return folder.Root;
     }
+
+    /// <summary>The given rows beside each other, in that order, padded to a width; nothing is padded where they fill it.</summary>
+    /// <param name="rows">Rows of <see cref="Batch"/>.</param>
+    /// <param name="width">Tokens; at least those of the longest.</param>
+    /// <param name="spelling">True lets the third token of every row be the padding token: a text may spell it.</param>
+    /// <param name="task">What the labels are for.</param>
+    public static TokenBatch Rows(IReadOnlyList<int> rows, int width, bool spelling = false, TaskKind task = TaskKind.Classification)
+    {
+        using var all = Batch();
+        var (ids, types) = (all.InputIds.data<long>().ToArray(), all.TokenTypeIds!.data<long>().ToArray());
+        var (tokens, count) = (all.Tokens, rows.Count * width);
+        var (inputs, mask, segments) = (Enumerable.Repeat((long)PadId, count).ToArray(), new long[count], new long[count]);
+        for (var r = 0; r < rows.Count; r++)
+            for (var t = 0; t < Lengths[rows[r]]; t++)
+            {
+                var (from, to) = (rows[r] * tokens + t, r * width + t);
+                (inputs[to], mask[to], segments[to]) = (spelling && t == 2 ? PadId : ids[from], 1, types[from]);
+            }
+        long[] shape = [rows.Count, width];
+        return new()
+        {
+            InputIds = tensor(inputs, shape),
+            AttentionMask = tensor(mask, shape),
+            TokenTypeIds = tensor(segments, shape),
+            Labels = LabelsOf(rows, width, task),
+            Source = [.. rows],
+            RealTokens = (int)mask.Sum(),
+            Unpadded = mask.Sum() == count,
+        };
+    }
+
+    /// <summary>Real tokens of a row.</summary>
+    public static int LengthOf(int row) => (int)Lengths[row];
+
+    // Rows carry unequal numbers of labels: of the classes of tokens some are left out, and one answer is cut off.
+    private static Tensor LabelsOf(IReadOnlyList<int> rows, int width, TaskKind task) => task switch
+    {
+        TaskKind.Regression => tensor(rows.Select(r => 0.7f * r - 1).ToArray()),
+        TaskKind.TokenClassification => tensor(rows.SelectMany(r => Enumerable.Range(0, width)
+            .Select(t => t < Lengths[r] && t % (r + 1) == 0 ? (t + r) % 3L : -100)).ToArray(), [rows.Count, width]),
+        TaskKind.QuestionAnswering => tensor(rows.SelectMany(r => (long[])[1, r == 2 ? 40 : 3]).ToArray(), [rows.Count, 2]),
+        _ => tensor(rows.Select(r => (long)((r + 2) % 3)).ToArray()),
+    };
 
     /// <summary>Four rows of nine tokens, three of them padded, of the given or every row.</summary>
     public static TokenBatch Batch(int? row = null)

@@ -24,7 +24,9 @@ public sealed class PerRowSeamTests
     public void Rows_Of_A_Mixed_Batch_Equal_The_Rows_Alone(string architecture, string seam)
     {
         using var bench = new Bench(architecture, ScalarType.Float64);
-        var plain = bench.Logits(AdapterSelection.Of(new AdapterTag("nothing") { NeedsAllTokens = true }));
+        var nothing = new AdapterTag("nothing");
+        nothing.NeedAllTokens();
+        var plain = bench.Logits(AdapterSelection.Of(nothing));
         AdapterTag a = new("a"), b = new("b");
         var undo = SeamPlugins.Plug(seam, bench.Sites, a, 1).Concat(SeamPlugins.Plug(seam, bench.Sites, b, 2)).ToList();
         Assert.NotEmpty(undo);
@@ -52,7 +54,7 @@ public sealed class PerRowSeamTests
         var (left, right) = (new List<Tensor>(), new List<Tensor>());
         SeamPlugins.Plug(seam, bench.Sites, a, 1, left);
         SeamPlugins.Plug(seam, bench.Sites, b, 2, right);
-        bench.Peft.Model.Loss(bench.Batch, new ForwardContext { Selection = AdapterSelection.PerRow([a, null, b, a]) }).backward();
+        bench.Peft.Model.Loss(bench.Batch, new ForwardContext { Selection = AdapterSelection.PerRow([a, null, b, a]) }).Mean.backward();
         Assert.All(left.Concat(right), value => Assert.True(value.grad is { } gradient && gradient.count_nonzero().item<long>() > 0));
     }
 }

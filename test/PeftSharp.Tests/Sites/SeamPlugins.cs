@@ -33,7 +33,7 @@ internal static class SeamPlugins
     /// <summary>Plugs in; the actions undo it. <paramref name="trained"/> collects the plug-ins' tensors.</summary>
     public static IReadOnlyList<Action> Plug(string kind, SiteMap sites, AdapterTag tag, int index, List<Tensor>? trained = null)
     {
-        tag.NeedsAllTokens = true; // so that the last layer's plug-ins see every position, alone and in a mixed batch
+        tag.NeedAllTokens(); // so that the last layer's plug-ins see every position, alone and in a mixed batch
         return [.. Kinds[kind](sites, tag, new Noise(index, trained))];
     }
 

@@ -44,7 +44,7 @@ public sealed class GradientCheckpointTests
         List<Tensor?> Gradients(bool checkpointing)
         {
             var training = new TrainableAdapter(model, adapter, new ForwardOptions { Checkpointing = checkpointing });
-            PeftSharp.Interop.AutogradFailures.Backward(training.Loss(batch, new StepState(0, 0, 1, 7, 1e-3)));
+            PeftSharp.Interop.AutogradFailures.Backward(training.Loss(batch, new StepState(0, 0, 1, 7, 1e-3)).Mean);
             var result = training.Parameters.Select(p => p.Value.grad?.clone()).ToList();
             foreach (var p in training.Parameters) p.Value.grad = null;
             return result;

@@ -38,11 +38,11 @@ internal sealed class ToyModel : ITrainingModel, IDisposable
         return nn.functional.linear(h, _w2);
     }
 
-    public Tensor Loss(TokenBatch batch, StepState state)
+    public BatchLoss Loss(TokenBatch batch, StepState state)
     {
         Calls.Add($"loss {state.Step}.{state.MicroStep}");
         var loss = nn.functional.cross_entropy(Logits(batch, state.Seed), batch.Labels!);
-        return state.Step == PoisonAtStep ? loss * float.NaN : loss;
+        return new(state.Step == PoisonAtStep ? loss * float.NaN : loss, batch.Rows);
     }
 
     public void AfterBackward(StepState state) => Calls.Add($"after backward {state.Step}");

@@ -59,7 +59,9 @@ internal sealed record ChangedMatrix(MatrixPlace Place, Slot Slot, Delta Delta)
         using var guard = no_grad();
         try
         {
-            if (plugins is [ILowRankMap { Factors: { } factors }] && slot.Replaced(adapter.Tag) is null) return new FactoredDelta(factors.Left, factors.Right, factors.Scale);
+            var context = new ForwardContext { Selection = AdapterSelection.Of(adapter.Tag) };
+            if (plugins is [ILowRankMap map] && map.Factors(context) is { } factors && slot.Replaced(adapter.Tag) is null)
+                return new FactoredDelta(factors.Left, factors.Right, factors.Scale);
             return Merger.MergedValue(sites, slot, adapter.Tag, adapter.Options.PeftType) is { } merged ? new DenseDelta(merged - slot.Value) : null;
         }
         catch (PeftException e)

@@ -29,7 +29,7 @@ public sealed record EffectReport(string Path, string What, IReadOnlyList<KeyVal
             foreach (var site in sites.Attentions)
                 foreach (var plugin in Merger.Of(site.Plugins, adapter.Tag)) yield return Attention(site, plugin, model.Model.Width, model.Model.Device, context);
             foreach (var site in sites.Branches)
-                foreach (var plugin in Merger.Of(site.Plugins, adapter.Tag)) yield return Branch(site, plugin, adapter);
+                foreach (var plugin in Merger.Of(site.Plugins, adapter.Tag)) yield return Branch(site, plugin, adapter, context);
             foreach (var site in sites.Layers)
                 foreach (var _ in Merger.Of(site.Plugins, adapter.Tag)) yield return new(site.Path, "changes the layer's output", Tensors(adapter, site.Path));
         }
@@ -56,9 +56,9 @@ public sealed record EffectReport(string Path, string What, IReadOnlyList<KeyVal
             [new("mean norm of a key", MeanNorm(keys.transpose(1, 2).flatten(2))), new("mean norm of a value", MeanNorm(values.transpose(1, 2).flatten(2)))]);
     }
 
-    private static EffectReport Branch(BranchSite site, IBranchPlugin plugin, PeftMethod adapter)
+    private static EffectReport Branch(BranchSite site, IBranchPlugin plugin, PeftMethod adapter, ForwardContext context)
     {
-        if (plugin is not ILowRankMap { Factors: { } factors }) return new(site.Path, "changes a residual branch, depending on the input", Tensors(adapter, site.Path));
+        if ((plugin as ILowRankMap)?.Factors(context) is not { } factors) return new(site.Path, "changes a residual branch, depending on the input", Tensors(adapter, site.Path));
         using var scope = NewDisposeScope();
         var map = new Spectrum(new FactoredDelta(factors.Left, factors.Right, factors.Scale).SingularValues());
         return new(site.Path, "up · down of a bottleneck without its activation: a linear stand-in, not a ΔW",

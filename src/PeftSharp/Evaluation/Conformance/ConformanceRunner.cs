@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using PeftSharp.Composition;
+using PeftSharp.Data;
 using PeftSharp.Methods;
+using PeftSharp.Models;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -76,7 +78,7 @@ public static class ConformanceRunner
             var output = _model.Forward(batch, selection);
             results.Add(Comparison.Of($"{prefix}logits", Forward, [("logits", output.Logits, reference[$"{prefix}logits"])]));
             if (reference.Has($"{prefix}loss"))
-                results.Add(Comparison.Of($"{prefix}loss", Forward, [("loss", _model.Model.Head.Loss(output, batch.Labels!), reference[$"{prefix}loss"])]));
+                results.Add(Comparison.Of($"{prefix}loss", Forward, [("loss", Loss(output, batch).Mean, reference[$"{prefix}loss"])]));
         }
 
         private void Merge(PeftMethod adapter)
@@ -108,11 +110,15 @@ public static class ConformanceRunner
             }
         }
 
-        private Tensor Loss(PeftMethod adapter)
+        private Tensor Loss(PeftMethod adapter, StepState step = default)
         {
             var context = new ForwardContext { Selection = Selection(adapter) };
-            return adapter.ComputeLoss(_model.Model.Loss(reference.Batch(true), context), context);
+            BatchLoss Forward(ForwardContext call) => Loss(_model.Model.Forward(reference.Batch(true), call), reference.Batch(true));
+            return adapter.ComputeLoss(Forward(context), new LossCall(step, context, Forward)).Mean;
         }
+
+        // The reference takes padded positions for places where an answer can start, so no mask is given.
+        private BatchLoss Loss(ModelOutput output, TokenBatch batch) => _model.Model.Head.Loss(output, batch.Labels!);
 
         private void Gradients(PeftMethod adapter, Dictionary<string, Tensor> trained)
         {
@@ -164,7 +170,7 @@ public static class ConformanceRunner
         private void Train(PeftMethod adapter, Dictionary<string, Tensor> trained)
         {
             var run = new ReferenceTraining(reference.Json["optimizer"] as JsonObject ?? [], trained);
-            var losses = run.Run(() => Loss(adapter), adapter);
+            var losses = run.Run(step => Loss(adapter, step), adapter);
             results.Add(Comparison.Of("trajectory.loss", Trajectory, [("loss", tensor(losses), reference["trajectory.loss"])]));
             if (reference.Has("grad_norm") || reference.Has("trajectory.grad_norm"))
                 results.Add(Comparison.Of("grad_norm", Trajectory, [("norm", tensor(run.Norms.ToArray()), reference[reference.Has("grad_norm") ? "grad_norm" : "trajectory.grad_norm"])]));

@@ -36,20 +36,22 @@ internal sealed class ReferenceTraining
     public List<double> Norms { get; } = [];
 
     /// <summary>Trains; yields the loss before each update.</summary>
-    public double[] Run(Func<Tensor> loss, PeftMethod method)
+    public double[] Run(Func<StepState, Tensor> loss, PeftMethod method)
     {
         var losses = new double[_steps];
         for (var step = 0; step < _steps; step++)
         {
             using var scope = NewDisposeScope();
-            var value = loss();
+            var rate = _rate * Factor(step);
+            var state = new StepState(step, 0, _steps, (ulong)step, rate);
+            var value = loss(state);
             losses[step] = value.to(ScalarType.Float64).item<double>();
             value.backward();
             if (_clip > 0) Norms.Add(Clipping.ByNorm(_parameters, _clip));
-            method.AfterBackward(step);
-            method.BeforeStep(step);
-            _optimizer.Step(_rate * Factor(step));
-            method.AfterStep(step);
+            method.AfterBackward(state);
+            method.BeforeStep(state);
+            _optimizer.Step(rate);
+            method.AfterStep(state);
             _optimizer.ZeroGrad();
         }
         return losses;

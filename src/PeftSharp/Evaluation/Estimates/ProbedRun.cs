@@ -34,7 +34,7 @@ internal sealed class ProbedRun(ITrainingModel model, TokenizedDataset data, IRe
         return data.CreateBatch(chosen[_next++ % chosen.Count]);
     }
 
-    public Tensor Loss(TokenBatch batch, StepState state) => model.Loss(batch, state);
+    public BatchLoss Loss(TokenBatch batch, StepState state) => model.Loss(batch, state);
 
     public void AfterBackward(StepState state)
     {

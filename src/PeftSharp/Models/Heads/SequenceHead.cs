@@ -56,7 +56,7 @@ public sealed class SequenceHead(
     }
 
     /// <inheritdoc/>
-    public override Tensor Loss(ModelOutput output, Tensor labels) => kind == TaskKind.MultiLabel
+    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) => kind == TaskKind.MultiLabel
         ? throw new PeftException("A head of several classes at once cannot be trained yet; load the model for classification or regression.")
         : kind == TaskKind.Regression ? Losses.MeanSquare(output.Logits.squeeze(-1), labels)
         : Losses.CrossEntropy(output.Logits, labels);

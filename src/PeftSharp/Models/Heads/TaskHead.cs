@@ -67,6 +67,13 @@ public abstract class TaskHead
     /// <summary>The rest of the head: what <see cref="Condense"/> gave → logits.</summary>
     public virtual Tensor Answer(Tensor condensed, ForwardContext context) => Forward(condensed, null, context);
 
-    /// <summary>The mean loss, a scalar.</summary>
-    public abstract Tensor Loss(ModelOutput output, Tensor labels);
+    /// <summary>True if the logits are one answer for each token: virtual tokens, which an adapter puts before them, have none.</summary>
+    public virtual bool AnswersEachToken => false;
+
+    /// <summary>The mean loss over what is labelled, and how much that is.</summary>
+    /// <param name="output">What the model made of the batch.</param>
+    /// <param name="labels">The batch's labels.</param>
+    /// <param name="mask">1 at the batch's real tokens, int64 [rows, tokens]; null where every position counts as real.</param>
+    /// <exception cref="PeftException">The labels do not fit the head.</exception>
+    public abstract BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null);
 }

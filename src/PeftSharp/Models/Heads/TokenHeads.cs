@@ -28,8 +28,16 @@ public sealed class TokenHead(double dropout, ProjectionSite classifier) : TaskH
         classifier.Forward(Dropout.Apply(hidden, dropout, classifier.Path, context), context); // [rows, tokens, outputs]
 
     /// <inheritdoc/>
-    public override Tensor Loss(ModelOutput output, Tensor labels) =>
-        Losses.CrossEntropy(output.Logits.flatten(0, 1), labels.flatten());
+    public override bool AnswersEachToken => true;
+
+    /// <inheritdoc/>
+    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
+    {
+        var logits = output.Logits;
+        if (labels.dim() != 2 || labels.shape[0] != logits.shape[0] || labels.shape[1] != logits.shape[1])
+            throw new PeftException($"The labels have the shape [{string.Join(", ", labels.shape)}]; a class for each token needs [{logits.shape[0]}, {logits.shape[1]}], with -100 where there is none.");
+        return Losses.CrossEntropy(logits.flatten(0, 1), labels.flatten());
+    }
 }
 
 /// <summary>Start and end of an answer: logits [rows, tokens, 2]; labels [rows, 2].</summary>
@@ -54,10 +62,29 @@ public sealed class AnswerHead(ProjectionSite outputs) : TaskHead
     public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) => outputs.Forward(hidden, context);
 
     /// <inheritdoc/>
-    public override Tensor Loss(ModelOutput output, Tensor labels)
+    public override bool AnswersEachToken => true;
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// Starts and ends that lie outside the text are left out (an answer that was cut off); each of the others is half a span. Padding is no
+    /// place where an answer can start: the softmax goes over real tokens, so that a row's loss does not depend on the rows beside it.
+    /// </remarks>
+    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
     {
-        Tensor Part(int i) => Losses.CrossEntropy(output.Logits.select(-1, i), labels.select(-1, i));
-        return Part(0).Plus(Part(1)).Times(0.5);
+        var logits = output.Logits.transpose(1, 2);                              // [rows, 2, tokens]
+        var tokens = logits.shape[2];
+        if (labels.dim() != 2 || labels.shape[0] != logits.shape[0] || labels.shape[1] != 2)
+            throw new PeftException($"The labels have the shape [{string.Join(", ", labels.shape)}]; answers need [{logits.shape[0]}, 2], the first and last token of each.");
+        var inside = labels.NotBelow(0L).logical_and(labels.IsBelow(tokens));
+        if (mask is not null)
+        {
+            var places = labels.AtLeast(0L).AtMost(tokens - 1);
+            inside = inside.logical_and(mask.gather(1, places).IsNot(0));
+            logits = logits.Plus(mask.Complement().to(logits.dtype).Scale(Attention.Masked).unsqueeze(1));
+        }
+        var ignored = Arithmetic.Filled(labels.shape, Losses.Ignored, ScalarType.Int64, labels.device);
+        var (mean, weight) = Losses.CrossEntropy(logits.flatten(0, 1), where(inside, labels, ignored).flatten());
+        return new(mean, weight / 2);
     }
 }
 
@@ -85,6 +112,6 @@ public sealed class EmbeddingHead(Pooling pooling, ProjectionSite? pooler) : Tas
     }
 
     /// <inheritdoc/>
-    public override Tensor Loss(ModelOutput output, Tensor labels) =>
+    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) =>
         throw new PeftException("A model without a head has no loss; load it for classification or regression.");
 }

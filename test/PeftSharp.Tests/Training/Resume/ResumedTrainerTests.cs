@@ -140,7 +140,11 @@ public sealed class ResumedTrainerTests
 
         public float[] Values() => [.. _toy.Values(), .. _state["history"].data<float>().ToArray()];
 
-        public Tensor Loss(PeftSharp.Data.TokenBatch batch, StepState state) => _toy.Loss(batch, state) * (1 + _state["history"].sum());
+        public BatchLoss Loss(PeftSharp.Data.TokenBatch batch, StepState state)
+        {
+            var (mean, weight) = _toy.Loss(batch, state);
+            return new(mean * (1 + _state["history"].sum()), weight);
+        }
 
         public void AfterBackward(StepState state) { }
 

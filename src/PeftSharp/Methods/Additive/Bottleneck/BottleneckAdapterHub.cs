@@ -35,6 +35,7 @@ internal static class BottleneckAdapterHub
             IsParallel = Flag("is_parallel", false),
             Scaling = Word(config["scaling"]) ?? "1",
             UseGating = Flag("use_gating", false),
+            GateOverPadding = Flag("gate_over_padding", false),
             Dropout = config["dropout"]?.GetValue<double>() ?? 0,
             TrainNorms = Flag("train_norms", false),
             Size = config["bottleneck_size"]?.GetValue<int>(),
@@ -67,6 +68,8 @@ internal static class BottleneckAdapterHub
         // Always a float: AdapterHub's loader takes a whole number for no scaling that it knows.
         json["scaling"] = o.FixedScaling is { } number ? PythonNumber.Float(number) : o.Scaling;
         // Ours: AdapterHub ignores fields that it does not know.
+        json.Remove("gate_over_padding");
+        if (o.GateOverPadding) json["gate_over_padding"] = true;
         if (o.TrainNorms) json["train_norms"] = true;
         if (o.Size is not null) json["bottleneck_size"] = o.Size;
         return json;

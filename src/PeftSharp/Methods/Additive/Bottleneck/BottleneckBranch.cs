@@ -18,8 +18,12 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
     public bool EndsBranch => !options.OriginalNormAfter;
 
     // A scale per channel belongs to the upper factor's rows.
-    public (Tensor Left, Tensor Right, double Scale)? Factors => tensors.Gate is not null ? null
-        : (tensors.Scaling is { } scaling ? tensors.Up.Value * scaling.Value.unsqueeze(-1) : tensors.Up.Value, tensors.Down.Value, _fixed ?? 1);
+    public (Tensor Left, Tensor Right, double Scale)? Factors(ForwardContext context)
+    {
+        if (tensors.Gate is not null) return null;
+        var up = tensors.Up.Get(context);
+        return (tensors.Scaling is { } scaling ? up * scaling.Get(context).unsqueeze(-1) : up, tensors.Down.Get(context), _fixed ?? 1);
+    }
 
     public Tensor Transform(Tensor output, BranchState state, ForwardContext context)
     {

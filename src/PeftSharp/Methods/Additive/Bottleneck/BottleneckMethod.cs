@@ -66,7 +66,7 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
                 TrainCopy(norm.Bias);
             }
         TrainModules(options.ModulesToSave);
-        Tag.NeedsAllTokens |= options.UseGating;
+        if (options.UseGating) Tag.NeedAllTokens(options.GateOverPadding);
     }
 
     private BottleneckTensors Create(BranchSite site)
@@ -86,7 +86,7 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
         var upBias = Part("adapter_up.bias", zeros(width), false);
         var scaling = options.FixedScaling is null ? Part("scaling", ones(options.Scaling == "channel" ? width : 1)) : null;
         var gate = !options.UseGating ? null : new Gate(
-            Part("gate.weight", Initial.Normal([1, width], 0.02, SeedOf($"{path}.gate"))), Part("gate.bias", zeros(1), false));
+            Part("gate.weight", Initial.Normal([1, width], 0.02, SeedOf($"{path}.gate"))), Part("gate.bias", zeros(1), false), options.GateOverPadding);
         return new(down, downBias, up, upBias, scaling, gate, before, options.NormAfter ? NewNorm("adapter_norm_after") : null);
     }
 

@@ -78,6 +78,10 @@ public sealed record BottleneckOptions : MethodOptions
     [JsonPropertyName("use_gating")]
     public bool UseGating { get; init; }
 
+    /// <summary>True lets a gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it; default false.</summary>
+    [JsonPropertyName("gate_over_padding")]
+    public bool GateOverPadding { get; init; }
+
     /// <summary>Dropout of the adapter's output; default 0.</summary>
     [JsonPropertyName("dropout")]
     public double Dropout { get; init; }
@@ -113,6 +117,9 @@ public sealed record BottleneckOptions : MethodOptions
 
     /// <inheritdoc/>
     public override PeftMethod Create(string name) => new BottleneckMethod(name, this);
+
+    /// <inheritdoc/>
+    internal override MethodOptions AsReference() => UseGating ? this with { GateOverPadding = true } : this;
 
     /// <inheritdoc/>
     public override JsonObject ToAdapterHub() => BottleneckAdapterHub.Write(this);

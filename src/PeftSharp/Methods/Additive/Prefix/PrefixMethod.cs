@@ -47,7 +47,7 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         for (var i = 0; i < sites.Count; i++)
             Plug(sites[i].Plugins, new PrefixAttention(_encoder, i, _options.VirtualTokens, _options.HubStyle ? 0 : _options.VirtualTokens, Gate(sites[i], host.Width)));
         TrainModules(_options.ModulesToSave);
-        Tag.NeedsAllTokens |= _options.UseGating;
+        if (_options.UseGating) Tag.NeedAllTokens(_options.GateOverPadding);
     }
 
     private PrefixEncoder Encoder(MethodHost host, int layers, int width)
@@ -75,7 +75,8 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         var gates = _options.SharedGating ? 1 : 2;
         return new(
             Add(site.Path, "gate.weight", Initial.Normal([gates, width], 0.02, SeedOf($"{site.Path}.gate"))),
-            Add(site.Path, "gate.bias", Initial.Uniform([gates], 1 / Math.Sqrt(width), SeedOf($"{site.Path}.gate.bias")), decay: false));
+            Add(site.Path, "gate.bias", Initial.Uniform([gates], 1 / Math.Sqrt(width), SeedOf($"{site.Path}.gate.bias")), decay: false),
+            _options.GateOverPadding);
     }
 
     /// <inheritdoc/>
@@ -105,7 +106,21 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
     public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
     {
         foreach (var pair in base.SavedTensors(format)) yield return pair;
-        if (format == AdapterFormat.Peft && _options.Projection) yield return new(Saved, _encoder!.Output(new ForwardContext()).contiguous());
+        if (format == AdapterFormat.Peft && _options.Projection) yield return new(Saved, Yield());
+    }
+
+    // What the encoder yields where this adapter alone acts; the call lets go of what it kept.
+    private Tensor Yield()
+    {
+        var context = new ForwardContext { Selection = AdapterSelection.Of(Tag) };
+        try
+        {
+            return _encoder!.Output(context).clone();
+        }
+        finally
+        {
+            context.Release();
+        }
     }
 
     /// <inheritdoc/>
@@ -127,7 +142,7 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
     public override bool EncoderIsKnown => _encoder?.Fixed is null;
 
     /// <inheritdoc/>
-    public override void BeforeStep(long step) => EncoderRestored(); // from here on the trained tensors count
+    public override void BeforeStep(StepState step) => EncoderRestored(); // from here on the trained tensors count
 
     /// <inheritdoc/>
     public override void EncoderRestored()

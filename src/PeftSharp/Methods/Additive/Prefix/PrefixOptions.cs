@@ -63,6 +63,10 @@ public sealed record PrefixOptions : MethodOptions
     [JsonIgnore]
     public bool SharedGating { get; init; } = true;
 
+    /// <summary>True lets a gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it; default false.</summary>
+    [JsonIgnore]
+    public bool GateOverPadding { get; init; }
+
     /// <summary>Layers without a prefix (AdapterHub).</summary>
     [JsonIgnore]
     public IReadOnlyList<int> LeaveOut { get; init; } = [];
@@ -90,6 +94,9 @@ public sealed record PrefixOptions : MethodOptions
     internal override JsonObject PeftFields => new() { ["auto_mapping"] = null };
 
     /// <inheritdoc/>
+    internal override MethodOptions AsReference() => UseGating ? this with { GateOverPadding = true } : this;
+
+    /// <inheritdoc/>
     public override JsonObject ToAdapterHub()
     {
         if (!HubStyle) throw new PeftException("PREFIX_TUNING: peft's prefix moves positions and AdapterHub's does not, so it cannot be saved in the AdapterHub format; save it in the peft format.");
@@ -107,6 +114,8 @@ public sealed record PrefixOptions : MethodOptions
         json["dropout"] = PythonNumber.Float(Dropout);
         json["use_gating"] = UseGating;
         json["shared_gating"] = SharedGating;
+        json.Remove("gate_over_padding");
+        if (GateOverPadding) json["gate_over_padding"] = true;
         json["leave_out"] = new JsonArray([.. LeaveOut.Select(l => (JsonNode)l)]);
         Literals.Keep(json, Hub);
         return json;
@@ -124,6 +133,7 @@ public sealed record PrefixOptions : MethodOptions
         Dropout = config["dropout"]?.GetValue<double>() ?? 0,
         UseGating = config["use_gating"]?.GetValue<bool>() ?? false,
         SharedGating = config["shared_gating"]?.GetValue<bool>() ?? true,
+        GateOverPadding = config["gate_over_padding"]?.GetValue<bool>() ?? false,
         LeaveOut = [.. (config["leave_out"] as JsonArray)?.Select(n => n!.GetValue<int>()) ?? []],
         Hub = config,
     };

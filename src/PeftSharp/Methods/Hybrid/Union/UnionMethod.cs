@@ -1,10 +1,8 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using PeftSharp.Checkpoints;
 using PeftSharp.Methods.Additive.Bottleneck;
 using PeftSharp.Methods.Additive.Prefix;
 using PeftSharp.Methods.Reparameterized.Lora;
-using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Hybrid.Union;
 
@@ -17,6 +15,10 @@ public sealed record UnionOptions : MethodOptions
     /// <summary>The parts; at least one; by default UniPELT's: prefix, bottleneck and LoRA, each gated.</summary>
     [JsonIgnore]
     public IReadOnlyList<MethodOptions> Parts { get; init; } = UniPelt();
+
+    /// <summary>True lets every gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it; default false.</summary>
+    [JsonPropertyName("gate_over_padding")]
+    public bool GateOverPadding { get; init; }
 
     /// <summary>AdapterHub's own configuration, where the adapter came from one; fields that have no place here survive in it.</summary>
     [JsonIgnore]
@@ -33,10 +35,20 @@ public sealed record UnionOptions : MethodOptions
     public override PeftMethod Create(string name) => new UnionMethod(name, this);
 
     /// <inheritdoc/>
+    public override MethodOptions WithTokens(Func<string, IReadOnlyList<int>> tokenize) =>
+        this with { Parts = [.. Parts.Select(p => p.WithTokens(tokenize))] };
+
+    /// <inheritdoc/>
+    internal override MethodOptions AsReference() => this with { Parts = [.. Parts.Select(p => p.AsReference())] };
+
+    /// <summary>The parts, their gates over padding where that is asked for.</summary>
+    internal IReadOnlyList<MethodOptions> EffectiveParts => GateOverPadding ? ((UnionOptions)AsReference()).Parts : Parts;
+
+    /// <inheritdoc/>
     public override JsonObject ToAdapterHub()
     {
         var json = (JsonObject?)Hub?.DeepClone() ?? new JsonObject { ["architecture"] = "union" };
-        json["configs"] = new JsonArray([.. Parts.Select(p => p.ToAdapterHub())]);
+        json["configs"] = new JsonArray([.. EffectiveParts.Select(p => p.ToAdapterHub())]);
         return json;
     }
 
@@ -62,10 +74,8 @@ public sealed record UnionOptions : MethodOptions
 }
 
 /// <summary>A union of methods under one name: its parts share one identity, so they are selected, saved and trained together.</summary>
-public sealed class UnionMethod(string name, UnionOptions options) : PeftMethod(name)
+public sealed class UnionMethod(string name, UnionOptions options) : CompositeMethod(name)
 {
-    private readonly List<PeftMethod> _parts = [];
-
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()
     {
@@ -76,7 +86,7 @@ public sealed class UnionMethod(string name, UnionOptions options) : PeftMethod(
         Paper = "Mao et al. 2021, arXiv 2110.07577; He et al. 2021, arXiv 2110.04366",
         Sites = "attentions, residual branches, projections",
         Summary = "Several methods as one, each behind a learned gate (UniPELT) or plain (MAM).",
-        Formula = "each part's own; gated: the part times g, the mean over all positions of σ(w·x + b), one g a sequence",
+        Formula = "each part's own; gated: the part times g, the mean over the sequence's tokens of σ(w·x + b), one g a sequence",
         OptionsType = typeof(UnionOptions),
         Format = AdapterFormat.AdapterHub,
         FromAdapterHub = UnionOptions.FromAdapterHub,
@@ -89,49 +99,13 @@ public sealed class UnionMethod(string name, UnionOptions options) : PeftMethod(
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
     {
-        _parts.Clear();
-        foreach (var part in options.Parts)
-        {
-            var method = part.Create(Name);
-            method.Tag = Tag;
-            method.Attach(host with { HeadModules = [] });
-            _parts.Add(method);
-            Adopt(method);
-        }
+        foreach (var part in options.EffectiveParts) AddPart(part, host);
         TrainModules(options.ModulesToSave);
+        if (Tensors.Count == 0) throw new PeftException("UNION: none of its parts trains anything in this model; name a part that does.");
     }
 
     /// <inheritdoc/>
     public override string? SavedName(AdapterTensor tensor, AdapterFormat format) => format == AdapterFormat.Peft
         ? throw new PeftException("UNION: the peft format has no place for several methods in one adapter; save it in the AdapterHub format.")
-        : tensor.SavedModule ? null : Owner(tensor).SavedName(tensor, format);
-
-    /// <inheritdoc/>
-    public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) =>
-        tensor.SavedModule ? tensor.Name : Owner(tensor).ReferenceName(tensor, format);
-
-    /// <inheritdoc/>
-    public override void AfterBackward(long step) => _parts.ForEach(p => p.AfterBackward(step));
-
-    /// <inheritdoc/>
-    public override void BeforeStep(long step) => _parts.ForEach(p => p.BeforeStep(step));
-
-    /// <inheritdoc/>
-    public override void AfterStep(long step) => _parts.ForEach(p => p.AfterStep(step));
-
-    /// <inheritdoc/>
-    public override IReadOnlyDictionary<string, Tensor> State =>
-        _parts.SelectMany((p, i) => p.State.Select(s => KeyValuePair.Create($"{i}.{s.Key}", s.Value))).ToDictionary();
-
-    /// <inheritdoc/>
-    public override JsonNode? StateJson =>
-        _parts.Any(p => p.StateJson is not null) ? new JsonArray([.. _parts.Select(p => p.StateJson)]) : null;
-
-    /// <inheritdoc/>
-    public override void RestoreState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
-    {
-        for (var i = 0; i < _parts.Count; i++) _parts[i].RestoreState(tensors.Part($"{i}."), (json as JsonArray)?[i]);
-    }
-
-    private PeftMethod Owner(AdapterTensor tensor) => _parts.First(p => p.Tensors.Contains(tensor));
+        : tensor.SavedModule ? null : base.SavedName(tensor, format);
 }

@@ -39,6 +39,6 @@ public sealed class HeadMethod(string name, HeadOptions options) : PeftMethod(na
     protected override void OnAttach(MethodHost host)
     {
         TrainModules(options.ModulesToSave);
-        if (Tensors.Count == 0) throw new PeftException("HEAD: the model has no head to train; load it for classification or regression.");
+        if (Tensors.Count == 0 && !host.IsPart) throw new PeftException("HEAD: the model has no head to train; load it for classification or regression.");
     }
 }

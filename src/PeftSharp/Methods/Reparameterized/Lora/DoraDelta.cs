@@ -28,10 +28,10 @@ internal sealed class DoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor 
         return (ratio.Plus(-1L) * wx).Plus(ratio * delta);
     }
 
-    public Tensor MergedWeight(Tensor weight)
+    public Tensor MergedWeight(Tensor weight, ForwardContext context)
     {
-        var sum = weight.Plus(matmul(b.Value, a.Value), scale);
-        return sum * (magnitude.Value / sum.norm(1)).unsqueeze(1);
+        var sum = weight.Plus(matmul(b.Get(context), a.Get(context)), scale);
+        return sum * (magnitude.Get(context) / sum.norm(1)).unsqueeze(1);
     }
 
     private Tensor RowNorm(WeightStore weight, Tensor lowIn, Tensor lowOut)

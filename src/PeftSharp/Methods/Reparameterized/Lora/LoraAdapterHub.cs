@@ -28,6 +28,7 @@ internal static class LoraAdapterHub
             Alpha = config["alpha"]?.GetValue<double>() ?? 8,
             Dropout = config["dropout"]?.GetValue<double>() ?? 0,
             UseGating = config["use_gating"]?.GetValue<bool>() ?? false,
+            GateOverPadding = config["gate_over_padding"]?.GetValue<bool>() ?? false,
             Roles = roles,
             LeaveOut = [.. (config["leave_out"] as JsonArray)?.Select(n => n!.GetValue<int>()) ?? []],
             Hub = config,
@@ -55,6 +56,8 @@ internal static class LoraAdapterHub
         json["alpha"] = PythonNumber.Any(options.Alpha);
         json["dropout"] = PythonNumber.Float(options.Dropout);
         json["use_gating"] = options.UseGating;
+        json.Remove("gate_over_padding");
+        if (options.GateOverPadding) json["gate_over_padding"] = true;
         json["leave_out"] = new JsonArray([.. options.LeaveOut.Select(l => (JsonNode)l)]);
         json["attn_matrices"] = new JsonArray([.. Attention.Where(a => roles.Contains(a.Role)).Select(a => (JsonNode)a.Name)]);
         json["selfattn_lora"] = Attention.Any(a => roles.Contains(a.Role));

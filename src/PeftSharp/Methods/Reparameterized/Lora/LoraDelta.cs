@@ -9,7 +9,8 @@ namespace PeftSharp.Methods.Reparameterized.Lora;
 internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor? bBias, double scale, double dropout, Gate? gate)
     : IProjectionDelta, IMergeableProjection, ILowRankMap
 {
-    public (Tensor Left, Tensor Right, double Scale)? Factors => gate is null ? (b.Value, a.Value, scale) : null;
+    public (Tensor Left, Tensor Right, double Scale)? Factors(ForwardContext context) =>
+        gate is null ? (b.Get(context), a.Get(context), scale) : null;
 
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
@@ -19,10 +20,11 @@ internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor?
         return bBias is null ? delta : delta.Plus(bBias.Get(context), scale);
     }
 
-    public Tensor MergedWeight(Tensor weight) =>
-        gate is null ? weight.Plus(matmul(b.Value, a.Value).Times(scale)) : throw new PeftException($"LORA: the gate at {a.Path} depends on the input, so the adapter cannot be merged; serve it as an adapter instead.");
+    public Tensor MergedWeight(Tensor weight, ForwardContext context) => gate is null
+        ? weight.Plus(matmul(b.Get(context), a.Get(context)).Times(scale))
+        : throw new PeftException($"LORA: the gate at {a.Path} depends on the input, so the adapter cannot be merged; serve it as an adapter instead.");
 
-    public Tensor? MergedBias(Tensor? bias) => bBias is null ? bias
+    public Tensor? MergedBias(Tensor? bias, ForwardContext context) => bBias is null ? bias
         : bias is null ? throw new PeftException($"{b.Path} has no bias to merge \"lora_bias\" into.")
-        : bias.Plus(bBias.Value, scale);
+        : bias.Plus(bBias.Get(context), scale);
 }

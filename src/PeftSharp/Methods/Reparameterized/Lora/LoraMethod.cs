@@ -54,7 +54,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         foreach (var (module, indices) in _options.TrainableTokens?.ByModule ?? new Dictionary<string, IReadOnlyList<long>>()) TrainTokens(module, indices);
         TrainBiases(projections);
         TrainModules(_options.ModulesToSave);
-        Tag.NeedsAllTokens = _options.UseGating;
+        if (_options.UseGating) Tag.NeedAllTokens(_options.GateOverPadding);
     }
 
     private bool IsTarget(ProjectionSite site, Targets? targets)
@@ -94,7 +94,8 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
 
     private Gate AddGate(ProjectionSite site) => new(
         Add(site.Path, "gate.weight", Initial.Normal([1, site.InFeatures], 0.02, SeedOf($"{site.Path}.gate"))),
-        Add(site.Path, "gate.bias", Initial.Uniform([1], 1 / Math.Sqrt(site.InFeatures), SeedOf($"{site.Path}.gate.bias")), decay: false));
+        Add(site.Path, "gate.bias", Initial.Uniform([1], 1 / Math.Sqrt(site.InFeatures), SeedOf($"{site.Path}.gate.bias")), decay: false),
+        _options.GateOverPadding);
 
     private void Adapt(EmbeddingSite site)
     {

@@ -91,6 +91,10 @@ public sealed record LoraOptions : MethodOptions
     [JsonIgnore]
     public bool UseGating { get; init; }
 
+    /// <summary>True lets a gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it; default false.</summary>
+    [JsonIgnore]
+    public bool GateOverPadding { get; init; }
+
     /// <summary>AdapterHub's own configuration, where the adapter came from one; fields that have no place here survive in it.</summary>
     [JsonIgnore]
     public JsonObject? Hub { get; init; }
@@ -127,6 +131,9 @@ public sealed record LoraOptions : MethodOptions
           "target_parameters": null, "use_bdlora": null, "use_qalora": false, "velora_config": null
         }
         """)!;
+
+    /// <inheritdoc/>
+    internal override MethodOptions AsReference() => UseGating ? this with { GateOverPadding = true } : this;
 
     /// <inheritdoc/>
     public override JsonObject ToAdapterHub() => LoraAdapterHub.Write(this);

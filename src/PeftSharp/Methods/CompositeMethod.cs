@@ -1,0 +1,132 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Checkpoints;
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods;
+
+/// <summary>A method made of other methods under one identity. Every hook and everything that is kept or saved reaches each part exactly once.</summary>
+/// <remarks>A test holds that nothing virtual of <see cref="PeftMethod"/> is left out here, so that a new hook cannot be forgotten.</remarks>
+public abstract class CompositeMethod(string name) : PeftMethod(name)
+{
+    private readonly List<PeftMethod> _parts = [];
+
+    /// <summary>The parts, in the order in which they were added; empty before the adapter is attached.</summary>
+    public IReadOnlyList<PeftMethod> Parts => _parts;
+
+    /// <summary>Attaches a part that shares this adapter's identity and takes its tensors over; the head stays the composite's own.</summary>
+    /// <exception cref="PeftException">The part does not fit the model, or trains what another part trains; <see cref="PeftMethod.Attach"/> takes everything back then.</exception>
+    protected PeftMethod AddPart(MethodOptions options, MethodHost host)
+    {
+        var index = _parts.Count;
+        if (index == 0) OnDetach(_parts.Clear);
+        // A second part of a kind has start values of its own: two that start alike would stay alike.
+        var seed = _parts.Any(p => p.Options.PeftType == options.PeftType) ? Interop.SeedSequence.Derive(host.Seed, $"part {index}") : host.Seed;
+        var part = options.Create(Name);
+        part.Tag = Tag;
+        part.Attach(host with { HeadModules = [], IsPart = true, Seed = seed });
+        OnDetach(part.Detach);
+        if (part.Tensors.Any(t => Tensors.Any(other => other.Name == t.Name)))
+            foreach (var tensor in part.Tensors) tensor.Scope = $"{index}:";
+        Adopt(part);
+        _parts.Add(part);
+        return part;
+    }
+
+    private PeftMethod? Owner(AdapterTensor tensor) => _parts.FirstOrDefault(p => p.Tensors.Contains(tensor));
+
+    /// <inheritdoc/>
+    public override BatchLoss ComputeLoss(BatchLoss loss, LossCall call) => _parts.Aggregate(loss, (soFar, part) => part.ComputeLoss(soFar, call));
+
+    /// <inheritdoc/>
+    public override void AfterBackward(StepState step) => _parts.ForEach(p => p.AfterBackward(step));
+
+    /// <inheritdoc/>
+    public override void BeforeStep(StepState step) => _parts.ForEach(p => p.BeforeStep(step));
+
+    /// <inheritdoc/>
+    public override void AfterStep(StepState step) => _parts.ForEach(p => p.AfterStep(step));
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, Tensor> State =>
+        _parts.SelectMany((p, i) => p.State.Select(s => KeyValuePair.Create($"{i}.{s.Key}", s.Value))).ToDictionary();
+
+    /// <inheritdoc/>
+    public override JsonNode? StateJson
+    {
+        get
+        {
+            var all = _parts.Select(p => p.StateJson).ToArray();
+            return all.All(json => json is null) ? null : new JsonArray(all);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void RestoreState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
+    {
+        if (json is not null && (json as JsonArray)?.Count != _parts.Count)
+            throw new PeftException($"{Options.PeftType}: the saved state is not that of {_parts.Count} parts; resume with the parts that the run began with.");
+        var stray = tensors.Keys.FirstOrDefault(key => !Enumerable.Range(0, _parts.Count).Any(i => key.StartsWith($"{i}.", StringComparison.Ordinal)));
+        if (stray is not null) throw new PeftException($"{Options.PeftType}: the saved state holds \"{stray}\", which belongs to none of the {_parts.Count} parts.");
+        using var scope = NewDisposeScope();
+        List<(PeftMethod Part, Dictionary<string, Tensor> Tensors, JsonNode? Json)> before = [];
+        try
+        {
+            for (var i = 0; i < _parts.Count; i++)
+            {
+                var part = _parts[i];
+                before.Add((part, part.State.ToDictionary(s => s.Key, s => s.Value.detach().clone()), part.StateJson));
+                part.RestoreState(tensors.Part($"{i}."), (json as JsonArray)?[i]?.DeepClone());
+            }
+        }
+        catch (PeftException)
+        {
+            // The part that refused has changed nothing; those before it go back.
+            foreach (var (part, saved, kept) in before[..^1]) part.RestoreState(saved, kept);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string? SavedName(AdapterTensor tensor, AdapterFormat format) => Owner(tensor) is { } part ? part.SavedName(tensor, format) : base.SavedName(tensor, format);
+
+    /// <inheritdoc/>
+    public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) => Owner(tensor) is { } part ? part.ReferenceName(tensor, format) : tensor.Name;
+
+    /// <inheritdoc/>
+    public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
+    {
+        // Refused before a part computes anything.
+        foreach (var tensor in Tensors) SavedName(tensor, format);
+        var written = new HashSet<string>();
+        var own = Tensors.Where(t => Owner(t) is null && SavedName(t, format) is not null).Select(t => KeyValuePair.Create(SavedName(t, format)!, t.Value));
+        foreach (var pair in _parts.SelectMany(p => p.SavedTensors(format)).Concat(own))
+        {
+            if (!written.Add(pair.Key))
+                throw new PeftException($"{Options.PeftType}: two of its parts would be saved as \"{pair.Key}\", for which the format has one place; let them act at different places.");
+            yield return pair;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
+    {
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        var places = _parts.Select(p => p.SavedTensors(format).ToDictionary(t => t.Key, t => t.Value.shape)).ToList();
+        foreach (var (key, shape) in places.SelectMany(p => p)) RequireShape(saved, key, shape, file);
+        if (saved.Keys.FirstOrDefault(k => !places.Any(p => p.ContainsKey(k)) && !MayLeaveOut(k, format)) is { } stray)
+            throw new PeftException($"{file}: tensor \"{stray}\" has no place in this model with these settings; the adapter was made for another base model or other settings.");
+        foreach (var (part, own) in _parts.Zip(places)) part.LoadTensors(saved.Where(t => own.ContainsKey(t.Key)).ToDictionary(), format, file);
+    }
+
+    /// <inheritdoc/>
+    public override bool EncoderIsKnown => _parts.TrueForAll(p => p.EncoderIsKnown);
+
+    /// <inheritdoc/>
+    public override void EncoderRestored() => _parts.ForEach(p => p.EncoderRestored());
+
+    /// <inheritdoc/>
+    public override bool MayLeaveOut(string key, AdapterFormat format) => _parts.Exists(p => p.MayLeaveOut(key, format));
+}
