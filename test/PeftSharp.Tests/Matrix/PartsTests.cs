@@ -21,6 +21,7 @@ public sealed class PartsTests
     {
         foreach (var task in Tasks)
         {
+            using var scope = NewDisposeScope();
             var (whole, loss) = Step(architecture, method, task, [[0, 1, 2, 3]], 0);
             foreach (var (batches, tokens) in (IEnumerable<(int[][], int)>)[([[0, 1, 2, 3]], 9), ([[0, 1, 2, 3]], 18), ([[3, 0, 1], [2]], 0), ([[1], [2, 3, 0]], 9), ([[0, 2], [3, 1]], 0)])
             {
@@ -34,6 +35,7 @@ public sealed class PartsTests
     [Fact]
     public void A_Batch_Without_Labels_Changes_Nothing_Beside_Others()
     {
+        using var scope = NewDisposeScope();
         var (whole, loss) = Step("bert", "lora", TaskKind.TokenClassification, [[0, 1]], 0);
         var (parts, mean) = Step("bert", "lora", TaskKind.TokenClassification, [[0, 1], [2, 3]], 0, unlabelled: 1);
         Assert.Equal(loss, mean, 1e-10);
@@ -85,7 +87,7 @@ public sealed class PartsTests
         };
         using var trainer = new Trainer(new Quiet(bench, adapter), new Batches(batches, task, unlabelled), options);
         var loss = trainer.Run().Loss;
-        return (adapter.Tensors.ToDictionary(t => t.Name, t => (t.Value.detach() - start[t.Name])), loss);
+        return (adapter.Tensors.ToDictionary(t => t.Name, t => (t.Value.detach() - start[t.Name]).MoveToOuterDisposeScope()), loss);
     }
 
     private sealed class Batches(int[][] batches, TaskKind task, int unlabelledFrom) : IBatchSource

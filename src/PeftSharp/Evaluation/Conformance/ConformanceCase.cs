@@ -26,7 +26,7 @@ internal sealed class ConformanceCase : IDisposable
         if (AdapterFolder.Is(folder))
         {
             Adapter = AdapterFolder.Open(folder);
-            Options = Adapter.Options = Adapter.Options.AsReference();
+            Options = Adapter.Options;
         }
         else if (Json["method"]?.ToString() is { } method) Options = MethodRegistry.Options(method);
         else throw new PeftException($"{folder} names no method: it has neither adapter_config.json nor \"method\" in case.json.");

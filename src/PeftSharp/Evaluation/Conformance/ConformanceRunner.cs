@@ -56,7 +56,13 @@ public static class ConformanceRunner
 
         private static AdapterSelection Selection(PeftMethod adapter) => AdapterSelection.Of(adapter.Tag);
 
-        private PeftMethod Attach() => reference.Adapter?.LoadInto(_model) ?? _model.Add(reference.Options);
+        private PeftMethod Attach()
+        {
+            var options = reference.Options.AsReference();
+            if (reference.Adapter is not { } folder) return _model.Add(options);
+            folder.Options = options;
+            return folder.LoadInto(_model);
+        }
 
         /// <summary>The trained tensors under the names of the reference library.</summary>
         private Dictionary<string, Tensor> Trained(PeftMethod adapter) => adapter.Tensors
