@@ -18,7 +18,7 @@ public sealed class TrunkCacheTests
     [Theory]
     [InlineData("lora", 69)]      // the rows' tokens
     [InlineData("head", 10)]      // a vector a row
-    [InlineData("unipelt", 90)]   // the gates read padding: ten rows of nine
+    [InlineData("unipelt", 69)]   // gates read real tokens
     public void The_Bytes_Told_Before_Are_Those_Written(string method, int vectors)
     {
         using var bench = TrunkBench.Of("bert", method)!;
@@ -29,6 +29,13 @@ public sealed class TrunkCacheTests
         Assert.True(cache.Seconds > 0);
         // The file has no name: it is gone with the program, however that ends.
         if (!OperatingSystem.IsWindows()) Assert.Empty(Directory.GetFileSystemEntries(bench.CacheFolder));
+    }
+
+    [Fact]
+    public void A_Gate_Over_Padding_Keeps_Every_Row_As_Long_As_The_Longest()
+    {
+        using var bench = new TrunkBench("bert", TrunkBench.Upper(new PeftSharp.Methods.Hybrid.Union.UnionOptions { GateOverPadding = true }));
+        Assert.Equal(10 * 9 * Width * sizeof(float), bench.Plan.Bytes);
     }
 
     [Fact]

@@ -17,8 +17,17 @@ public sealed class TrunkSnippetTests
         using var bench = TrunkBench.Of("bert", "lora")!;
         var (plan, result) = Snippet(bench.Model, bench.Adapter, bench.Data, bench.More());
         Assert.Equal((1, 2), (plan.Depth, plan.Layers));
+        Assert.StartsWith("1 of 2 layers, ", Assert.Single(Console.Lines));
         Assert.Equal(3, result.Steps);
         Assert.True(double.IsFinite(result.Evaluation!.Values["loss"]));
+    }
+
+    /// <summary>Hears what the snippet prints, which has no place in the tests' report.</summary>
+    private static class Console
+    {
+        public static List<string> Lines { get; } = [];
+
+        public static void WriteLine(string line) => Lines.Add(line);
     }
 
     private static (TrunkPlan, TrainingResult) Snippet(PeftModel model, PeftMethod adapter, TokenizedDataset train, TokenizedDataset dev)

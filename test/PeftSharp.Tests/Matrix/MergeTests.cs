@@ -1,4 +1,5 @@
 using PeftSharp.Sites;
+using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Matrix;
 
@@ -9,13 +10,18 @@ public sealed class MergeTests
     [MemberData(nameof(MatrixCases.Mergeable), MemberType = typeof(MatrixCases))]
     public void Merged_Equals_Unmerged_And_Comes_Off_Bit_For_Bit(string architecture, string method)
     {
-        using var bench = new Bench(architecture);
+        foreach (var precision in (ScalarType[])[ScalarType.Float64, ScalarType.Float32]) Merges(architecture, method, precision);
+    }
+
+    private static void Merges(string architecture, string method, ScalarType precision)
+    {
+        using var bench = new Bench(architecture, precision);
         var (plain, tensors) = (bench.Logits(AdapterSelection.None), bench.BaseTensors());
         var adapter = bench.Add(method);
         bench.Train(adapter);
         var adapted = bench.Logits(adapter);
         bench.Peft.Merge(adapter.Name);
-        Bits.AssertClose(adapted, bench.Logits(AdapterSelection.None), 1e-5, "The merged output");
+        Bits.AssertClose(adapted, bench.Logits(AdapterSelection.None), Rounding.Of(TinyModels.LongestSum, precision), "The merged output");
         Assert.Equal(adapter.Name, bench.Peft.Merged);
         bench.Peft.Unmerge();
         Assert.DoesNotContain(bench.Sites.Slots, s => s.IsMerged);

@@ -67,8 +67,8 @@ public sealed class NeighbourTests
             Bench.Disturb(bench.Add(options, "long"));
             var selection = bench.Peft.SelectPerRow(["long", null]);
             var both = bench.Logits(TinyModels.Rows([2, 0], 25), selection);
-            Bits.AssertClose(bench.Logits(TinyModels.Rows([2], 4), bench.Peft.Select("long")), both.narrow(0, 0, 1), 1e-10, "The row with virtual tokens");
-            Bits.AssertClose(bench.Logits(TinyModels.Rows([0], 9), AdapterSelection.None), both.narrow(0, 1, 1), 1e-10, "The row without");
+            Bits.AssertClose(bench.Logits(TinyModels.Rows([2], 4), bench.Peft.Select("long")), both.narrow(0, 0, 1), Rounding.Exact, "The row with virtual tokens");
+            Bits.AssertClose(bench.Logits(TinyModels.Rows([0], 9), AdapterSelection.None), both.narrow(0, 1, 1), Rounding.Exact, "The row without");
         }
     }
 
@@ -89,7 +89,7 @@ public sealed class NeighbourTests
                 {
                     var together = bench.Logits(TinyModels.Rows(company, company.Max(TinyModels.LengthOf) + more, spelling), selection);
                     for (var i = 0; i < company.Length; i++)
-                        Bits.AssertClose(alone[company[i]], Own(together.narrow(0, i, 1), company[i], bench), 1e-10, $"Row {company[i]} of [{string.Join(", ", company)}], {more} more of padding");
+                        Bits.AssertClose(alone[company[i]], Own(together.narrow(0, i, 1), company[i], bench), Rounding.Exact, $"Row {company[i]} of [{string.Join(", ", company)}], {more} more of padding");
                 }
         }
     }

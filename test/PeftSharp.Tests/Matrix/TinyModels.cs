@@ -15,6 +15,12 @@ namespace PeftSharp.Tests.Matrix;
 /// <summary>A tiny random model of each architecture, two layers deep, none of its numbers at a tidy default.</summary>
 internal static class TinyModels
 {
+    /// <summary>Terms that a number of the last layer is summed from on its way: in each of two layers a projection, attention, and both feed-forward maps.</summary>
+    public const int LongestSum = 2 * (32 + 9 + 32 + 56);
+
+    /// <summary>The same for a gradient, which is summed over every token of a batch of four rows as well.</summary>
+    public const int LongestGradientSum = LongestSum * 36;
+
     private const int Vocabulary = 97, PadId = 3;
     private static readonly long[] Lengths = [9, 6, 4, 8];
 

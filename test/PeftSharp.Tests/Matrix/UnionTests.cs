@@ -133,7 +133,7 @@ public sealed class UnionTests
         for (var row = 0; row < names.Length; row++)
         {
             var selection = names[row] is { } name ? bench.Peft.Select(name) : AdapterSelection.None;
-            Bits.AssertClose(bench.Logits(TinyModels.Rows([row], TinyModels.LengthOf(row)), selection), mixed.narrow(0, row, 1), 1e-10, $"Row {row}");
+            Bits.AssertClose(bench.Logits(TinyModels.Rows([row], TinyModels.LengthOf(row)), selection), mixed.narrow(0, row, 1), Rounding.Exact, $"Row {row}");
         }
     }
 
@@ -149,7 +149,7 @@ public sealed class UnionTests
         }
         var (tensors, adapted) = (bench.BaseTensors(), bench.Logits(adapter));
         bench.Peft.Merge(adapter.Name);
-        Bits.AssertClose(adapted, bench.Logits(AdapterSelection.None), 1e-10, "The merged output");
+        Bits.AssertClose(adapted, bench.Logits(AdapterSelection.None), Rounding.Exact, "The merged output");
         bench.Peft.Unmerge();
         Bits.AssertSame(tensors, bench.BaseTensors());
     }

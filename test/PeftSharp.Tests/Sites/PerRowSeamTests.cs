@@ -38,7 +38,7 @@ public sealed class PerRowSeamTests
             for (var row = 0; row < rows.Length; row++)
             {
                 var alone = bench.Logits(rows[row] is { } tag ? AdapterSelection.Of(tag) : AdapterSelection.None, row);
-                Bits.AssertClose(alone, mixed.narrow(0, row, 1), 1e-10, $"Row {row} ({rows[row]?.Name ?? "none"})");
+                Bits.AssertClose(alone, mixed.narrow(0, row, 1), Rounding.Exact, $"Row {row} ({rows[row]?.Name ?? "none"})");
             }
         }
         foreach (var action in undo) action();
