@@ -5,10 +5,11 @@ using PeftSharp.Interop;
 //   step MODEL          one LoRA training step against the matrix-product peak, per precision, base dropout on and off
 //   nf4 MODEL           the same step over NF4 weights against dense ones
 //   memory MODEL DATA [fp32|bf16] resident memory after each phase of an SST-2 run (a process of its own each time)
+//   serve MODEL [CALLS] memory and answers of many calls from eight threads while adapters come and go
 //   tokenize MODEL FILE words per second
-if (args.Length < (args is ["step" or "nf4", ..] ? 2 : 3) || args[0] is not ("step" or "nf4" or "memory" or "tokenize"))
+if (args.Length < (args is ["step" or "nf4" or "serve", ..] ? 2 : 3) || args[0] is not ("step" or "nf4" or "memory" or "serve" or "tokenize"))
 {
-    Console.Error.WriteLine("usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | tokenize MODEL FILE");
+    Console.Error.WriteLine("usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | tokenize MODEL FILE");
     return 2;
 }
 if (args[0] != "memory") LibTorch.EnsureLoaded();
@@ -17,6 +18,7 @@ switch (args[0])
 {
     case "step": StepBench.Run(args[1]); break;
     case "nf4": StepBench.RunNf4(args[1]); break;
+    case "serve": ServeBench.Run(args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 10_000); break;
     case "memory": MemoryBench.Run(args[1], args[2], args.Length > 3 ? args[3] : "bf16"); break;
     default: TokenizeBench.Run(args[1], args[2]); break;
 }

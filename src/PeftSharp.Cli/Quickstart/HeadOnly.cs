@@ -44,7 +44,7 @@ internal static class HeadOnly
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             using var batch = data.CreateBatch(rows);
-            var hidden = model.Forward(batch, AdapterSelection.None, allTokens: true).Hidden;
+            var hidden = model.Forward(batch, AdapterSelection.None, allTokens: true).Hidden!;
             var mask = batch.AttentionMask.unsqueeze(-1).to(hidden.dtype); // [rows, tokens, 1]
             all.index_copy_(0, tensor(rows.Select(r => (long)r).ToArray()), (hidden * mask).sum(1) / mask.sum(1));
         }

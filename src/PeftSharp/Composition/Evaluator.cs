@@ -34,7 +34,7 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     {
         CheckHead();
         CheckIds();
-        var table = new LogitTable(data.Count, model.Model.Head.Outputs);
+        var table = new LogitTable(data.Count, model.OutputsOf(selection));
         var done = 0;
         foreach (var rows in Batches)
         {
@@ -72,7 +72,7 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
         var set = metrics ?? throw new InvalidOperationException("This evaluator was made without metrics.");
         if (model.Model.Head.Kind == TaskKind.MultiLabel)
             throw new PeftException("The model answers with any number of several classes at once, for which there are no metrics yet; ask it with predict.");
-        LabelCheck.Require(data.Origin, model.Model, model.CardOf(selection).Labels);
+        LabelCheck.Require(data.Origin, model.Model, model.CardOf(selection).Labels, model.OutputsOf(selection));
         var values = new Dictionary<string, double> { ["loss"] = Loss(outputs) };
         foreach (var (name, value) in set.Compute(outputs.Values, data.Data)) values[name] = value;
         return new(values, set.Primary, set.HigherIsBetter, data.Count, watch.Elapsed.TotalSeconds);

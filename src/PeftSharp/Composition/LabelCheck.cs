@@ -9,7 +9,7 @@ internal static class LabelCheck
 {
     /// <summary>Refuses data that the head does not answer; rows without labels are answered by any.</summary>
     /// <exception cref="PeftException">Kind, number, names or order of the classes differ.</exception>
-    public static void Require(DataOrigin data, TransformerModel model, IReadOnlyList<string>? names)
+    public static void Require(DataOrigin data, TransformerModel model, IReadOnlyList<string>? names, int outputs)
     {
         var head = model.Head;
         if (data.Kind == LabelKind.None || head.Kind is not (TaskKind.Classification or TaskKind.Regression)) return;
@@ -19,8 +19,8 @@ internal static class LabelCheck
             throw new PeftException($"{data.Source} holds {has}, but the model answers with {answers}; load the model with ModelOptions.For(data), or give data of its task.");
         }
         if (data.Labels is not { } labels) return;
-        if (labels.Count != head.Outputs)
-            throw new PeftException($"{data.Source} has {labels.Count} classes ({Some(labels)}), but the model's head has {head.Outputs} outputs{(names is null ? "" : $" ({Some(names)})")}; load the model with ModelOptions.For(data).");
+        if (labels.Count != outputs)
+            throw new PeftException($"{data.Source} has {labels.Count} classes ({Some(labels)}), but the model's head has {outputs} outputs{(names is null ? "" : $" ({Some(names)})")}; load the model with ModelOptions.For(data).");
         if (names is null || LabelNames.AreIndices(names) || LabelNames.AreIndices(labels) || labels.SequenceEqual(names)) return;
         if (LabelNames.Match(names, labels) is not { } places)
             throw new PeftException($"{data.Source} has the classes {Some(labels)}, but the model answers {Some(names)}; load the model with ModelOptions.For(data).");

@@ -57,7 +57,7 @@ internal static class Merger
 
     /// <summary>An adapter's plug-ins at a site.</summary>
     public static IEnumerable<T> Of<T>(PluginList<T> plugins, AdapterTag tag) where T : class =>
-        plugins.Items.Where(i => ReferenceEquals(i.Owner, tag)).Select(i => i.Plugin);
+        plugins.Of(tag);
 
     private static PeftException Refused(string method, string path) =>
         new($"{method} cannot be merged: what it does at {path} is not a change of weights; serve it as an adapter instead.");

@@ -9,10 +9,19 @@ using static TorchSharp.torch;
 namespace PeftSharp.Composition;
 
 /// <summary>A base model with any number of adapters; which of them act is a property of each call.</summary>
-public sealed class PeftModel(TransformerModel model, string? baseName = null)
+/// <remarks>
+/// <para>Any number of threads may forward, select, add, load, rename, remove, merge and unmerge at the same time. A call sees the adapters and what is
+/// merged as they were when it began, and holds on to them until it ends; a selection that names an adapter removed before the call is refused.</para>
+/// <para>One adapter may be trained while others serve. The answers of the adapter that is trained, and of anything merged, removed or saved while it is
+/// trained, come from weights between two steps: train a copy where that matters. Two trainers may not train one adapter.</para>
+/// <para>The model owns the base and its adapters: <see cref="Dispose"/> releases all of them when the last call under way has ended.</para>
+/// </remarks>
+public sealed class PeftModel(TransformerModel model, string? baseName = null) : IDisposable
 {
-    private readonly Dictionary<string, PeftMethod> _adapters = [];
-    private readonly List<Action> _unmerge = [];
+    private readonly Lock _gate = new();
+    private readonly HashSet<string> _coming = [];
+    private Dictionary<string, PeftMethod> _adapters = []; // copied on every change
+    private bool _disposed;
 
     /// <summary>The base model.</summary>
     public TransformerModel Model { get; } = model;
@@ -20,11 +29,11 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null)
     /// <summary>The base model's name or path, for saved adapters.</summary>
     public string? BaseName { get; } = baseName;
 
-    /// <summary>The adapters by name.</summary>
-    public IReadOnlyDictionary<string, PeftMethod> Adapters => _adapters;
+    /// <summary>The adapters by name, as they are at this moment.</summary>
+    public IReadOnlyDictionary<string, PeftMethod> Adapters => Volatile.Read(ref _adapters);
 
     /// <summary>The adapter that is written into the weights at present, if any.</summary>
-    public string? Merged { get; private set; }
+    public string? Merged => Model.Sites.Merged?.Adapter.Name;
 
     /// <summary>What the seams of the model look like to a method.</summary>
     /// <param name="seed">Seed of start values.</param>
@@ -33,23 +42,57 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null)
         Model.Precision, Model.Device, seed)
     {
         ModelClass = (Model.Config.Json["architectures"] as System.Text.Json.Nodes.JsonArray)?.FirstOrDefault()?.ToString(),
+        HeadOutput = Model.Head.OutputMap,
     };
 
     /// <summary>Attaches a new adapter.</summary>
+    /// <param name="options">The method's settings.</param>
+    /// <param name="name">The adapter's name; default <c>default</c>.</param>
+    /// <param name="seed">Seed of start values; default 42.</param>
+    /// <param name="outputs">Outputs of the adapter's own head, which starts at random where they are not the base's; null (default) for the base's.</param>
     /// <exception cref="PeftException">The name is taken, or the settings do not fit the model; nothing is changed then.</exception>
-    public PeftMethod Add(MethodOptions options, string name = "default", ulong seed = 42) => Add(options, name, Host(seed));
-
-    /// <summary>Attaches an adapter whose saved tensors are read into it next.</summary>
-    internal PeftMethod AddSaved(MethodOptions options, string name) => Add(options, name, Host(42) with { FromFile = true });
-
-    private PeftMethod Add(MethodOptions options, string name, MethodHost host)
+    public PeftMethod Add(MethodOptions options, string name = "default", ulong seed = 42, int? outputs = null)
     {
-        if (_adapters.ContainsKey(name)) throw new PeftException($"There is an adapter \"{name}\" already; choose another name.");
-        var method = options.For(Model.Head.TaskType, BaseName).Create(name);
-        method.Attach(host);
-        Describe(method, Model.Card);
-        _adapters.Add(name, method);
-        return method;
+        if (outputs is < 1 or > 1 << 20) throw new PeftException($"{outputs} outputs were asked for; a head has 1 to {1 << 20}.");
+        return Add(options, name, host => host with { Seed = seed, Outputs = outputs }, null);
+    }
+
+    /// <summary>Attaches an adapter and reads its saved tensors into it; nobody can select it before that is done.</summary>
+    internal PeftMethod AddSaved(MethodOptions options, string name, int? outputs, Action<PeftMethod> read) =>
+        Add(options, name, host => host with { FromFile = true, Outputs = outputs }, read);
+
+    private PeftMethod Add(MethodOptions options, string name, Func<MethodHost, MethodHost> adjust, Action<PeftMethod>? read)
+    {
+        lock (_gate)
+        {
+            ThrowIfDisposed();
+            if (_adapters.ContainsKey(name) || !_coming.Add(name)) throw Taken(name);
+        }
+        try
+        {
+            var method = options.For(Model.Head.TaskType, BaseName).Create(name);
+            method.Attach(adjust(Host(42)));
+            try
+            {
+                Describe(method, method.Tag.Outputs is null ? Model.Card : Model.Card with { Labels = null });
+                using (NewDisposeScope()) read?.Invoke(method);
+                lock (_gate)
+                {
+                    ThrowIfDisposed();
+                    Volatile.Write(ref _adapters, new(_adapters) { [name] = method });
+                }
+                return method;
+            }
+            catch
+            {
+                method.Dispose();
+                throw;
+            }
+        }
+        finally
+        {
+            lock (_gate) _coming.Remove(name);
+        }
     }
 
     /// <summary>What an adapter's answers depend on besides tensors; saved with it.</summary>
@@ -63,7 +106,7 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null)
     public void Describe(PeftMethod adapter, DataOrigin data)
     {
         var card = CardOf(adapter);
-        LabelCheck.Require(data, Model, card.Labels);
+        LabelCheck.Require(data, Model, card.Labels, adapter.Tag.Outputs ?? Model.Head.Outputs);
         var unnamed = card.Labels is null || LabelNames.AreIndices(card.Labels);
         Describe(adapter, card with
         {
@@ -77,63 +120,134 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null)
 
     /// <summary>The card of what a selection answers: its adapter's where there is one, else the model's.</summary>
     internal AnswerCard CardOf(AdapterSelection selection) =>
-        selection.Adapters.Select(tag => _adapters.Values.FirstOrDefault(a => a.Tag == tag)).FirstOrDefault(a => a is not null) is { } adapter ? CardOf(adapter) : Model.Card;
+        selection.Adapters.Select(tag => Adapters.Values.FirstOrDefault(a => a.Tag == tag)).FirstOrDefault(a => a is not null) is { } adapter ? CardOf(adapter) : Model.Card;
 
-    /// <summary>Takes an adapter away.</summary>
+    /// <summary>Takes an adapter away. Calls under way that use it finish; its tensors are released after the last of them.</summary>
+    /// <exception cref="PeftException">There is none of that name.</exception>
     public void Remove(string name)
     {
-        if (Merged == name) Unmerge();
-        this[name].Detach();
-        _adapters.Remove(name);
+        lock (_gate)
+        {
+            var adapter = this[name];
+            if (Merged == name) Unmerge();
+            Volatile.Write(ref _adapters, _adapters.Where(pair => pair.Key != name).ToDictionary());
+            adapter.Dispose();
+        }
+    }
+
+    /// <summary>Gives an adapter another name. Selections that were made before stay good.</summary>
+    /// <exception cref="PeftException">There is none of that name, or the new name is taken.</exception>
+    public void Rename(string name, string to)
+    {
+        lock (_gate)
+        {
+            var adapter = this[name];
+            if (to == name) return;
+            if (_adapters.ContainsKey(to) || _coming.Contains(to)) throw Taken(to);
+            adapter.Tag.Name = to;
+            Volatile.Write(ref _adapters, _adapters.ToDictionary(pair => pair.Key == name ? to : pair.Key, pair => pair.Value));
+        }
     }
 
     /// <summary>An adapter by name.</summary>
     /// <exception cref="PeftException">There is none of that name.</exception>
-    public PeftMethod this[string name] => _adapters.TryGetValue(name, out var adapter)
-        ? adapter
-        : throw new PeftException($"There is no adapter \"{name}\"; there {(_adapters.Count == 0 ? "are none" : $"are {string.Join(", ", _adapters.Keys)}")}.");
-
-    /// <summary>Selects adapters by name, acting together on every row.</summary>
-    public AdapterSelection Select(params IReadOnlyList<string> names) => AdapterSelection.Of([.. names.Select(n => Usable(n).Tag)]);
-
-    /// <summary>Selects one adapter, or none (null), for each row.</summary>
-    public AdapterSelection SelectPerRow(IReadOnlyList<string?> names) => AdapterSelection.PerRow([.. names.Select(n => n is null ? null : Usable(n).Tag)]);
-
-    /// <summary>Runs the model in inference mode with a selection of adapters.</summary>
-    public ModelOutput Forward(TokenBatch batch, AdapterSelection selection, bool allTokens = false) =>
-        Model.Forward(batch, new ForwardContext { Selection = selection, AllTokens = allTokens });
-
-    /// <summary>Writes an adapter into the weights: no cost at inference. The base's own tensors are kept for <see cref="Unmerge"/>.</summary>
-    /// <exception cref="PeftException">The method cannot be merged, or another adapter is merged already; nothing is changed then.</exception>
-    public void Merge(string name)
+    public PeftMethod this[string name]
     {
-        var adapter = this[name];
-        if (Merged is not null) throw new PeftException($"The adapter \"{Merged}\" is merged already; unmerge it first.");
-        try
+        get
         {
-            using var guard = no_grad();
-            using var scope = NewDisposeScope();
-            foreach (var (slot, value) in Merger.MergedValues(Model.Sites, adapter.Tag, adapter.Options.PeftType))
-            {
-                var kept = value.detach().clone().DetachFromDisposeScope();
-                _unmerge.Add(slot.Merge(kept));
-                _unmerge.Add(kept.Dispose);
-            }
-            Merged = name;
-        }
-        catch
-        {
-            Unmerge();
-            throw;
+            ThrowIfDisposed();
+            var adapters = Adapters;
+            if (adapters.TryGetValue(name, out var adapter)) return adapter;
+            var others = adapters.Count == 0 ? "are none" : $"are {string.Join(", ", adapters.Keys)}";
+            throw new PeftException($"There is no adapter \"{name}\"; there {others}.");
         }
     }
 
-    /// <summary>Puts the base's own tensors back, bit for bit.</summary>
+    /// <summary>Selects adapters by name, acting together on every row.</summary>
+    /// <exception cref="PeftException">There is none of a name, or it is merged.</exception>
+    public AdapterSelection Select(params IReadOnlyList<string> names) => AdapterSelection.Of([.. names.Select(n => Usable(n).Tag)]);
+
+    /// <summary>Selects one adapter, or none (null), for each row.</summary>
+    /// <exception cref="PeftException">There is none of a name, or it is merged.</exception>
+    public AdapterSelection SelectPerRow(IReadOnlyList<string?> names) => AdapterSelection.PerRow([.. names.Select(n => n is null ? null : Usable(n).Tag)]);
+
+    /// <summary>Outputs per row (or token) of a call: those of the widest head that acts.</summary>
+    public int OutputsOf(AdapterSelection selection)
+    {
+        var own = selection.Adapters.Select(adapter => adapter.Outputs).OfType<int>().ToList();
+        if (own.Count == 0) return Model.Head.Outputs;
+        if (!selection.IsPerRow) return own[^1];
+        var others = own.Count < selection.Adapters.Count || selection.RowsOf(null)!.Length > 0;
+        return Math.Max(own.Max(), others ? Model.Head.Outputs : 0);
+    }
+
+    /// <summary>Runs the model in inference mode with a selection of adapters: no dropout, no graph, and nothing kept but the result.</summary>
+    /// <param name="batch">The rows; they stay the caller's.</param>
+    /// <param name="selection">Which adapters act on which rows.</param>
+    /// <param name="allTokens">True if <see cref="ModelOutput.Hidden"/> is wanted, at every position.</param>
+    /// <returns>What belongs to the caller: to the dispose scope that is open, if one is; else dispose it.</returns>
+    /// <remarks>For gradients there is <see cref="TrainableAdapter.Loss"/>, or <see cref="TransformerModel.Forward"/> with a context of one's own.</remarks>
+    /// <exception cref="PeftException">The batch does not fit the model or the selection, or a selected adapter was removed.</exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    public ModelOutput Forward(TokenBatch batch, AdapterSelection selection, bool allTokens = false)
+    {
+        using var guard = no_grad();
+        return Model.Forward(batch, new ForwardContext { Selection = selection, AllTokens = allTokens });
+    }
+
+    /// <summary>
+    /// Writes an adapter into the weights: no cost at inference. The base's own tensors are kept for <see cref="Unmerge"/>. Calls that begin afterwards
+    /// see it; calls under way do not.
+    /// </summary>
+    /// <exception cref="PeftException">The method cannot be merged, or another adapter is merged already; nothing is changed then.</exception>
+    public void Merge(string name)
+    {
+        lock (_gate)
+        {
+            var adapter = this[name];
+            if (Merged is not null) throw new PeftException($"The adapter \"{Merged}\" is merged already; unmerge it first.");
+            if (adapter.Tag.Outputs is { } own)
+                throw new PeftException(
+                    $"The adapter \"{name}\" has a head of {own} outputs, the base one of {Model.Head.Outputs}; load the base with the adapter's labels to merge it.");
+            var values = new Dictionary<Slot, IDisposable>();
+            try
+            {
+                using var guard = no_grad();
+                using var scope = NewDisposeScope();
+                foreach (var (slot, value) in Merger.MergedValues(Model.Sites, adapter.Tag, adapter.Options.PeftType)) values.Add(slot, slot.Keep(value));
+            }
+            catch
+            {
+                foreach (var value in values.Values) value.Dispose();
+                throw;
+            }
+            Model.Sites.Merged = new MergedWeights(adapter.Tag, values);
+        }
+    }
+
+    /// <summary>Puts the base's own tensors back, bit for bit, for the calls that begin from now on.</summary>
     public void Unmerge()
     {
-        foreach (var undo in _unmerge) undo();
-        _unmerge.Clear();
-        Merged = null;
+        lock (_gate)
+        {
+            var merged = Model.Sites.Merged;
+            Model.Sites.Merged = null;
+            merged?.Close();
+        }
+    }
+
+    /// <summary>Releases the base and every adapter once the last call under way has ended.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed) return;
+            _disposed = true;
+            Unmerge();
+            foreach (var adapter in _adapters.Values) adapter.Dispose();
+            Volatile.Write(ref _adapters, []);
+            Model.Dispose();
+        }
     }
 
     /// <summary>Weights of model and adapters together, a module that is trained as a copy counted twice, as peft counts.</summary>
@@ -142,4 +256,12 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null)
     private PeftMethod Usable(string name) => name == Merged
         ? throw new PeftException($"The adapter \"{name}\" is merged into the weights; unmerge it to select it.")
         : this[name];
+
+    private static PeftException Taken(string name) => new($"There is an adapter \"{name}\" already; choose another name.");
+
+    private void ThrowIfDisposed()
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
+        Model.ThrowIfDisposed();
+    }
 }

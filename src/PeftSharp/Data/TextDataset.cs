@@ -4,8 +4,13 @@ using PeftSharp.Data.Storage;
 namespace PeftSharp.Data;
 
 /// <summary>Rows of text (or of token ids) with their labels: in memory, or in a file where they are many (<see cref="DataStorage"/>).</summary>
-public sealed class TextDataset
+/// <remarks>Disposing a dataset lets go of the file, if it has one, once the subsets that were made of it are disposed too.</remarks>
+public sealed class TextDataset : IDisposable
 {
+    private readonly IReadOnlyList<Example> _examples;
+    private RowStore? _rows;
+    private bool _disposed;
+
     /// <summary>Creates a dataset from rows in memory.</summary>
     /// <param name="examples">The rows.</param>
     /// <param name="kind">What their labels are.</param>
@@ -15,14 +20,22 @@ public sealed class TextDataset
     {
         if (kind == LabelKind.Class != labels is not null)
             throw new ArgumentException("A dataset has a label map if and only if its labels are classes.", nameof(labels));
-        Examples = examples;
+        _examples = examples;
         Kind = kind;
         Labels = labels;
         Source = source;
     }
 
     /// <summary>The rows, in file order.</summary>
-    public IReadOnlyList<Example> Examples { get; }
+    /// <exception cref="ObjectDisposedException">The dataset was disposed.</exception>
+    public IReadOnlyList<Example> Examples
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _examples;
+        }
+    }
 
     /// <summary>What the labels are.</summary>
     public LabelKind Kind { get; }
@@ -37,10 +50,10 @@ public sealed class TextDataset
     public string Source { get; }
 
     /// <summary>Number of rows.</summary>
-    public int Count => Examples.Count;
+    public int Count => _examples.Count;
 
     /// <summary>True if the rows lie in a file, so that each is read when it is asked for.</summary>
-    public bool OnDisk => (Examples is RelabelledExamples relabelled ? relabelled.All : Examples) is StoredExamples or ChosenExamples;
+    public bool OnDisk => (_examples is RelabelledExamples relabelled ? relabelled.All : _examples) is StoredExamples or ChosenExamples;
 
     /// <summary>Rows of the file that were left out because they were bad.</summary>
     public int SkippedRows { get; private init; }
@@ -76,7 +89,14 @@ public sealed class TextDataset
                 ? $"The dataset file {source} holds no row; add at least one below its header."
                 : $"The dataset file {source} holds no usable row: all {bad.Count} are bad, first {bad.Problems[0]}");
         }
-        return new TextDataset(examples, kind, labels, source) { SkippedRows = bad.Count, Problems = bad.Problems, Storage = options.Storage, Columns = shared.Columns };
+        return new TextDataset(examples, kind, labels, source)
+        {
+            SkippedRows = bad.Count,
+            Problems = bad.Problems,
+            Storage = options.Storage,
+            Columns = shared.Columns,
+            _rows = rows,
+        };
     }
 
     /// <summary>The rows at the given indices (from 0), in the given order.</summary>
@@ -90,7 +110,7 @@ public sealed class TextDataset
                 throw new PeftException($"Row {row} was asked of {Source}, which has rows 0 to {Count - 1}; correct the list of rows.");
         }
         IReadOnlyList<Example> examples = OnDisk ? new ChosenExamples(Examples, chosen) : [.. chosen.Select(row => Examples[row])];
-        return new TextDataset(examples, Kind, Labels, Source) { Storage = Storage, Columns = Columns };
+        return new TextDataset(examples, Kind, Labels, Source) { Storage = Storage, Columns = Columns, _rows = _rows?.Share() };
     }
 
     /// <summary>The same rows with their classes numbered as <paramref name="labels"/> numbers them, for a model whose head has that order.</summary>
@@ -104,9 +124,16 @@ public sealed class TextDataset
         if (places.Contains(-1)) places = [.. Enumerable.Range(0, labels.Count)];
         if (places.Distinct().Count() != places.Length)
             throw new PeftException($"{Source}: two of its classes ({string.Join(", ", Labels.Names.Take(10))}) have the same place among {string.Join(", ", labels.Names.Take(10))}; name each class once.");
-        return new TextDataset(new RelabelledExamples(Examples, places), Kind, labels, Source) { SkippedRows = SkippedRows, Problems = Problems, Storage = Storage, Columns = Columns };
+        return new TextDataset(new RelabelledExamples(Examples, places), Kind, labels, Source) { SkippedRows = SkippedRows, Problems = Problems, Storage = Storage, Columns = Columns, _rows = _rows?.Share() };
     }
 
     /// <summary>The first <paramref name="count"/> rows, or all if there are fewer.</summary>
     public TextDataset Take(int count) => Subset(Enumerable.Range(0, Math.Clamp(count, 0, Count)));
+
+    /// <summary>Lets go of the rows; nothing can be read any more.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, true)) return;
+        _rows?.Dispose();
+    }
 }

@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Data;
 
 /// <summary>A dataset as token ids, ready to be cut into batches: in memory, or in a mapped file where they are many (<see cref="DataStorage"/>).</summary>
-public sealed class TokenizedDataset : IRowBatches
+/// <remarks>Disposing it releases the tokens, not the rows that they were made of: dispose those too. Spans that were handed out end with it.</remarks>
+public sealed class TokenizedDataset : IRowBatches, IDisposable
 {
     // Rows encoded before any of them is stored.
     private const int BlockRows = 8192;
@@ -126,6 +127,13 @@ public sealed class TokenizedDataset : IRowBatches
             RealTokens = real,
             Unpadded = real == cells,
         };
+    }
+
+    /// <summary>Releases the tokens; batches that were made stay.</summary>
+    public void Dispose()
+    {
+        _ids.Dispose();
+        _typeIds?.Dispose();
     }
 
     private NumberStore<byte> Zeros(long count)

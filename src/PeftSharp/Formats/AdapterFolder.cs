@@ -5,6 +5,7 @@ using PeftSharp.Composition;
 using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
 using PeftSharp.Models;
+using PeftSharp.Sites;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Formats;
@@ -97,20 +98,13 @@ public sealed class AdapterFolder
         var saved = file.Tensors.Keys.ToDictionary(k => Rename(k, name), file.Read);
         try
         {
-            var method = model.AddSaved(Options, name);
-            try
+            return model.AddSaved(Options, name, Outputs(saved, model.Model.Head.OutputMap), method =>
             {
                 method.LoadTensors(saved, Format, WeightsFile);
                 LoadExtra(method, HubHead, method.Tensors.Where(t => t.SavedModule && Format == AdapterFormat.AdapterHub));
                 if (LoadExtra(method, EncoderWeights, method.EncoderTensors(Format))) method.EncoderRestored();
                 if (file.Metadata.TryGetValue(AnswerCard.Key, out var card)) model.Describe(method, AnswerCard.Parse(card, WeightsFile));
-                return method;
-            }
-            catch
-            {
-                model.Remove(name);
-                throw;
-            }
+            });
         }
         finally
         {
@@ -199,6 +193,20 @@ public sealed class AdapterFolder
             if (key.IndexOf($".{kind}.{old}.", StringComparison.Ordinal) is >= 0 and var at)
                 return $"{key[..(at + kind.Length + 2)]}{name}{key[(at + kind.Length + 2 + old.Length)..]}";
         return key;
+    }
+
+    /// <summary>Outputs of the head that is saved with the adapter; null if there is none that could stand in for the model's.</summary>
+    private int? Outputs(Dictionary<string, Tensor> saved, ProjectionSite? map)
+    {
+        if (map is null) return null;
+        var weight = $"{map.Path}.weight";
+        bool IsWeight(string key) => key == weight || key.EndsWith($".{weight}", StringComparison.Ordinal);
+        int? Fitting(long[] shape) => shape is [> 0 and <= 1 << 20, var width] && width == map.InFeatures ? (int)shape[0] : null;
+        if (saved.Keys.FirstOrDefault(IsWeight) is { } key) return Fitting(saved[key].shape);
+        var head = System.IO.Path.Combine(Path, HubHead);
+        if (Format != AdapterFormat.AdapterHub || !File.Exists(head)) return null;
+        using var file = SafetensorsFile.Open(head);
+        return file.Tensors.Keys.FirstOrDefault(IsWeight) is { } own ? Fitting(file.Tensors[own].Shape) : null;
     }
 
     private bool LoadExtra(PeftMethod method, string name, IEnumerable<AdapterTensor> tensors)

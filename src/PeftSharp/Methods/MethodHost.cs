@@ -24,4 +24,13 @@ public sealed record MethodHost(
 
     /// <summary>True if the method is a part of a composite one, which trains the head itself.</summary>
     public bool IsPart { get; init; }
+
+    /// <summary>The map that yields the head's outputs, which an adapter may replace by one of its own width; null where the head has none.</summary>
+    public ProjectionSite? HeadOutput { get; init; }
+
+    /// <summary>Number of outputs of the adapter's own head; null (default) for as many as the base's.</summary>
+    public int? Outputs { get; init; }
+
+    /// <summary>True if the adapter's head has other outputs than the base's.</summary>
+    internal bool HasOwnOutputs => Outputs is { } own && own != HeadOutput?.OutFeatures;
 }

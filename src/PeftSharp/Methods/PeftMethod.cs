@@ -16,19 +16,31 @@ public enum AdapterFormat
 }
 
 /// <summary>One adapter: a method with its settings, its tensors and the plug-ins that it has placed at a model's sites.</summary>
-/// <remarks>Derived classes pick sites and slots in <see cref="OnAttach"/>; the five hooks of the training loop do nothing by default.</remarks>
-public abstract class PeftMethod(string name)
+/// <remarks>
+/// Derived classes pick sites and slots in <see cref="OnAttach"/>; the five hooks of the training loop do nothing by default.
+/// Disposing an adapter detaches it.
+/// </remarks>
+public abstract class PeftMethod(string name) : IDisposable
 {
     private readonly List<AdapterTensor> _tensors = [];
     private readonly List<Action> _undo = [];
     private readonly HashSet<Slot> _copied = [];
     private MethodHost? _host;
+    private bool _isPart;
 
     /// <summary>The adapter's name.</summary>
-    public string Name { get; } = name;
+    public string Name => Tag.Name;
 
-    /// <summary>Its identity at the sites.</summary>
-    public AdapterTag Tag { get; internal set; } = new(name);
+    /// <summary>Its identity at the sites; that of the whole where this is made a part of another adapter.</summary>
+    public AdapterTag Tag
+    {
+        get;
+        internal set
+        {
+            field = value;
+            _isPart = true;
+        }
+    } = new(name);
 
     /// <summary>A text about the answers that is saved in the header of its weights, so that it travels with them; null for none.</summary>
     internal string? Card { get; set; }
@@ -45,6 +57,9 @@ public abstract class PeftMethod(string name)
     /// <summary>Number of trained weights that belong to the head.</summary>
     public long HeadWeights => _tensors.Where(t => IsHead(t.Path)).Sum(t => t.Value.numel());
 
+    /// <summary>Number of outputs per row (or token) of a call with this adapter: its own head's, or the base's.</summary>
+    public int Outputs => Tag.Outputs ?? (int)(Host.HeadOutput?.OutFeatures ?? 0);
+
     /// <summary>The seams that it is attached to.</summary>
     protected internal MethodHost Host => _host ?? throw new InvalidOperationException($"Adapter {Name} is not attached to a model.");
 
@@ -55,20 +70,38 @@ public abstract class PeftMethod(string name)
         if (_host is not null) throw new PeftException($"Adapter {Name} is already attached to a model; create another one.");
         Options.Validate();
         _host = host;
+        if (!_isPart) (Tag.Uses, Tag.Outputs) = (new(), null);
         try
         {
             using var scope = NewDisposeScope();
             OnAttach(host);
+            if (!_isPart) CheckHead(host);
         }
         catch
         {
-            Detach();
+            Release();
             throw;
         }
     }
 
-    /// <summary>Takes every plug-in away; the base model is as it was.</summary>
+    /// <summary>
+    /// Takes every plug-in away; the base model is as it was. Calls that select the adapter are refused from now on; its tensors are released when
+    /// the last call under way has ended.
+    /// </summary>
     public void Detach()
+    {
+        if (_isPart) Release(); // the whole has seen to its calls
+        else if (_host is not null) Tag.Uses.Close(Release);
+    }
+
+    /// <inheritdoc cref="Detach"/>
+    public void Dispose()
+    {
+        Detach();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Release()
     {
         for (var i = _undo.Count - 1; i >= 0; i--) _undo[i]();
         _undo.Clear();
@@ -172,11 +205,31 @@ public abstract class PeftMethod(string name)
         return tensor;
     }
 
+    // A head for other labels than the base's starts anew.
+    private Tensor StartOf(Slot slot)
+    {
+        var map = Host.HeadOutput;
+        if (!Host.HasOwnOutputs || map is null || (slot != map.Weight && slot != map.Bias)) return slot.Copy();
+        Tag.Outputs = Host.Outputs;
+        return slot == map.Bias ? zeros(Host.Outputs!.Value) : Initial.Normal([Host.Outputs!.Value, map.InFeatures], 0.02, SeedOf(slot.Name));
+    }
+
+    // Weight and bias both, or the two do not fit each other.
+    private void CheckHead(MethodHost host)
+    {
+        if (!host.HasOwnOutputs) return;
+        Slot?[] needed = [host.HeadOutput?.Weight, host.HeadOutput?.Bias];
+        if (host.HeadOutput is not null && needed.All(slot => slot is null || _tensors.Any(t => t.Name == slot.Name))) return;
+        throw new PeftException(
+            $"{Options.PeftType}: {host.Outputs} outputs were asked for, but the adapter trains no whole head of its own and the base's has "
+            + $"{host.HeadOutput?.OutFeatures ?? 0}; load the base with as many labels, or train its head with the adapter.");
+    }
+
     /// <summary>Trains a copy of a base tensor in its place.</summary>
     protected AdapterTensor TrainCopy(Slot slot, string? local = null, bool savedModule = false)
     {
         var decay = slot.Kind is SlotKind.Weight or SlotKind.Embedding;
-        var copy = Add(slot.Module, local ?? slot.Name[(slot.Module.Length + 1)..], slot.Copy(), decay, additional: savedModule, savedModule);
+        var copy = Add(slot.Module, local ?? slot.Name[(slot.Module.Length + 1)..], StartOf(slot), decay, additional: savedModule, savedModule);
         _copied.Add(slot);
         _undo.Add(slot.ReplaceTensor(Tag, (_, context) => copy.Get(context)));
         return copy;

@@ -70,16 +70,16 @@ public abstract class EncoderModel : TransformerModel
     private protected ProjectionSite Linear(string path, ProjectionRole role, long output, long input) => _build.Projection(path, role, -1, output, input);
 
     /// <inheritdoc/>
-    public override ModelOutput Forward(TokenBatch batch, ForwardContext context) => Run(batch, context, (batch, context) =>
+    public override ModelOutput Forward(TokenBatch batch, ForwardContext context) => Call(batch, context, (batch, context) =>
     {
         batch.Trunk?.Check(context.Selection);
         var depth = batch.Trunk?.Depth ?? 0;
         var (hidden, padding) = batch.Trunk is { } trunk ? (trunk.Hidden, batch.Unpadded ? null : batch.AttentionMask) : Embed(batch, context.At(-1));
-        hidden = Climb(hidden, padding, depth, _layers.Length, context);
+        hidden = RunLayers(hidden, padding, depth, _layers.Length, context);
         var logits = depth < _layers.Length ? _head!.Forward(hidden, padding, context)
             : _head!.Answer(depth == _layers.Length ? _head.Condense(hidden, context) : hidden, context);
-        return new ModelOutput(OfTokens(logits, batch.Tokens, context), hidden, padding);
-    });
+        return Result(OfTokens(logits, batch.Tokens, context), hidden, padding, batch, context);
+    }, static output => output.MoveOut());
 
     // Virtual tokens have no answers of their own: where the head answers each token, logits are those of the batch's tokens.
     private Tensor OfTokens(Tensor logits, int tokens, ForwardContext context)
@@ -93,35 +93,21 @@ public abstract class EncoderModel : TransformerModel
     }
 
     /// <inheritdoc/>
-    public override Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) => Run(batch, context, (batch, context) =>
+    public override Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) => Call(batch, context, (batch, context) =>
     {
         var (hidden, padding) = Embed(batch, context.At(-1));
-        hidden = Climb(hidden, padding, 0, Math.Min(depth, _layers.Length), context);
+        hidden = RunLayers(hidden, padding, 0, Math.Min(depth, _layers.Length), context);
         if (depth >= _layers.Length) hidden = _head!.Pooled(hidden, padding);
         return depth > _layers.Length ? _head!.Condense(hidden, context) : hidden;
-    });
-
-    private T Run<T>(TokenBatch batch, ForwardContext context, Func<TokenBatch, ForwardContext, T> forward)
-    {
-        if (context.Selection.IsPerRow && context.Selection.Rows != batch.Rows)
-            throw new PeftException($"The batch has {batch.Rows} rows, but adapters were chosen for {context.Selection.Rows}; give one choice per row.");
-        context.Device = Device;
-        try
-        {
-            return forward(batch.To(Device), context);
-        }
-        finally
-        {
-            context.Release();
-        }
-    }
+    }, static hidden => hidden.MoveToOuterDisposeScope());
 
     // Layers from one index to below another, [rows, tokens, hidden] → the same; the last one's result for the first token alone where no more is read.
-    private Tensor Climb(Tensor hidden, Tensor? padding, int from, int to, ForwardContext context)
+    private Tensor RunLayers(Tensor hidden, Tensor? padding, int from, int to, ForwardContext context)
     {
         if (from >= to) return hidden;
         context.Padding = padding;
-        var mask = padding is null ? null : padding.Complement().to(hidden.dtype).Scale(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
+        var mask = padding is null ? null
+            : padding.Complement().to(hidden.dtype).Scale(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
         var firstOnly = _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
         for (var i = from; i < to; i++) hidden = Layer(_layers[i], hidden, mask, firstOnly && i == _layers.Length - 1, context.At(i));
         return hidden;
@@ -130,13 +116,13 @@ public abstract class EncoderModel : TransformerModel
     // A scope for each layer: autograd keeps what the backward pass needs, and all else is free when the layer is done.
     private static Tensor Layer(EncoderLayer layer, Tensor hidden, Tensor? mask, bool firstOnly, ForwardContext context)
     {
-        if (context is { Checkpointing: true, Training: true }) return GradientCheckpoint.Run(Again, hidden);
+        if (context is { Checkpointing: true, Training: true }) return GradientCheckpoint.Run(Recompute, hidden);
         using var scope = NewDisposeScope();
         return layer.Forward(hidden, mask, firstOnly, context).MoveToOuterDisposeScope();
 
-        Tensor Again(Tensor x)
+        Tensor Recompute(Tensor x)
         {
-            var again = context.Again();
+            var again = context.Recompute();
             try
             {
                 return layer.Forward(x, mask, firstOnly, again);

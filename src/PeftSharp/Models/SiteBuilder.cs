@@ -26,7 +26,7 @@ internal sealed class SiteBuilder(TensorSource source, ModelOptions options)
         var bias = head ? Source.GetOrCreate($"{path}.bias", output) : Source.Get($"{path}.bias", output);
         var weightSlot = new WeightSlot($"{path}.weight", Weight($"{path}.weight", head, output, input));
         var biasSlot = new TensorSlot($"{path}.bias", SlotKind.Bias, bias);
-        Map.Slots.AddRange([weightSlot, biasSlot]);
+        Map.Add(weightSlot, biasSlot);
         var site = new ProjectionSite(path, role, layer, weightSlot, biasSlot);
         Map.Projections.Add(site);
         return site;
@@ -54,7 +54,7 @@ internal sealed class SiteBuilder(TensorSource source, ModelOptions options)
     public EmbeddingSite Embedding(string path, long vocabulary, long dim)
     {
         var table = new TensorSlot($"{path}.weight", SlotKind.Embedding, Source.Get($"{path}.weight", vocabulary, dim));
-        Map.Slots.Add(table);
+        Map.Add(table);
         var site = new EmbeddingSite(path, table);
         Map.Embeddings.Add(site);
         return site;
@@ -64,7 +64,7 @@ internal sealed class SiteBuilder(TensorSource source, ModelOptions options)
     {
         var weight = new TensorSlot($"{path}.weight", SlotKind.NormWeight, Source.Get($"{path}.weight", width));
         var bias = new TensorSlot($"{path}.bias", SlotKind.NormBias, Source.Get($"{path}.bias", width));
-        Map.Slots.AddRange([weight, bias]);
+        Map.Add(weight, bias);
         var norm = new Norm(weight, bias, epsilon);
         Map.Norms.Add(norm);
         return norm;
@@ -82,6 +82,13 @@ internal sealed class SiteBuilder(TensorSource source, ModelOptions options)
         var site = new AttentionSite(path, AttentionKind.Self, layer, heads, heads, headDim, query, key, value, output);
         Map.Attentions.Add(site);
         return site;
+    }
+
+    public ProjectionGroup Group(params ProjectionSite[] sites)
+    {
+        var group = new ProjectionGroup(sites);
+        Map.Groups.Add(group);
+        return group;
     }
 
     public InputSite Input(string path)

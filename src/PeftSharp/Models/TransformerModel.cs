@@ -1,19 +1,19 @@
 using PeftSharp.Data;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
-/// <summary>What a forward pass yields.</summary>
-/// <param name="Logits">The head's output; for plain embeddings, the pooled vectors [rows, hidden].</param>
-/// <param name="Hidden">The last layer's output, [rows, tokens, hidden]; the first token alone where no more was needed.</param>
-/// <param name="Mask">1 at real tokens of <paramref name="Hidden"/> (virtual tokens included), int64 [rows, tokens]; null if nothing is padded.</param>
-public sealed record ModelOutput(Tensor Logits, Tensor Hidden, Tensor? Mask);
-
 /// <summary>A pretrained transformer with its seams open; it knows no method.</summary>
-public abstract class TransformerModel
+/// <remarks>
+/// Any number of threads may call <see cref="Forward"/> at once. <see cref="Dispose"/> releases the weights and the mapped files below them
+/// when the last call under way has ended; later calls throw <see cref="ObjectDisposedException"/>.
+/// </remarks>
+public abstract class TransformerModel : IDisposable
 {
+    private readonly UseCount _calls = new();
     private Device? _device;
 
     /// <summary>The configuration that it was built from.</summary>
@@ -61,7 +61,13 @@ public abstract class TransformerModel
     /// <summary>Element type of the residual stream and of adapters: float64 in checks of gradients, else float32.</summary>
     internal ScalarType Precision => Sites.Slots[0].Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 
-    /// <summary>Runs the model on a batch, from wherever the batch is.</summary>
+    /// <summary>
+    /// Runs the model on a batch, from wherever the batch is. Where gradients are enabled and something is trained, the result carries its graph;
+    /// <see cref="PeftSharp.Composition.PeftModel.Forward"/> is the way without.
+    /// </summary>
+    /// <returns>Tensors in the caller's dispose scope; everything else is released before this returns.</returns>
+    /// <exception cref="PeftException">The batch does not fit the model or the selection, or a selected adapter was removed.</exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public abstract ModelOutput Forward(TokenBatch batch, ForwardContext context);
 
     /// <summary>Number of layers.</summary>
@@ -82,5 +88,66 @@ public abstract class TransformerModel
     {
         var labels = batch.Labels?.to(Device) ?? throw new PeftException("The batch has no labels; name the label column of the data.");
         return Head.Loss(Forward(batch, context), labels, batch.Unpadded ? null : batch.AttentionMask.to(Device));
+    }
+
+    /// <summary>Releases the weights once the last call under way has ended.</summary>
+    public void Dispose()
+    {
+        _calls.Close(() =>
+        {
+            foreach (var slot in Sites.Slots) slot.Release();
+            foreach (var group in Sites.Groups) group.Dispose();
+            Sites.Merged?.Close();
+        });
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Refuses a model that was disposed.</summary>
+    internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_calls.IsClosed, this);
+
+    /// <summary>Runs one call: holds on to weights and adapters until it ends, and releases what it made besides its result.</summary>
+    private protected T Call<T>(TokenBatch batch, ForwardContext context, Func<TokenBatch, ForwardContext, T> forward, Func<T, T> moveOut)
+    {
+        if (context.Selection.IsPerRow && context.Selection.Rows != batch.Rows)
+            throw new PeftException($"The batch has {batch.Rows} rows, but adapters were chosen for {context.Selection.Rows}; give one choice per row.");
+        ObjectDisposedException.ThrowIf(!_calls.TryEnter(), this);
+        var entered = 0;
+        MergedWeights? merged = null;
+        ForwardContext? call = null;
+        try
+        {
+            foreach (var adapter in context.Selection.Tags)
+            {
+                if (!adapter.Uses.TryEnter()) throw new PeftException($"The adapter \"{adapter.Name}\" was removed from the model; select another one.");
+                entered++;
+            }
+            merged = Sites.EnterMerged(context.Selection);
+            call = context.Begin(Device, merged);
+            // A part that is computed again in the backward pass reads its input then: it stays in the caller's scope.
+            if (context is { Checkpointing: true, Training: true } && is_grad_enabled()) return forward(batch.To(Device), call);
+            using var scope = NewDisposeScope();
+            return moveOut(forward(batch.To(Device), call));
+        }
+        finally
+        {
+            call?.Release();
+            merged?.Uses.Leave();
+            foreach (var adapter in context.Selection.Tags[..entered]) adapter.Uses.Leave();
+            _calls.Leave();
+            // A finalizer may not free what native code reads.
+            GC.KeepAlive(batch);
+            GC.KeepAlive(this);
+        }
+    }
+
+    /// <summary>The result of a call; what is the batch's own stays so, and the caller gets a handle of its own.</summary>
+    private protected ModelOutput Result(Tensor logits, Tensor hidden, Tensor? mask, TokenBatch batch, ForwardContext context)
+    {
+        var widths = Head.Widths(context.Selection);
+        if (!context.AllTokens) return new(logits, null, null) { Widths = widths };
+        return new(
+            logits,
+            ReferenceEquals(hidden, batch.Trunk?.Hidden) ? hidden.alias() : hidden,
+            ReferenceEquals(mask, batch.AttentionMask) ? mask.alias() : mask) { Widths = widths };
     }
 }

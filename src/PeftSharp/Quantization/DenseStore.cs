@@ -35,4 +35,7 @@ public sealed class DenseStore(Tensor weight) : WeightStore
 
     /// <inheritdoc/>
     public override WeightStore Like(Tensor dense) => new DenseStore(dense);
+
+    /// <inheritdoc/>
+    public override void Dispose() => Weight.Dispose();
 }

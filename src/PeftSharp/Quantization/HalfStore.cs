@@ -39,4 +39,7 @@ public sealed class HalfStore(Tensor weight) : WeightStore
 
     /// <inheritdoc/>
     public override WeightStore Like(Tensor dense) => new HalfStore(dense.to(ScalarType.BFloat16).DetachFromDisposeScope());
+
+    /// <inheritdoc/>
+    public override void Dispose() => Weight.Dispose();
 }

@@ -9,7 +9,7 @@ namespace PeftSharp.Quantization;
 /// A frozen weight in four bits (see <see cref="Nf4Codec"/>), its scales optionally quantised as well. Products dequantise it
 /// into a buffer that all stores of a thread share, in the forward and again in the backward pass: no dense copy is kept.
 /// </summary>
-public sealed class Nf4Store : WeightStore, IDisposable
+public sealed class Nf4Store : WeightStore
 {
     private readonly Tensor _codes;
     private readonly Tensor _absmax;
@@ -116,8 +116,8 @@ public sealed class Nf4Store : WeightStore, IDisposable
         return store;
     }
 
-    /// <summary>Releases the stored tensors.</summary>
-    public void Dispose()
+    /// <inheritdoc/>
+    public override void Dispose()
     {
         _codes.Dispose();
         _absmax.Dispose();

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Quantization;
 
 /// <summary>The weight of a linear map, [out, in], in whatever form it is kept.</summary>
-public abstract class WeightStore
+public abstract class WeightStore : IDisposable
 {
     /// <summary>Rows of the weight.</summary>
     public abstract long OutFeatures { get; }
@@ -38,4 +38,7 @@ public abstract class WeightStore
 
     /// <summary>A store of the same form holding <paramref name="dense"/> (a merged weight); lossy where the form is.</summary>
     public abstract WeightStore Like(Tensor dense);
+
+    /// <summary>Releases the stored tensors.</summary>
+    public abstract void Dispose();
 }

@@ -4,8 +4,15 @@ namespace PeftSharp.Sites;
 /// <param name="name">The adapter's name, for messages.</param>
 public sealed class AdapterTag(string name)
 {
+    private volatile string _name = name;
+    private AdapterSelection? _alone;
+
     /// <summary>The adapter's name.</summary>
-    public string Name { get; } = name;
+    public string Name
+    {
+        get => _name;
+        internal set => _name = value;
+    }
 
     /// <summary>True if one of its plug-ins reads every position, so that no position may be skipped.</summary>
     public bool NeedsAllTokens { get; private set; }
@@ -23,6 +30,15 @@ public sealed class AdapterTag(string name)
         NeedsAllTokens = true;
         NeedsPadding |= padding;
     }
+
+    /// <summary>Number of outputs of the adapter's own head, where that is another than the base's; null where it is the base's.</summary>
+    public int? Outputs { get; internal set; }
+
+    /// <summary>The calls in which the adapter acts.</summary>
+    internal UseCount Uses { get; set; } = new();
+
+    /// <summary>The adapter on every row.</summary>
+    internal AdapterSelection Alone => _alone ??= AdapterSelection.Of(this);
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -92,12 +92,8 @@ public sealed class AttentionSite(
     {
         if (Plugins.AnyActive(context)) (key, value, mask) = AddPrefixes(query, key, value, hidden, mask, context);
         var joined = Join(Attention.Compute(query, key, value, mask, dropout, Path, context));
-        foreach (var (owner, plugin) in Plugins.Active(context))
-            if (plugin is IAttentionAddition addition)
-            {
-                var rows = context.RowsOf(owner);
-                joined = Rows.Add(joined, addition.Addition(State(query, hidden, rows), context.Alone(owner)), rows);
-            }
+        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
+            if (plugin is IAttentionAddition addition) joined = Rows.Add(joined, addition.Addition(State(query, hidden, rows), inner), rows);
         return joined;
     }
 
@@ -113,16 +109,18 @@ public sealed class AttentionSite(
     private (Tensor Key, Tensor Value, Tensor? Mask) AddPrefixes(Tensor query, Tensor key, Tensor value, Tensor hidden, Tensor? mask, ForwardContext context)
     {
         var rowCount = query.shape[0];
-        foreach (var (owner, plugin) in Plugins.Active(context))
+        Tensor Open(long rows, long keys) => zeros([rows, 1, 1, keys], dtype: query.dtype, device: query.device);
+        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
         {
             if (plugin is not IAttentionPrefix prefix) continue;
-            var rows = context.RowsOf(owner);
-            var (k, v) = prefix.KeysAndValues(State(query, hidden, rows), context.Alone(owner));
-            var added = rows is null ? null : Arithmetic.Filled([rowCount, 1, 1, prefix.Length], Attention.Masked, query.dtype, query.device).index_copy_(0, rows, zeros([rows.shape[0], 1, 1, prefix.Length], dtype: query.dtype, device: query.device));
-            if (added is not null || mask is not null)
+            var (k, v) = prefix.KeysAndValues(State(query, hidden, rows), inner);
+            if (rows is not null || mask is not null)
             {
-                mask ??= zeros([rowCount, 1, 1, key.shape[2]], dtype: query.dtype, device: query.device);
-                mask = cat([added ?? zeros([rowCount, 1, 1, prefix.Length], dtype: query.dtype, device: query.device), mask], -1);
+                var added = Open(rowCount, prefix.Length);
+                if (rows is not null)
+                    added = Arithmetic.Filled([rowCount, 1, 1, prefix.Length], Attention.Masked, query.dtype, query.device)
+                        .index_copy_(0, rows, Open(rows.shape[0], prefix.Length));
+                mask = cat([added, mask ?? Open(rowCount, key.shape[2])], -1);
             }
             key = cat([OnRows(k, rows, rowCount), key], 2);
             value = cat([OnRows(v, rows, rowCount), value], 2);

@@ -59,11 +59,10 @@ public sealed class BranchSite(string path, BranchKind kind, int layer, long wid
     public Tensor Forward(Tensor output, Tensor residual, Tensor input, ForwardContext context)
     {
         List<(Tensor? Rows, Tensor Value)>? ended = null;
-        foreach (var (owner, plugin) in Plugins.Active(context))
+        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
         {
-            var rows = context.RowsOf(owner);
             var state = new BranchState(Rows.Select(input, rows), Rows.Select(residual, rows), Norm);
-            var changed = plugin.Transform(Rows.Select(output, rows), state, context.Alone(owner));
+            var changed = plugin.Transform(Rows.Select(output, rows), state, inner);
             if (plugin.EndsBranch) (ended ??= []).Add((rows, changed));
             output = Rows.Put(output, changed, rows);
         }

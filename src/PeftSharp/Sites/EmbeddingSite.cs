@@ -47,11 +47,8 @@ public sealed class EmbeddingSite(string path, TensorSlot table)
         if (ids.shape[0] == 1 && context.Selection.Rows > 1 && (table.dim() > 2 || Plugins.AnyActive(context))) ids = ids.expand(context.Selection.Rows, ids.shape[1]);
         var vectors = table.dim() == 2 ? Lookup(table, ids) : PerRow(table, ids);
         if (vectors.dtype is not (ScalarType.Float32 or ScalarType.Float64)) vectors = vectors.to(ScalarType.Float32);
-        foreach (var (owner, plugin) in Plugins.Active(context))
-        {
-            var rows = context.RowsOf(owner);
-            vectors = Rows.Put(vectors, plugin.Transform(Rows.Select(vectors, rows), Rows.Select(ids, rows), context.Alone(owner)), rows);
-        }
+        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
+            vectors = Rows.Put(vectors, plugin.Transform(Rows.Select(vectors, rows), Rows.Select(ids, rows), inner), rows);
         return vectors;
     }
 

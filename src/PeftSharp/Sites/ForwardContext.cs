@@ -3,8 +3,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
 
-/// <summary>Everything a forward pass needs to know besides its input; made anew for each call and passed explicitly.</summary>
-public sealed class ForwardContext
+/// <summary>Everything a forward pass needs to know besides its input, passed explicitly.</summary>
+/// <remarks>It never changes: a model works on a copy of its own for each call, so that one context may serve any number of calls and threads.</remarks>
+public sealed record ForwardContext
 {
     private Dictionary<object, Tensor> _once = new(ReferenceEqualityComparer.Instance);
 
@@ -30,7 +31,13 @@ public sealed class ForwardContext
     public bool AllTokens { get; init; }
 
     /// <summary>Where the model computes; the model says so when the call begins.</summary>
-    public Device Device { get; internal set; } = CPU;
+    public Device Device { get; private init; } = CPU;
+
+    /// <summary>True once a model has begun a call with it.</summary>
+    internal bool InCall { get; private init; }
+
+    /// <summary>What was written into the weights when the call began; null for nothing.</summary>
+    internal MergedWeights? Merged { get; private init; }
 
     /// <summary>1 at real tokens of what the layers read, virtual ones included, int64 [rows, tokens], of the rows of this call; null where nothing is padded. The model says so when the layers begin.</summary>
     public Tensor? Padding { get; internal set; }
@@ -45,6 +52,10 @@ public sealed class ForwardContext
     public Tensor? RowsOf(AdapterTag adapter) =>
         Selection.IsPerRow ? Once(adapter, () => tensor(Selection.RowsOf(adapter)!, int64, device: Device)) : null;
 
+    /// <summary>The context of one call, which shares nothing with others made of the same.</summary>
+    internal ForwardContext Begin(Device device, MergedWeights? merged) =>
+        this with { InCall = true, Device = device, Merged = merged, _once = new(ReferenceEqualityComparer.Instance) };
+
     /// <summary>Lets go of what the call shared; the graph keeps what the backward pass needs.</summary>
     internal void Release()
     {
@@ -53,43 +64,19 @@ public sealed class ForwardContext
     }
 
     /// <summary>The same call once more, for a part of the model that is computed again: nothing computed before is shared.</summary>
-    public ForwardContext Again() => new()
-    {
-        Selection = Selection,
-        Training = Training,
-        Seed = Seed,
-        BaseDropout = BaseDropout,
-        QuietLayers = QuietLayers,
-        Checkpointing = Checkpointing,
-        AllTokens = AllTokens,
-        Device = Device,
-        Padding = Padding,
-    };
+    public ForwardContext Recompute() => this with { _once = new(ReferenceEqualityComparer.Instance) };
 
     /// <summary>The call as layer <paramref name="layer"/> sees it (-1: the embeddings): without the base's dropout in the quiet ones.</summary>
-    internal ForwardContext At(int layer) => !BaseDropout || layer >= QuietLayers || QuietLayers == 0 ? this : new()
-    {
-        Selection = Selection,
-        Training = Training,
-        Seed = Seed,
-        BaseDropout = false,
-        Checkpointing = Checkpointing,
-        AllTokens = AllTokens,
-        Device = Device,
-        Padding = Padding,
-        _once = _once,
-    };
+    internal ForwardContext At(int layer) => !BaseDropout || layer >= QuietLayers || QuietLayers == 0 ? this : this with { BaseDropout = false };
+
+    /// <summary>The same call for rows on which no adapter acts.</summary>
+    internal ForwardContext WithoutAdapters() => this with { Selection = AdapterSelection.None };
 
     /// <summary>The same call for a plug-in that is handed only the rows of its own adapter.</summary>
-    public ForwardContext Alone(AdapterTag adapter) => !Selection.IsPerRow ? this : new()
+    public ForwardContext ForRowsOf(AdapterTag adapter)
     {
-        Selection = AdapterSelection.Of(adapter),
-        Training = Training,
-        Seed = Seed,
-        BaseDropout = BaseDropout,
-        AllTokens = AllTokens,
-        Device = Device,
-        Padding = Padding is { } all ? Once(adapter.PaddingOf, () => all.index_select(0, RowsOf(adapter)!)) : null,
-        _once = _once,
-    };
+        if (!Selection.IsPerRow) return this;
+        var padding = Padding is { } all ? Once(adapter.PaddingOf, () => all.index_select(0, RowsOf(adapter)!)) : null;
+        return this with { Selection = adapter.Alone, Padding = padding };
+    }
 }

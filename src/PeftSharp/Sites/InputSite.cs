@@ -45,24 +45,28 @@ public sealed class InputSite(string path)
     /// <summary>Puts the active plug-ins' vectors of one stage before the sequence.</summary>
     public InputState Apply(InputStage stage, InputState state, ForwardContext context)
     {
-        var active = Plugins.Active(context).Where(p => p.Plugin.Stage == stage).ToList();
+        if (!Plugins.AnyActive(context)) return state;
+        List<Share<IInputPlugin>> active = [.. Plugins.Shares(context).ToArray().Where(share => share.Plugin.Stage == stage)];
         if (active.Count == 0) return state;
-        if (context.Selection.IsPerRow) return ApplyPerRow(active, state, context);
-        foreach (var (_, plugin) in active) state = Prepend(state, plugin.Vectors(context));
+        if (context.Selection.IsPerRow) return ApplyPerRow(active, state);
+        foreach (var share in active) state = Prepend(state, share.Plugin.Vectors(context));
         return state;
     }
 
     // Every row starts at the left; those that are shorter than the longest are padded at the right.
-    private static InputState ApplyPerRow(List<(AdapterTag Owner, IInputPlugin Plugin)> active, InputState state, ForwardContext context)
+    private static InputState ApplyPerRow(List<Share<IInputPlugin>> active, InputState state)
     {
         var (rows, tokens) = (state.Embeddings.shape[0], state.Embeddings.shape[1]);
         state = new(
-            state.Embeddings, state.Mask ?? ones([rows, tokens], dtype: ScalarType.Int64, device: state.Embeddings.device), state.TypeIds ?? zeros([rows, tokens], dtype: ScalarType.Int64, device: state.Embeddings.device), true);
-        var groups = active.GroupBy(a => a.Owner, ReferenceEqualityComparer.Instance).Select(group =>
+            state.Embeddings,
+            state.Mask ?? ones([rows, tokens], dtype: ScalarType.Int64, device: state.Embeddings.device),
+            state.TypeIds ?? zeros([rows, tokens], dtype: ScalarType.Int64, device: state.Embeddings.device),
+            true);
+        var groups = active.GroupBy(share => share.Owner).Select(group =>
         {
-            var chosen = context.RowsOf((AdapterTag)group.Key!)!;
+            var chosen = group.First().Rows!;
             var some = new InputState(Rows.Select(state.Embeddings, chosen), Rows.Select(state.Mask!, chosen), Rows.Select(state.TypeIds!, chosen), true);
-            foreach (var (owner, plugin) in group) some = Prepend(some, plugin.Vectors(context.Alone(owner)));
+            foreach (var share in group) some = Prepend(some, share.Plugin.Vectors(share.Context));
             return (Rows: chosen, State: some);
         }).ToList();
         var longest = groups.Max(g => g.State.Embeddings.shape[1]);

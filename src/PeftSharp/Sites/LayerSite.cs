@@ -27,11 +27,8 @@ public sealed class LayerSite(string path, int layer, long width)
     /// <summary>Passes the layer's output through the active plug-ins, [rows, tokens, hidden].</summary>
     public Tensor Forward(Tensor hidden, ForwardContext context)
     {
-        foreach (var (owner, plugin) in Plugins.Active(context))
-        {
-            var rows = context.RowsOf(owner);
-            hidden = Rows.Put(hidden, plugin.Transform(Rows.Select(hidden, rows), context.Alone(owner)), rows);
-        }
+        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
+            hidden = Rows.Put(hidden, plugin.Transform(Rows.Select(hidden, rows), inner), rows);
         return hidden;
     }
 }

@@ -1,53 +1,35 @@
-using PeftSharp.Interop;
-using static TorchSharp.torch;
-
 namespace PeftSharp.Sites;
 
-/// <summary>The plug-ins at one site, in the order in which their adapters were attached.</summary>
+/// <summary>The plug-ins at one site, by adapter. Adapters may come and go while calls are under way.</summary>
 /// <typeparam name="T">The site's plug-in interface.</typeparam>
 public sealed class PluginList<T> where T : class
 {
-    private readonly List<(AdapterTag Owner, T Plugin)> _items = [];
+    private readonly AdapterTable<T> _table = new();
 
-    /// <summary>All plug-ins with their owners.</summary>
-    public IReadOnlyList<(AdapterTag Owner, T Plugin)> Items => _items;
+    /// <summary>All plug-ins with their owners, as they are at this moment.</summary>
+    public IReadOnlyList<(AdapterTag Owner, T Plugin)> Items => _table.All;
 
     /// <summary>Adds a plug-in; the returned action takes it away again.</summary>
-    public Action Add(AdapterTag owner, T plugin)
-    {
-        var item = (owner, plugin);
-        _items.Add(item);
-        return () => _items.Remove(item);
-    }
+    public Action Add(AdapterTag owner, T plugin) => _table.Add(owner, plugin);
 
     /// <summary>True if a plug-in of an active adapter sits here.</summary>
-    public bool AnyActive(ForwardContext context)
+    public bool AnyActive(ForwardContext context) => _table.AnyOf(context.Selection);
+
+    /// <summary>The plug-ins of one adapter.</summary>
+    internal T[] Of(AdapterTag adapter) => _table.Of(adapter);
+
+    /// <summary>What acts in this call on which rows, in the order of the selection.</summary>
+    internal ReadOnlySpan<Share<T>> Shares(ForwardContext context)
     {
-        foreach (var (owner, _) in _items)
-            if (context.Selection.Includes(owner)) return true;
-        return false;
+        if (_table.IsEmpty) return [];
+        List<Share<T>>? shares = null;
+        foreach (var adapter in context.Selection.Tags)
+        {
+            var plugins = _table.Of(adapter);
+            if (plugins.Length == 0) continue;
+            var (rows, inner) = (context.RowsOf(adapter), context.ForRowsOf(adapter));
+            foreach (var plugin in plugins) (shares ??= []).Add(new(adapter, plugin, rows, inner));
+        }
+        return System.Runtime.InteropServices.CollectionsMarshal.AsSpan(shares);
     }
-
-    /// <summary>The plug-ins that act in this call, in the order of the selection.</summary>
-    public IEnumerable<(AdapterTag Owner, T Plugin)> Active(ForwardContext context)
-    {
-        if (_items.Count == 0) yield break;
-        foreach (var adapter in context.Selection.Adapters)
-            foreach (var item in _items)
-                if (ReferenceEquals(item.Owner, adapter)) yield return item;
-    }
-}
-
-/// <summary>Applying a plug-in to the rows that its adapter acts on.</summary>
-internal static class Rows
-{
-
-    /// <summary>The rows of a tensor that an index selects; null selects all.</summary>
-    public static Tensor Select(Tensor x, Tensor? rows) => rows is null ? x : x.index_select(0, rows);
-
-    /// <summary>Adds <paramref name="delta"/>, computed for the selected rows, to <paramref name="y"/>.</summary>
-    public static Tensor Add(Tensor y, Tensor delta, Tensor? rows) => rows is null ? y.Plus(delta) : y.PlusAt(rows, delta);
-
-    /// <summary>Puts <paramref name="values"/> in place of the selected rows of <paramref name="y"/>.</summary>
-    public static Tensor Put(Tensor y, Tensor values, Tensor? rows) => rows is null ? values : y.index_copy(0, rows, values);
 }

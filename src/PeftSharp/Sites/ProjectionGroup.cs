@@ -6,7 +6,7 @@ namespace PeftSharp.Sites;
 
 /// <summary>Linear maps of one input whose weights lie beside each other in memory, so that one product serves them all.</summary>
 /// <remarks>The maps stay separate sites: where a method replaces a weight or changes an input, they are computed one by one.</remarks>
-public sealed class ProjectionGroup
+public sealed class ProjectionGroup : IDisposable
 {
     private readonly ProjectionSite[] _sites;
     private readonly Tensor? _weight, _bias;
@@ -81,11 +81,17 @@ public sealed class ProjectionGroup
         {
             var site = sites[i];
             if (site.ReadsProduct(context) || site.ChangesInput(context)) return null;
-            plainWeights &= !site.Weight.IsMerged && ReferenceEquals(site.Weight.Base, _stores[first + i]) && site.Weight.IsPlain(context);
-            plainBiases &= !site.Bias!.IsMerged && site.Bias.IsPlain(context);
+            plainWeights &= ReferenceEquals(site.Weight.Base, _stores[first + i]) && site.Weight.IsPlain(context);
+            plainBiases &= site.Bias!.IsPlain(context);
         }
         if (_quantized.Length > 0 && !plainWeights) return null;
-        var weight = plainWeights ? From(_weight, first) : Join(sites, s => s.Weight.Get(context) is { } store && (_half ? store is HalfStore : store is DenseStore) ? Raw(store) : null, 2);
+        Tensor? Dense(ProjectionSite site)
+        {
+            var store = site.Weight.Get(context);
+            var joins = _half ? store is HalfStore : store is DenseStore;
+            return joins ? Raw(store) : null;
+        }
+        var weight = plainWeights ? From(_weight, first) : Join(sites, Dense, 2);
         var bias = plainBiases ? From(_bias, first) : Join(sites, s => s.Bias!.Get(context), 1);
         return bias is null || (weight is null && _quantized.Length == 0) ? null : (weight, bias);
     }
@@ -106,6 +112,14 @@ public sealed class ProjectionGroup
             parts[i] = tensor;
         }
         return cat(parts);
+    }
+
+    /// <summary>Releases what the maps share.</summary>
+    public void Dispose()
+    {
+        _weight?.Dispose();
+        _bias?.Dispose();
+        foreach (var store in _stores) store.Dispose();
     }
 
     private static Tensor Raw(WeightStore store) => store is HalfStore half ? half.Weight : ((DenseStore)store).Weight;

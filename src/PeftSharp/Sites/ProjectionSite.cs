@@ -106,24 +106,32 @@ public sealed class ProjectionSite(string path, ProjectionRole role, int layer, 
         var active = Plugins.AnyActive(context);
         if (active) x = ApplyInputs(x, context);
         var early = bias is not null && bias.dim() == 1 && !(active && ReadsProduct(context));
-        var type = !weight.ComputesInHalf ? x.dtype : keepHalf && !active && (bias is null || early) ? ScalarType.BFloat16 : x.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : x.dtype;
-        var y = weight.Linear(x, early ? bias : null, type);
+        var y = weight.Linear(x, early ? bias : null, ResultType(weight, x.dtype, keepHalf && !active && (bias is null || early)));
         return Finish(x, y, weight, early ? null : bias, context, active);
+    }
+
+    private static ScalarType ResultType(WeightStore weight, ScalarType input, bool keepHalf)
+    {
+        if (!weight.ComputesInHalf) return input;
+        if (keepHalf) return ScalarType.BFloat16;
+        return input == ScalarType.BFloat16 ? ScalarType.Float32 : input;
     }
 
     /// <summary>True if an active plug-in reads W·x without bias.</summary>
     internal bool ReadsProduct(ForwardContext context)
     {
-        foreach (var (_, plugin) in Plugins.Active(context))
-            if (plugin is IProjectionDelta { ReadsProduct: true }) return true;
+        foreach (var adapter in context.Selection.Tags)
+            foreach (var plugin in Plugins.Of(adapter))
+                if (plugin is IProjectionDelta { ReadsProduct: true }) return true;
         return false;
     }
 
     /// <summary>True if an active plug-in changes the input.</summary>
     internal bool ChangesInput(ForwardContext context)
     {
-        foreach (var (_, plugin) in Plugins.Active(context))
-            if (plugin is IProjectionInput) return true;
+        foreach (var adapter in context.Selection.Tags)
+            foreach (var plugin in Plugins.Of(adapter))
+                if (plugin is IProjectionInput) return true;
         return false;
     }
 
@@ -138,32 +146,23 @@ public sealed class ProjectionSite(string path, ProjectionRole role, int layer, 
     {
         if (!active) return bias is null ? y : y.Plus(Spread(bias, y));
         var wx = y;
-        foreach (var (owner, plugin) in Plugins.Active(context))
+        var shares = Plugins.Shares(context);
+        foreach (var (_, plugin, rows, inner) in shares)
             if (plugin is IProjectionDelta delta)
             {
-                var rows = context.RowsOf(owner);
-                var inner = context.Alone(owner);
                 var used = rows is null ? weight : Weight.Get(inner);
                 y = Rows.Add(y, delta.Delta(Rows.Select(x, rows), Rows.Select(wx, rows), used, inner), rows);
             }
         if (bias is not null) y = y.Plus(Spread(bias, y));
-        foreach (var (owner, plugin) in Plugins.Active(context))
-            if (plugin is IProjectionOutput output)
-            {
-                var rows = context.RowsOf(owner);
-                y = Rows.Put(y, output.Output(Rows.Select(y, rows), context.Alone(owner)), rows);
-            }
+        foreach (var (_, plugin, rows, inner) in shares)
+            if (plugin is IProjectionOutput output) y = Rows.Put(y, output.Output(Rows.Select(y, rows), inner), rows);
         return y;
     }
 
     private Tensor ApplyInputs(Tensor x, ForwardContext context)
     {
-        foreach (var (owner, plugin) in Plugins.Active(context))
-            if (plugin is IProjectionInput input)
-            {
-                var rows = context.RowsOf(owner);
-                x = Rows.Put(x, input.Input(Rows.Select(x, rows), context.Alone(owner)), rows);
-            }
+        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
+            if (plugin is IProjectionInput input) x = Rows.Put(x, input.Input(Rows.Select(x, rows), inner), rows);
         return x;
     }
 

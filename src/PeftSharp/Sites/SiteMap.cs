@@ -27,6 +27,39 @@ public sealed class SiteMap
     /// <summary>Every norm.</summary>
     public List<Norm> Norms { get; } = [];
 
+    /// <summary>Maps that are computed as one.</summary>
+    internal List<ProjectionGroup> Groups { get; } = [];
+
+    private MergedWeights? _merged;
+
+    /// <summary>What is written into the weights for the calls that begin now; null for nothing.</summary>
+    internal MergedWeights? Merged
+    {
+        get => Volatile.Read(ref _merged);
+        set => Volatile.Write(ref _merged, value);
+    }
+
+    /// <summary>Begins a call's use of what is merged. A call whose selection names the merged adapter itself was chosen before: it goes without.</summary>
+    internal MergedWeights? EnterMerged(AdapterSelection selection)
+    {
+        while (Merged is { } merged)
+        {
+            if (selection.Includes(merged.Adapter)) return null;
+            if (merged.Uses.TryEnter()) return merged;
+        }
+        return null;
+    }
+
+    /// <summary>Takes slots into the map.</summary>
+    internal void Add(params ReadOnlySpan<Slot> slots)
+    {
+        foreach (var slot in slots)
+        {
+            slot.Map = this;
+            Slots.Add(slot);
+        }
+    }
+
     /// <summary>Number of weights of the base model, head included.</summary>
     public long Count => Slots.Sum(s => s.Count);
 
@@ -41,7 +74,7 @@ public sealed class SiteMap
     /// <summary>Where an adapter acts: each seam with its module and what it is called.</summary>
     public IEnumerable<(string Module, string Seam)> ActiveAt(AdapterTag adapter)
     {
-        var alone = new ForwardContext { Selection = AdapterSelection.Of(adapter) };
+        var alone = new ForwardContext { Selection = adapter.Alone };
         return Inputs.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the input of {s.Path}"))
             .Concat(Embeddings.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the embedding {s.Path}")))
             .Concat(Slots.Where(s => !s.IsPlain(alone)).Select(s => (s.Module, $"the tensor {s.Name}")))
@@ -52,39 +85,39 @@ public sealed class SiteMap
     }
 
     /// <summary>Vectors that the selected adapters put before a sequence, at most.</summary>
-    public int AddedTokens(AdapterSelection selection) => Inputs.Sum(i => i.Plugins.Items.Where(p => selection.Includes(p.Owner)).Sum(p => p.Plugin.Length));
+    public int AddedTokens(AdapterSelection selection) =>
+        selection.Adapters.Sum(adapter => Inputs.Sum(input => input.Plugins.Of(adapter).Sum(plugin => plugin.Length)));
 
     /// <summary>Vectors that the adapters of each row put before it, [rows], of a selection that differs by row.</summary>
     internal long[] AddedTokensOfRows(AdapterSelection selection)
     {
         var added = new long[selection.Rows];
-        foreach (var (owner, plugin) in Inputs.SelectMany(i => i.Plugins.Items).Where(p => selection.Includes(p.Owner)))
-            foreach (var row in selection.RowsOf(owner)!) added[row] += plugin.Length;
+        foreach (var owner in selection.Adapters)
+        {
+            var length = Inputs.Sum(input => input.Plugins.Of(owner).Sum(plugin => plugin.Length));
+            foreach (var row in selection.RowsOf(owner)!) added[row] += length;
+        }
         return added;
     }
 
     /// <summary>By how much active prefixes move the positions of each row's tokens: 0 for none; the same for every row, or [rows].</summary>
     internal (long Uniform, long[]? PerRow) PositionShift(ForwardContext context)
     {
-        if (Attentions.Count == 0) return (0, null);
+        if (Attentions.Count == 0 || context.Selection.Tags.IsEmpty) return (0, null);
         long uniform = 0;
         long[]? perRow = null;
         // An adapter may have several prefixes at an attention, and none at some: what counts is the attention with the most.
-        foreach (var shifts in Attentions.SelectMany(a => ShiftsAt(a, context)).GroupBy(s => s.Owner))
+        foreach (var owner in context.Selection.Adapters)
         {
-            var shift = shifts.Max(s => s.Shift);
+            var shift = Attentions.Max(site => site.Plugins.Of(owner).OfType<IAttentionPrefix>().Sum(prefix => (long)prefix.PositionShift));
             if (shift == 0) continue;
             if (!context.Selection.IsPerRow) uniform += shift;
             else
             {
                 perRow ??= new long[context.Selection.Rows];
-                foreach (var row in context.Selection.RowsOf(shifts.Key)!) perRow[row] += shift;
+                foreach (var row in context.Selection.RowsOf(owner)!) perRow[row] += shift;
             }
         }
         return (uniform, perRow);
     }
-
-    private static IEnumerable<(AdapterTag Owner, long Shift)> ShiftsAt(AttentionSite site, ForwardContext context) => site.Plugins.Active(context)
-        .GroupBy(p => p.Owner)
-        .Select(g => (g.Key, g.Sum(p => p.Plugin is IAttentionPrefix prefix ? (long)prefix.PositionShift : 0)));
 }

@@ -43,44 +43,44 @@ public abstract class Slot(string name, SlotKind kind)
     /// <summary>The base tensor in dense form, for writing and comparing; borrowed where it is kept dense.</summary>
     public abstract Tensor Value { get; }
 
-    /// <summary>True while a merged value stands in for the base.</summary>
-    public abstract bool IsMerged { get; }
+    /// <summary>The model's slots, this among them; null for a slot of an adapter's.</summary>
+    internal SiteMap? Map { get; set; }
 
-    /// <summary>True if no active adapter replaces what the slot yields in this call.</summary>
+    /// <summary>True while a merged value stands in for the base.</summary>
+    public bool IsMerged => Map?.Merged?.Of(this) is not null;
+
+    /// <summary>The merged value that stands in for the base in a call; outside calls, at present.</summary>
+    private protected object? MergedIn(ForwardContext context) => (context.InCall ? context.Merged : Map?.Merged)?.Of(this);
+
+    /// <summary>True if the slot yields its base value in this call: no active adapter replaces it, and none is merged into it.</summary>
     public abstract bool IsPlain(ForwardContext context);
 
     /// <summary>Makes the slot yield a function of its base value while the adapter is active; the action undoes it.</summary>
     public abstract Action ReplaceTensor(AdapterTag owner, Func<Tensor, ForwardContext, Tensor> replace);
 
-    /// <summary>Lets a merged value stand in for the base; the action puts the base back, bit for bit.</summary>
-    public abstract Action Merge(Tensor merged);
+    /// <summary>A merged value in the form in which the slot keeps its own; what is returned belongs to the caller and to no dispose scope.</summary>
+    internal abstract IDisposable Keep(Tensor merged);
+
+    /// <summary>Releases the base value.</summary>
+    internal abstract void Release();
 
     /// <summary>The value that an adapter's replacements give for every row, or null if it has none here.</summary>
     public abstract Tensor? Replaced(AdapterTag owner);
 }
 
 /// <summary>A slot that yields values of type <typeparamref name="T"/>.</summary>
-public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, kind) where T : class
+public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, kind) where T : class, IDisposable
 {
-    private readonly List<(AdapterTag Owner, Func<T, ForwardContext, T> Replace)> _replacements = [];
-    private T? _merged;
+    private readonly AdapterTable<Func<T, ForwardContext, T>> _replacements = new();
 
     /// <summary>The checkpoint's own value.</summary>
     public T Base { get; private set; } = value;
-
-    /// <inheritdoc/>
-    public override bool IsMerged => _merged is not null;
 
     /// <summary>Changes the form in which the base value is kept (precision, quantisation) before any adapter is attached.</summary>
     public void Store(T value) => Base = value;
 
     /// <inheritdoc/>
-    public override bool IsPlain(ForwardContext context)
-    {
-        foreach (var (owner, _) in _replacements)
-            if (context.Selection.Includes(owner)) return false;
-        return true;
-    }
+    public override bool IsPlain(ForwardContext context) => MergedIn(context) is null && !_replacements.AnyOf(context.Selection);
 
     /// <summary>
     /// What the model is to read in this call: the base value, or what the active adapters make of it. Where the rows of
@@ -88,15 +88,15 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
     /// </summary>
     public T Get(ForwardContext context)
     {
-        var value = _merged ?? Base;
-        if (_replacements.Count == 0 || IsPlain(context)) return value;
-        if (!context.Selection.IsPerRow) return Resolve(value, context.Selection.Adapters, context);
+        var value = MergedIn(context) as T ?? Base;
+        if (!_replacements.AnyOf(context.Selection)) return value;
+        if (!context.Selection.IsPerRow) return Resolve(value, context.Selection.Tags, context);
 
         var choices = new List<T> { value };
         var choice = new long[context.Selection.Rows];
-        foreach (var adapter in context.Selection.Adapters)
+        foreach (var adapter in context.Selection.Tags)
         {
-            if (!_replacements.Any(r => ReferenceEquals(r.Owner, adapter))) continue;
+            if (_replacements.Of(adapter).Length == 0) continue;
             foreach (var row in context.Selection.RowsOf(adapter)!) choice[row] = choices.Count;
             choices.Add(Resolve(value, [adapter], context));
         }
@@ -104,35 +104,22 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
     }
 
     /// <summary>Replaces what the slot yields while the adapter is active; the action undoes it.</summary>
-    public Action Replace(AdapterTag owner, Func<T, ForwardContext, T> replace)
-    {
-        var item = (owner, replace);
-        _replacements.Add(item);
-        return () => _replacements.Remove(item);
-    }
+    public Action Replace(AdapterTag owner, Func<T, ForwardContext, T> replace) => _replacements.Add(owner, replace);
 
-    /// <summary>Lets a merged value stand in for the base; the action puts the base back.</summary>
-    protected Action MergeValue(T merged)
-    {
-        if (_merged is not null) throw new PeftException($"{Name} already holds a merged adapter; unmerge that one first.");
-        _merged = merged;
-        return () => _merged = null;
-    }
+    /// <inheritdoc/>
+    internal override void Release() => Base.Dispose();
 
     /// <summary>What one adapter alone makes of the base value; null if it replaces nothing here.</summary>
     protected T? ReplacedValue(AdapterTag owner) =>
-        _replacements.Any(r => ReferenceEquals(r.Owner, owner))
-            ? Resolve(Base, [owner], new ForwardContext { Selection = AdapterSelection.Of(owner) })
-            : null;
+        _replacements.Of(owner).Length > 0 ? Resolve(Base, [owner], new ForwardContext { Selection = owner.Alone }) : null;
 
     /// <summary>Joins values into one with a leading row dimension.</summary>
     protected abstract T PerRow(IReadOnlyList<T> choices, long[] choice);
 
-    private T Resolve(T value, IReadOnlyList<AdapterTag> adapters, ForwardContext context)
+    private T Resolve(T value, ReadOnlySpan<AdapterTag> adapters, ForwardContext context)
     {
         foreach (var adapter in adapters)
-            foreach (var (owner, replace) in _replacements)
-                if (ReferenceEquals(owner, adapter)) value = replace(value, context);
+            foreach (var replace in _replacements.Of(adapter)) value = replace(value, context);
         return value;
     }
 
@@ -162,7 +149,7 @@ public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<
     public override Action ReplaceTensor(AdapterTag owner, Func<Tensor, ForwardContext, Tensor> replace) => Replace(owner, replace);
 
     /// <inheritdoc/>
-    public override Action Merge(Tensor merged) => MergeValue(merged);
+    internal override IDisposable Keep(Tensor merged) => merged.detach().clone().DetachFromDisposeScope();
 
     /// <inheritdoc/>
     public override Tensor? Replaced(AdapterTag owner) => ReplacedValue(owner);
@@ -191,7 +178,8 @@ public sealed class WeightSlot(string name, WeightStore value) : Slot<WeightStor
         Replace(owner, (store, context) => new DenseStore(replace(store.Dense(), context)));
 
     /// <inheritdoc/>
-    public override Action Merge(Tensor merged) => MergeValue(Base.Like(merged));
+    internal override IDisposable Keep(Tensor merged) =>
+        Base is DenseStore ? new DenseStore(merged.detach().clone().DetachFromDisposeScope()) : Base.Like(merged.detach());
 
     /// <inheritdoc/>
     public override Tensor? Replaced(AdapterTag owner) => ReplacedValue(owner)?.Dense();

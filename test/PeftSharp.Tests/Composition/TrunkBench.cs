@@ -113,8 +113,7 @@ internal sealed class TrunkBench : IDisposable
     public void Dispose()
     {
         _cache?.Dispose();
-        Model.Remove(Adapter.Name);
-        foreach (var slot in Model.Model.Sites.Slots) slot.Value.Dispose();
+        Model.Dispose();
         _folder.Dispose();
         _scope.Dispose();
     }

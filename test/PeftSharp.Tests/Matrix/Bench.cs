@@ -109,8 +109,7 @@ internal sealed class Bench : IDisposable
 
     public void Dispose()
     {
-        foreach (var name in Peft.Adapters.Keys.ToList()) Peft.Remove(name);
-        foreach (var slot in Sites.Slots) slot.Value.Dispose();
+        Peft.Dispose();
         _scope.Dispose();
     }
 }

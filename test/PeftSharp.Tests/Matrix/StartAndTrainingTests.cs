@@ -28,7 +28,7 @@ public sealed class StartAndTrainingTests
         var adapter = bench.Add(method);
         using var scope = NewDisposeScope();
         using var guard = no_grad();
-        var hidden = bench.Peft.Forward(bench.Batch, AdapterSelection.Of(adapter.Tag), allTokens: true).Hidden;
+        var hidden = bench.Peft.Forward(bench.Batch, AdapterSelection.Of(adapter.Tag), allTokens: true).Hidden!;
         Assert.Equal(hidden.shape[1] - bench.Batch.Tokens, new TrainableAdapter(bench.Peft, adapter).AddedTokens);
         Assert.Equal(0, bench.Sites.AddedTokens(AdapterSelection.None));
     }

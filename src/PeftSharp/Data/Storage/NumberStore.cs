@@ -10,6 +10,7 @@ internal sealed unsafe class NumberStore<T>(DataStorage storage, ScratchUse? use
     private ScratchFile? _file;
     private MemoryMappedViewAccessor? _view;
     private T* _mapped;
+    private bool _disposed;
 
     /// <summary>Numbers written.</summary>
     public long Count { get; private set; }
@@ -46,13 +47,19 @@ internal sealed unsafe class NumberStore<T>(DataStorage storage, ScratchUse? use
     }
 
     /// <summary>Some numbers; valid while the store is referenced.</summary>
-    public ReadOnlySpan<T> Slice(long start, int length) => _file is null ? _values.AsSpan((int)start, length) : new(_mapped + start, length);
+    public ReadOnlySpan<T> Slice(long start, int length)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _file is null ? _values.AsSpan((int)start, length) : new(_mapped + start, length);
+    }
 
     /// <summary>Lets go of the file at once; nothing can be read any more.</summary>
     public void Dispose()
     {
         GC.SuppressFinalize(this);
+        _disposed = true;
         Unmap();
+        _values = [];
         _view?.Dispose();
         _file?.Dispose();
     }

@@ -4,7 +4,7 @@ using System.Collections;
 namespace PeftSharp.Data.Storage;
 
 /// <summary>The rows of a dataset in the order they were read: in memory up to a limit, all of them in a file beyond it.</summary>
-internal sealed class RowStore(DataStorage storage) : IReadOnlyList<RawExample>
+internal sealed class RowStore(DataStorage storage) : IReadOnlyList<RawExample>, IDisposable
 {
     // What an object of a row and its list entry take beside its text.
     private const int RowOverhead = 120;
@@ -15,6 +15,7 @@ internal sealed class RowStore(DataStorage storage) : IReadOnlyList<RawExample>
     private List<RawExample>? _rows = [];
     private ScratchFile? _file;
     private long _bytes;
+    private int _datasets = 1;
 
     public int Count => _rows?.Count ?? _offsets.Count - 1;
 
@@ -30,6 +31,19 @@ internal sealed class RowStore(DataStorage storage) : IReadOnlyList<RawExample>
         foreach (var row in rows) store.Add(row);
         store._file?.Finish();
         return store;
+    }
+
+    /// <summary>One more dataset has rows here.</summary>
+    public RowStore Share()
+    {
+        Interlocked.Increment(ref _datasets);
+        return this;
+    }
+
+    /// <summary>One dataset fewer has rows here: the file goes with the last.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Decrement(ref _datasets) == 0) _file?.Dispose();
     }
 
     private void Add(RawExample row)

@@ -35,7 +35,7 @@ internal sealed class EncoderLayer
         _query = Projection(names.Query, ProjectionRole.Query, hidden, hidden);
         _key = Projection(names.Key, ProjectionRole.Key, hidden, hidden);
         _value = Projection(names.Value, ProjectionRole.Value, hidden, hidden);
-        _queryKeyValue = new(_query, _key, _value);
+        _queryKeyValue = build.Group(_query, _key, _value);
         _attentionOutput = Projection(names.AttentionOutput, ProjectionRole.AttentionOutput, hidden, hidden);
         var attentionNorm = build.Norm($"{path}.{names.AttentionNorm}", hidden, shape.Epsilon);
         _intermediate = Projection(names.Intermediate, ProjectionRole.Intermediate, inner, hidden);

@@ -36,6 +36,9 @@ public sealed class SequenceHead(
     public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) => Answer(Condense(Pooled(hidden, mask), context), context);
 
     /// <inheritdoc/>
+    public override ProjectionSite OutputMap => classifier;
+
+    /// <inheritdoc/>
     public override bool Pools => true;
 
     /// <inheritdoc/>
@@ -52,7 +55,7 @@ public sealed class SequenceHead(
     public override Tensor Answer(Tensor condensed, ForwardContext context)
     {
         if (dropoutFirst && dense is not null) condensed = Activation.Apply(activation, dense.Forward(Drop(condensed, dense.Path, context), context));
-        return classifier.Forward(Drop(condensed, classifier.Path, context), context).squeeze(1); // [rows, outputs]
+        return Project(classifier, Drop(condensed, classifier.Path, context), context).squeeze(1); // [rows, outputs]
     }
 
     /// <inheritdoc/>

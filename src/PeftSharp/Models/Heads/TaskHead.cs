@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 
@@ -69,6 +70,55 @@ public abstract class TaskHead
 
     /// <summary>True if the logits are one answer for each token: virtual tokens, which an adapter puts before them, have none.</summary>
     public virtual bool AnswersEachToken => false;
+
+    /// <summary>The map that yields the outputs, where adapters may have one of another width; null where they may not.</summary>
+    public virtual ProjectionSite? OutputMap => null;
+
+    /// <summary>Outputs of each row where adapters with heads of their own act on some of them; null where all have as many.</summary>
+    internal int[]? Widths(AdapterSelection selection)
+    {
+        if (!selection.IsPerRow || !HasOwn(selection)) return null;
+        int[] widths = [.. Enumerable.Range(0, selection.Rows).Select(row => selection.OfRow(row)?.Outputs ?? Outputs)];
+        return widths.Distinct().Count() == 1 ? null : widths;
+    }
+
+    /// <summary>Applies the output map: [rows, …, in] → [rows, …, outputs]. Where rows have heads of several widths, narrower ones are filled up with −∞ at the right.</summary>
+    private protected static Tensor Project(ProjectionSite map, Tensor x, ForwardContext context)
+    {
+        var selection = context.Selection;
+        if (!selection.IsPerRow || !HasOwn(selection)) return map.Forward(x, context);
+        var parts = new List<(Tensor Rows, Tensor Outputs)>();
+        foreach (var adapter in selection.Tags)
+        {
+            var rows = context.RowsOf(adapter)!;
+            parts.Add((rows, map.Forward(Rows.Select(x, rows), context.ForRowsOf(adapter))));
+        }
+        if (selection.RowsOf(null) is { Length: > 0 } plain)
+        {
+            var rows = tensor(plain, ScalarType.Int64, device: x.device);
+            parts.Add((rows, map.Forward(Rows.Select(x, rows), context.WithoutAdapters())));
+        }
+        var widest = parts.Max(part => part.Outputs.shape[^1]);
+        long[] shape = [.. x.shape[..^1], widest];
+        var result = Arithmetic.Filled(shape, double.NegativeInfinity, parts[0].Outputs.dtype, x.device);
+        foreach (var (rows, outputs) in parts) result = Rows.Put(result, FillUp(outputs, widest), rows);
+        return result;
+    }
+
+    private static Tensor FillUp(Tensor outputs, long width)
+    {
+        var missing = width - outputs.shape[^1];
+        if (missing == 0) return outputs;
+        long[] shape = [.. outputs.shape[..^1], missing];
+        return cat([outputs, Arithmetic.Filled(shape, double.NegativeInfinity, outputs.dtype, outputs.device)], -1);
+    }
+
+    private static bool HasOwn(AdapterSelection selection)
+    {
+        foreach (var adapter in selection.Tags)
+            if (adapter.Outputs is not null) return true;
+        return false;
+    }
 
     /// <summary>The mean loss over what is labelled, and how much that is.</summary>
     /// <param name="output">What the model made of the batch.</param>

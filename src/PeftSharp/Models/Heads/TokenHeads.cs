@@ -25,7 +25,10 @@ public sealed class TokenHead(double dropout, ProjectionSite classifier) : TaskH
 
     /// <inheritdoc/>
     public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) =>
-        classifier.Forward(Dropout.Apply(hidden, dropout, classifier.Path, context), context); // [rows, tokens, outputs]
+        Project(classifier, Dropout.Apply(hidden, dropout, classifier.Path, context), context); // [rows, tokens, outputs]
+
+    /// <inheritdoc/>
+    public override ProjectionSite OutputMap => classifier;
 
     /// <inheritdoc/>
     public override bool AnswersEachToken => true;

@@ -1,0 +1,123 @@
+using PeftSharp.Sites;
+using PeftSharp.Tests.Matrix;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Tests.Life;
+
+/// <summary>An inference call keeps nothing but its result, whoever calls it from wherever.</summary>
+[Collection(nameof(CountingTensors))]
+public sealed class InferenceTests
+{
+    [Theory]
+    [MemberData(nameof(MatrixCases.All), MemberType = typeof(MatrixCases))]
+    public void Outside_Any_Scope_Only_The_Result_Is_Left_And_Goes_With_The_Output(string architecture, string method)
+    {
+        using var bench = new Bench(architecture);
+        bench.Add(method);
+        bench.Add(method, "second", 12);
+        AdapterSelection[] selections = [AdapterSelection.None, bench.Peft.Select("first"), bench.Peft.SelectPerRow(["first", null, "second", "first"])];
+        OutsideScopes(() =>
+        {
+            foreach (var selection in selections)
+            {
+                Settle();
+                var before = Tensor.TotalCount;
+                var output = bench.Peft.Forward(bench.Batch, selection);
+                Assert.False(output.Logits.requires_grad);
+                Assert.Equal(1, Tensor.TotalCount - before);
+                output.Dispose();
+                output.Dispose();
+                Assert.Equal(0, Tensor.TotalCount - before);
+                Assert.Equal(bench.Batch.Rows, bench.Batch.AttentionMask.shape[0]); // the batch stays the caller's
+            }
+        });
+    }
+
+    [Fact]
+    public void The_Result_Belongs_To_The_Scope_That_Is_Open()
+    {
+        using var bench = new Bench("bert");
+        var adapter = bench.Add("lora");
+        OutsideScopes(() =>
+        {
+            Settle();
+            var before = Tensor.TotalCount;
+            using (NewDisposeScope())
+            {
+                var output = bench.Peft.Forward(bench.Batch, AdapterSelection.Of(adapter.Tag), allTokens: true);
+                Assert.Equal(3, Tensor.TotalCount - before);
+                Assert.Equal([4L, 9, 32], output.Hidden!.shape);
+            }
+            Assert.Equal(0, Tensor.TotalCount - before);
+        });
+    }
+
+    [Fact]
+    public void A_Call_That_Fails_Leaves_Nothing()
+    {
+        using var bench = new Bench("bert");
+        var adapter = bench.Add("prompt");
+        var undo = bench.Sites.Layers[1].Plugins.Add(adapter.Tag, new Failing());
+        OutsideScopes(() =>
+        {
+            Settle();
+            var before = Tensor.TotalCount;
+            Assert.Throws<InvalidOperationException>(() => bench.Peft.Forward(bench.Batch, AdapterSelection.Of(adapter.Tag)));
+            Assert.Equal(0, Tensor.TotalCount - before);
+        });
+        undo();
+        using var output = bench.Peft.Forward(bench.Batch, AdapterSelection.Of(adapter.Tag));
+    }
+
+    [Fact]
+    public void Gradients_Are_Had_From_The_Model_Itself_And_Leave_Nothing_Either()
+    {
+        using var bench = new Bench("bert");
+        var adapter = bench.Add("lora");
+        OutsideScopes(() =>
+        {
+            Settle();
+            var before = Tensor.TotalCount;
+            using (var output = bench.Peft.Model.Forward(bench.Batch, new ForwardContext { Selection = AdapterSelection.Of(adapter.Tag) }))
+            {
+                Assert.True(output.Logits.requires_grad);
+                Assert.Equal(1, Tensor.TotalCount - before);
+            }
+            Assert.Equal(0, Tensor.TotalCount - before);
+        });
+    }
+
+    /// <summary>Runs on a thread of its own: no dispose scope of the test's is open there.</summary>
+    internal static void OutsideScopes(Action body)
+    {
+        Exception? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                body();
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        if (failure is not null) throw new Xunit.Sdk.XunitException(failure.ToString());
+    }
+
+    /// <summary>Lets finalizers run, so that none changes a count later.</summary>
+    internal static void Settle()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+    }
+
+    private sealed class Failing : ILayerPlugin
+    {
+        public Tensor Transform(Tensor hidden, ForwardContext context) => throw new InvalidOperationException("as planned");
+    }
+}
