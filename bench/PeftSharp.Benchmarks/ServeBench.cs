@@ -27,7 +27,7 @@ internal static class ServeBench
         foreach (var name in names) Disturb(model.Add(new LoraOptions(), name, outputs: name == "five labels" ? 5 : null));
         AdapterSelection[] selections =
             [model.Select("one"), model.Select("two"), model.Select("five labels"), model.SelectPerRow(["one", "five labels", null, "two"])];
-        var batches = Enumerable.Range(0, Batches).Select(i => Batch(i, model.Model.Config.Size("vocab_size"))).ToArray();
+        var batches = Enumerable.Range(0, Batches).Select(i => Batch(i, model.Model)).ToArray();
         var expected = selections.Select(s => batches.Select(b => Ask(model, b, s)).ToArray()).ToArray();
         var saved = Directory.CreateTempSubdirectory("peftsharp-serve-").FullName;
         try
@@ -101,11 +101,11 @@ internal static class ServeBench
         return output.Logits.data<float>().ToArray();
     }
 
-    // Four rows of 8 to 68 tokens, those after the first padded.
-    private static TokenBatch Batch(int index, int vocabulary)
+    // Four rows of 8 to 68 tokens (or as many as the model takes), those after the first padded.
+    private static TokenBatch Batch(int index, TransformerModel model)
     {
         const int rows = 4;
-        var tokens = 8 + index * 4;
+        var (tokens, vocabulary) = (Math.Min(8 + index * 4, model.MaxTokens), model.Config.Size("vocab_size"));
         var (ids, mask) = (new long[rows * tokens], new long[rows * tokens]);
         for (var i = 0; i < ids.Length; i++)
         {
