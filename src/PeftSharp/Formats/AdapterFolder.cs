@@ -115,6 +115,7 @@ public sealed class AdapterFolder
     /// <summary>Writes an adapter; each file is written aside, flushed and renamed. Of an adapter that stood there before nothing stays that would be read with this one.</summary>
     public static void Save(PeftMethod method, string folder, AdapterFormat format)
     {
+        method.RequireAttached();
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         // Both may refuse the format: before anything is written.

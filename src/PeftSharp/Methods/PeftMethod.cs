@@ -94,6 +94,13 @@ public abstract class PeftMethod(string name) : IDisposable
         else if (_host is not null) Tag.Uses.Close(Release);
     }
 
+    /// <summary>Refuses an adapter whose tensors are gone.</summary>
+    internal void RequireAttached()
+    {
+        if (_host is null || Tag.Uses.IsClosed)
+            throw new PeftException($"The adapter \"{Name}\" was removed from its model and holds no tensors any more; save it before it is removed.");
+    }
+
     /// <inheritdoc cref="Detach"/>
     public void Dispose()
     {

@@ -108,6 +108,7 @@ public abstract class TransformerModel : IDisposable
     /// <summary>Runs one call: holds on to weights and adapters until it ends, and releases what it made besides its result.</summary>
     private protected T Call<T>(TokenBatch batch, ForwardContext context, Func<TokenBatch, ForwardContext, T> forward, Func<T, T> moveOut)
     {
+        ObjectDisposedException.ThrowIf(batch.InputIds.IsInvalid, batch);
         if (context.Selection.IsPerRow && context.Selection.Rows != batch.Rows)
             throw new PeftException($"The batch has {batch.Rows} rows, but adapters were chosen for {context.Selection.Rows}; give one choice per row.");
         ObjectDisposedException.ThrowIf(!_calls.TryEnter(), this);

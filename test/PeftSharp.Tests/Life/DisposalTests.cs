@@ -1,5 +1,6 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Sites;
@@ -98,6 +99,43 @@ public sealed class DisposalTests
         Refusal.Sentence(() => bench.Peft.Forward(bench.Batch, bench.Peft.Select("b")), "\"b\"", "removed");
         bench.Peft.Remove("b");
         bench.Logits(AdapterSelection.None);
+    }
+
+    [Fact]
+    public void A_Disposed_Batch_And_A_Removed_Adapter_Are_Refused()
+    {
+        using var bench = new Bench("bert");
+        using var folder = new Checkpoints.TempFolder();
+        var adapter = bench.Add("lora");
+        AdapterFolder.Save(adapter, folder.Root, AdapterFormat.Peft);
+        var before = File.ReadAllBytes(folder.File("adapter_model.safetensors"));
+        bench.Peft.Remove("first");
+        Refusal.Sentence(() => AdapterFolder.Save(adapter, folder.Root, AdapterFormat.Peft), "\"first\"", "removed");
+        Assert.Equal(before, File.ReadAllBytes(folder.File("adapter_model.safetensors")));
+        var batch = TinyModels.Batch();
+        batch.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => bench.Peft.Forward(batch, AdapterSelection.None));
+    }
+
+    [Theory]
+    [MemberData(nameof(MatrixCases.All), MemberType = typeof(MatrixCases))]
+    public void Loading_And_Removing_Outside_Any_Scope_Leaves_No_Tensor_Behind(string architecture, string method)
+    {
+        using var bench = new Bench(architecture);
+        using var folder = new Checkpoints.TempFolder();
+        var adapter = bench.Add(method);
+        AdapterFolder.Save(adapter, folder.Root, adapter.Options.Format);
+        InferenceTests.OutsideScopes(() =>
+        {
+            for (var visit = 0; visit < 2; visit++)
+            {
+                InferenceTests.Settle();
+                var before = Tensor.TotalCount;
+                AdapterFolder.Open(folder.Root).LoadInto(bench.Peft, "loaded");
+                bench.Peft.Remove("loaded");
+                if (visit > 0) Assert.Equal(0, Tensor.TotalCount - before);
+            }
+        });
     }
 
     [Fact]
