@@ -73,7 +73,7 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
         var text = JsonOut.Text(document);
         File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), text + "\n");
         folder.Finish();
-        return RunFile.TryRead(folder.Aside)!.Json; // as a second run reads it
+        return RunFile.TryRead(folder.Target)!.Json; // as a second run reads it
     }
 
     private (TrainingResult, TrainProgress) Train(TrainInputs inputs, TrainSettings training, KeptOutputs evaluator, string folder, CancellationToken cancellation)
