@@ -41,6 +41,7 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null) :
         Model.Sites, Model.Config.ModelType, Model.BasePrefix, Model.Head.TaskType, Model.SavedModules, Model.Width,
         Model.Precision, Model.Device, seed)
     {
+        Drawn = Model.Created,
         ModelClass = (Model.Config.Json["architectures"] as System.Text.Json.Nodes.JsonArray)?.FirstOrDefault()?.ToString(),
         HeadOutput = Model.Head.OutputMap,
     };

@@ -16,11 +16,15 @@ namespace PeftSharp.Composition;
 public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, ForwardOptions? options = null) : ITrainingModel
 {
     private readonly ForwardOptions _options = options ?? new();
-    private readonly AdapterSelection _selection = AdapterSelection.Of(adapter.Tag);
+    private readonly AdapterSelection _selection = AdapterSelection.Of(Trainable(model, adapter).Tag);
     private DataOrigin? _checked;
 
     /// <inheritdoc/>
     public IReadOnlyList<TrainableParameter> Parameters { get; private set; } = Trained(adapter);
+
+    // Before anything is prepared: a loss would be missed at the first step only.
+    private static PeftMethod Trainable(PeftModel model, PeftMethod adapter) => model.Model.Head.Kind != Models.Heads.TaskKind.Embedding ? adapter
+        : throw new PeftException($"The model that adapter \"{adapter.Name}\" stands on has no head, so nothing says what an answer costs; load it with ModelOptions.Task = TaskKind.Classification (or another task) to train.");
 
     /// <inheritdoc/>
     public int AddedTokens => model.Model.Sites.AddedTokens(_selection);

@@ -101,7 +101,10 @@ public sealed class AdapterFolder
             return model.AddSaved(Options, name, Outputs(saved, model.Model.Head.OutputMap), method =>
             {
                 method.LoadTensors(saved, Format, WeightsFile);
-                LoadExtra(method, HubHead, method.Tensors.Where(t => t.SavedModule && Format == AdapterFormat.AdapterHub));
+                var head = method.Tensors.Where(t => t.SavedModule && Format == AdapterFormat.AdapterHub).ToList();
+                // A head that is the base's own may be left out.
+                if (!LoadExtra(method, HubHead, head) && head.FirstOrDefault(t => method.Host.Drawn.Contains(t.Name)) is { } drawn)
+                    throw new PeftException($"{Path} has no {HubHead}, and the base has no head of its own ({drawn.Name} was drawn at random); save the adapter again with its head.");
                 if (LoadExtra(method, EncoderWeights, method.EncoderTensors(Format))) method.EncoderRestored();
                 if (file.Metadata.TryGetValue(AnswerCard.Key, out var card)) model.Describe(method, AnswerCard.Parse(card, WeightsFile));
             });

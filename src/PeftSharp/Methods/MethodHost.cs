@@ -19,6 +19,9 @@ public sealed record MethodHost(
     /// <summary>True if saved tensors are read into the adapter next: its start values do not matter, and what they would need may be missing.</summary>
     public bool FromFile { get; init; }
 
+    /// <summary>Tensors that the base lacked and that were drawn at random (a fresh head).</summary>
+    public IReadOnlyList<string> Drawn { get; init; } = [];
+
     /// <summary>The model's class in Python, for example <c>BertForSequenceClassification</c>; AdapterHub's files name it.</summary>
     public string? ModelClass { get; init; }
 

@@ -22,6 +22,8 @@ public enum AdapterFormat
 /// </remarks>
 public abstract class PeftMethod(string name) : IDisposable
 {
+    private const string PeftPrefix = "base_model.model.";
+
     private readonly List<AdapterTensor> _tensors = [];
     private readonly List<Action> _undo = [];
     private readonly HashSet<Slot> _copied = [];
@@ -155,7 +157,7 @@ public abstract class PeftMethod(string name) : IDisposable
     /// <summary>The name under which a tensor is saved; null leaves it out.</summary>
     /// <exception cref="PeftException">The method does not exist in that format.</exception>
     public virtual string? SavedName(AdapterTensor tensor, AdapterFormat format) => format == AdapterFormat.Peft
-        ? $"base_model.model.{tensor.Name}"
+        ? $"{PeftPrefix}{tensor.Name}"
         : throw new PeftException($"{Options.PeftType} is not a method of AdapterHub; save it in the peft format.");
 
     /// <summary>The tensor's name in the reference library's live model, without the adapter's own name; reference numbers use it.</summary>
@@ -172,13 +174,41 @@ public abstract class PeftMethod(string name) : IDisposable
     /// <exception cref="PeftException">One is missing, unexpected, or of another shape; nothing is changed then.</exception>
     public virtual void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
     {
-        var expected = _tensors.Select(t => (Tensor: t, Key: SavedName(t, format))).Where(t => t.Key is not null).ToList();
+        TakeEmbeddings(saved, format, file);
+        var expected = _tensors.Select(t => (Tensor: t, Key: SavedName(t, format))).Where(t => t.Key is not null && !IsBasesOwn(t.Tensor, saved, format)).ToList();
+        if (expected.FirstOrDefault(e => IsHead(e.Tensor.Path) && Host.Drawn.Contains(e.Tensor.Name) && !saved.ContainsKey(e.Key!)) is { Key: not null } drawn)
+            throw new PeftException($"{file}: tensor \"{drawn.Key}\" is missing, and the base has no head of its own that could stand in for it; save the adapter again with its head.");
         foreach (var (tensor, key) in expected) RequireShape(saved, key!, tensor.Value.shape, file);
-        if (saved.Keys.Except(expected.Select(e => e.Key!)).FirstOrDefault(k => !MayLeaveOut(k, format)) is { } stray)
+        if (saved.Keys.Except(expected.Select(e => e.Key!)).FirstOrDefault(k => !MayLeaveOut(k, format) && !(format == AdapterFormat.Peft && IsBasesTable(k))) is { } stray)
             throw new PeftException($"{file}: tensor \"{stray}\" has no place in this model with these settings; the adapter was made for another base model or other settings.");
         using var guard = no_grad();
         foreach (var (tensor, key) in expected) tensor.Value.copy_(saved[key!]);
     }
+
+    // A head that stayed as it is in the base may be left out, if the settings do not name it; one that was drawn at random may not.
+    private bool IsBasesOwn(AdapterTensor tensor, IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format) =>
+        format == AdapterFormat.Peft && tensor.SavedModule && IsHead(tensor.Path) && Options.Source?["modules_to_save"] is null && Options.Source is not null
+        && !Host.Drawn.Contains(tensor.Name) && !_tensors.Where(t => t.SavedModule && IsHead(t.Path)).Any(t => saved.ContainsKey(SavedName(t, format)!));
+
+    // peft saves whole embedding tables that were resized or adapted: equal to the base's they say nothing, else they count.
+    private void TakeEmbeddings(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
+    {
+        if (format != AdapterFormat.Peft) return;
+        foreach (var slot in Host.Sites.Slots.Where(s => s.Kind == SlotKind.Embedding && !_tensors.Any(t => t.Name == s.Name)))
+            foreach (var key in (string[])[$"{PeftPrefix}{slot.Name}", $"{PeftPrefix}{slot.Module}.base_layer.weight"])
+            {
+                if (!saved.TryGetValue(key, out var table)) continue;
+                if (!table.shape.SequenceEqual(slot.Value.shape))
+                    throw new PeftException($"{file}: tensor \"{key}\" has {table.shape[0]} rows and the base's table {slot.Value.shape[0]}: tokens were added in training; expected a base whose vocabulary was extended in the same way: save the extended base in Python and give that.");
+                using var own = slot.Value.to(table.dtype);
+                using var given = table.to(own.device);
+                using var same = own.eq(given).all();
+                if (!same.item<bool>()) TrainCopy(slot, key.EndsWith("base_layer.weight", StringComparison.Ordinal) ? "base_layer.weight" : null, savedModule: true);
+            }
+    }
+
+    private bool IsBasesTable(string key) => Host.Sites.Slots.Any(s => s.Kind == SlotKind.Embedding
+        && (key == $"{PeftPrefix}{s.Name}" || key == $"{PeftPrefix}{s.Module}.base_layer.weight"));
 
     /// <summary>The trained tensors of an encoder whose output is all that the format keeps; saved in a file of their own, so that training can go on.</summary>
     public IEnumerable<AdapterTensor> EncoderTensors(AdapterFormat format) => _tensors.Where(t => !t.SavedModule && SavedName(t, format) is null);

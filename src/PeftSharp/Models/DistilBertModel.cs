@@ -22,7 +22,7 @@ public sealed class DistilBertModel : EncoderModel
         BuildHead(task switch
         {
             TaskKind.Embedding => new EmbeddingHead(pooling, null),
-            TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, Classifier("classifier", outputs, hidden)),
+            TaskKind.TokenClassification => new TokenHead(shape.HiddenDropout, Classifier("classifier", outputs, hidden)),
             TaskKind.QuestionAnswering => new AnswerHead(Linear("qa_outputs", ProjectionRole.Head, 2, hidden)),
             _ => new SequenceHead(
                 task, pooling, Linear("pre_classifier", ProjectionRole.Head, hidden, hidden), "relu", false, shape.HeadDropout,

@@ -54,7 +54,7 @@ public sealed record EncoderConfig
         Heads = c.Size("num_attention_heads", 1 << 10),
         Intermediate = c.Size("intermediate_size", 1 << 18),
         MaxPositions = c.Size("max_position_embeddings"),
-        TypeVocabulary = c.Int("type_vocab_size", 0),
+        TypeVocabulary = c.Int("type_vocab_size", 2),
         Activation = c.Text("hidden_act", "gelu"),
         Epsilon = c.Number("layer_norm_eps", 1e-12),
         HiddenDropout = c.Probability("hidden_dropout_prob", 0.1),
@@ -92,6 +92,9 @@ public sealed record EncoderConfig
         foreach (var field in (string[])["is_decoder", "add_cross_attention"])
             if (source.Flag(field))
                 throw new PeftException($"{source.File}: field \"{field}\" is true; only encoders are supported, whose tokens see those after them.");
+        HarmfulFields.Refuse(source);
+        if (!Sites.Activation.Names.Contains(c.Activation))
+            throw new PeftException($"{source.File}: the activation \"{c.Activation}\" is not known; known are {string.Join(", ", Sites.Activation.Names)}.");
         return c;
     }
 

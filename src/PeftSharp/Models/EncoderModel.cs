@@ -140,8 +140,9 @@ public abstract class EncoderModel : TransformerModel
         var state = new InputState(words, batch.Unpadded ? null : batch.AttentionMask, batch.TokenTypeIds, false);
         state = _input!.Apply(InputStage.Words, state, context);
         var sum = state.Embeddings;
+        // A table of one row tells no segments apart.
         if (_types is not null)
-            sum = sum.Plus(_types.Forward(state.TypeIds ?? zeros([1, sum.shape[1]], dtype: ScalarType.Int64, device: sum.device), context));
+            sum = sum.Plus(_types.Forward((Shape.TypeVocabulary > 1 ? state.TypeIds : null) ?? zeros([1, sum.shape[1]], dtype: ScalarType.Int64, device: sum.device), context));
         sum = sum.Plus(_positions!.Forward(Positions(batch, state, context), context));
         var embedded = Dropout.Base(_norm!.Forward(sum, context), Shape.HiddenDropout, _input.Path, context);
         state = _input.Apply(InputStage.Embedded, state with { Embeddings = embedded }, context);

@@ -19,6 +19,7 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     private readonly List<string> _created = [];
     private readonly HashSet<string> _anew = [];
     private readonly Dictionary<string, int[]> _orders = [];
+    private CheckpointNames? _names;
     private readonly Device _device = device ?? CPU;
 
     /// <summary>Tensors that the checkpoint lacks and that were made anew (a fresh head).</summary>
@@ -81,15 +82,7 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     /// <summary>True if the checkpoint has the tensor.</summary>
     public bool Has(string name) => checkpoint is null || Find(name) is not null;
 
-    private string? Find(string name) =>
-        AddedPrefix.Length > 0 && checkpoint!.Contains(AddedPrefix + name) ? AddedPrefix + name : checkpoint!.Contains(name) ? name : checkpoint.Contains(WithoutPrefix(name)) ? WithoutPrefix(name) : Old(name);
-
-    // Checkpoints converted from TensorFlow call a norm's scale and shift gamma and beta.
-    private string? Old(string name)
-    {
-        var old = name.Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal).Replace("LayerNorm.bias", "LayerNorm.beta", StringComparison.Ordinal);
-        return old == name ? null : checkpoint!.Contains(old) ? old : checkpoint.Contains(WithoutPrefix(old)) ? WithoutPrefix(old) : null;
-    }
+    private string? Find(string name) => (_names ??= new(checkpoint!, AddedPrefix.Length > 0 ? AddedPrefix : basePrefix)).Find(name);
 
     private string WithoutPrefix(string name) =>
         basePrefix.Length > 0 && name.StartsWith(basePrefix, StringComparison.Ordinal) ? name[basePrefix.Length..] : name;
@@ -102,6 +95,8 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
         var info = checkpoint!.Info(name);
         if (!info.Shape.SequenceEqual(shape))
             throw new PeftException($"{checkpoint.Path}: tensor \"{name}\" has the shape [{string.Join(", ", info.Shape)}]; config.json asks for [{string.Join(", ", shape)}].");
+        if (info.ScalarType is not (ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float64))
+            throw new PeftException($"{checkpoint.Path}: tensor \"{name}\" is kept as {info.ScalarType}, the numbers of a quantisation that cannot be read; expected F32, F16, BF16 or 4-bit NF4 weights: take the model before it was quantised.");
         var value = checkpoint.Read(name);
         if (value.dtype == Precision && _device.type == DeviceType.CPU) return value;
         using (value) return Placed(value);

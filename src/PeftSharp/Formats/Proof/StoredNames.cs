@@ -5,6 +5,8 @@ namespace PeftSharp.Formats.Proof;
 /// <summary>Finds a checkpoint's tensors by names that lack the base's prefix.</summary>
 internal sealed class StoredNames
 {
+    private const string Words = "embeddings.word_embeddings.weight";
+
     private readonly Checkpoint _checkpoint;
     private readonly Dictionary<string, string> _found = new(StringComparer.Ordinal);
 
@@ -12,6 +14,10 @@ internal sealed class StoredNames
     {
         _checkpoint = checkpoint;
         foreach (var name in checkpoint.Names) _found.TryAdd(Current(name), name);
+        // Wrappers put more before the base's prefix.
+        var words = checkpoint.Names.Where(name => name.EndsWith(Words, StringComparison.Ordinal)).ToList();
+        if (words is [var only] && only[..^Words.Length] is { Length: > 0 } root)
+            foreach (var name in checkpoint.Names.Where(name => name.StartsWith(root, StringComparison.Ordinal))) _found.TryAdd(Current(name[root.Length..]), name);
         // A whole name goes before one that is whole only without its first part.
         foreach (var name in checkpoint.Names)
             if (name.IndexOf('.', StringComparison.Ordinal) is > 0 and var dot) _found.TryAdd(Current(name[(dot + 1)..]), name);
@@ -32,5 +38,5 @@ internal sealed class StoredNames
 
     // Checkpoints converted from TensorFlow call a norm's scale and shift gamma and beta.
     private static string Current(string name) =>
-        name.Replace("LayerNorm.gamma", "LayerNorm.weight", StringComparison.Ordinal).Replace("LayerNorm.beta", "LayerNorm.bias", StringComparison.Ordinal);
+        name.Replace("orm.gamma", "orm.weight", StringComparison.Ordinal).Replace("orm.beta", "orm.bias", StringComparison.Ordinal);
 }

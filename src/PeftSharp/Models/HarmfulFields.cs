@@ -1,0 +1,37 @@
+using System.Text.Json.Nodes;
+
+namespace PeftSharp.Models;
+
+/// <summary>Fields of config.json that would change the answer and that no model here computes: refused, never passed over.</summary>
+internal static class HarmfulFields
+{
+    /// <summary>Refuses a configuration that sets one of them.</summary>
+    /// <exception cref="PeftException">It does; the message names field and value.</exception>
+    public static void Refuse(ModelConfig config)
+    {
+        if (config.Flag("is_encoder_decoder")) throw Bad(config, "is_encoder_decoder", "false: only encoders are supported");
+        if (config.Json["pruned_heads"] is { } pruned && pruned is not JsonObject { Count: 0 })
+            throw Bad(config, "pruned_heads", "none: heads that were cut out have no place in the stored shapes; save the model without them");
+        if (config.Json["auto_map"] is JsonObject map && map.Any(entry => entry.Key.StartsWith("AutoModel", StringComparison.Ordinal)))
+            throw Bad(config, "auto_map", "none: such a model is computed by Python code of its own; take one of the plain architecture");
+        if (config.Json["quantization_config"] is JsonObject quantization) RefuseQuantization(config, quantization);
+    }
+
+    private static void RefuseQuantization(ModelConfig config, JsonObject q)
+    {
+        const string expected = "4 bits of bitsandbytes (nf4), or no quantisation: take the model before it was quantised";
+        var method = q["quant_method"]?.ToString() ?? "bitsandbytes";
+        if (method != "bitsandbytes") throw Bad(config, "quantization_config.quant_method", $"\"{method}\"", expected);
+        if (q["load_in_8bit"]?.ToString() == "true") throw Bad(config, "quantization_config.load_in_8bit", "true", expected);
+        if (q["bnb_4bit_quant_type"]?.ToString() is { } type && type != "nf4") throw Bad(config, "quantization_config.bnb_4bit_quant_type", $"\"{type}\"", expected);
+    }
+
+    private static PeftException Bad(ModelConfig config, string field, string expected)
+    {
+        var text = config.Json[field]!.ToJsonString();
+        return Bad(config, field, text.Length > 60 ? $"{text[..60]}…" : text, expected);
+    }
+
+    private static PeftException Bad(ModelConfig config, string field, string found, string expected) =>
+        new($"{config.File}: field \"{field}\" is {found}; expected {expected}.");
+}
