@@ -25,13 +25,12 @@ public sealed class LeftOutTests : IDisposable
     [Fact]
     public void A_Head_That_Is_The_Bases_Own_May_Be_Left_Out()
     {
-        var adapter = Saved();
+        PeftModel first = new(ModelLoader.Load(TestPaths.Fixture("models", "bert"))), second = new(ModelLoader.Load(TestPaths.Fixture("models", "bert")));
+        AdapterFolder.Save(first.Add(MethodRegistry.Options("lora")), _folder.Root, AdapterFormat.Peft);
         Edit(json => json["modules_to_save"] = null, name => !name.Contains("classifier", StringComparison.Ordinal));
-        var loaded = AdapterFolder.Open(_folder.Root).LoadInto(_fresh.Peft);
-        var classifier = _fresh.Sites.Slots.Single(s => s.Name == "classifier.weight");
+        var loaded = AdapterFolder.Open(_folder.Root).LoadInto(second);
+        var classifier = first.Model.Sites.Slots.Single(s => s.Name == "classifier.weight");
         Bits.AssertSame(classifier.Value, loaded.Tensors.Single(t => t.Name == "classifier.weight").Value, "The head");
-        Bits.AssertDiffers(_bench.Logits(AdapterSelection.None), _fresh.Logits(loaded), "The adapter");
-        Assert.NotNull(adapter);
     }
 
     [Theory]
