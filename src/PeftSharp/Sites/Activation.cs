@@ -19,7 +19,7 @@ public static class Activation
         "gelu_new" or "gelu_fast" or "gelu_accurate" or "gelu_pytorch_tanh" => x.Times(0.5) * x.Plus(x * x * x, 0.044715).Times(Sqrt2OverPi).tanh().Plus(1L),
         "quick_gelu" => x * x.Times(1.702).sigmoid(),
         "relu" => x.relu(),
-        "relu2" => x.relu().square(),
+        "relu2" => x.relu() * x.relu(),
         "relu6" => x.relu6(),
         "mish" => x * nn.functional.softplus(x).tanh(),
         "linear" => x.alias(),
