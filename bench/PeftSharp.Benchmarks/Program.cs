@@ -7,9 +7,16 @@ using PeftSharp.Interop;
 //   memory MODEL DATA [fp32|bf16] resident memory after each phase of an SST-2 run (a process of its own each time)
 //   serve MODEL [CALLS] memory and answers of many calls from eight threads while adapters come and go
 //   tokenize MODEL FILE words per second
+// And how readers stand damaged files:
+//   mutate FIXTURES [COUNT] [SEED] a million damaged inputs over every parser; FIXTURES is test/PeftSharp.Tests/fixtures
+if (args is ["mutate", var fixtures, ..])
+{
+    LibTorch.EnsureLoaded();
+    return MutationBench.Run(fixtures, args.Length > 2 ? int.Parse(args[2]) : 1_000_000, args.Length > 3 ? int.Parse(args[3]) : 1);
+}
 if (args.Length < (args is ["step" or "nf4" or "serve", ..] ? 2 : 3) || args[0] is not ("step" or "nf4" or "memory" or "serve" or "tokenize"))
 {
-    Console.Error.WriteLine("usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | tokenize MODEL FILE");
+    Console.Error.WriteLine("usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | tokenize MODEL FILE | mutate FIXTURES [COUNT] [SEED]");
     return 2;
 }
 if (args[0] != "memory") LibTorch.EnsureLoaded();

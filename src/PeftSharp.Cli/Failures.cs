@@ -41,6 +41,6 @@ internal static class Failures
     private static bool Expected(Exception failure) => failure is PeftException or IOException or UnauthorizedAccessException;
 
     private static string Sentence(Exception failure) => Expected(failure)
-        ? failure.Message
-        : $"unexpected {failure.GetType().Name}: {failure.Message.Split('\n')[0].Trim().TrimEnd('.')}.";
+        ? Printable.Sentence(failure.Message)
+        : $"unexpected {failure.GetType().Name}: {Printable.Cut(failure.Message.Split('\n')[0].Trim().TrimEnd('.'), 500)}.";
 }

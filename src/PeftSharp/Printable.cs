@@ -31,6 +31,13 @@ internal static class Printable
         return clean.ToString();
     }
 
+    /// <summary>The same for a text of several lines, which keeps its line ends and tabs.</summary>
+    public static string Lines(string text) => text.All(c => IsPlain(c) || c is '\n' or '\t') ? text
+        : string.Join('\n', text.Split('\n').Select(line => string.Join('\t', line.TrimEnd('\r').Split('\t').Select(Clean))));
+
+    /// <summary>True for a character that <see cref="Clean"/> leaves; halves of surrogate pairs aside.</summary>
+    public static bool IsVisible(char c) => char.IsSurrogate(c) || IsVisible(new Rune(c));
+
     private static bool IsPlain(char c) => c is >= ' ' and <= '~';
 
     private static bool IsVisible(Rune rune) => Rune.GetUnicodeCategory(rune) switch

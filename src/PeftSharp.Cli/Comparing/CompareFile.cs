@@ -9,6 +9,8 @@ internal static class CompareFile
 {
     private static readonly string[] Own = ["datasets", "methods", "seeds", "learning_rates", "search_rows", "search_epochs", "budget_minutes"];
 
+    private const int MostVariants = 1000;
+
     public static ComparePlan Read(string file)
     {
         var json = Recipe.ReadJson(file);
@@ -45,11 +47,12 @@ internal static class CompareFile
     {
         var variants = node switch
         {
-            JsonObject map => map.SelectMany(pair => Expand(file, what, pair.Key, pair.Value)).ToList(),
+            JsonObject map => map.SelectMany(pair => Expand(file, what, pair.Key, pair.Value)).Take(MostVariants + 1).ToList(),
             JsonArray list => [.. list.Select(item => Alone(what, Text(file, key, item)))],
             _ => what == "data" ? [Alone(what, Text(file, key, node))] : [.. Values.List(Text(file, key, node)).Select(name => Alone(what, name))],
         };
         if (variants.Count == 0) throw Bad(file, key, "is empty; list at least one");
+        if (variants.Count > MostVariants) throw Bad(file, key, $"stands for more than {MostVariants}; compare fewer at once");
         if (variants.GroupBy(v => v.Name).FirstOrDefault(g => g.Count() > 1) is { } twice) throw Bad(file, key, $"holds \"{twice.Key}\" twice; give each its own name");
         return variants;
     }
@@ -69,6 +72,9 @@ internal static class CompareFile
 
     private static List<Variant> Grid(string file, string name, JsonObject given, JsonObject grid)
     {
+        // Before any of them is made: nine axes of ten values are a billion.
+        var count = grid.Aggregate(1L, (all, axis) => Math.Min(MostVariants + 1, all * Math.Max(1, (axis.Value as JsonArray)?.Count ?? 1)));
+        if (count > MostVariants) throw Bad(file, name, $"has a grid of more than {MostVariants} combinations; try fewer values at once");
         List<(string Name, JsonObject Settings)> made = [(name, given)];
         foreach (var (key, values) in grid)
         {

@@ -17,6 +17,8 @@ internal sealed record RateSearch(IReadOnlyList<double> Rates, int Take, double 
 /// <summary>What is compared: every method on every dataset with every seed.</summary>
 internal sealed record ComparePlan
 {
+    private const int MostCells = 10_000;
+
     /// <summary>Settings of every run, under the keys of a recipe.</summary>
     public required JsonObject Common { get; init; }
 
@@ -35,8 +37,11 @@ internal sealed record ComparePlan
     public string? Source { get; init; }
 
     /// <summary>The cells in the order in which they are run: every method once before any runs with another seed, so that a budget cuts seeds first.</summary>
+    /// <exception cref="UsageException">There are more than anybody could run.</exception>
     public IEnumerable<Cell> Cells()
     {
+        if ((long)Seeds.Count * Datasets.Count * Methods.Count is > MostCells and var count)
+            throw new UsageException($"The comparison asks for {count:N0} runs ({Datasets.Count} datasets, {Methods.Count} methods, {Seeds.Count} seeds); at most {MostCells:N0} are planned at once.");
         foreach (var seed in Seeds)
             foreach (var dataset in Datasets)
                 foreach (var method in Methods)

@@ -9,10 +9,12 @@ namespace PeftSharp.Cli.Terminal;
 /// <param name="columns">Column heads; one that starts with ">" is a number, aligned to the right.</param>
 internal sealed class Grid(params string[] columns)
 {
+    private const int LongestCell = 1000;
+
     private readonly List<string[]> _rows = [];
     private readonly string[] _heads = [.. columns.Select(c => TextWidth.OneLine(c.StartsWith('>') ? c[1..] : c))];
 
-    public void Row(params string?[] cells) => _rows.Add([.. cells.Select(c => TextWidth.OneLine(c ?? ""))]);
+    public void Row(params string?[] cells) => _rows.Add([.. cells.Select(c => TextWidth.OneLine(Printable.Cut(c ?? "", LongestCell)))]);
 
     public void Write()
     {

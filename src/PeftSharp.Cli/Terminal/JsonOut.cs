@@ -12,9 +12,13 @@ internal static class JsonOut
 
     public static void Write(JsonNode json) => Console.Out.WriteLine(Text(json));
 
-    public static string Text(JsonNode json) => json.ToJsonString(Pretty);
+    public static string Text(JsonNode json) => Visible(json.ToJsonString(Pretty));
 
-    public static string Line(JsonNode json) => json.ToJsonString(OneLine);
+    public static string Line(JsonNode json) => Visible(json.ToJsonString(OneLine));
+
+    // What a terminal would obey instead of show stands in strings only, where JSON has another way to write it.
+    private static string Visible(string json) => json.All(c => c == '\n' || Printable.IsVisible(c)) ? json
+        : string.Concat(json.Select(c => c == '\n' || Printable.IsVisible(c) ? $"{c}" : $"\\u{(int)c:x4}"));
 
     /// <summary>A number; null where JSON has none (NaN, infinity).</summary>
     public static JsonNode? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;

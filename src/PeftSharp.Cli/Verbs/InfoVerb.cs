@@ -42,7 +42,7 @@ internal static class InfoVerb
         {
             if (key is "tensors" && value is JsonArray list) Tensors(list);
             else if (key == "parameters") continue;
-            else if (value is JsonObject inner) Screen.Say($"{Label(key)}{string.Join(", ", inner.Where(p => p.Value is not null).Select(p => $"{p.Key}={(p.Value is JsonArray list ? Methods.MethodSettings.Shown(list) : Plain(p.Value))}"))}", LabelWidth);
+            else if (value is JsonObject inner) Screen.Say($"{Label(key)}{string.Join(", ", inner.Where(p => p.Value is not null).Select(p => $"{Printable.Cut(p.Key, 200)}={(p.Value is JsonArray list ? Methods.MethodSettings.Shown(list) : Plain(p.Value))}"))}", LabelWidth);
             else if (value is not null) Screen.Say($"{Label(key)}{Plain(value)}", LabelWidth);
         }
         if (document["parameters"] is JsonObject parameters)
@@ -65,6 +65,6 @@ internal static class InfoVerb
         JsonValue number when number.TryGetValue<long>(out var count) => Format.Count(count),
         null => "null",
         JsonObject => JsonOut.Line(value),
-        _ => value.ToString(),
+        _ => Printable.Cut(value.ToString(), 2000),
     };
 }

@@ -59,8 +59,8 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null) :
     }
 
     /// <summary>Attaches an adapter and reads its saved tensors into it; nobody can select it before that is done.</summary>
-    internal PeftMethod AddSaved(MethodOptions options, string name, int? outputs, Action<PeftMethod> read) =>
-        Add(options, name, host => host with { FromFile = true, Outputs = outputs }, read);
+    internal PeftMethod AddSaved(MethodOptions options, string name, int? outputs, long numbers, Action<PeftMethod> read) =>
+        Add(options, name, host => host with { FromFile = true, Outputs = outputs, SavedNumbers = numbers }, read);
 
     private PeftMethod Add(MethodOptions options, string name, Func<MethodHost, MethodHost> adjust, Action<PeftMethod>? read)
     {

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using PeftSharp.Checkpoints;
 using PeftSharp.Composition;
+using PeftSharp.Files.Json;
 using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
 using PeftSharp.Models;
@@ -66,6 +67,7 @@ public sealed class AdapterFolder
             throw new PeftException(Directory.Exists(folder)
                 ? $"{folder} has no {ConfigFile}, so it holds no adapter; give the folder that a training run wrote."
                 : ForeignFile.InPlaceOfFolder(folder, "adapter", ConfigFile));
+        var source = new JsonSource(file, AdapterJson.Advice);
         var json = AdapterJson.ReadObject(file);
         if (json["peft_type"] is JsonValue type && type.TryGetValue<string>(out var peftType))
         {
@@ -75,9 +77,11 @@ public sealed class AdapterFolder
         }
         if (json["config"] is JsonObject config)
         {
-            AdapterHubHistory.Correct(config, json["version"]?.ToString());
+            AdapterHubKinds.Check(source, config, "$.config");
+            var fields = new JsonFields(source, json);
+            AdapterHubHistory.Correct(config, fields.Text("version", 100));
             var options = MethodRegistry.FromAdapterHub(config, file);
-            return new(folder, options with { BaseModel = (json["model_name"] as JsonValue)?.ToString(), Source = json }, AdapterFormat.AdapterHub, json["name"]?.ToString(), json);
+            return new(folder, options with { BaseModel = fields.Text("model_name", 4096), Source = json }, AdapterFormat.AdapterHub, fields.Text("name", 1000), json);
         }
         throw new PeftException($"{file} has neither \"peft_type\" (peft) nor \"config\" (AdapterHub); it is no adapter configuration.");
     }
@@ -98,7 +102,7 @@ public sealed class AdapterFolder
         var saved = file.Tensors.Keys.ToDictionary(k => Rename(k, name), file.Read);
         try
         {
-            return model.AddSaved(Options, name, Outputs(saved, model.Model.Head.OutputMap), method =>
+            return model.AddSaved(Options, name, Outputs(saved, model.Model.Head.OutputMap), SavedNumbers(), method =>
             {
                 method.LoadTensors(saved, Format, WeightsFile);
                 var head = method.Tensors.Where(t => t.SavedModule && Format == AdapterFormat.AdapterHub).ToList();
@@ -183,6 +187,12 @@ public sealed class AdapterFolder
         ["model_type"] = method.Host.ModelType,
         ["version"] = "adapters.1.2.0",
     };
+
+    private long SavedNumbers() => TensorFiles.Sum(path =>
+    {
+        using var file = SafetensorsFile.Open(path);
+        return file.Tensors.Values.Sum(t => t.Count);
+    });
 
     private static void Delete(string folder, IEnumerable<string> files)
     {

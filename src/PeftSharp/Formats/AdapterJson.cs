@@ -13,7 +13,9 @@ namespace PeftSharp.Formats;
 /// <summary>Settings as JSON: the peft names, keys sorted, nulls kept, two spaces, numbers of the same kind, ASCII alone, as peft and AdapterHub write them.</summary>
 internal static class AdapterJson
 {
-    private const string Advice = "save the adapter again";
+    private const int MostItems = 10_000;
+
+    public const string Advice = "save the adapter again";
 
     private const string PeftType = "peft_type";
 
@@ -39,23 +41,21 @@ internal static class AdapterJson
     {
         var source = new JsonSource(file, $"see the method's settings in `peft methods {method.Name}`");
         foreach (var known in Options.GetTypeInfo(method.OptionsType).Properties)
-            if (json[known.Name] is { } value && HasNull(value, $"$.{known.Name}") is { } path) throw source.BadAt(path, 0, "is null; expected a value");
+            if (json[known.Name] is { } value) Check(source, value, $"$.{known.Name}");
         return (MethodOptions)StrictJson.Make(source, json, method.OptionsType, Options) with { Source = json };
     }
 
     // Lists and maps of settings hold no null in either library; a field that is null as a whole is a default.
-    private static string? HasNull(JsonNode node, string path)
+    private static void Check(JsonSource source, JsonNode node, string path)
     {
         var items = node switch
         {
-            JsonArray list => list.Select((item, i) => ($"{path}[{i}]", item)),
-            JsonObject map => map.Select(pair => ($"{path}.{pair.Key}", pair.Value)),
+            JsonArray list => list.Select((item, i) => ($"{path}[{i}]", item)).ToList(),
+            JsonObject map => [.. map.Select(pair => ($"{path}.{pair.Key}", pair.Value))],
             _ => [],
         };
-        foreach (var (place, item) in items)
-            if (item is null) return place;
-            else if (HasNull(item, place) is { } found) return found;
-        return null;
+        if (items.Count > MostItems) throw source.BadAt(path, 0, $"has {items.Count:N0} entries; expected at most {MostItems:N0}");
+        foreach (var (place, item) in items) Check(source, item ?? throw source.BadAt(place, 0, "is null; expected a value"), place);
     }
 
     /// <summary>Settings as the text of <c>adapter_config.json</c>.</summary>

@@ -36,4 +36,7 @@ public sealed record MethodHost(
 
     /// <summary>True if the adapter's head has other outputs than the base's.</summary>
     internal bool HasOwnOutputs => Outputs is { } own && own != HeadOutput?.OutFeatures;
+
+    /// <summary>How many numbers those files hold together; null where there are none. Settings that ask for more do not belong to them.</summary>
+    public long? SavedNumbers { get; init; }
 }

@@ -51,7 +51,7 @@ public static class MethodRegistry
             return All.Select(m => m.FromAdapterHub(config)).FirstOrDefault(o => o is not null) ?? throw new PeftException(
                 $"{file}: the AdapterHub method \"{config["architecture"]?.ToString() ?? "bottleneck"}\" with these settings is not supported.");
         }
-        catch (Exception e) when (e is InvalidOperationException or FormatException or JsonException)
+        catch (Exception e) when (e is InvalidOperationException or FormatException or OverflowException or ArgumentException or NullReferenceException or JsonException)
         {
             throw new PeftException($"{file}: a field of \"config\" has a value of the wrong type; save the adapter again with AdapterHub 1.2 or later.", e);
         }

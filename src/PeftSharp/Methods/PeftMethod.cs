@@ -26,9 +26,12 @@ public abstract class PeftMethod(string name) : IDisposable
 
     private readonly List<AdapterTensor> _tensors = [];
     private readonly List<Action> _undo = [];
+    private const long SmallestLimit = 1 << 24;
+
     private readonly HashSet<Slot> _copied = [];
     private MethodHost? _host;
     private bool _isPart;
+    private double _asked;
 
     /// <summary>The adapter's name.</summary>
     public string Name => Tag.Name;
@@ -117,6 +120,7 @@ public abstract class PeftMethod(string name) : IDisposable
         foreach (var t in _tensors) t.Value.Dispose();
         _tensors.Clear();
         _copied.Clear();
+        _asked = 0;
         _host = null;
     }
 
@@ -260,6 +264,29 @@ public abstract class PeftMethod(string name) : IDisposable
         throw new PeftException(
             $"{Options.PeftType}: {host.Outputs} outputs were asked for, but the adapter trains no whole head of its own and the base's has "
             + $"{host.HeadOutput?.OutFeatures ?? 0}; load the base with as many labels, or train its head with the adapter.");
+    }
+
+    /// <summary>
+    /// Adds a trained tensor whose size settings decide. Where its values are read from a file next, nothing is drawn, and the size is compared with
+    /// the file before anything is made: a few bytes of settings may ask for gigabytes.
+    /// </summary>
+    /// <param name="path">The module.</param>
+    /// <param name="local">The name in it.</param>
+    /// <param name="shape">The shape.</param>
+    /// <param name="start">Makes the start value, of that shape.</param>
+    /// <param name="decay">True if weight decay acts on it.</param>
+    /// <param name="saved">False for a tensor that its file may lack (an encoder of which the output alone is kept).</param>
+    /// <exception cref="PeftException">The settings ask for more than there can be.</exception>
+    protected AdapterTensor Add(string path, string local, long[] shape, Func<Tensor> start, bool decay = true, bool saved = true)
+    {
+        var fromFile = Host.FromFile && saved;
+        var asked = shape.Aggregate(1.0, (all, size) => all * size);
+        var most = fromFile && Host.SavedNumbers is { } numbers ? numbers : Math.Max(SmallestLimit, 4 * Host.Sites.Count);
+        if (_asked + asked > most)
+            throw new PeftException($"{Options.PeftType}: the settings ask for the tensor \"{(path.Length == 0 ? local : $"{path}.{local}")}\" of shape [{string.Join(", ", shape)}], "
+                + (fromFile ? $"but the adapter's files hold {most:N0} numbers in all; settings and tensors do not belong together." : $"which with the others makes more than {most:N0} numbers, four times the base model; choose smaller sizes."));
+        _asked += asked;
+        return Add(path, local, fromFile ? zeros(shape, Host.Precision) : start(), decay);
     }
 
     /// <summary>Trains a copy of a base tensor in its place.</summary>

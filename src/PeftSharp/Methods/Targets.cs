@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using System.Text.RegularExpressions;
 
 namespace PeftSharp.Methods;
 
@@ -8,8 +7,7 @@ namespace PeftSharp.Methods;
 [JsonConverter(typeof(TargetsConverter))]
 public sealed record Targets
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(200);
-    private readonly Regex? _pattern;
+    private readonly PathPatterns? _pattern;
 
     /// <summary>Modules by name.</summary>
     public Targets(IReadOnlyList<string> names) => Names = names;
@@ -19,14 +17,8 @@ public sealed record Targets
     public Targets(string text)
     {
         Text = text;
-        try
-        {
-            _pattern = new Regex($"^(?:{text})$", RegexOptions.CultureInvariant, Limit);
-        }
-        catch (ArgumentException e)
-        {
-            throw new PeftException($"\"{text}\" is not a regular expression ({e.Message.TrimEnd('.')}); give a list of module names or a pattern for their whole path.", e);
-        }
+        _pattern = new PathPatterns("");
+        _pattern.Find("a pattern of modules", $"^(?:{text})$", "");
     }
 
     /// <summary>The list of names, if it is one.</summary>
@@ -41,15 +33,8 @@ public sealed record Targets
     /// <summary>True if the module of this path is meant.</summary>
     public bool Match(string path)
     {
-        if (Names is not null) return Names.Any(n => path == n || path.EndsWith("." + n, StringComparison.Ordinal));
-        try
-        {
-            return _pattern!.IsMatch(path);
-        }
-        catch (RegexMatchTimeoutException e)
-        {
-            throw new PeftException($"The pattern \"{Text}\" takes too long on \"{path}\"; write it without nested repetitions.", e);
-        }
+        if (Names is not null) return Names.Any(n => path.EndsWith(n, StringComparison.Ordinal) && (path.Length == n.Length || path[^(n.Length + 1)] == '.'));
+        return _pattern!.Find("a pattern of modules", $"^(?:{Text})$", path).Success;
     }
 
     /// <summary>

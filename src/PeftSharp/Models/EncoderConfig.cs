@@ -87,6 +87,10 @@ public sealed record EncoderConfig
     {
         if (c.Hidden % c.Heads != 0)
             throw new PeftException($"{source.File}: {c.Heads} attention heads do not divide the width {c.Hidden}.");
+        if (!Sites.Activation.Names.Contains(c.Activation))
+            throw new PeftException($"{source.File}: the activation is \"{c.Activation}\"; known are {string.Join(", ", Sites.Activation.Names)}.");
+        if (c.Epsilon is not (>= 0 and <= 1)) throw new PeftException($"{source.File}: field \"layer_norm_eps\" is {c.Epsilon}; expected a number from 0 to 1.");
+        if (c.InitializerRange is not (>= 0 and <= 100)) throw new PeftException($"{source.File}: field \"initializer_range\" is {c.InitializerRange}; expected a number from 0 to 100.");
         if (source.Text("position_embedding_type", "absolute") is var kind and not "absolute")
             throw new PeftException($"{source.File}: field \"position_embedding_type\" is \"{kind}\"; only \"absolute\" is supported.");
         foreach (var field in (string[])["is_decoder", "add_cross_attention"])

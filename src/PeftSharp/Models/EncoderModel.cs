@@ -136,7 +136,8 @@ public abstract class EncoderModel : TransformerModel
 
     private (Tensor Hidden, Tensor? Padding) Embed(TokenBatch batch, ForwardContext context)
     {
-        var words = _words!.Forward(batch.InputIds, context);
+        BatchCheck.Require(batch, _words!.Vocabulary, _types?.Vocabulary ?? 0);
+        var words = _words.Forward(batch.InputIds, context);
         var state = new InputState(words, batch.Unpadded ? null : batch.AttentionMask, batch.TokenTypeIds, false);
         state = _input!.Apply(InputStage.Words, state, context);
         var sum = state.Embeddings;

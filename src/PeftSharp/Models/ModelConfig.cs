@@ -82,7 +82,7 @@ public sealed class ModelConfig
     /// <summary>Class names from <c>id2label</c> in order of their ids, told apart by their id where one occurs twice; null if there are none.</summary>
     public IReadOnlyList<string>? Labels()
     {
-        if (Json["id2label"] is not JsonObject map) return Json["num_labels"] is null ? null : [.. Enumerable.Range(0, Size("num_labels", 1 << 20)).Select(i => $"LABEL_{i}")];
+        if (Json["id2label"] is not JsonObject map) return Json["num_labels"] is null ? null : [.. Enumerable.Range(0, Size("num_labels", 1 << 16)).Select(i => $"LABEL_{i}")];
         var labels = new string?[map.Count];
         foreach (var (key, value) in map)
         {

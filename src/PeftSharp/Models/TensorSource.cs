@@ -16,6 +16,8 @@ namespace PeftSharp.Models;
 /// <param name="device">Where the tensors are to live; null for the CPU.</param>
 public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, ScalarType precision, double range, ulong seed, Device? device = null)
 {
+    private const long SmallestLimit = 1 << 24;
+
     private readonly List<string> _created = [];
     private readonly HashSet<string> _anew = [];
     private readonly Dictionary<string, int[]> _orders = [];
@@ -58,6 +60,7 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     {
         if (checkpoint is null || _anew.Contains(name) || Find(name) is not { } found || (!IsQuantized(found) && !checkpoint.Info(found).Shape.SequenceEqual(shape)))
         {
+            RequireRoom(name, shape);
             _created.Add(name);
             return Create(name, shape);
         }
@@ -68,6 +71,16 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     {
         using var scope = NewDisposeScope();
         using (value) return value.index_select(0, tensor(rows.Select(r => (long)r).ToArray(), device: value.device)).DetachFromDisposeScope();
+    }
+
+    // A configuration may name labels by the million: what is new is no larger than what is there.
+    private void RequireRoom(string name, long[] shape)
+    {
+        if (checkpoint is null) return;
+        var asked = shape.Aggregate(1.0, (all, size) => all * size);
+        var most = Math.Max(SmallestLimit, checkpoint.Names.Sum(n => checkpoint.Info(n).Count));
+        if (asked > most)
+            throw new PeftException($"{checkpoint.Path}: config.json asks for a new tensor \"{name}\" of shape [{string.Join(", ", shape)}], larger than the whole checkpoint ({most:N0} numbers); check the number of labels.");
     }
 
     /// <summary>A weight that the checkpoint keeps in 4 bits as bitsandbytes does; null if it is kept dense.</summary>

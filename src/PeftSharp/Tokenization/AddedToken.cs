@@ -13,12 +13,18 @@ namespace PeftSharp.Tokenization;
 internal sealed record AddedToken(
     int Id, string Content, bool SingleWord, bool StripLeft, bool StripRight, bool Normalized, bool Special)
 {
+    private const int Longest = 1000;
+
     public static AddedToken Read(JsonField field)
     {
         var content = field.Required("content");
         if (content.String().Length == 0)
         {
             throw content.Error("empty", "a token", "remove this added token");
+        }
+        if (content.String().Length > Longest)
+        {
+            throw content.Error($"a text of {content.String().Length:N0} characters", $"at most {Longest}", "remove this added token");
         }
         var special = field.Flag("special", false);
         return new AddedToken(field.Required("id").Int(Models.Vocabulary.LargestId), content.String(), field.Flag("single_word", false),

@@ -7,8 +7,9 @@ namespace PeftSharp.Tokenization;
 /// <summary>Finds added tokens in a text: the leftmost first, the longest of those that begin together.</summary>
 internal sealed class AddedTokenMatcher
 {
-    private readonly Dictionary<string, AddedToken> tokens = [];
-    private readonly Dictionary<char, int[]> lengths;
+    // A tree of characters: however many tokens begin alike, a place in a text is looked at once.
+    private readonly Dictionary<(int Node, char Unit), int> edges = [];
+    private readonly Dictionary<int, AddedToken> ends = [];
     private readonly SearchValues<char> firstUnits;
 
     /// <param name="tokens">Each token with the text that it is looked for as.</param>
@@ -16,11 +17,14 @@ internal sealed class AddedTokenMatcher
     {
         foreach (var (text, token) in tokens)
         {
-            this.tokens[text] = token;
+            var node = 0;
+            foreach (var unit in text)
+            {
+                node = edges.TryGetValue((node, unit), out var next) ? next : edges[(node, unit)] = edges.Count + 1;
+            }
+            ends[node] = token;
         }
-        lengths = this.tokens.Keys.GroupBy(text => text[0]).ToDictionary(group => group.Key,
-            group => group.Select(text => text.Length).Distinct().OrderDescending().ToArray());
-        firstUnits = SearchValues.Create([.. lengths.Keys]);
+        firstUnits = SearchValues.Create([.. edges.Keys.Where(edge => edge.Node == 0).Select(edge => edge.Unit)]);
     }
 
     /// <summary>
@@ -41,7 +45,7 @@ internal sealed class AddedTokenMatcher
                 }
                 if (token.StripLeft)
                 {
-                    start = Math.Max(from, text[..start].TrimEnd().Length);
+                    start = from + text[from..start].TrimEnd().Length;
                 }
                 if (token.StripRight)
                 {
@@ -56,17 +60,16 @@ internal sealed class AddedTokenMatcher
 
     private AddedToken? LongestAt(ReadOnlySpan<char> text, int at, out int length)
     {
-        var lookup = tokens.GetAlternateLookup<ReadOnlySpan<char>>();
-        foreach (var candidate in lengths[text[at]])
+        AddedToken? found = null;
+        length = 0;
+        for (int node = 0, next = at; next < text.Length && edges.TryGetValue((node, text[next]), out node); next++)
         {
-            if (at + candidate <= text.Length && lookup.TryGetValue(text.Slice(at, candidate), out var token))
+            if (ends.TryGetValue(node, out var token))
             {
-                length = candidate;
-                return token;
+                (found, length) = (token, next + 1 - at);
             }
         }
-        length = 0;
-        return null;
+        return found;
     }
 
     private static bool TouchesWord(ReadOnlySpan<char> before) =>

@@ -1,3 +1,6 @@
+using System.Text;
+using PeftSharp.Files;
+
 namespace PeftSharp.Checkpoints.Hub;
 
 /// <summary>
@@ -6,6 +9,8 @@ namespace PeftSharp.Checkpoints.Hub;
 /// </summary>
 internal sealed class HubCache(HubSettings settings)
 {
+    private const int LongestReference = 1024;
+
     /// <summary>The folder of a commit; it need not exist.</summary>
     public string Snapshot(HubRepository repository, string commit) => Path.Combine(Folder(repository), "snapshots", commit);
 
@@ -26,7 +31,7 @@ internal sealed class HubCache(HubSettings settings)
         {
             var reference = Reference(repository);
             if (!File.Exists(reference)) return null;
-            commit = File.ReadAllText(reference).Trim();
+            commit = Noted(reference).Trim();
         }
         return HubRepository.IsCommit(commit) && Directory.Exists(Snapshot(repository, commit)) ? commit : null;
     }
@@ -38,9 +43,22 @@ internal sealed class HubCache(HubSettings settings)
         try
         {
             var reference = Reference(repository);
-            if (!File.Exists(reference) || File.ReadAllText(reference) != commit) AtomicFile.WriteText(reference, commit);
+            if (!File.Exists(reference) || Noted(reference) != commit) AtomicFile.WriteText(reference, commit);
         }
         catch (Exception e) when (e is PeftException or IOException or UnauthorizedAccessException) { }
+    }
+
+    // A note that cannot be read is as good as none.
+    private static string Noted(string reference)
+    {
+        try
+        {
+            return Encoding.ASCII.GetString(RegularFile.Bytes(reference, LongestReference));
+        }
+        catch (PeftException)
+        {
+            return "";
+        }
     }
 
     /// <summary>Waits for the right to fetch an entity tag.</summary>

@@ -130,7 +130,7 @@ internal sealed class HubClient : IDisposable
             var redirects = response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect;
             if (request.Enough?.Invoke(response) == true || !redirects || response.Headers.Location is not { } location) return response;
             response.Dispose();
-            var next = new Uri(url, location);
+            if (!Uri.TryCreate(url, location, out var next)) throw HubErrors.Bad(request, $"a redirect to {Quoted.Name(location.OriginalString)}, which is no address");
             if (next.Scheme is not ("http" or "https") || (url.Scheme == "https" && next.Scheme == "http"))
                 throw HubErrors.Bad(request, $"a redirect to {Quoted.Name(next.GetLeftPart(UriPartial.Authority))}, which is not as safe as {url.Scheme}");
             if (request.Body is not null && !IsOurs(next))

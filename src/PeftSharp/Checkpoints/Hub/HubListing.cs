@@ -29,7 +29,7 @@ internal sealed partial class HubListing
             listing.Add(json as JsonArray ?? throw HubErrors.Bad(repository, "a file list that is no list"), repository);
             if (link is null || NextLink().Match(link) is not { Success: true } next) return listing;
             if (page == MostPages || listing.Files.Count > MostFiles) throw HubErrors.Bad(repository, "a file list without end");
-            var following = new Uri(url, next.Groups[1].Value);
+            if (!Uri.TryCreate(url, next.Groups[1].Value, out var following)) throw HubErrors.Bad(repository, $"a file list that goes on at {Quoted.Name(next.Groups[1].Value)}, which is no address");
             if (following.Authority != url.Authority) throw HubErrors.Bad(repository, $"a file list that goes on at another server, {Quoted.Name(following.Authority)}");
             url = following;
         }

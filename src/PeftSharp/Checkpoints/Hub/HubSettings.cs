@@ -75,7 +75,8 @@ public sealed partial record HubSettings
     {
         try
         {
-            return File.Exists(path) && new FileInfo(path).Length <= LongestToken ? Clean(File.ReadAllText(path), path) : null;
+            // An empty file, and one that could be waited for, hold no token.
+            return File.Exists(path) && FileSize.Of(path) is > 0 and <= LongestToken ? Clean(File.ReadAllText(path), path) : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -52,12 +52,16 @@ internal readonly struct JsonField(string file, string path, JsonElement element
         _ => throw field.Error(field.Describe(), "true or false", "correct it"),
     };
 
-    /// <summary>The items of an array.</summary>
-    public IEnumerable<JsonField> Items()
+    /// <summary>The items of an array of at most so many.</summary>
+    public IEnumerable<JsonField> Items(int most = int.MaxValue)
     {
         if (element.ValueKind != JsonValueKind.Array)
         {
             throw Error(Describe(), "an array", "download the file again");
+        }
+        if (element.GetArrayLength() > most)
+        {
+            throw Error($"an array of {element.GetArrayLength():N0} items", $"at most {most}", "check that it is a tokenizer");
         }
         var (name, at, index) = (file, path, 0);
         return element.EnumerateArray().Select(item => new JsonField(name, $"{at}[{index++}]", item));

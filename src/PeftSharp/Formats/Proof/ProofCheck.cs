@@ -21,7 +21,7 @@ public enum CheckResult
 public sealed record ProofCheck(string Name, string Expected, string Found, CheckResult Result, string Fact = "", string Advice = "")
 {
     /// <summary>The failure or the note as a sentence.</summary>
-    public string Sentence => Advice.Length == 0 ? $"{Fact}." : $"{Fact}; {Advice}.";
+    public string Sentence => Printable.Sentence(Advice.Length == 0 ? $"{Fact}." : $"{Fact}; {Advice}.");
 
     internal static ProofCheck Pass(string name, string expected, string? found = null) => new(name, expected, found ?? expected, CheckResult.Pass);
 }

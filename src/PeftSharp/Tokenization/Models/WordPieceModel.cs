@@ -17,7 +17,7 @@ internal sealed class WordPieceModel : ITokenModel
         {
             throw unknown.Error($"{unknown.Describe()}, which is not in the vocabulary", "one of its tokens", "correct it");
         }
-        longestWord = field.Optional("max_input_chars_per_word")?.Int(10_000) ?? 100;
+        longestWord = field.Optional("max_input_chars_per_word")?.Int(1000) ?? 100;
 
         var prefix = field.Optional("continuing_subword_prefix")?.String() ?? "##";
         var firstIds = new Dictionary<string, int>(vocabulary.Ids);
@@ -25,8 +25,8 @@ internal sealed class WordPieceModel : ITokenModel
             .ToDictionary(entry => entry.Key[prefix.Length..], entry => entry.Value);
         first = firstIds.GetAlternateLookup<ReadOnlySpan<char>>();
         later = laterIds.GetAlternateLookup<ReadOnlySpan<char>>();
-        longestFirst = LongestByFirstUnit(firstIds.Keys);
-        longestLater = LongestByFirstUnit(laterIds.Keys);
+        longestFirst = LongestByFirstUnit(firstIds.Keys, 2 * longestWord);
+        longestLater = LongestByFirstUnit(laterIds.Keys, 2 * longestWord);
     }
 
     public void Tokenize(ReadOnlySpan<char> word, List<TokenPiece> output)
@@ -61,13 +61,13 @@ internal sealed class WordPieceModel : ITokenModel
         return true;
     }
 
-    // Where no long token begins with a letter, there is no use in looking for one.
-    private static ushort[] LongestByFirstUnit(IEnumerable<string> tokens)
+    // Where no long token begins with a letter, there is no use in looking for one; nor for one longer than any word.
+    private static ushort[] LongestByFirstUnit(IEnumerable<string> tokens, int most)
     {
         var longest = new ushort[char.MaxValue + 1];
-        foreach (var token in tokens.Where(token => token.Length is > 0 and <= ushort.MaxValue))
+        foreach (var token in tokens.Where(token => token.Length > 0))
         {
-            longest[token[0]] = Math.Max(longest[token[0]], (ushort)token.Length);
+            longest[token[0]] = Math.Max(longest[token[0]], (ushort)Math.Min(token.Length, most));
         }
         return longest;
     }

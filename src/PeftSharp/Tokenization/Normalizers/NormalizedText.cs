@@ -5,9 +5,12 @@ namespace PeftSharp.Tokenization.Normalizers;
 /// <summary>A stretch of text that normalizers rewrite; each UTF-16 unit knows the source units that it came from.</summary>
 internal sealed class NormalizedText
 {
+    // NFKD makes 18 characters of one; a chain of replacements could make any number.
+    private const int MostGrowth = 32, Leeway = 4096, LargestText = 1 << 28;
+
     private char[] chars = new char[256], nextChars = new char[256];
     private int[] starts = new int[256], ends = new int[256], nextStarts = new int[256], nextEnds = new int[256];
-    private int length, nextLength, origin;
+    private int length, nextLength, origin, longest;
     private bool aligned;
 
     /// <summary>The text as it stands.</summary>
@@ -32,6 +35,7 @@ internal sealed class NormalizedText
         source.CopyTo(chars);
         length = source.Length;
         origin = offset;
+        longest = (int)Math.Min(LargestText, Math.Max(Leeway, (long)source.Length * MostGrowth));
         aligned = false;
     }
 
@@ -54,6 +58,11 @@ internal sealed class NormalizedText
     {
         if (nextLength == nextChars.Length || nextLength == nextStarts.Length)
         {
+            if (nextLength >= longest)
+            {
+                throw new PeftException($"The tokenizer's normalizers make more than {longest:N0} characters of a text, {MostGrowth} times what it has: "
+                    + "check the replacements in tokenizer.json.");
+            }
             var size = nextLength * 2;
             Array.Resize(ref nextChars, Math.Max(size, nextChars.Length));
             Array.Resize(ref nextStarts, size);

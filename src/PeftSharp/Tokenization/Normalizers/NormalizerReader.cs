@@ -5,6 +5,8 @@ namespace PeftSharp.Tokenization.Normalizers;
 /// <summary>Builds normalizers from the <c>normalizer</c> of tokenizer.json.</summary>
 internal static class NormalizerReader
 {
+    private const int MostSteps = 64;
+
     public static INormalizer Read(JsonField field)
     {
         var type = field.Required("type");
@@ -15,7 +17,7 @@ internal static class NormalizerReader
                 return new BertNormalizer(field.Flag("clean_text", true), field.Flag("handle_chinese_chars", true),
                     field.Flag("strip_accents", lowercase), lowercase);
             case "Sequence":
-                return new NormalizerSequence([.. field.Required("normalizers").Items().Select(Read)]);
+                return new NormalizerSequence([.. field.Required("normalizers").Items(MostSteps).Select(Read)]);
             case "Lowercase":
                 return new LowercaseNormalizer();
             case "NFC":

@@ -6,6 +6,8 @@ namespace PeftSharp.Tokenization.PostProcessors;
 /// <summary>Builds the post-processor from the <c>post_processor</c> of tokenizer.json: every kind is a template.</summary>
 internal sealed class PostProcessorReader(Vocabulary vocabulary)
 {
+    private const int MostParts = 64;
+
     private TemplatePart[]? single, pair;
     private OffsetTrimmer? trimmer;
 
@@ -41,7 +43,7 @@ internal sealed class PostProcessorReader(Vocabulary vocabulary)
                 ReadTrimming(field);
                 break;
             case "Sequence":
-                foreach (var step in field.Required("processors").Items())
+                foreach (var step in field.Required("processors").Items(MostParts))
                 {
                     ReadStep(step);
                 }
@@ -72,7 +74,7 @@ internal sealed class PostProcessorReader(Vocabulary vocabulary)
     private TemplatePart[] ReadTemplate(JsonField field, string name)
     {
         var template = field.Required(name);
-        var parts = template.Items().Select(item => ReadPart(field, item)).ToArray();
+        var parts = template.Items(MostParts).Select(item => ReadPart(field, item)).ToArray();
         if (parts.Count(part => part.Sequence == 0) != 1 || parts.Count(part => part.Sequence == 1) != (name == "pair" ? 1 : 0))
         {
             throw template.Error("a template that lacks or repeats a text", name == "pair" ? "texts A and B" : "text A", "correct it");
@@ -90,7 +92,7 @@ internal sealed class PostProcessorReader(Vocabulary vocabulary)
         }
         var special = item.Required("SpecialToken");
         var ids = field.Required("special_tokens").Required(special.Required("id").String()).Required("ids");
-        return new(-1, [.. ids.Items().Select(ReadId)], special.Required("type_id").Int(255));
+        return new(-1, [.. ids.Items(MostParts).Select(ReadId)], special.Required("type_id").Int(255));
     }
 
     // ["[CLS]", 101]

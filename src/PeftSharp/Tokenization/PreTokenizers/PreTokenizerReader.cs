@@ -5,6 +5,8 @@ namespace PeftSharp.Tokenization.PreTokenizers;
 /// <summary>Builds pre-tokenizers from the <c>pre_tokenizer</c> of tokenizer.json.</summary>
 internal static class PreTokenizerReader
 {
+    private const int MostSteps = 64;
+
     public static IPreTokenizer Read(JsonField field)
     {
         var type = field.Required("type");
@@ -15,7 +17,7 @@ internal static class PreTokenizerReader
             case "ByteLevel":
                 return new ByteLevelPreTokenizer(field.Flag("add_prefix_space", true), field.Flag("use_regex", true));
             case "Sequence":
-                return new PreTokenizerSequence([.. field.Required("pretokenizers").Items().Select(Read)]);
+                return new PreTokenizerSequence([.. field.Required("pretokenizers").Items(MostSteps).Select(Read)]);
             case "Split":
                 return ReadSplit(field);
             case "Whitespace":

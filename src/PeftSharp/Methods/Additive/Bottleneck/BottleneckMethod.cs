@@ -75,14 +75,16 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
         var factor = options.LayerFactors?.TryGetValue(site.Layer, out var own) == true ? own : options.ReductionFactor;
         var size = options.Size ?? Math.Max(1, (long)Math.Floor(width / factor));
         AdapterTensor Part(string local, Tensor start, bool decay = true) => Add(path, local, start, decay);
+        AdapterTensor Matrix(string local, long rows, long columns, bool isUp) =>
+            Add(path, local, [rows, columns], () => Start($"{path}.{(isUp ? "up" : "down")}", rows, columns, isUp));
         Norm NewNorm(string local) => new(
             Part($"{local}.weight", ones(width), false).Slot, Part($"{local}.bias", zeros(width), false).Slot, 1e-5);
 
         var before = options.NormBefore ? NewNorm("adapter_norm_before") : null;
         var first = options.NormBefore ? 1 : 0;
-        var down = Part($"adapter_down.{first}.weight", Start($"{path}.down", size, width, false));
+        var down = Matrix($"adapter_down.{first}.weight", size, width, isUp: false);
         var downBias = Part($"adapter_down.{first}.bias", zeros(size), false);
-        var up = Part("adapter_up.weight", Start($"{path}.up", width, size, true));
+        var up = Matrix("adapter_up.weight", width, size, isUp: true);
         var upBias = Part("adapter_up.bias", zeros(width), false);
         var scaling = options.FixedScaling is null ? Part("scaling", ones(options.Scaling == "channel" ? width : 1)) : null;
         var gate = !options.UseGating ? null : new Gate(

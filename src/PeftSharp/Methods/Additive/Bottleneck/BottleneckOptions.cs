@@ -106,11 +106,13 @@ public sealed record BottleneckOptions : MethodOptions
     {
         if (!AfterAttention && !AfterFeedForward) throw Bad("output_adapter", "false", "true, or \"mh_adapter\": true: an adapter has to stand somewhere");
         foreach (var factor in (LayerFactors?.Values ?? []).Append(ReductionFactor))
-            if (!(factor > 0) || !double.IsFinite(factor)) throw Bad("reduction_factor", factor, "a number above 0");
-        if (Size is < 1) throw Bad("bottleneck_size", Size, "a whole number of at least 1");
+            if (factor is not (>= 1e-3 and <= 1e6)) throw Bad("reduction_factor", factor, "a number from 0.001 to 1000000");
+        if (Size is < 1 or > 1 << 20) throw Bad("bottleneck_size", Size, "a whole number from 1 to 1048576");
+        if (InitScale is not (>= 0 and <= 1e3)) throw Bad("init_scale", InitScale, "a number from 0 to 1000");
         if (!Activation.Names.Contains(NonLinearity.ToLowerInvariant())) throw Bad("non_linearity", $"\"{NonLinearity}\"", $"one of {string.Join(", ", Activation.Names)}");
         if (InitWeights is not ("bert" or "mam_adapter" or "houlsby")) throw Bad("init_weights", $"\"{InitWeights}\"", "\"bert\", \"mam_adapter\" or \"houlsby\"");
         if (ResidualBeforeNorm is not ("true" or "false" or "post_add")) throw Bad("residual_before_ln", $"\"{ResidualBeforeNorm}\"", "true, false or \"post_add\"");
+        if (FixedScaling is { } scale && !(Math.Abs(scale) <= 1e6)) throw Bad("scaling", Scaling, "a number from -1000000 to 1000000, \"learned\" or \"channel\"");
         if (FixedScaling is null && Scaling is not ("learned" or "channel")) throw Bad("scaling", $"\"{Scaling}\"", "a number, \"learned\" or \"channel\"");
         if (Dropout is not (>= 0 and < 1)) throw Bad("dropout", Dropout, "a probability from 0 to less than 1");
     }

@@ -56,14 +56,19 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         var embedding = _options.HubStyle ? (_options.Projection ? "wte.weight" : "control_trans") : "embedding.weight";
         if (!_options.Projection)
         {
-            var start = _options.InitWeights == "zero" ? zeros(tokens, all) : Initial.Normal([tokens, all], 1, SeedOf("prefix"));
-            return new(Add("", embedding, _options.HubStyle ? start.flatten() : start), null, _options.Dropout, tokens);
+            Tensor Start() => _options.InitWeights == "zero" ? zeros(tokens, all) : Initial.Normal([tokens, all], 1, SeedOf("prefix"));
+            long[] shape = _options.HubStyle ? [tokens * all] : [tokens, all];
+            return new(Add("", embedding, shape, () => Start().view(shape)), null, _options.Dropout, tokens);
         }
         var (inputs, hidden) = (_options.HubStyle ? host.Width : width, _options.EncoderHidden ?? 512);
-        var table = Add("", embedding, Initial.Normal([tokens, inputs], 1, SeedOf("prefix")));
+        // peft keeps what the network yields, not the network.
+        var saved = _options.HubStyle;
+        var table = Add("", embedding, [tokens, inputs], () => Initial.Normal([tokens, inputs], 1, SeedOf("prefix")), saved: saved);
         var layer = _options.HubStyle ? "control_trans" : "transform";
-        AdapterTensor Bias(int index, long size, long fanIn) => Add("", $"{layer}.{index}.bias", Initial.Uniform([size], 1 / Math.Sqrt(fanIn), SeedOf($"bias.{index}")), decay: false);
-        AdapterTensor Weight(int index, long output, long input) => Add("", $"{layer}.{index}.weight", Initial.KaimingUniform([output, input], SeedOf($"weight.{index}")));
+        AdapterTensor Bias(int index, long size, long fanIn) =>
+            Add("", $"{layer}.{index}.bias", [size], () => Initial.Uniform([size], 1 / Math.Sqrt(fanIn), SeedOf($"bias.{index}")), decay: false, saved);
+        AdapterTensor Weight(int index, long output, long input) =>
+            Add("", $"{layer}.{index}.weight", [output, input], () => Initial.KaimingUniform([output, input], SeedOf($"weight.{index}")), saved: saved);
         var network = new PrefixNetwork(
             Weight(0, hidden, inputs), Bias(0, hidden, inputs), Weight(2, all, hidden), Bias(2, all, hidden), _options.NonLinearity.ToLowerInvariant());
         return new(table, network, _options.Dropout, tokens);

@@ -132,7 +132,7 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
     {
         var attention = host.Sites.Attentions[0];
         _options = _options with { TokenDim = host.Width, LayerCount = host.Sites.Attentions.Count, HeadCount = attention.Heads, Submodules = 1, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
-        var prompt = Add("", _options.HubStyle ? "prompt_embedding.weight" : "embedding.weight", Start(host));
+        var prompt = Add("", _options.HubStyle ? "prompt_embedding.weight" : "embedding.weight", [_options.VirtualTokens, host.Width], () => Start(host));
         Plug(host.Sites.Inputs[0].Plugins, new PromptInput(prompt, _options.VirtualTokens, _options.HubStyle ? InputStage.Embedded : InputStage.Words));
         TrainModules(_options.ModulesToSave);
     }
@@ -140,7 +140,6 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
     private Tensor Start(MethodHost host)
     {
         var (tokens, words) = (_options.VirtualTokens, host.Sites.Embeddings[0]);
-        if (host.FromFile) return zeros(tokens, host.Width);
         switch (_options.Init)
         {
             case "TEXT":

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
@@ -10,9 +9,8 @@ namespace PeftSharp.Methods.Reparameterized.Lora;
 /// <summary>LoRA: low-rank updates beside linear maps and embedding tables.</summary>
 public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(name)
 {
+    private readonly PathPatterns _patterns = new("LORA");
     private LoraOptions _options = options;
-
-    private static readonly TimeSpan PatternLimit = TimeSpan.FromMilliseconds(200);
 
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()
@@ -69,15 +67,15 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     {
         if (_options.LayersToTransform is not { Indices.Count: > 0 } layers) return true;
         var names = _options.LayersPattern is not { } pattern ? "" : pattern.Text ?? string.Join('|', pattern.Names!);
-        var match = Find("layers_pattern", $@"\.(?:{(names.Length == 0 ? "[^.]*" : names)})\.(\d+)\.", path);
-        return match.Success && layers.Indices.Contains(int.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture));
+        var match = _patterns.Find("layers_pattern", $@"\.(?:{(names.Length == 0 ? "[^.]*" : names)})\.(?<layer>\d+)\.", path);
+        return match.Success && int.TryParse(match.Groups["layer"].Value, System.Globalization.CultureInfo.InvariantCulture, out var layer) && layers.Indices.Contains(layer);
     }
 
     private void Adapt(ProjectionSite site)
     {
         var (rank, scale) = RankAndScale(site.Path);
-        var a = Add(site.Path, "lora_A.weight", StartA(site.Path, rank, site.InFeatures));
-        var b = Add(site.Path, "lora_B.weight", StartB(site.Path, rank, site.OutFeatures));
+        var a = Add(site.Path, "lora_A.weight", [rank, site.InFeatures], () => StartA(site.Path, rank, site.InFeatures));
+        var b = Add(site.Path, "lora_B.weight", [site.OutFeatures, rank], () => StartB(site.Path, rank, site.OutFeatures));
         var bBias = _options.LoraBias ? Add(site.Path, "lora_B.bias", zeros(site.OutFeatures), decay: false) : null;
         if (!_options.UseDora)
         {
@@ -87,8 +85,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         if (_options.LoraBias) throw new PeftException("LORA: \"lora_bias\" cannot be combined with \"use_dora\"; choose one.");
         var squared = DoraDelta.SquaredNorm(site.Weight.Base).to(Host.Precision).detach().DetachFromDisposeScope();
         OnDetach(squared.Dispose);
-        var start = site.Weight.Base.Dense().Plus(matmul(b.Value, a.Value).detach().Times(scale)).norm(1);
-        var magnitude = Add(site.Path, "lora_magnitude_vector", start);
+        var magnitude = Add(site.Path, "lora_magnitude_vector", [site.OutFeatures], () => site.Weight.Base.Dense().Plus(matmul(b.Value, a.Value).detach().Times(scale)).norm(1));
         Plug(site.Plugins, new DoraDelta(a, b, magnitude, scale, _options.Dropout, site.Weight.Base, squared));
     }
 
@@ -103,8 +100,8 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         if (_options.LoraBias) throw new PeftException($"LORA: \"lora_bias\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         var (rank, scale) = RankAndScale(site.Path);
         // The reverse of linear maps: A starts at zero, B at N(0, 1).
-        var a = Add(site.Path, "lora_embedding_A", zeros(rank, site.Vocabulary));
-        var b = Add(site.Path, "lora_embedding_B", Initial.Normal([site.Dim, rank], 1, SeedOf($"{site.Path}.lora_embedding_B")));
+        var a = Add(site.Path, "lora_embedding_A", [rank, site.Vocabulary], () => zeros(rank, site.Vocabulary));
+        var b = Add(site.Path, "lora_embedding_B", [site.Dim, rank], () => Initial.Normal([site.Dim, rank], 1, SeedOf($"{site.Path}.lora_embedding_B")));
         Plug(site.Plugins, new LoraEmbedding(a, b, scale));
     }
 
@@ -120,7 +117,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         var positions = TrainableRows.Positions(site.Vocabulary, indices, Host.Device).DetachFromDisposeScope();
         OnDetach(chosen.Dispose);
         OnDetach(positions.Dispose);
-        var rows = Add(site.Path, "token_adapter.trainable_tokens_delta", site.Table.Base.index_select(0, chosen));
+        var rows = Add(site.Path, "token_adapter.trainable_tokens_delta", [indices.Count, site.Dim], () => site.Table.Base.index_select(0, chosen));
         Plug(site.Plugins, new TrainableRows(rows, positions, chosen));
     }
 
@@ -143,28 +140,11 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     }
 
     // peft: the first key that matches the end of the path, as a regular expression, wins.
-    private static T Pattern<T>(IReadOnlyDictionary<string, T>? patterns, string path, T fallback)
+    private T Pattern<T>(IReadOnlyDictionary<string, T>? patterns, string path, T fallback)
     {
         foreach (var (key, value) in patterns ?? new Dictionary<string, T>())
-            if (Find("rank_pattern or alpha_pattern", $@"^(?:.*\.)?(?:{key})$", path).Success) return value;
+            if (_patterns.Find("rank_pattern or alpha_pattern", $@"^(?:.*\.)?(?:{key})$", path).Success) return value;
         return fallback;
-    }
-
-    // Patterns come from files of strangers.
-    private static Match Find(string field, string pattern, string path)
-    {
-        try
-        {
-            return Regex.Match(path, pattern, RegexOptions.CultureInvariant, PatternLimit);
-        }
-        catch (ArgumentException e)
-        {
-            throw new PeftException($"LORA: \"{field}\" gives \"{pattern}\", which is not a regular expression ({e.Message.TrimEnd('.')}); write module names, or patterns that match the end of their path.", e);
-        }
-        catch (RegexMatchTimeoutException e)
-        {
-            throw new PeftException($"LORA: \"{field}\" gives \"{pattern}\", which takes too long on \"{path}\"; write it without nested repetitions.", e);
-        }
     }
 
     private Tensor StartA(string path, int rank, long width)

@@ -103,7 +103,8 @@ public sealed record LoraOptions : MethodOptions
     public override void Validate()
     {
         if (Rank is < 1 or > 1 << 16) throw Bad("r", Rank, "a whole number from 1 to 65536");
-        if (!double.IsFinite(Alpha)) throw Bad("lora_alpha", Alpha, "a finite number");
+        foreach (var alpha in (AlphaPattern?.Values ?? []).Append(Alpha))
+            if (!(Math.Abs(alpha) <= LargestAlpha)) throw Bad("lora_alpha", alpha, "a number from -1000000 to 1000000");
         if (Dropout is not (>= 0 and < 1)) throw Bad("lora_dropout", Dropout, "a probability from 0 to less than 1");
         if (Bias is not ("none" or "all" or "lora_only")) throw Bad("bias", $"\"{Bias}\"", "\"none\", \"all\" or \"lora_only\"");
         if (FanInFanOut) throw Bad("fan_in_fan_out", "true", "false: the weights of this model are [out, in]");
@@ -145,6 +146,8 @@ public sealed record LoraOptions : MethodOptions
     {
         if (InitText == DataStart) throw Bad("init_lora_weights", InitLoraWeights, $"{Starts}; {DataStart} is only read from saved adapters");
     }
+
+    private const double LargestAlpha = 1e6;
 
     private const string DataStart = "eva", Starts = "true, false, \"gaussian\" or \"orthogonal\"";
 

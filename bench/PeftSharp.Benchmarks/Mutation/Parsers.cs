@@ -1,0 +1,91 @@
+using System.Text;
+using PeftSharp.Checkpoints;
+using PeftSharp.Cli.Comparing;
+using PeftSharp.Cli.Models;
+using PeftSharp.Cli.Training;
+using PeftSharp.Composition;
+using PeftSharp.Files.Json;
+using PeftSharp.Formats;
+using PeftSharp.Formats.Proof;
+using PeftSharp.Models;
+using PeftSharp.Models.Heads;
+using PeftSharp.Tokenization;
+
+namespace PeftSharp.Benchmarks.Mutation;
+
+/// <summary>Every reader of files from strangers, with good examples; a new reader adds its line here.</summary>
+/// <param name="fixtures">The folder of the tests' fixtures, where the examples are.</param>
+internal sealed class Parsers(string fixtures)
+{
+    private static readonly string[] PeftCases = ["bert-lora", "bert-lora-patterns", "bert-lora-regex", "bert-prefix", "bert-prompt", "bert-trainable-tokens", "bert-dora", "bert-bitfit"];
+
+    private static readonly string[] HubCases = ["adapterhub-bert-double-seq-bn", "adapterhub-bert-lora", "adapterhub-bert-mam", "adapterhub-bert-prefix", "adapterhub-bert-unipelt"];
+
+    private TransformerModel? _model;
+
+    /// <summary>The readers.</summary>
+    public IReadOnlyList<MutatedParser> All =>
+    [
+        new("config.json", "config.json", Models("config.json"), path => ModelLoader.Load(Path.GetDirectoryName(path)!)) { Beside = Files("models/bert/model.safetensors") },
+        new("model.safetensors", "model.safetensors", Models("model.safetensors"), path => ModelLoader.Load(Path.GetDirectoryName(path)!)) { Beside = Files("models/bert/config.json") },
+        new("safetensors index", "model.safetensors.index.json", [Index()], path => Checkpoint.Open(path).Dispose()) { Beside = Files("models/bert/model.safetensors") },
+        new("peft settings", "adapter_config.json", Cases(PeftCases, "adapter_config.json"), Attach) { Beside = Files("cases/bert-lora/adapter_model.safetensors") },
+        new("AdapterHub settings", "adapter_config.json", Cases(HubCases, "adapter_config.json"), Attach) { Beside = Files("cases/adapterhub-bert-double-seq-bn/adapter.safetensors") },
+        new("adapter tensors", "adapter_model.safetensors", Cases(["bert-lora"], "adapter_model.safetensors"), Attach) { Beside = Files("cases/bert-lora/adapter_config.json") },
+        new("tokenizer.json", "tokenizer.json", Tokenizers(), Encode),
+        new("tokenizer_config.json", "tokenizer_config.json", Text("""{"tokenizer_class": "BertTokenizer", "do_lower_case": true, "pad_token": "[PAD]", "added_tokens_decoder": {"0": {"content": "[PAD]", "special": true}}, "model_max_length": 512}"""), Encode) { Beside = Vocabulary() },
+        new("vocab.txt", "vocab.txt", Text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\ntext\n"), Encode),
+        new("merges.txt", "merges.txt", Text("#version: 0.2\na b\nab c\n"), Encode) { Beside = new Dictionary<string, byte[]> { ["vocab.json"] = Text("""{"<s>": 0, "</s>": 1, "<unk>": 2, "<pad>": 3, "a": 4, "b": 5, "c": 6, "ab": 7, "abc": 8, "<mask>": 9}""")[0] } },
+        new("run.json", "run.json", Text("""{"program": "peft 0.1.0", "interrupted": false, "problem": "classification", "task": null, "labels": ["a", "b"], "settings": {"max_length": 128, "pooling": "pooler", "quantize": "nf4", "block_size": 64, "double_quant": false}, "metrics": {"accuracy": 0.5}}"""), path => RunFile.TryRead(Path.GetDirectoryName(path)!)),
+        new("peft_proof.json", AdapterProof.FileName, [Proof()], path => AdapterProof.TryRead(Path.GetDirectoryName(path)!)),
+        new("recipe", "recipe.yaml", Text("base_model: m\nmethod: lora\ndata: d\nr: 8\ntarget_modules: [query, value]\nlearning_rate: 5e-4\npeft_config:\n  lora_alpha: 16\n  rank_pattern: {query: 4}\nseed: 1\n"), path => Recipe.Apply(path, new TrainSettings())),
+        new("plan", "plan.yaml", Text("base_model: a\ndatasets: {a: {data: x, label_column: y}, b: z}\nmethods:\n  lora:\n    grid: {r: [4, 8], lora_alpha: [1, 2]}\n  bitfit:\nseeds: [1, 2]\nlearning_rates: [1e-4, 5e-4]\nbudget_minutes: 3\nsearch_rows: 100\n"), path => _ = CompareFile.Read(path).Cells().ToList()),
+        new("JSON of a hub", "answer.json", Text("""[{"type": "file", "oid": "0a", "size": 3, "path": "config.json", "lfs": {"oid": "00", "size": 3, "pointerSize": 1}}]"""), path => StrictJson.Node(new("The answer", "try again"), File.ReadAllBytes(path))),
+    ];
+
+    private void Attach(string path)
+    {
+        var peft = new PeftModel(_model ??= ModelLoader.Load(Path.Combine(fixtures, "models", "bert"), new() { Task = TaskKind.Classification, Labels = ["a", "b", "c"] }));
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        AdapterFolder.Open(Path.GetDirectoryName(path)!).LoadInto(peft, "a");
+        peft.Remove("a");
+    }
+
+    private static void Encode(string path)
+    {
+        var tokenizer = Tokenizer.Load(Path.GetDirectoryName(path)!);
+        var encoded = tokenizer.Encode("A text, not long: [MASK] 한국어 abc.", "and a second one", maxLength: 64);
+        tokenizer.Decode(encoded.Ids);
+    }
+
+    private byte[][] Models(string file) => [File.ReadAllBytes(Path.Combine(fixtures, "models", "bert", file))];
+
+    private byte[][] Cases(string[] names, string file) => [.. names.Select(name => File.ReadAllBytes(Path.Combine(fixtures, "cases", name, file)))];
+
+    private byte[][] Tokenizers() =>
+    [
+        Encoding.UTF8.GetBytes("""{"added_tokens": [{"id": 0, "content": "[UNK]", "special": true}], "normalizer": {"type": "Sequence", "normalizers": [{"type": "BertNormalizer", "lowercase": true}, {"type": "Replace", "pattern": {"String": "a"}, "content": "b"}]}, "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}}}, "decoder": {"type": "WordPiece"}, "model": {"type": "WordPiece", "unk_token": "[UNK]", "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "##b": 4, "c": 5}}}"""),
+        .. new DirectoryInfo(Path.Combine(fixtures, "tokenizers")).GetDirectories().Select(folder => Path.Combine(folder.FullName, "tokenizer.json"))
+            .Where(file => new FileInfo(file).Length < 50_000).Select(File.ReadAllBytes),
+    ];
+
+    private byte[] Proof()
+    {
+        var peft = new PeftModel(ModelLoader.Load(Path.Combine(fixtures, "models", "bert"), new() { Task = TaskKind.Classification, Labels = ["a", "b", "c"] }));
+        var folder = AdapterFolder.Open(Path.Combine(fixtures, "cases", "bert-lora"));
+        var adapter = folder.LoadInto(peft, "a");
+        return Encoding.UTF8.GetBytes(ProofJson.Text(AdapterProof.Create(peft, adapter, Path.Combine(fixtures, "models", "bert"), folder, null)));
+    }
+
+    private byte[] Index()
+    {
+        using var checkpoint = Checkpoint.Open(Path.Combine(fixtures, "models", "bert"));
+        return Encoding.UTF8.GetBytes($"{{\"metadata\": {{\"total_size\": 1}}, \"weight_map\": {{{string.Join(", ", checkpoint.Names.Select(name => $"\"{name}\": \"model.safetensors\""))}}}}}");
+    }
+
+    private static Dictionary<string, byte[]> Vocabulary() => new() { ["vocab.txt"] = Text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\ntext\n")[0] };
+
+    private static byte[][] Text(string text) => [Encoding.UTF8.GetBytes(text)];
+
+    private Dictionary<string, byte[]> Files(params string[] paths) => paths.ToDictionary(path => Path.GetFileName(path), path => File.ReadAllBytes(Path.Combine(fixtures, path)));
+}
