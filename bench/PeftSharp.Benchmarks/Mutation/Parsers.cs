@@ -1,4 +1,3 @@
-using System.Text;
 using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Comparing;
 using PeftSharp.Cli.Models;
@@ -10,6 +9,7 @@ using PeftSharp.Formats.Proof;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Tokenization;
+using Encoding = System.Text.Encoding;
 
 namespace PeftSharp.Benchmarks.Mutation;
 
@@ -17,7 +17,7 @@ namespace PeftSharp.Benchmarks.Mutation;
 /// <param name="fixtures">The folder of the tests' fixtures, where the examples are.</param>
 internal sealed class Parsers(string fixtures)
 {
-    private static readonly string[] PeftCases = ["bert-lora", "bert-lora-patterns", "bert-lora-regex", "bert-prefix", "bert-prompt", "bert-trainable-tokens", "bert-dora", "bert-bitfit"];
+    private static readonly string[] PeftCases = ["bert-lora", "bert-lora-patterns", "bert-lora-regex", "bert-prefix", "bert-prompt", "bert-trainable-tokens", "bert-dora"];
 
     private static readonly string[] HubCases = ["adapterhub-bert-double-seq-bn", "adapterhub-bert-lora", "adapterhub-bert-mam", "adapterhub-bert-prefix", "adapterhub-bert-unipelt"];
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using PeftSharp.Data;
+using PeftSharp.Files;
 
 namespace PeftSharp.Cli.Data;
 
@@ -128,7 +129,8 @@ internal sealed record DataRequest(string Path)
     {
         if (!File.Exists(file)) throw new PeftException($"The file of row numbers {file} does not exist; check its path.");
         var line = 0;
-        foreach (var text in File.ReadLines(file))
+        using var reader = new StreamReader(RegularFile.Open(file));
+        while (reader.ReadLine() is { } text)
         {
             line++;
             if (string.IsNullOrWhiteSpace(text)) continue;

@@ -37,7 +37,20 @@ internal sealed class TrainProgress(Remarks remarks) : ITrainingObserver
     }
 
     /// <summary>Takes over the curves of a run that goes on.</summary>
+    /// <exception cref="PeftException">The saved log is not what a run writes.</exception>
     public void Restore(Checkpoint checkpoint)
+    {
+        try
+        {
+            RestoreLog(checkpoint);
+        }
+        catch (Exception e) when (e is InvalidOperationException or NullReferenceException or FormatException or System.Text.Json.JsonException)
+        {
+            throw new PeftException($"{checkpoint.Path}: the log in the saved state is not what a run writes; resume from another checkpoint, or start the run anew.", e);
+        }
+    }
+
+    private void RestoreLog(Checkpoint checkpoint)
     {
         var state = checkpoint.Snapshot.State;
         foreach (var line in checkpoint.Log.Select(l => JsonNode.Parse(l)!))
