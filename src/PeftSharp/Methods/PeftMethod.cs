@@ -286,8 +286,10 @@ public abstract class PeftMethod(string name) : IDisposable
         var asked = shape.Aggregate(1.0, (all, size) => all * size);
         var most = fromFile && Host.SavedNumbers is { } numbers ? Math.Max(SmallestSaved, numbers) : Math.Max(SmallestLimit, 4 * Host.Sites.Count);
         if (_asked + asked > most)
-            throw new PeftException($"{Options.PeftType}: the settings ask for the tensor \"{(path.Length == 0 ? local : $"{path}.{local}")}\" of shape [{string.Join(", ", shape)}], "
-                + (fromFile ? $"but the adapter's files hold {Host.SavedNumbers:N0} numbers in all; settings and tensors do not belong together." : $"which with the others makes more than {most:N0} numbers, four times the base model; choose smaller sizes."));
+            throw new PeftException(
+                $"{Options.PeftType}: the settings ask for the tensor \"{(path.Length == 0 ? local : $"{path}.{local}")}\" of shape [{string.Join(", ", shape)}], " + (fromFile
+                    ? $"but the adapter's files hold {Host.SavedNumbers:N0} numbers in all; settings and tensors do not belong together."
+                    : $"which with the others makes more than {most:N0} numbers, four times the base model; choose smaller sizes."));
         _asked += asked;
         return Add(path, local, fromFile ? zeros(shape, Host.Precision) : start(), decay);
     }
