@@ -25,7 +25,7 @@ internal sealed class LayersConverter : JsonConverter<Layers>
     {
         JsonTokenType.Null => null,
         JsonTokenType.Number => new([reader.GetInt32()], true),
-        _ => new(JsonSerializer.Deserialize<List<int>>(ref reader, options) ?? []),
+        _ => new(InnerJson.Read<List<int>>(ref reader, options) ?? []),
     };
 
     public override void Write(Utf8JsonWriter writer, Layers value, JsonSerializerOptions options)
@@ -40,8 +40,8 @@ internal sealed class TokenIndicesConverter : JsonConverter<TokenIndices>
     public override TokenIndices? Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) => reader.TokenType switch
     {
         JsonTokenType.Null => null,
-        JsonTokenType.StartArray => new(new Dictionary<string, IReadOnlyList<long>> { [TokenIndices.Input] = JsonSerializer.Deserialize<List<long>>(ref reader, options)! }),
-        _ => new(JsonSerializer.Deserialize<Dictionary<string, List<long>>>(ref reader, options)!.ToDictionary(p => p.Key, p => (IReadOnlyList<long>)p.Value)),
+        JsonTokenType.StartArray => new(new Dictionary<string, IReadOnlyList<long>> { [TokenIndices.Input] = InnerJson.Read<List<long>>(ref reader, options)! }),
+        _ => new(InnerJson.Read<Dictionary<string, List<long>>>(ref reader, options)!.ToDictionary(p => p.Key, p => (IReadOnlyList<long>)p.Value)),
     };
 
     public override void Write(Utf8JsonWriter writer, TokenIndices value, JsonSerializerOptions options)

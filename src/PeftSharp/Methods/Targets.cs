@@ -59,7 +59,7 @@ internal sealed class TargetsConverter : JsonConverter<Targets>
     {
         JsonTokenType.Null => null,
         JsonTokenType.String => new(reader.GetString()!),
-        _ => new(JsonSerializer.Deserialize<List<string>>(ref reader, options) ?? []),
+        _ => new(InnerJson.Read<List<string>>(ref reader, options) ?? []),
     };
 
     public override void Write(Utf8JsonWriter writer, Targets value, JsonSerializerOptions options)
