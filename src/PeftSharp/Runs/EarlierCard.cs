@@ -1,5 +1,6 @@
 using System.Text.Json;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
+using PeftSharp.Files.Json;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 
@@ -9,7 +10,7 @@ namespace PeftSharp.Runs;
 internal static class EarlierCard
 {
     private const string FileName = "run.json";
-    private const long MaxBytes = 16 << 20;
+    private const string Advice = "remove it, or train again";
 
     /// <summary>Reads it; null where there is no such file, or it speaks of something else.</summary>
     /// <exception cref="PeftException">The file is no JSON object.</exception>
@@ -17,17 +18,9 @@ internal static class EarlierCard
     {
         var file = Path.Combine(folder, FileName);
         if (!File.Exists(file)) return null;
-        try
-        {
-            if (FileSize.Of(file) > MaxBytes) throw new PeftException($"{file} has more than {MaxBytes >> 20} MB, which no report of a run has; remove it.");
-            using var document = JsonDocument.Parse(File.ReadAllText(file), new JsonDocumentOptions { MaxDepth = 64, AllowDuplicateProperties = false });
-            return document.RootElement.ValueKind == JsonValueKind.Object ? Card(document.RootElement)
-                : throw new PeftException($"{file} holds no JSON object; remove it, or train again.");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or IOException or UnauthorizedAccessException)
-        {
-            throw new PeftException($"{file} could not be read as JSON ({e.Message.Split(". ")[0].TrimEnd('.')}); remove it, or train again.", e);
-        }
+        var source = new JsonSource(file, Advice);
+        using var document = StrictJson.Document(source, RegularFile.Bytes(file, JsonBounds.Settings.Bytes, Advice));
+        return document.RootElement.ValueKind == JsonValueKind.Object ? Card(document.RootElement) : throw source.Bad("holds no JSON object, which was expected");
     }
 
     /// <summary>What a report says otherwise than the card that counts.</summary>
