@@ -1,3 +1,5 @@
+using PeftSharp.Files;
+
 namespace PeftSharp.Checkpoints;
 
 /// <summary>Files that people take for a model and that are none here: what they are, and what to do.</summary>
@@ -49,11 +51,11 @@ internal static class ForeignFile
     {
         try
         {
-            using var stream = File.OpenRead(file);
+            using var stream = RegularFile.Open(file);
             var bytes = new byte[32];
             return bytes[..stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)];
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is PeftException or IOException or UnauthorizedAccessException)
         {
             return [];
         }
