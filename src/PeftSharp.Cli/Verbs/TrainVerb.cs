@@ -1,6 +1,7 @@
 using System.CommandLine;
 using PeftSharp.Cli.Training;
 using PeftSharp.Cli.Training.Resume;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -52,6 +53,8 @@ internal static class TrainVerb
         if (settings is { Resume: true, Out: { } folder })
         {
             // What is given now wins over what the run was started with; where it makes a difference, the checkpoint is refused.
+            // A recipe that this program did not leave there is not even read.
+            OutputFolder.Look(folder, Outputs.Options("train", false)).Dispose();
             var saved = new TrainSettings();
             if (SavedRecipe.TryApply(RunFolder.Of(folder), saved)) settings = Read(saved);
         }

@@ -44,6 +44,7 @@ internal static class VerifyVerb
         if (!AdapterFolder.Is(folder)) throw new UsageException($"--write makes the proof of an adapter, and {folder} is none; the proof of a merged model is written by peft merge.");
         var proof = ProofWriter.Write(ModelOpener.Open(basis, folder, proof: ProofUse.Skip), folder);
         var file = Path.Combine(folder, AdapterProof.FileName);
+        PeftSharp.Runs.OutputFolder.Vouch(folder, AdapterProof.FileName);
         if (json) JsonOut.Write(new JsonObject { ["written"] = file, ["probes"] = proof.Probes.Count, ["precision"] = proof.Precision.ToString() });
         else Console.Out.WriteLine($"{file}: {proof.Probes.Count} probes answered in {proof.Precision}");
         return ExitCode.Success;

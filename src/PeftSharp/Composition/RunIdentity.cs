@@ -18,8 +18,6 @@ namespace PeftSharp.Composition;
 /// <summary>What makes the training of an adapter the run that it is: a checkpoint answers for one such identity.</summary>
 public static class RunIdentity
 {
-    private const int Samples = 64;
-
     // Names and markers that no number depends on.
     private static readonly string[] Ignored = ["base_model_name_or_path", "revision", "inference_mode", "peft_type", "task_type"];
 
@@ -32,9 +30,12 @@ public static class RunIdentity
     /// <param name="held">The rows that are scored on, if any.</param>
     /// <param name="forward">How the forward pass runs.</param>
     /// <param name="metric">The metric that selects the best weights.</param>
+    /// <param name="baseFolder">The folder that the base was loaded from: every byte of its configuration, weights and tokenizer belongs to the identity
+    /// (digests are remembered for files that have not changed). Default: every value of the model in memory does.</param>
+    /// <exception cref="PeftException">A file of the base cannot be read.</exception>
     public static RunFingerprint Of(
         PeftModel model, PeftMethod adapter, TrainerOptions trainer, BatchPlan plan, TokenizedDataset train,
-        TokenizedDataset? held = null, ForwardOptions? forward = null, string? metric = null)
+        TokenizedDataset? held = null, ForwardOptions? forward = null, string? metric = null, string? baseFolder = null)
     {
         forward ??= new();
         List<KeyValuePair<string, string>> fields = [new("method", adapter.Options.PeftType)];
@@ -56,8 +57,11 @@ public static class RunIdentity
         if (metric is not null) Add("metric_for_best_model", metric);
         Add("training data", Describe(train));
         Add("held-out data", held is null ? "none" : Describe(held));
-        Add("precision of frozen weights", string.Join(", ", model.Model.Sites.Projections.Select(p => p.Weight.Base.Kind).Distinct().Order(StringComparer.Ordinal)));
-        Add("base model", Describe(model));
+        Add("precision of frozen weights", BaseIdentity.Precision(model));
+        Add("what the head reads", model.Model.Head.ReadsFirstTokenOnly ? "the first token" : "all tokens");
+        var size = $"{model.Model.Config.ModelType}, {model.Model.Sites.Count} weights";
+        Add("base model", baseFolder is null ? $"{size}, {BaseIdentity.InMemory(model)}" : size);
+        foreach (var (name, value) in baseFolder is null ? [] : BaseIdentity.OfFolder(baseFolder)) Add(name, value);
         Add("version of PeftSharp", typeof(RunIdentity).Assembly.GetName().Version?.ToString(3) ?? "none");
         return new(fields, $"{ComputeProbe.ProcessorName()}, {get_num_threads()} threads, {RuntimeInformation.OSArchitecture}");
     }
@@ -77,23 +81,6 @@ public static class RunIdentity
             Append(data.TypeIds(row));
         }
         return $"{data.Count} rows, {data.Tokens} tokens, {Short(hash)}";
-    }
-
-    // A hash of every weight would read the whole file: some of each tensor tell two models apart.
-    private static string Describe(PeftModel model)
-    {
-        using var guard = no_grad();
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var slot in model.Model.Sites.Slots)
-        {
-            using var scope = NewDisposeScope();
-            var value = slot.Value;
-            var some = Math.Min(Samples, value.numel());
-            var places = Arithmetic.Range(0, some).Times(value.numel() / Math.Max(1, some));
-            hash.AppendData(Encoding.UTF8.GetBytes($"{slot.Name} {string.Join(',', value.shape)}\n"));
-            hash.AppendData(value.detach().reshape(-1).index_select(0, places).to(ScalarType.Float32).contiguous().bytes);
-        }
-        return $"{model.Model.Config.ModelType}, {model.Model.Sites.Count} weights, {Short(hash)}";
     }
 
     private static string Short(IncrementalHash hash) => $"SHA-256 {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}";

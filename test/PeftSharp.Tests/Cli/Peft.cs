@@ -32,10 +32,16 @@ internal static class Peft
     /// <summary>Runs with variables of the environment set, or removed where the value is null.</summary>
     public static Result RunIn(IReadOnlyDictionary<string, string?> environment, params string[] args)
     {
+        using var process = StartIn(environment, args);
+        return Finish(process);
+    }
+
+    /// <summary>Starts with variables of the environment set, or removed where the value is null.</summary>
+    public static Process StartIn(IReadOnlyDictionary<string, string?> environment, params string[] args)
+    {
         var start = StartInfo(false, args);
         foreach (var (name, value) in environment) start.Environment[name] = value;
-        using var process = Process.Start(start)!;
-        return Finish(process);
+        return Process.Start(start)!;
     }
 
     /// <summary>Runs in a folder, as somebody would who has gone there.</summary>

@@ -34,7 +34,7 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
     {
         var plan = inputs.Batches(settings);
         var options = settings.ForTrainer(inputs.IsFull, inputs.Held is not null);
-        var identity = RunIdentity.Of(inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, TrainInputs.Forward(settings, quiet), inputs.Metrics.Primary);
+        var identity = RunIdentity.Of(inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, TrainInputs.Forward(settings, quiet), inputs.Metrics.Primary, inputs.Base.Folder);
 
         using var checkpoint = settings.Resume ? folder.Checkpoints.Newest(remarks.Write) : null;
         checkpoint?.Run.Require(identity, Path.GetFileName(checkpoint.Path)!);

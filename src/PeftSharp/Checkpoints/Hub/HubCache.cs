@@ -21,7 +21,9 @@ internal sealed class HubCache(HubSettings settings)
     public long Arrived(HubRepository repository, string etag) =>
         new[] { Blob(repository, etag), $"{Blob(repository, etag)}.incomplete" }.Select(path => new FileInfo(path)).FirstOrDefault(file => file.Exists)?.Length ?? 0;
 
-    public bool Has(HubRepository repository, string commit, string file) => IsThere(Path.Combine(Snapshot(repository, commit), file));
+    /// <summary>True if a snapshot has a file of the size that the repository lists.</summary>
+    public bool Has(HubRepository repository, string commit, string file, long bytes) =>
+        Path.Combine(Snapshot(repository, commit), file) is var path && IsThere(path) && FileSize.Of(path) == bytes;
 
     /// <summary>The commit that a revision stood for when it was last looked up; null if it never was, or nothing of it is kept.</summary>
     public string? Find(HubRepository repository)

@@ -69,12 +69,13 @@ public sealed class HubDownload(HubSettings settings, IHubProgress? progress = n
     {
         var missing = new List<HubTransferFile>();
         var needed = UInt128.Zero;
-        foreach (var file in files.Where(f => !_cache.Has(repository, listing.Commit, f)))
+        foreach (var file in files)
         {
             if (!listing.Files.TryGetValue(file, out var entry)) throw HubErrors.Bad(repository, $"an index of shards that names {Quoted.Name(file)}, which the repository lacks");
             var bytes = entry.Bytes;
+            if (_cache.Has(repository, listing.Commit, file, bytes)) continue;
             if (bytes > LargestText && !file.EndsWith(".safetensors", StringComparison.Ordinal)) throw HubErrors.Bad(repository, $"{Quoted.Name(file)} of {bytes:N0} bytes, which no such file has");
-            missing.Add(new(file, bytes));
+            missing.Add(new(file, bytes) { Hash = entry.Hash });
             needed += (UInt128)(entry.Hash is null ? bytes : Math.Max(0, bytes - _cache.Arrived(repository, entry.Hash)));
         }
         if (missing.Count == 0) return;

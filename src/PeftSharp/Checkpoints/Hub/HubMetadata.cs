@@ -3,11 +3,13 @@ using System.Globalization;
 namespace PeftSharp.Checkpoints.Hub;
 
 /// <summary>What a hub says about a file before it is fetched.</summary>
-/// <param name="Etag">The content's hash; a name in the cache.</param>
+/// <param name="Etag">The entity tag, fit for a name in the cache; null if there is none.</param>
+/// <param name="IsWeak">True if the tag does not vouch for every byte.</param>
 /// <param name="Bytes">The size.</param>
-internal sealed record HubMetadata(string Etag, long Bytes)
+internal sealed record HubMetadata(string? Etag, bool IsWeak, long Bytes)
 {
     private const int LongestEtag = 128;
+    private const string Weak = "W/";
 
     /// <summary>Asks. A redirect to storage elsewhere carries the answer itself; others are followed to it.</summary>
     public static async Task<HubMetadata> AskAsync(HubClient client, HubRepository repository, string commit, string file, CancellationToken cancellation)
@@ -26,7 +28,7 @@ internal sealed record HubMetadata(string Etag, long Bytes)
         etag ??= HubErrors.Header(response, "ETag");
         var bytes = long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var linked) ? linked : response.Content.Headers.ContentLength;
         if (own != commit) throw HubErrors.Bad(request, $"another commit of {Quoted.Name(file)} ({Quoted.Name(own ?? "none")} instead of {commit})");
-        return new(Checked(etag, request), bytes ?? throw HubErrors.Bad(request, $"no size of {Quoted.Name(file)}"));
+        return new(Checked(etag, request), etag?.StartsWith(Weak, StringComparison.Ordinal) == true, bytes ?? throw HubErrors.Bad(request, $"no size of {Quoted.Name(file)}"));
     }
 
     /// <summary>Where a file of a commit is.</summary>
@@ -34,12 +36,13 @@ internal sealed record HubMetadata(string Etag, long Bytes)
         client.Url($"{repository.Id}/resolve/{commit}/{string.Join('/', file.Split('/').Select(Uri.EscapeDataString))}");
 
     // It becomes a file name.
-    private static string Checked(string? header, HubRequest request)
+    private static string? Checked(string? header, HubRequest request)
     {
         var etag = header ?? "";
-        if (etag.StartsWith("W/", StringComparison.Ordinal)) etag = etag[2..];
+        if (etag.StartsWith(Weak, StringComparison.Ordinal)) etag = etag[Weak.Length..];
         etag = etag.Trim('"');
-        return etag.Length is > 0 and <= LongestEtag && etag.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? etag
-            : throw HubErrors.Bad(request, $"no usable entity tag of {Quoted.Name(request.File!)} ({Quoted.Name(header ?? "missing")})");
+        if (etag.Length == 0) return null;
+        return etag.Length <= LongestEtag && etag.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? etag
+            : throw HubErrors.Bad(request, $"no usable entity tag of {Quoted.Name(request.File!)} ({Quoted.Name(header!)})");
     }
 }

@@ -1,4 +1,7 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using PeftSharp.Interop;
 
 namespace PeftSharp.Checkpoints.Hub;
 
@@ -13,16 +16,36 @@ internal sealed class HubTransfer(HubClient client, HubCache cache, IHubProgress
         var metadata = await HubMetadata.AskAsync(client, repository, commit, file.Name, cancellation).ConfigureAwait(false);
         if (metadata.Bytes != file.Bytes)
             throw HubErrors.Bad(repository, $"two sizes of {Quoted.Name(file.Name)}, {file.Bytes:N0} and {metadata.Bytes:N0} bytes");
+        var hash = HashOf(repository, file, metadata);
+        var name = hash ?? NameWithoutHash(repository, commit, file, metadata);
         void Waiting() => progress.Note($"{file.Name} of {repository} is being fetched by another program; waiting for it.");
-        using var turn = await cache.LockAsync(repository, metadata.Etag, Waiting, cancellation).ConfigureAwait(false);
-        var blob = cache.Blob(repository, metadata.Etag);
-        var fresh = !File.Exists(blob);
-        if (cache.Has(repository, commit, file.Name) || !fresh) progress.Moved(file.Name, file.Bytes);
-        else await DownloadAsync(repository, commit, file, metadata.Etag, blob, cancellation).ConfigureAwait(false);
-        if (!cache.Has(repository, commit, file.Name)) cache.Place(repository, commit, file.Name, metadata.Etag, fresh);
+        using var turn = await cache.LockAsync(repository, name, Waiting, cancellation).ConfigureAwait(false);
+        var blob = cache.Blob(repository, name);
+        // Another program may have left anything under the name.
+        var fresh = Length(blob) != file.Bytes || (hash is not null && await BlobHash.MatchesAsync(blob, hash, cancellation).ConfigureAwait(false) != true);
+        if (cache.Has(repository, commit, file.Name, file.Bytes) || !fresh) progress.Moved(file.Name, file.Bytes);
+        else await DownloadAsync(repository, commit, file, hash, blob, cancellation).ConfigureAwait(false);
+        if (!cache.Has(repository, commit, file.Name, file.Bytes)) cache.Place(repository, commit, file.Name, name, fresh);
     }
 
-    private async Task DownloadAsync(HubRepository repository, string commit, HubTransferFile file, string etag, string blob, CancellationToken cancellation)
+    // The repository's list vouches for the bytes; else a tag that is a hash does.
+    private static string? HashOf(HubRepository repository, HubTransferFile file, HubMetadata metadata)
+    {
+        var tag = metadata is { IsWeak: false, Etag: { } strong } && BlobHash.Is(strong) ? strong : null;
+        if (file.Hash is { } listed && tag is not null && tag.Length == listed.Length && tag != listed)
+            throw HubErrors.Bad(repository, $"two hashes of {Quoted.Name(file.Name)}, {listed} and {tag}");
+        return file.Hash ?? tag;
+    }
+
+    // A tag alone may be that of another file, or of another state of this one.
+    private string NameWithoutHash(HubRepository repository, string commit, HubTransferFile file, HubMetadata metadata)
+    {
+        progress.Note($"{file.Name} of {repository} comes without a hash, so that only its size can be checked.");
+        var place = SHA256.HashData(Encoding.UTF8.GetBytes($"{commit}\n{file.Name}"));
+        return $"{metadata.Etag ?? "untagged"}-{Convert.ToHexStringLower(place)[..16]}";
+    }
+
+    private async Task DownloadAsync(HubRepository repository, string commit, HubTransferFile file, string? hash, string blob, CancellationToken cancellation)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(blob)!);
         var part = $"{blob}.incomplete";
@@ -30,11 +53,11 @@ internal sealed class HubTransfer(HubClient client, HubCache cache, IHubProgress
         while (true)
         {
             await CompleteAsync(repository, commit, file, part, cancellation).ConfigureAwait(false);
-            if (await BlobHash.MatchesAsync(part, etag, cancellation).ConfigureAwait(false) != false) break;
+            if (hash is null || await BlobHash.MatchesAsync(part, hash, cancellation).ConfigureAwait(false) == true) break;
             File.Delete(part);
             // What was there before may be to blame; what has just come is the server's.
             if (!resumed)
-                throw new HubException(HubProblem.BadAnswer, $"{file.Name} of {repository} arrived with another checksum than {etag}; it was thrown away: try again, and check HF_ENDPOINT and any proxy if that repeats.");
+                throw new HubException(HubProblem.BadAnswer, $"{file.Name} of {repository} arrived with another checksum than {hash}; it was thrown away: try again, and check HF_ENDPOINT and any proxy if that repeats.");
             resumed = false;
             progress.Moved(file.Name, -file.Bytes);
         }
@@ -43,7 +66,8 @@ internal sealed class HubTransfer(HubClient client, HubCache cache, IHubProgress
 
     private async Task CompleteAsync(HubRepository repository, string commit, HubTransferFile file, string part, CancellationToken cancellation)
     {
-        if (Length(part) > file.Bytes) File.Delete(part);
+        // A link, or a pipe, in its place is none of ours.
+        if (Length(part) > file.Bytes || FileStat.Of(part, follow: false) is { Kind: not FileKind.File }) File.Delete(part);
         progress.Moved(file.Name, Length(part));
         if (!File.Exists(part)) File.Create(part).Dispose();
         for (var failures = 0; Length(part) < file.Bytes;)

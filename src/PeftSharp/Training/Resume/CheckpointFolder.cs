@@ -127,7 +127,10 @@ internal static class CheckpointFolder
     {
         var (path, sum) = (Path.Combine(folder, JsonFile), Path.Combine(folder, SumFile));
         foreach (var file in (string[])[path, sum, Path.Combine(folder, TensorFile)])
+        {
             if (!File.Exists(file)) throw new DamagedCheckpointException($"{Path.GetFileName(file)} is missing");
+            if (new FileInfo(file).LinkTarget is not null) throw new DamagedCheckpointException($"{Path.GetFileName(file)} is a link");
+        }
         try
         {
             if (RegularFile.Length(path) > MaxJsonBytes || RegularFile.Length(sum) > 1024) throw new DamagedCheckpointException($"{JsonFile} or its checksum is too large to be one");

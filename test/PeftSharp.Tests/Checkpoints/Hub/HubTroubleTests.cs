@@ -150,7 +150,7 @@ public sealed class HubTroubleTests : HubTestBase
 
     [Theory]
     [InlineData("ETag", "\"../../../evil\"", "no usable entity tag")]
-    [InlineData("ETag", "", "no usable entity tag")]
+    [InlineData("ETag", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"", "two hashes of \"vocab.txt\"")]
     [InlineData("X-Repo-Commit", "0000000000000000000000000000000000000000", "another commit")]
     [InlineData("Content-Length", "7", "two sizes")]
     public async Task Headers_that_cannot_be_true_are_refused(string header, string value, string expected)
@@ -160,6 +160,67 @@ public sealed class HubTroubleTests : HubTestBase
             : new RawReply(200, [], [.. new[] { ("ETag", $"\"{LocalHub.GitSha(Text("[PAD]\n[UNK]\n"))}\""), ("X-Repo-Commit", commit), ("Content-Length", "12") }.Select(h => h.Item1 == header ? (header, value) : h)]);
         await Fails(HubProblem.BadAnswer, expected);
         Assert.Empty(Directory.GetFiles(Temp.Root, "evil*", SearchOption.AllDirectories));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("W/\"same\"")]
+    [InlineData("\"same\"")]
+    [InlineData("W/\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"")]
+    public async Task Where_the_tag_is_no_hash_the_lists_hash_is_compared(string tag)
+    {
+        var commit = Hub.Add("me/bert", Model()).Head;
+        RawReply? Tagged(RawRequest r, Func<string, byte[]> content)
+        {
+            if (!r.Path.EndsWith("vocab.txt", StringComparison.Ordinal) && !r.Path.EndsWith("config.json", StringComparison.Ordinal)) return null;
+            return new RawReply(200, content(Path.GetFileName(r.Path)), ("ETag", tag), ("X-Repo-Commit", commit));
+        }
+        Hub.Intercept = r => Tagged(r, name => name == "vocab.txt" ? Text("[PAD]\n[EVIL\n") : Text("{\"model_type\":\"bert\"}"));
+        await Fails(HubProblem.BadAnswer, "vocab.txt of me/bert arrived with another checksum");
+        Hub.Intercept = r => Tagged(r, name => name == "vocab.txt" ? Text("[PAD]\n[UNK]\n") : Text("{\"model_type\":\"bert\"}"));
+        var snapshot = await Get();
+        Assert.Equal("[PAD]\n[UNK]\n", File.ReadAllText(Path.Combine(snapshot.Folder, "vocab.txt")));
+        Assert.Equal("{\"model_type\":\"bert\"}", File.ReadAllText(Path.Combine(snapshot.Folder, "config.json")));
+    }
+
+    [Fact]
+    public async Task Two_files_never_share_a_blob_by_their_tag_alone()
+    {
+        Hub.Add("me/bert", Model());
+        var commit = Hub["me/bert"].Head;
+        // A list without hashes, and one tag for everything.
+        Hub.Intercept = r =>
+        {
+            if (r.Path.Contains("/tree/", StringComparison.Ordinal))
+                return RawReply.Json("[" + string.Join(",", Model().Where(f => !f.Item1.Contains('/')).Select(f => $"{{\"type\":\"file\",\"path\":\"{f.Item1}\",\"size\":{f.Item2.Length}}}")) + "]");
+            var name = Path.GetFileName(r.Path);
+            return r.Path.Contains("/resolve/", StringComparison.Ordinal) && Model().FirstOrDefault(f => f.Item1 == name) is { Item2: { } content }
+                ? new RawReply(200, content, ("ETag", "\"same\""), ("X-Repo-Commit", commit)) : null;
+        };
+        var snapshot = await Get();
+        foreach (var (name, content) in Model().Where(f => f.Item1 is "config.json" or "vocab.txt" or "model.safetensors"))
+            Assert.Equal(content, File.ReadAllBytes(Path.Combine(snapshot.Folder, name)));
+        Assert.Contains(Seen.Notes, n => n.Contains("comes without a hash", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_blob_that_is_cut_or_another_is_fetched_anew_and_links_are_not_written_through()
+    {
+        Hub.Add("me/bert", Model(Size));
+        var blobs = Directory.CreateDirectory(Path.Combine(Storage("me/bert"), "blobs")).FullName;
+        var mine = Temp.Write("mine", Text("mine"));
+        foreach (var plant in (Action[])[
+            () => File.WriteAllBytes(Path.Combine(blobs, Sha), Bytes(Size)[..100]),
+            () => File.WriteAllBytes(Path.Combine(blobs, Sha), Bytes(Size, seed: 3)),
+            () => File.CreateSymbolicLink(Part, mine)])
+        {
+            plant();
+            var snapshot = await Get();
+            Assert.Equal(Bytes(Size), File.ReadAllBytes(Path.Combine(snapshot.Folder, "model.safetensors")));
+            Assert.Equal("mine", File.ReadAllText(mine));
+            Directory.Delete(Path.Combine(Storage("me/bert"), "snapshots"), recursive: true);
+            File.Delete(Path.Combine(blobs, Sha));
+        }
     }
 
     [Fact]

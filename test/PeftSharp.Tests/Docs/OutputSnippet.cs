@@ -1,0 +1,16 @@
+using PeftSharp.Formats;
+using PeftSharp.Methods;
+using PeftSharp.Runs;
+
+namespace PeftSharp.Tests.Docs;
+
+/// <summary>The snippet of docs/outputs.md.</summary>
+internal static class OutputSnippet
+{
+    internal static void Write(PeftMethod adapter)
+    {
+        using var output = OutputFolder.Plan("runs/mine", new OutputOptions { Overwrite = true }, "models/bert-base");
+        AdapterFolder.Save(adapter, output.Create(), AdapterFormat.Peft);
+        output.Finish();
+    }
+}
