@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
-using System.Text;
 using PeftSharp.Checkpoints;
 using PeftSharp.Interop;
 using PeftSharp.Quantization;
 using PeftSharp.Tokenization;
+using Encoding = System.Text.Encoding;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -179,6 +179,12 @@ public sealed class OutputFolder : IDisposable
         if (!keep) _work.DeleteEmpty(above: !_done);
     }
 
+    /// <summary>Adds a file that was written into a folder of results later on to the folder's mark. A folder without a mark gets none.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="file">The file's name in it.</param>
+    /// <exception cref="PeftException">The mark cannot be written.</exception>
+    public static void Vouch(string folder, string file) => OutputMark.TryRead(folder)?.Add(folder, file);
+
     /// <summary>The folder beside a place of results in which they are written, <c>.NAME.run</c>.</summary>
     /// <param name="path">The place.</param>
     public static string WorkOf(string path) => WorkFolder.Of(RealPath.Of(path));

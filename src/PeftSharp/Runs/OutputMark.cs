@@ -23,7 +23,9 @@ internal sealed class OutputMark
 
     private readonly Dictionary<string, FilePrint> _files;
 
-    private OutputMark(string digest, Dictionary<string, FilePrint> files) => (Digest, _files) = (digest, files);
+    private readonly string _writtenBy;
+
+    private OutputMark(string digest, string writtenBy, Dictionary<string, FilePrint> files) => (Digest, _writtenBy, _files) = (digest, writtenBy, files);
 
     /// <summary>SHA-256 of the mark: two results have two.</summary>
     public string Digest { get; }
@@ -67,12 +69,20 @@ internal sealed class OutputMark
                 if (!IsSafe(file.Name)) return null;
                 files.Add(file.Name, new(file.Value.GetProperty("bytes").GetInt64(), file.Value.GetProperty("sha256").GetString() ?? ""));
             }
-            return new(Convert.ToHexStringLower(SHA256.HashData(bytes)), files);
+            var writtenBy = json.RootElement.GetProperty("written_by").GetString() ?? "";
+            return new(Convert.ToHexStringLower(SHA256.HashData(bytes)), writtenBy, files);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             return null;
         }
+    }
+
+    /// <summary>Writes the mark anew with one more file, or with a file as it is now.</summary>
+    public void Add(string folder, string name)
+    {
+        var files = new Dictionary<string, FilePrint>(_files, StringComparer.Ordinal) { [name] = FilePrint.Of(Path.Combine(folder, name)) };
+        AtomicFile.WriteText(Path.Combine(folder, Name), Text(files, _writtenBy));
     }
 
     /// <summary>The first thing in a folder that the mark does not vouch for, as a clause; null if there is none.</summary>
