@@ -14,17 +14,21 @@ public sealed class SafetyTests : IDisposable
     [Fact]
     public void The_base_that_an_adapter_names_is_not_replaced_by_any_verb()
     {
-        _folder.TrainTo("adapter", "--max-steps", "1").Succeeds();
+        // A base that this program wrote, and would replace.
+        var basis = _folder.File_("base");
+        _folder.TrainTo("first", "--max-steps", "1").Succeeds();
+        Peft.Run("merge", "--adapter", _folder.File_("first"), "--out", basis).Succeeds();
+        Peft.Run("train", "--base", basis, "--method", "lora", "--data", _folder.Train, "--out", Adapter, "--max-steps", "1", "--compute", "fp32").Succeeds();
         var before = Snapshot();
         string[][] lines =
         [
-            ["merge", "--adapter", Adapter, "--out", _folder.Model, "--overwrite"],
+            ["merge", "--adapter", Adapter, "--out", basis, "--overwrite"],
             ["merge", "--adapter", Adapter, "--out", Adapter, "--overwrite"],
-            ["merge", "--adapter", Adapter, "--out", Path.Combine(_folder.Model, "merged")],
-            ["extract", "--adapter", Adapter, "--rank", "2", "--out", _folder.Model, "--overwrite"],
-            ["analyze", "--adapter", Adapter, "--out", _folder.Model, "--overwrite"],
-            ["quantize", "--base", _folder.Model, "--out", _folder.Model, "--overwrite"],
-            ["predict", "--adapter", Adapter, "--text", "a good film", "--logits", Path.Combine(_folder.Model, "model.safetensors")],
+            ["merge", "--adapter", Adapter, "--out", Path.Combine(basis, "merged")],
+            ["extract", "--adapter", Adapter, "--rank", "2", "--out", basis, "--overwrite"],
+            ["analyze", "--adapter", Adapter, "--out", basis, "--overwrite"],
+            ["quantize", "--base", basis, "--out", basis, "--overwrite"],
+            ["predict", "--adapter", Adapter, "--text", "a good film", "--logits", Path.Combine(basis, "model.safetensors")],
             ["predict", "--adapter", Adapter, "--text", "a good film", "--logits", Path.Combine(Adapter, "adapter_model.safetensors")],
             ["predict", "--adapter", Adapter, "--data", _folder.Dev, "--text-column", "sentence", "--out", _folder.Dev],
             ["predict", "--adapter", Adapter, "--text", "a good film", "--out", Path.Combine(Adapter, "new.tsv")],
@@ -94,7 +98,9 @@ public sealed class SafetyTests : IDisposable
             bytes[^1001] ^= 1;
             File.WriteAllBytes(path, bytes);
         }
-        Assert.Contains($"with {expected} SHA-256", bench.Resume("cut").Fails(1));
+        var result = bench.Resume("cut");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains($"with {expected} SHA-256", result.Error);
     }
 
     private List<(string, string)> Snapshot() =>
