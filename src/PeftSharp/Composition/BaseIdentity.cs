@@ -18,6 +18,11 @@ internal static class BaseIdentity
     /// <param name="folder">The folder that the model was loaded from.</param>
     public static IEnumerable<KeyValuePair<string, string>> OfFolder(string folder)
     {
+        if (File.Exists(folder))
+        {
+            yield return new("file of the base", $"SHA-256 {FileDigest.Of(folder, FileDigest.DefaultCache)[..Digits]}");
+            yield break;
+        }
         yield return new("config.json of the base", Digest(folder, ["config.json"]));
         yield return new("weights of the base", Digest(folder, [.. Files(folder, "*.safetensors"), .. Files(folder, "*.safetensors.index.json")]));
         yield return new("tokenizer of the base", Digest(folder, [.. TokenizerFiles.Names.Where(n => File.Exists(Path.Combine(folder, n)))]));

@@ -1,4 +1,5 @@
 using PeftSharp.Checkpoints;
+using PeftSharp.Interop;
 using PeftSharp.Training.Resume;
 
 namespace PeftSharp.Runs;
@@ -153,17 +154,28 @@ public sealed class OutputFolder : IDisposable
 
     /// <summary>Marks what was written, flushes it to the disk and moves it into place.</summary>
     /// <param name="atEnd">False keeps the work folder, for a run that is to go on.</param>
-    /// <exception cref="PeftException">The place was taken meanwhile; the result is kept beside it, and the message says where.</exception>
-    /// <exception cref="IOException">It cannot be written; what stood there stands there still.</exception>
+    /// <exception cref="PeftException">The place was taken meanwhile, or cannot be written: the message says where the result is. What stood there stands there still.</exception>
     public void Finish(bool atEnd = true)
     {
         _placement.Declare(_options.WrittenBy, _replaces, atEnd);
-        var kept = _placement.Place();
+        var kept = Place();
         if (!atEnd) _placement.Forget();
         _done = atEnd;
-        foreach (var parent in _work?.Created ?? []) FolderFlush.Flush(parent);
+        foreach (var parent in _work?.Created ?? []) FolderFlush.Flush(Path.GetDirectoryName(parent)!);
         if (kept is null) return;
         throw new PeftException($"{_place} was taken by something else while this ran, so it was left as it is; the finished result is in {kept}.");
+    }
+
+    private string? Place()
+    {
+        try
+        {
+            return _placement.Place();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new PeftException($"{_place} could not be put into place ({AtomicFile.Reason(e)}); the finished result is in {Work}, and the next run with the same output puts it there.", e);
+        }
     }
 
     /// <summary>Deletes what is not finished, unless there are checkpoints to go on from.</summary>
@@ -231,10 +243,13 @@ public sealed class OutputFolder : IDisposable
 
     private static string Check(string path, OutputOptions options)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (string.IsNullOrWhiteSpace(path) || path.Contains('\0')) throw new OutputRefusedException($"{options.PlaceName} has no name; give a folder.");
         var place = PlaceOf(path, options);
         var target = RealPath.Of(path);
-        if (File.Exists(target)) throw new OutputRefusedException($"{place} is a file; give a folder that does not exist yet.");
+        // It can neither be renamed nor be exchanged with what is beside it.
+        if (FileStat.Of(target) is { Kind: FileKind.Folder } found && Path.GetDirectoryName(target) is { } above && FileStat.Of(above) is { } parent && found.Device != parent.Device)
+            throw new OutputRefusedException($"{place} is the root of a file system of its own, which cannot be moved into place as a whole; give a folder below it.");
+        if (FileStat.Of(target) is { Kind: not FileKind.Folder } || File.Exists(target)) throw new OutputRefusedException($"{place} is a file; give a folder that does not exist yet.");
         return Path.GetDirectoryName(target) is null ? throw new OutputRefusedException($"{place} is a root folder; give a folder below it.") : target;
     }
 

@@ -43,7 +43,7 @@ internal sealed class WorkFolder : IDisposable
             if (hold is null) throw Busy(path, place);
             WriteProcess(path);
             var mark = System.IO.Path.Combine(path, Mark);
-            if (!File.Exists(mark)) AtomicFile.WriteText(mark, MarkText);
+            if (!IsMarked(path)) AtomicFile.WriteText(mark, MarkText);
             return new(path, hold, created);
         }
         catch (Exception e) when (AtomicFile.IsWriteFailure(e) || e is PeftException { InnerException: not null })
@@ -151,7 +151,13 @@ internal sealed class WorkFolder : IDisposable
             if (inside.Kind is not (FileKind.File or FileKind.Folder)) throw NotOurs(path, $"{Quoted.Name(name)} in it is a link or no file");
             if (IsAnothers(inside)) throw NotOurs(path, $"{Quoted.Name(name)} in it belongs to another user");
         }
-        if (!File.Exists(System.IO.Path.Combine(path, Mark)) && !IsOnlyOurs(path)) throw NotOurs(path, $"it has no {Mark}");
+        if (!IsMarked(path) && !IsOnlyOurs(path)) throw NotOurs(path, $"it has no {Mark} of this program's");
+    }
+
+    private static bool IsMarked(string path)
+    {
+        var mark = System.IO.Path.Combine(path, Mark);
+        return FileStat.Of(mark, follow: false) is { Kind: FileKind.File, Size: < 1024 } && File.ReadAllText(mark) == MarkText;
     }
 
     private static bool IsAnothers(FileStat found) => found.Owner is { } owner && FileStat.User is { } user && owner != user;

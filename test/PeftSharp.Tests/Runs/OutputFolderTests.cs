@@ -134,6 +134,7 @@ public sealed class OutputFolderTests : IDisposable
         foreach (var plant in (Action[])[
             () => Put(Work, "complete"),
             () => Put(Work, "output/a.txt"),
+            () => { Put(Work, "work.json"); Put(Work, "output/a.txt"); },
             () => { Put(Work, "work.json"); Directory.CreateSymbolicLink(Path.Combine(Work, "output"), _temp.File("elsewhere")); },
             () => { Directory.CreateDirectory(Work); File.CreateSymbolicLink(Path.Combine(Work, "lock"), _temp.File("elsewhere/mine.txt")); },
             () => Directory.CreateSymbolicLink(Work, _temp.File("elsewhere")),
@@ -153,7 +154,7 @@ public sealed class OutputFolderTests : IDisposable
     {
         using (var folder = Plan(new())) Fill(folder, "half");
         Put(Work, "output/a.txt");
-        File.WriteAllText(Path.Combine(Work, "work.json"), "{}");
+        File.WriteAllText(Path.Combine(Work, "work.json"), "{\"peftsharp_work\": 1}\n");
         File.WriteAllText(Path.Combine(Work, "complete"), "{\"mark\": \"00\", \"replaces\": null, \"at_end\": true}");
         using (var next = Plan(new())) Assert.False(next.WasFinished);
         Assert.Empty(Names(_temp.Root));
@@ -201,6 +202,13 @@ public sealed class OutputFolderTests : IDisposable
     {
         using var first = Plan(new());
         Assert.Contains($"is being worked on by another run (process {Environment.ProcessId})", Refused(new()));
+    }
+
+    [Fact]
+    public void A_file_system_of_its_own_and_no_name_are_refused()
+    {
+        Assert.Contains("has no name", Assert.Throws<OutputRefusedException>(() => OutputFolder.Plan("", Overwriting)).Message);
+        if (Directory.Exists("/dev/shm")) Assert.Contains("a file system of its own", Assert.Throws<OutputRefusedException>(() => OutputFolder.Plan("/dev/shm", Overwriting)).Message);
     }
 
     [Fact]
