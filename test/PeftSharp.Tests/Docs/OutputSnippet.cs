@@ -9,7 +9,8 @@ internal static class OutputSnippet
 {
     internal static void Write(PeftMethod adapter)
     {
-        using var output = OutputFolder.Plan("runs/mine", new OutputOptions { Overwrite = true }, "models/bert-base");
+        var options = new OutputOptions { Overwrite = true };
+        using var output = OutputFolder.Plan("runs/mine", options, "models/bert-base");
         AdapterFolder.Save(adapter, output.Create(), AdapterFormat.Peft);
         output.Finish();
     }

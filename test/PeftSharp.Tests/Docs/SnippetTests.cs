@@ -17,6 +17,7 @@ public sealed class SnippetTests
     [InlineData("docs/memory-and-threads.md", 3, "ThreadsSnippet.cs")]
     [InlineData("docs/resume.md", 1, "ResumeSnippet.cs")]
     [InlineData("docs/trunk.md", 1, "TrunkSnippetTests.cs")]
+    [InlineData("docs/outputs.md", 1, "OutputSnippet.cs")]
     [InlineData("docs/verify.md", 1, "VerifySnippet.cs")]
     public void Every_Snippet_Is_Compiled(string document, int count, string source)
     {
