@@ -25,6 +25,7 @@ internal sealed record DataPart(string Name, DatasetProfile Profile, IReadOnlyLi
         ["rows"] = Data.Count,
         ["bad_rows"] = Data.SkippedRows,
         ["problems"] = JsonOut.Texts(Data.Problems),
+        ["remarks"] = JsonOut.Texts(Data.Remarks),
         ["labels"] = Profile.LabelCounts is not { } counts ? null : new JsonObject(counts.Select((count, i) => KeyValuePair.Create(
             Data.LabelNames![i], (JsonNode?)new JsonObject { ["rows"] = count, ["share"] = (double)count / Data.Count }))),
         ["targets"] = Profile.Targets is not { } targets ? null : new JsonObject { ["min"] = targets.Min, ["mean"] = targets.Mean, ["max"] = targets.Max },

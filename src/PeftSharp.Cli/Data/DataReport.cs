@@ -94,6 +94,7 @@ internal static class DataReport
 
     private static void Remarks(DataPart part, int maxLength)
     {
+        foreach (var remark in part.Data.Remarks) Screen.Say($"{part.Name}: {remark}");
         foreach (var problem in part.Data.Problems) Screen.Say($"bad row: {problem}");
         if (part.Lengths.Above(maxLength) is var cut and > 0)
         {

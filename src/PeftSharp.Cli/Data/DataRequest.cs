@@ -47,6 +47,17 @@ internal sealed record DataRequest(string Path)
 
     public bool AllowEmptyText { get; init; }
 
+    /// <summary>How the files are laid out, where that is not told from them.</summary>
+    public FileLayout Layout { get; init; } = new();
+
+    /// <summary>Columns of training, read where the data has them and no others are named.</summary>
+    public UsualColumns Usual { get; init; } = new();
+
+    /// <summary>Columns that stay with the rows.</summary>
+    public IReadOnlyList<string> Keep { get; init; } = [];
+
+    public bool KeepAll { get; init; }
+
     /// <summary>Names of the parts that shares make.</summary>
     public static readonly string[] PartNames = ["train", "validation", "test"];
 
@@ -62,9 +73,19 @@ internal sealed record DataRequest(string Path)
             throw new PeftException($"The data {Path} does not exist; give a .tsv, .csv, .jsonl or .parquet file, a pattern, or a folder.");
         if (Sample && Take is null) throw new UsageException("--stratified goes with --take N: how many rows to draw.");
         var (data, task) = Shares is null ? Read(Split) : Part();
-        if (Rows is not null) data = data.Subset(RowNumbers(Rows));
+        if (Rows is not null) data = data.RowsNumbered(RowNumbers(Rows));
         if (Take is { } take) data = Sample ? DataPartition.Sample(data, take, SplitSeed) : data.Take(take);
         return (data, task);
+    }
+
+    /// <summary>The part that is read, by its name; null where the data has no parts.</summary>
+    public string? PartName
+    {
+        get
+        {
+            if (Shares is null && !Directory.Exists(Path)) return null;
+            return Split switch { GlueSplit.Train => "train", GlueSplit.Dev => "validation", GlueSplit.DevMismatched => "validation_mismatched", _ => "test" };
+        }
     }
 
     /// <summary>True if the data has a part of its own to score on, beside the one to train on.</summary>
@@ -98,7 +119,14 @@ internal sealed record DataRequest(string Path)
         Labels = Kind == LabelKind.None ? null : Labels,
         RequireLabels = RequireLabels,
         OnBadRow = SkipBadRows ? OnBadRow.Skip : OnBadRow.Stop,
-        AllowEmptyText = AllowEmptyText,
+        AllowEmptyText = AllowEmptyText || Layout.AllowBlank,
+        HasHeader = Layout.Header,
+        Separator = Layout.Separator,
+        Quoted = Layout.Quoted,
+        NoLabel = Layout.NoLabel,
+        Usual = Usual,
+        Keep = Keep,
+        KeepAll = KeepAll,
         Storage = Storage,
     };
 
@@ -128,6 +156,7 @@ internal sealed record DataRequest(string Path)
     private static IEnumerable<int> RowNumbers(string file)
     {
         if (!File.Exists(file)) throw new PeftException($"The file of row numbers {file} does not exist; check its path.");
+        if (new FileInfo(file).Length == 0) throw new PeftException($"{file} is empty or no regular file; expected one zero-based row number a line.");
         var line = 0;
         using var reader = new StreamReader(RegularFile.Open(file));
         while (reader.ReadLine() is { } text)

@@ -9,10 +9,16 @@ using PeftSharp.Models.Heads;
 
 namespace PeftSharp.Cli.Models;
 
-/// <summary>A model's answers row by row: label and probabilities, or a number.</summary>
-internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<string> labels, TaskKind task)
+/// <summary>A model's answers row by row, with the row's place in its source: label and probabilities, or a number.</summary>
+/// <param name="data">The rows.</param>
+/// <param name="table">What the model gave.</param>
+/// <param name="labels">Names of the classes.</param>
+/// <param name="task">What is answered.</param>
+/// <param name="part">Name of the part of the data that the rows are; null where it has no parts.</param>
+internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<string> labels, TaskKind task, string? part = null)
 {
     private readonly bool _regression = task == TaskKind.Regression, _several = task == TaskKind.MultiLabel;
+    private readonly AnswerPlace _place = new(data, part);
 
     public static void CheckExtension(string? file)
     {
@@ -52,7 +58,7 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
     private JsonObject Row(int row)
     {
         var example = data.Examples[row];
-        var answer = new JsonObject { ["row"] = row };
+        var answer = _place.Json(row);
         if (example.InputIds is null) answer["text"] = example.Text;
         if (example.Pair is not null) answer["pair"] = example.Pair;
         if (_regression)
@@ -70,17 +76,17 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
 
     private void Columns(TextWriter writer, bool csv)
     {
-        string[] heads = _regression ? ["row", "value"] : ["row", "label", "probability", .. labels.Select(l => $"p({l})")];
-        Line(writer, csv, heads);
+        string[] heads = _regression ? ["value"] : ["label", "probability", .. labels.Select(l => $"p({l})")];
+        Line(writer, csv, [.. _place.Heads(heads), .. heads]);
         for (var row = 0; row < data.Count; row++)
         {
             if (_regression)
             {
-                Line(writer, csv, [Text(row), Text(table.Values[row])]);
+                Line(writer, csv, [.. _place.Cells(row), Text(table.Values[row])]);
                 continue;
             }
             var (best, probabilities) = Probabilities(row);
-            Line(writer, csv, [Text(row), labels[best], Text(probabilities[best]), .. probabilities.Select(p => Text(p))]);
+            Line(writer, csv, [.. _place.Cells(row), labels[best], Text(probabilities[best]), .. probabilities.Select(p => Text(p))]);
         }
     }
 

@@ -11,7 +11,7 @@ namespace PeftSharp.Cli.Training;
 /// <summary>run.json: what was run, on what, and what came of it.</summary>
 internal static class RunDocument
 {
-    public static JsonObject Create(TrainSettings s, TrainInputs inputs, TrainingResult result, EvaluationResult? final, TrainProgress progress, double seconds, TrunkCache? trunk = null) => new()
+    public static JsonObject Create(TrainSettings s, TrainInputs inputs, TrainingResult result, EvaluationResult? final, TrainProgress progress, double seconds, TrunkCache? trunk = null, string? learning = null) => new()
     {
         ["program"] = $"peft {typeof(RunDocument).Assembly.GetName().Version?.ToString(3)}",
         ["interrupted"] = result.Stopped,
@@ -19,6 +19,7 @@ internal static class RunDocument
         ["problem"] = inputs.IsRegression ? "regression" : "classification",
         ["task"] = inputs.Task?.Name,
         ["labels"] = inputs.Rows.LabelNames is { } names ? JsonOut.Texts(names) : null,
+        ["columns"] = Columns(inputs.Rows),
         ["settings"] = Settings(s, inputs),
         ["compute"] = new JsonObject { ["type"] = inputs.Compute.Name, ["reason"] = inputs.Compute.Reason, ["processor"] = inputs.Compute.Processor, ["processors"] = Environment.ProcessorCount },
         ["parameters"] = ParameterLine.Of(inputs.Model, inputs.Adapter).Json,
@@ -32,12 +33,19 @@ internal static class RunDocument
         ["primary_higher_is_better"] = final?.HigherIsBetter,
         ["evaluation"] = final is null ? null : new JsonObject { ["rows"] = final.Examples, ["seconds"] = final.Seconds, ["samples_per_second"] = JsonOut.Number(final.Examples / final.Seconds) },
         ["metrics"] = final is null ? null : JsonOut.Numbers(final.Values),
+        ["remarks"] = JsonOut.Texts(learning is null ? inputs.Remarks : inputs.Remarks.Append(learning)),
         ["best_step"] = result.BestStep == 0 ? null : result.BestStep,
         ["train_seconds"] = result.Seconds,
         ["step_seconds"] = result.TrainingSeconds,
         ["seconds"] = seconds,
         ["peak_memory_bytes"] = Machine.PeakMemory,
     };
+
+    private static JsonObject Columns(TextDataset rows)
+    {
+        string? Named(string role) => rows.Columns.FirstOrDefault(column => column.Role == role)?.Name;
+        return new() { ["text"] = Named("text"), ["pair"] = Named("pair"), ["label"] = Named("label") };
+    }
 
     private static JsonObject Settings(TrainSettings s, TrainInputs inputs) => new()
     {

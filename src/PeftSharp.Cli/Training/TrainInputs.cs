@@ -42,6 +42,9 @@ internal sealed class TrainInputs
 
     public required ComputeUse Compute { get; init; }
 
+    /// <summary>What was taken for granted in reading the data, a sentence each.</summary>
+    public IReadOnlyList<string> Remarks { get; init; } = [];
+
     /// <summary>True if every weight is trained.</summary>
     public bool IsFull => Options.PeftType == "FULL";
 
@@ -70,6 +73,10 @@ internal sealed class TrainInputs
         var (rows, task) = training.Load();
         var held = HeldOut(settings, training, rows)?.Load().Data;
         remarks.Write($"data: {Count(rows)} of {rows.Source}, {Answers(rows)}{(held is null ? "" : $"; {Count(held)} of {held.Source} to score on")}");
+        if (held is null) RefuseScoring(settings);
+        foreach (var line in LeftOut.Lines(rows).Concat(held is null ? [] : LeftOut.Lines(held)).Distinct()) remarks.Write(line);
+        if (rows.Labels is { Count: 1 } one)
+            throw new PeftException($"{rows.Source}: all rows have the label \"{one.Names[0]}\", so there is nothing to learn; give rows of two classes at least, or name another label column (--label-column).");
         cancellation.ThrowIfCancellationRequested();
 
         var compute = options.PeftType == "FULL" ? Models.Compute.Choose("fp32", settings.Device) with { Reason = "since every weight is trained." }
@@ -98,6 +105,9 @@ internal sealed class TrainInputs
         CheckFormat(adapter, format);
         TokenizedDataset Encode(TextDataset data) => Encoders.Encode(data, tokenizer, transformer, basis.Folder, settings.Length(transformer.MaxTokens), cancellation);
         var train = Encode(rows);
+        var heldTokens = held is null ? null : Encode(held);
+        if (LeftOut.Cut(train) is { } cut) remarks.Write(cut);
+        if (heldTokens is not null && LeftOut.Cut(heldTokens) is { } heldCut) remarks.Write(heldCut);
         model.Describe(adapter, train.Origin);
         return new()
         {
@@ -111,7 +121,8 @@ internal sealed class TrainInputs
             Adapter = adapter,
             Tokenizer = tokenizer,
             Train = train,
-            Held = held is null ? null : Encode(held),
+            Held = heldTokens,
+            Remarks = [.. rows.Remarks.Concat(held?.Remarks ?? []).Distinct()],
             Metrics = Scoring.MetricsFor(rows, task, settings.Metric),
             Compute = compute,
         };
@@ -127,6 +138,14 @@ internal sealed class TrainInputs
         Split = GlueSplit.Train,
         Kind = settings.Problem is null ? null : settings.Problem == "regression" ? LabelKind.Regression : LabelKind.Class,
         SkipBadRows = settings.SkipBadRows,
+        Layout = new()
+        {
+            Header = settings.Header,
+            Separator = settings.Separator,
+            Quoted = settings.Quoted,
+            AllowBlank = settings.AllowBlank,
+            NoLabel = settings.NoLabel,
+        },
         Shares = settings.SplitShares,
         SplitSeed = settings.SplitSeed,
         Stratify = settings.SplitStratified,
@@ -150,6 +169,20 @@ internal sealed class TrainInputs
             Kind = rows.Kind,
             Labels = rows.Labels,
         };
+    }
+
+    // Settings that say how to score would be passed over in silence.
+    private static void RefuseScoring(TrainSettings settings)
+    {
+        (string Option, bool IsSet)[] scoring =
+        [
+            ("--take-eval", settings.TakeEval is not null), ("--eval-steps", settings.EvalSteps is not null), ("--early-stopping", settings.EarlyStopping is not null),
+            ("--load-best", settings.LoadBest), ("--metric", settings.Metric is not null),
+        ];
+        if (scoring.Where(option => option.IsSet).Select(option => option.Option).ToList() is not { Count: > 0 } asked) return;
+        throw new UsageException(
+            $"{string.Join(" and ", asked)} {(asked.Count == 1 ? "asks" : "ask")} for rows to score on, and there are none; "
+            + "give --eval-data PATH, or hold rows out with --split-shares 0.8,0.2.");
     }
 
     // After hours of training is too late to learn that a format lacks the method.

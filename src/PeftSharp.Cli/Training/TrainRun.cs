@@ -47,7 +47,8 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         if (result.Steps == 0) throw new OperationCanceledException();
         // The last scores are those of the adapter as it is, unless the run was interrupted since.
         var final = result.Stopped && progress.Scores.LastOrDefault().Step != result.Steps ? null : result.Evaluation;
-        var document = RunDocument.Create(settings, inputs, result, final, progress, training.SecondsBefore + watch.Elapsed.TotalSeconds, training.Trunk);
+        var learning = LearningRemark.Of(settings, inputs, result, final, progress);
+        var document = RunDocument.Create(settings, inputs, result, final, progress, training.SecondsBefore + watch.Elapsed.TotalSeconds, training.Trunk, learning);
         if (training.ResumedAt.Count > 0) document["resumed_at"] = training.ResumedAt.DeepClone();
         try
         {
@@ -63,6 +64,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
             throw new PeftException($"The result could not be written to {settings.Out} ({AtomicFile.Reason(e)}); {next}", e);
         }
         Report(document, result, final, training.SavedStep == result.Steps);
+        if (learning is not null) remarks.Write($"remark: {learning}");
         return result.Stopped ? ExitCode.Interrupted : ExitCode.Success;
     }
 

@@ -20,7 +20,10 @@ internal sealed class TrainSettings
     public double Epochs = 3, WarmupRatio = 0.06, WeightDecay = 0.01, MaxGradNorm = 1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
     public ulong Seed = 42;
     public string Schedule = "linear", Compute = "auto", Device = "cpu", Order = "bucketed";
-    public bool LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, Resume, CacheTrunk, DryRun, BaseDropout = true;
+    public bool? Header, Quoted;
+    public char? Separator;
+    public string[] NoLabel = [];
+    public bool AllowBlank, LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, Resume, CacheTrunk, DryRun, BaseDropout = true;
 
     /// <summary>The settings that were given, by key, as texts.</summary>
     public Dictionary<string, string> Given { get; } = [];

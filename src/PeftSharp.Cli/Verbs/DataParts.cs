@@ -2,6 +2,7 @@ using System.CommandLine;
 using PeftSharp.Cli.Data;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
+using PeftSharp.Data;
 using PeftSharp.Models;
 using PeftSharp.Runs;
 
@@ -33,6 +34,8 @@ internal sealed class DataParts
     /// <summary>What the verb reads, as it was given.</summary>
     public IEnumerable<string?> Inputs(ParseResult parsed) =>
         [parsed.GetValue(Models.Base), parsed.GetValue(Models.Adapter), parsed.GetValue(Data), _source.RowsFile(parsed)];
+
+    public DataOptions ForTexts(ParseResult parsed) => _source.ForTexts(parsed);
 
     public LoadedModel Open(ParseResult parsed, string verb)
     {

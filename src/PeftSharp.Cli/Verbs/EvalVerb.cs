@@ -6,6 +6,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Evaluation;
+using PeftSharp.Runs;
 using PeftSharp.Models.Heads;
 using PeftSharp.Training;
 
@@ -40,8 +41,10 @@ internal static class EvalVerb
         {
             Kind = model.IsRegression ? LabelKind.Regression : LabelKind.Class,
             Labels = model.IsRegression ? null : new LabelMap(model.Labels),
+            Usual = model.Columns,
         };
         var (data, task) = request.Load();
+        LeftOut.Write(data);
         Scoring.Match(data, model);
         var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
         model.RequireRowsLike(tokens.Origin);
@@ -50,14 +53,29 @@ internal static class EvalVerb
         var outputs = evaluator.Outputs();
         var result = evaluator.Score(outputs) with { Seconds = watch.Elapsed.TotalSeconds };
         var matrix = model.IsRegression ? null : Scoring.Confusion(outputs, data);
-        if (json) JsonOut.Write(Document(result, data, task, matrix));
+        if (LeftOut.Cut(tokens) is { } cut) Console.Error.WriteLine(cut);
+        var remarks = Remarks(data, outputs, model).ToList();
+        foreach (var remark in remarks) Console.Error.WriteLine($"remark: {remark}");
+        if (json) JsonOut.Write(Document(result, data, task, matrix, remarks));
         else Print(result, data, matrix);
         return ExitCode.Success;
     }
 
+    // Scores that look good and say nothing.
+    private static IEnumerable<string> Remarks(TextDataset data, LogitTable outputs, LoadedModel model)
+    {
+        if (model.IsRegression) yield break;
+        var counts = data.Examples.GroupBy(row => row.Label).Select(group => (Label: group.Key, Count: group.Count())).ToList();
+        var only = LearningCheck.OnlyAnswer(MetricSet.Predictions(outputs.Values, outputs.Width));
+        if (counts.Count == 1)
+            yield return $"All rows have the label \"{data.LabelNames![counts[0].Label]}\": scores on them do not tell whether the model knows the others.";
+        else if (only >= 0)
+            yield return $"Every row is answered \"{data.LabelNames![only]}\": the scores only tell how many rows have that label; check that data and model belong together, or train further (another --pooling or --lr).";
+    }
+
     private static void Print(EvaluationResult result, TextDataset data, ConfusionMatrix? matrix)
     {
-        Console.Out.WriteLine($"{Format.Count(result.Examples)} rows of {data.Source}");
+        Console.Out.WriteLine($"{Format.Count(result.Examples)} rows of {data.Source}{(data.SkippedRows == 0 ? "" : $" ({Format.Count(data.SkippedRows)} left out)")}");
         Scoring.Table(result).Write();
         if (matrix is null) return;
         Console.Out.WriteLine();
@@ -70,12 +88,14 @@ internal static class EvalVerb
         grid.Write();
     }
 
-    private static JsonObject Document(EvaluationResult result, TextDataset data, GlueTask? task, ConfusionMatrix? matrix) => new()
+    private static JsonObject Document(EvaluationResult result, TextDataset data, GlueTask? task, ConfusionMatrix? matrix, IEnumerable<string> remarks) => new()
     {
         ["data"] = data.Source,
         ["task"] = task?.Name,
         ["examples"] = result.Examples,
         ["skipped_rows"] = data.SkippedRows,
+        ["problems"] = JsonOut.Texts(data.Problems),
+        ["remarks"] = JsonOut.Texts(data.Remarks.Concat(remarks)),
         ["primary"] = result.Primary,
         ["metrics"] = JsonOut.Numbers(result.Values),
         ["seconds"] = result.Seconds,

@@ -5,6 +5,7 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Evaluation;
+using PeftSharp.Runs;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Verbs;
@@ -18,60 +19,74 @@ internal static class PredictVerb
         var text = new Option<string[]>("--text") { Description = "A text to answer; may be given several times. Without it and --data, lines of standard input are texts.", HelpName = "TEXT" };
         var output = VerbParts.Text("--out", "FILE", "Write to a .jsonl, .tsv or .csv file. Default: JSON lines on standard output.");
         var logits = VerbParts.Text("--logits", "FILE", "Write the raw outputs as a safetensors file: \"logits\", float32, [rows, labels], in the order of the rows.");
+        var keep = VerbParts.Text("--keep", "A,B,C", "Columns of the data that are written with each answer, such as an id.");
+        var keepAll = new Option<bool>("--keep-all") { Description = "Write all columns of the data with each answer." };
         var json = new Option<bool>("--json") { Description = "Write one JSON array on standard output." };
         command.Add(text);
         command.Add(output);
         command.Add(logits);
+        command.Add(keep);
+        command.Add(keepAll);
         command.Add(json);
         HelpWithExamples.Add(command,
             "predict --base models/bert-base --adapter runs/sst2 --text \"A fine film.\"",
             "predict --base models/bert-base --adapter runs/sst2 --data data/SST-2/dev.tsv --out answers.tsv",
+            "predict --base merged --data mails.csv --skip-bad-rows --keep id,sender --out answers.csv",
             "predict --base merged --data rows.jsonl --logits logits.safetensors",
             "predict --base merged < lines.txt");
-        VerbParts.Run(command, parsed => Run(parsed, parts, parsed.GetValue(text) ?? [], parsed.GetValue(output), parsed.GetValue(logits), parsed.GetValue(json)));
+        VerbParts.Run(command, parsed =>
+        {
+            var kept = new KeptChoice(parsed.GetValue(keep)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [], parsed.GetValue(keepAll));
+            return Run(parsed, parts, parsed.GetValue(text) ?? [], kept, parsed.GetValue(output), parsed.GetValue(logits), parsed.GetValue(json));
+        });
     }
 
-    private static int Run(ParseResult parsed, DataParts parts, string[] texts, string? output, string? logits, bool json)
+    private sealed record KeptChoice(string[] Names, bool All);
+
+    private static int Run(ParseResult parsed, DataParts parts, string[] texts, KeptChoice kept, string? output, string? logits, bool json)
     {
         parts.Models.Need(parsed, "predict");
         Answers.CheckExtension(output);
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         Outputs.RequireFiles([("--out", output), ("--logits", logits)], parts.Inputs(parsed));
-        var data = Rows(parsed, parts, texts);
+        // Texts are looked at before a model is loaded for them; files are read by the columns that the model was trained on.
+        var given = parsed.GetValue(parts.Data) is null ? Texts(parsed, parts, texts, kept) : null;
         var model = parts.Open(parsed, "predict");
         Outputs.RequireFiles([("--out", output), ("--logits", logits)], [model.BaseFolder, model.AdapterFolder]);
         model.RequireHead();
+        var (data, part) = given is null ? Rows(parsed, parts, texts, kept, model) : (given, null);
+        LeftOut.Write(data);
         var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
         model.RequireRowsLike(tokens.Origin);
+        if (LeftOut.Cut(tokens) is { } cut) Console.Error.WriteLine(cut);
         var table = new Evaluator(model.Model, model.Selection, tokens).Outputs();
         if (logits is not null) WriteLogits(logits, table, data.Count);
-        new Answers(data, table, model.Labels, model.Model.Model.Head.Kind).Write(output, json);
+        new Answers(data, table, model.Labels, model.Model.Model.Head.Kind, part).Write(output, json);
         return ExitCode.Success;
     }
 
-    private static TextDataset Rows(ParseResult parsed, DataParts parts, string[] texts)
+    private static (TextDataset Data, string? Part) Rows(ParseResult parsed, DataParts parts, string[] texts, KeptChoice kept, LoadedModel model)
     {
-        if (parsed.GetValue(parts.Data) is { } path)
+        if (texts.Length > 0) throw new UsageException("--text and --data were both given; give one of them (a column is named with --text-column).");
+        var request = parts.Request(parsed, parsed.GetValue(parts.Data)!) with
         {
-            if (texts.Length > 0) throw new UsageException("--text and --data were both given; give one of them (a column is named with --text-column).");
-            return (parts.Request(parsed, path) with { Kind = LabelKind.None, RequireLabels = false }).Load().Data;
-        }
-        if (texts.Length == 0)
-        {
-            if (!Console.IsInputRedirected) throw new UsageException("peft predict needs texts: give --data PATH, --text TEXT, or lines on standard input.");
-            texts = [.. Lines(Console.In)];
-            if (texts.Length == 0) throw new PeftException("Standard input holds no line; give one text a line.");
-            return Of(texts, "standard input");
-        }
-        return Of(texts, "--text");
+            Kind = LabelKind.None,
+            RequireLabels = false,
+            Keep = kept.Names,
+            KeepAll = kept.All,
+            Usual = model.Columns,
+        };
+        return (request.Load().Data, request.PartName);
     }
 
-    private static TextDataset Of(string[] texts, string source) =>
-        new([.. texts.Select((t, i) => new Example(t, null, -1, float.NaN, i + 1))], LabelKind.None, null, source);
-
-    private static IEnumerable<string> Lines(TextReader reader)
+    private static TextDataset Texts(ParseResult parsed, DataParts parts, string[] texts, KeptChoice kept)
     {
-        while (reader.ReadLine() is { } line) yield return line;
+        if (kept.All || kept.Names.Length > 0) throw new UsageException("--keep names columns of --data; texts of --text and of standard input have none.");
+        var options = parts.ForTexts(parsed);
+        if (texts.Length > 0) return TextDataset.FromTexts(texts, "--text", options);
+        if (!Console.IsInputRedirected) throw new UsageException("peft predict needs texts: give --data PATH, --text TEXT, or lines on standard input.");
+        using var lines = Console.OpenStandardInput();
+        return TextDataset.FromLines(lines, "standard input", options);
     }
 
     private static void WriteLogits(string file, LogitTable table, int rows)

@@ -20,7 +20,12 @@ internal sealed class SourceParts
     private readonly Option<bool> _noStratify = new("--no-stratify") { Description = "Cut without regard to labels." };
     private readonly Option<string> _memory = VerbParts.Text("--data-memory", "MB", "Memory for rows, and as much for tokens; more of them are kept in files. Default: 256.");
     private readonly Option<string> _cache = VerbParts.Text("--cache", "FOLDER", "Where those files are kept meanwhile. Default: the user's folder for caches.");
-    private readonly Option<bool> _skip = new("--skip-bad-rows") { Description = "Leave bad rows out instead of stopping at the first." };
+    private readonly Option<bool> _skip = new("--skip-bad-rows") { Description = "Leave bad rows out instead of stopping at the first; they are counted on standard error." };
+    private readonly Option<bool> _blank = new("--allow-blank") { Description = $"{FileLayout.AllowBlankHelp}." };
+    private readonly Option<string> _header = VerbParts.Text("--header", "yes|no", $"{FileLayout.HeaderHelp}.");
+    private readonly Option<string> _separator = VerbParts.Text("--separator", "CHAR", $"{FileLayout.SeparatorHelp}.");
+    private readonly Option<string> _quoted = VerbParts.Text("--quoted", "yes|no", $"{FileLayout.QuotedHelp}.");
+    private readonly Option<string> _noLabel = VerbParts.Text("--no-label", "A,B,C", $"{FileLayout.NoLabelHelp}.");
 
     /// <param name="command">Where to add them.</param>
     /// <param name="columnsOnly">True leaves the label out: nothing is scored.</param>
@@ -30,7 +35,8 @@ internal sealed class SourceParts
         _pair = VerbParts.Text("--pair-column", "COLUMN", "Column of the second text.");
         _label = VerbParts.Text("--label-column", "COLUMN", "Column of the label.");
         Option[] columns = columnsOnly ? [_text, _pair] : [_text, _pair, _label];
-        foreach (var option in columns.Concat([_take, _stratified, _rows, _split, _shares, _splitSeed, _noStratify, _skip, _memory, _cache])) command.Add(option);
+        if (!columnsOnly) columns = [.. columns, _noLabel];
+        foreach (var option in columns.Concat([_header, _separator, _quoted, _blank]).Concat([_take, _stratified, _rows, _split, _shares, _splitSeed, _noStratify, _skip, _memory, _cache])) command.Add(option);
     }
 
     public DataRequest Request(ParseResult parsed, string path) => new(path)
@@ -46,11 +52,28 @@ internal sealed class SourceParts
         SplitSeed = Value(parsed, _splitSeed, text => (ulong?)Values.Seed(text)) ?? 42,
         Stratify = !parsed.GetValue(_noStratify),
         SkipBadRows = parsed.GetValue(_skip),
+        Layout = Layout(parsed),
         Storage = new() { MemoryBytes = (long)(VerbParts.Whole(parsed, _memory, 1) ?? 256) << 20, Folder = parsed.GetValue(_cache) },
     };
 
     /// <summary>The file that lists the rows to use; null if none was given.</summary>
     public string? RowsFile(ParseResult parsed) => parsed.GetValue(_rows);
+
+    /// <summary>What to do about rows that are bad, for texts that come in by another way than files.</summary>
+    public DataOptions ForTexts(ParseResult parsed) => new()
+    {
+        OnBadRow = parsed.GetValue(_skip) ? OnBadRow.Skip : OnBadRow.Stop,
+        AllowEmptyText = parsed.GetValue(_blank),
+    };
+
+    private FileLayout Layout(ParseResult parsed) => new()
+    {
+        Header = Value(parsed, _header, text => (bool?)Values.Flag(text)),
+        Separator = Value(parsed, _separator, text => (char?)FileLayout.SeparatorOf(text)),
+        Quoted = Value(parsed, _quoted, text => (bool?)Values.Flag(text)),
+        AllowBlank = parsed.GetValue(_blank),
+        NoLabel = Value(parsed, _noLabel, FileLayout.LabelsOf) ?? [],
+    };
 
     /// <summary>The part that was asked for; null if none was.</summary>
     public GlueSplit? SplitOf(ParseResult parsed) => parsed.GetValue(_split) switch

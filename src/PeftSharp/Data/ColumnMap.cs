@@ -1,4 +1,5 @@
 using System.Globalization;
+using PeftSharp.Data.Files;
 
 namespace PeftSharp.Data;
 
@@ -22,18 +23,23 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
     /// <summary>Finds the columns among those named by the header, or numbered from 1 where there is none.</summary>
     public static ColumnMap Resolve(string path, IReadOnlyList<string> columns, bool hasHeader, DataOptions options)
     {
-        int Named(string? option, string value) => Find(path, columns, hasHeader, option, value);
+        int Named(string option, string value) => Find(path, columns, hasHeader, option, value);
 
-        var (text, pair) = options.Text is { } name
-            ? (Named("text", name), -1)
-            : hasHeader ? Recognise(columns) : (-1, -1);
+        var (text, pair) = (-1, -1);
+        if (options.Text is { } name) text = Named("--text-column", name);
+        else if (hasHeader) (text, pair) = UsualTexts(columns, options.Usual) ?? Recognise(columns);
         if (text < 0)
         {
             throw new PeftException(
-                $"{path}, line 1: no text column was recognised among {List(columns)}; "
-                + "name it with the option 'text', or give column numbers (from 1) if the file has no header.");
+                $"{path}, line 1: no text column was recognised among {List(columns)}; {(DelimitedLayout.Hint(columns) is { } hint ? hint + ", or " : "")}"
+                + "name it with the option 'text' (--text-column), or give column numbers (from 1) if the file has no header.");
         }
-        if (options.Pair is { } second) pair = Named("pair", second);
+        if (options.Text is null)
+        {
+            CheckOne(path, columns, text, "--text-column");
+            if (pair >= 0) CheckOne(path, columns, pair, "--pair-column");
+        }
+        if (options.Pair is { } second) pair = Named("--pair-column", second);
         return new ColumnMap(text, pair, ResolveLabel(path, columns, hasHeader, options));
     }
 
@@ -41,11 +47,21 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
     public static int ResolveLabel(string path, IReadOnlyList<string> columns, bool hasHeader, DataOptions options)
     {
         if (options.Kind == LabelKind.None) return -1;
-        if (options.Label is { } name) return Find(path, columns, hasHeader, "label", name);
+        if (options.Label is { } name) return Find(path, columns, hasHeader, "--label-column", name);
+        if (hasHeader && options.Usual.Label is { } usual && IndexOf(columns, usual) is var trained and >= 0) return trained;
         var label = hasHeader ? KnownLabels.Select(known => IndexOf(columns, known)).FirstOrDefault(i => i >= 0, -1) : -1;
+        if (label >= 0) CheckOne(path, columns, label, "--label-column");
         if (label < 0 && options.RequireLabels)
-            throw new PeftException($"{path}, line 1: no label column was recognised among {List(columns)}; name it with the option 'label'.");
+            throw new PeftException($"{path}, line 1: no label column was recognised among {List(columns)}; name it with the option 'label' (--label-column).");
         return label;
+    }
+
+    // Those of training, if all are there.
+    private static (int Text, int Pair)? UsualTexts(IReadOnlyList<string> columns, UsualColumns usual)
+    {
+        if (usual.Text is null || IndexOf(columns, usual.Text) is not (>= 0 and var text)) return null;
+        var pair = usual.Pair is null ? -1 : IndexOf(columns, usual.Pair);
+        return usual.Pair is null || pair >= 0 ? (text, pair) : null;
     }
 
     private static (int Text, int Pair) Recognise(IReadOnlyList<string> columns)
@@ -58,16 +74,33 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
         return (-1, -1);
     }
 
-    private static int Find(string path, IReadOnlyList<string> columns, bool hasHeader, string? option, string name)
+    // By its name in C# and on the command line.
+    private static string Said(string option) => $"the option '{option.TrimStart('-').Split('-')[0]}' ({option})";
+
+    private static void CheckOne(string path, IReadOnlyList<string> columns, int index, string option)
+    {
+        var count = columns.Count(column => column.Trim().Equals(columns[index].Trim(), StringComparison.OrdinalIgnoreCase));
+        if (count == 1) return;
+        throw new PeftException(
+            $"{path}, line 1: {count} columns are called {BadRows.Quote(columns[index])}; give the number of the one that is meant ({option} N, from 1) and say --header yes.");
+    }
+
+    /// <summary>True for a name that columns of texts or labels usually have.</summary>
+    public static bool IsKnown(string name) =>
+        KnownTexts.SelectMany(known => new[] { known.Text, known.Pair }).OfType<string>().Concat(KnownLabels).Contains(name.Trim(), StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The index of the column that an option names or numbers.</summary>
+    public static int Find(string path, IReadOnlyList<string> columns, bool hasHeader, string option, string name)
     {
         var index = hasHeader ? IndexOf(columns, name) : -1;
+        if (index >= 0) CheckOne(path, columns, index, option);
         if (index < 0 && int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= columns.Count)
             index = number - 1;
         if (index >= 0) return index;
         throw new PeftException(hasHeader
-            ? $"{path}, line 1: there is no column '{name}' among {List(columns)}; set the option '{option}' to one of them."
+            ? $"{path}, line 1: there is no column '{name}' among {List(columns)}; set {Said(option)} to one of them."
             : $"{path}, line 1: there is no column '{name}' in a file without a header and with {columns.Count} columns; "
-              + $"set the option '{option}' to a number from 1 to {columns.Count}.");
+              + $"set {Said(option)} to a number from 1 to {columns.Count}{(DelimitedLayout.Hint(columns) is { } hint ? $"; {hint}" : "")}.");
     }
 
     private static int IndexOf(IReadOnlyList<string> columns, string name)

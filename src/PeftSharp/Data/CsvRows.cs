@@ -1,4 +1,3 @@
-using System.Text.Unicode;
 using CsvHelper;
 using PeftSharp.Data.Files;
 
@@ -7,12 +6,15 @@ namespace PeftSharp.Data;
 /// <summary>Rows of a comma-separated file (RFC 4180): quoted fields may hold commas, quotes and line ends.</summary>
 internal static class CsvRows
 {
-    public static IEnumerable<DelimitedRow> Read(string path, DataOptions options)
+    /// <param name="path">The file.</param>
+    /// <param name="options">How to read it.</param>
+    /// <param name="separator">What separates fields; null where a first line such as "sep=;" says it.</param>
+    public static IEnumerable<DelimitedRow> Read(string path, DataOptions options, char? separator = ',')
     {
         CsvMalformedRecord? malformed = null;
         using var reader = CsvReader.Create(DataFile.Open(path, options), new CsvReaderOptions
         {
-            Separator = ',',
+            Separator = separator,
             HasHeader = false, // the header is a row like others here, so that its problems are reported alike
             TrackLineNumbers = true,
             MaxRecordSize = options.MaxLineBytes,
@@ -42,7 +44,7 @@ internal static class CsvRows
     private static string? Problem(ReadOnlySpan<byte> raw, CsvMalformedRecord? malformed, DataOptions options)
     {
         if (raw.Length > options.MaxLineBytes) return LineReader.TooLong(options.MaxLineBytes);
-        if (!Utf8.IsValid(raw)) return LineReader.NotUtf8(raw);
+        if (LineReader.Problem(raw) is { } problem) return problem;
         return malformed?.Reason switch
         {
             null => null,

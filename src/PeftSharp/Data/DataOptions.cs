@@ -7,10 +7,10 @@ public enum DataFormat
     /// last may have .gz behind, and are unpacked then.</summary>
     Auto,
 
-    /// <summary>Tab separated, without quoting.</summary>
+    /// <summary>Tab separated, without quoting (see <see cref="DataOptions.Quoted"/>).</summary>
     Tsv,
 
-    /// <summary>Comma separated, quoted as in RFC 4180.</summary>
+    /// <summary>Comma separated, quoted as in RFC 4180. Where the first lines show that semicolons, tabs or bars separate, these do.</summary>
     Csv,
 
     /// <summary>One JSON object a line, or one JSON array of objects.</summary>
@@ -45,8 +45,27 @@ public sealed record DataOptions
     /// <summary>Column of the label: a name, or a number from 1. Default: recognised by its name.</summary>
     public string? Label { get; init; }
 
-    /// <summary>Whether the first row names the columns. Default: yes, unless a column above is given by number.</summary>
+    /// <summary>Columns that a model was trained on: taken where the file has them and none is named above. Default: none.</summary>
+    public UsualColumns Usual { get; init; } = new();
+
+    /// <summary>Whether the first row names the columns. Default: yes, unless a column above is given by number; a first row that then
+    /// looks like names of columns is refused.</summary>
     public bool? HasHeader { get; init; }
+
+    /// <summary>What separates the columns of a .csv or .tsv file: one ASCII character. Default: told from the first lines.</summary>
+    public char? Separator { get; init; }
+
+    /// <summary>Whether double quotes enclose fields. Default: yes in .csv, no in .tsv unless its whole header is quoted.</summary>
+    public bool? Quoted { get; init; }
+
+    /// <summary>Names (or numbers from 1) of columns to keep with each row (<see cref="Example.Kept"/>). Default: none.</summary>
+    public IReadOnlyList<string> Keep { get; init; } = [];
+
+    /// <summary>True keeps every column. Default: false.</summary>
+    public bool KeepAll { get; init; }
+
+    /// <summary>Labels that stand for "none": rows that have one are left out and counted. Default: none.</summary>
+    public IReadOnlyList<string> NoLabel { get; init; } = [];
 
     /// <summary>What the labels are. Default: told from the values (all integers, or words: classes; decimals: regression).</summary>
     public LabelKind? Kind { get; init; }
@@ -57,7 +76,7 @@ public sealed record DataOptions
     /// <summary>Fail if there is no label column. Default: false, the dataset then has no labels.</summary>
     public bool RequireLabels { get; init; }
 
-    /// <summary>Keep rows whose text is blank. Default: false, such a row is bad.</summary>
+    /// <summary>Keep rows whose text is blank. Default: false, such a row is bad, whichever way it comes in.</summary>
     public bool AllowEmptyText { get; init; }
 
     /// <summary>What to do about bad rows. Default: stop at the first.</summary>

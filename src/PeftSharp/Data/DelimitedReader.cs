@@ -11,12 +11,18 @@ internal static class DelimitedReader
 {
     public static IEnumerable<RawExample> Read(string path, IEnumerable<DelimitedRow> rows, DataOptions options, BadRows bad, SharedColumns shared)
     {
+        options = options.Usual.ByNumber(options);
         // A column given by number says that there are no names, unless the caller says otherwise.
         var hasHeader = options.HasHeader ?? new[] { options.Text, options.Pair, options.Label }.All(c => c is null || !c.All(char.IsAsciiDigit));
+        if (!hasHeader && options.HasHeader is null) rows = HeaderGuess.Checked(path, rows, options);
         IReadOnlyList<string>? columns = null, names = null;
         ColumnMap map = default;
+        KeptColumns? kept = null;
+        var number = -1;
         foreach (var row in rows)
         {
+            if (columns is not null || !hasHeader) number++;
+            shared.FileRows[path] = number + 1;
             if (row.Problem is not null)
             {
                 // Nothing can be said about a file whose header is unreadable.
@@ -30,13 +36,14 @@ internal static class DelimitedReader
                 names = hasHeader ? columns : [.. Enumerable.Range(1, columns.Count).Select(i => i.ToString(CultureInfo.InvariantCulture))];
                 shared.Check(path, names);
                 map = ColumnMap.Resolve(path, columns, hasHeader, options);
+                kept = KeptColumns.Resolve(path, names, hasHeader, options, shared);
                 string? Name(int column) => column < 0 ? null : names[column];
                 shared.Read(("text", Name(map.Text)), ("pair", Name(map.Pair)), ("label", Name(map.Label)));
                 if (hasHeader) continue;
             }
             if (row.Fields.Count == columns.Count) shared.Guess.See(names!, row.Fields);
             if (Check(row.Fields, columns, map, hasHeader, options) is { } problem) bad.Report(path, row.Line, problem);
-            else yield return Pick(path, row, map);
+            else yield return Pick(path, row, map) with { Row = number, Kept = kept?.Of(row.Fields) };
         }
     }
 
@@ -45,7 +52,7 @@ internal static class DelimitedReader
         if (fields.Count != columns.Count)
         {
             var source = hasHeader ? "the header" : "the first row";
-            return $"{Columns(fields.Count)} found, {Columns(columns.Count)} expected as in {source}; correct the row or skip bad rows";
+            return $"{Columns(fields.Count)} found, {Columns(columns.Count)} expected as in {source}; correct the row or skip bad rows (--skip-bad-rows)";
         }
         string Name(int column) => hasHeader ? $"column {BadRows.Quote(columns[column])}" : $"column {column + 1}";
         if (!options.AllowEmptyText)
@@ -54,11 +61,14 @@ internal static class DelimitedReader
             if (map.Pair >= 0 && string.IsNullOrWhiteSpace(fields[map.Pair])) return Blank(Name(map.Pair));
         }
         return map.Label >= 0 && string.IsNullOrWhiteSpace(fields[map.Label])
-            ? $"the label in {Name(map.Label)} is empty; give the row a label or skip bad rows"
+            ? $"the label in {Name(map.Label)} is empty; give the row a label or skip bad rows (--skip-bad-rows)"
             : null;
     }
 
-    public static string Blank(string name) => $"the text in {name} is empty; correct the row, skip bad rows, or allow empty text";
+    /// <summary>The one sentence about a blank text, whichever way it comes in.</summary>
+    /// <param name="name">The column, such as "column 'text'"; null where there are no columns.</param>
+    public static string Blank(string? name) =>
+        $"the text{(name is null ? "" : $" in {name}")} is empty; correct the row, skip bad rows (--skip-bad-rows), or allow blank texts (--allow-blank)";
 
     private static RawExample Pick(string path, DelimitedRow row, ColumnMap map) => new(
         path,

@@ -105,6 +105,8 @@ public sealed class GlueTask
         return options with
         {
             Format = DataFormat.Tsv,
+            Separator = '\t',
+            Quoted = false,
             Text = this == CoLA && test ? "sentence" : Text,
             Pair = Pair,
             Label = test ? null : Label,

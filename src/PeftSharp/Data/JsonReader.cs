@@ -9,8 +9,10 @@ internal static class JsonReader
     public static IEnumerable<RawExample> Read(string path, IEnumerable<JsonRow> rows, DataOptions options, BadRows bad, SharedColumns shared)
     {
         Fields? fields = null;
+        var number = -1;
         foreach (var row in rows)
         {
+            shared.FileRows[path] = ++number + 1;
             if (row.Problem is not null)
             {
                 bad.Report(path, row.Line, row.Problem);
@@ -25,7 +27,7 @@ internal static class JsonReader
             }
             shared.Guess.See(row.Value);
             var problem = fields.Pick(path, row, out var example);
-            if (problem is null) yield return example;
+            if (problem is null) yield return example with { Row = number, Kept = KeptColumns.OfJson(path, row.Value, options, shared) };
             else bad.Report(path, row.Line, problem);
         }
     }
@@ -65,7 +67,7 @@ internal static class JsonReader
         private string? TakeText(JsonElement row, string name, out string? text)
         {
             text = null;
-            if (!row.TryGetProperty(name, out var value)) return $"the field '{name}' is missing; add it or skip bad rows";
+            if (!row.TryGetProperty(name, out var value)) return $"the field '{name}' is missing; add it or skip bad rows (--skip-bad-rows)";
             if (value.ValueKind != JsonValueKind.String) return $"the field '{name}' holds a {JsonRows.Kind(value)}, expected a string";
             if (TryString(value, out text) is { } problem) return $"the field '{name}' {problem}";
             return !AllowEmpty && string.IsNullOrWhiteSpace(text) ? DelimitedReader.Blank($"the field '{name}'") : null;
@@ -75,12 +77,12 @@ internal static class JsonReader
         {
             label = null;
             if (!row.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
-                return $"the label field '{name}' is missing; give the row a label or skip bad rows";
+                return $"the label field '{name}' is missing; give the row a label or skip bad rows (--skip-bad-rows)";
             if (value.ValueKind is JsonValueKind.Array or JsonValueKind.Object)
                 return $"the label field '{name}' holds an {JsonRows.Kind(value)}, expected a number or a name";
             if (value.ValueKind != JsonValueKind.String) label = value.GetRawText();
             else if (TryString(value, out label) is { } problem) return $"the label field '{name}' {problem}";
-            return string.IsNullOrWhiteSpace(label) ? $"the label field '{name}' is empty; give the row a label or skip bad rows" : null;
+            return string.IsNullOrWhiteSpace(label) ? $"the label field '{name}' is empty; give the row a label or skip bad rows (--skip-bad-rows)" : null;
         }
 
         // A parsed document may still hold bytes that are no text.

@@ -11,7 +11,8 @@ internal readonly record struct JsonRow(int Line, JsonElement Value, string? Pro
 internal static class JsonRows
 {
     public static IEnumerable<JsonRow> Read(string path, DataOptions options) =>
-        StartsArray(path, options) ? JsonArrayReader.Read(path, options).Select(element => Row(element.Line, element.Value)) : ReadLines(path, options);
+        StartsArray(path, options) ? JsonArrayReader.Read(path, options)
+            .Select(element => element.Problem is { } problem ? new JsonRow(element.Line, default, problem) : Row(element.Line, element.Value)) : ReadLines(path, options);
 
     private static IEnumerable<JsonRow> ReadLines(string path, DataOptions options)
     {
@@ -26,12 +27,13 @@ internal static class JsonRows
     {
         try
         {
-            using var document = JsonDocument.Parse(text);
+            if (JsonRowCheck.Problem(Encoding.UTF8.GetBytes(text)) is { } problem) return new JsonRow(line, default, problem);
+            using var document = JsonDocument.Parse(text, JsonRowCheck.Options);
             return Row(line, document.RootElement.Clone());
         }
         catch (JsonException e)
         {
-            return new JsonRow(line, default, $"not valid JSON at byte {e.BytePositionInLine + 1}, expected one object a line; correct the row or skip bad rows");
+            return new JsonRow(line, default, $"not valid JSON at byte {e.BytePositionInLine + 1}, expected one object a line; correct the row or skip bad rows (--skip-bad-rows)");
         }
     }
 

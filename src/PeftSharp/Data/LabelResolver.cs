@@ -1,4 +1,5 @@
 using System.Globalization;
+using PeftSharp.Data.Files;
 using PeftSharp.Data.Storage;
 
 namespace PeftSharp.Data;
@@ -10,7 +11,9 @@ internal static class LabelResolver
     /// <param name="options">What is known of the labels.</param>
     /// <param name="fileNames">The classes that the files' metadata name, or null.</param>
     /// <param name="bad">Where rows with bad labels are reported.</param>
-    public static (LabelKind Kind, LabelMap? Labels, IReadOnlyList<Example> Examples) Resolve(RowStore rows, DataOptions options, IReadOnlyList<string>? fileNames, BadRows bad)
+    /// <param name="shared">Where what was taken for granted is remarked.</param>
+    public static (LabelKind Kind, LabelMap? Labels, IReadOnlyList<Example> Examples) Resolve(
+        RowStore rows, DataOptions options, IReadOnlyList<string>? fileNames, BadRows bad, SharedColumns shared)
     {
         var kind = KindOf(rows, options, fileNames, out var numbersOnly);
         var known = options.Labels ?? (fileNames is null ? null : new LabelMap(fileNames));
@@ -30,6 +33,8 @@ internal static class LabelResolver
             else
                 kept[good++] = i;
         }
+        if (map is not null && options.Labels is null) LabelRemarks.OfClasses(map, labels.AsSpan(0, good), shared);
+        if (targets is not null && options.Kind is null) LabelRemarks.OfTargets(targets.AsSpan(0, good), shared);
         var examples = new StoredExamples(rows, good == kept.Length ? null : kept[..good], labels, targets);
         return (kind, map, rows.OnDisk ? examples : [.. examples]);
     }
@@ -61,9 +66,9 @@ internal static class LabelResolver
         float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && float.IsFinite(value);
 
     private static string NotANumber(string label) =>
-        $"the label {BadRows.Quote(label)} is not a number, as labels of this file are; correct it, skip bad rows, or set the kind of labels to Class";
+        $"the label {BadRows.Quote(label)} is not a number, as labels of this file are; correct it, skip bad rows (--skip-bad-rows), or read labels as classes (--problem classification, LabelKind.Class)";
 
     private static string Unknown(string label, LabelMap labels) =>
         $"the label {BadRows.Quote(label)} is none of the known ones ({string.Join(", ", labels.Names.Take(20).Select(BadRows.Quote))}"
-        + $"{(labels.Count > 20 ? ", …" : "")}); correct it, skip bad rows, or add such rows to the training set";
+        + $"{(labels.Count > 20 ? ", …" : "")}); correct it, skip bad rows (--skip-bad-rows), or add such rows to the training set";
 }

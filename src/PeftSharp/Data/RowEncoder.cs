@@ -42,6 +42,8 @@ internal static class RowEncoder
                 ? (new EncodedText(ids, example.TypeIds), false)
                 : (new EncodedText(ids[..maxLength], example.TypeIds?[..maxLength]), true);
         }
+        if (!data.AllowEmptyText && (string.IsNullOrWhiteSpace(example.Text) || example.Pair is not null && string.IsNullOrWhiteSpace(example.Pair)))
+            throw new PeftException($"{example.Place(data.Source)}: {DelimitedReader.Blank(null)}.");
         var encoded = encoder.Encode(example.Text, example.Pair, maxLength);
         if (encoded.Ids.Length == 0)
             throw new PeftException($"{example.Place(data.Source)}: the text gives no token, and a row needs at least one; remove the row.");

@@ -61,6 +61,21 @@ public sealed class TextDataset : IDisposable
     /// <summary>What was wrong with the first ten of them.</summary>
     public IReadOnlyList<string> Problems { get; private init; } = [];
 
+    /// <summary>What was taken for granted in reading the files, and what is odd about the labels: a sentence each.</summary>
+    public IReadOnlyList<string> Remarks { get; private init; } = [];
+
+    /// <summary>Names of the columns that were kept with the rows (<see cref="Example.Kept"/>).</summary>
+    public IReadOnlyList<string> KeptColumns { get; private init; } = [];
+
+    /// <summary>True if rows with a blank text are taken; by default <see cref="TokenizedDataset.Create"/> refuses them.</summary>
+    public bool AllowEmptyText { get; init; }
+
+    /// <summary>The files that the rows were read from, in their order; empty for rows that come from none.</summary>
+    public IReadOnlyList<string> Files => [.. FileRows.Keys];
+
+    // Rows of each file, bad ones included, in the files' order.
+    private IReadOnlyDictionary<string, int> FileRows { get; init; } = new Dictionary<string, int>();
+
     /// <summary>The columns of the files; empty for rows made in memory.</summary>
     public IReadOnlyList<DatasetColumn> Columns { get; private init; } = [];
 
@@ -81,8 +96,37 @@ public sealed class TextDataset : IDisposable
     {
         options ??= new DataOptions();
         var (bad, shared) = (new BadRows(options.OnBadRow), new SharedColumns());
-        var rows = RowStore.Of(files.SelectMany(file => FileRows.Read(file, options, bad, shared)), options.Storage);
-        var (kind, labels, examples) = LabelResolver.Resolve(rows, options, shared.ClassNames, bad);
+        return Made(files.SelectMany(file => Data.Files.FileRows.Read(file, options, bad, shared)), source, options, bad, shared);
+    }
+
+    /// <summary>Makes a dataset of texts, by the rules that files are read by.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="source">What they are called in messages.</param>
+    /// <param name="options">Whether blank texts are taken, and what to do about them else.</param>
+    /// <exception cref="PeftException">A text is blank and <see cref="DataOptions.OnBadRow"/> says stop, or there is no good one.</exception>
+    public static TextDataset FromTexts(IEnumerable<string> texts, string source, DataOptions? options = null)
+    {
+        options ??= new DataOptions();
+        var (bad, shared) = (new BadRows(options.OnBadRow), new SharedColumns());
+        return Made(TextRows.Of(texts, source, options, bad), source, options with { Kind = LabelKind.None }, bad, shared);
+    }
+
+    /// <summary>Reads texts, one a line, by the rules that files are read by: UTF-8 with or without a byte order mark.</summary>
+    /// <param name="stream">The lines, such as those of standard input; read once.</param>
+    /// <param name="source">What they are called in messages.</param>
+    /// <param name="options">Whether blank texts are taken, and what to do about bad lines else.</param>
+    /// <exception cref="PeftException">A line is blank or no text and <see cref="DataOptions.OnBadRow"/> says stop, or there is no good one.</exception>
+    public static TextDataset FromLines(Stream stream, string source, DataOptions? options = null)
+    {
+        options ??= new DataOptions();
+        var (bad, shared) = (new BadRows(options.OnBadRow), new SharedColumns());
+        return Made(TextRows.Of(stream, source, options, bad), source, options with { Kind = LabelKind.None }, bad, shared);
+    }
+
+    private static TextDataset Made(IEnumerable<RawExample> found, string source, DataOptions options, BadRows bad, SharedColumns shared)
+    {
+        var rows = RowStore.Of(Labelled(found, options, bad), options.Storage);
+        var (kind, labels, examples) = LabelResolver.Resolve(rows, options, shared.ClassNames, bad, shared);
         if (examples.Count == 0)
         {
             throw new PeftException(bad.Count == 0
@@ -93,10 +137,24 @@ public sealed class TextDataset : IDisposable
         {
             SkippedRows = bad.Count,
             Problems = bad.Problems,
+            Remarks = [.. shared.Remarks],
+            KeptColumns = shared.Kept,
+            FileRows = shared.FileRows,
+            AllowEmptyText = options.AllowEmptyText,
             Storage = options.Storage,
             Columns = shared.Columns,
             _rows = rows,
         };
+    }
+
+    // Rows whose label says that they have none are left out, as their user asked.
+    private static IEnumerable<RawExample> Labelled(IEnumerable<RawExample> rows, DataOptions options, BadRows bad)
+    {
+        foreach (var row in rows)
+        {
+            if (row.Label is { } label && options.NoLabel.Contains(label)) bad.LeaveOut(row.File, row.Line, $"the label {BadRows.Quote(label)} stands for none (--no-label)");
+            else yield return row;
+        }
     }
 
     /// <summary>The rows at the given indices (from 0), in the given order.</summary>
@@ -110,7 +168,38 @@ public sealed class TextDataset : IDisposable
                 throw new PeftException($"Row {row} was asked of {Source}, which has rows 0 to {Count - 1}; correct the list of rows.");
         }
         IReadOnlyList<Example> examples = OnDisk ? new ChosenExamples(Examples, chosen) : [.. chosen.Select(row => Examples[row])];
-        return new TextDataset(examples, Kind, Labels, Source) { Storage = Storage, Columns = Columns, _rows = _rows?.Share() };
+        return Of(examples, Labels);
+    }
+
+    /// <summary>The rows that have the given numbers in the source: numbers count from 0 over all its files, bad rows included.</summary>
+    /// <param name="numbers">The numbers, in the order that the rows are to have. Those of rows that were left out as bad are passed over.</param>
+    /// <exception cref="PeftException">A number is beyond the source's rows, or its row is not in this part of them, or no row is left.</exception>
+    public TextDataset RowsNumbered(IEnumerable<int> numbers)
+    {
+        var (starts, total) = (new Dictionary<string, int>(), 0);
+        foreach (var (file, count) in FileRows)
+        {
+            starts[file] = total;
+            total += count;
+        }
+        if (total == 0) return Subset(numbers);
+        var places = new Dictionary<int, int>(Count);
+        for (var i = 0; i < Count; i++)
+        {
+            var example = Examples[i];
+            places[starts[example.File!] + example.Row] = i;
+        }
+        var chosen = new List<int>();
+        foreach (var number in numbers)
+        {
+            if (places.TryGetValue(number, out var place)) chosen.Add(place);
+            else if (number < 0 || number >= total)
+                throw new PeftException($"Row {number} was asked of {Source}, which has rows 0 to {total - 1}; correct the list of rows.");
+            else if (SkippedRows == 0)
+                throw new PeftException($"Row {number} was asked of {Source}, but it belongs to another part of the data; correct the list of rows.");
+        }
+        if (chosen.Count == 0) throw new PeftException($"{Source}: none of the rows that were asked for is left; correct the list of rows.");
+        return Subset(chosen);
     }
 
     /// <summary>The same rows with their classes numbered as <paramref name="labels"/> numbers them, for a model whose head has that order.</summary>
@@ -124,8 +213,22 @@ public sealed class TextDataset : IDisposable
         if (places.Contains(-1)) places = [.. Enumerable.Range(0, labels.Count)];
         if (places.Distinct().Count() != places.Length)
             throw new PeftException($"{Source}: two of its classes ({string.Join(", ", Labels.Names.Take(10))}) have the same place among {string.Join(", ", labels.Names.Take(10))}; name each class once.");
-        return new TextDataset(new RelabelledExamples(Examples, places), Kind, labels, Source) { SkippedRows = SkippedRows, Problems = Problems, Storage = Storage, Columns = Columns, _rows = _rows?.Share() };
+        return Of(new RelabelledExamples(Examples, places), labels);
     }
+
+    // Other rows of the same source.
+    private TextDataset Of(IReadOnlyList<Example> examples, LabelMap? labels) => new(examples, Kind, labels, Source)
+    {
+        SkippedRows = SkippedRows,
+        Problems = Problems,
+        Remarks = Remarks,
+        KeptColumns = KeptColumns,
+        FileRows = FileRows,
+        AllowEmptyText = AllowEmptyText,
+        Storage = Storage,
+        Columns = Columns,
+        _rows = _rows?.Share(),
+    };
 
     /// <summary>The first <paramref name="count"/> rows, or all if there are fewer.</summary>
     public TextDataset Take(int count) => Subset(Enumerable.Range(0, Math.Clamp(count, 0, Count)));

@@ -20,7 +20,7 @@ internal static class TokenRow
     /// <summary>Checks a row's numbers, and cuts them to where the mask has its run of ones.</summary>
     public static string? Trim(ref int[]? ids, ref int[]? types, int[]? mask)
     {
-        if (ids is null) return $"the field '{Ids}' is missing; add it or skip bad rows";
+        if (ids is null) return $"the field '{Ids}' is missing; add it or skip bad rows (--skip-bad-rows)";
         if (types is not null && types.Length != ids.Length) return LengthProblem(Types, types, ids);
         if (types is not null && types.Any(type => type > byte.MaxValue)) return $"'{Types}' holds a number above 255, expected segments such as 0 and 1";
         if (mask is not null)

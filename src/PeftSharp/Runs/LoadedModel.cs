@@ -48,6 +48,9 @@ public sealed class LoadedModel
     /// <summary>Names of the classes in the order of the outputs; one name for a regression.</summary>
     public IReadOnlyList<string> Labels => Card.Labels ?? LabelNames.Defaults(Model.Model.Head.Outputs);
 
+    /// <summary>Columns of training, to be read where data has them and no others are named (<see cref="DataOptions.Usual"/>).</summary>
+    public UsualColumns Columns => Card.Columns is { } columns ? new(columns.Text, columns.Pair, columns.Label) : new();
+
     /// <summary>The tokenizer: the adapter's own, else the base's; null if neither has one.</summary>
     public Tokenizer? Tokenizer() => _tokenizer.Value;
 

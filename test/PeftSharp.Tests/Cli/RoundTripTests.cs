@@ -98,7 +98,7 @@ public sealed class RoundTripTests(RoundTripTests.Trained trained) : IClassFixtu
         {
             Peft.Run("predict", "--base", _folder.Model, "--adapter", Adapter, "--data", _folder.Dev, "--take", "3", "--out", _folder.File_(name)).Succeeds();
             var lines = File.ReadAllLines(_folder.File_(name));
-            Assert.Equal(string.Join(separator, "row", "label", "probability", "p(negative)", "p(positive)"), lines[0]);
+            Assert.Equal(string.Join(separator, "row", "line", "label", "probability", "p(negative)", "p(positive)"), lines[0]);
             Assert.Equal(4, lines.Length);
         }
     }

@@ -12,8 +12,8 @@ public sealed class JsonTests : IDisposable
     public void Lines_Are_Rows_And_Blank_Lines_Are_None()
     {
         var data = _folder.Load("a.jsonl", "{\"premise\": \"p\", \"hypothesis\": \"h\\n\\u00e9\", \"label\": \"yes\"}\n\n{\"label\": \"no\", \"hypothesis\": \"i\", \"premise\": \"q\"}\n");
-        Assert.Equal(new Example("p", "h\né", 1, float.NaN, 1), data.Examples[0] with { File = null });
-        Assert.Equal(new Example("q", "i", 0, float.NaN, 3), data.Examples[1] with { File = null });
+        Assert.Equal(new Example("p", "h\né", 1, float.NaN, 1), data.Examples[0] with { File = null, Row = -1 });
+        Assert.Equal(new Example("q", "i", 0, float.NaN, 3), data.Examples[1] with { File = null, Row = -1 });
         Assert.Equal(["no", "yes"], data.LabelNames);
     }
 

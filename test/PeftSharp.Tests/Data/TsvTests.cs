@@ -35,7 +35,7 @@ public sealed class TsvTests : IDisposable
     {
         var options = new DataOptions { Text = "Body", Pair = "title", Label = "stars" };
         var data = _folder.Load("reviews.tsv", "sentence\tbody\ttitle\tstars\na\tb\tc\t3.5\n", options);
-        Assert.Equal(new Example("b", "c", -1, 3.5f, 2), data.Examples[0] with { File = null });
+        Assert.Equal(new Example("b", "c", -1, 3.5f, 2), data.Examples[0] with { File = null, Row = -1 });
         Assert.Equal(LabelKind.Regression, data.Kind);
     }
 

@@ -22,6 +22,11 @@ internal static class DataFile
         Span<byte> magic = stackalloc byte[2];
         var packed = stream.ReadAtLeast(magic, 2, throwOnEndOfStream: false) == 2 && magic.SequenceEqual(GzipMembers.Magic);
         stream.Position = 0;
+        if (magic is [0xFF, 0xFE] or [0xFE, 0xFF])
+        {
+            stream.Dispose();
+            throw new PeftException($"{path}, line 1: the file is UTF-16, expected UTF-8; save it as UTF-8.");
+        }
         if (packed == IsPacked(path)) return packed ? new GzipMembers(stream, path, options.MaxExpansion) : stream;
         stream.Dispose();
         throw new PeftException(packed

@@ -8,25 +8,26 @@ internal sealed class JsonArrayReader(Stream stream, string path, int maxBytes)
 {
     private readonly ByteWindow _window = new(stream);
     private int _line = 1;
-    private JsonReaderState _state;
+    // What lies too deep is told by JsonRowCheck, as a row's problem.
+    private JsonReaderState _state = new(new JsonReaderOptions { MaxDepth = 1000 });
 
     private enum Token { Element, Bracket, More, End }
 
-    public static IEnumerable<(int Line, JsonElement Value)> Read(string path, DataOptions options)
+    public static IEnumerable<(int Line, JsonElement Value, string? Problem)> Read(string path, DataOptions options)
     {
         using var stream = DataFile.Open(path, options);
         var reader = new JsonArrayReader(stream, path, options.MaxLineBytes);
         reader.SkipPreamble();
-        while (reader.TryNext(out var line, out var value)) yield return (line, value);
+        while (reader.TryNext(out var line, out var value, out var problem)) yield return (line, value, problem);
     }
 
-    private bool TryNext(out int line, out JsonElement value)
+    private bool TryNext(out int line, out JsonElement value, out string? problem)
     {
         try
         {
             while (true)
             {
-                switch (Take(out line, out value))
+                switch (Take(out line, out value, out problem))
                 {
                     case Token.Element: return true;
                     case Token.End: return false;
@@ -41,9 +42,9 @@ internal sealed class JsonArrayReader(Stream stream, string path, int maxBytes)
         }
     }
 
-    private Token Take(out int line, out JsonElement value)
+    private Token Take(out int line, out JsonElement value, out string? problem)
     {
-        (line, value) = (_line, default);
+        (line, value, problem) = (_line, default, null);
         var reader = new Utf8JsonReader(_window.Bytes, _window.Ended, _state);
         if (!reader.Read()) return _window.Ended ? Token.End : Token.More;
         if (reader.CurrentDepth == 0 && reader.TokenType is JsonTokenType.StartArray or JsonTokenType.EndArray)
@@ -52,8 +53,15 @@ internal sealed class JsonArrayReader(Stream stream, string path, int maxBytes)
             return Token.Bracket;
         }
         line = _line + _window.Bytes[..(int)reader.TokenStartIndex].Count((byte)'\n');
-        if (!JsonDocument.TryParseValue(ref reader, out var document)) return Token.More;
-        using (document) value = document.RootElement.Clone();
+        var at = reader;
+        if (!at.TrySkip()) return Token.More;
+        problem = JsonRowCheck.Problem(_window.Bytes[(int)reader.TokenStartIndex..(int)at.BytesConsumed]);
+        if (problem is not null) reader = at;
+        else if (JsonDocument.TryParseValue(ref reader, out var document))
+        {
+            using (document) value = document.RootElement.Clone();
+        }
+        else return Token.More;
         Advance(reader);
         return Token.Element;
     }
@@ -74,6 +82,10 @@ internal sealed class JsonArrayReader(Stream stream, string path, int maxBytes)
     private void Fill()
     {
         if (_window.Bytes.Length > maxBytes) throw new PeftException($"{path}, line {_line}: the element is longer than {maxBytes:N0} bytes; correct the file, or raise the limit (MaxLineBytes).");
-        _window.Fill();
+        // As much again at a time: what was looked at in vain is looked at once more.
+        var enough = Math.Max(2 * _window.Bytes.Length, 1 << 12);
+        while (_window.Bytes.Length < enough && _window.Fill())
+        {
+        }
     }
 }

@@ -9,13 +9,19 @@ namespace PeftSharp.Data.Files;
 /// <summary>The values of a parquet column chunk row by row.</summary>
 internal static class ParquetCells
 {
+    private const int Shared = 10_000;
+
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
     /// <summary>Values as a text file would spell them; null where there is none or, for bytes, no text.</summary>
-    public static string?[] Texts(DataField field, RawColumnData data, int rows) => data switch
+    /// <param name="field">The column.</param>
+    /// <param name="data">Its values.</param>
+    /// <param name="rows">Rows of the row group.</param>
+    /// <param name="maxLength">Letters that all texts together may have: a dictionary's few may stand for many.</param>
+    public static string?[] Texts(DataField field, RawColumnData data, int rows, long maxLength) => data switch
     {
-        RawColumnData<ReadOnlyMemory<char>> texts => Flat(texts, field, rows, text => text.ToString()),
-        RawColumnData<ReadOnlyMemory<byte>> bytes => Flat(bytes, field, rows, Decode),
+        RawColumnData<ReadOnlyMemory<char>> texts => Flat(texts, field, rows, Bounded<char>(text => text.ToString(), maxLength)),
+        RawColumnData<ReadOnlyMemory<byte>> bytes => Flat(bytes, field, rows, Bounded<byte>(Decode, maxLength)),
         RawColumnData<bool> flags => Flat(flags, field, rows, flag => flag ? "true" : "false"),
         RawColumnData<sbyte> numbers => Flat(numbers, field, rows, Spell),
         RawColumnData<byte> numbers => Flat(numbers, field, rows, Spell),
@@ -93,6 +99,22 @@ internal static class ParquetCells
 
     // A column of floating-point numbers does not become one of classes because all happen to be whole.
     private static string Real(string number) => number.All(c => char.IsAsciiDigit(c) || c == '-') ? number + ".0" : number;
+
+    // A text that rows share is made once; yet each row counts, for each may be copied later.
+    private static Func<ReadOnlyMemory<T>, string?> Bounded<T>(Func<ReadOnlyMemory<T>, string?> spell, long maxLength)
+    {
+        var known = new Dictionary<ReadOnlyMemory<T>, string?>();
+        var total = 0L;
+        return text =>
+        {
+            total += text.Length;
+            if (total > maxLength) throw new InvalidDataException($"the texts of a row group have more than the {maxLength >> 20:N0} million letters that are read at once; write the file with smaller row groups");
+            if (known.TryGetValue(text, out var spelled)) return spelled;
+            spelled = spell(text);
+            if (known.Count < Shared) known.Add(text, spelled);
+            return spelled;
+        };
+    }
 
     private static string? Decode(ReadOnlyMemory<byte> bytes)
     {

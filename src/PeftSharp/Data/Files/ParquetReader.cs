@@ -12,22 +12,43 @@ internal static class ParquetReader
         var columns = Columns.Resolve(file, options);
         shared.Read([("text", columns.Text), ("pair", columns.Pair), ("label", columns.Label), .. columns.Text is null ? TokenRow.Roles : []]);
         if (columns.Classes is not null) shared.CheckClasses(path, columns.Label!, columns.Classes);
+        var kept = Kept(file, options, shared);
+        file.CheckSize([.. columns.Names.Concat(kept ?? []).Distinct()]);
         var number = 0;
         for (var group = 0; group < file.Groups; group++)
         {
-            var cells = new Cells(file, group, columns, options);
+            var cells = new Cells(file, group, columns, kept, options);
             for (var row = 0; row < cells.Rows; row++)
             {
-                number++;
+                shared.FileRows[path] = ++number;
                 if (cells.Pick(row, number, out var example) is { } problem) bad.Report(path, number, problem);
-                else yield return example;
+                else yield return example with { Row = number - 1, Kept = cells.Kept(row) };
             }
         }
+    }
+
+    // Names of the columns that stay with the rows, in the dataset's order; null for none.
+    private static string[]? Kept(ParquetFile file, DataOptions options, SharedColumns shared)
+    {
+        if (options.Keep.Count == 0 && !options.KeepAll) return null;
+        if (shared.Kept.Count > 0) return [.. shared.Kept];
+        string[] asked = options.KeepAll
+            ? [.. file.ColumnNames]
+            : [.. options.Keep.Select(name => file.ColumnNames[ColumnMap.Find(file.Path, file.ColumnNames, true, "--keep", name)]).Distinct()];
+        foreach (var column in asked)
+        {
+            if (ParquetTypes.IsScalar(file.ColumnTypes[column])) shared.Kept.Add(column);
+            else if (options.KeepAll) shared.Remark($"{file.Path}: the column {BadRows.Quote(column)} holds {file.ColumnTypes[column]} and is not kept.");
+            else throw new PeftException($"{file.Path}: the column {BadRows.Quote(column)} holds {file.ColumnTypes[column]}, which cannot be kept; name a column of strings, numbers or booleans (--keep).");
+        }
+        return [.. shared.Kept];
     }
 
     /// <summary>Names of the columns that are read; a file of token ids has no text.</summary>
     private sealed record Columns(string Path, string? Text, string? Pair, string? Label, IReadOnlyList<string>? Classes)
     {
+        private IReadOnlyList<string> Ids { get; init; } = [];
+
         public static Columns Resolve(ParquetFile file, DataOptions options)
         {
             string? Name(int index) => index < 0 ? null : file.ColumnNames[index];
@@ -37,14 +58,17 @@ internal static class ParquetReader
                 : ColumnMap.Resolve(file.Path, file.ColumnNames, true, options);
             foreach (var text in new[] { Name(map.Text), Name(map.Pair) }.OfType<string>())
                 Expect(file, text, type => type is ParquetTypes.Text or ParquetTypes.Binary, "strings");
-            foreach (var list in ids ? file.ColumnNames.Intersect([TokenRow.Ids, TokenRow.Types, TokenRow.Mask]) : [])
-                Expect(file, list, ParquetTypes.IsIntegerList, "lists of integers");
+            string[] lists = ids ? [.. file.ColumnNames.Intersect([TokenRow.Ids, TokenRow.Types, TokenRow.Mask])] : [];
+            foreach (var list in lists) Expect(file, list, ParquetTypes.IsIntegerList, "lists of integers");
             var label = Name(map.Label);
-            if (label is null) return new Columns(file.Path, Name(map.Text), Name(map.Pair), null, null);
+            if (label is null) return new Columns(file.Path, Name(map.Text), Name(map.Pair), null, null) { Ids = lists };
             Expect(file, label, type => type is ParquetTypes.Text or ParquetTypes.Binary or "bool" || ParquetTypes.IsInteger(type) || type.StartsWith("float", StringComparison.Ordinal), "numbers, booleans or names");
             var classes = options.Kind != LabelKind.Regression && ParquetTypes.IsInteger(file.ColumnTypes[label]) ? file.ClassNames(label) : null;
-            return new Columns(file.Path, Name(map.Text), Name(map.Pair), label, classes);
+            return new Columns(file.Path, Name(map.Text), Name(map.Pair), label, classes) { Ids = lists };
         }
+
+        /// <summary>The columns that are read.</summary>
+        public IEnumerable<string> Names => Text is null && Ids.Count > 0 ? Label is null ? Ids : Ids.Append(Label) : new[] { Text, Pair, Label }.OfType<string>();
 
         private static void Expect(ParquetFile file, string column, Func<string, bool> fits, string expected)
         {
@@ -60,21 +84,25 @@ internal static class ParquetReader
         private readonly DataOptions _options;
         private readonly string?[]? _texts, _pairs, _labels;
         private readonly int[]?[]? _ids, _types, _masks;
+        private readonly (string?[] Texts, string Type)[]? _kept;
         private readonly bool _byNumber;
 
-        public Cells(ParquetFile file, int group, Columns columns, DataOptions options)
+        public Cells(ParquetFile file, int group, Columns columns, string[]? kept, DataOptions options)
         {
             (_columns, _options, Rows) = (columns, options, file.Rows(group));
-            string?[]? Texts(string? column) => column is null ? null : file.Read(group, column, (field, data) => ParquetCells.Texts(field, data, Rows));
+            string?[]? Texts(string? column) => column is null ? null : file.Read(group, column, (field, data) => ParquetCells.Texts(field, data, Rows, file.MaxTextLength));
             int[]?[]? Lists(string column) => columns.Text is not null || !file.ColumnNames.Contains(column) ? null
                 : file.Read(group, column, (field, data) => ParquetCells.Lists(field, data, Rows));
             (_texts, _pairs, _labels) = (Texts(columns.Text), Texts(columns.Pair), Texts(columns.Label));
             (_ids, _types, _masks) = (Lists(TokenRow.Ids), Lists(TokenRow.Types), Lists(TokenRow.Mask));
+            _kept = kept?.Select(column => (Texts(column)!, file.ColumnTypes[column])).ToArray();
             // A model may call its classes otherwise than the file does; their numbers are what is left to go by.
             _byNumber = options.Labels is { } known && columns.Classes is { } names && !names.Intersect(known.Names).Any();
         }
 
         public int Rows { get; }
+
+        public KeptValue[]? Kept(int row) => _kept is null ? null : Array.ConvertAll(_kept, column => KeptColumns.Typed(column.Texts[row], column.Type));
 
         public string? Pick(int row, int number, out RawExample example)
         {
@@ -94,17 +122,17 @@ internal static class ParquetReader
 
         private string? TakeText(string column, string? text)
         {
-            if (text is null) return $"the column {BadRows.Quote(column)} holds nothing, or bytes that are not UTF-8, expected a text; correct the row or skip bad rows";
+            if (text is null) return $"the column {BadRows.Quote(column)} holds nothing, or bytes that are not UTF-8, expected a text; correct the row or skip bad rows (--skip-bad-rows)";
             return !_options.AllowEmptyText && string.IsNullOrWhiteSpace(text) ? DelimitedReader.Blank($"column {BadRows.Quote(column)}") : null;
         }
 
         private string? TakeLabel(string? value, out string? label)
         {
             label = value?.Trim();
-            if (string.IsNullOrEmpty(label)) return $"the label in column {BadRows.Quote(_columns.Label!)} is empty; give the row a label or skip bad rows";
+            if (string.IsNullOrEmpty(label)) return $"the label in column {BadRows.Quote(_columns.Label!)} is empty; give the row a label or skip bad rows (--skip-bad-rows)";
             if (_columns.Classes is not { } names || label == "-1") return null;
             if (!int.TryParse(label, CultureInfo.InvariantCulture, out var index) || index < 0 || index >= names.Count)
-                return $"the label {BadRows.Quote(label)} is outside the {names.Count} classes that the file's metadata names; correct it or skip bad rows";
+                return $"the label {BadRows.Quote(label)} is outside the {names.Count} classes that the file's metadata names; correct it or skip bad rows (--skip-bad-rows)";
             if (!_byNumber) label = names[index];
             return null;
         }

@@ -3,12 +3,24 @@ namespace PeftSharp.Data.Files;
 /// <summary>The columns that all files of a dataset have in common: those of the first file.</summary>
 internal sealed class SharedColumns
 {
+    private const int MaxRemarks = 20;
+
+    private readonly List<string> _remarks = [];
     private string? _first;
     private IReadOnlyList<string> _columns = [];
     private IReadOnlyDictionary<string, string> _types = new Dictionary<string, string>();
 
     /// <summary>The classes that a file's metadata names; null where it names none.</summary>
     public IReadOnlyList<string>? ClassNames { get; private set; }
+
+    /// <summary>What was taken for granted in reading the files, a sentence each.</summary>
+    public IReadOnlyList<string> Remarks => _remarks;
+
+    /// <summary>Names of the columns that are kept with each row.</summary>
+    public List<string> Kept { get; } = [];
+
+    /// <summary>Rows of each file, bad ones included.</summary>
+    public Dictionary<string, int> FileRows { get; } = [];
 
     /// <summary>Types of the columns where the format has none.</summary>
     public TypeGuess Guess { get; } = new();
@@ -19,6 +31,12 @@ internal sealed class SharedColumns
     /// <summary>The columns with their types and roles.</summary>
     public IReadOnlyList<DatasetColumn> Columns =>
         [.. (_types.Count > 0 ? _types : Guess.Types).Select(column => new DatasetColumn(column.Key, column.Value, Roles.GetValueOrDefault(column.Key)))];
+
+    /// <summary>Says once what was taken for granted.</summary>
+    public void Remark(string sentence)
+    {
+        if (_remarks.Count < MaxRemarks && !_remarks.Contains(sentence)) _remarks.Add(sentence);
+    }
 
     /// <summary>Takes over what columns are read as; names may be missing.</summary>
     public void Read(params (string Role, string? Column)[] roles) =>

@@ -12,18 +12,47 @@ internal static class RowCodec
     {
         Int(to, file);
         Int(to, row.Line);
+        Int(to, row.Row);
         Text(to, row.Label);
         Text(to, row.Text);
         Text(to, row.Pair);
         Numbers(to, row.InputIds);
         Numbers(to, row.TypeIds);
+        Kept(to, row.Kept);
     }
 
     public static RawExample Read(ReadOnlySpan<byte> from, IReadOnlyList<string> files)
     {
-        var (file, line) = (files[TakeInt(ref from)], TakeInt(ref from));
+        var (file, line, row) = (files[TakeInt(ref from)], TakeInt(ref from), TakeInt(ref from));
         var label = TakeText(ref from);
-        return new RawExample(file, line, TakeText(ref from)!, TakeText(ref from), label, TakeNumbers(ref from), TakeNumbers(ref from));
+        return new RawExample(file, line, TakeText(ref from)!, TakeText(ref from), label, TakeNumbers(ref from), TakeNumbers(ref from))
+        {
+            Row = row,
+            Kept = TakeKept(ref from),
+        };
+    }
+
+    private static void Kept(ArrayBufferWriter<byte> to, KeptValue[]? values)
+    {
+        Int(to, values?.Length ?? -1);
+        foreach (var value in values ?? [])
+        {
+            Int(to, value.IsJson ? 1 : 0);
+            Text(to, value.Text);
+        }
+    }
+
+    private static KeptValue[]? TakeKept(ref ReadOnlySpan<byte> from)
+    {
+        var count = TakeInt(ref from);
+        if (count < 0) return null;
+        var values = new KeptValue[count];
+        for (var i = 0; i < count; i++)
+        {
+            var isJson = TakeInt(ref from) == 1;
+            values[i] = new KeptValue(TakeText(ref from), isJson);
+        }
+        return values;
     }
 
     private static void Int(ArrayBufferWriter<byte> to, int value)

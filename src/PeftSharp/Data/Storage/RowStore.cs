@@ -7,7 +7,7 @@ namespace PeftSharp.Data.Storage;
 internal sealed class RowStore(DataStorage storage) : IReadOnlyList<RawExample>, IDisposable
 {
     // What an object of a row and its list entry take beside its text.
-    private const int RowOverhead = 120;
+    private const int RowOverhead = 120, KeptOverhead = 48;
 
     private readonly List<string> _files = [];
     private readonly List<long> _offsets = [0];
@@ -55,6 +55,7 @@ internal sealed class RowStore(DataStorage storage) : IReadOnlyList<RawExample>,
         }
         _rows.Add(row);
         _bytes += RowOverhead + 2L * (row.Text.Length + (row.Pair?.Length ?? 0)) + 4L * ((row.InputIds?.Length ?? 0) + (row.TypeIds?.Length ?? 0));
+        foreach (var value in row.Kept ?? []) _bytes += KeptOverhead + 2L * (value.Text?.Length ?? 0);
         if (_bytes <= storage.MemoryBytes) return;
         _file = new ScratchFile(storage);
         foreach (var kept in _rows) Append(kept);

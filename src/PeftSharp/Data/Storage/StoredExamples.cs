@@ -16,7 +16,12 @@ internal sealed class StoredExamples(RowStore rows, int[]? kept, int[]? labels, 
         get
         {
             var row = rows[kept is null ? index : kept[index]];
-            return new Example(row.Text, row.Pair, labels?[index] ?? -1, targets?[index] ?? float.NaN, row.Line, row.InputIds, row.TypeIds) { File = row.File };
+            return new Example(row.Text, row.Pair, labels?[index] ?? -1, targets?[index] ?? float.NaN, row.Line, row.InputIds, row.TypeIds)
+            {
+                File = row.File,
+                Row = row.Row,
+                Kept = row.Kept,
+            };
         }
     }
 

@@ -1,0 +1,28 @@
+using PeftSharp.Data;
+
+namespace PeftSharp.Cli.Data;
+
+/// <summary>Says on standard error what was left out of data, and what was taken for granted in reading it.</summary>
+internal static class LeftOut
+{
+    private const int Named = 3;
+
+    /// <summary>The lines for one dataset; none where all is as expected.</summary>
+    public static IEnumerable<string> Lines(TextDataset data)
+    {
+        foreach (var remark in data.Remarks) yield return $"remark: {remark}";
+        if (data.SkippedRows == 0) yield break;
+        yield return $"{FileLayout.Rows(data.SkippedRows)} left out of {data.Source}:";
+        foreach (var problem in data.Problems.Take(Named)) yield return $"  {problem}";
+        if (data.SkippedRows > Named) yield return $"  and {FileLayout.Rows(data.SkippedRows - Named)} more";
+    }
+
+    /// <summary>What to say of rows that were cut; null where none was.</summary>
+    public static string? Cut(TokenizedDataset tokens) => tokens.TruncatedRows == 0 ? null
+        : $"remark: {FileLayout.Rows(tokens.TruncatedRows)} of {tokens.Data.Source} {(tokens.TruncatedRows == 1 ? "is" : "are")} longer than --max-length and {(tokens.TruncatedRows == 1 ? "was" : "were")} cut to {tokens.Lengths.Max()} tokens.";
+
+    public static void Write(TextDataset data)
+    {
+        foreach (var line in Lines(data)) Console.Error.WriteLine(line);
+    }
+}

@@ -1,0 +1,15 @@
+namespace PeftSharp.Data;
+
+/// <summary>Names of the columns that are read where a file has them and nobody names others.</summary>
+/// <param name="Text">The text, or the first of two; null for none.</param>
+/// <param name="Pair">The second text; null for none.</param>
+/// <param name="Label">The label; null for none.</param>
+public sealed record UsualColumns(string? Text = null, string? Pair = null, string? Label = null)
+{
+    /// <summary>Options with these columns where they are numbers: such files have no header to look them up in.</summary>
+    internal DataOptions ByNumber(DataOptions options)
+    {
+        if (Text is null || !Text.All(char.IsAsciiDigit) || options.Text is not null || options.Pair is not null || options.Label is not null) return options;
+        return options with { Text = Text, Pair = Pair, Label = options.Kind == LabelKind.None ? null : Label };
+    }
+}
