@@ -35,6 +35,11 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null) :
     /// <summary>The adapter that is written into the weights at present, if any.</summary>
     public string? Merged => Model.Sites.Merged?.Adapter.Name;
 
+    // AdapterHub has a class of its own for models with flexible heads.
+    private string? ClassName =>
+        (Model.Config.Json["architectures"] as System.Text.Json.Nodes.JsonArray)?.FirstOrDefault()?.ToString() is not { } name ? null
+        : Model.FlexibleHead is null ? name : name.Replace("ForSequenceClassification", "AdapterModel", StringComparison.Ordinal);
+
     /// <summary>What the seams of the model look like to a method.</summary>
     /// <param name="seed">Seed of start values.</param>
     public MethodHost Host(ulong seed) => new(
@@ -42,7 +47,8 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null) :
         Model.Precision, Model.Device, seed)
     {
         Drawn = Model.Created,
-        ModelClass = (Model.Config.Json["architectures"] as System.Text.Json.Nodes.JsonArray)?.FirstOrDefault()?.ToString(),
+        FlexibleHead = Model.FlexibleHead?.ToJson(),
+        ModelClass = ClassName,
         HeadOutput = Model.Head.OutputMap,
     };
 

@@ -5,6 +5,8 @@ using PeftSharp.Composition;
 using PeftSharp.Files.Json;
 using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
+using PeftSharp.Methods.Json;
+using PeftSharp.Models.Heads;
 using PeftSharp.Models;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
@@ -54,6 +56,10 @@ public sealed class AdapterFolder
         using var file = SafetensorsFile.Open(WeightsFile);
         return file.Metadata.TryGetValue(AnswerCard.Key, out var text) ? AnswerCard.Parse(text, WeightsFile) : null;
     }
+
+    /// <summary>The head that AdapterHub describes beside the adapter; null if it describes none.</summary>
+    /// <exception cref="PeftException">The description is damaged, or of a head that is not supported.</exception>
+    internal HubHeadConfig? HeadConfig() => Format == AdapterFormat.AdapterHub ? HubHeadConfig.TryRead(Path) : null;
 
     /// <summary>True if the folder holds an adapter's configuration.</summary>
     public static bool Is(string folder) => File.Exists(System.IO.Path.Combine(folder, ConfigFile));
@@ -126,12 +132,12 @@ public sealed class AdapterFolder
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         // Both may refuse the format: before anything is written.
-        var (text, files) = (ConfigText(method, format), Contents(method, format));
+        var (texts, files) = (Texts(method, format), Contents(method, format));
         Directory.CreateDirectory(folder);
         Delete(folder, [AdapterProof.FileName]);
         foreach (var (file, tensors) in files) SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), tensors, Metadata(method, file));
-        AtomicFile.WriteText(System.IO.Path.Combine(folder, ConfigFile), text);
-        Delete(folder, new[] { PeftWeights, HubWeights, HubHead, EncoderWeights }.Except(files.Select(f => f.File)));
+        foreach (var (file, text) in texts) AtomicFile.WriteText(System.IO.Path.Combine(folder, file), text);
+        Delete(folder, new[] { PeftWeights, HubWeights, HubHead, EncoderWeights, HubHeadConfig.FileName }.Except([.. files.Select(f => f.File), .. texts.Select(t => t.File)]));
     }
 
     /// <summary>The files that <see cref="Save"/> would write, with their exact lengths in bytes.</summary>
@@ -142,7 +148,7 @@ public sealed class AdapterFolder
         using var guard = no_grad();
         return [
             .. Contents(method, format).Select(f => KeyValuePair.Create(f.File, SafetensorsWriter.Size(f.File, f.Tensors, Metadata(method, f.File)))),
-            KeyValuePair.Create(ConfigFile, (long)Encoding.UTF8.GetByteCount(ConfigText(method, format))),
+            .. Texts(method, format).Select(t => KeyValuePair.Create(t.File, (long)Encoding.UTF8.GetByteCount(t.Text))),
         ];
     }
 
@@ -165,6 +171,39 @@ public sealed class AdapterFolder
         var metadata = new Dictionary<string, string> { ["format"] = "pt" };
         if (method.Card is { } card && file is (PeftWeights or HubWeights)) metadata[AnswerCard.Key] = card;
         return metadata;
+    }
+
+    private static List<(string File, string Text)> Texts(PeftMethod method, AdapterFormat format)
+    {
+        List<(string, string)> texts = [(ConfigFile, ConfigText(method, format))];
+        var flexible = method.Tensors.FirstOrDefault(t => t.SavedModule && t.Path.StartsWith($"{FlexibleHead.Module}.", StringComparison.Ordinal));
+        if (flexible is not null && format == AdapterFormat.Peft)
+            throw new PeftException($"The head of \"{method.Name}\" has AdapterHub's flexible layout ({flexible.Name}), for which the peft format has no place; save it in the AdapterHub format.");
+        if (format == AdapterFormat.AdapterHub && method.Tensors.Any(t => t.SavedModule)) texts.Add((HubHeadConfig.FileName, AdapterJson.Text(HeadDocument(method))));
+        return texts;
+    }
+
+    private static JsonObject HeadDocument(PeftMethod method)
+    {
+        var document = NewHubDocument(method);
+        var labels = method.Card is { } card ? AnswerCard.Parse(card, ConfigFile).Labels : null;
+        var map = new JsonObject();
+        foreach (var (label, i) in (labels ?? ["LABEL_0"]).Select((label, i) => (label, i))) map[label] = i;
+        if (method.Host.FlexibleHead is { } head)
+        {
+            var config = (JsonObject)head.DeepClone();
+            document["name"] = config["name"]!.DeepClone();
+            config.Remove("name");
+            if (config["dropout_prob"] is JsonValue dropout) config["dropout_prob"] = PythonNumber.Float(dropout.GetValue<double>());
+            (config["label2id"], config["num_labels"]) = (map, labels?.Count ?? 1);
+            document["config"] = config;
+            return document;
+        }
+        document["name"] = null;
+        document["config"] = null;
+        document["label2id"] = map;
+        document["num_labels"] = labels?.Count ?? 1;
+        return document;
     }
 
     private static string ConfigText(PeftMethod method, AdapterFormat format) =>

@@ -25,6 +25,9 @@ public sealed record MethodHost(
     /// <summary>The model's class in Python, for example <c>BertForSequenceClassification</c>; AdapterHub's files name it.</summary>
     public string? ModelClass { get; init; }
 
+    /// <summary>AdapterHub's settings of a head in its flexible layout, with the head's name; null for a head of the model's class.</summary>
+    internal System.Text.Json.Nodes.JsonObject? FlexibleHead { get; init; }
+
     /// <summary>True if the method is a part of a composite one, which trains the head itself.</summary>
     public bool IsPart { get; init; }
 

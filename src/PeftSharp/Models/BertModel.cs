@@ -22,8 +22,8 @@ public sealed class BertModel : EncoderModel
         // Token heads have no pooler, and a sentence head without one leaves it out.
         var reads = task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression;
         var brings = (reads || task == TaskKind.Embedding) && build.Source.Has($"{BasePrefix}pooler.dense.weight");
-        var pooler = brings || reads && pooling == Pooling.Pooler ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, hidden, hidden) : null;
-        BuildHead(task switch
+        var pooler = options.FlexibleHead is not null ? null : brings || reads && pooling == Pooling.Pooler ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, hidden, hidden) : null;
+        BuildHead(Flexible(options, task, outputs) ?? (TaskHead)(task switch
         {
             TaskKind.Embedding => new EmbeddingHead(pooling, pooler),
             TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, Classifier("classifier", outputs, hidden)),
@@ -31,6 +31,6 @@ public sealed class BertModel : EncoderModel
             _ => new SequenceHead(
                 task, pooling, pooling == Pooling.Pooler ? pooler : null, "tanh", false, shape.HeadDropout,
                 Classifier("classifier", outputs, hidden), ["classifier", "score"]),
-        });
+        }));
     }
 }

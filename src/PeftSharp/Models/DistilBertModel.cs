@@ -19,7 +19,7 @@ public sealed class DistilBertModel : EncoderModel
     {
         BuildBody("transformer.layer", Names);
         var (hidden, pooling) = (shape.Hidden, options.Pooling ?? Pooling.Pooler);
-        BuildHead(task switch
+        BuildHead(Flexible(options, task, outputs) ?? (TaskHead)(task switch
         {
             TaskKind.Embedding => new EmbeddingHead(pooling, null),
             TaskKind.TokenClassification => new TokenHead(shape.HiddenDropout, Classifier("classifier", outputs, hidden)),
@@ -27,6 +27,6 @@ public sealed class DistilBertModel : EncoderModel
             _ => new SequenceHead(
                 task, pooling, Linear("pre_classifier", ProjectionRole.Head, hidden, hidden), "relu", false, shape.HeadDropout,
                 Classifier("classifier", outputs, hidden), ["classifier", "score"]),
-        });
+        }));
     }
 }

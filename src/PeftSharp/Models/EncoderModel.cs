@@ -67,6 +67,21 @@ public abstract class EncoderModel : TransformerModel
 
     private protected ProjectionSite Classifier(string path, long output, long input) => _build.Classifier(path, output, input);
 
+    /// <summary>A head in AdapterHub's flexible layout, if it is asked for.</summary>
+    private protected TaskHead? Flexible(ModelOptions options, TaskKind task, int outputs)
+    {
+        if (options.FlexibleHead is not { } head) return null;
+        FlexibleHead = head;
+        if (head.UsesPooler && !_build.Source.Has($"{BasePrefix}pooler.dense.weight"))
+            throw new PeftException($"The head \"{head.Name}\" reads the model's pooler, but the base has none; give the base that it was trained on, or a head with \"use_pooler\": false.");
+        var pooler = head.UsesPooler ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, Width, Width) : null;
+        var dense = head.Layers == 2 ? Linear(head.Path(0), ProjectionRole.Head, Width, Width) : null;
+        var (first, activation) = pooler is null ? (dense, head.Activation ?? "linear") : (pooler, "tanh");
+        return new SequenceHead(
+            task, head.UsesPooler ? Pooling.Pooler : Pooling.Cls, first, activation, pooler is null, head.Dropout ?? Shape.HeadDropout,
+            Classifier(head.Path(head.Layers - 1), outputs, Width), [FlexibleHead.Module]);
+    }
+
     private protected ProjectionSite Linear(string path, ProjectionRole role, long output, long input) => _build.Projection(path, role, -1, output, input);
 
     /// <inheritdoc/>

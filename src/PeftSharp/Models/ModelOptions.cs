@@ -19,6 +19,9 @@ public sealed record ModelOptions
     /// <summary>How a sequence becomes one vector; null (default): as the checkpoint says, else the model's pooler, as Hugging Face does.</summary>
     public Pooling? Pooling { get; init; }
 
+    /// <summary>A head in AdapterHub's flexible layout instead of the model's own; null (default) for the model's own.</summary>
+    public FlexibleHead? FlexibleHead { get; init; }
+
     /// <summary>Element type of weights and arithmetic: float32 (default), or float64 for checks of gradients.</summary>
     public ScalarType Precision { get; init; } = ScalarType.Float32;
 

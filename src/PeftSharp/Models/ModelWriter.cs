@@ -22,6 +22,7 @@ public static class ModelWriter
     /// <param name="card">What answers depend on besides tensors; default: the model's own card. A merged adapter's belongs here.</param>
     public static void Write(TransformerModel model, string folder, ScalarType type = ScalarType.Float32, bool withPrefix = true, AnswerCard? card = null)
     {
+        RefuseFlexible(model);
         Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         using var guard = no_grad();
@@ -47,6 +48,7 @@ public static class ModelWriter
     /// <param name="type">Element type of what stays dense; default float16.</param>
     public static void WriteQuantized(TransformerModel model, string folder, Nf4Options nf4, bool embeddings = false, ScalarType type = ScalarType.Float16)
     {
+        RefuseFlexible(model);
         Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         using var guard = no_grad();
@@ -72,6 +74,12 @@ public static class ModelWriter
 
     /// <summary>An embedding table with fewer weights (positions, segments) is not worth quantising.</summary>
     public const long SmallestTable = 1 << 20;
+
+    private static void RefuseFlexible(TransformerModel model)
+    {
+        if (model.FlexibleHead is { } head)
+            throw new PeftException($"The head \"{head.Name}\" has AdapterHub's flexible layout, for which no class of a Hugging Face config.json has a place; keep it as an adapter.");
+    }
 
     private static Tensor Value(Slot slot, ForwardContext context) => slot switch
     {

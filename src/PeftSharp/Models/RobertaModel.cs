@@ -16,7 +16,7 @@ public sealed class RobertaModel : EncoderModel
         var (hidden, pooling) = (shape.Hidden, options.Pooling ?? Pooling.Pooler);
         var pooler = task == TaskKind.Embedding && build.Source.Has($"{BasePrefix}pooler.dense.weight")
             ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, hidden, hidden) : null;
-        BuildHead(task switch
+        BuildHead(Flexible(options, task, outputs) ?? (TaskHead)(task switch
         {
             TaskKind.Embedding => new EmbeddingHead(pooling, pooler),
             TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, Classifier("classifier", outputs, hidden)),
@@ -24,7 +24,7 @@ public sealed class RobertaModel : EncoderModel
             _ => new SequenceHead(
                 task, pooling, Linear("classifier.dense", ProjectionRole.Head, hidden, hidden), "tanh", true, shape.HeadDropout,
                 Classifier("classifier.out_proj", outputs, hidden), ["classifier", "score"]),
-        });
+        }));
     }
 
     /// <inheritdoc/>

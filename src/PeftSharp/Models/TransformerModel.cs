@@ -55,6 +55,9 @@ public abstract class TransformerModel : IDisposable
     public IReadOnlyList<string> SavedModules => !CameFromCheckpoint || Head.Modules.Count == 0 ? Head.Modules
         : [.. Head.Modules, .. Created.Where(name => name.StartsWith(BasePrefix, StringComparison.Ordinal)).Select(name => name[BasePrefix.Length..].Split('.')[0]).Except(Head.Modules).Distinct()];
 
+    /// <summary>The layout of its head, where that is AdapterHub's flexible one.</summary>
+    internal FlexibleHead? FlexibleHead { get; private protected set; }
+
     /// <summary>Where the model's weights live.</summary>
     public Device Device => _device ??= Sites.Slots[0].Value.device;
 

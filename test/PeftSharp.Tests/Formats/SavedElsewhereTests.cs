@@ -128,7 +128,7 @@ public sealed class SavedElsewhereTests : IDisposable
         AdapterFolder.Save(_bench.Add("prefix-projection", "a"), _folder.Root, AdapterFormat.Peft);
         Assert.Equal(["adapter_config.json", "adapter_encoder.safetensors", "adapter_model.safetensors", "notes.txt"], Names());
         AdapterFolder.Save(_bench.Add("houlsby", "b"), _folder.Root, AdapterFormat.AdapterHub);
-        Assert.Equal(["adapter.safetensors", "adapter_config.json", "model_head.safetensors", "notes.txt"], Names());
+        Assert.Equal(["adapter.safetensors", "adapter_config.json", "head_config.json", "model_head.safetensors", "notes.txt"], Names());
         AdapterFolder.Save(_bench.Add("lora", "c"), _folder.Root, AdapterFormat.Peft);
         Assert.Equal(["adapter_config.json", "adapter_model.safetensors", "notes.txt"], Names());
     }

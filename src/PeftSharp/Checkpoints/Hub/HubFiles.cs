@@ -26,7 +26,7 @@ internal static class HubFiles
     private static readonly string[] Beside = [.. TokenizerFiles.Names, "run.json", "peft_proof.json"];
     private static readonly string[] OfModels = [ModelConfig, "generation_config.json"];
     private static readonly string[] AdapterWeights = ["adapter_model.safetensors", "adapter.safetensors"];
-    private static readonly string[] OfAdapters = [AdapterConfig, .. AdapterWeights, "model_head.safetensors", "adapter_encoder.safetensors"];
+    private static readonly string[] OfAdapters = [AdapterConfig, .. AdapterWeights, "model_head.safetensors", "head_config.json", "adapter_encoder.safetensors"];
     private static readonly string[] Pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json", "adapter_model.bin", "pytorch_adapter.bin"];
 
     /// <summary>The files to read, shards excepted: those are in the index.</summary>
