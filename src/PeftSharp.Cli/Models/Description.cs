@@ -42,6 +42,14 @@ internal static class Description
         foreach (var (name, fields) in Sizes)
             if (fields.Select(f => config.Json[f]).FirstOrDefault(v => v is not null) is { } value) document[name] = value.DeepClone();
         if (config.Labels() is { } labels) document["labels"] = JsonOut.Texts(labels);
+        if (config.Json[AnswerCard.Key] is { } json)
+        {
+            var card = AnswerCard.Parse(json.ToJsonString(), config.File);
+            if (card.Labels is { } names) document["labels"] = JsonOut.Texts(names);
+            document["pooling"] = card.Pooling.ToString().ToLowerInvariant();
+            document["pairs"] = card.Pairs;
+            document["max_length"] = card.MaxLength;
+        }
         document["tokenizer"] = new[] { "tokenizer.json", "vocab.txt", "vocab.json" }.FirstOrDefault(f => File.Exists(Path.Combine(path, f)));
         using var checkpoint = Checkpoint.Open(path);
         return Add(document, checkpoint.Names.Select(checkpoint.Info), tensors);

@@ -16,12 +16,12 @@ internal static class HeadLabels
             if (head.Task != TaskKind.Regression) remarks.Write($"head: that of {name} answers {Said(head)}; for a number a new one is drawn.");
             return (rows, held);
         }
-        if (head.Task != TaskKind.Classification || head.Labels is not { } own || Places(own, data.Names) is not { } places)
+        if (head.Task != TaskKind.Classification || head.Labels is not { } own || LabelNames.Places(own, data.Names) is not { } places)
         {
             remarks.Write($"head: that of {name} answers {Said(head)}; for {Some(data.Names)} a new one is drawn.");
             return (rows, held);
         }
-        var named = LabelNames.AreIndices(data.Names) && !LabelNames.AreIndices(own);
+        var named = LabelNames.Match(own, data.Names) is null && !LabelNames.AreIndices(own);
         // GLUE's metrics know its classes by number; the loader puts the head's rows in their order then.
         if (!named && (task is not null || places.Select((place, i) => place == i).All(same => same))) return (rows, held);
         var names = named ? own : Enumerable.Range(0, own.Count).Select(i => data.Names[Array.IndexOf(places, i)]);
@@ -29,9 +29,6 @@ internal static class HeadLabels
         remarks.Write($"labels: {Some(labels.Names)}, in the order of the head of {name}, which is trained on.");
         return (rows.WithLabels(labels), held?.WithLabels(labels));
     }
-
-    private static int[]? Places(IReadOnlyList<string> own, IReadOnlyList<string> data) =>
-        own.Count == data.Count && LabelNames.AreIndices(data) ? [.. Enumerable.Range(0, own.Count)] : LabelNames.Match(own, data);
 
     private static string Said((TaskKind Task, IReadOnlyList<string>? Labels) head) => head.Task switch
     {

@@ -113,6 +113,8 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
     {
         AdapterFolder.Save(inputs.Adapter, folder.Aside, inputs.Format);
         inputs.Tokenizer?.Save(folder.Aside);
+        if (inputs.Model.Model is { HasOwnPooling: true } apart)
+            remarks.Write($"pooling {apart.Card.Pooling.ToString().ToLowerInvariant()}: Hugging Face's class has another, so Python's libraries refuse this adapter or leave its head out, rather than answer otherwise; for Python, merge it.");
         try
         {
             LossPlot.Write(Path.Combine(folder.Aside, "loss.png"), progress);

@@ -46,11 +46,15 @@ internal static class MergeVerb
         var model = ModelOpener.Open(basis.Folder, adapter.Folder, new LoadOptions { Dense = true }, proof: proof);
         var before = AdapterProof.Create(model.Model, model.Adapter!, basis.Folder, AdapterFolder.Open(adapter.Folder), model.Tokenizer());
         var difference = MergeProbe.Merge(model);
+        if (model.Model.Model.Drawn.FirstOrDefault() is { } drawn)
+            throw new PeftException($"{basis.Folder} has no \"{drawn}\", and the adapter brings none: what was drawn in its place is not trained, so nothing was written; give the base that has it.");
         ModelWriter.Write(model.Model.Model, folder.Create(), scalar, card: model.Card);
         model.Tokenizer()?.Save(folder.Aside);
         if (RunFile.TryRead(adapter.Folder) is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(run.Json) + "\n");
         before.ForMerged(folder.Aside, model.Model).Write(folder.Aside);
         folder.Finish();
+        if (model.Model.Model.HasOwnPooling)
+            Console.Error.WriteLine($"note: pooling {model.Card.Pooling.ToString().ToLowerInvariant()} has no place in Hugging Face's own class: written for sentence-transformers, whose encode gives the logits.");
         if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["dtype"] = type, ["largest_difference"] = difference });
         else Console.Out.WriteLine($"merged answers equal the adapter's to {Format.Small(difference)} on {MergeProbe.Rows} probe rows; written to {output}");
         return ExitCode.Success;

@@ -4,6 +4,7 @@ using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Models;
+using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;
@@ -32,6 +33,11 @@ internal static class QuantizeVerb
         basis = ModelFolders.Base(basis, revision).Folder;
         output.Protect(basis);
         var model = ModelLoader.Load(basis);
+        if (model.Created.Count > 0)
+        {
+            Console.Error.WriteLine($"note: the checkpoint has no {model.Created[0]}, so it has no trained head; the bare model is written.");
+            model = ModelLoader.Load(basis, new ModelOptions { Task = TaskKind.Embedding });
+        }
         ModelWriter.WriteQuantized(model, output.Create(), nf4, tables);
         Data.Encoders.Find(basis)?.Save(output.Aside);
         output.Finish();

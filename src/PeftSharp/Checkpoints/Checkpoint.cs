@@ -12,6 +12,7 @@ public sealed class Checkpoint : IDisposable
 
     private readonly List<SafetensorsFile> _files = [];
     private readonly Dictionary<string, SafetensorsFile> _where = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _inner = new(StringComparer.Ordinal);
 
     private Checkpoint(string path) => Path = path;
 
@@ -20,6 +21,12 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>The names of its tensors.</summary>
     public IReadOnlyCollection<string> Names => _where.Keys;
+
+    /// <summary>The modules of a folder in the layout of sentence-transformers; null for any other.</summary>
+    internal SentenceModules? Modules { get; private set; }
+
+    /// <summary>The name of a tensor of such a module: its file has a "linear.weight" of its own.</summary>
+    internal static string DenseName(string folder, string part) => $"{folder}/linear.{part}";
 
     /// <summary>The metadata of the file, or of the first shard.</summary>
     public IReadOnlyDictionary<string, string> Metadata =>
@@ -39,6 +46,7 @@ public sealed class Checkpoint : IDisposable
             var file = Directory.Exists(path) ? FileOf(path) : path;
             if (file.EndsWith(".index.json", StringComparison.Ordinal)) checkpoint.AddShards(file);
             else checkpoint.AddFile(file);
+            if (file != path) checkpoint.AddModules(path);
             return checkpoint;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
@@ -58,17 +66,37 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>Type, shape and place of a tensor.</summary>
     /// <exception cref="PeftException">There is no such tensor.</exception>
-    public TensorInfo Info(string name) => FileWith(name).Tensors[name];
+    public TensorInfo Info(string name) => FileWith(name).Tensors[Inner(name)] with { Name = name };
 
     /// <summary>A tensor as stored, by <see cref="SafetensorsFile.Read"/>: new, owned by the caller, in no dispose scope.</summary>
     /// <exception cref="PeftException">There is no such tensor, or its file has shrunk or gone.</exception>
-    public Tensor Read(string name) => FileWith(name).Read(name);
+    public Tensor Read(string name) => FileWith(name).Read(Inner(name));
 
     /// <summary>The file that a tensor lies in.</summary>
     internal string FileWithTensor(string name) => FileWith(name).Path;
 
     /// <summary>Releases the maps; tensors already read stay valid.</summary>
     public void Dispose() => _files.ForEach(file => file.Dispose());
+
+    private string Inner(string name) => _inner.GetValueOrDefault(name, name);
+
+    // A pickle there is another program's affair: nothing of it is read.
+    private void AddModules(string folder)
+    {
+        Modules = SentenceModules.TryRead(folder);
+        foreach (var module in Modules?.Dense ?? [])
+        {
+            var file = System.IO.Path.Combine(folder, module, SingleName);
+            if (!File.Exists(file)) continue;
+            var opened = Add(file);
+            foreach (var part in (string[])["weight", "bias"])
+            {
+                var (name, inner) = (DenseName(module, part), $"linear.{part}");
+                if (!opened.Tensors.ContainsKey(inner) || !_where.TryAdd(name, opened)) continue;
+                _inner[name] = inner;
+            }
+        }
+    }
 
     private SafetensorsFile FileWith(string name) => _where.TryGetValue(name, out var file) ? file
         : throw new PeftException($"{Path} has no tensor {Quoted.Name(name)} among its {_where.Count}; check the name, or that the checkpoint belongs to this model.");

@@ -21,7 +21,7 @@ internal static class LabelCheck
         if (data.Labels is not { } labels) return;
         if (labels.Count != outputs)
             throw new PeftException($"{data.Source} has {labels.Count} classes ({Some(labels)}), but the model's head has {outputs} outputs{(names is null ? "" : $" ({Some(names)})")}; load the model with ModelOptions.For(data).");
-        if (names is null || LabelNames.AreIndices(names) || LabelNames.AreIndices(labels) || labels.SequenceEqual(names)) return;
+        if (names is null || LabelNames.Match(names, labels) is null && (LabelNames.AreIndices(names) || LabelNames.AreIndices(labels))) return;
         if (LabelNames.Match(names, labels) is not { } places)
             throw new PeftException($"{data.Source} has the classes {Some(labels)}, but the model answers {Some(names)}; load the model with ModelOptions.For(data).");
         if (places.Select((place, i) => place == i).All(same => same)) return;

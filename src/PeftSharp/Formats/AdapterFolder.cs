@@ -6,8 +6,8 @@ using PeftSharp.Files.Json;
 using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Json;
-using PeftSharp.Models.Heads;
 using PeftSharp.Models;
+using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 
@@ -16,7 +16,7 @@ namespace PeftSharp.Formats;
 /// <summary>An adapter on disk: a folder as peft or as AdapterHub writes it.</summary>
 public sealed class AdapterFolder
 {
-    private const string ConfigFile = "adapter_config.json", PeftWeights = "adapter_model.safetensors", HubWeights = "adapter.safetensors", HubHead = "model_head.safetensors", EncoderWeights = "adapter_encoder.safetensors";
+    private const string ConfigFile = "adapter_config.json", PeftWeights = "adapter_model.safetensors", HubWeights = "adapter.safetensors", HubHead = "model_head.safetensors", PooledHead = "pooled_head.safetensors", EncoderWeights = "adapter_encoder.safetensors";
 
     private static readonly string[] HubKinds = ["adapters", "loras", "prefix_tunings", "prefix_gates", "prompt_tunings"];
 
@@ -44,10 +44,13 @@ public sealed class AdapterFolder
 
     /// <summary>Every file of tensors that the folder has: the adapter's, then its head's and its encoder's.</summary>
     public IReadOnlyList<string> TensorFiles =>
-        [.. new[] { WeightsFile, System.IO.Path.Combine(Path, HubHead), System.IO.Path.Combine(Path, EncoderWeights) }.Where(File.Exists)];
+        [.. new[] { WeightsFile, System.IO.Path.Combine(Path, HubHead), System.IO.Path.Combine(Path, PooledHead), System.IO.Path.Combine(Path, EncoderWeights) }.Where(File.Exists)];
 
     /// <summary>The file of settings.</summary>
     public string SettingsFile => System.IO.Path.Combine(Path, ConfigFile);
+
+    /// <summary>The pooling that the settings name where Hugging Face's own class has another; null where they name none.</summary>
+    internal Pooling? Pooling { get; private init; }
 
     /// <summary>What answers depend on besides tensors, as the header of the weights says it; null for an adapter of another program, or of an earlier version.</summary>
     /// <exception cref="PeftException">The weights are missing or damaged, or what stands there is no card.</exception>
@@ -79,7 +82,8 @@ public sealed class AdapterFolder
         {
             var method = MethodRegistry.ByPeftType(peftType) ?? throw new PeftException(
                 $"{file}: the method \"{peftType}\" is not supported; supported are {string.Join(", ", MethodRegistry.All.Select(m => m.PeftType))}.");
-            return new(folder, AdapterJson.Parse(json, method, file), AdapterFormat.Peft, null, json);
+            var (settings, pooling) = PooledTask.Read(AdapterJson.Parse(json, method, file));
+            return new(folder, settings, AdapterFormat.Peft, null, json) { Pooling = pooling };
         }
         if (json["config"] is JsonObject config)
         {
@@ -105,6 +109,8 @@ public sealed class AdapterFolder
                 : $"{WeightsFile} does not exist; the adapter folder is incomplete.");
         name ??= SavedAs ?? "default";
         using var file = SafetensorsFile.Open(WeightsFile);
+        var card = file.Metadata.TryGetValue(AnswerCard.Key, out var text) ? AnswerCard.Parse(text, WeightsFile) : null;
+        RequirePooling(model.Model, card);
         var saved = file.Tensors.Keys.ToDictionary(k => Rename(k, name), file.Read);
         try
         {
@@ -112,11 +118,12 @@ public sealed class AdapterFolder
             {
                 method.LoadTensors(saved, Format, WeightsFile);
                 var head = method.Tensors.Where(t => t.SavedModule && Format == AdapterFormat.AdapterHub).ToList();
+                var headFile = File.Exists(System.IO.Path.Combine(Path, PooledHead)) ? PooledHead : HubHead;
                 // A head that is the base's own may be left out.
-                if (!LoadExtra(method, HubHead, head) && head.FirstOrDefault(t => method.Host.Drawn.Contains(t.Name)) is { } drawn)
-                    throw new PeftException($"{Path} has no {HubHead}, and the base has no head of its own ({drawn.Name} was drawn at random); save the adapter again with its head.");
+                if (!LoadExtra(method, headFile, head) && head.FirstOrDefault(t => method.Host.Drawn.Contains(t.Name)) is { } drawn)
+                    throw new PeftException($"{Path} has no {headFile}, and the base has no head of its own ({drawn.Name} was drawn at random); save the adapter again with its head.");
                 if (LoadExtra(method, EncoderWeights, method.EncoderTensors(Format))) method.EncoderRestored();
-                if (file.Metadata.TryGetValue(AnswerCard.Key, out var card)) model.Describe(method, AnswerCard.Parse(card, WeightsFile));
+                if (card is not null) model.Describe(method, card);
             });
         }
         finally
@@ -126,7 +133,18 @@ public sealed class AdapterFolder
     }
 
     /// <summary>Writes an adapter; each file is written aside, flushed and renamed. Of an adapter that stood there before nothing stays that would be read with this one.</summary>
-    public static void Save(PeftMethod method, string folder, AdapterFormat format)
+    /// <param name="method">The adapter.</param>
+    /// <param name="folder">The folder; created if need be.</param>
+    /// <param name="format">The layout; default: the one that holds the method's settings in full.</param>
+    /// <param name="tokenizer">The tokenizer that made the token ids of training, saved beside it; null (default) for none.</param>
+    /// <exception cref="PeftException">The method does not exist in that format, or a file cannot be written.</exception>
+    public static void Save(PeftMethod method, string folder, AdapterFormat? format = null, Tokenization.Tokenizer? tokenizer = null)
+    {
+        WriteFiles(method, folder, format ?? method.Options.Format);
+        tokenizer?.Save(folder);
+    }
+
+    private static void WriteFiles(PeftMethod method, string folder, AdapterFormat format)
     {
         method.RequireAttached();
         using var scope = NewDisposeScope();
@@ -137,7 +155,7 @@ public sealed class AdapterFolder
         Delete(folder, [AdapterProof.FileName]);
         foreach (var (file, tensors) in files) SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), tensors, Metadata(method, file));
         foreach (var (file, text) in texts) AtomicFile.WriteText(System.IO.Path.Combine(folder, file), text);
-        Delete(folder, new[] { PeftWeights, HubWeights, HubHead, EncoderWeights, HubHeadConfig.FileName }.Except([.. files.Select(f => f.File), .. texts.Select(t => t.File)]));
+        Delete(folder, new[] { PeftWeights, HubWeights, HubHead, PooledHead, EncoderWeights, HubHeadConfig.FileName }.Except([.. files.Select(f => f.File), .. texts.Select(t => t.File)]));
     }
 
     /// <summary>The files that <see cref="Save"/> would write, with their exact lengths in bytes.</summary>
@@ -160,7 +178,8 @@ public sealed class AdapterFolder
             var list = tensors.Select(t => KeyValuePair.Create(t.Name, t.Value)).ToList();
             if (list.Count > 0) files.Add((file, list));
         }
-        AddExtra(HubHead, method.Tensors.Where(t => t.SavedModule && format == AdapterFormat.AdapterHub));
+        // AdapterHub's classes would read a head as one over their own pooler.
+        AddExtra(PooledTask.IsFor(method) ? PooledHead : HubHead, method.Tensors.Where(t => t.SavedModule && format == AdapterFormat.AdapterHub));
         AddExtra(EncoderWeights, method.EncoderIsKnown ? method.EncoderTensors(format) : []);
         return files;
     }
@@ -179,7 +198,7 @@ public sealed class AdapterFolder
         var flexible = method.Tensors.FirstOrDefault(t => t.SavedModule && t.Path.StartsWith($"{FlexibleHead.Module}.", StringComparison.Ordinal));
         if (flexible is not null && format == AdapterFormat.Peft)
             throw new PeftException($"The head of \"{method.Name}\" has AdapterHub's flexible layout ({flexible.Name}), for which the peft format has no place; save it in the AdapterHub format.");
-        if (format == AdapterFormat.AdapterHub && method.Tensors.Any(t => t.SavedModule)) texts.Add((HubHeadConfig.FileName, AdapterJson.Text(HeadDocument(method))));
+        if (format == AdapterFormat.AdapterHub && !PooledTask.IsFor(method) && method.Tensors.Any(t => t.SavedModule)) texts.Add((HubHeadConfig.FileName, AdapterJson.Text(HeadDocument(method))));
         return texts;
     }
 
@@ -207,7 +226,7 @@ public sealed class AdapterFolder
     }
 
     private static string ConfigText(PeftMethod method, AdapterFormat format) =>
-        format == AdapterFormat.Peft ? AdapterJson.Text(method.Options) : AdapterJson.Text(HubDocument(method));
+        format == AdapterFormat.Peft ? AdapterJson.Text(PooledTask.Written(method)) : AdapterJson.Text(HubDocument(method));
 
     private static JsonObject HubDocument(PeftMethod method)
     {
@@ -236,6 +255,15 @@ public sealed class AdapterFolder
     private static void Delete(string folder, IEnumerable<string> files)
     {
         foreach (var file in files) File.Delete(System.IO.Path.Combine(folder, file));
+    }
+
+    // The same tensors answer otherwise from another vector, and nothing would show it.
+    private void RequirePooling(TransformerModel model, AnswerCard? card)
+    {
+        if (model.Head.Stages.Count == 0 || (card?.Pooling ?? Pooling) is not { } trained || trained == model.Card.Pooling) return;
+        var (asked, loaded) = (model.Card with { Pooling = trained }, model.Card);
+        if (!asked.IsApart(model.Config.ModelType) && !loaded.IsApart(model.Config.ModelType)) return;
+        throw new PeftException($"{WeightsFile}: the adapter was trained with {trained} pooling, but the model was loaded with {loaded.Pooling}; load it with ModelOptions.Pooling = Pooling.{trained}, or both with LoadedModel.Open.");
     }
 
     // AdapterHub's keys carry the adapter's name after the kind of its tensors; modules of the model may have the same name.

@@ -35,6 +35,10 @@ public sealed record AnswerCard
     /// <summary>True if a tokenizer made the token ids of training, false if the rows came as ids; null where nobody knows.</summary>
     public bool? Tokenizer { get; init; }
 
+    /// <summary>True if the pooling is another one than that of Hugging Face's class for sequences; other heads than BERT's read the first token anyway.</summary>
+    internal bool IsApart(string modelType) =>
+        Task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression && (Pooling == Pooling.Mean || Pooling == Pooling.Cls && modelType == "bert");
+
     /// <summary>The card as JSON text, one line.</summary>
     public string ToJson() => AnswerCardJson.Write(this).ToJsonString(AnswerCardJson.OneLine);
 

@@ -31,6 +31,14 @@ internal static class HeadFields
         config.Json["label2id"] = new JsonObject(labels.Select((l, i) => KeyValuePair.Create(l, (JsonNode?)i)));
     }
 
+    /// <summary>Describes the same model without its head.</summary>
+    public static void WriteBare(ModelConfig config)
+    {
+        var name = (config.Json["architectures"] as JsonArray)?.FirstOrDefault()?.ToString() ?? "";
+        var end = name.IndexOf("For", StringComparison.Ordinal);
+        Write(config, end < 0 ? name.Replace("Model", "", StringComparison.Ordinal) : name[..end], TaskKind.Embedding, null);
+    }
+
     private static string Head(TaskKind task) => task switch
     {
         TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression => "ForSequenceClassification",

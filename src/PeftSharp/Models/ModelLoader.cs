@@ -56,7 +56,7 @@ public static class ModelLoader
         var stored = StoredHead.Of(ModelConfig.Read(folder));
         if (stored.Task is not { } task) return null;
         using var checkpoint = Checkpoint.Open(folder);
-        var last = Classifiers.FirstOrDefault(checkpoint.Contains);
+        var last = Classifiers.FirstOrDefault(checkpoint.Contains) ?? checkpoint.Modules?.Dense.Select(d => Checkpoint.DenseName(d, "weight")).LastOrDefault(checkpoint.Contains);
         return last is null ? null : (task, stored.Labels ?? (task is TaskKind.Classification or TaskKind.MultiLabel ? LabelNames.Defaults((int)checkpoint.Info(last).Shape[0]) : null));
     }
 
@@ -82,7 +82,8 @@ public static class ModelLoader
         var outputs = task switch { TaskKind.Regression => 1, TaskKind.QuestionAnswering => 2, TaskKind.Embedding => 0, _ => labels?.Count ?? 2 };
         options = options with
         {
-            Pooling = options.Pooling ?? (stored.Card?.Task == task ? stored.Card.Pooling : Pooling.Pooler),
+            Pooling = options.Pooling ?? PoolingOf(config, checkpoint, stored, task),
+            HeadNames = checkpoint is null || stored.Task != task ? new Dictionary<string, string>() : SentenceLayout.HeadNames(checkpoint, config.ModelType),
             Head = HeadFit.Of(task, stored.Task, stored.Labels, named ? options.Labels : null),
         };
         HeadFields.Write(config, architecture.Class, task, labels ?? (named ? LabelNames.Defaults(outputs) : null));
@@ -93,10 +94,22 @@ public static class ModelLoader
         return model;
     }
 
+    private static Pooling PoolingOf(ModelConfig config, Checkpoint? checkpoint, StoredHead stored, TaskKind task)
+    {
+        if (stored.Card?.Task == task) return stored.Card.Pooling;
+        if (task != TaskKind.Embedding || checkpoint?.Modules?.Pooling is not { } named) return Pooling.Pooler;
+        return named switch
+        {
+            "mean" => Pooling.Mean,
+            "cls" => Pooling.Cls,
+            _ => throw new PeftException($"{config.File}: the pooling of the sentence model beside it is {Quoted.Name(named)}; supported are mean and cls, or say which one with ModelOptions.Pooling."),
+        };
+    }
+
     private static SiteBuilder Build(Checkpoint? checkpoint, TaskKind task, string prefix, EncoderConfig shape, ModelOptions options)
     {
         // A bare model's names lack the prefix; a checkpoint with a head has it all the same.
         var bare = task == TaskKind.Embedding && checkpoint is not null && checkpoint.Names.Any(n => n.StartsWith(prefix, StringComparison.Ordinal));
-        return new(new TensorSource(checkpoint, bare ? "" : prefix, options.Precision, shape.InitializerRange, options.Seed, ComputeDevice.Parse(options.Device)) { AddedPrefix = bare ? prefix : "" }, options);
+        return new(new TensorSource(checkpoint, bare ? "" : prefix, options.Precision, shape.InitializerRange, options.Seed, ComputeDevice.Parse(options.Device)) { AddedPrefix = bare ? prefix : "", Others = options.HeadNames }, options);
     }
 }

@@ -40,6 +40,9 @@ public sealed record ModelOptions
     /// <summary>What becomes of the checkpoint's own head; the loader finds out.</summary>
     internal HeadFit Head { get; init; } = HeadFit.AsItIs;
 
+    /// <summary>Names that the checkpoint has for tensors of the head; the loader finds out.</summary>
+    internal IReadOnlyDictionary<string, string> HeadNames { get; init; } = new Dictionary<string, string>();
+
     /// <summary>The options for what data asks: a class for each of its names, or a number.</summary>
     /// <exception cref="PeftException">The data has no labels.</exception>
     public static ModelOptions For(TextDataset data) => data.Kind switch

@@ -23,17 +23,10 @@ public static class ModelWriter
     public static void Write(TransformerModel model, string folder, ScalarType type = ScalarType.Float32, bool withPrefix = true, AnswerCard? card = null)
     {
         RefuseFlexible(model);
-        Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         var plain = new ForwardContext();
-        SafetensorsWriter.Write(
-            Path.Combine(folder, "model.safetensors"),
-            model.Sites.Slots.Select(s => KeyValuePair.Create(Name(s.Name), Value(s, plain).to(type))),
-            new Dictionary<string, string> { ["format"] = "pt" });
-        AtomicFile.WriteText(Path.Combine(folder, "config.json"), Text(Config(model, type, card)));
-
-        string Name(string name) => !withPrefix && name.StartsWith(model.BasePrefix, StringComparison.Ordinal) ? name[model.BasePrefix.Length..] : name;
+        Write(model, folder, type, withPrefix, card ?? model.Card, slot => [KeyValuePair.Create(slot.Name, Value(slot, plain).to(type))], null);
     }
 
     /// <summary>
@@ -49,17 +42,11 @@ public static class ModelWriter
     public static void WriteQuantized(TransformerModel model, string folder, Nf4Options nf4, bool embeddings = false, ScalarType type = ScalarType.Float16)
     {
         RefuseFlexible(model);
-        Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         var layers = model.Sites.Projections.Where(p => p.Role is not (ProjectionRole.Head or ProjectionRole.Pooler)).Select(p => (Slot)p.Weight).ToHashSet();
-        SafetensorsWriter.Write(
-            Path.Combine(folder, "model.safetensors"),
-            model.Sites.Slots.SelectMany(Tensors),
-            new Dictionary<string, string> { ["format"] = "pt" });
-        var config = Config(model, type, null);
-        config["quantization_config"] = Describe(nf4, model.Sites.Projections.Where(p => !layers.Contains(p.Weight)).Select(p => p.Path));
-        AtomicFile.WriteText(Path.Combine(folder, "config.json"), Text(config));
+        var quantization = Describe(nf4, model.Sites.Projections.Where(p => !layers.Contains(p.Weight)).Select(p => p.Path));
+        Write(model, folder, type, withPrefix: true, model.Card, Tensors, quantization);
 
         IEnumerable<KeyValuePair<string, Tensor>> Tensors(Slot slot)
         {
@@ -70,6 +57,31 @@ public static class ModelWriter
             using var store = Nf4Store.Quantize(value, nf4.BlockSize, nf4.Double);
             return [.. store.ToBitsAndBytes(slot.Name).Select(t => KeyValuePair.Create(t.Key, t.Value.clone()))];
         }
+    }
+
+    private static void Write(
+        TransformerModel model, string folder, ScalarType type, bool withPrefix, AnswerCard card, Func<Slot, IEnumerable<KeyValuePair<string, Tensor>>> tensors, JsonObject? quantization)
+    {
+        Directory.CreateDirectory(folder);
+        var apart = model.HasOwnPooling;
+        var head = apart ? model.Head.Stages.SelectMany(s => new[] { $"{s.Map.Path}.weight", $"{s.Map.Path}.bias" }).ToHashSet() : [];
+        string Name(string name) => (!withPrefix || apart) && name.StartsWith(model.BasePrefix, StringComparison.Ordinal) ? name[model.BasePrefix.Length..] : name;
+        SafetensorsWriter.Write(
+            Path.Combine(folder, "model.safetensors"),
+            model.Sites.Slots.Where(s => !head.Contains(s.Name)).SelectMany(tensors).Select(t => KeyValuePair.Create(Name(t.Key), t.Value)),
+            new Dictionary<string, string> { ["format"] = "pt" });
+        var config = Config(model, type, card, apart);
+        if (quantization is not null)
+        {
+            quantization["llm_int8_skip_modules"] = new JsonArray([.. quantization["llm_int8_skip_modules"]!.AsArray().Select(m => (JsonNode?)Name(m!.ToString()))]);
+            config["quantization_config"] = quantization;
+        }
+        if (apart)
+        {
+            var plain = new ForwardContext();
+            SentenceLayout.Write(model, folder, card.MaxLength ?? Math.Min(512, model.MaxTokens), name => Value(model.Sites.Slots.Single(s => s.Name == name), plain).to(type));
+        }
+        AtomicFile.WriteText(Path.Combine(folder, "config.json"), Text(config));
     }
 
     /// <summary>An embedding table with fewer weights (positions, segments) is not worth quantising.</summary>
@@ -88,11 +100,13 @@ public static class ModelWriter
         _ => slot.Value,
     };
 
-    private static JsonObject Config(TransformerModel model, ScalarType type, AnswerCard? card)
+    private static JsonObject Config(TransformerModel model, ScalarType type, AnswerCard card, bool apart)
     {
         var config = model.Config.Clone();
+        // Hugging Face's own class for sequences would answer from a pooler: the configuration is that of the bare model then.
+        if (apart) HeadFields.WriteBare(config);
         // The weights are written as they are: nothing is quantised once more when they are read.
-        card = (card ?? model.Card) with { Quantize = null };
+        card = card with { Quantize = null };
         if (card != new AnswerCard { Task = TaskKind.Embedding }) config.Json[AnswerCard.Key] = AnswerCardJson.Write(card);
         config.Json.Remove("quantization_config");
         config.Json[config.Has("torch_dtype") ? "torch_dtype" : "dtype"] = Name(type);
@@ -114,5 +128,5 @@ public static class ModelWriter
 
     private static string Name(ScalarType type) => type switch { ScalarType.Float16 => "float16", ScalarType.BFloat16 => "bfloat16", ScalarType.Float64 => "float64", _ => "float32" };
 
-    private static string Text(JsonObject config) => config.ToJsonString(Pretty) + "\n";
+    internal static string Text(JsonNode json) => json.ToJsonString(Pretty) + "\n";
 }

@@ -42,6 +42,9 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     /// <summary>A prefix that the checkpoint's names have and the model's lack (a bare model read from a checkpoint with a head).</summary>
     public string AddedPrefix { get; init; } = "";
 
+    /// <summary>Names that the checkpoint has for some of the model's tensors.</summary>
+    public IReadOnlyDictionary<string, string> Others { get; init; } = new Dictionary<string, string>();
+
     /// <summary>The element type of the model's tensors.</summary>
     public ScalarType Precision { get; } = precision;
 
@@ -95,7 +98,7 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     /// <summary>True if the checkpoint has the tensor.</summary>
     public bool Has(string name) => checkpoint is null || Find(name) is not null;
 
-    private string? Find(string name) => (_names ??= new(checkpoint!, AddedPrefix.Length > 0 ? AddedPrefix : basePrefix)).Find(name);
+    private string? Find(string name) => Others.TryGetValue(name, out var other) ? other : (_names ??= new(checkpoint!, AddedPrefix.Length > 0 ? AddedPrefix : basePrefix)).Find(name);
 
     private string WithoutPrefix(string name) =>
         basePrefix.Length > 0 && name.StartsWith(basePrefix, StringComparison.Ordinal) ? name[basePrefix.Length..] : name;

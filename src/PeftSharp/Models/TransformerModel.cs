@@ -42,6 +42,16 @@ public abstract class TransformerModel : IDisposable
     /// <summary>What its answers depend on besides tensors.</summary>
     public AnswerCard Card { get; internal set; } = new() { Task = TaskKind.Embedding };
 
+    /// <summary>
+    /// True if the head answers from another vector than Hugging Face's own class does, so that files in its layout would be answered otherwise in silence:
+    /// such a model is written in the layout of sentence-transformers, and an adapter of it has a task that peft refuses.
+    /// </summary>
+    public bool HasOwnPooling => Head.Stages.Count > 0 && Card.IsApart(Config.ModelType);
+
+    /// <summary>Tensors that its checkpoint lacked and no merged adapter brought since: random, and not to be taken for trained.</summary>
+    public IEnumerable<string> Drawn => !CameFromCheckpoint || Created.Count == 0 ? []
+        : Sites.Slots.Where(s => Created.Contains(s.Name) && !s.IsMerged).Select(s => s.Name);
+
     /// <summary>What its checkpoint leaves to be said, a sentence each.</summary>
     public IReadOnlyList<string> Remarks { get; internal set; } = [];
 

@@ -17,8 +17,11 @@ internal static partial class UnreadTensors
             if (layer >= model.Layers) tensors++;
             deepest = Math.Max(deepest, layer);
         }
-        return tensors == 0 ? []
-            : [$"{checkpoint.Path} holds the layers 0 to {deepest}, but {config.File} asks for {model.Layers}: {tensors} tensors of the layers from {model.Layers} on are left out."];
+        List<string> remarks = [];
+        if (model.Head.Kind == Heads.TaskKind.Embedding && checkpoint.Modules is { } modules && modules.Dense.Count + modules.Others.Count > 0)
+            remarks.Add($"{Path.Combine(checkpoint.Path, SentenceModules.FileName)} asks for {string.Join(", ", modules.Dense.Select(_ => "Dense").Concat(modules.Others))} after the pooling: the vectors are those of the pooling.");
+        return tensors == 0 ? remarks
+            : [.. remarks, $"{checkpoint.Path} holds the layers 0 to {deepest}, but {config.File} asks for {model.Layers}: {tensors} tensors of the layers from {model.Layers} on are left out."];
     }
 
     [GeneratedRegex(@"(?:^|\.)(?:encoder|transformer)\.layer\.(\d{1,6})\.", RegexOptions.CultureInvariant)]

@@ -11,7 +11,7 @@ using PeftSharp.Tokenization;
 namespace PeftSharp.Runs;
 
 /// <summary>A base model with at most one adapter as their folders describe them: head, labels, pooling, length and tokenizer come with the files.</summary>
-public sealed class LoadedModel
+public sealed class LoadedModel : IDisposable
 {
     private readonly Lazy<Tokenizer?> _tokenizer;
 
@@ -83,7 +83,7 @@ public sealed class LoadedModel
         if (head.Kind is not (TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression))
             throw new PeftException($"{AdapterFolder ?? BaseFolder} answers no question about whole texts (its task is {head.Kind}); give a model or an adapter with a classification head.");
         if (Model.Model.Created.Count > 0 && Adapter is null)
-            throw new PeftException($"{BaseFolder} has no trained head (its checkpoint lacks {Model.Model.Created[0]}); give the adapter that was trained on it.");
+            throw new PeftException($"{BaseFolder} has no trained head (its checkpoint has no {Model.Model.Created[0]}, or not in the shape that config.json describes); give the adapter that was trained on it.");
     }
 
     /// <summary>Refuses single texts where pairs were trained on, and the reverse; rows of token ids are taken as they are.</summary>
@@ -96,6 +96,9 @@ public sealed class LoadedModel
             ? $"{AdapterFolder ?? BaseFolder} was trained on pairs of texts{columns}, but {data.Source} holds single ones; name the column of the second text."
             : $"{AdapterFolder ?? BaseFolder} was trained on single texts, but {data.Source} holds pairs; leave the second text out, or give the model that was trained on pairs.");
     }
+
+    /// <summary>Lets go of the model and its adapter.</summary>
+    public void Dispose() => Model.Dispose();
 
     private static LoadedModel Plain(string folder, LoadOptions options)
     {

@@ -15,7 +15,9 @@ internal sealed record SavedHead(ModelOptions Options)
     /// <exception cref="PeftException">They contradict each other.</exception>
     public static SavedHead Of(AdapterFolder saved, AnswerCard? card, ModelConfig config)
     {
-        var options = new ModelOptions { Pooling = card?.Pooling, Quantize = card?.Quantize };
+        if (card is not null && saved.Pooling is { } pooling && pooling != card.Pooling)
+            throw new PeftException($"{saved.SettingsFile}: \"task_type\" names {pooling} pooling, but the card in {saved.WeightsFile} says {card.Pooling}; the files do not belong together.");
+        var options = new ModelOptions { Pooling = card?.Pooling ?? saved.Pooling, Quantize = card?.Quantize };
         var task = TaskOf(saved, card);
         var described = saved.HeadConfig();
         if (described is { Head: { } flexible })

@@ -11,6 +11,7 @@ public sealed class SnippetTests
     [Theory]
     [InlineData("README.md", 2, "SnippetTests.cs")]
     [InlineData("README.ko.md", 2, "SnippetTests.cs")]
+    [InlineData("docs/csharp.md", 3, "CSharpSnippet.cs")]
     [InlineData("docs/data.md", 1, "DataSnippet.cs")]
     [InlineData("docs/estimates.md", 1, "EstimatesSnippet.cs")]
     [InlineData("docs/hub.md", 1, "HubSnippet.cs")]
@@ -42,7 +43,8 @@ public sealed class SnippetTests
 
     private static IEnumerable<string> All(string file) => File.ReadAllText(file).Split("```csharp\n").Skip(1).Select(part => part.Split("```")[0]);
 
-    private static bool IsProgram(string snippet) => snippet.StartsWith("using ", StringComparison.Ordinal);
+    private static bool IsProgram(string snippet) =>
+        snippet.StartsWith("using ", StringComparison.Ordinal) && !snippet.StartsWith("using var ", StringComparison.Ordinal);
 
     private static string Squeeze(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 

@@ -65,5 +65,9 @@ public sealed class AnswerCardTests
         Assert.Null(LabelNames.Match(["a", "b"], ["a", "c"]));
         Assert.True(LabelNames.AreIndices(["LABEL_0", "1"]));
         Assert.False(LabelNames.AreIndices(["1", "0"]));
+        // Names that are numbers are names first, and indices where they are none of the head's.
+        Assert.Equal([1, 0], LabelNames.Places(["1", "0"], ["0", "1"])!);
+        Assert.Equal([0, 1], LabelNames.Places(["no", "yes"], ["0", "1"])!);
+        Assert.Null(LabelNames.Places(["no", "yes"], ["1", "2"]));
     }
 }

@@ -86,7 +86,7 @@ public sealed class LabelTests(CliFolder folder) : IClassFixture<CliFolder>
     public void The_rows_of_a_head_are_put_in_the_order_that_is_asked_for()
     {
         var own = folder.File_("own-head");
-        ModelWriter.Write(Model("yes", "No").Model, own);
+        ModelWriter.Write(ModelLoader.Create(ModelConfig.Read(folder.Model), null, new() { Task = TaskKind.Classification, Labels = ["yes", "No"] }), own);
         var (first, other) = (ModelLoader.Load(own), ModelLoader.Load(own, new() { Task = TaskKind.Classification, Labels = ["no", "yes"] }));
         Assert.Empty(other.Created);
         Assert.Equal(["yes", "No"], first.Labels);

@@ -91,7 +91,7 @@ public sealed class HubDownload(HubSettings settings, IHubProgress? progress = n
     {
         if (_cache.Find(repository) is not { } commit) return null;
         var folder = _cache.Snapshot(repository, commit);
-        string[] names = [.. Directory.EnumerateFiles(folder).Where(HubCache.IsThere).Select(f => Path.GetFileName(f))];
+        string[] names = [.. HubFiles.NamesIn(folder).Where(name => HubCache.IsThere(Path.Combine(folder, name)))];
         List<string> files;
         try
         {

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using PeftSharp.Tokenization;
 
 namespace PeftSharp.Checkpoints.Hub;
@@ -16,7 +17,7 @@ public enum HubContent
 }
 
 /// <summary>Which files of a repository this library reads: never a pickle, never code.</summary>
-internal static class HubFiles
+internal static partial class HubFiles
 {
     public const string Index = "model.safetensors.index.json";
 
@@ -26,7 +27,7 @@ internal static class HubFiles
     private static readonly string[] Beside = [.. TokenizerFiles.Names, "run.json", "peft_proof.json"];
     private static readonly string[] OfModels = [ModelConfig, "generation_config.json"];
     private static readonly string[] AdapterWeights = ["adapter_model.safetensors", "adapter.safetensors"];
-    private static readonly string[] OfAdapters = [AdapterConfig, .. AdapterWeights, "model_head.safetensors", "head_config.json", "adapter_encoder.safetensors"];
+    private static readonly string[] OfAdapters = [AdapterConfig, .. AdapterWeights, "model_head.safetensors", "pooled_head.safetensors", "head_config.json", "adapter_encoder.safetensors"];
     private static readonly string[] Pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json", "adapter_model.bin", "pytorch_adapter.bin"];
 
     /// <summary>The files to read, shards excepted: those are in the index.</summary>
@@ -39,6 +40,10 @@ internal static class HubFiles
         if (wanted == HubContent.Any) wanted = names.Contains(AdapterConfig) && !names.Contains(Single) && !names.Contains(Index) ? HubContent.Adapter : HubContent.Model;
         return [.. (wanted == HubContent.Adapter ? Adapter(names, where) : Model(names, where)).Concat(Beside.Where(names.Contains))];
     }
+
+    /// <summary>Names of the files in a folder, those of its modules with the module's name before.</summary>
+    public static IEnumerable<string> NamesIn(string folder) => Directory.EnumerateFiles(folder).Select(f => Path.GetFileName(f))
+        .Concat(Directory.EnumerateDirectories(folder).SelectMany(d => Directory.EnumerateFiles(d).Select(f => $"{Path.GetFileName(d)}/{Path.GetFileName(f)}")).Where(name => SentenceFile().IsMatch(name)));
 
     /// <summary>True if a file of weights could run code when it is read.</summary>
     public static bool IsPickle(string name) => Pickles.Contains(name);
@@ -53,8 +58,12 @@ internal static class HubFiles
                 ? $"{where} holds an adapter, not a model; give it as --adapter, and the model that it was trained on as --base."
                 : $"{where} has no {ModelConfig}, so it holds no model; check the name, or choose another revision.");
         var weights = names.Contains(Single) ? Single : names.Contains(Index) ? Index : throw NoWeights(names, where, Single);
-        return OfModels.Where(names.Contains).Append(weights);
+        return OfModels.Where(names.Contains).Append(weights).Concat(names.Where(name => SentenceFile().IsMatch(name)).Order(StringComparer.Ordinal));
     }
+
+    // A model in the layout of sentence-transformers: its pooling, and the linear maps of its head.
+    [GeneratedRegex(@"^(?:modules\.json|sentence_bert_config\.json|\d{1,2}_Pooling/config\.json|\d{1,2}_Dense/(?:config\.json|model\.safetensors))$", RegexOptions.CultureInvariant)]
+    private static partial Regex SentenceFile();
 
     private static IEnumerable<string> Adapter(IReadOnlyCollection<string> names, string where)
     {

@@ -36,7 +36,7 @@ public sealed class HubUpload(HubSettings settings, IHubProgress? progress = nul
     public static IReadOnlyList<HubUploadFile> FilesOf(string folder)
     {
         if (!Directory.Exists(folder)) throw new PeftException($"The folder {folder} does not exist; give the folder of an adapter or a model.");
-        string[] names = [.. Directory.EnumerateFiles(folder).Select(f => Path.GetFileName(f))];
+        string[] names = [.. HubFiles.NamesIn(folder)];
         var chosen = HubFiles.Choose(names, HubContent.Any, folder);
         if (chosen.Contains(HubFiles.Index)) chosen.AddRange(HubFiles.Shards(Path.Combine(folder, HubFiles.Index)));
         return [.. chosen.Concat(names.Where(n => n == "README.md")).Select(n => HubUploadFile.Of(Path.Combine(folder, n), n))];

@@ -37,8 +37,9 @@ public sealed record BaseFingerprint
         using var checkpoint = Checkpoint.Open(folder);
         var stored = new StoredNames(checkpoint);
         var replaced = Replaced(model, adapter);
+        var elsewhere = SentenceLayout.HeadNames(checkpoint, model.Config.ModelType);
         var names = model.Sites.Slots.Select(s => s.Name).Where(n => !replaced.Contains(n))
-            .Select(n => n.StartsWith(model.BasePrefix, StringComparison.Ordinal) ? n[model.BasePrefix.Length..] : n);
+            .Select(n => elsewhere.TryGetValue(n, out var other) ? other : n.StartsWith(model.BasePrefix, StringComparison.Ordinal) ? n[model.BasePrefix.Length..] : n);
         return new() { Config = FieldsOf(ModelConfig.Read(folder)), Weights = WeightsPrint.Of([.. names.SelectMany(stored.WithParts)]) };
     }
 
@@ -47,7 +48,7 @@ public sealed record BaseFingerprint
 
     private static HashSet<string> Replaced(TransformerModel model, PeftMethod? adapter)
     {
-        bool IsHead(string module) => model.Head.Modules.Any(m => Targets.IsSavedModule(module, m));
+        bool IsHead(string module) => model.SavedModules.Any(m => Targets.IsSavedModule(module, m));
         return adapter is null ? [] : [.. adapter.Tensors.Where(t => IsHead(t.Path)).Select(t => t.Name)];
     }
 }

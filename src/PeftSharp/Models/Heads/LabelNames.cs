@@ -37,6 +37,10 @@ public static class LabelNames
         return Match(own, asked, StringComparer.Ordinal) ?? Match(own, asked, StringComparer.OrdinalIgnoreCase);
     }
 
+    /// <summary>As <c>Match</c>; names that are indices, and are no names of the head, mean its outputs in their order.</summary>
+    public static int[]? Places(IReadOnlyList<string> own, IReadOnlyList<string> asked) =>
+        Match(own, asked) ?? (own.Count == asked.Count && AreIndices(asked) ? [.. Enumerable.Range(0, asked.Count)] : null);
+
     private static int[]? Match(IReadOnlyList<string> own, IReadOnlyList<string> asked, StringComparer comparer)
     {
         var places = new Dictionary<string, int>(comparer);

@@ -39,6 +39,9 @@ public sealed class SequenceHead(
     public override ProjectionSite OutputMap => classifier;
 
     /// <inheritdoc/>
+    internal override IReadOnlyList<HeadStage> Stages => dense is null ? [new(classifier, "linear")] : [new(dense, activation), new(classifier, "linear")];
+
+    /// <inheritdoc/>
     public override bool Pools => true;
 
     /// <inheritdoc/>

@@ -32,6 +32,9 @@ public enum TaskKind
     QuestionAnswering,
 }
 
+/// <summary>A linear map of a head and the name of the activation behind it, <c>linear</c> for none.</summary>
+internal sealed record HeadStage(ProjectionSite Map, string Activation);
+
 /// <summary>The part of a model that answers the task.</summary>
 public abstract class TaskHead
 {
@@ -49,6 +52,9 @@ public abstract class TaskHead
 
     /// <summary>peft's name of the task.</summary>
     public abstract string TaskType { get; }
+
+    /// <summary>The linear maps from the pooled vector to the logits, each with the activation behind it; empty where there is no such chain.</summary>
+    internal virtual IReadOnlyList<HeadStage> Stages => [];
 
     /// <summary>Hidden states [rows, tokens, hidden] → logits.</summary>
     public abstract Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context);

@@ -1,0 +1,94 @@
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Formats;
+
+namespace PeftSharp.Runs;
+
+/// <summary>
+/// Answers texts with an adapter or a model as its folder describes it: base, labels, tokenizer, pooling and length come with the files.
+/// May be called from several threads.
+/// </summary>
+public sealed class Predictor : IDisposable
+{
+    private readonly LoadedModel _loaded;
+    private readonly ITextEncoder _encoder;
+    private readonly AnswerReader _reader;
+    private readonly int _maxLength;
+    private bool _disposed;
+
+    private Predictor(LoadedModel loaded)
+    {
+        loaded.RequireHead();
+        var tokenizer = loaded.Tokenizer() ?? throw new PeftException(
+            $"{loaded.AdapterFolder ?? loaded.BaseFolder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt), nor has its base; copy its files from the model's page.");
+        (_loaded, _encoder, _maxLength) = (loaded, new TokenizerTextEncoder(tokenizer), loaded.MaxLength());
+        _reader = new(loaded.Labels, loaded.Model.Model.Head.Kind);
+    }
+
+    /// <summary>Names of the classes in the order of the outputs; empty for a number.</summary>
+    public IReadOnlyList<string> Labels => _loaded.IsRegression ? [] : _loaded.Labels;
+
+    /// <summary>True if it answers pairs of texts, false if single ones; null where its folder does not say.</summary>
+    public bool? WantsPairs => _loaded.Card.Pairs;
+
+    /// <summary>What the files leave to be said, a sentence each.</summary>
+    public IReadOnlyList<string> Remarks => _loaded.Remarks;
+
+    /// <summary>Loads an adapter with its base, or a model with a trained head.</summary>
+    /// <param name="folder">The folder of an adapter or of a model.</param>
+    /// <param name="baseModel">The base of the adapter; default: the one that the adapter names, from here or from beside its folder.</param>
+    /// <param name="options">How to load them.</param>
+    /// <exception cref="PeftException">A file is missing or damaged, or they do not belong together.</exception>
+    public static Predictor Load(string folder, string? baseModel = null, LoadOptions? options = null)
+    {
+        if (!Directory.Exists(folder)) throw new PeftException($"The folder {folder} does not exist; give the folder of an adapter or of a model.");
+        return new(AdapterFolder.Is(folder) ? LoadedModel.Open(baseModel ?? BaseOf(folder), folder, options) : LoadedModel.Open(folder, null, options));
+    }
+
+    /// <summary>Answers a text.</summary>
+    /// <param name="text">The text, or the first of two.</param>
+    /// <param name="pair">The second text, where pairs were trained on.</param>
+    /// <exception cref="PeftException">The text is blank, a second one is missing or too many, or the answer is no number.</exception>
+    public Prediction Predict(string text, string? pair = null) => Answer([new Example(text, pair, -1, float.NaN, 1)])[0];
+
+    /// <summary>Answers several texts, in their order.</summary>
+    /// <exception cref="PeftException">As for one text; the sentence names its number, from 1.</exception>
+    public IReadOnlyList<Prediction> Predict(IEnumerable<string> texts) => Answer([.. texts.Select((text, i) => new Example(text, null, -1, float.NaN, i + 1))]);
+
+    /// <summary>Answers several pairs of texts, in their order.</summary>
+    /// <exception cref="PeftException">As for one text; the sentence names its number, from 1.</exception>
+    public IReadOnlyList<Prediction> Predict(IEnumerable<(string Text, string Pair)> pairs) =>
+        Answer([.. pairs.Select((pair, i) => new Example(pair.Text, pair.Pair, -1, float.NaN, i + 1))]);
+
+    /// <summary>Lets go of the model.</summary>
+    public void Dispose()
+    {
+        _disposed = true;
+        _loaded.Dispose();
+    }
+
+    private Prediction[] Answer(Example[] rows)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (rows.Length == 0) return [];
+        if (rows.FirstOrDefault(r => string.IsNullOrWhiteSpace(r.Text)) is { } blank)
+            throw new PeftException($"The texts, line {blank.Line}: the text is blank; leave it out.");
+        using var data = new TextDataset(rows, LabelKind.None, null, "The texts");
+        using var tokens = TokenizedDataset.Create(data, _encoder, _maxLength);
+        _loaded.RequireRowsLike(tokens.Origin);
+        var table = new Evaluator(_loaded.Model, _loaded.Selection, tokens).Outputs();
+        var answers = new Prediction[rows.Length];
+        for (var row = 0; row < rows.Length; row++) answers[row] = _reader.Read(table.Values.Slice(row * table.Width, table.Width));
+        return answers;
+    }
+
+    private static string BaseOf(string folder)
+    {
+        var named = AdapterFolder.Open(folder).Options.BaseModel;
+        if (named is null) throw new PeftException($"{folder} does not say what its base model is; give the base model's folder.");
+        if (Directory.Exists(named)) return named;
+        var beside = Path.Combine(Path.GetFullPath(folder), named);
+        return Directory.Exists(beside) ? beside
+            : throw new PeftException($"{folder} names the base model {Checkpoints.Quoted.Name(named)}, which is no folder here; give the base model's folder.");
+    }
+}
