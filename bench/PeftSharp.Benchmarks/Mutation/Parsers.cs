@@ -1,8 +1,10 @@
+using System.IO.Compression;
 using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Comparing;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Training;
 using PeftSharp.Composition;
+using PeftSharp.Data;
 using PeftSharp.Files.Json;
 using PeftSharp.Formats;
 using PeftSharp.Formats.Proof;
@@ -41,7 +43,25 @@ internal sealed class Parsers(string fixtures)
         new("recipe", "recipe.yaml", Text("base_model: m\nmethod: lora\ndata: d\nr: 8\ntarget_modules: [query, value]\nlearning_rate: 5e-4\npeft_config:\n  lora_alpha: 16\n  rank_pattern: {query: 4}\nseed: 1\n"), path => Recipe.Apply(path, new TrainSettings())),
         new("plan", "plan.yaml", Text("base_model: a\ndatasets: {a: {data: x, label_column: y}, b: z}\nmethods:\n  lora:\n    grid: {r: [4, 8], lora_alpha: [1, 2]}\n  bitfit:\nseeds: [1, 2]\nlearning_rates: [1e-4, 5e-4]\nbudget_minutes: 3\nsearch_rows: 100\n"), path => _ = CompareFile.Read(path).Cells().ToList()),
         new("JSON of a hub", "answer.json", Text("""[{"type": "file", "oid": "0a", "size": 3, "path": "config.json", "lfs": {"oid": "00", "size": 3, "pointerSize": 1}}]"""), path => StrictJson.Node(new("The answer", "try again"), File.ReadAllBytes(path))),
+        new("rows of CSV", "rows.csv", Text("\uFEFFid,text,label\r\n1,\"a, \"\"b\"\"\r\nc\",pos\r\n2,plain,neg\r\n3,\"x;y\",pos\r\n"), Rows),
+        new("rows of TSV", "rows.tsv", Text("id\ttext\tlabel\n1\ta \"b\"\t0\n2\tplain\t1\n3\tc|d\t0\n"), Rows),
+        new("rows of JSON lines", "rows.jsonl", Text("""
+            {"id": 1, "text": "a\u00e9\ud83d\ude00", "label": "pos"}
+            {"id": 2.5e3, "text": "b", "label": "neg", "more": {"x": [1, null, true]}}
+            """), Rows),
+        new("rows of a JSON array", "rows.json", Text("""[{"input_ids": [1, 2, 3], "attention_mask": [1, 1, 0], "label": 1}, {"input_ids": [4, 5], "token_type_ids": [0, 1], "label": 0}]"""), Rows),
+        new("rows of gzip", "rows.csv.gz", [Packed("text,label\na,1\nb,0\nc,1\n")], Rows),
+        new("rows of parquet", "rows.parquet", [.. Directory.GetFiles(Path.Combine(fixtures, "data"), "*.parquet").Order(StringComparer.Ordinal).Select(File.ReadAllBytes)], Rows),
     ];
+
+    private static void Rows(string path) => TextDataset.Load(path, new DataOptions { OnBadRow = OnBadRow.Skip, KeepAll = true });
+
+    private static byte[] Packed(string text)
+    {
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true)) gzip.Write(Encoding.UTF8.GetBytes(text));
+        return packed.ToArray();
+    }
 
     private void Attach(string path)
     {

@@ -32,7 +32,7 @@ internal static class TrainKeys
         new("header", "--header", "yes|no", FileLayout.HeaderHelp, (s, v) => s.Header = Values.Flag(v)),
         new("separator", "--separator", "CHAR", FileLayout.SeparatorHelp, (s, v) => s.Separator = FileLayout.SeparatorOf(v), "delimiter", "sep"),
         new("quoted", "--quoted", "yes|no", FileLayout.QuotedHelp, (s, v) => s.Quoted = Values.Flag(v)),
-        new("no_label", "--no-label", "A,B,C", FileLayout.NoLabelHelp, (s, v) => s.NoLabel = FileLayout.LabelsOf(v)),
+        new("no_label", "--no-label", "LABEL,LABEL", FileLayout.NoLabelHelp, (s, v) => s.NoLabel = FileLayout.LabelsOf(v)),
         new("max_length", "--max-length", "N", "Most tokens a row. Default: 128", (s, v) => s.MaxLength = Values.Whole(v, 3), "max_seq_length"),
         new("num_train_epochs", "--epochs", "N", "Passes over the rows; fractions are allowed. Default: 3", (s, v) => s.Epochs = Values.Number(v, 0, open: true)),
         new("max_steps", "--max-steps", "N", "Optimizer steps, instead of epochs", (s, v) => s.MaxSteps = Values.Whole(v, 1)),

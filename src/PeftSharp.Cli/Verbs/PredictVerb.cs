@@ -19,7 +19,7 @@ internal static class PredictVerb
         var text = new Option<string[]>("--text") { Description = "A text to answer; may be given several times. Without it and --data, lines of standard input are texts.", HelpName = "TEXT" };
         var output = VerbParts.Text("--out", "FILE", "Write to a .jsonl, .tsv or .csv file. Default: JSON lines on standard output.");
         var logits = VerbParts.Text("--logits", "FILE", "Write the raw outputs as a safetensors file: \"logits\", float32, [rows, labels], in the order of the rows.");
-        var keep = VerbParts.Text("--keep", "A,B,C", "Columns of the data that are written with each answer, such as an id.");
+        var keep = VerbParts.Text("--keep", "NAME,NAME", "Columns of the data that are written with each answer, such as an id.");
         var keepAll = new Option<bool>("--keep-all") { Description = "Write all columns of the data with each answer." };
         var json = new Option<bool>("--json") { Description = "Write one JSON array on standard output." };
         command.Add(text);
@@ -49,34 +49,33 @@ internal static class PredictVerb
         Answers.CheckExtension(output);
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         Outputs.RequireFiles([("--out", output), ("--logits", logits)], parts.Inputs(parsed));
-        // Texts are looked at before a model is loaded for them; files are read by the columns that the model was trained on.
-        var given = parsed.GetValue(parts.Data) is null ? Texts(parsed, parts, texts, kept) : null;
+        // Options and texts are looked at before a model is loaded for them; files are read by the columns that the model was trained on.
+        var request = parsed.GetValue(parts.Data) is { } path ? RequestOf(parsed, parts, path, texts, kept) : null;
+        var given = request is null ? Texts(parsed, parts, texts, kept) : null;
         var model = parts.Open(parsed, "predict");
         Outputs.RequireFiles([("--out", output), ("--logits", logits)], [model.BaseFolder, model.AdapterFolder]);
         model.RequireHead();
-        var (data, part) = given is null ? Rows(parsed, parts, texts, kept, model) : (given, null);
+        var data = given ?? (request! with { Usual = model.Columns }).Load().Data;
         LeftOut.Write(data);
         var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
         model.RequireRowsLike(tokens.Origin);
         if (LeftOut.Cut(tokens) is { } cut) Console.Error.WriteLine(cut);
         var table = new Evaluator(model.Model, model.Selection, tokens).Outputs();
         if (logits is not null) WriteLogits(logits, table, data.Count);
-        new Answers(data, table, model.Labels, model.Model.Model.Head.Kind, part).Write(output, json);
+        new Answers(data, table, model.Labels, model.Model.Model.Head.Kind, request?.PartName).Write(output, json);
         return ExitCode.Success;
     }
 
-    private static (TextDataset Data, string? Part) Rows(ParseResult parsed, DataParts parts, string[] texts, KeptChoice kept, LoadedModel model)
+    private static DataRequest RequestOf(ParseResult parsed, DataParts parts, string path, string[] texts, KeptChoice kept)
     {
         if (texts.Length > 0) throw new UsageException("--text and --data were both given; give one of them (a column is named with --text-column).");
-        var request = parts.Request(parsed, parsed.GetValue(parts.Data)!) with
+        return parts.Request(parsed, path) with
         {
             Kind = LabelKind.None,
             RequireLabels = false,
             Keep = kept.Names,
             KeepAll = kept.All,
-            Usual = model.Columns,
         };
-        return (request.Load().Data, request.PartName);
     }
 
     private static TextDataset Texts(ParseResult parsed, DataParts parts, string[] texts, KeptChoice kept)

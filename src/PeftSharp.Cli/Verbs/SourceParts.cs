@@ -25,7 +25,7 @@ internal sealed class SourceParts
     private readonly Option<string> _header = VerbParts.Text("--header", "yes|no", $"{FileLayout.HeaderHelp}.");
     private readonly Option<string> _separator = VerbParts.Text("--separator", "CHAR", $"{FileLayout.SeparatorHelp}.");
     private readonly Option<string> _quoted = VerbParts.Text("--quoted", "yes|no", $"{FileLayout.QuotedHelp}.");
-    private readonly Option<string> _noLabel = VerbParts.Text("--no-label", "A,B,C", $"{FileLayout.NoLabelHelp}.");
+    private readonly Option<string> _noLabel = VerbParts.Text("--no-label", "LABEL,LABEL", $"{FileLayout.NoLabelHelp}.");
 
     /// <param name="command">Where to add them.</param>
     /// <param name="columnsOnly">True leaves the label out: nothing is scored.</param>
