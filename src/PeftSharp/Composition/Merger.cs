@@ -16,6 +16,9 @@ internal static class Merger
             .Concat(sites.Inputs.Select(s => (s.Path, Of(s.Plugins, tag).Any())))
             .Concat(sites.Layers.Select(s => (s.Path, Of(s.Plugins, tag).Any()))))
             if (any) throw Refused(method, path);
+        foreach (var tied in sites.Projections.Where(s => s.Weight is TiedSlot && Of(s.Plugins, tag).Any()))
+            throw new PeftException(
+                $"{method} cannot be merged: what it does at {tied.Path} would change the input embedding too, for the two are one tensor; serve it as an adapter instead.");
         foreach (var slot in sites.Slots)
             if (MergedValue(sites, slot, tag, method) is { } value) yield return (slot, value);
     }
@@ -42,10 +45,25 @@ internal static class Merger
                 if (!ReferenceEquals(bias, current)) value = bias;
             }
         }
+        foreach (var site in sites.Parts)
+        {
+            if (site.Weight is not PartSlot part || part.Whole != slot) continue;
+            var plugins = Of(site.Plugins, tag).Select(p => p as IMergeableProjection ?? throw Refused(method, site.Path)).ToList();
+            if (plugins.Count == 0) continue;
+            var current = value ?? slot.Value;
+            plugins.ForEach(p => p.MergedBias(null, context)); // refuses where it would need one
+            value = WithRows(current, MergedWeight(plugins, current.narrow(0, part.First, site.OutFeatures), context), part.First);
+        }
         foreach (var site in sites.Embeddings.Where(s => s.Table == slot))
             foreach (var plugin in Of(site.Plugins, tag))
                 value = plugin is IMergeableEmbedding merge ? merge.MergedTable(value ?? slot.Value, context) : throw Refused(method, site.Path);
         return value;
+    }
+
+    private static Tensor WithRows(Tensor whole, Tensor rows, long first)
+    {
+        var after = first + rows.shape[0];
+        return cat([whole.narrow(0, 0, first), rows, whole.narrow(0, after, whole.shape[0] - after)]);
     }
 
     // Each plug-in of a map reads the weight itself, not what the others make of it: their changes add up.

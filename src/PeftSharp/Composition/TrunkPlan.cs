@@ -97,6 +97,8 @@ public sealed class TrunkPlan
 
     private static int Find(TransformerModel model, AdapterSelection selection)
     {
+        if (!model.RunsInParts)
+            throw new PeftException($"There is no trunk to cache: models of type {model.Config.ModelType} do not run in parts yet; leave cache_trunk out.");
         var (layers, pooler) = (model.Layers, model.Head.Pooler);
         int DepthBelow(string module) => model.Sites.LayerOf(module) ?? (pooler is null || pooler.Path == module ? layers : layers + 1);
         var lowest = selection.Adapters

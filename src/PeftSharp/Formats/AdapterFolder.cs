@@ -298,8 +298,8 @@ public sealed class AdapterFolder
         using var guard = no_grad();
         foreach (var tensor in list)
         {
-            if (!file.Tensors.TryGetValue(tensor.Name, out var info) || !info.Shape.SequenceEqual(tensor.Value.shape))
-                throw new PeftException($"{path}: tensor \"{tensor.Name}\" of shape [{string.Join(", ", tensor.Value.shape)}] is missing; the file belongs to another adapter or task.");
+            if (!file.Tensors.TryGetValue(tensor.Name, out var info) || !info.Shape.SequenceEqual(tensor.OnDisk.shape))
+                throw new PeftException($"{path}: tensor \"{tensor.Name}\" of shape [{string.Join(", ", tensor.OnDisk.shape)}] is missing; the file belongs to another adapter or task.");
             using var value = file.Read(tensor.Name);
             tensor.Value.copy_(value);
         }

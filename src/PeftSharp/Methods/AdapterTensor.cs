@@ -37,6 +37,12 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
     /// <summary>True if it is a trained copy of a module that peft lists under <c>modules_to_save</c>.</summary>
     public bool SavedModule { get; init; }
 
+    /// <summary>True if files keep it as [in, out], as they do the weight that it stands for (GPT-2).</summary>
+    internal bool IsTransposedOnDisk { get; init; }
+
+    /// <summary>The value as files keep it; a view where it is turned.</summary>
+    internal Tensor OnDisk => IsTransposedOnDisk ? Value.t() : Value;
+
     /// <summary>The value in this call.</summary>
     public Tensor Get(ForwardContext context) => Slot.Get(context);
 }

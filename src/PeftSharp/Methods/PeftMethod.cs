@@ -174,7 +174,7 @@ public abstract class PeftMethod(string name) : IDisposable
     public virtual IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
     {
         foreach (var tensor in _tensors)
-            if (SavedName(tensor, format) is { } key) yield return new(key, tensor.Value);
+            if (SavedName(tensor, format) is { } key) yield return new(key, tensor.IsTransposedOnDisk ? tensor.OnDisk.contiguous() : tensor.Value);
     }
 
     /// <summary>Takes saved tensors over.</summary>
@@ -185,11 +185,11 @@ public abstract class PeftMethod(string name) : IDisposable
         var expected = _tensors.Select(t => (Tensor: t, Key: SavedName(t, format))).Where(t => t.Key is not null && !IsBasesOwn(t.Tensor, saved, format)).ToList();
         if (expected.FirstOrDefault(e => IsHead(e.Tensor.Path) && Host.Drawn.Contains(e.Tensor.Name) && !saved.ContainsKey(e.Key!)) is { Key: not null } drawn)
             throw new PeftException($"{file}: tensor \"{drawn.Key}\" is missing, and the base has no head of its own that could stand in for it; save the adapter again with its head.");
-        foreach (var (tensor, key) in expected) RequireShape(saved, key!, tensor.Value.shape, file);
+        foreach (var (tensor, key) in expected) RequireShape(saved, key!, tensor.OnDisk.shape, file);
         if (saved.Keys.Except(expected.Select(e => e.Key!)).FirstOrDefault(k => !MayLeaveOut(k, format) && !(format == AdapterFormat.Peft && IsBasesTable(k))) is { } stray)
             throw new PeftException($"{file}: tensor \"{stray}\" has no place in this model with these settings; the adapter was made for another base model or other settings.");
         using var guard = no_grad();
-        foreach (var (tensor, key) in expected) tensor.Value.copy_(saved[key!]);
+        foreach (var (tensor, key) in expected) tensor.OnDisk.copy_(saved[key!]);
     }
 
     // A head that stayed as it is in the base may be left out, if the settings do not name it; one that was drawn at random may not.
@@ -239,12 +239,15 @@ public abstract class PeftMethod(string name) : IDisposable
     }
 
     /// <summary>Adds a trained tensor; it lives until the adapter is detached.</summary>
-    protected AdapterTensor Add(string path, string local, Tensor start, bool decay = true, bool additional = true, bool savedModule = false)
+    protected AdapterTensor Add(string path, string local, Tensor start, bool decay = true, bool additional = true, bool savedModule = false) =>
+        Add(path, local, start, decay, additional, savedModule, transposed: false);
+
+    private AdapterTensor Add(string path, string local, Tensor start, bool decay, bool additional, bool savedModule, bool transposed)
     {
         var value = start.to(Host.Precision, Host.Device).contiguous().detach();
         if (ReferenceEquals(value, start) || value.Handle == start.Handle) value = value.clone();
         value.requires_grad_(true).DetachFromDisposeScope();
-        var tensor = new AdapterTensor(path, local, value, decay) { Additional = additional, SavedModule = savedModule };
+        var tensor = new AdapterTensor(path, local, value, decay) { Additional = additional, SavedModule = savedModule, IsTransposedOnDisk = transposed };
         _tensors.Add(tensor);
         return tensor;
     }
@@ -298,7 +301,7 @@ public abstract class PeftMethod(string name) : IDisposable
     protected AdapterTensor TrainCopy(Slot slot, string? local = null, bool savedModule = false)
     {
         var decay = slot.Kind is SlotKind.Weight or SlotKind.Embedding;
-        var copy = Add(slot.Module, local ?? slot.Name[(slot.Module.Length + 1)..], StartOf(slot), decay, additional: savedModule, savedModule);
+        var copy = Add(slot.Module, local ?? slot.Name[(slot.Module.Length + 1)..], StartOf(slot), decay, savedModule, savedModule, slot is WeightSlot { IsTransposedOnDisk: true });
         _copied.Add(slot);
         _undo.Add(slot.ReplaceTensor(Tag, (_, context) => copy.Get(context)));
         return copy;

@@ -22,6 +22,8 @@ internal static class AnswerCardJson
         ["regression"] = TaskKind.Regression,
         ["token_classification"] = TaskKind.TokenClassification,
         ["question_answering"] = TaskKind.QuestionAnswering,
+        ["causal_language"] = TaskKind.CausalLanguage,
+        ["sequence_to_sequence"] = TaskKind.SequenceToSequence,
     };
 
     private static readonly Dictionary<string, Pooling> Poolings = new(StringComparer.Ordinal)
@@ -29,6 +31,7 @@ internal static class AnswerCardJson
         ["pooler"] = Pooling.Pooler,
         ["cls"] = Pooling.Cls,
         ["mean"] = Pooling.Mean,
+        ["last"] = Pooling.Last,
     };
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 8, AllowDuplicateProperties = false };

@@ -46,6 +46,8 @@ public abstract class EncoderModel : TransformerModel
     /// <inheritdoc/>
     public override IReadOnlyList<string> Created => _build.Source.Created;
 
+    internal override bool RunsInParts => true;
+
     private protected override bool CameFromCheckpoint => _build.Source.HasCheckpoint;
 
     /// <summary>Rows at the start of the position table that no token uses.</summary>
@@ -59,8 +61,8 @@ public abstract class EncoderModel : TransformerModel
         _positions = _build.Embedding($"{p}embeddings.position_embeddings", Shape.MaxPositions, Shape.Hidden);
         if (Shape.TypeVocabulary > 0) _types = _build.Embedding($"{p}embeddings.token_type_embeddings", Shape.TypeVocabulary, Shape.Hidden);
         _norm = _build.Norm($"{p}embeddings.LayerNorm", Shape.Hidden, Shape.Epsilon);
-        _embedded = _build.Layer($"{p}embeddings", -1, Shape.Hidden);
-        _layers = [.. Enumerable.Range(0, Shape.Layers).Select(i => new EncoderLayer(_build, $"{p}{layers}.{i}", i, Shape.Shape, names))];
+        _embedded = _build.In($"{p}embeddings").Layer(Shape.Hidden);
+        _layers = [.. Enumerable.Range(0, Shape.Layers).Select(i => new EncoderLayer(_build.AtLayer($"{p}{layers}.{i}", i), Shape.Shape, names))];
     }
 
     private protected void BuildHead(TaskHead head) => _head = head;
@@ -82,7 +84,7 @@ public abstract class EncoderModel : TransformerModel
             Classifier(head.Path(head.Layers - 1), outputs, Width), [FlexibleHead.Module]);
     }
 
-    private protected ProjectionSite Linear(string path, ProjectionRole role, long output, long input) => _build.Projection(path, role, -1, output, input);
+    private protected ProjectionSite Linear(string path, ProjectionRole role, long output, long input) => _build.Projection(path, role, output, input);
 
     /// <inheritdoc/>
     public override ModelOutput Forward(TokenBatch batch, ForwardContext context) => Call(batch, context, (batch, context) =>
@@ -95,17 +97,6 @@ public abstract class EncoderModel : TransformerModel
             : _head!.Answer(depth == _layers.Length ? _head.Condense(hidden, context) : hidden, context);
         return Result(OfTokens(logits, batch.Tokens, context), hidden, padding, batch, context);
     }, static output => output.MoveOut());
-
-    // Virtual tokens have no answers of their own: where the head answers each token, logits are those of the batch's tokens.
-    private Tensor OfTokens(Tensor logits, int tokens, ForwardContext context)
-    {
-        if (!_head!.AnswersEachToken || logits.shape[1] == tokens) return logits;
-        if (!context.Selection.IsPerRow) return logits.narrow(1, logits.shape[1] - tokens, tokens);
-        // Every row starts at the left, after its own adapters' vectors.
-        var first = tensor(Sites.AddedTokensOfRows(context.Selection), ScalarType.Int64, device: logits.device);
-        var places = first.unsqueeze(1).Plus(Arithmetic.Range(0, tokens, device: logits.device)).unsqueeze(-1);
-        return logits.gather(1, places.expand(logits.shape[0], tokens, logits.shape[2]));
-    }
 
     /// <inheritdoc/>
     public override Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) => Call(batch, context, (batch, context) =>
@@ -121,15 +112,14 @@ public abstract class EncoderModel : TransformerModel
     {
         if (from >= to) return hidden;
         context.Padding = padding;
-        var mask = padding is null ? null
-            : padding.Complement().to(hidden.dtype).Scale(Attention.Masked).view(padding.shape[0], 1, 1, padding.shape[1]);
+        var mask = new KeyMask { Padding = padding };
         var firstOnly = _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
         for (var i = from; i < to; i++) hidden = Layer(_layers[i], hidden, mask, firstOnly && i == _layers.Length - 1, context.At(i));
         return hidden;
     }
 
     // A scope for each layer: autograd keeps what the backward pass needs, and all else is free when the layer is done.
-    private static Tensor Layer(EncoderLayer layer, Tensor hidden, Tensor? mask, bool firstOnly, ForwardContext context)
+    private static Tensor Layer(EncoderLayer layer, Tensor hidden, KeyMask mask, bool firstOnly, ForwardContext context)
     {
         if (context is { Checkpointing: true, Training: true }) return GradientCheckpoint.Run(Recompute, hidden);
         using var scope = NewDisposeScope();

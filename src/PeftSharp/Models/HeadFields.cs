@@ -16,7 +16,7 @@ internal static class HeadFields
     public static void Write(ModelConfig config, string name, TaskKind task, IReadOnlyList<string>? labels)
     {
         foreach (var field in All) config.Json.Remove(field);
-        config.Json["architectures"] = new JsonArray($"{name}{Head(task)}");
+        config.Json["architectures"] = new JsonArray($"{name}{Head(task, name)}");
         var problem = task switch
         {
             TaskKind.Classification => "single_label_classification",
@@ -39,11 +39,13 @@ internal static class HeadFields
         Write(config, end < 0 ? name.Replace("Model", "", StringComparison.Ordinal) : name[..end], TaskKind.Embedding, null);
     }
 
-    private static string Head(TaskKind task) => task switch
+    private static string Head(TaskKind task, string name) => task switch
     {
         TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression => "ForSequenceClassification",
         TaskKind.TokenClassification => "ForTokenClassification",
         TaskKind.QuestionAnswering => "ForQuestionAnswering",
+        TaskKind.CausalLanguage => name == "GPT2" ? "LMHeadModel" : "ForCausalLM",
+        TaskKind.SequenceToSequence => "ForConditionalGeneration",
         _ => "Model",
     };
 }

@@ -14,24 +14,42 @@ public static class ModelLoader
         ["bert"] = ("Bert", (config, checkpoint, task, outputs, options) =>
         {
             var shape = EncoderConfig.Bert(config, 0);
-            return new BertModel(config, shape, Build(checkpoint, task, "bert.", shape, options), task, outputs, options);
+            return new BertModel(config, shape, Build(checkpoint, task, "bert.", shape.InitializerRange, options), task, outputs, options);
         }
         ),
         ["roberta"] = ("Roberta", (config, checkpoint, task, outputs, options) =>
         {
             var shape = EncoderConfig.Bert(config, 1);
-            return new RobertaModel(config, shape, Build(checkpoint, task, "roberta.", shape, options), task, outputs, options);
+            return new RobertaModel(config, shape, Build(checkpoint, task, "roberta.", shape.InitializerRange, options), task, outputs, options);
         }
         ),
         ["distilbert"] = ("DistilBert", (config, checkpoint, task, outputs, options) =>
         {
             var shape = EncoderConfig.DistilBert(config);
-            return new DistilBertModel(config, shape, Build(checkpoint, task, "distilbert.", shape, options), task, outputs, options);
+            return new DistilBertModel(config, shape, Build(checkpoint, task, "distilbert.", shape.InitializerRange, options), task, outputs, options);
+        }
+        ),
+        ["gpt2"] = ("GPT2", (config, checkpoint, task, outputs, options) =>
+        {
+            var shape = Gpt2Config.Read(config);
+            return new Gpt2Model(config, shape, Build(checkpoint, task, "transformer.", shape.InitializerRange, options), task, outputs, options);
+        }
+        ),
+        ["t5"] = ("T5", (config, checkpoint, task, outputs, options) =>
+        {
+            var shape = T5Config.Read(config);
+            return new T5Model(config, shape, Build(checkpoint, task, "", shape.InitializerRange, options), task);
+        }
+        ),
+        ["llama"] = ("Llama", (config, checkpoint, task, outputs, options) =>
+        {
+            var shape = DecoderConfig.Llama(config);
+            return new LlamaModel(config, shape, Build(checkpoint, task, "model.", shape.InitializerRange, options), task, outputs, options);
         }
         ),
     };
 
-    private static readonly string[] Classifiers = ["classifier.out_proj.weight", "classifier.weight", "qa_outputs.weight"];
+    private static readonly string[] Classifiers = ["classifier.out_proj.weight", "classifier.weight", "score.weight", "qa_outputs.weight"];
 
     /// <summary>Names of the architectures (<c>model_type</c>) that can be loaded.</summary>
     public static IReadOnlyCollection<string> Supported => Architectures.Keys;
@@ -79,7 +97,7 @@ public static class ModelLoader
         var named = task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification;
         if (options.Labels is { } asked) options = options with { Labels = LabelNames.Distinct(asked) };
         var labels = named ? options.Labels ?? (stored.Task is null || stored.Task == task ? stored.Labels : null) : null;
-        var outputs = task switch { TaskKind.Regression => 1, TaskKind.QuestionAnswering => 2, TaskKind.Embedding => 0, _ => labels?.Count ?? 2 };
+        var outputs = task switch { TaskKind.Regression => 1, TaskKind.QuestionAnswering => 2, TaskKind.Embedding or TaskKind.CausalLanguage or TaskKind.SequenceToSequence => 0, _ => labels?.Count ?? 2 };
         options = options with
         {
             Pooling = options.Pooling ?? PoolingOf(config, checkpoint, stored, task),
@@ -106,10 +124,10 @@ public static class ModelLoader
         };
     }
 
-    private static SiteBuilder Build(Checkpoint? checkpoint, TaskKind task, string prefix, EncoderConfig shape, ModelOptions options)
+    private static SiteBuilder Build(Checkpoint? checkpoint, TaskKind task, string prefix, double range, ModelOptions options)
     {
         // A bare model's names lack the prefix; a checkpoint with a head has it all the same.
         var bare = task == TaskKind.Embedding && checkpoint is not null && checkpoint.Names.Any(n => n.StartsWith(prefix, StringComparison.Ordinal));
-        return new(new TensorSource(checkpoint, bare ? "" : prefix, options.Precision, shape.InitializerRange, options.Seed, ComputeDevice.Parse(options.Device)) { AddedPrefix = bare ? prefix : "", Others = options.HeadNames }, options);
+        return new(new TensorSource(checkpoint, bare ? "" : prefix, options.Precision, range, options.Seed, ComputeDevice.Parse(options.Device)) { AddedPrefix = bare ? prefix : "", Others = options.HeadNames }, options);
     }
 }

@@ -95,6 +95,7 @@ public static class ModelWriter
 
     private static Tensor Value(Slot slot, ForwardContext context) => slot switch
     {
+        WeightSlot { IsTransposedOnDisk: true } weight => weight.Get(context).Dense().t().contiguous(),
         WeightSlot weight => weight.Get(context).Dense(),
         TensorSlot tensor => tensor.Get(context),
         _ => slot.Value,

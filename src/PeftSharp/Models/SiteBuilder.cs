@@ -6,102 +6,143 @@ using static TorchSharp.torch;
 namespace PeftSharp.Models;
 
 /// <summary>Makes a model's slots and sites from its tensors and records them in a <see cref="SiteMap"/>.</summary>
-internal sealed class SiteBuilder(TensorSource source, ModelOptions options)
+/// <remarks>Names are relative to the builder's place: <see cref="In"/> and <see cref="AtLayer"/> go deeper.</remarks>
+internal sealed class SiteBuilder
 {
-    public SiteMap Map { get; } = new();
+    private readonly ModelOptions _options;
+    private readonly SitePlace _place;
 
-    public TensorSource Source { get; } = source;
+    public SiteBuilder(TensorSource source, ModelOptions options) : this(source, options, new(), new("")) { }
 
     /// <summary>The last map of a head: read, put in the order that is asked for, or drawn anew where the checkpoint's answers something else.</summary>
-    public ProjectionSite Classifier(string path, long output, long input)
+    public ProjectionSite Classifier(string name, long output, long input, bool hasBias = true)
     {
-        if (options.Head.IsNew) Source.DrawAnew([$"{path}.weight", $"{path}.bias"]);
-        else if (options.Head.Rows is { } rows) Source.Reorder([$"{path}.weight", $"{path}.bias"], rows);
-        return Projection(path, ProjectionRole.Head, -1, output, input);
+        var path = At(name).Path;
+        string[] tensors = hasBias ? [$"{path}.weight", $"{path}.bias"] : [$"{path}.weight"];
+        if (_options.Head.IsNew) Source.DrawAnew(tensors);
+        else if (_options.Head.Rows is { } rows) Source.Reorder(tensors, rows);
+        return Projection(name, ProjectionRole.Head, output, input, hasBias);
     }
 
-    public ProjectionSite Projection(string path, ProjectionRole role, int layer, long output, long input)
+    /// <summary>Maps that are computed as one.</summary>
+    public ProjectionGroup Group(params ProjectionSite[] sites) => Add(new ProjectionGroup(sites), Map.Groups);
+
+    private SiteBuilder(TensorSource source, ModelOptions options, SiteMap map, SitePlace place) =>
+        (Source, _options, Map, _place) = (source, options, map, place);
+
+    public SiteMap Map { get; }
+
+    public TensorSource Source { get; }
+
+    /// <summary>The builder of a module inside this one.</summary>
+    public SiteBuilder In(string name) => new(Source, _options, Map, At(name));
+
+    /// <summary>The builder of a layer.</summary>
+    /// <param name="name">The layer's module, for example <c>layers.0</c>.</param>
+    /// <param name="layer">Its index.</param>
+    /// <param name="stack">Its stack.</param>
+    public SiteBuilder AtLayer(string name, int layer, LayerStack stack = LayerStack.Encoder) => new(Source, _options, Map, new(At(name).Path, layer, stack));
+
+    public ProjectionSite Projection(string name, ProjectionRole role, long output, long input, bool hasBias = true)
     {
+        var place = At(name);
         var head = role is ProjectionRole.Head or ProjectionRole.Pooler;
-        var bias = head ? Source.GetOrCreate($"{path}.bias", output) : Source.Get($"{path}.bias", output);
-        var weightSlot = new WeightSlot($"{path}.weight", Weight($"{path}.weight", head, output, input));
-        var biasSlot = new TensorSlot($"{path}.bias", SlotKind.Bias, bias);
-        Map.Add(weightSlot, biasSlot);
-        var site = new ProjectionSite(path, role, layer, weightSlot, biasSlot);
-        Map.Projections.Add(site);
+        var weight = new WeightSlot($"{place.Path}.weight", Weight($"{place.Path}.weight", head, output, input));
+        Map.Add(weight);
+        var bias = hasBias ? new TensorSlot($"{place.Path}.bias", SlotKind.Bias, Bias($"{place.Path}.bias", head, output)) : null;
+        if (bias is not null) Map.Add(bias);
+        return Add(new ProjectionSite(place, role, weight, bias), Map.Projections);
+    }
+
+    /// <summary>A linear map whose weight the checkpoint keeps as [in, out] (GPT-2's Conv1D).</summary>
+    public ProjectionSite Transposed(string name, ProjectionRole role, long output, long input)
+    {
+        var place = At(name);
+        var weight = new WeightSlot($"{place.Path}.weight", Weight($"{place.Path}.weight", head: false, output, input, transposed: true)) { IsTransposedOnDisk = true };
+        Map.Add(weight);
+        var bias = new TensorSlot($"{place.Path}.bias", SlotKind.Bias, Bias($"{place.Path}.bias", head: false, output));
+        Map.Add(bias);
+        return Add(new ProjectionSite(place, role, weight, bias), Map.Projections);
+    }
+
+    /// <summary>One transposed linear map that serves several, in the order of its rows.</summary>
+    public SlicedProjection Sliced(string name, long input, params (ProjectionRole Role, long Output)[] parts)
+    {
+        var whole = Transposed(name, ProjectionRole.Fused, parts.Sum(p => p.Output), input);
+        var sites = new ProjectionSite[parts.Length];
+        var row = 0L;
+        for (var i = 0; i < parts.Length; i++)
+        {
+            var (role, output) = parts[i];
+            var place = At($"{name}.{role.ToString().ToLowerInvariant()}");
+            var slot = new PartSlot($"{place.Path}.weight", whole.Weight, row, output);
+            sites[i] = Add(new ProjectionSite(place, role, slot, null), Map.Parts);
+            row += output;
+        }
+        return new(whole, sites);
+    }
+
+    /// <summary>A linear map that reads an embedding table as its weight (a tied output head).</summary>
+    public ProjectionSite Tied(string name, ProjectionRole role, EmbeddingSite embedding) =>
+        Add(new ProjectionSite(At(name), role, new TiedSlot($"{At(name).Path}.weight", embedding.Table), null), Map.Projections);
+
+    public EmbeddingSite Embedding(string name, long vocabulary, long dim)
+    {
+        var place = At(name);
+        var table = new TensorSlot($"{place.Path}.weight", SlotKind.Embedding, Source.Get($"{place.Path}.weight", vocabulary, dim));
+        Map.Add(table);
+        return Add(new EmbeddingSite(place, table), Map.Embeddings);
+    }
+
+    public Norm Norm(string name, long width, double epsilon, NormKind kind = NormKind.Layer)
+    {
+        var path = At(name).Path;
+        var weight = new TensorSlot($"{path}.weight", SlotKind.NormWeight, Source.Get($"{path}.weight", width));
+        Map.Add(weight);
+        var bias = kind == NormKind.Layer ? new TensorSlot($"{path}.bias", SlotKind.NormBias, Source.Get($"{path}.bias", width)) : null;
+        if (bias is not null) Map.Add(bias);
+        return Add(new Norm(kind, weight, bias, epsilon), Map.Norms);
+    }
+
+    /// <summary>The end of a residual branch.</summary>
+    public BranchSite Branch(string name, BranchKind kind, long width, Norm? norm) => Add(new BranchSite(At(name), kind, width, norm), Map.Branches);
+
+    /// <summary>The attention of this place.</summary>
+    public AttentionSite Attention(
+        AttentionKind kind, AttentionShape shape, ProjectionSite query, ProjectionSite key, ProjectionSite value, ProjectionSite output) =>
+        Add(new AttentionSite(_place, kind, shape, query, key, value, output), Map.Attentions);
+
+    public InputSite Input(string name) => Add(new InputSite(At(name)), Map.Inputs);
+
+    /// <summary>The output of this place's layer, or of the embeddings.</summary>
+    public LayerSite Layer(long width) => Add(new LayerSite(_place, width), Map.Layers);
+
+    private SitePlace At(string name) => _place with { Path = _place.Path.Length == 0 ? name : $"{_place.Path}.{name}" };
+
+    private static T Add<T>(T site, List<T> sites)
+    {
+        sites.Add(site);
         return site;
     }
 
+    private Tensor Bias(string name, bool head, long output) => head ? Source.GetOrCreate(name, output) : Source.Get(name, output);
+
     // The head is small and trained: it stays dense.
-    private WeightStore Weight(string name, bool head, long output, long input)
+    private WeightStore Weight(string name, bool head, long output, long input, bool transposed = false)
     {
         if (head) return new DenseStore(Source.GetOrCreate(name, output, input));
-        if (Source.Quantized(name, output, input) is { } stored) return Computing(stored);
-        var dense = Source.Get(name, output, input);
-        if (options.Quantize is not { } nf4 && options.Compute == ComputeType.Float32) return new DenseStore(dense);
+        if (!transposed && Source.Quantized(name, output, input) is { } stored) return Computing(stored);
+        var dense = transposed ? Source.GetTransposed(name, output, input) : Source.Get(name, output, input);
+        if (_options.Quantize is not { } nf4 && _options.Compute == ComputeType.Float32) return new DenseStore(dense);
         using (dense)
-            return options.Quantize is { } q
+            return _options.Quantize is { } q
                 ? Computing(Nf4Store.Quantize(dense, q.BlockSize, q.Double).To(dense.device))
                 : new HalfStore(dense.to(ScalarType.BFloat16).DetachFromDisposeScope());
     }
 
     private Nf4Store Computing(Nf4Store store)
     {
-        store.ComputeType = options.Compute == ComputeType.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        store.ComputeType = _options.Compute == ComputeType.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         return store;
-    }
-
-    public EmbeddingSite Embedding(string path, long vocabulary, long dim)
-    {
-        var table = new TensorSlot($"{path}.weight", SlotKind.Embedding, Source.Get($"{path}.weight", vocabulary, dim));
-        Map.Add(table);
-        var site = new EmbeddingSite(path, table);
-        Map.Embeddings.Add(site);
-        return site;
-    }
-
-    public Norm Norm(string path, long width, double epsilon)
-    {
-        var weight = new TensorSlot($"{path}.weight", SlotKind.NormWeight, Source.Get($"{path}.weight", width));
-        var bias = new TensorSlot($"{path}.bias", SlotKind.NormBias, Source.Get($"{path}.bias", width));
-        Map.Add(weight, bias);
-        var norm = new Norm(weight, bias, epsilon);
-        Map.Norms.Add(norm);
-        return norm;
-    }
-
-    public BranchSite Branch(string path, BranchKind kind, int layer, long width, Norm? norm)
-    {
-        var site = new BranchSite(path, kind, layer, width, norm);
-        Map.Branches.Add(site);
-        return site;
-    }
-
-    public AttentionSite Attention(string path, int layer, int heads, int headDim, ProjectionSite query, ProjectionSite key, ProjectionSite value, ProjectionSite output)
-    {
-        var site = new AttentionSite(path, AttentionKind.Self, layer, heads, heads, headDim, query, key, value, output);
-        Map.Attentions.Add(site);
-        return site;
-    }
-
-    public ProjectionGroup Group(params ProjectionSite[] sites)
-    {
-        var group = new ProjectionGroup(sites);
-        Map.Groups.Add(group);
-        return group;
-    }
-
-    public InputSite Input(string path)
-    {
-        var site = new InputSite(path);
-        Map.Inputs.Add(site);
-        return site;
-    }
-
-    public LayerSite Layer(string path, int layer, long width)
-    {
-        var site = new LayerSite(path, layer, width);
-        Map.Layers.Add(site);
-        return site;
     }
 }

@@ -37,6 +37,9 @@ internal sealed record StoredHead(TaskKind? Task, IReadOnlyList<string>? Labels,
         var architecture = (config.Json["architectures"] as JsonArray)?.FirstOrDefault()?.ToString() ?? "";
         if (architecture.EndsWith("ForTokenClassification", StringComparison.Ordinal)) return TaskKind.TokenClassification;
         if (architecture.EndsWith("ForQuestionAnswering", StringComparison.Ordinal)) return TaskKind.QuestionAnswering;
+        if (architecture.EndsWith("ForConditionalGeneration", StringComparison.Ordinal)) return TaskKind.SequenceToSequence;
+        var generates = architecture.EndsWith("ForCausalLM", StringComparison.Ordinal) || architecture.EndsWith("LMHeadModel", StringComparison.Ordinal);
+        if (generates && config.ModelType is not ("bert" or "roberta" or "distilbert")) return TaskKind.CausalLanguage;
         if (!architecture.EndsWith(Sequence, StringComparison.Ordinal)) return null;
         return config.Text("problem_type", "") switch
         {

@@ -58,6 +58,15 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
         return Read(found, shape);
     }
 
+    /// <summary>A weight [<paramref name="output"/>, <paramref name="input"/>] that the checkpoint keeps the other way round.</summary>
+    /// <exception cref="PeftException">It is missing or has another shape.</exception>
+    public Tensor GetTransposed(string name, long output, long input)
+    {
+        using var stored = Get(name, input, output);
+        using var view = stored.t();
+        return view.contiguous().DetachFromDisposeScope();
+    }
+
     /// <summary>A tensor of a head: read if the checkpoint has it in this shape, else made anew.</summary>
     public Tensor GetOrCreate(string name, params long[] shape)
     {
@@ -94,6 +103,9 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
         if (store.OutFeatures == output && store.InFeatures == input) return _device.type == DeviceType.CPU ? store : store.To(_device);
         throw new PeftException($"{checkpoint.Path}: the quantised tensor \"{found}\" has the shape [{store.OutFeatures}, {store.InFeatures}]; config.json asks for [{output}, {input}].");
     }
+
+    /// <summary>True if there is a checkpoint, and it holds the tensor.</summary>
+    public bool IsStored(string name) => checkpoint is not null && Find(name) is not null;
 
     /// <summary>True if the checkpoint has the tensor.</summary>
     public bool Has(string name) => checkpoint is null || Find(name) is not null;

@@ -1,4 +1,5 @@
 using PeftSharp.Data;
+using PeftSharp.Interop;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 using TorchSharp;
@@ -56,7 +57,7 @@ public abstract class TransformerModel : IDisposable
     public IReadOnlyList<string> Remarks { get; internal set; } = [];
 
     /// <summary>Names of the classes in the order of the outputs; LABEL_0 and so on where they have none, empty where there are no classes.</summary>
-    public IReadOnlyList<string> Labels => Card.Labels ?? (Head.Kind is TaskKind.Regression or TaskKind.Embedding or TaskKind.QuestionAnswering ? [] : LabelNames.Defaults(Head.Outputs));
+    public IReadOnlyList<string> Labels => Card.Labels ?? (Head.Kind is not (TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification) ? [] : LabelNames.Defaults(Head.Outputs));
 
     /// <summary>
     /// Modules that are trained and saved with every adapter: the head's, and those that the checkpoint lacked (a pooler after masked-language training):
@@ -85,6 +86,9 @@ public abstract class TransformerModel : IDisposable
 
     /// <summary>Number of layers.</summary>
     public int Layers => Sites.Layers.Count(l => l.Layer >= 0);
+
+    /// <summary>True if <see cref="ForwardTo"/> can run a lower part of the model alone.</summary>
+    internal virtual bool RunsInParts => false;
 
     /// <summary>Runs the lower part of the model, as far as a batch's <see cref="TokenBatch.Trunk"/> may hold it; <see cref="Forward"/> goes on from there.</summary>
     /// <param name="depth">So many layers, from 1; the head's pooling is done with the last of them, and its <see cref="TaskHead.Pooler"/> with one more.</param>
@@ -152,6 +156,17 @@ public abstract class TransformerModel : IDisposable
             GC.KeepAlive(batch);
             GC.KeepAlive(this);
         }
+    }
+
+    // Virtual tokens have no answers of their own: where the head answers each token, logits are those of the batch's tokens.
+    private protected Tensor OfTokens(Tensor logits, int tokens, ForwardContext context)
+    {
+        if (!Head.AnswersEachToken || logits.shape[1] == tokens) return logits;
+        if (!context.Selection.IsPerRow) return logits.narrow(1, logits.shape[1] - tokens, tokens);
+        // Every row starts at the left, after its own adapters' vectors.
+        var first = tensor(Sites.AddedTokensOfRows(context.Selection), ScalarType.Int64, device: logits.device);
+        var places = first.unsqueeze(1).Plus(Arithmetic.Range(0, tokens, device: logits.device)).unsqueeze(-1);
+        return logits.gather(1, places.expand(logits.shape[0], tokens, logits.shape[2]));
     }
 
     /// <summary>The result of a call; what is the batch's own stays so, and the caller gets a handle of its own.</summary>

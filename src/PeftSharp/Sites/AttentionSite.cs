@@ -31,7 +31,7 @@ public interface IAttentionPrefix : IAttentionPlugin
     /// <summary>By how much the positions of the real tokens move (peft moves them by the prefix length, AdapterHub does not).</summary>
     int PositionShift { get; }
 
-    /// <summary>Keys and values, each [rows or 1, heads, length, headDim].</summary>
+    /// <summary>Keys and values, each [rows or 1, keyHeads, length, headDim].</summary>
     (Tensor Keys, Tensor Values) KeysAndValues(AttentionState state, ForwardContext context);
 }
 
@@ -44,25 +44,31 @@ public interface IAttentionAddition : IAttentionPlugin
 
 /// <summary>One attention of a layer, open to plug-ins.</summary>
 public sealed class AttentionSite(
-    string path, AttentionKind kind, int layer, int heads, int keyHeads, int headDim, ProjectionSite query, ProjectionSite key, ProjectionSite value, ProjectionSite output)
+    SitePlace place, AttentionKind kind, AttentionShape shape, ProjectionSite query, ProjectionSite key, ProjectionSite value, ProjectionSite output)
 {
+    /// <summary>Where it stands.</summary>
+    public SitePlace Place { get; } = place;
+
     /// <summary>The module's path in the Hugging Face model.</summary>
-    public string Path { get; } = path;
+    public string Path => Place.Path;
 
     /// <summary>Which attention this is.</summary>
     public AttentionKind Kind { get; } = kind;
 
     /// <summary>Index of the layer.</summary>
-    public int Layer { get; } = layer;
+    public int Layer => Place.Layer;
+
+    /// <summary>Its heads, and how scores are scaled.</summary>
+    public AttentionShape Shape { get; } = shape;
 
     /// <summary>Query heads.</summary>
-    public int Heads { get; } = heads;
+    public int Heads => Shape.Heads;
 
     /// <summary>Key and value heads.</summary>
-    public int KeyHeads { get; } = keyHeads;
+    public int KeyHeads => Shape.KeyHeads;
 
     /// <summary>Width of a head.</summary>
-    public int HeadDim { get; } = headDim;
+    public int HeadDim => Shape.HeadDim;
 
     /// <summary>Makes queries.</summary>
     public ProjectionSite Query { get; } = query;
@@ -81,17 +87,17 @@ public sealed class AttentionSite(
 
     /// <summary>Attends.</summary>
     /// <param name="query">[rows, heads, queries, headDim].</param>
-    /// <param name="key">[rows, heads, keys, headDim].</param>
-    /// <param name="value">[rows, heads, keys, headDim].</param>
+    /// <param name="key">[rows, keyHeads, keys, headDim].</param>
+    /// <param name="value">[rows, keyHeads, keys, headDim].</param>
     /// <param name="hidden">The attention's input, [rows, tokens, hidden].</param>
-    /// <param name="mask">Added to the scores, [rows, 1, 1, keys]; null where nothing is masked.</param>
+    /// <param name="mask">Which keys each query may see.</param>
     /// <param name="dropout">Probability of dropping an attention weight in training.</param>
     /// <param name="context">The call.</param>
     /// <returns>Joined heads, [rows, queries, heads · headDim].</returns>
-    public Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor hidden, Tensor? mask, double dropout, ForwardContext context)
+    public Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, double dropout, ForwardContext context)
     {
         if (Plugins.AnyActive(context)) (key, value, mask) = AddPrefixes(query, key, value, hidden, mask, context);
-        var joined = Join(Attention.Compute(query, key, value, mask, dropout, Path, context));
+        var joined = Join(Attention.Compute(query, key, value, Shape, mask, dropout, Path, context));
         foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
             if (plugin is IAttentionAddition addition) joined = Rows.Add(joined, addition.Addition(State(query, hidden, rows), inner), rows);
         return joined;
@@ -106,22 +112,14 @@ public sealed class AttentionSite(
 
     private AttentionState State(Tensor query, Tensor hidden, Tensor? rows) => new(Rows.Select(hidden, rows), Rows.Select(query, rows), this);
 
-    private (Tensor Key, Tensor Value, Tensor? Mask) AddPrefixes(Tensor query, Tensor key, Tensor value, Tensor hidden, Tensor? mask, ForwardContext context)
+    private (Tensor Key, Tensor Value, KeyMask Mask) AddPrefixes(Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, ForwardContext context)
     {
         var rowCount = query.shape[0];
-        Tensor Open(long rows, long keys) => zeros([rows, 1, 1, keys], dtype: query.dtype, device: query.device);
         foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
         {
             if (plugin is not IAttentionPrefix prefix) continue;
             var (k, v) = prefix.KeysAndValues(State(query, hidden, rows), inner);
-            if (rows is not null || mask is not null)
-            {
-                var added = Open(rowCount, prefix.Length);
-                if (rows is not null)
-                    added = Arithmetic.Filled([rowCount, 1, 1, prefix.Length], Attention.Masked, query.dtype, query.device)
-                        .index_copy_(0, rows, Open(rows.shape[0], prefix.Length));
-                mask = cat([added, mask ?? Open(rowCount, key.shape[2])], -1);
-            }
+            mask = mask.WithPrefix(prefix.Length, rows);
             key = cat([OnRows(k, rows, rowCount), key], 2);
             value = cat([OnRows(v, rows, rowCount), value], 2);
         }

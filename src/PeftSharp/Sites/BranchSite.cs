@@ -31,16 +31,19 @@ public interface IBranchPlugin
 }
 
 /// <summary>The end of a residual branch: its output, what it is added to, and the norm over the sum.</summary>
-public sealed class BranchSite(string path, BranchKind kind, int layer, long width, Norm? norm)
+public sealed class BranchSite(SitePlace place, BranchKind kind, long width, Norm? norm)
 {
+    /// <summary>Where it stands.</summary>
+    public SitePlace Place { get; } = place;
+
     /// <summary>The path of the module that ends the branch, for example <c>bert.encoder.layer.0.output</c>.</summary>
-    public string Path { get; } = path;
+    public string Path => Place.Path;
 
     /// <summary>Which branch this is.</summary>
     public BranchKind Kind { get; } = kind;
 
     /// <summary>Index of the layer.</summary>
-    public int Layer { get; } = layer;
+    public int Layer => Place.Layer;
 
     /// <summary>Width of the residual stream.</summary>
     public long Width { get; } = width;

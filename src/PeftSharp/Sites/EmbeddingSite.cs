@@ -22,10 +22,13 @@ public interface IMergeableEmbedding : IEmbeddingPlugin
 }
 
 /// <summary>An embedding table, open to plug-ins.</summary>
-public sealed class EmbeddingSite(string path, TensorSlot table)
+public sealed class EmbeddingSite(SitePlace place, TensorSlot table)
 {
+    /// <summary>Where it stands.</summary>
+    public SitePlace Place { get; } = place;
+
     /// <summary>The module's path in the Hugging Face model.</summary>
-    public string Path { get; } = path;
+    public string Path => Place.Path;
 
     /// <summary>Where the table is read, [vocabulary, dim].</summary>
     public TensorSlot Table { get; } = table;

@@ -34,10 +34,13 @@ public interface IInputPlugin
 public sealed record InputState(Tensor Embeddings, Tensor? Mask, Tensor? TypeIds, bool Prepended);
 
 /// <summary>The entry of an encoder or decoder, open to plug-ins.</summary>
-public sealed class InputSite(string path)
+public sealed class InputSite(SitePlace place)
 {
+    /// <summary>Where it stands.</summary>
+    public SitePlace Place { get; } = place;
+
     /// <summary>The module whose input this is.</summary>
-    public string Path { get; } = path;
+    public string Path => Place.Path;
 
     /// <summary>The plug-ins here.</summary>
     public PluginList<IInputPlugin> Plugins { get; } = new();

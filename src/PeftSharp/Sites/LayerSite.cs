@@ -10,13 +10,16 @@ public interface ILayerPlugin
 }
 
 /// <summary>The output of a layer; layer -1 is the embedding output.</summary>
-public sealed class LayerSite(string path, int layer, long width)
+public sealed class LayerSite(SitePlace place, long width)
 {
+    /// <summary>Where it stands.</summary>
+    public SitePlace Place { get; } = place;
+
     /// <summary>The layer module's path in the Hugging Face model.</summary>
-    public string Path { get; } = path;
+    public string Path => Place.Path;
 
     /// <summary>Index of the layer; -1 for the embedding output.</summary>
-    public int Layer { get; } = layer;
+    public int Layer => Place.Layer;
 
     /// <summary>Width of the hidden states.</summary>
     public long Width { get; } = width;

@@ -4,26 +4,39 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
 
-/// <summary>Layer norm over the last dimension, its scale and shift read through slots.</summary>
-public sealed class Norm(TensorSlot weight, TensorSlot bias, double epsilon)
+/// <summary>A norm over the last dimension, its scale and shift read through slots.</summary>
+/// <param name="kind">How it normalises.</param>
+/// <param name="weight">Where the scale is read, [width].</param>
+/// <param name="bias">Where the shift is read, [width]; null for none.</param>
+/// <param name="epsilon">The small number added to the variance, or to the mean of squares.</param>
+public sealed class Norm(NormKind kind, TensorSlot weight, TensorSlot? bias, double epsilon)
 {
     private readonly long[] _shape = [weight.Base.shape[0]];
+
+    /// <summary>How it normalises.</summary>
+    public NormKind Kind { get; } = kind;
 
     /// <summary>Where the scale is read.</summary>
     public TensorSlot Weight { get; } = weight;
 
-    /// <summary>Where the shift is read.</summary>
-    public TensorSlot Bias { get; } = bias;
+    /// <summary>Where the shift is read; null for none.</summary>
+    public TensorSlot? Bias { get; } = bias;
 
     /// <summary>The small number added to the variance.</summary>
     public double Epsilon { get; } = epsilon;
 
-    /// <summary>Normalises <paramref name="x"/>, [rows, tokens, hidden].</summary>
+    /// <summary>Normalises <paramref name="x"/>, [rows, tokens, width].</summary>
     public Tensor Forward(Tensor x, ForwardContext context)
     {
-        Tensor weight = Weight.Get(context), bias = Bias.Get(context);
-        if (weight.dim() == 1 && bias.dim() == 1) return nn.functional.layer_norm(x, _shape, weight, bias, Epsilon);
-        var normal = nn.functional.layer_norm(x, _shape, null, null, Epsilon);
-        return (normal * ProjectionSite.Spread(weight, x)).Plus(ProjectionSite.Spread(bias, x));
+        var weight = Weight.Get(context);
+        var bias = Bias?.Get(context);
+        var sameForRows = weight.dim() == 1 && (bias is null || bias.dim() == 1);
+        if (Kind == NormKind.Layer && sameForRows) return nn.functional.layer_norm(x, _shape, weight, bias, Epsilon);
+        var normal = Kind == NormKind.Layer ? nn.functional.layer_norm(x, _shape, null, null, Epsilon) : RootMeanSquare(x);
+        if (Kind == NormKind.RmsOnePlus) weight = weight.Plus(1L);
+        var scaled = normal * ProjectionSite.Spread(weight, x);
+        return bias is null ? scaled : scaled.Plus(ProjectionSite.Spread(bias, x));
     }
+
+    private Tensor RootMeanSquare(Tensor x) => x * x.Squared().mean([-1], keepdim: true).Plus(Epsilon).rsqrt();
 }

@@ -9,38 +9,21 @@ namespace PeftSharp.Sites;
 public sealed class ProjectionGroup : IDisposable
 {
     private readonly ProjectionSite[] _sites;
-    private readonly Tensor? _weight, _bias;
-    private readonly bool _half;
-    private readonly Nf4Product[] _quantized = []; // of the maps from 0, 1 … on
+    private readonly WeightJoin? _join;
     private readonly WeightStore[] _stores;
+    private readonly Tensor? _bias; // [sum of widths]; null where the maps have none
 
-    /// <summary>Lays the weights of the maps beside each other if all are dense, or all kept in bfloat16; NF4 weights are laid so as they are dequantised.</summary>
-    /// <param name="sites">Maps of the same width of input, each with a bias; no adapter may be attached yet.</param>
+    /// <summary>Lays the weights of the maps beside each other if all are kept in one form.</summary>
+    /// <param name="sites">Maps of the same width of input, all with a bias or all without; no adapter may be attached yet.</param>
     public ProjectionGroup(params ProjectionSite[] sites)
     {
         _sites = sites;
-        _half = sites.All(s => s.Weight.Base is HalfStore);
-        if (_half || sites.All(s => s.Weight.Base is DenseStore))
+        var alike = sites.All(s => s.Bias is null) || sites.All(s => s.Bias is not null);
+        _join = alike ? WeightJoin.Of([.. sites.Select(s => s.Weight.Base)]) : null;
+        if (_join is not null)
         {
-            using var scope = NewDisposeScope();
-            _weight = cat([.. sites.Select(s => Raw(s.Weight.Base))]).DetachFromDisposeScope();
-            _bias = cat([.. sites.Select(s => s.Bias!.Base)]).DetachFromDisposeScope();
-            var row = 0L;
-            foreach (var site in sites)
-            {
-                var rows = site.OutFeatures;
-                Raw(site.Weight.Base).Dispose();
-                site.Bias!.Base.Dispose();
-                var view = _weight.narrow(0, row, rows).DetachFromDisposeScope();
-                site.Weight.Store(_half ? new HalfStore(view) : new DenseStore(view));
-                site.Bias.Store(_bias.narrow(0, row, rows).DetachFromDisposeScope());
-                row += rows;
-            }
-        }
-        else if (sites.All(s => s.Weight.Base is Nf4Store))
-        {
-            _bias = cat([.. sites.Select(s => s.Bias!.Base)]).DetachFromDisposeScope();
-            _quantized = [.. Enumerable.Range(0, sites.Length).Select(first => new Nf4Product([.. sites.Skip(first).Select(s => (Nf4Store)s.Weight.Base)]))];
+            for (var i = 0; i < sites.Length; i++) sites[i].Weight.Store(_join.Parts[i]);
+            _bias = JoinBiases();
         }
         _stores = [.. sites.Select(s => s.Weight.Base)];
     }
@@ -61,66 +44,70 @@ public sealed class ProjectionGroup : IDisposable
         return results;
     }
 
-    // [rows, tokens, sum of widths], or null where the maps have to be computed one by one.
-    private Tensor? Product(Tensor x, ReadOnlySpan<ProjectionSite> sites, int first, ForwardContext context)
+    private Tensor? JoinBiases()
     {
-        if (_bias is null || Joined(sites, first, context) is not { } joined) return null;
-        var (weight, bias) = joined;
-        if (weight is null) return _quantized[first].Linear(x, bias, x.dtype);
-        return _half
-            ? nn.functional.linear(x.to(ScalarType.BFloat16), weight, bias.to(ScalarType.BFloat16)).to(ScalarType.Float32)
-            : nn.functional.linear(x, weight, bias);
+        if (_sites[0].Bias is null) return null;
+        using var scope = NewDisposeScope();
+        var joined = cat([.. _sites.Select(s => s.Bias!.Base)]).DetachFromDisposeScope();
+        if (_join is Nf4Join) return joined;
+        var row = 0L;
+        foreach (var site in _sites)
+        {
+            site.Bias!.Base.Dispose();
+            site.Bias.Store(joined.narrow(0, row, site.OutFeatures).DetachFromDisposeScope());
+            row += site.OutFeatures;
+        }
+        return joined;
     }
 
-    // The weights (null: quantised ones) and biases in use as one of each. Replaced ones are joined on the fly, so that a trained copy gives the
-    // same bits as the base; null where they cannot be joined, or a plug-in has to come before the product.
-    private (Tensor? Weight, Tensor Bias)? Joined(ReadOnlySpan<ProjectionSite> sites, int first, ForwardContext context)
+    // [rows, tokens, sum of widths], or null where the maps have to be computed one by one. Replaced weights and biases are joined on the fly, so
+    // that a trained copy gives the same bits as the base; null where they cannot be joined, or a plug-in has to come before the product.
+    private Tensor? Product(Tensor x, ReadOnlySpan<ProjectionSite> sites, int first, ForwardContext context)
     {
+        if (_join is null) return null;
         var (plainWeights, plainBiases) = (true, true);
         for (var i = 0; i < sites.Length; i++)
         {
             var site = sites[i];
             if (site.ReadsProduct(context) || site.ChangesInput(context)) return null;
             plainWeights &= ReferenceEquals(site.Weight.Base, _stores[first + i]) && site.Weight.IsPlain(context);
-            plainBiases &= site.Bias!.IsPlain(context);
+            plainBiases &= site.Bias is null || site.Bias.IsPlain(context);
         }
-        if (_quantized.Length > 0 && !plainWeights) return null;
-        Tensor? Dense(ProjectionSite site)
-        {
-            var store = site.Weight.Get(context);
-            var joins = _half ? store is HalfStore : store is DenseStore;
-            return joins ? Raw(store) : null;
-        }
-        var weight = plainWeights ? From(_weight, first) : Join(sites, Dense, 2);
-        var bias = plainBiases ? From(_bias, first) : Join(sites, s => s.Bias!.Get(context), 1);
-        return bias is null || (weight is null && _quantized.Length == 0) ? null : (weight, bias);
+        var bias = plainBiases ? BiasFrom(first) : BiasesInUse(sites, context);
+        if (bias is null && _bias is not null) return null;
+        return plainWeights ? _join.Linear(x, bias, first) : _join.Linear(x, bias, WeightsInUse(sites, context));
     }
 
-    private Tensor? From(Tensor? all, int first)
+    private Tensor? BiasFrom(int first)
     {
-        if (first == 0 || all is null) return all;
+        if (first == 0 || _bias is null) return _bias;
         var start = _sites.Take(first).Sum(s => s.OutFeatures);
-        return all.narrow(0, start, all.shape[0] - start);
+        return _bias.narrow(0, start, _bias.shape[0] - start);
     }
 
-    private static Tensor? Join(ReadOnlySpan<ProjectionSite> sites, Func<ProjectionSite, Tensor?> part, int dimensions)
+    private static Tensor? BiasesInUse(ReadOnlySpan<ProjectionSite> sites, ForwardContext context)
     {
         var parts = new Tensor[sites.Length];
         for (var i = 0; i < sites.Length; i++)
         {
-            if (part(sites[i]) is not { } tensor || tensor.dim() != dimensions) return null;
-            parts[i] = tensor;
+            parts[i] = sites[i].Bias!.Get(context);
+            if (parts[i].dim() != 1) return null; // one for each row
         }
         return cat(parts);
+    }
+
+    private static WeightStore[] WeightsInUse(ReadOnlySpan<ProjectionSite> sites, ForwardContext context)
+    {
+        var stores = new WeightStore[sites.Length];
+        for (var i = 0; i < sites.Length; i++) stores[i] = sites[i].Weight.Get(context);
+        return stores;
     }
 
     /// <summary>Releases what the maps share.</summary>
     public void Dispose()
     {
-        _weight?.Dispose();
+        _join?.Dispose();
         _bias?.Dispose();
         foreach (var store in _stores) store.Dispose();
     }
-
-    private static Tensor Raw(WeightStore store) => store is HalfStore half ? half.Weight : ((DenseStore)store).Weight;
 }

@@ -17,12 +17,18 @@ public enum ProjectionRole
     AttentionOutput,
     /// <summary>Widens in the feed-forward block.</summary>
     Intermediate,
+    /// <summary>Makes the gate of a gated feed-forward block.</summary>
+    Gate,
     /// <summary>Narrows in the feed-forward block.</summary>
     FeedForwardOutput,
     /// <summary>Pools the first token.</summary>
     Pooler,
     /// <summary>Belongs to the task's head.</summary>
     Head,
+    /// <summary>Does the work of several maps at once (queries, keys and values in one).</summary>
+    Fused,
+    /// <summary>Makes the logits of a language model: part of the base, and of no layer.</summary>
+    Vocabulary,
 }
 
 /// <summary>A plug-in at a linear map.</summary>
@@ -69,16 +75,19 @@ public interface IMergeableProjection : IProjectionPlugin
 }
 
 /// <summary>A linear map y = x·Wᵀ + b whose weight may be dense or quantised, open to plug-ins.</summary>
-public sealed class ProjectionSite(string path, ProjectionRole role, int layer, WeightSlot weight, TensorSlot? bias)
+public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightSlot weight, TensorSlot? bias)
 {
+    /// <summary>Where it stands.</summary>
+    public SitePlace Place { get; } = place;
+
     /// <summary>The module's path in the Hugging Face model, for example <c>bert.encoder.layer.0.attention.self.query</c>.</summary>
-    public string Path { get; } = path;
+    public string Path => Place.Path;
 
     /// <summary>What the map does.</summary>
     public ProjectionRole Role { get; } = role;
 
     /// <summary>Index of its layer; -1 outside the layers.</summary>
-    public int Layer { get; } = layer;
+    public int Layer => Place.Layer;
 
     /// <summary>Where the weight is read.</summary>
     public WeightSlot Weight { get; } = weight;

@@ -9,6 +9,9 @@ public sealed class SiteMap
     /// <summary>Every linear map.</summary>
     public List<ProjectionSite> Projections { get; } = [];
 
+    /// <summary>The maps that share a tensor with others (<see cref="SlicedProjection"/>): found by role, while names find the whole.</summary>
+    public List<ProjectionSite> Parts { get; } = [];
+
     /// <summary>Every residual branch.</summary>
     public List<BranchSite> Branches { get; } = [];
 

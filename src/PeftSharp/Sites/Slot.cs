@@ -86,7 +86,7 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
     /// What the model is to read in this call: the base value, or what the active adapters make of it. Where the rows of
     /// the batch differ, the value has a leading row dimension: [rows, …].
     /// </summary>
-    public T Get(ForwardContext context)
+    public virtual T Get(ForwardContext context)
     {
         var value = MergedIn(context) as T ?? Base;
         if (!_replacements.AnyOf(context.Selection)) return value;
@@ -159,8 +159,11 @@ public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<
 }
 
 /// <summary>A slot that yields the weight store of a linear map.</summary>
-public sealed class WeightSlot(string name, WeightStore value) : Slot<WeightStore>(name, SlotKind.Weight, value)
+public class WeightSlot(string name, WeightStore value) : Slot<WeightStore>(name, SlotKind.Weight, value)
 {
+    /// <summary>True if checkpoints keep the weight as [in, out] (GPT-2's Conv1D).</summary>
+    public bool IsTransposedOnDisk { get; init; }
+
     /// <inheritdoc/>
     public override long Count { get; } = value.Count;
 

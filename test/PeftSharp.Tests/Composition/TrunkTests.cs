@@ -182,6 +182,7 @@ public sealed class TrunkTests
     private static void RefusesToCache(string architecture, MethodOptions options, string where = " acts at ")
     {
         using var bench = new TrunkBench(architecture, options);
+        if (!bench.Model.Model.RunsInParts) where = "do not run in parts";
         Refusal.Sentence(() => _ = bench.Plan, "no trunk to cache", where);
     }
 }

@@ -19,7 +19,7 @@ public sealed class DisposalTests
         get
         {
             var data = new TheoryData<string, ComputeType, bool>();
-            foreach (var architecture in ModelLoader.Supported)
+            foreach (var architecture in TinyModels.Names)
             {
                 data.Add(architecture, ComputeType.Float32, false);
                 data.Add(architecture, ComputeType.BFloat16, false);

@@ -36,7 +36,7 @@ public static class MatrixCases
     }
 
     private static IEnumerable<(string, string)> Pairs(Func<MethodInfo, bool> wanted) =>
-        from architecture in ModelLoader.Supported
+        from architecture in TinyModels.Names
         from info in MethodRegistry.All
         where wanted(info)
         from method in info.Presets.Keys.Prepend(info.Name).Distinct()

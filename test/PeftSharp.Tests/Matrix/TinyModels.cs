@@ -42,7 +42,20 @@ internal static class TinyModels
               "max_position_embeddings": 41, "activation": "gelu", "dropout": 0.15, "attention_dropout": 0.1, "seq_classif_dropout": 0.2,
               "pad_token_id": 3, "initializer_range": 0.2 }
             """,
+        ["gpt2"] = width => $$"""
+            { "model_type": "gpt2", "vocab_size": 97, "n_embd": {{width}}, "n_layer": 2, "n_head": 4, "n_inner": 56, "n_positions": 41,
+              "activation_function": "gelu_new", "layer_norm_epsilon": 1e-4, "embd_pdrop": 0.1, "attn_pdrop": 0.1, "resid_pdrop": 0.15,
+              "pad_token_id": 3, "initializer_range": 0.2 }
+            """,
+        ["llama"] = width => $$"""
+            { "model_type": "llama", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+              "intermediate_size": 56, "max_position_embeddings": 41, "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 500.0,
+              "attention_dropout": 0.1, "tie_word_embeddings": false, "pad_token_id": 3, "initializer_range": 0.2 }
+            """,
     };
+
+    /// <summary>The architectures that answer with classes; T5 answers with texts alone, and has its reference cases.</summary>
+    public static IReadOnlyCollection<string> Names => Configs.Keys;
 
     private static readonly ConcurrentDictionary<(string Architecture, int Width), Lazy<string>> Folders = new();
 
@@ -63,6 +76,8 @@ internal static class TinyModels
         ModelLoader.Load(folder, options with { Labels = options.Task is TaskKind.Classification or TaskKind.TokenClassification ? ["no", "maybe", "yes"] : null });
 
     // Fresh models have biases of zero and norms of one; a checkpoint can hold other numbers. It lasts as long as the process.
+    private static Tensor OnDisk(Slot slot, Tensor value) => slot is WeightSlot { IsTransposedOnDisk: true } ? value.t().contiguous() : value;
+
     private static string Write(string architecture, int width)
     {
         if (!Configs.TryGetValue(architecture, out var text))
@@ -75,7 +90,7 @@ internal static class TinyModels
         var folder = new TempFolder();
         AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
         SafetensorsWriter.Write(folder.File("model.safetensors"), model.Sites.Slots
-            .Select((slot, i) => KeyValuePair.Create(slot.Name, slot.Value + Initial.Normal(slot.Value.shape, 0.1, 1000 + (ulong)i))));
+            .Select((slot, i) => KeyValuePair.Create(slot.Name, OnDisk(slot, slot.Value + Initial.Normal(slot.Value.shape, 0.1, 1000 + (ulong)i)))));
         File.WriteAllText(folder.File("config.json"), json.ToJsonString());
         return folder.Root;
     }

@@ -33,8 +33,8 @@ public sealed class UnionTests
         ("head", new HeadOptions(), true),
         ("lora", new LoraOptions { Rank = 2 }, true),
         ("lora everywhere", new LoraOptions { TargetModules = new("all-linear"), LoraBias = true, Dropout = 0.1 }, true),
-        ("dora", new LoraOptions { UseDora = true, TargetModules = new(["query", "q_lin"]) }, true),
-        ("lora on words", new LoraOptions { TargetModules = new(["word_embeddings"]) }, true),
+        ("dora", new LoraOptions { UseDora = true, TargetModules = new(["query", "q_lin", "q_proj", "c_attn"]) }, true),
+        ("lora on words", new LoraOptions { TargetModules = new(["word_embeddings", "embed_tokens", "wte"]) }, true),
         ("trained tokens", new LoraOptions { TrainableTokens = new(new Dictionary<string, IReadOnlyList<long>> { [TokenIndices.Input] = Words() }) }, true),
         ("gated lora", new LoraOptions { UseGating = true, Roles = [ProjectionRole.Key] }, false),
         ("pfeiffer", new BottleneckOptions(), false),
@@ -62,7 +62,7 @@ public sealed class UnionTests
     public void Random_Unions_Obey_The_Laws(int seed)
     {
         var random = new Random(seed);
-        var architecture = ModelLoader.Supported.ElementAt(seed % ModelLoader.Supported.Count);
+        var architecture = TinyModels.Names.ElementAt(seed % TinyModels.Names.Count);
         var parts = Enumerable.Range(0, random.Next(2, 4)).Select(_ => Choice[random.Next(Choice.Length)]).ToArray();
         var what = $"{architecture}: {string.Join(" + ", parts.Select(p => p.Name))}";
         var union = new UnionOptions { Parts = [.. parts.Select(p => p.Options)] };

@@ -41,13 +41,18 @@ public sealed class ParameterCountTests
     {
         using var folder = new TempFolder();
         EmptyCheckpoint.Write(folder, (JsonObject)Reference["models"]![name]!.DeepClone());
-        var model = new PeftModel(ModelLoader.Load(folder.Root, new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "yes"] }));
+        var model = new PeftModel(ModelLoader.Load(folder.Root, EmptyCheckpoint.Options((JsonObject)Reference["models"]![name]!)));
         try
         {
             foreach (var count in Counts(name))
             {
                 var settings = (JsonObject)JsonNode.Parse(Settings[count["method"]!.ToString()])!;
                 if (MethodRegistry.ByPeftType(settings["peft_type"]!.ToString()) is not { } info) continue;
+                if (info.PeftType == "PROMPT_TUNING" && model.Model.Sites.Inputs.Count > 1)
+                {
+                    Assert.Contains("not supported yet", Assert.Throws<PeftException>(() => model.Add(info.CreateOptions())).Message);
+                    continue;
+                }
                 var adapter = model.Add(AdapterJson.Parse(settings, info, "parameter-counts.json"));
                 Assert.Equal(count["trainable"]!.GetValue<long>(), adapter.TrainedWeights);
                 Assert.Equal(count["all"]!.GetValue<long>(), model.AllWeights(adapter));

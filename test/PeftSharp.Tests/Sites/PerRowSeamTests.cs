@@ -13,11 +13,14 @@ public sealed class PerRowSeamTests
         get
         {
             var data = new TheoryData<string, string>();
-            foreach (var architecture in ModelLoader.Supported)
-                foreach (var seam in SeamPlugins.Names) data.Add(architecture, seam);
+            foreach (var architecture in TinyModels.Names)
+                foreach (var seam in SeamPlugins.Names.Where(seam => Has(architecture, seam))) data.Add(architecture, seam);
             return data;
         }
     }
+
+    // Llama's maps have no biases, its norms no shifts.
+    private static bool Has(string architecture, string seam) => architecture != "llama" || seam is not ("projection bias" or "norm shift");
 
     [Theory]
     [MemberData(nameof(Seams))]

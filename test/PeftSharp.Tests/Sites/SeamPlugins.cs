@@ -9,10 +9,10 @@ internal static class SeamPlugins
 {
     private static readonly Dictionary<string, Func<SiteMap, AdapterTag, Noise, IEnumerable<Action>>> Kinds = new()
     {
-        ["projection bias"] = (sites, tag, noise) => Replace(sites.Projections.Select(p => (Slot)p.Bias!), tag, noise),
+        ["projection bias"] = (sites, tag, noise) => Replace(sites.Projections.Where(p => p.Bias is not null).Select(p => (Slot)p.Bias!), tag, noise),
         ["projection weight"] = (sites, tag, noise) => Replace(sites.Projections.Select(p => p.Weight), tag, noise),
         ["norm scale"] = (sites, tag, noise) => Replace(sites.Norms.Select(n => n.Weight), tag, noise),
-        ["norm shift"] = (sites, tag, noise) => Replace(sites.Norms.Select(n => n.Bias), tag, noise),
+        ["norm shift"] = (sites, tag, noise) => Replace(sites.Norms.Where(n => n.Bias is not null).Select(n => (Slot)n.Bias!), tag, noise),
         ["embedding table"] = (sites, tag, noise) => Replace(sites.Embeddings.Select(e => e.Table), tag, noise),
         ["projection input"] = (sites, tag, noise) => sites.Projections.Select(p => p.Plugins.Add(tag, new InputShift(noise.Of(p.InFeatures)))),
         ["projection delta"] = (sites, tag, noise) => sites.Projections.Select(p => p.Plugins.Add(tag, new Delta(noise.Of(p.OutFeatures, p.InFeatures)))),

@@ -4,6 +4,7 @@ using PeftSharp.Data;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Evaluation.Conformance;
@@ -50,7 +51,7 @@ internal sealed class ConformanceCase : IDisposable
 
     public Tensor this[string name] => _cache.TryGetValue(name, out var found) ? found : _cache[name] = _expected.Read(name);
 
-    public TransformerModel LoadModel() => ModelLoader.Load(ModelFolder);
+    public TransformerModel LoadModel(ScalarType precision = ScalarType.Float32) => ModelLoader.Load(ModelFolder, new ModelOptions { Precision = precision });
 
     /// <summary>The case's batch; the tensors belong to the case.</summary>
     /// <param name="adapted">True for a forward through the adapter: peft drops the segment ids of question answering there.</param>

@@ -10,10 +10,13 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Evaluation.Conformance;
 
-/// <summary>Runs reference cases: logits, loss, gradients, merging, a short training run, counts and saved names, always in float32.</summary>
+/// <summary>
+/// Runs reference cases: logits, loss, gradients, merging, a short training run, counts and saved names, in float32. What misses its tolerance there by no
+/// more than a factor of ten may be rounding (T5 does not scale its scores): float64 decides, and the result says so.
+/// </summary>
 public static class ConformanceRunner
 {
-    private const double Forward = 1e-5, Gradient = 1e-4, Trajectory = 1e-3;
+    private const double Forward = 1e-5, Gradient = 1e-4, Trajectory = 1e-3, Rounding = 10;
 
     /// <summary>Runs one case folder. A case that cannot be run has failed; it is never skipped.</summary>
     public static ConformanceResult Run(string folder)
@@ -25,9 +28,13 @@ public static class ConformanceRunner
         try
         {
             Interop.LibTorch.EnsureLoaded();
-            using var scope = NewDisposeScope();
-            using var reference = new ConformanceCase(folder);
-            new CaseRun(reference, quantities).Run();
+            quantities = Run(folder, ScalarType.Float32);
+            var failed = quantities.Where(q => !q.Passed).Select(q => q.Name).ToHashSet();
+            if (failed.Count > 0 && quantities.All(q => q.Error <= Rounding * q.Tolerance))
+            {
+                var exact = Run(folder, ScalarType.Float64).Where(q => failed.Contains(q.Name)).Select(q => q with { Name = $"{q.Name} in float64" });
+                quantities = [.. quantities.Where(q => q.Passed), .. exact];
+            }
         }
         catch (PeftException e)
         {
@@ -36,9 +43,18 @@ public static class ConformanceRunner
         return new(name, quantities, failure, watch.Elapsed.TotalSeconds);
     }
 
-    private sealed class CaseRun(ConformanceCase reference, List<ConformanceQuantity> results)
+    private static List<ConformanceQuantity> Run(string folder, ScalarType precision)
     {
-        private readonly PeftModel _model = new(reference.LoadModel());
+        using var scope = NewDisposeScope();
+        using var reference = new ConformanceCase(folder);
+        var quantities = new List<ConformanceQuantity>();
+        new CaseRun(reference, precision, quantities).Run();
+        return quantities;
+    }
+
+    private sealed class CaseRun(ConformanceCase reference, ScalarType precision, List<ConformanceQuantity> results)
+    {
+        private readonly PeftModel _model = new(reference.LoadModel(precision));
         private readonly Dictionary<string, double> _gradientNoise = [], _stepNoise = [];
 
         public void Run()

@@ -9,6 +9,8 @@ internal sealed record EncoderShape(
     int Hidden, int Heads, int Intermediate, string Activation, double Epsilon, double HiddenDropout, double AttentionDropout)
 {
     public int HeadDim => Hidden / Heads;
+
+    public AttentionShape Attention { get; } = new(Heads, Heads, Hidden / Heads);
 }
 
 /// <summary>What an architecture calls the parts of a layer, relative to the layer's path.</summary>
@@ -20,47 +22,45 @@ internal sealed record EncoderNames(
 internal sealed class EncoderLayer
 {
     private readonly EncoderShape _shape;
-    private readonly string _path;
     private readonly ProjectionSite _query, _key, _value, _attentionOutput, _intermediate, _feedForwardOutput;
     private readonly ProjectionGroup _queryKeyValue;
     private readonly AttentionSite _attention;
     private readonly BranchSite _attentionBranch, _feedForwardBranch;
     private readonly LayerSite _output;
 
-    public EncoderLayer(SiteBuilder build, string path, int index, EncoderShape shape, EncoderNames names)
+    public EncoderLayer(SiteBuilder build, EncoderShape shape, EncoderNames names)
     {
-        (_shape, _path) = (shape, path);
+        _shape = shape;
         var (hidden, inner) = (shape.Hidden, shape.Intermediate);
-        ProjectionSite Projection(string name, ProjectionRole role, long output, long input) => build.Projection($"{path}.{name}", role, index, output, input);
-        _query = Projection(names.Query, ProjectionRole.Query, hidden, hidden);
-        _key = Projection(names.Key, ProjectionRole.Key, hidden, hidden);
-        _value = Projection(names.Value, ProjectionRole.Value, hidden, hidden);
+        _query = build.Projection(names.Query, ProjectionRole.Query, hidden, hidden);
+        _key = build.Projection(names.Key, ProjectionRole.Key, hidden, hidden);
+        _value = build.Projection(names.Value, ProjectionRole.Value, hidden, hidden);
         _queryKeyValue = build.Group(_query, _key, _value);
-        _attentionOutput = Projection(names.AttentionOutput, ProjectionRole.AttentionOutput, hidden, hidden);
-        var attentionNorm = build.Norm($"{path}.{names.AttentionNorm}", hidden, shape.Epsilon);
-        _intermediate = Projection(names.Intermediate, ProjectionRole.Intermediate, inner, hidden);
-        _feedForwardOutput = Projection(names.FeedForwardOutput, ProjectionRole.FeedForwardOutput, hidden, inner);
-        var feedForwardNorm = build.Norm($"{path}.{names.FeedForwardNorm}", hidden, shape.Epsilon);
-        _attention = build.Attention($"{path}.{names.Attention}", index, shape.Heads, shape.HeadDim, _query, _key, _value, _attentionOutput);
-        _attentionBranch = build.Branch($"{path}.{names.AttentionBranch}", BranchKind.Attention, index, hidden, attentionNorm);
-        _feedForwardBranch = build.Branch($"{path}.{names.FeedForwardBranch}", BranchKind.FeedForward, index, hidden, feedForwardNorm);
-        _output = build.Layer(path, index, hidden);
+        _attentionOutput = build.Projection(names.AttentionOutput, ProjectionRole.AttentionOutput, hidden, hidden);
+        var attentionNorm = build.Norm(names.AttentionNorm, hidden, shape.Epsilon);
+        _intermediate = build.Projection(names.Intermediate, ProjectionRole.Intermediate, inner, hidden);
+        _feedForwardOutput = build.Projection(names.FeedForwardOutput, ProjectionRole.FeedForwardOutput, hidden, inner);
+        var feedForwardNorm = build.Norm(names.FeedForwardNorm, hidden, shape.Epsilon);
+        _attention = build.In(names.Attention).Attention(AttentionKind.Self, shape.Attention, _query, _key, _value, _attentionOutput);
+        _attentionBranch = build.Branch(names.AttentionBranch, BranchKind.Attention, hidden, attentionNorm);
+        _feedForwardBranch = build.Branch(names.FeedForwardBranch, BranchKind.FeedForward, hidden, feedForwardNorm);
+        _output = build.Layer(hidden);
     }
 
     /// <summary>Runs the layer.</summary>
     /// <param name="x">[rows, tokens, hidden].</param>
-    /// <param name="mask">Added to attention scores, [rows, 1, 1, tokens], or null.</param>
+    /// <param name="mask">Which tokens are seen.</param>
     /// <param name="firstTokenOnly">True computes the output for the first token alone.</param>
     /// <param name="context">The call.</param>
     /// <returns>[rows, tokens or 1, hidden].</returns>
-    public Tensor Forward(Tensor x, Tensor? mask, bool firstTokenOnly, ForwardContext context)
+    public Tensor Forward(Tensor x, KeyMask mask, bool firstTokenOnly, ForwardContext context)
     {
         var middle = Attend(x, mask, firstTokenOnly, context);                  // [rows, queries, hidden]
         return FeedForward(middle, context);
     }
 
     // A scope for each block: what autograd does not keep is free when the block is done.
-    private Tensor Attend(Tensor x, Tensor? mask, bool firstTokenOnly, ForwardContext context)
+    private Tensor Attend(Tensor x, KeyMask mask, bool firstTokenOnly, ForwardContext context)
     {
         using var scope = NewDisposeScope();
         // Contiguous: libtorch multiplies a strided slice in another order for frozen weights than for trained ones.
@@ -70,7 +70,7 @@ internal sealed class EncoderLayer
     }
 
     // [rows, queries, hidden]
-    private Tensor Join(Tensor x, Tensor read, Tensor? mask, bool firstTokenOnly, ForwardContext context)
+    private Tensor Join(Tensor x, Tensor read, KeyMask mask, bool firstTokenOnly, ForwardContext context)
     {
         using var scope = NewDisposeScope();
         var maps = firstTokenOnly

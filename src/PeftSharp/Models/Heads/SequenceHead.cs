@@ -24,7 +24,7 @@ public sealed class SequenceHead(
     public override int Outputs { get; } = (int)classifier.OutFeatures;
 
     /// <inheritdoc/>
-    public override bool ReadsFirstTokenOnly => pooling != Pooling.Mean;
+    public override bool ReadsFirstTokenOnly => pooling is Pooling.Pooler or Pooling.Cls;
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Modules => modules;

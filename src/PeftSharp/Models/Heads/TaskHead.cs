@@ -13,6 +13,8 @@ public enum Pooling
     Cls,
     /// <summary>The mean over real tokens, what sentence models want.</summary>
     Mean,
+    /// <summary>The last real token's vector, what decoders want.</summary>
+    Last,
 }
 
 /// <summary>What a model is asked for.</summary>
@@ -30,6 +32,10 @@ public enum TaskKind
     TokenClassification,
     /// <summary>The start and end of an answer.</summary>
     QuestionAnswering,
+    /// <summary>The next token.</summary>
+    CausalLanguage,
+    /// <summary>The tokens of an answer to a text (encoder and decoder).</summary>
+    SequenceToSequence,
 }
 
 /// <summary>A linear map of a head and the name of the activation behind it, <c>linear</c> for none.</summary>

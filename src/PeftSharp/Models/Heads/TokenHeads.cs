@@ -101,7 +101,7 @@ public sealed class EmbeddingHead(Pooling pooling, ProjectionSite? pooler) : Tas
     public override int Outputs => 0;
 
     /// <inheritdoc/>
-    public override bool ReadsFirstTokenOnly => pooling != Pooling.Mean;
+    public override bool ReadsFirstTokenOnly => pooling is Pooling.Pooler or Pooling.Cls;
 
     /// <inheritdoc/>
     public override string TaskType => "FEATURE_EXTRACTION";

@@ -29,7 +29,8 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
     {
         if (options.IsParallel)
         {
-            var added = Compute(state.Input, null, context);
+            // What AdapterHub reads: the residual stream, which in pre-norm models is not what the branch read.
+            var added = Compute(state.Residual, null, context);
             return output.Plus(added);
         }
         var (x, residual) = (output, output);

@@ -63,7 +63,7 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
             foreach (var norm in host.Sites.Norms)
             {
                 TrainCopy(norm.Weight);
-                TrainCopy(norm.Bias);
+                if (norm.Bias is not null) TrainCopy(norm.Bias);
             }
         TrainModules(options.ModulesToSave);
         if (options.UseGating) Tag.NeedAllTokens(options.GateOverPadding);
@@ -78,7 +78,7 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
         AdapterTensor Matrix(string local, long rows, long columns, bool isUp) =>
             Add(path, local, [rows, columns], () => Start($"{path}.{(isUp ? "up" : "down")}", rows, columns, isUp));
         Norm NewNorm(string local) => new(
-            Part($"{local}.weight", ones(width), false).Slot, Part($"{local}.bias", zeros(width), false).Slot, 1e-5);
+            NormKind.Layer, Part($"{local}.weight", ones(width), false).Slot, Part($"{local}.bias", zeros(width), false).Slot, 1e-5);
 
         var before = options.NormBefore ? NewNorm("adapter_norm_before") : null;
         var first = options.NormBefore ? 1 : 0;

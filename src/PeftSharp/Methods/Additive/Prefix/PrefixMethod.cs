@@ -37,18 +37,29 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
     {
-        var sites = host.Sites.Attentions.Where(a => a.Kind == AttentionKind.Self && !_options.LeaveOut.Contains(a.Layer)).ToList();
+        // Of two stacks the decoder has the prefix, as in peft.
+        var stacks = host.Sites.Attentions.Select(a => a.Place.Stack).Distinct().Count();
+        bool HasPrefix(AttentionSite a) => a.Kind == AttentionKind.Self && (stacks == 1 || a.Place.Stack == LayerStack.Decoder);
+        var sites = host.Sites.Attentions.Where(a => HasPrefix(a) && !_options.LeaveOut.Contains(a.Layer)).ToList();
         if (sites.Count == 0) throw new PeftException("PREFIX_TUNING: no layer is left for a prefix; shorten \"leave_out\".");
         var first = sites[0];
         var width = first.KeyHeads * first.HeadDim;
-        _options = _options with { TokenDim = width, LayerCount = sites.Count, HeadCount = first.KeyHeads, Submodules = 1, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
+        _options = _options with { TokenDim = width, LayerCount = sites.Count, HeadCount = first.KeyHeads, Submodules = stacks, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
         if (!_options.HubStyle) _options = _options with { EncoderHidden = _options.EncoderHidden ?? host.Width };
         _encoder = Encoder(host, sites.Count, width);
         for (var i = 0; i < sites.Count; i++)
-            Plug(sites[i].Plugins, new PrefixAttention(_encoder, i, _options.VirtualTokens, _options.HubStyle ? 0 : _options.VirtualTokens, Gate(sites[i], host.Width)));
+        {
+            var gate = Gate(sites[i], host.Width);
+            var shift = _options.HubStyle ? 0 : _options.VirtualTokens;
+            Plug(sites[i].Plugins, new PrefixAttention(_encoder, Pair(i, sites.Count, stacks), _options.VirtualTokens, shift, gate));
+        }
         TrainModules(_options.ModulesToSave);
         if (_options.UseGating) Tag.NeedAllTokens(_options.GateOverPadding);
     }
+
+    // Which pair of keys and values a layer has. peft lays the table of an encoder–decoder out for self- and cross-attention in turn, twice over,
+    // and then leaves the prefix of cross-attention out: layer i has pair 2i of the repeated table.
+    private static int Pair(int layer, int layers, int stacks) => stacks == 1 ? layer : 2 * layer % layers;
 
     private PrefixEncoder Encoder(MethodHost host, int layers, int width)
     {

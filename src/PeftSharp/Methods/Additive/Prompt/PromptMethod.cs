@@ -130,6 +130,8 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
     {
+        if (host.Sites.Inputs.Count > 1)
+            throw new PeftException("PROMPT_TUNING: the model has an encoder and a decoder, which would each need a prompt; that is not supported yet: take lora or prefix.");
         var attention = host.Sites.Attentions[0];
         _options = _options with { TokenDim = host.Width, LayerCount = host.Sites.Attentions.Count, HeadCount = attention.Heads, Submodules = 1, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
         var prompt = Add("", _options.HubStyle ? "prompt_embedding.weight" : "embedding.weight", [_options.VirtualTokens, host.Width], () => Start(host));

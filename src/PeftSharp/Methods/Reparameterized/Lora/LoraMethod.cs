@@ -11,6 +11,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
 {
     private readonly PathPatterns _patterns = new("LORA");
     private LoraOptions _options = options;
+    private LoraParts? _parts;
 
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()
@@ -40,13 +41,22 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         bool IsSaved(string path) => _options.ModulesToSave?.Any(name => Targets.IsSavedModule(path, name)) == true;
         bool Wanted(string path) => !IsSaved(path) && _options.ExcludeModules?.Match(path) != true && InLayers(path);
 
-        var projections = host.Sites.Projections.Where(p => IsTarget(p, targets) && Wanted(p.Path) && !_options.LeaveOut.Contains(p.Layer)).ToList();
+        var sites = _options.Roles is null ? host.Sites.Projections : host.Sites.Projections.Concat(host.Sites.Parts);
+        var projections = sites.Where(p => IsTarget(p, targets) && Wanted(p.Path) && !_options.LeaveOut.Contains(p.Layer)).ToList();
         var embeddings = host.Sites.Embeddings.Where(e => targets is { IsAllLinear: false } && targets.Match(e.Path) && Wanted(e.Path)).ToList();
         if (projections.Count + embeddings.Count == 0 && _options.TrainableTokens is null)
             throw new PeftException(
                 $"LORA: no module matches \"target_modules\" ({targets?.ToString() ?? "queries and values"}); the model's linear maps are called {string.Join(", ", host.Sites.Projections.Select(p => p.Path.Split('.')[^1]).Distinct())}.");
+        // What names cannot say (a map that serves several) is said by name.
+        if (targets is null && _options.Roles is null && projections.Any(p => p.Role == ProjectionRole.Fused))
+            _options = _options with { TargetModules = new Targets([.. projections.Select(p => p.Path.Split('.')[^1]).Distinct()]) };
+        _parts = projections.Any(p => p.Weight is PartSlot) ? new(projections) : null;
         // For the peft layout, which names modules.
         if (_options.Roles is not null) _options = _options with { TargetModules = new Targets([.. projections.Select(p => p.Path)]) };
+        var transposed = projections.Any(p => p.Weight.IsTransposedOnDisk);
+        if (_options.FanInFanOut && !transposed)
+            throw new PeftException("LORA: \"fan_in_fan_out\" is true, but the weights of this model's maps are [out, in]; set it to false.");
+        _options = _options with { FanInFanOut = transposed };
         foreach (var site in projections) Adapt(site);
         foreach (var site in embeddings) Adapt(site);
         foreach (var (module, indices) in _options.TrainableTokens?.ByModule ?? new Dictionary<string, IReadOnlyList<long>>()) TrainTokens(module, indices);
@@ -58,8 +68,9 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     private bool IsTarget(ProjectionSite site, Targets? targets)
     {
         if (_options.Roles is not null) return _options.Roles.Contains(site.Role);
-        if (targets is null) return site.Role is ProjectionRole.Query or ProjectionRole.Value;
-        return targets.IsAllLinear ? site.Role != ProjectionRole.Head : targets.Match(site.Path);
+        // peft's own choice for models with one map for all three is that map.
+        if (targets is null) return site.Role is ProjectionRole.Query or ProjectionRole.Value or ProjectionRole.Fused;
+        return targets.IsAllLinear ? site.Role is not (ProjectionRole.Head or ProjectionRole.Vocabulary) : targets.Match(site.Path);
     }
 
     // A layer index is the number after the name of a list of layers, as peft finds it.
@@ -178,6 +189,9 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     /// <inheritdoc/>
     public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
     {
+        if (format == AdapterFormat.Peft && _parts?.Contains(tensor.Path) == true)
+            throw new PeftException(
+                $"LORA: {tensor.Path} is a part of a map that serves several, which peft cannot name; save in the AdapterHub format, or adapt the whole by its name in \"target_modules\".");
         if (format == AdapterFormat.Peft && _options.UseGating)
             throw new PeftException("LORA: the peft format has no place for gates; save it in the AdapterHub format.");
         if (format == AdapterFormat.Peft) return base.SavedName(tensor, format);
@@ -190,6 +204,13 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
             _ => base.SavedName(tensor, format),
         };
     }
+
+    /// <inheritdoc/>
+    public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format) => _parts?.Join(base.SavedTensors(format)) ?? base.SavedTensors(format);
+
+    /// <inheritdoc/>
+    public override void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file) =>
+        base.LoadTensors(format == AdapterFormat.AdapterHub && _parts is not null ? _parts.Split(saved) : saved, format, file);
 
     /// <inheritdoc/>
     public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) =>

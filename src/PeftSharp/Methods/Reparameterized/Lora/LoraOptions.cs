@@ -107,7 +107,6 @@ public sealed record LoraOptions : MethodOptions
             if (!(Math.Abs(alpha) <= LargestAlpha)) throw Bad("lora_alpha", alpha, "a number from -1000000 to 1000000");
         if (Dropout is not (>= 0 and < 1)) throw Bad("lora_dropout", Dropout, "a probability from 0 to less than 1");
         if (Bias is not ("none" or "all" or "lora_only")) throw Bad("bias", $"\"{Bias}\"", "\"none\", \"all\" or \"lora_only\"");
-        if (FanInFanOut) throw Bad("fan_in_fan_out", "true", "false: the weights of this model are [out, in]");
         if (LayersToTransform is not null && TargetModules?.Text is not null && !TargetModules.IsAllLinear)
             throw Bad("layers_to_transform", LayersToTransform, "null where \"target_modules\" is a pattern (put the layers into the pattern)");
         foreach (var (pattern, rank) in RankPattern ?? new Dictionary<string, int>())

@@ -1,0 +1,75 @@
+using PeftSharp.Data;
+using PeftSharp.Interop;
+using PeftSharp.Models.Blocks;
+using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Models;
+
+/// <summary>GPT-2 (Radford et al. 2019): learned positions, one fused map for queries, keys and values.</summary>
+public sealed class Gpt2Model : DecoderModel
+{
+    private readonly Gpt2Config _shape;
+    private readonly InputSite _input;
+    private readonly EmbeddingSite _words, _positions;
+    private readonly LayerSite _embedded;
+    private readonly Gpt2Layer[] _layers;
+    private readonly Norm _norm;
+
+    internal Gpt2Model(ModelConfig config, Gpt2Config shape, SiteBuilder build, TaskKind task, int outputs, ModelOptions options)
+        : base(config, build, task == TaskKind.Embedding ? "" : "transformer.")
+    {
+        _shape = shape;
+        var hidden = shape.Hidden;
+        var body = task == TaskKind.Embedding ? build : build.In("transformer");
+        _input = body.Input("wte");
+        _words = body.Embedding("wte", shape.Vocabulary, hidden);
+        _positions = body.Embedding("wpe", shape.MaxPositions, hidden);
+        _embedded = body.In("wte").Layer(hidden);
+        _layers = [.. Enumerable.Range(0, shape.Layers).Select(i => new Gpt2Layer(body.AtLayer($"h.{i}", i, LayerStack.Decoder), shape))];
+        _norm = body.Norm("ln_f", hidden, shape.Epsilon);
+        // The own way of decoders is the last token.
+        var pooling = options.Pooling is Pooling.Mean or Pooling.Cls ? options.Pooling.Value : Pooling.Last;
+        Head = task switch
+        {
+            TaskKind.CausalLanguage => new LanguageHead(shape.TiedHead
+                ? build.Tied("lm_head", ProjectionRole.Vocabulary, _words)
+                : build.Projection("lm_head", ProjectionRole.Vocabulary, shape.Vocabulary, hidden, hasBias: false)),
+            TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression => new SequenceHead(
+                task, pooling, null, "", false, 0, build.Classifier("score", outputs, hidden, hasBias: false), ["classifier", "score"]),
+            TaskKind.TokenClassification => new TokenHead(0.1, build.Classifier("classifier", outputs, hidden)),
+            TaskKind.QuestionAnswering => new AnswerHead(build.Projection("qa_outputs", ProjectionRole.Head, 2, hidden)),
+            _ => new EmbeddingHead(pooling, null),
+        };
+    }
+
+    /// <inheritdoc/>
+    public override TaskHead Head { get; }
+
+    /// <inheritdoc/>
+    public override int Width => _shape.Hidden;
+
+    /// <inheritdoc/>
+    public override int MaxTokens => _shape.MaxPositions;
+
+    private protected override InputState Embed(TokenBatch batch, ForwardContext context)
+    {
+        var words = _words.Forward(batch.InputIds, context);                    // [rows, tokens, hidden]
+        var state = new InputState(words, batch.Unpadded ? null : batch.AttentionMask, null, false);
+        state = _input.Apply(InputStage.Words, state, context);
+        var sum = state.Embeddings.Plus(_positions.Forward(Positions(batch, state.Embeddings.shape[1], context), context));
+        state = state with { Embeddings = Dropout.Base(sum, _shape.EmbeddingDropout, _input.Path, context) };
+        state = _input.Apply(InputStage.Embedded, state, context);
+        return state with { Embeddings = _embedded.Forward(state.Embeddings, context) };
+    }
+
+    private protected override Tensor RunLayers(InputState state, TokenBatch batch, ForwardContext context)
+    {
+        var mask = new KeyMask { Causal = true, Padding = state.Mask };
+        var hidden = state.Embeddings;
+        foreach (var layer in _layers) hidden = RunLayer(hidden, context, (x, call) => layer.Forward(x, mask, call));
+        return _norm.Forward(hidden, context);
+    }
+}

@@ -1,0 +1,38 @@
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Models.Heads;
+
+/// <summary>The next token at each position: logits [rows, tokens, vocabulary]; labels are the tokens themselves, [rows, tokens], −100 where none counts.</summary>
+public sealed class LanguageHead(ProjectionSite output) : TaskHead
+{
+    /// <inheritdoc/>
+    public override TaskKind Kind => TaskKind.CausalLanguage;
+
+    /// <inheritdoc/>
+    public override int Outputs { get; } = (int)output.OutFeatures;
+
+    /// <inheritdoc/>
+    public override bool ReadsFirstTokenOnly => false;
+
+    /// <inheritdoc/>
+    public override string TaskType => "CAUSAL_LM";
+
+    /// <inheritdoc/>
+    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) => output.Forward(hidden, context);
+
+    /// <inheritdoc/>
+    /// <remarks>The logits of a position are scored against the label of the next. Virtual tokens come first and have no labels.</remarks>
+    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
+    {
+        var tokens = labels.shape[1];
+        var added = output.Logits.shape[1] - tokens;
+        // A virtual token's logits predict a real token only where the last of them does: the first real one.
+        var first = Math.Max(0, added - 1);
+        var (logits, next) = added > 0
+            ? (output.Logits.narrow(1, first, tokens), labels)
+            : (output.Logits.narrow(1, 0, tokens - 1), labels.narrow(1, 1, tokens - 1));
+        return Losses.CrossEntropy(logits.flatten(0, 1), next.flatten());
+    }
+}

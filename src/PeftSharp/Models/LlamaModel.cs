@@ -1,0 +1,74 @@
+using PeftSharp.Data;
+using PeftSharp.Models.Blocks;
+using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Models;
+
+/// <summary>Llama (Touvron et al. 2023, arXiv 2302.13971 and 2307.09288): rotary positions, shared key heads, gated feed-forward blocks.</summary>
+public sealed class LlamaModel : DecoderModel
+{
+    private readonly DecoderConfig _shape;
+    private readonly InputSite _input;
+    private readonly EmbeddingSite _words;
+    private readonly LayerSite _embedded;
+    private readonly Rotary _rotary;
+    private readonly LlamaLayer[] _layers;
+    private readonly Norm _norm;
+
+    internal LlamaModel(ModelConfig config, DecoderConfig shape, SiteBuilder build, TaskKind task, int outputs, ModelOptions options)
+        : base(config, build, task == TaskKind.Embedding ? "" : "model.")
+    {
+        _shape = shape;
+        var hidden = shape.Shape.Hidden;
+        var body = task == TaskKind.Embedding ? build : build.In("model");
+        _input = body.Input("embed_tokens");
+        _words = body.Embedding("embed_tokens", shape.Vocabulary, hidden);
+        _embedded = body.In("embed_tokens").Layer(hidden);
+        _rotary = new(shape.Rotary);
+        _layers = [.. Enumerable.Range(0, shape.Layers).Select(i => new LlamaLayer(body.AtLayer($"layers.{i}", i, LayerStack.Decoder), shape.Shape))];
+        _norm = body.Norm("norm", hidden, shape.Shape.Epsilon, shape.Shape.Norm);
+        // The own way of decoders is the last token.
+        var pooling = options.Pooling is Pooling.Mean or Pooling.Cls ? options.Pooling.Value : Pooling.Last;
+        Head = task switch
+        {
+            TaskKind.CausalLanguage => new LanguageHead(shape.TiedHead
+                ? build.Tied("lm_head", ProjectionRole.Vocabulary, _words)
+                : build.Projection("lm_head", ProjectionRole.Vocabulary, shape.Vocabulary, hidden, hasBias: false)),
+            TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression => new SequenceHead(
+                task, pooling, null, "", false, 0, build.Classifier("score", outputs, hidden, hasBias: false), ["classifier", "score"]),
+            TaskKind.TokenClassification => new TokenHead(0.1, build.Classifier("score", outputs, hidden)),
+            TaskKind.QuestionAnswering => new AnswerHead(build.Projection("qa_outputs", ProjectionRole.Head, 2, hidden)),
+            _ => new EmbeddingHead(pooling, null),
+        };
+    }
+
+    /// <inheritdoc/>
+    public override TaskHead Head { get; }
+
+    /// <inheritdoc/>
+    public override int Width => _shape.Shape.Hidden;
+
+    /// <inheritdoc/>
+    public override int MaxTokens => (int)Math.Min(_shape.Rotary.MaxTokens, int.MaxValue);
+
+    private protected override InputState Embed(TokenBatch batch, ForwardContext context)
+    {
+        var words = _words.Forward(batch.InputIds, context);                    // [rows, tokens, hidden]
+        var state = new InputState(words, batch.Unpadded ? null : batch.AttentionMask, null, false);
+        state = _input.Apply(InputStage.Words, state, context);
+        state = _input.Apply(InputStage.Embedded, state, context);
+        return state with { Embeddings = _embedded.Forward(state.Embeddings, context) };
+    }
+
+    private protected override Tensor RunLayers(InputState state, TokenBatch batch, ForwardContext context)
+    {
+        var hidden = state.Embeddings;
+        var mask = new KeyMask { Causal = true, Window = _shape.Window, Padding = state.Mask };
+        var angles = _rotary.At(Positions(batch, hidden.shape[1], context), hidden.shape[1], hidden.dtype);
+        foreach (var layer in _layers) hidden = RunLayer(hidden, context, (x, call) => layer.Forward(x, mask, angles, call));
+        return _norm.Forward(hidden, context);
+    }
+}

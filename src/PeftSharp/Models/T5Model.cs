@@ -1,0 +1,58 @@
+using PeftSharp.Data;
+using PeftSharp.Interop;
+using PeftSharp.Models.Blocks;
+using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Models;
+
+/// <summary>T5 (Raffel et al. 2019, arXiv 1910.10683), both generations: an encoder and a decoder over one word table, relative positions.</summary>
+public sealed class T5Model : DecoderModel
+{
+    private readonly T5Config _shape;
+    private readonly T5Stack _encoder, _decoder;
+
+    internal T5Model(ModelConfig config, T5Config shape, SiteBuilder build, TaskKind task) : base(config, build, "")
+    {
+        if (task != TaskKind.SequenceToSequence)
+            throw new PeftException($"{config.File}: T5 answers texts with texts here ({nameof(TaskKind.SequenceToSequence)}); the task {task} is not supported for it.");
+        _shape = shape;
+        var words = build.Embedding("shared", shape.Vocabulary, shape.Hidden);
+        _encoder = new(build, LayerStack.Encoder, words, shape);
+        _decoder = new(build, LayerStack.Decoder, words, shape);
+        var output = build.Source.IsStored("lm_head.weight")
+            ? build.Projection("lm_head", ProjectionRole.Vocabulary, shape.Vocabulary, shape.Hidden, hasBias: false)
+            : build.Tied("lm_head", ProjectionRole.Vocabulary, words);
+        Head = new AnswerTokensHead(output, shape.ScaledOutput ? 1 / Math.Sqrt(shape.Hidden) : 1);
+    }
+
+    /// <inheritdoc/>
+    public override TaskHead Head { get; }
+
+    /// <inheritdoc/>
+    public override int Width => _shape.Hidden;
+
+    /// <inheritdoc/>
+    /// <remarks>Relative positions set no limit; this one keeps attention affordable.</remarks>
+    public override int MaxTokens => 1 << 15;
+
+    private protected override InputState Embed(TokenBatch batch, ForwardContext context) =>
+        _encoder.Forward(batch.InputIds, batch.Unpadded ? null : batch.AttentionMask, null, RunLayer, context);
+
+    private protected override Tensor RunLayers(InputState state, TokenBatch batch, ForwardContext context) =>
+        _decoder.Forward(DecoderIds(batch), null, state, RunLayer, context).Embeddings;
+
+    // What the decoder reads is the answer, one place later: the start token, then all but the last.
+    private Tensor DecoderIds(TokenBatch batch)
+    {
+        var labels = batch.Labels ?? throw new PeftException("The batch has no answers (labels) for the decoder to read; name the column that holds them.");
+        using var scope = NewDisposeScope();
+        var (rows, tokens) = (labels.shape[0], labels.shape[1]);
+        var start = Arithmetic.Filled([rows, 1], _shape.StartId, ScalarType.Int64, labels.device);
+        var ids = cat([start, labels.narrow(1, 0, tokens - 1)], 1);
+        var padding = Arithmetic.Filled([1], _shape.PadId, ScalarType.Int64, labels.device);
+        return where(ids.IsNot(-100), ids, padding).MoveToOuterDisposeScope();
+    }
+}

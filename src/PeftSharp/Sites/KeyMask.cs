@@ -1,0 +1,125 @@
+using PeftSharp.Interop;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>Which keys each query may see, described and not built: the attention builds what its kernel wants, once a call.</summary>
+/// <remarks>Queries are the last of the keys. A prefix extends the description: its keys come before the others, and every query of its rows sees them.</remarks>
+public sealed class KeyMask
+{
+    private readonly IReadOnlyList<Prefix> _prefixes = [];
+
+    // The layers of a call ask for the same extension.
+    private KeyMask? _extended;
+
+    /// <summary>Nothing is hidden.</summary>
+    public KeyMask() { }
+
+    private KeyMask(KeyMask basis, Prefix prefix)
+    {
+        (Causal, Window, Padding, Segments, Bias) = (basis.Causal, basis.Window, basis.Padding, basis.Segments, basis.Bias);
+        _prefixes = [prefix, .. basis._prefixes];
+    }
+
+    /// <summary>True hides keys that come after the query.</summary>
+    public bool Causal { get; init; }
+
+    /// <summary>So many keys, the query's own included, are seen at most (sliding window); null for all.</summary>
+    public int? Window { get; init; }
+
+    /// <summary>1 at keys that may be seen, int64 [rows, keys]; null where nothing is padded.</summary>
+    public Tensor? Padding { get; init; }
+
+    /// <summary>Number of the sequence that each key belongs to, int64 [rows, keys]: queries see their own alone (packed rows); null for one a row.</summary>
+    public Tensor? Segments { get; init; }
+
+    /// <summary>What is added to the scaled scores by where query and key stand; null for none.</summary>
+    public IKeyBias? Bias { get; init; }
+
+    /// <summary>Number of keys that prefixes put before the others.</summary>
+    public int PrefixLength => _prefixes.Sum(p => p.Length);
+
+    /// <summary>True if nothing but the order of the keys hides any.</summary>
+    internal bool IsPlain => Window is null && Padding is null && Segments is null && Bias is null && _prefixes.Count == 0;
+
+    /// <summary>The same with keys put before all others.</summary>
+    /// <param name="length">How many.</param>
+    /// <param name="rows">Index of the rows that see them, int64; null for every row.</param>
+    internal KeyMask WithPrefix(int length, Tensor? rows)
+    {
+        var prefix = new Prefix(length, rows);
+        if (_extended is { } known && known._prefixes[0].IsSame(prefix)) return known;
+        return _extended = new(this, prefix);
+    }
+
+    /// <summary>What is added to the scores, [rows or 1, heads or 1, queries or 1, keys]; null for nothing. It belongs to the call.</summary>
+    /// <param name="rows">Rows of the batch.</param>
+    /// <param name="queries">Queries a row.</param>
+    /// <param name="keys">Keys a row, prefixes included.</param>
+    /// <param name="type">Element type of the scores.</param>
+    /// <param name="context">The call.</param>
+    internal Tensor? Scores(long rows, long queries, long keys, ScalarType type, ForwardContext context)
+    {
+        var hidesNone = !Causal && Window is null && Padding is null && Segments is null && Bias is null && _prefixes.All(p => p.Rows is null);
+        return hidesNone ? null : context.Once(this, () => Build(rows, queries, keys, type, context));
+    }
+
+    private Tensor Build(long rows, long queries, long keys, ScalarType type, ForwardContext context)
+    {
+        using var scope = NewDisposeScope();
+        var device = context.Device;
+        var real = keys - PrefixLength;
+        var mask = Padding is null ? null : Hidden(Padding.Complement(), type).view(rows, 1, 1, real);
+        if (Causal || Window is not null) mask = Sum(mask, Hidden(OutOfSight(queries, real, device), type).view(1, 1, queries, real));
+        if (Segments is not null) mask = Sum(mask, Hidden(OtherSegments(queries, real), type).unsqueeze(1));
+        if (_prefixes.Count > 0) mask = WithPrefixes(mask ?? zeros([1, 1, 1, real], dtype: type, device: device), rows, type, device);
+        mask = Sum(mask, Bias?.Scores(queries, keys, context));
+        return mask!.MoveToOuterDisposeScope();
+    }
+
+    private Tensor WithPrefixes(Tensor mask, long rows, ScalarType type, Device device)
+    {
+        var leading = mask.shape[0];
+        var parts = _prefixes.Select(prefix => prefix.Scores(rows, type, device)).ToList();
+        if (parts.Any(p => p.shape[0] > 1)) leading = rows;
+        Tensor Spread(Tensor part) => part.expand(leading, mask.shape[1], mask.shape[2], part.shape[3]);
+        return cat([.. parts.Select(Spread), Spread(mask)], -1);
+    }
+
+    // 1 where a key comes after the query or lies before its window, [queries, keys].
+    private Tensor OutOfSight(long queries, long keys, Device device)
+    {
+        var query = Arithmetic.Range(keys - queries, keys, device: device).unsqueeze(1);
+        var key = Arithmetic.Range(0, keys, device: device).unsqueeze(0);
+        var ahead = Causal ? key.gt(query) : null;
+        if (Window is not { } window) return ahead!.to(ScalarType.Int64);
+        var behind = query.Plus((long)-window).ge(key);
+        return (ahead is null ? behind : ahead.logical_or(behind)).to(ScalarType.Int64);
+    }
+
+    // 1 where query and key belong to different sequences, [rows, queries, keys].
+    private Tensor OtherSegments(long queries, long keys)
+    {
+        var own = Segments!.narrow(1, keys - queries, queries).unsqueeze(2);
+        return own.ne(Segments.unsqueeze(1)).to(ScalarType.Int64);
+    }
+
+    private static Tensor Hidden(Tensor hidden, ScalarType type) => hidden.to(type).Scale(Attention.Masked);
+
+    private static Tensor? Sum(Tensor? a, Tensor? b) => a is null ? b : b is null ? a : a.Plus(b);
+
+    // Keys of one prefix, and the rows that see them.
+    private sealed record Prefix(int Length, Tensor? Rows)
+    {
+        public bool IsSame(Prefix other) => Length == other.Length && ReferenceEquals(Rows, other.Rows);
+
+        // [rows or 1, 1, 1, length]
+        public Tensor Scores(long rows, ScalarType type, Device device)
+        {
+            if (Rows is null) return zeros([1, 1, 1, Length], dtype: type, device: device);
+            var seen = zeros([Rows.shape[0], 1, 1, Length], dtype: type, device: device);
+            return Arithmetic.Filled([rows, 1, 1, Length], Attention.Masked, type, device).index_copy_(0, Rows, seen);
+        }
+    }
+}
