@@ -52,7 +52,9 @@ public static class ModelWriter
         {
             var plain = new ForwardContext();
             if (layers.Contains(slot) && slot is WeightSlot weight && weight.Get(plain) is Nf4Store kept) return kept.ToBitsAndBytes(slot.Name);
-            var value = Value(slot, plain).to(type);
+            // In 4 bits every weight is [out, in], as transformers keeps them, Conv1D too.
+            var packed = layers.Contains(slot) && slot is WeightSlot;
+            var value = (packed ? ((WeightSlot)slot).Get(plain).Dense() : Value(slot, plain)).to(type);
             if (!layers.Contains(slot) && !(embeddings && slot.Kind == SlotKind.Embedding && slot.Count >= SmallestTable)) return [new(slot.Name, value)];
             using var store = Nf4Store.Quantize(value, nf4.BlockSize, nf4.Double);
             return [.. store.ToBitsAndBytes(slot.Name).Select(t => KeyValuePair.Create(t.Key, t.Value.clone()))];

@@ -131,7 +131,7 @@ internal sealed class SiteBuilder
     private WeightStore Weight(string name, bool head, long output, long input, bool transposed = false)
     {
         if (head) return new DenseStore(Source.GetOrCreate(name, output, input));
-        if (!transposed && Source.Quantized(name, output, input) is { } stored) return Computing(stored);
+        if (Source.Quantized(name, output, input) is { } stored) return Computing(stored);
         var dense = transposed ? Source.GetTransposed(name, output, input) : Source.Get(name, output, input);
         if (_options.Quantize is not { } nf4 && _options.Compute == ComputeType.Float32) return new DenseStore(dense);
         using (dense)

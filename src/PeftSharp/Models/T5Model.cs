@@ -17,7 +17,7 @@ public sealed class T5Model : DecoderModel
     internal T5Model(ModelConfig config, T5Config shape, SiteBuilder build, TaskKind task) : base(config, build, "")
     {
         if (task != TaskKind.SequenceToSequence)
-            throw new PeftException($"{config.File}: T5 answers texts with texts here ({nameof(TaskKind.SequenceToSequence)}); the task {task} is not supported for it.");
+            throw new PeftException($"{config.File}: T5 answers texts with texts, from C# alone so far (the task asked for is {task}); for classes and numbers take BERT, RoBERTa, DistilBERT, Llama or GPT-2.");
         _shape = shape;
         var words = build.Embedding("shared", shape.Vocabulary, shape.Hidden);
         _encoder = new(build, LayerStack.Encoder, words, shape);
