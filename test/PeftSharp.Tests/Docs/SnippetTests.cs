@@ -52,8 +52,9 @@ public sealed class SnippetTests
     {
         AdapterFolder.Open("adapters/support").LoadInto(model, "support");
         AdapterFolder.Open("adapters/billing").LoadInto(model, "billing");
-        var logits = model.Forward(batch, model.SelectPerRow(["support", "billing", null])).Logits;
-        return logits;
+        using var output = model.Forward(batch, model.SelectPerRow(["support", "billing", null]));
+        var answer = output.RowLogits(0);
+        return answer;
     }
 
     internal static void Merge(PeftModel model)
