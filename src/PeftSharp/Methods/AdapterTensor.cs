@@ -3,6 +3,19 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods;
 
+/// <summary>What a tensor is to its adapter.</summary>
+public enum TensorRole
+{
+    /// <summary>Trained, beside the base's weights.</summary>
+    Trained,
+    /// <summary>A trained copy that takes the place of one of the base's tensors.</summary>
+    Copy,
+    /// <summary>A trained copy of a module that peft lists under <c>modules_to_save</c>.</summary>
+    SavedModule,
+    /// <summary>Read by plug-ins and saved, but never trained: a random projection, say.</summary>
+    Frozen,
+}
+
 /// <summary>One tensor of an adapter. Plug-ins read it through <see cref="Slot"/>, so that other methods can mask, share or slice it.</summary>
 /// <param name="path">The module that it belongs to, for example <c>bert.encoder.layer.0.attention.self.query</c>; empty for the whole model.</param>
 /// <param name="local">Its name there, for example <c>lora_A.weight</c>.</param>
@@ -31,11 +44,14 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
     /// <summary>Where plug-ins read it.</summary>
     public TensorSlot Slot { get; } = new(path.Length == 0 ? local : $"{path}.{local}", SlotKind.Weight, value);
 
+    /// <summary>What it is to the adapter; default: trained.</summary>
+    public TensorRole Role { get; init; }
+
     /// <summary>True if it stands beside the base's weights and adds to the model's size; false if it takes the place of one.</summary>
-    public bool Additional { get; init; } = true;
+    public bool Additional => Role != TensorRole.Copy;
 
     /// <summary>True if it is a trained copy of a module that peft lists under <c>modules_to_save</c>.</summary>
-    public bool SavedModule { get; init; }
+    public bool SavedModule => Role == TensorRole.SavedModule;
 
     /// <summary>True if files keep it as [in, out], as they do the weight that it stands for (GPT-2).</summary>
     internal bool IsTransposedOnDisk { get; init; }

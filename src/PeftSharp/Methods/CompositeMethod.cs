@@ -28,13 +28,13 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
         part.Attach(host with { HeadModules = [], IsPart = true, Seed = seed });
         OnDetach(part.Detach);
         if (part.Tensors.Any(t => Tensors.Any(other => other.Name == t.Name)))
-            foreach (var tensor in part.Tensors) tensor.Scope = $"{index}:";
+            foreach (var tensor in part.Tensors.Concat(part.Frozen)) tensor.Scope = $"{index}:";
         Adopt(part);
         _parts.Add(part);
         return part;
     }
 
-    private PeftMethod? Owner(AdapterTensor tensor) => _parts.FirstOrDefault(p => p.Tensors.Contains(tensor));
+    private PeftMethod? Owner(AdapterTensor tensor) => _parts.FirstOrDefault(p => p.Tensors.Contains(tensor) || p.Frozen.Contains(tensor));
 
     /// <inheritdoc/>
     public override BatchLoss ComputeLoss(BatchLoss loss, LossCall call) => _parts.Aggregate(loss, (soFar, part) => part.ComputeLoss(soFar, call));

@@ -8,6 +8,7 @@ using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Methods.Partial.Head;
 using PeftSharp.Methods.Reparameterized.Lora;
+using PeftSharp.Methods.Reparameterized.Vera;
 
 namespace PeftSharp.Methods;
 
@@ -24,6 +25,7 @@ public static class MethodRegistry
         HeadMethod.Info,
         BitFitMethod.Info,
         LoraMethod.Info,
+        VeraMethod.Info,
         UnionMethod.Info,
     ];
 

@@ -25,6 +25,7 @@ public abstract class PeftMethod(string name) : IDisposable
     private const string PeftPrefix = "base_model.model.";
 
     private readonly List<AdapterTensor> _tensors = [];
+    private readonly List<AdapterTensor> _frozen = [];
     private readonly List<Action> _undo = [];
     // Below, the tensors are compared one by one, which says more.
     private const long SmallestSaved = 1 << 20;
@@ -56,8 +57,14 @@ public abstract class PeftMethod(string name) : IDisposable
     /// <summary>Its settings.</summary>
     public abstract MethodOptions Options { get; }
 
-    /// <summary>Its tensors, in the order of the model.</summary>
+    /// <summary>Its trained tensors, in the order of the model.</summary>
     public IReadOnlyList<AdapterTensor> Tensors => _tensors;
+
+    /// <summary>The tensors that its plug-ins read but that are never trained (<see cref="TensorRole.Frozen"/>); saved with the others.</summary>
+    public IReadOnlyList<AdapterTensor> Frozen => _frozen;
+
+    // What its files hold.
+    private IEnumerable<AdapterTensor> Kept => _tensors.Concat(_frozen);
 
     /// <summary>Number of trained weights, head included.</summary>
     public long TrainedWeights => _tensors.Sum(t => t.Value.numel());
@@ -120,8 +127,9 @@ public abstract class PeftMethod(string name) : IDisposable
     {
         for (var i = _undo.Count - 1; i >= 0; i--) _undo[i]();
         _undo.Clear();
-        foreach (var t in _tensors) t.Value.Dispose();
+        foreach (var t in Kept) t.Value.Dispose();
         _tensors.Clear();
+        _frozen.Clear();
         _copied.Clear();
         _asked = 0;
         _host = null;
@@ -173,7 +181,7 @@ public abstract class PeftMethod(string name) : IDisposable
     /// <summary>What is saved, by name; belongs to the caller's scope where it is computed.</summary>
     public virtual IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
     {
-        foreach (var tensor in _tensors)
+        foreach (var tensor in Kept)
             if (SavedName(tensor, format) is { } key) yield return new(key, tensor.IsTransposedOnDisk ? tensor.OnDisk.contiguous() : tensor.Value);
     }
 
@@ -182,7 +190,7 @@ public abstract class PeftMethod(string name) : IDisposable
     public virtual void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
     {
         TakeEmbeddings(saved, format, file);
-        var expected = _tensors.Select(t => (Tensor: t, Key: SavedName(t, format))).Where(t => t.Key is not null && !IsBasesOwn(t.Tensor, saved, format)).ToList();
+        var expected = Kept.Select(t => (Tensor: t, Key: SavedName(t, format))).Where(t => t.Key is not null && !IsBasesOwn(t.Tensor, saved, format)).ToList();
         if (expected.FirstOrDefault(e => IsHead(e.Tensor.Path) && Host.Drawn.Contains(e.Tensor.Name) && !saved.ContainsKey(e.Key!)) is { Key: not null } drawn)
             throw new PeftException($"{file}: tensor \"{drawn.Key}\" is missing, and the base has no head of its own that could stand in for it; save the adapter again with its head.");
         foreach (var (tensor, key) in expected) RequireShape(saved, key!, tensor.OnDisk.shape, file);
@@ -239,16 +247,15 @@ public abstract class PeftMethod(string name) : IDisposable
     }
 
     /// <summary>Adds a trained tensor; it lives until the adapter is detached.</summary>
-    protected AdapterTensor Add(string path, string local, Tensor start, bool decay = true, bool additional = true, bool savedModule = false) =>
-        Add(path, local, start, decay, additional, savedModule, transposed: false);
+    protected AdapterTensor Add(string path, string local, Tensor start, bool decay = true) => Add(path, local, start, decay, TensorRole.Trained, transposed: false);
 
-    private AdapterTensor Add(string path, string local, Tensor start, bool decay, bool additional, bool savedModule, bool transposed)
+    private AdapterTensor Add(string path, string local, Tensor start, bool decay, TensorRole role, bool transposed)
     {
         var value = start.to(Host.Precision, Host.Device).contiguous().detach();
         if (ReferenceEquals(value, start) || value.Handle == start.Handle) value = value.clone();
-        value.requires_grad_(true).DetachFromDisposeScope();
-        var tensor = new AdapterTensor(path, local, value, decay) { Additional = additional, SavedModule = savedModule, IsTransposedOnDisk = transposed };
-        _tensors.Add(tensor);
+        value.requires_grad_(role != TensorRole.Frozen).DetachFromDisposeScope();
+        var tensor = new AdapterTensor(path, local, value, decay) { Role = role, IsTransposedOnDisk = transposed };
+        (role == TensorRole.Frozen ? _frozen : _tensors).Add(tensor);
         return tensor;
     }
 
@@ -283,7 +290,19 @@ public abstract class PeftMethod(string name) : IDisposable
     /// <param name="decay">True if weight decay acts on it.</param>
     /// <param name="saved">False for a tensor that its file may lack (an encoder of which the output alone is kept).</param>
     /// <exception cref="PeftException">The settings ask for more than there can be.</exception>
-    protected AdapterTensor Add(string path, string local, long[] shape, Func<Tensor> start, bool decay = true, bool saved = true)
+    protected AdapterTensor Add(string path, string local, long[] shape, Func<Tensor> start, bool decay = true, bool saved = true) =>
+        Add(path, local, shape, start, decay, saved, TensorRole.Trained);
+
+    /// <summary>Adds a tensor that is read and never trained, under the same limits.</summary>
+    /// <param name="local">Its name; it belongs to the whole model.</param>
+    /// <param name="shape">The shape.</param>
+    /// <param name="start">Makes the value, of that shape.</param>
+    /// <param name="saved">False for one that its file lacks, for it can be made again.</param>
+    /// <exception cref="PeftException">The settings ask for more than there can be.</exception>
+    protected AdapterTensor AddFrozen(string local, long[] shape, Func<Tensor> start, bool saved = true) =>
+        Add("", local, shape, start, decay: false, saved, TensorRole.Frozen);
+
+    private AdapterTensor Add(string path, string local, long[] shape, Func<Tensor> start, bool decay, bool saved, TensorRole role)
     {
         var fromFile = Host.FromFile && saved;
         var asked = shape.Aggregate(1.0, (all, size) => all * size);
@@ -294,14 +313,15 @@ public abstract class PeftMethod(string name) : IDisposable
                     ? $"but the adapter's files hold {Host.SavedNumbers:N0} numbers in all; settings and tensors do not belong together."
                     : $"which with the others makes more than {most:N0} numbers, four times the base model; choose smaller sizes."));
         _asked += asked;
-        return Add(path, local, fromFile ? zeros(shape, Host.Precision) : start(), decay);
+        return Add(path, local, fromFile ? zeros(shape, Host.Precision) : start(), decay, role, transposed: false);
     }
 
     /// <summary>Trains a copy of a base tensor in its place.</summary>
     protected AdapterTensor TrainCopy(Slot slot, string? local = null, bool savedModule = false)
     {
         var decay = slot.Kind is SlotKind.Weight or SlotKind.Embedding;
-        var copy = Add(slot.Module, local ?? slot.Name[(slot.Module.Length + 1)..], StartOf(slot), decay, savedModule, savedModule, slot is WeightSlot { IsTransposedOnDisk: true });
+        var role = savedModule ? TensorRole.SavedModule : TensorRole.Copy;
+        var copy = Add(slot.Module, local ?? slot.Name[(slot.Module.Length + 1)..], StartOf(slot), decay, role, slot is WeightSlot { IsTransposedOnDisk: true });
         _copied.Add(slot);
         _undo.Add(slot.ReplaceTensor(Tag, (_, context) => copy.Get(context)));
         return copy;
@@ -333,10 +353,12 @@ public abstract class PeftMethod(string name) : IDisposable
             throw new PeftException($"{Options.PeftType}: {part.Options.PeftType} trains \"{twice.Name}\", which another of its parts trains as well; let them act at different places, or leave one out.");
         _copied.UnionWith(part._copied);
         _tensors.AddRange(part.Tensors);
+        _frozen.AddRange(part.Frozen);
         _undo.Add(() =>
         {
             part.Detach();
             _tensors.RemoveAll(t => t.Value.IsInvalid);
+            _frozen.RemoveAll(t => t.Value.IsInvalid);
         });
     }
 

@@ -53,6 +53,7 @@ public sealed class LiteralConfigTests : IDisposable
 
     [Theory]
     [InlineData("lora", "bert-lora")]
+    [InlineData("vera", "bert-vera")]
     [InlineData("prefix", "bert-prefix")]
     [InlineData("prompt", "bert-prompt")]
     [InlineData("houlsby", "adapterhub-bert-double-seq-bn")]

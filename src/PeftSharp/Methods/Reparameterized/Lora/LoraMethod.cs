@@ -65,22 +65,10 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         if (_options.UseGating) Tag.NeedAllTokens(_options.GateOverPadding);
     }
 
-    private bool IsTarget(ProjectionSite site, Targets? targets)
-    {
-        if (_options.Roles is not null) return _options.Roles.Contains(site.Role);
-        // peft's own choice for models with one map for all three is that map.
-        if (targets is null) return site.Role is ProjectionRole.Query or ProjectionRole.Value or ProjectionRole.Fused;
-        return targets.IsAllLinear ? site.Role is not (ProjectionRole.Head or ProjectionRole.Vocabulary) : targets.Match(site.Path);
-    }
+    private bool IsTarget(ProjectionSite site, Targets? targets) =>
+        _options.Roles is null ? ChosenMaps.IsTarget(site, targets) : _options.Roles.Contains(site.Role);
 
-    // A layer index is the number after the name of a list of layers, as peft finds it.
-    private bool InLayers(string path)
-    {
-        if (_options.LayersToTransform is not { Indices.Count: > 0 } layers) return true;
-        var names = _options.LayersPattern is not { } pattern ? "" : pattern.Text ?? string.Join('|', pattern.Names!);
-        var match = _patterns.Find("layers_pattern", $@"\.(?:{(names.Length == 0 ? "[^.]*" : names)})\.(?<layer>\d+)\.", path);
-        return match.Success && int.TryParse(match.Groups["layer"].Value, System.Globalization.CultureInfo.InvariantCulture, out var layer) && layers.Indices.Contains(layer);
-    }
+    private bool InLayers(string path) => ChosenMaps.InLayers(_patterns, _options.LayersToTransform, _options.LayersPattern, path);
 
     private void Adapt(ProjectionSite site)
     {
