@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 
@@ -53,7 +54,7 @@ public sealed class VeraMethod(string name, VeraOptions options) : PeftMethod(na
     {
         var scaleB = Add(site.Path, "vera_lambda_b", [site.OutFeatures], () => _options.InitWeights ? zeros(site.OutFeatures) : ones(site.OutFeatures));
         var scaleD = Add(site.Path, "vera_lambda_d", [_options.Rank], () => _options.InitWeights
-            ? full(_options.Rank, _options.InitialD) : Initial.Normal([_options.Rank], 1, SeedOf($"{site.Path}.vera_lambda_d")));
+            ? zeros(_options.Rank).Plus(_options.InitialD) : Initial.Normal([_options.Rank], 1, SeedOf($"{site.Path}.vera_lambda_d")));
         Plug(site.Plugins, new VeraDelta(a, b, scaleB, scaleD, site.InFeatures, site.OutFeatures, _options.Dropout));
     }
 
