@@ -6,6 +6,7 @@ using PeftSharp.Interop;
 //   nf4 MODEL           the same step over NF4 weights against dense ones
 //   memory MODEL DATA [fp32|bf16] resident memory after each phase of an SST-2 run (a process of its own each time)
 //   serve MODEL [CALLS] memory and answers of many calls from eight threads while adapters come and go
+//   serve-rows MODEL [ROUNDS] 32 rows with 1 to 32 adapters, as multiples of 32 rows with one
 //   tokenize MODEL FILE words per second
 // And how readers stand damaged files:
 //   mutate FIXTURES [COUNT] [SEED] a million damaged inputs over every parser; FIXTURES is test/PeftSharp.Tests/fixtures
@@ -14,9 +15,11 @@ if (args is ["mutate", var fixtures, ..])
     LibTorch.EnsureLoaded();
     return MutationBench.Run(fixtures, args.Length > 2 ? int.Parse(args[2]) : 1_000_000, args.Length > 3 ? int.Parse(args[3]) : 1);
 }
-if (args.Length < (args is ["step" or "nf4" or "serve", ..] ? 2 : 3) || args[0] is not ("step" or "nf4" or "memory" or "serve" or "tokenize"))
+if (args.Length < (args is ["step" or "nf4" or "serve" or "serve-rows", ..] ? 2 : 3) || args[0] is not ("step" or "nf4" or "memory" or "serve" or "serve-rows" or "tokenize"))
 {
-    Console.Error.WriteLine("usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | tokenize MODEL FILE | mutate FIXTURES [COUNT] [SEED]");
+    Console.Error.WriteLine(
+        "usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | serve-rows MODEL [ROUNDS] | tokenize MODEL FILE | "
+        + "mutate FIXTURES [COUNT] [SEED]");
     return 2;
 }
 if (args[0] != "memory") LibTorch.EnsureLoaded();
@@ -26,6 +29,7 @@ switch (args[0])
     case "step": StepBench.Run(args[1]); break;
     case "nf4": StepBench.RunNf4(args[1]); break;
     case "serve": ServeBench.Run(args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 10_000); break;
+    case "serve-rows": ServeRowsBench.Run(args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 20); break;
     case "memory": MemoryBench.Run(args[1], args[2], args.Length > 3 ? args[3] : "bf16"); break;
     default: TokenizeBench.Run(args[1], args[2]); break;
 }

@@ -62,13 +62,21 @@ public sealed class BranchSite(SitePlace place, BranchKind kind, long width, Nor
     public Tensor Forward(Tensor output, Tensor residual, Tensor input, ForwardContext context)
     {
         List<(Tensor? Rows, Tensor Value)>? ended = null;
-        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
+        BranchState StateOf(Tensor? rows) => new(Rows.Select(input, rows), Rows.Select(residual, rows), Norm);
+        void Change(Tensor changed, Tensor? rows, bool ends)
         {
-            var state = new BranchState(Rows.Select(input, rows), Rows.Select(residual, rows), Norm);
-            var changed = plugin.Transform(Rows.Select(output, rows), state, inner);
-            if (plugin.EndsBranch) (ended ??= []).Add((rows, changed));
+            if (ends) (ended ??= []).Add((rows, changed));
             output = Rows.Put(output, changed, rows);
         }
+
+        var groups = JoinedRows.Of(Plugins.Shares(context), context, out var others);
+        foreach (var joined in groups)
+        {
+            var plugin = (IJoinableBranch)joined.First;
+            Change(plugin.Transform(Rows.Select(output, joined.Index), StateOf(joined.Index), joined), joined.Index, plugin.EndsBranch);
+        }
+        foreach (var (_, plugin, rows, inner) in others)
+            Change(plugin.Transform(Rows.Select(output, rows), StateOf(rows), inner), rows, plugin.EndsBranch);
         var sum = output.Plus(residual);
         var result = Norm is null ? sum : Norm.Forward(sum, context);
         foreach (var (rows, value) in ended ?? []) result = Rows.Put(result, value, rows);

@@ -156,7 +156,10 @@ public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightS
         if (!active) return bias is null ? y : y.Plus(Spread(bias, y));
         var wx = y;
         var shares = Plugins.Shares(context);
-        foreach (var (_, plugin, rows, inner) in shares)
+        var groups = JoinedRows.Of(shares, context, out var others);
+        foreach (var joined in groups)
+            y = Rows.Add(y, ((IJoinableDelta)joined.First).Delta(Rows.Select(x, joined.Index), joined), joined.Index);
+        foreach (var (_, plugin, rows, inner) in others)
             if (plugin is IProjectionDelta delta)
             {
                 var used = rows is null ? weight : Weight.Get(inner);

@@ -10,10 +10,12 @@ internal sealed record BottleneckTensors(
     AdapterTensor? Scaling, Gate? Gate, Norm? Before, Norm? After);
 
 /// <summary>A bottleneck at a residual branch: up(act(down(x))), sequential or parallel to the branch.</summary>
-internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTensors tensors) : IBranchPlugin, ILowRankMap
+internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTensors tensors, Norm? norm) : IJoinableBranch, ILowRankMap
 {
     private readonly string _activation = options.NonLinearity.ToLowerInvariant();
     private readonly double? _fixed = options.FixedScaling;
+
+    private BottleneckTensors Tensors => tensors;
 
     public bool EndsBranch => !options.OriginalNormAfter;
 
@@ -25,14 +27,29 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
         return (tensors.Scaling is { } scaling ? up * scaling.Get(context).unsqueeze(-1) : up, tensors.Down.Get(context), _fixed ?? 1);
     }
 
-    public Tensor Transform(Tensor output, BranchState state, ForwardContext context)
+    // Norms and gates of one's own, and dropout, are computed adapter by adapter.
+    public object? JoinKey(ForwardContext context)
     {
-        if (options.IsParallel)
-        {
-            // What AdapterHub reads: the residual stream, which in pre-norm models is not what the branch read.
-            var added = Compute(state.Residual, null, context);
-            return output.Plus(added);
-        }
+        if (tensors.Gate is not null || tensors.Before is not null || tensors.After is not null) return null;
+        if (context.Training && options.Dropout > 0) return null;
+        // Where an adapter trains the model's norm, its rows have one of their own.
+        if (options.OriginalNormBefore && norm is not null && !(norm.Weight.IsPlain(context) && norm.Bias?.IsPlain(context) != false)) return null;
+        return (typeof(BottleneckBranch), Place, _activation, _fixed, options.Scaling == "channel");
+    }
+
+    private (bool Parallel, bool NormBefore, bool NormAfter, string Residual) Place =>
+        (options.IsParallel, options.OriginalNormBefore, options.OriginalNormAfter, options.ResidualBeforeNorm);
+
+    public Tensor Transform(Tensor output, BranchState state, ForwardContext context) =>
+        Transform(output, state, context, (x, residual) => Compute(x, residual, context));
+
+    public Tensor Transform(Tensor output, BranchState state, JoinedRows rows) =>
+        Transform(output, state, rows.Unadapted, (x, residual) => Compute(x, residual, rows));
+
+    private Tensor Transform(Tensor output, BranchState state, ForwardContext context, Func<Tensor, Tensor?, Tensor> compute)
+    {
+        // What AdapterHub reads: the residual stream, which in pre-norm models is not what the branch read.
+        if (options.IsParallel) return output.Plus(compute(state.Residual, null));
         var (x, residual) = (output, output);
         if (options.OriginalNormBefore)
         {
@@ -41,7 +58,18 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
             if (state.Norm is not null) x = state.Norm.Forward(x, context);
         }
         if (options.ResidualBeforeNorm == "false") residual = x;
-        return Compute(x, residual, context);
+        return compute(x, residual);
+    }
+
+    private Tensor Compute(Tensor x, Tensor? residual, JoinedRows rows)
+    {
+        Tensor Read(Func<BottleneckTensors, AdapterTensor> choose, int dimension = 0) =>
+            rows.Stack<BottleneckBranch>((plugin, call) => choose(plugin.Tensors).Get(call), dimension);
+        var low = matmul(x, Read(t => t.Down).transpose(1, 2)).Plus(Read(t => t.DownBias).unsqueeze(1));
+        var up = matmul(Activation.Apply(_activation, low), Read(t => t.Up, 1).transpose(1, 2)).Plus(Read(t => t.UpBias).unsqueeze(1));
+        if (tensors.Scaling is not null) up = up * Read(t => t.Scaling!).unsqueeze(1);
+        else if (_fixed is { } factor && factor != 1) up = up.Times(factor);
+        return residual is null ? up : up.Plus(residual);
     }
 
     // x: [rows, tokens, hidden]; the residual is left out where the branch's output is added instead.

@@ -58,7 +58,7 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
             .Where(b => b.Kind == BranchKind.Attention ? options.AfterAttention : b.Kind == BranchKind.FeedForward && options.AfterFeedForward)
             .Where(b => !options.LeaveOut.Contains(b.Layer)).ToList();
         if (sites.Count == 0) throw new PeftException("BOTTLENECK: \"leave_out\" names every layer; leave one in.");
-        foreach (var site in sites) Plug(site.Plugins, new BottleneckBranch(options, Create(site)));
+        foreach (var site in sites) Plug(site.Plugins, new BottleneckBranch(options, Create(site), site.Norm));
         if (options.TrainNorms)
             foreach (var norm in host.Sites.Norms)
             {

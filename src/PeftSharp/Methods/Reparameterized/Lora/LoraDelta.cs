@@ -7,8 +7,16 @@ namespace PeftSharp.Methods.Reparameterized.Lora;
 
 /// <summary>Low-rank update: ΔW = scale · B·A (Hu et al. 2021, arXiv 2106.09685), its scale fixed or gated.</summary>
 internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor? bBias, double scale, double dropout, Gate? gate)
-    : IProjectionDelta, IMergeableProjection, ILowRankMap
+    : IJoinableDelta, IMergeableProjection, ILowRankMap
 {
+    private AdapterTensor A => a;
+
+    private AdapterTensor B => b;
+
+    private AdapterTensor? BBias => bBias;
+
+    private double Scale => scale;
+
     public (Tensor Left, Tensor Right, double Scale)? Factors(ForwardContext context) =>
         gate is null ? (b.Get(context), a.Get(context), scale) : null;
 
@@ -18,6 +26,28 @@ internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor?
         var scaled = gate is null ? low.Times(scale) : low * gate.Value(x, context);
         var delta = nn.functional.linear(scaled, b.Get(context));                                    // [rows, tokens, out]
         return bBias is null ? delta : delta.Plus(bBias.Get(context), scale);
+    }
+
+    // Each adapter drops inputs by a mask of its own, and a gate reads the padding of its own rows.
+    public object? JoinKey(ForwardContext context) =>
+        gate is null && !(context.Training && dropout > 0) ? (typeof(LoraDelta), bBias is null) : null;
+
+    public Tensor Delta(Tensor x, JoinedRows rows)
+    {
+        var wide = x.dim() == 2 ? x.unsqueeze(1) : x;
+        var lowIn = rows.Stack<LoraDelta>((plugin, call) => plugin.A.Get(call), dimension: 0);      // [rows, largest rank, in]
+        var lowOut = rows.Stack<LoraDelta>((plugin, call) => plugin.B.Get(call), dimension: 1);     // [rows, out, largest rank]
+        var low = matmul(wide, lowIn.transpose(1, 2));                                              // [rows, tokens, largest rank]
+        var common = rows.Common<LoraDelta>(plugin => plugin.Scale);
+        var scales = common is null ? rows.Numbers<LoraDelta>(plugin => plugin.Scale, low.dtype, low.device) : null;
+        var scaled = scales is null ? low.Times(common!.Value) : low * scales;
+        var delta = matmul(scaled, lowOut.transpose(1, 2));                                         // [rows, tokens, out]
+        if (bBias is not null)
+        {
+            var biases = rows.Stack<LoraDelta>((plugin, call) => plugin.BBias!.Get(call)).unsqueeze(1);
+            delta = scales is null ? delta.Plus(biases, common!.Value) : delta.Plus(biases * scales);
+        }
+        return x.dim() == 2 ? delta.squeeze(1) : delta;
     }
 
     public Tensor MergedWeight(Tensor weight, ForwardContext context) => gate is null
