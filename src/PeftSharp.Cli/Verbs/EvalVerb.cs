@@ -6,8 +6,8 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Evaluation;
-using PeftSharp.Runs;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Verbs;

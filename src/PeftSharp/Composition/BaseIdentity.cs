@@ -3,9 +3,9 @@ using PeftSharp.Checkpoints;
 using PeftSharp.Interop;
 using PeftSharp.Quantization;
 using PeftSharp.Tokenization;
-using Encoding = System.Text.Encoding;
 using TorchSharp;
 using static TorchSharp.torch;
+using Encoding = System.Text.Encoding;
 
 namespace PeftSharp.Composition;
 

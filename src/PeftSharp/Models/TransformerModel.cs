@@ -174,9 +174,8 @@ public abstract class TransformerModel : IDisposable
     {
         var widths = Head.Widths(context.Selection);
         if (!context.AllTokens) return new(logits, null, null) { Widths = widths };
-        return new(
-            logits,
-            ReferenceEquals(hidden, batch.Trunk?.Hidden) ? hidden.alias() : hidden,
-            ReferenceEquals(mask, batch.AttentionMask) ? mask.alias() : mask) { Widths = widths };
+        var ownHidden = ReferenceEquals(hidden, batch.Trunk?.Hidden) ? hidden.alias() : hidden;
+        var ownMask = ReferenceEquals(mask, batch.AttentionMask) ? mask.alias() : mask;
+        return new(logits, ownHidden, ownMask) { Widths = widths };
     }
 }

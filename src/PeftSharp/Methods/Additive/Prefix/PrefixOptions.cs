@@ -121,20 +121,24 @@ public sealed record PrefixOptions : MethodOptions
         return json;
     }
 
-    internal static MethodOptions? FromAdapterHub(JsonObject config) => config["architecture"]?.ToString() != "prefix_tuning" ? null
-        : config["encoder_prefix"]?.GetValue<bool>() == false ? throw new PeftException("PREFIX_TUNING: \"encoder_prefix\" is false, which leaves an encoder without any prefix; only true is supported.")
-        : new PrefixOptions
+    internal static MethodOptions? FromAdapterHub(JsonObject config)
     {
-        HubStyle = true,
-        VirtualTokens = config["prefix_length"]?.GetValue<int>() ?? 30,
-        Projection = !(config["flat"]?.GetValue<bool>() ?? false),
-        EncoderHidden = config["bottleneck_size"]?.GetValue<int>() ?? 512,
-        NonLinearity = config["non_linearity"]?.GetValue<string>() ?? "tanh",
-        Dropout = config["dropout"]?.GetValue<double>() ?? 0,
-        UseGating = config["use_gating"]?.GetValue<bool>() ?? false,
-        SharedGating = config["shared_gating"]?.GetValue<bool>() ?? true,
-        GateOverPadding = config["gate_over_padding"]?.GetValue<bool>() ?? false,
-        LeaveOut = [.. (config["leave_out"] as JsonArray)?.Select(n => n!.GetValue<int>()) ?? []],
-        Hub = config,
-    };
+        if (config["architecture"]?.ToString() != "prefix_tuning") return null;
+        if (config["encoder_prefix"]?.GetValue<bool>() == false)
+            throw new PeftException("PREFIX_TUNING: \"encoder_prefix\" is false, which leaves an encoder without any prefix; only true is supported.");
+        return new PrefixOptions
+        {
+            HubStyle = true,
+            VirtualTokens = config["prefix_length"]?.GetValue<int>() ?? 30,
+            Projection = !(config["flat"]?.GetValue<bool>() ?? false),
+            EncoderHidden = config["bottleneck_size"]?.GetValue<int>() ?? 512,
+            NonLinearity = config["non_linearity"]?.GetValue<string>() ?? "tanh",
+            Dropout = config["dropout"]?.GetValue<double>() ?? 0,
+            UseGating = config["use_gating"]?.GetValue<bool>() ?? false,
+            SharedGating = config["shared_gating"]?.GetValue<bool>() ?? true,
+            GateOverPadding = config["gate_over_padding"]?.GetValue<bool>() ?? false,
+            LeaveOut = [.. (config["leave_out"] as JsonArray)?.Select(n => n!.GetValue<int>()) ?? []],
+            Hub = config,
+        };
+    }
 }
