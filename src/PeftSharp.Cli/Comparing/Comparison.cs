@@ -83,21 +83,20 @@ internal sealed class Comparison(ComparePlan plan, string root, CellRunner runne
             return null;
         }
         Report.Write();
-        if (Live($"{place} {cell.Title}", () => runner.Run(cell)) is { } failure)
-        {
-            Report.Fail(cell, failure);
-            remarks.Write($"{place} {cell.Title}: failed: {failure}");
-            return null;
-        }
+        if (Live($"{place} {cell.Title}", () => runner.Run(cell)) is { } failure) return Failed(cell, place, failure);
         if (CellResult.TryRead(runner.Folder(cell)) is not { } result)
-        {
-            Report.Fail(cell, "it wrote no score: there are no rows to score on; give eval_data, or split_shares");
-            return null;
-        }
+            return Failed(cell, place, "it wrote no score: there are no rows to score on; give eval_data, or split_shares");
         _took.Add((cell, result.ProcessSeconds));
         Report.Finish(cell, result, earlier: false);
         remarks.Write($"{place} {cell.Title}: {result.Metric} {Format.Score(result.Score)}, {Format.Time(TimeSpan.FromSeconds(result.ProcessSeconds))}{Left()}");
         return result;
+    }
+
+    private CellResult? Failed(Cell cell, string place, string why)
+    {
+        Report.Fail(cell, why);
+        remarks.Write($"{place} {cell.Title}: failed: {why}");
+        return null;
     }
 
     // What the same method took on the same data; else what others took on it; null where nothing is known.

@@ -17,9 +17,13 @@ internal static class LeftOut
         if (data.SkippedRows > Named) yield return $"  and {FileLayout.Rows(data.SkippedRows - Named)} more";
     }
 
-    /// <summary>What to say of rows that were cut; null where none was.</summary>
-    public static string? Cut(TokenizedDataset tokens) => tokens.TruncatedRows == 0 ? null
-        : $"remark: {FileLayout.Rows(tokens.TruncatedRows)} of {tokens.Data.Source} {(tokens.TruncatedRows == 1 ? "is" : "are")} longer than --max-length and {(tokens.TruncatedRows == 1 ? "was" : "were")} cut to {tokens.Lengths.Max()} tokens.";
+    /// <summary>A remark on rows that were cut; null where none was.</summary>
+    public static string? Cut(TokenizedDataset tokens)
+    {
+        if (tokens.TruncatedRows == 0) return null;
+        var (are, were) = tokens.TruncatedRows == 1 ? ("is", "was") : ("are", "were");
+        return $"{FileLayout.Rows(tokens.TruncatedRows)} of {tokens.Data.Source} {are} longer than --max-length and {were} cut to {tokens.Lengths.Max()} tokens.";
+    }
 
     public static void Write(TextDataset data)
     {

@@ -6,6 +6,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Data;
 using PeftSharp.Evaluation;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Models;
 
@@ -18,6 +19,7 @@ namespace PeftSharp.Cli.Models;
 internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<string> labels, TaskKind task, string? part = null)
 {
     private readonly bool _regression = task == TaskKind.Regression, _several = task == TaskKind.MultiLabel;
+    private readonly AnswerReader _reader = new(labels, task);
     private readonly AnswerPlace _place = new(data, part);
 
     public static void CheckExtension(string? file)
@@ -66,11 +68,11 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
             answer["value"] = JsonOut.Number(table.Values[row]);
             return answer;
         }
-        var (best, probabilities) = Probabilities(row);
-        if (_several) answer["labels"] = JsonOut.Texts(Chosen(probabilities));
-        answer["label"] = labels[best];
-        answer["probability"] = JsonOut.Number(probabilities[best]);
-        answer["probabilities"] = new JsonObject(labels.Select((l, i) => KeyValuePair.Create(l, JsonOut.Number(probabilities[i]))));
+        var read = Read(row);
+        if (_several) answer["labels"] = JsonOut.Texts(read.Labels);
+        answer["label"] = read.Label;
+        answer["probability"] = JsonOut.Number(read.Probability);
+        answer["probabilities"] = JsonOut.Numbers(read.Probabilities);
         return answer;
     }
 
@@ -85,8 +87,8 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
                 Line(writer, csv, [.. _place.Cells(row), Text(table.Values[row])]);
                 continue;
             }
-            var (best, probabilities) = Probabilities(row);
-            Line(writer, csv, [.. _place.Cells(row), labels[best], Text(probabilities[best]), .. probabilities.Select(p => Text(p))]);
+            var read = Read(row);
+            Line(writer, csv, [.. _place.Cells(row), read.Label!, Text(read.Probability), .. read.Probabilities.Select(p => Text(p.Value))]);
         }
     }
 
@@ -96,28 +98,5 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
 
     private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
 
-    // Several classes at once: those more likely than not.
-    private IEnumerable<string> Chosen(double[] probabilities) => labels.Where((_, i) => probabilities[i] >= 0.5);
-
-    // Softmax, or a sigmoid for each class; a single output of a classifier leaves one class.
-    private (int Best, double[] Probabilities) Probabilities(int row)
-    {
-        var logits = table.Values.Slice(row * table.Width, table.Width);
-        var probabilities = new double[table.Width];
-        double largest = float.NegativeInfinity, sum = 0;
-        var best = 0;
-        for (var i = 0; i < logits.Length; i++)
-        {
-            if (logits[i] > logits[best]) best = i;
-            largest = Math.Max(largest, logits[i]);
-        }
-        if (_several)
-        {
-            for (var i = 0; i < logits.Length; i++) probabilities[i] = 1 / (1 + Math.Exp(-logits[i]));
-            return (best, probabilities);
-        }
-        for (var i = 0; i < logits.Length; i++) sum += probabilities[i] = Math.Exp(logits[i] - largest);
-        for (var i = 0; i < logits.Length; i++) probabilities[i] /= sum;
-        return (best, probabilities);
-    }
+    private Prediction Read(int row) => _reader.Read(table.Values.Slice(row * table.Width, table.Width));
 }

@@ -40,7 +40,7 @@ internal static class Description
             ["architectures"] = config.Json["architectures"]?.DeepClone(),
         };
         foreach (var (name, fields) in Sizes)
-            if (fields.Select(f => config.Json[f]).FirstOrDefault(v => v is not null) is { } value) document[name] = value.DeepClone();
+            if (fields.FirstOrDefault(config.Has) is { } field) document[name] = SizeOf(config, field);
         if (config.Labels() is { } labels) document["labels"] = JsonOut.Texts(labels);
         if (config.Json[AnswerCard.Key] is { } json)
         {
@@ -54,6 +54,10 @@ internal static class Description
         using var checkpoint = Checkpoint.Open(path);
         return Add(document, checkpoint.Names.Select(checkpoint.Info), tensors);
     }
+
+    // Architectures that are not read may count by layer, in a list.
+    private static JsonNode? SizeOf(ModelConfig config, string field) =>
+        ModelLoader.Supported.Contains(config.ModelType) ? config.Size(field, int.MaxValue) : config.Json[field]!.DeepClone();
 
     private static JsonObject Adapter(string path, string? basis, bool tensors)
     {

@@ -106,8 +106,8 @@ internal sealed class TrainInputs
         TokenizedDataset Encode(TextDataset data) => Encoders.Encode(data, tokenizer, transformer, basis.Folder, settings.Length(transformer.MaxTokens), cancellation);
         var train = Encode(rows);
         var heldTokens = held is null ? null : Encode(held);
-        if (LeftOut.Cut(train) is { } cut) remarks.Write(cut);
-        if (heldTokens is not null && LeftOut.Cut(heldTokens) is { } heldCut) remarks.Write(heldCut);
+        if (LeftOut.Cut(train) is { } cut) remarks.Write($"remark: {cut}");
+        if (heldTokens is not null && LeftOut.Cut(heldTokens) is { } heldCut) remarks.Write($"remark: {heldCut}");
         model.Describe(adapter, train.Origin);
         return new()
         {

@@ -53,10 +53,10 @@ internal static class EvalVerb
         var outputs = evaluator.Outputs();
         var result = evaluator.Score(outputs) with { Seconds = watch.Elapsed.TotalSeconds };
         var matrix = model.IsRegression ? null : Scoring.Confusion(outputs, data);
-        if (LeftOut.Cut(tokens) is { } cut) Console.Error.WriteLine(cut);
-        var remarks = Remarks(data, outputs, model).ToList();
+        List<string> remarks = [.. Remarks(data, outputs, model)];
+        if (LeftOut.Cut(tokens) is { } cut) remarks.Insert(0, cut);
         foreach (var remark in remarks) Console.Error.WriteLine($"remark: {remark}");
-        if (json) JsonOut.Write(Document(result, data, task, matrix, remarks));
+        if (json) JsonOut.Write(Document(result, data, task, matrix, model.Remarks.Concat(remarks)));
         else Print(result, data, matrix);
         return ExitCode.Success;
     }

@@ -59,7 +59,7 @@ internal static class PredictVerb
         LeftOut.Write(data);
         var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
         model.RequireRowsLike(tokens.Origin);
-        if (LeftOut.Cut(tokens) is { } cut) Console.Error.WriteLine(cut);
+        if (LeftOut.Cut(tokens) is { } cut) Console.Error.WriteLine($"remark: {cut}");
         var table = new Evaluator(model.Model, model.Selection, tokens).Outputs();
         if (logits is not null) WriteLogits(logits, table, data.Count);
         new Answers(data, table, model.Labels, model.Model.Model.Head.Kind, request?.PartName).Write(output, json);

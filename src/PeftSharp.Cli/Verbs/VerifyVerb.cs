@@ -5,6 +5,7 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Formats;
 using PeftSharp.Formats.Proof;
+using PeftSharp.Models;
 using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;
@@ -35,6 +36,7 @@ internal static class VerifyVerb
             var own = !AdapterFolder.Is(given.Folder) ? given.Folder
                 : parsed.GetValue(basis) is { Length: > 0 } named ? ModelFolders.Base(named, parsed.GetValue(revision)).Folder
                 : ModelFolders.BaseOf(given, parsed.GetValue(revision), "verify").Folder;
+            ModelLoader.RequireFolder(own);
             return parsed.GetValue(write) ? Write(given.Folder, own, parsed.GetValue(json)) : Verify(given.Folder, own, mode, parsed.GetValue(json));
         });
     }

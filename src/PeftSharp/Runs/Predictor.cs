@@ -71,8 +71,7 @@ public sealed class Predictor : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (rows.Length == 0) return [];
-        if (rows.FirstOrDefault(r => string.IsNullOrWhiteSpace(r.Text)) is { } blank)
-            throw new PeftException($"The texts, line {blank.Line}: the text is blank; leave it out.");
+        foreach (var row in rows) Check(row);
         using var data = new TextDataset(rows, LabelKind.None, null, "The texts");
         using var tokens = TokenizedDataset.Create(data, _encoder, _maxLength);
         _loaded.RequireRowsLike(tokens.Origin);
@@ -80,6 +79,31 @@ public sealed class Predictor : IDisposable
         var answers = new Prediction[rows.Length];
         for (var row = 0; row < rows.Length; row++) answers[row] = _reader.Read(table.Values.Slice(row * table.Width, table.Width));
         return answers;
+    }
+
+    // The rules of the command line: no blank text, no half of a letter, no single text among pairs.
+    private void Check(Example row)
+    {
+        var place = row.Place("The texts");
+        if (IsBlank(row.Text)) throw new PeftException($"{place}: the text is blank; leave it out.");
+        if (row.Pair is null && WantsPairs == true)
+            throw new PeftException($"{place}: the second text is missing, and {_loaded.AdapterFolder ?? _loaded.BaseFolder} was trained on pairs of texts; give it too.");
+        if (row.Pair is { } pair && IsBlank(pair)) throw new PeftException($"{place}: the second text is blank; leave the row out.");
+        if (IsBroken(row.Text) || row.Pair is { } second && IsBroken(second))
+            throw new PeftException($"{place}: the text holds half of a surrogate pair; do not cut texts within a letter.");
+    }
+
+    private static bool IsBlank(string? text) => string.IsNullOrWhiteSpace(text);
+
+    private static bool IsBroken(string text)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (!char.IsSurrogate(text[i])) continue;
+            if (!char.IsSurrogatePair(text, i)) return true;
+            i++;
+        }
+        return false;
     }
 
     private static string BaseOf(string folder)

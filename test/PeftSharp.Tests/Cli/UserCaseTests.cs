@@ -89,4 +89,46 @@ public sealed class UserCaseTests : IDisposable
         foreach (var (value, expected) in probabilities.Select(p => (double)p.Value!).Zip([0.0053, 0.9946, 0.0000])) Assert.Equal(expected, value, 4);
         Assert.Equal("heron", answer["label"]!.ToString());
     }
+
+    [Fact]
+    public void Settings_beside_the_tokenizer_change_the_answer()
+    {
+        var answer = Peft.Run("predict", "--base", Case("add-prefix-space", "base"), "--text", "good film", "--json").Succeeds().Json[0]!;
+        foreach (var (value, expected) in answer["probabilities"]!.AsObject().Select(p => (double)p.Value!).Zip([0.3030, 0.1009, 0.5961])) Assert.Equal(expected, value, 3);
+    }
+
+    [Fact]
+    public void A_head_in_the_flexible_layout_answers_with_its_names()
+    {
+        var basis = TestPaths.RequireShared("fixtures", "models", "bert");
+        var adapter = Case("flexible-head", "flex");
+        var answer = Peft.Run("predict", "--base", basis, "--adapter", adapter, "--data", Case("flexible-head", "rows.jsonl"), "--json").Succeeds().Json[0]!;
+        Assert.Equal(0.4947, (double)answer["probabilities"]!["negative"]!, 4);
+        Assert.Equal(0.5053, (double)answer["probabilities"]!["positive"]!, 4);
+    }
+
+    [Fact]
+    public void Norms_named_gamma_and_beta_are_merged()
+    {
+        var (basis, adapter) = (Case("gamma-beta", "base"), Case("gamma-beta", "adapter"));
+        Assert.Contains("merged answers equal", Peft.Run("merge", "--base", basis, "--adapter", adapter, "--out", At("merged")).Succeeds().Output);
+        Peft.Run("info", adapter, "--base", basis).Succeeds();
+    }
+
+    [Fact]
+    public void Rows_that_are_read_alike_by_every_way_in()
+    {
+        var basis = Case("add-prefix-space", "base");
+        Peft.Run("predict", "--base", basis, "--data", Case("rows", "blank-row.csv"), "--skip-bad-rows", "--out", At("out.csv"), "--keep", "id").Succeeds();
+        Assert.Equal(["row,line,id", "0,2,100", "2,4,102"], File.ReadLines(At("out.csv")).Select(line => string.Join(',', line.Split(',').Take(3))));
+        string[] blanks =
+        [
+            Peft.Run("predict", "--base", basis, "--data", Case("rows", "blank-text.csv")).Fails(1),
+            Peft.Run("predict", "--base", basis, "--text", " ").Fails(1),
+            Peft.RunWith("good\n\nbad\n", "predict", "--base", basis).Fails(1),
+        ];
+        Assert.All(blanks, sentence => Assert.Contains("is empty; correct the row, skip bad rows (--skip-bad-rows), or allow blank texts (--allow-blank).", sentence));
+        Assert.Contains("semicolons separate", Peft.Run("predict", "--base", basis, "--data", Case("rows", "semicolon.csv")).Succeeds().Error);
+        Assert.Contains("--header", Peft.Run("predict", "--base", basis, "--data", Case("rows", "header.csv"), "--text-column", "1").Fails(1));
+    }
 }

@@ -101,7 +101,9 @@ public sealed class VerifyTests(VerifyTests.Trained trained) : IClassFixture<Ver
         Peft.Run("verify", plain, "--base", _folder.Model, "--write").Succeeds();
         Peft.Run("verify", plain).Succeeds(); // the adapter names its base
         File.WriteAllText(Path.Combine(plain, Proof), "{");
-        Assert.Contains("is no proof", Peft.Run("predict", "--base", _folder.Model, "--adapter", plain, "--text", "a film").Fails(1));
+        var damaged = Peft.Run("predict", "--base", _folder.Model, "--adapter", plain, "--text", "a film").Fails(1);
+        Assert.Contains(Path.Combine(plain, Proof), damaged);
+        Assert.Contains("remove it (the adapter works without), or write it anew with \"peft verify --write\"", damaged);
         Assert.Contains("warning: ", Peft.Run("predict", "--base", _folder.Model, "--adapter", plain, "--text", "a film", "--force").Succeeds().Error);
     }
 

@@ -115,6 +115,9 @@ public sealed class PooledArtefactTests(PooledArtefactTests.Trained trained) : I
         Assert.Equal([answer.Label, "negative"], predictor.Predict(["the film is very good", "the song is awful"]).Select(a => a.Label));
         Assert.Contains("single texts", Assert.Throws<PeftException>(() => predictor.Predict("a film", "a book")).Message);
         Assert.Contains("blank", Assert.Throws<PeftException>(() => predictor.Predict(" ")).Message);
+        Assert.Contains("line 2: the text is blank", Assert.Throws<PeftException>(() => predictor.Predict(["a film", ""])).Message);
+        Assert.Contains("half of a surrogate pair", Assert.Throws<PeftException>(() => predictor.Predict("a film \ud83c")).Message);
+        Assert.NotNull(predictor.Predict("the film \ud83c\udfac").Label);
         using var merged = Predictor.Load(Merged);
         Assert.Equal(answer.Probability, merged.Predict("the film is very good").Probability, 5);
     }
