@@ -3,9 +3,14 @@ using static TorchSharp.torch;
 namespace PeftSharp.Sites;
 
 /// <summary>Rows of one batch whose adapters differ and whose plug-ins at one site are computed at once.</summary>
-/// <remarks>It lives for one site in one call and keeps nothing: stacking small tensors costs less than knowing when a kept stack is stale.</remarks>
+/// <remarks>
+/// It lives for one site in one call and keeps nothing: stacking small tensors costs less than knowing when a kept stack is stale.
+/// </remarks>
 internal sealed class JoinedRows
 {
+    // A stack repeats an adapter's tensors for each of its rows: with more rows than this each, computing adapter by adapter is cheaper.
+    private const int MostRowsEach = 16;
+
     private readonly (object Plugin, ForwardContext Context)[] _members;
     private readonly int[] _memberOfRow;
 
@@ -44,8 +49,8 @@ internal sealed class JoinedRows
         var joined = new List<JoinedRows>();
         foreach (var group in groups.Values)
         {
-            if (group.Count == 1) alone.AddRange(group);
-            else joined.Add(Join(group, context));
+            if (group.Count > 1 && Join(group, context) is { } rows) joined.Add(rows);
+            else alone.AddRange(group);
         }
         if (joined.Count > 0) others = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(alone);
         return joined;
@@ -81,7 +86,7 @@ internal sealed class JoinedRows
         return cat([value, zeros(shape, value.dtype, value.device)], dimension);
     }
 
-    private static JoinedRows Join<T>(List<Share<T>> group, ForwardContext context)
+    private static JoinedRows? Join<T>(List<Share<T>> group, ForwardContext context)
     {
         var memberOf = new Dictionary<AdapterTag, int>();
         for (var i = 0; i < group.Count; i++) memberOf[group[i].Owner] = i;
@@ -92,6 +97,7 @@ internal sealed class JoinedRows
             rows.Add(row);
             members.Add(member);
         }
+        if (rows.Count > MostRowsEach * group.Count) return null;
         var index = rows.Count == context.Selection.Rows ? null : tensor(rows.ToArray(), int64, device: context.Device);
         return new([.. group.Select(share => ((object)share.Plugin!, share.Context))], [.. members], index, context.WithoutAdapters());
     }

@@ -125,8 +125,8 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
 
     private protected static Tensor Gather(IEnumerable<Tensor> choices, long[] choice)
     {
-        var all = stack(choices);
-        return all.index_select(0, tensor(choice, int64, device: all.device));
+        Tensor[] all = [.. choices];
+        return stack([.. choice.Select(at => all[at])]);
     }
 }
 

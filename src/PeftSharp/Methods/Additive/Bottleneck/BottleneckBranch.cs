@@ -33,7 +33,8 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
         if (tensors.Gate is not null || tensors.Before is not null || tensors.After is not null) return null;
         if (context.Training && options.Dropout > 0) return null;
         // Where an adapter trains the model's norm, its rows have one of their own.
-        if (options.OriginalNormBefore && norm is not null && !(norm.Weight.IsPlain(context) && norm.Bias?.IsPlain(context) != false)) return null;
+        var plainNorm = norm is null || (norm.Weight.IsPlain(context) && norm.Bias?.IsPlain(context) != false);
+        if (options.OriginalNormBefore && !plainNorm) return null;
         return (typeof(BottleneckBranch), Place, _activation, _fixed, options.Scaling == "channel");
     }
 

@@ -52,7 +52,8 @@ internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor?
 
     public Tensor MergedWeight(Tensor weight, ForwardContext context) => gate is null
         ? weight.Plus(matmul(b.Get(context), a.Get(context)).Times(scale))
-        : throw new PeftException($"LORA: the gate at {a.Path} depends on the input, so the adapter cannot be merged; serve it as an adapter instead.");
+        : throw new PeftException(
+            $"LORA: the gate at {a.Path} depends on the input, so the adapter cannot be merged; serve it as an adapter instead.");
 
     public Tensor? MergedBias(Tensor? bias, ForwardContext context) => bBias is null ? bias
         : bias is null ? throw new PeftException($"{b.Path} has no bias to merge \"lora_bias\" into.")
