@@ -4,6 +4,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Evaluation.Estimates;
 using PeftSharp.Formats;
 using PeftSharp.Formats.Proof;
+using PeftSharp.Methods;
 using PeftSharp.Runs;
 using PeftSharp.Training;
 
@@ -34,7 +35,7 @@ internal sealed record ExpectedFile(string Name, long Bytes, bool Exact)
         var result = new TrainingResult(forecast.Steps, false, false, Some, score, forecast.Evaluations == 0 ? 0 : forecast.Steps, Some, Some, forecast.Rows, forecast.Tokens);
         var run = RunDocument.Create(settings, inputs, result, score, progress, Some);
         ExpectedFile[] files = [
-            .. Exactly(AdapterFolder.Files(inputs.Adapter, inputs.Format)),
+            .. AdapterFolder.Files(inputs.Adapter, inputs.Format).Select(f => new ExpectedFile(f.Key, f.Value, !SizeIsLearned(inputs.Adapter))),
             .. Exactly(inputs.Tokenizer?.SavedFiles ?? []),
             new("training_log.jsonl", Log(progress, forecast, score), false),
             .. Picture(progress),
@@ -44,6 +45,8 @@ internal sealed record ExpectedFile(string Name, long Bytes, bool Exact)
         var mark = OutputFolder.MarkOf(files.Select(f => KeyValuePair.Create(f.Name, f.Bytes)), Outputs.Options("train", settings.Overwrite));
         return [.. files, new(mark.Key, mark.Value, false)];
     }
+
+    private static bool SizeIsLearned(PeftMethod adapter) => MethodRegistry.ByPeftType(adapter.Options.PeftType)?.SizeIsLearned == true;
 
     private static IEnumerable<ExpectedFile> Exactly(IEnumerable<KeyValuePair<string, long>> files) => files.Select(f => new ExpectedFile(f.Key, f.Value, true));
 

@@ -258,7 +258,7 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null) :
     }
 
     /// <summary>Weights of model and adapters together, a module that is trained as a copy counted twice, as peft counts.</summary>
-    public long AllWeights(PeftMethod adapter) => Model.Sites.Count + adapter.Tensors.Where(t => t.Additional).Sum(t => t.Value.numel());
+    public long AllWeights(PeftMethod adapter) => Model.Sites.Count + adapter.Tensors.Concat(adapter.Frozen).Where(t => t.Additional).Sum(t => t.Value.numel());
 
     private PeftMethod Usable(string name) => name == Merged
         ? throw new PeftException($"The adapter \"{name}\" is merged into the weights; unmerge it to select it.")

@@ -47,8 +47,11 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
     /// <summary>What it is to the adapter; default: trained.</summary>
     public TensorRole Role { get; init; }
 
-    /// <summary>True if it stands beside the base's weights and adds to the model's size; false if it takes the place of one.</summary>
-    public bool Additional => Role != TensorRole.Copy;
+    /// <summary>True if it stands beside the base's weights and adds to the model's size; false if it takes the place of one, or is a buffer.</summary>
+    public bool Additional => Role != TensorRole.Copy && !IsBuffer;
+
+    /// <summary>True for a frozen tensor that the reference library counts among no parameters.</summary>
+    internal bool IsBuffer { get; init; }
 
     /// <summary>True if it is a trained copy of a module that peft lists under <c>modules_to_save</c>.</summary>
     public bool SavedModule => Role == TensorRole.SavedModule;

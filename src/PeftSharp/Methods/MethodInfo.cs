@@ -55,6 +55,9 @@ public sealed record MethodInfo
     /// <summary>True if it can be written into the base's weights.</summary>
     public bool Mergeable { get; init; }
 
+    /// <summary>True if training decides how much of it is saved (ranks that go): sizes told before are the largest there can be.</summary>
+    public bool SizeIsLearned { get; init; }
+
     /// <summary>The layout that it is saved in unless told otherwise.</summary>
     public AdapterFormat Format { get; init; } = AdapterFormat.Peft;
 

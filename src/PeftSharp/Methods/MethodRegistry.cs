@@ -7,6 +7,7 @@ using PeftSharp.Methods.Full;
 using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Methods.Partial.Head;
+using PeftSharp.Methods.Reparameterized.AdaLora;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Methods.Reparameterized.Vera;
 
@@ -25,6 +26,7 @@ public static class MethodRegistry
         HeadMethod.Info,
         BitFitMethod.Info,
         LoraMethod.Info,
+        AdaLoraMethod.Info,
         VeraMethod.Info,
         UnionMethod.Info,
     ];

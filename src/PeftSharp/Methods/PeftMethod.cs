@@ -254,7 +254,7 @@ public abstract class PeftMethod(string name) : IDisposable
         var value = start.to(Host.Precision, Host.Device).contiguous().detach();
         if (ReferenceEquals(value, start) || value.Handle == start.Handle) value = value.clone();
         value.requires_grad_(role != TensorRole.Frozen).DetachFromDisposeScope();
-        var tensor = new AdapterTensor(path, local, value, decay) { Role = role, IsTransposedOnDisk = transposed };
+        var tensor = new AdapterTensor(path, local, value, decay) { Role = role, IsBuffer = role == TensorRole.Frozen && path.Length == 0, IsTransposedOnDisk = transposed };
         (role == TensorRole.Frozen ? _frozen : _tensors).Add(tensor);
         return tensor;
     }
@@ -294,13 +294,14 @@ public abstract class PeftMethod(string name) : IDisposable
         Add(path, local, shape, start, decay, saved, TensorRole.Trained);
 
     /// <summary>Adds a tensor that is read and never trained, under the same limits.</summary>
-    /// <param name="local">Its name; it belongs to the whole model.</param>
+    /// <param name="path">The module; empty for the whole model, whose frozen tensors are buffers and no parameters.</param>
+    /// <param name="local">The name in it.</param>
     /// <param name="shape">The shape.</param>
     /// <param name="start">Makes the value, of that shape.</param>
     /// <param name="saved">False for one that its file lacks, for it can be made again.</param>
     /// <exception cref="PeftException">The settings ask for more than there can be.</exception>
-    protected AdapterTensor AddFrozen(string local, long[] shape, Func<Tensor> start, bool saved = true) =>
-        Add("", local, shape, start, decay: false, saved, TensorRole.Frozen);
+    protected AdapterTensor AddFrozen(string path, string local, long[] shape, Func<Tensor> start, bool saved = true) =>
+        Add(path, local, shape, start, decay: false, saved, TensorRole.Frozen);
 
     private AdapterTensor Add(string path, string local, long[] shape, Func<Tensor> start, bool decay, bool saved, TensorRole role)
     {

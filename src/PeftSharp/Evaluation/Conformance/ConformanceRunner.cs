@@ -59,12 +59,12 @@ public static class ConformanceRunner
 
         public void Run()
         {
-            using (no_grad()) Outputs("base.", AdapterSelection.None);
+            using (no_grad()) Outputs("base.", null);
             var adapter = Attach();
             var trained = Trained(adapter);
             Counts(adapter, trained);
             TakeStart(adapter, trained);
-            using (no_grad()) Outputs("", Selection(adapter));
+            using (no_grad()) Outputs("", adapter);
             if (reference.Has("merged.logits")) Merge(adapter);
             Gradients(adapter, trained);
             if (reference.Has("trajectory.loss")) Train(adapter, trained);
@@ -92,15 +92,15 @@ public static class ConformanceRunner
             return name.Replace(".modules_to_save.default", "", StringComparison.Ordinal).Replace(".default", "", StringComparison.Ordinal);
         }
 
-        private void Outputs(string prefix, AdapterSelection selection)
+        private void Outputs(string prefix, PeftMethod? adapter)
         {
             if (!reference.Has($"{prefix}logits")) return;
             using var scope = NewDisposeScope();
-            var batch = reference.Batch(selection.Adapters.Count > 0);
-            var output = _model.Forward(batch, selection);
+            var batch = reference.Batch(adapter is not null);
+            var output = _model.Forward(batch, adapter is null ? AdapterSelection.None : Selection(adapter));
             results.Add(Comparison.Of($"{prefix}logits", Forward, [("logits", output.Logits, reference[$"{prefix}logits"])]));
             if (reference.Has($"{prefix}loss"))
-                results.Add(Comparison.Of($"{prefix}loss", Forward, [("loss", Loss(output, batch).Mean, reference[$"{prefix}loss"])]));
+                results.Add(Comparison.Of($"{prefix}loss", Forward, [("loss", adapter is null ? Loss(output, batch).Mean : Loss(adapter), reference[$"{prefix}loss"])]));
         }
 
         private void Merge(PeftMethod adapter)

@@ -43,7 +43,7 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
         var accumulation = Math.Min(options.Accumulation, MostAccumulated);
         var plan = ProbePlan.Create(train.Lengths, forecast);
         int[][] chosen = [.. plan.Batches, .. plan.Repeats];
-        var run = new ProbedRun(model, train, chosen);
+        var run = new ProbedRun(model, train, chosen, forecast.Steps);
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var watch = new Watch(this, enough, (plan.Batches.Count + accumulation - 1) / accumulation, (chosen.Length + accumulation - 1) / accumulation, peak => Largest(loaded, peak, plan));
         // With a rate near 0 the weights stay what they are, so no step can fail where the run's first would not.

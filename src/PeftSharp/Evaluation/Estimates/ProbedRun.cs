@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Evaluation.Estimates;
 
 /// <summary>Stands between the trainer and what it trains: hands out chosen batches, and takes the time of each and of the optimizer.</summary>
-internal sealed class ProbedRun(ITrainingModel model, TokenizedDataset data, IReadOnlyList<int[]> chosen) : ITrainingModel, IBatchSource
+internal sealed class ProbedRun(ITrainingModel model, TokenizedDataset data, IReadOnlyList<int[]> chosen, long steps) : ITrainingModel, IBatchSource
 {
     private int _next;
     private long _started, _updating;
@@ -34,25 +34,28 @@ internal sealed class ProbedRun(ITrainingModel model, TokenizedDataset data, IRe
         return data.CreateBatch(chosen[_next++ % chosen.Count]);
     }
 
-    public BatchLoss Loss(TokenBatch batch, StepState state) => model.Loss(batch, state);
+    public BatchLoss Loss(TokenBatch batch, StepState state) => model.Loss(batch, InRun(state));
 
     public void AfterBackward(StepState state)
     {
         End();
-        model.AfterBackward(state);
+        model.AfterBackward(InRun(state));
     }
 
     public void BeforeStep(StepState state)
     {
         _updating = Stopwatch.GetTimestamp();
-        model.BeforeStep(state);
+        model.BeforeStep(InRun(state));
     }
 
     public void AfterStep(StepState state)
     {
-        model.AfterStep(state);
+        model.AfterStep(InRun(state));
         UpdateSeconds.Add(Stopwatch.GetElapsedTime(_updating).TotalSeconds);
     }
+
+    // A method with a schedule goes by the run that is planned.
+    private StepState InRun(StepState state) => state with { TotalSteps = steps };
 
     private void End()
     {

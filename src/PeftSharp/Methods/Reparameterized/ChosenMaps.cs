@@ -19,7 +19,9 @@ internal sealed class ChosenMaps
 
     /// <summary>Chooses the maps.</summary>
     /// <exception cref="PeftException">None is meant.</exception>
-    public static ChosenMaps Of(string method, MethodHost host, Targets? targets, Layers? layers, Targets? layersPattern, IReadOnlyList<string>? saved, Targets? excluded = null)
+    public static ChosenMaps Of(
+        string method, MethodHost host, Targets? targets, Layers? layers, Targets? layersPattern,
+        IReadOnlyList<string>? saved, Targets? excluded = null)
     {
         var patterns = new PathPatterns(method);
         var sites = host.Sites.Projections.Where(site => IsTarget(site, targets)
@@ -28,10 +30,12 @@ internal sealed class ChosenMaps
             && InLayers(patterns, layers, layersPattern, site.Path)).ToList();
         if (sites.Count == 0)
             throw new PeftException(
-                $"{method}: no module matches \"target_modules\" ({targets?.ToString() ?? "queries and values"}); the model's linear maps are called "
+                $"{method}: no module matches \"target_modules\" ({targets?.ToString() ?? "queries and values"}); "
+                + "the model's linear maps are called "
                 + $"{string.Join(", ", host.Sites.Projections.Select(p => p.Path.Split('.')[^1]).Distinct())}.");
         // What names cannot say (a map that serves several) is said by name.
-        if (targets is null && sites.Any(p => p.Role == ProjectionRole.Fused)) targets = new([.. sites.Select(p => p.Path.Split('.')[^1]).Distinct()]);
+        if (targets is null && sites.Any(p => p.Role == ProjectionRole.Fused))
+            targets = new([.. sites.Select(p => p.Path.Split('.')[^1]).Distinct()]);
         return new(sites, targets);
     }
 
@@ -43,12 +47,16 @@ internal sealed class ChosenMaps
         return targets.IsAllLinear ? site.Role is not (ProjectionRole.Head or ProjectionRole.Vocabulary) : targets.Match(site.Path);
     }
 
-    /// <summary>True if the module lies in one of the layers. A layer's index is the number after the name of a list of layers, as peft finds it.</summary>
+    /// <summary>
+    /// True if the module lies in one of the layers. A layer's index is the number after the name of a list of layers, as peft finds it.
+    /// </summary>
     public static bool InLayers(PathPatterns patterns, Layers? layers, Targets? layersPattern, string path)
     {
         if (layers is not { Indices.Count: > 0 }) return true;
         var names = layersPattern is null ? "" : layersPattern.Text ?? string.Join('|', layersPattern.Names!);
         var match = patterns.Find("layers_pattern", $@"\.(?:{(names.Length == 0 ? "[^.]*" : names)})\.(?<layer>\d+)\.", path);
-        return match.Success && int.TryParse(match.Groups["layer"].Value, CultureInfo.InvariantCulture, out var layer) && layers.Indices.Contains(layer);
+        return match.Success
+            && int.TryParse(match.Groups["layer"].Value, CultureInfo.InvariantCulture, out var layer)
+            && layers.Indices.Contains(layer);
     }
 }

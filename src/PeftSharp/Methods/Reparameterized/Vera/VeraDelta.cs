@@ -6,10 +6,11 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Vera;
 
 /// <summary>
-/// ΔW = diag(b) · B · diag(d) · A (Kopiczko et al. 2024, arXiv 2310.11454). A [rank, widest in] and B [widest out, rank] are shared and frozen, and a
-/// narrower map takes their first columns and rows; b [out] and d [rank] are its own.
+/// ΔW = diag(b) · B · diag(d) · A (Kopiczko et al. 2024, arXiv 2310.11454). A [rank, widest in] and B [widest out, rank] are shared and
+/// frozen, and a narrower map takes their first columns and rows; b [out] and d [rank] are its own.
 /// </summary>
-internal sealed class VeraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor scaleB, AdapterTensor scaleD, long inFeatures, long outFeatures, double dropout)
+internal sealed class VeraDelta(
+    AdapterTensor a, AdapterTensor b, AdapterTensor scaleB, AdapterTensor scaleD, long inFeatures, long outFeatures, double dropout)
     : IProjectionDelta, IMergeableProjection, ILowRankMap
 {
     public (Tensor Left, Tensor Right, double Scale)? Factors(ForwardContext context) =>

@@ -19,7 +19,7 @@ public sealed class VeraMethod(string name, VeraOptions options) : PeftMethod(na
         PeftType = "VERA",
         Paper = "Kopiczko et al. 2024, arXiv 2310.11454",
         Sites = "projections",
-        Summary = "Two frozen random projections shared by all layers, scaled by two trained vectors a map; ten times fewer trained weights than LoRA; merges.",
+        Summary = "Two frozen random projections shared by all layers, and two trained vectors a map: fewer trained weights than LoRA; merges.",
         Formula = "y = W·x + c + b ⊙ (B·(d ⊙ (A·dropout(x)))); A and B are drawn once and shared, b and d are trained",
         OptionsType = typeof(VeraOptions),
         NeutralStart = true,
@@ -36,7 +36,7 @@ public sealed class VeraMethod(string name, VeraOptions options) : PeftMethod(na
         var maps = ChosenMaps.Of(
             _options.PeftType, host, _options.TargetModules, _options.LayersToTransform, _options.LayersPattern, _options.ModulesToSave);
         if (_options.FanInFanOut && !maps.AreTransposed)
-            throw new PeftException("VERA: \"fan_in_fan_out\" is true, but the weights of this model's maps are [out, in]; set it to false.");
+            throw new PeftException("VERA: \"fan_in_fan_out\" is true, but this model's maps are [out, in]; set it to false.");
         _options = _options with { FanInFanOut = maps.AreTransposed, TargetModules = maps.Targets };
         var (a, b) = Projections(maps.Sites.Max(s => s.InFeatures), maps.Sites.Max(s => s.OutFeatures));
         foreach (var site in maps.Sites) Adapt(site, a, b);
@@ -46,13 +46,14 @@ public sealed class VeraMethod(string name, VeraOptions options) : PeftMethod(na
     private (AdapterTensor A, AdapterTensor B) Projections(long widestIn, long widestOut)
     {
         var drawn = new Lazy<(Tensor A, Tensor B)>(() => VeraProjections.Draw(_options.Rank, widestIn, widestOut, _options.ProjectionKey));
-        return (AddFrozen(A, [_options.Rank, widestIn], () => drawn.Value.A, _options.SaveProjection),
-            AddFrozen(B, [widestOut, _options.Rank], () => drawn.Value.B, _options.SaveProjection));
+        return (AddFrozen("", A, [_options.Rank, widestIn], () => drawn.Value.A, _options.SaveProjection),
+            AddFrozen("", B, [widestOut, _options.Rank], () => drawn.Value.B, _options.SaveProjection));
     }
 
     private void Adapt(ProjectionSite site, AdapterTensor a, AdapterTensor b)
     {
-        var scaleB = Add(site.Path, "vera_lambda_b", [site.OutFeatures], () => _options.InitWeights ? zeros(site.OutFeatures) : ones(site.OutFeatures));
+        var scaleB = Add(site.Path, "vera_lambda_b", [site.OutFeatures], () =>
+            _options.InitWeights ? zeros(site.OutFeatures) : ones(site.OutFeatures));
         var scaleD = Add(site.Path, "vera_lambda_d", [_options.Rank], () => _options.InitWeights
             ? zeros(_options.Rank).Plus(_options.InitialD) : Initial.Normal([_options.Rank], 1, SeedOf($"{site.Path}.vera_lambda_d")));
         Plug(site.Plugins, new VeraDelta(a, b, scaleB, scaleD, site.InFeatures, site.OutFeatures, _options.Dropout));

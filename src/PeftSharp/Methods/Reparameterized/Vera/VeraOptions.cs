@@ -10,7 +10,7 @@ public sealed record VeraOptions : MethodOptions
     /// <inheritdoc/>
     public override string PeftType => "VERA";
 
-    /// <summary>Rank of the shared projections, which is the length of one trained vector of each map; from 1 to 65536; default 256.</summary>
+    /// <summary>Rank of the shared projections, and length of one trained vector of each map; from 1 to 65536; default 256.</summary>
     [JsonPropertyName("r")]
     public int Rank { get; init; } = 256;
 
@@ -65,7 +65,7 @@ public sealed record VeraOptions : MethodOptions
         if (ProjectionKey < 0) throw Bad("projection_prng_key", ProjectionKey, "a whole number of 0 or more");
         if (Bias != "none") throw Bad("bias", $"\"{Bias}\"", "\"none\": peft's files of this method have no place for biases");
         if (LayersToTransform is not null && TargetModules?.Text is not null && !TargetModules.IsAllLinear)
-            throw Bad("layers_to_transform", LayersToTransform, "null where \"target_modules\" is a pattern (put the layers into the pattern)");
+            throw Bad("layers_to_transform", LayersToTransform, "null where \"target_modules\" is a pattern (put the layers into it)");
     }
 
     /// <inheritdoc/>

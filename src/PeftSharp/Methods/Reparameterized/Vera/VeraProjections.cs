@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized.Vera;
 
-/// <summary>The shared projections, drawn as peft draws them: one after the other from one generator on the CPU, U(-√(6 / columns), √(6 / columns)).</summary>
+/// <summary>
+/// The shared projections, drawn as peft draws them: one after the other from one generator on the CPU, U(-√(6 / columns), √(6 / columns)).
+/// </summary>
 internal static class VeraProjections
 {
     /// <summary>A [rank, widest in] and B [widest out, rank], float32.</summary>
