@@ -43,6 +43,29 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
     }
 
     /// <inheritdoc/>
+    public void Prepare(IBatchSource batches, ulong seed, CancellationToken cancellation = default)
+    {
+        ForwardContext Call(TokenBatch batch)
+        {
+            Check(batch);
+            return new() { Selection = _selection };
+        }
+        BatchLoss Loss(TokenBatch batch) => model.Model.Loss(batch, Call(batch));
+        Tensor Logits(TokenBatch batch) => model.Model.Forward(batch, Call(batch)).Logits;
+        var before = adapter.Tensors.ToList();
+        try
+        {
+            adapter.OnPrepare(new(batches.EachExample(seed), Loss, Logits, model.Model.Head.Kind == TaskKind.Classification, seed, cancellation));
+        }
+        finally
+        {
+            // Nothing of it may enter the first step.
+            foreach (var tensor in adapter.Tensors) tensor.Value.grad = null;
+        }
+        if (!adapter.Tensors.SequenceEqual(before)) Parameters = Trained(adapter);
+    }
+
+    /// <inheritdoc/>
     public BatchLoss Loss(TokenBatch batch, StepState state)
     {
         Check(batch);

@@ -96,6 +96,27 @@ public sealed class TokenBatch : IDisposable
         };
     }
 
+    /// <summary>A copy of one row, cut to its real tokens where padding follows them. The caller disposes it.</summary>
+    internal TokenBatch Row(int row)
+    {
+        using var scope = NewDisposeScope();
+        var real = (int)AttentionMask[row].sum().item<long>();
+        var length = real > 0 && Trunk is null && AttentionMask[row].narrow(0, 0, real).sum().item<long>() == real ? real : Tokens;
+        Tensor Copy(Tensor all) => (all.dim() == 2 && all.shape[1] == Tokens ? all.narrow(1, 0, length) : all).narrow(0, row, 1).clone().DetachFromDisposeScope();
+        return new()
+        {
+            InputIds = Copy(InputIds),
+            AttentionMask = Copy(AttentionMask),
+            TokenTypeIds = TokenTypeIds is { } types ? Copy(types) : null,
+            Labels = Labels is { } labels ? Copy(labels) : null,
+            Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.narrow(0, row, 1).clone().DetachFromDisposeScope() } : null,
+            Source = Source.Count == 0 ? Source : [Source[row]],
+            Origin = Origin,
+            RealTokens = real,
+            Unpadded = real == length,
+        };
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -25,7 +25,7 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
         var seed = _parts.Any(p => p.Options.PeftType == options.PeftType) ? Interop.SeedSequence.Derive(host.Seed, $"part {index}") : host.Seed;
         var part = options.Create(Name);
         part.Tag = Tag;
-        part.Attach(host with { HeadModules = [], IsPart = true, Seed = seed });
+        part.Attach(host with { HeadModules = [], WholeHead = host.WholeHead, IsPart = true, Seed = seed });
         OnDetach(part.Detach);
         if (part.Tensors.Any(t => Tensors.Any(other => other.Name == t.Name)))
             foreach (var tensor in part.Tensors.Concat(part.Frozen)) tensor.Scope = $"{index}:";
@@ -35,6 +35,13 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
     }
 
     private PeftMethod? Owner(AdapterTensor tensor) => _parts.FirstOrDefault(p => p.Tensors.Contains(tensor) || p.Frozen.Contains(tensor));
+
+    /// <inheritdoc/>
+    public override void OnPrepare(PreparationData data)
+    {
+        foreach (var part in _parts) part.OnPrepare(data);
+        _parts.ForEach(AdoptAnew);
+    }
 
     /// <inheritdoc/>
     public override BatchLoss ComputeLoss(BatchLoss loss, LossCall call) => _parts.Aggregate(loss, (soFar, part) => part.ComputeLoss(soFar, call));
@@ -84,8 +91,10 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
         {
             // The part that refused has changed nothing; those before it go back.
             foreach (var (part, saved, kept) in before[..^1]) part.RestoreState(saved, kept);
+            _parts.ForEach(AdoptAnew);
             throw;
         }
+        _parts.ForEach(AdoptAnew);
     }
 
     /// <inheritdoc/>
@@ -119,6 +128,7 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
         if (saved.Keys.FirstOrDefault(k => !places.Any(p => p.ContainsKey(k)) && !MayLeaveOut(k, format)) is { } stray)
             throw new PeftException($"{file}: tensor \"{stray}\" has no place in this model with these settings; the adapter was made for another base model or other settings.");
         foreach (var (part, own) in _parts.Zip(places)) part.LoadTensors(saved.Where(t => own.ContainsKey(t.Key)).ToDictionary(), format, file);
+        _parts.ForEach(AdoptAnew);
     }
 
     /// <inheritdoc/>

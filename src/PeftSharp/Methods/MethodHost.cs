@@ -28,6 +28,9 @@ public sealed record MethodHost(
     /// <summary>AdapterHub's settings of a head in its flexible layout, with the head's name; null for a head of the model's class.</summary>
     internal System.Text.Json.Nodes.JsonObject? FlexibleHead { get; init; }
 
+    /// <summary>The head's modules, in a part of a composite too, which leaves them to the whole.</summary>
+    public IReadOnlyList<string> WholeHead { get => field ?? HeadModules; init; }
+
     /// <summary>True if the method is a part of a composite one, which trains the head itself.</summary>
     public bool IsPart { get; init; }
 

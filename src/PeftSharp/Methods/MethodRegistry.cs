@@ -6,6 +6,7 @@ using PeftSharp.Methods.Additive.Prompt;
 using PeftSharp.Methods.Full;
 using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Partial.BitFit;
+using PeftSharp.Methods.Partial.Fish;
 using PeftSharp.Methods.Partial.Head;
 using PeftSharp.Methods.Reparameterized.AdaLora;
 using PeftSharp.Methods.Reparameterized.Lora;
@@ -25,6 +26,7 @@ public static class MethodRegistry
         PromptMethod.Info,
         HeadMethod.Info,
         BitFitMethod.Info,
+        FishMethod.Info,
         LoraMethod.Info,
         AdaLoraMethod.Info,
         VeraMethod.Info,

@@ -17,7 +17,7 @@ public enum AdapterFormat
 
 /// <summary>One adapter: a method with its settings, its tensors and the plug-ins that it has placed at a model's sites.</summary>
 /// <remarks>
-/// Derived classes pick sites and slots in <see cref="OnAttach"/>; the five hooks of the training loop do nothing by default.
+/// Derived classes pick sites and slots in <see cref="OnAttach"/>; the hooks of the training loop do nothing by default.
 /// Disposing an adapter detaches it.
 /// </remarks>
 public abstract class PeftMethod(string name) : IDisposable
@@ -33,6 +33,7 @@ public abstract class PeftMethod(string name) : IDisposable
     private const long SmallestLimit = 1 << 24;
 
     private readonly HashSet<Slot> _copied = [];
+    private readonly Dictionary<AdapterTensor, Action> _values = [];
     private MethodHost? _host;
     private bool _isPart;
     private double _asked;
@@ -127,6 +128,8 @@ public abstract class PeftMethod(string name) : IDisposable
     {
         for (var i = _undo.Count - 1; i >= 0; i--) _undo[i]();
         _undo.Clear();
+        foreach (var undo in _values.Values) undo();
+        _values.Clear();
         foreach (var t in Kept) t.Value.Dispose();
         _tensors.Clear();
         _frozen.Clear();
@@ -137,6 +140,13 @@ public abstract class PeftMethod(string name) : IDisposable
 
     /// <summary>Picks sites and slots and creates plug-ins and tensors.</summary>
     protected abstract void OnAttach(MethodHost host);
+
+    /// <summary>
+    /// Looks at training data before the first step; what is trained may be other tensors afterwards. A method whose tensors were read from a
+    /// file, or that has been prepared before, is left as it is.
+    /// </summary>
+    /// <exception cref="PeftException">The data or the task does not fit; nothing is changed then.</exception>
+    public virtual void OnPrepare(PreparationData data) { }
 
     /// <summary>Adds to a loss, or computes another from a second forward.</summary>
     /// <param name="loss">The loss so far; what comes back keeps its weight.</param>
@@ -328,6 +338,44 @@ public abstract class PeftMethod(string name) : IDisposable
         return copy;
     }
 
+    /// <summary>
+    /// Trains some entries of a base tensor in their places: a vector [positions] that starts from their values. The others are read from the
+    /// base, and an optimizer's state is as long as the vector.
+    /// </summary>
+    /// <param name="slot">The base tensor.</param>
+    /// <param name="positions">Row-major positions in it, ascending, each once.</param>
+    /// <returns>The vector, and the positions as a tensor that lives as long as it is trained.</returns>
+    protected (AdapterTensor Values, Tensor Positions) TrainValues(Slot slot, long[] positions)
+    {
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        var index = torch.tensor(positions, ScalarType.Int64, device: Host.Device).DetachFromDisposeScope();
+        var decay = slot.Kind is SlotKind.Weight or SlotKind.Embedding;
+        var start = slot.Value.reshape(-1).index_select(0, index);
+        var tensor = Add(slot.Module, $"{slot.Name[(slot.Module.Length + 1)..]}.values", start, decay, TensorRole.Copy, transposed: false);
+        var undo = slot.ReplaceTensor(Tag, (value, context) =>
+            value.reshape(-1).scatter(0, index, tensor.Get(context).to(value.dtype)).reshape(value.shape));
+        _copied.Add(slot);
+        _values.Add(tensor, () =>
+        {
+            undo();
+            index.Dispose();
+        });
+        return (tensor, index);
+    }
+
+    /// <summary>Takes back what <see cref="TrainValues"/> did.</summary>
+    protected void Untrain(AdapterTensor values)
+    {
+        if (!_values.Remove(values, out var undo)) return;
+        undo();
+        _tensors.Remove(values);
+        values.Value.Dispose();
+    }
+
+    /// <summary>Says that these base tensors are this method's to train, so that another part of a composite that trains one is refused.</summary>
+    protected void Claim(IEnumerable<Slot> slots) => _copied.UnionWith(slots);
+
     /// <summary>Trains copies of whole modules (peft's <c>modules_to_save</c>): the named ones and the head.</summary>
     /// <exception cref="PeftException">A named module does not exist in the model.</exception>
     protected void TrainModules(IReadOnlyList<string>? names, bool head = true)
@@ -361,6 +409,13 @@ public abstract class PeftMethod(string name) : IDisposable
             _tensors.RemoveAll(t => t.Value.IsInvalid);
             _frozen.RemoveAll(t => t.Value.IsInvalid);
         });
+    }
+
+    /// <summary>Takes over what a part trains now, where that may be other tensors than it began with.</summary>
+    private protected void AdoptAnew(PeftMethod part)
+    {
+        _tensors.RemoveAll(t => t.Value.IsInvalid);
+        _tensors.AddRange(part.Tensors.Except(_tensors));
     }
 
     /// <summary>Places a plug-in; it is taken away when the adapter is detached.</summary>

@@ -1,4 +1,5 @@
 using PeftSharp.Data;
+using PeftSharp.Interop;
 
 namespace PeftSharp.Training;
 
@@ -13,6 +14,23 @@ public interface IBatchSource
 
     /// <summary>A batch; the trainer disposes it.</summary>
     TokenBatch Batch(int epoch, int index);
+
+    /// <summary>
+    /// Every example as a batch of its own, without padding, each released when the next is asked for; by default in the order of the first epoch.
+    /// </summary>
+    /// <param name="seed">Decides the order where the source can choose it freely: it does not depend on the size of batches then.</param>
+    IEnumerable<TokenBatch> EachExample(ulong seed)
+    {
+        for (var i = 0; i < BatchesPerEpoch; i++)
+        {
+            using var batch = Batch(0, i);
+            for (var row = 0; row < batch.Rows; row++)
+            {
+                using var one = batch.Row(row);
+                yield return one;
+            }
+        }
+    }
 }
 
 /// <summary>Batches of a dataset in the order of a plan.</summary>
@@ -32,5 +50,15 @@ public sealed class PlannedBatches(IRowBatches data, BatchPlan plan) : IBatchSou
     {
         if (epoch != _epoch) (_epoch, _batches) = (epoch, plan.Epoch(epoch));
         return data.CreateBatch(_batches[index]);
+    }
+
+    /// <inheritdoc/>
+    public IEnumerable<TokenBatch> EachExample(ulong seed)
+    {
+        foreach (var row in Enumerable.Range(0, data.Count).OrderBy(row => SeedSequence.Derive(seed, (ulong)row)))
+        {
+            using var one = data.CreateBatch([row]);
+            yield return one;
+        }
     }
 }

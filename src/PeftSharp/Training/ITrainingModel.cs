@@ -11,7 +11,7 @@ namespace PeftSharp.Training;
 /// <param name="Decay">False for biases and norms, which weight decay leaves alone.</param>
 public sealed record TrainableParameter(string Name, Tensor Value, bool Decay);
 
-/// <summary>What the trainer drives: a model with its adapter. The hooks are a method's lifecycle (design: five hooks).</summary>
+/// <summary>What the trainer drives: a model with its adapter. The hooks are a method's lifecycle.</summary>
 public interface ITrainingModel
 {
     /// <summary>The tensors to train, in a stable order.</summary>
@@ -19,6 +19,15 @@ public interface ITrainingModel
 
     /// <summary>Vectors that go before each row's tokens through the model (virtual tokens); 0 for most methods.</summary>
     int AddedTokens => 0;
+
+    /// <summary>
+    /// Before the first step of a run that is not resumed: lets the method look at training data. <see cref="Parameters"/> may be others afterwards. By
+    /// default nothing happens.
+    /// </summary>
+    /// <param name="batches">The training data.</param>
+    /// <param name="seed">Every random draw derives from it.</param>
+    /// <param name="cancellation">Stops it; nothing has changed then.</param>
+    void Prepare(IBatchSource batches, ulong seed, CancellationToken cancellation = default) { }
 
     /// <summary>The loss of a batch with its graph, in training mode, and the weight with which the batch counts in its step.</summary>
     BatchLoss Loss(TokenBatch batch, StepState state);

@@ -65,6 +65,7 @@ public sealed class Trainer : IDisposable
         Tell(o => o.Started(new(TotalSteps, _batches.Examples, _model.Parameters.Sum(p => p.Value.numel()))));
         try
         {
+            Prepare(cancellation);
             while (!IsOver && !cancellation.IsCancellationRequested)
             {
                 if (!State.EvaluationDue) Step();
@@ -117,6 +118,18 @@ public sealed class Trainer : IDisposable
     {
         Optimizer.Dispose();
         _best?.Dispose();
+    }
+
+    // Once in the life of a run, resumed or not; a checkpoint from before this was kept has steps behind it.
+    private void Prepare(CancellationToken cancellation)
+    {
+        if (State.Prepared || State.Step > 0 || IsOver || cancellation.IsCancellationRequested) return;
+        var before = _model.Parameters;
+        _model.Prepare(_batches, SeedSequence.Derive(_options.Seed, "prepare"), cancellation);
+        State.Prepared = true;
+        if (ReferenceEquals(before, _model.Parameters)) return;
+        Optimizer.Dispose();
+        Optimizer = CreateOptimizer();
     }
 
     private void Step()

@@ -18,6 +18,9 @@ public sealed record TrainerState
     /// <summary>Optimizer steps completed.</summary>
     [JsonInclude] public long Step { get; internal set; }
 
+    /// <summary>True once the method has looked at the data: a resumed run does not prepare it again.</summary>
+    [JsonInclude] public bool Prepared { get; internal set; }
+
     /// <summary>Epoch of the next batch.</summary>
     [JsonInclude] public int Epoch { get; internal set; }
 

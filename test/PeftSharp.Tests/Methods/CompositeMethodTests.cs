@@ -50,6 +50,7 @@ public sealed class CompositeMethodTests
         BatchLoss loss = default;
         Each(() => loss = union.ComputeLoss(new(zeros(1), 5), call), "loss 3");
         Assert.Equal((3.0f, 5.0), (loss.Mean.item<float>(), loss.Weight));      // each has added its value
+        Each(() => union.OnPrepare(new([], _ => default, _ => loss.Mean, true, 21)), "prepare 21");
         Each(() => union.AfterBackward(step), "after backward 17");
         Each(() => union.BeforeStep(step), "before step 17");
         Each(() => union.AfterStep(step), "after step 17");
@@ -143,6 +144,8 @@ public sealed class CompositeMethodTests
             Calls.Add($"loss {call.Step.Step}");
             return loss.Plus(ones(1).mul_(_value));
         }
+
+        public override void OnPrepare(PreparationData data) => Calls.Add($"prepare {data.Seed}");
 
         public override void AfterBackward(StepState step) => Calls.Add($"after backward {step.Seed}");
 

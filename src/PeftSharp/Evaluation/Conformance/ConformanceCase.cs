@@ -29,8 +29,19 @@ internal sealed class ConformanceCase : IDisposable
             Adapter = AdapterFolder.Open(folder);
             Options = Adapter.Options;
         }
-        else if (Json["method"]?.ToString() is { } method) Options = MethodRegistry.Options(method);
+        else if (Json["method"]?.ToString() is { } method) Options = Described(method);
         else throw new PeftException($"{folder} names no method: it has neither adapter_config.json nor \"method\" in case.json.");
+    }
+
+    // Settings that case.json gives beside the method's name.
+    private MethodOptions Described(string method)
+    {
+        var options = MethodRegistry.Options(method);
+        var settings = JsonNode.Parse(AdapterJson.Text(options))!.AsObject();
+        var given = settings.Select(s => s.Key).Where(name => Json.ContainsKey(name) && name != "task_type").ToList();
+        if (given.Count == 0) return options;
+        foreach (var name in given) settings[name] = Json[name]?.DeepClone();
+        return AdapterJson.Parse(settings, MethodRegistry.ByPeftType(options.PeftType)!, Path.Combine(Folder, "case.json"));
     }
 
     public string Folder { get; }

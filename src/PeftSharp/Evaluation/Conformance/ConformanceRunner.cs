@@ -5,6 +5,7 @@ using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Sites;
+using PeftSharp.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -75,9 +76,15 @@ public static class ConformanceRunner
         private PeftMethod Attach()
         {
             var options = reference.Options.AsReference();
-            if (reference.Adapter is not { } folder) return _model.Add(options);
+            if (reference.Adapter is not { } folder) return Prepared(_model.Add(options));
             folder.Options = options;
             return folder.LoadInto(_model);
+        }
+
+        private PeftMethod Prepared(PeftMethod adapter)
+        {
+            if (reference.Has("in.labels")) new TrainableAdapter(_model, adapter).Prepare(new CaseBatch(reference), 0);
+            return adapter;
         }
 
         /// <summary>The trained tensors under the names of the reference library.</summary>
@@ -179,8 +186,9 @@ public static class ConformanceRunner
             results.Add(new("saved names", wrong is null ? 0 : double.PositiveInfinity, 0, wrong));
         }
 
-        // Some cases list every tensor after training: those that are not trained must be as they were.
-        private Tensor? Frozen(string name) => _model.Model.Sites.Slots.FirstOrDefault(s => s.Name == name)?.Value;
+        // Some cases list every tensor after training: those that are not trained must be as they were, but for single entries that are.
+        private Tensor? Frozen(PeftMethod adapter, string name) =>
+            _model.Model.Sites.Slots.FirstOrDefault(s => s.Name == name) is { } slot ? slot.Replaced(adapter.Tag) ?? slot.Value : null;
 
         private void Count(string name, long actual)
         {
@@ -203,8 +211,28 @@ public static class ConformanceRunner
                     results.Add(Comparison.Of("trajectory.logits", Trajectory, [("logits", _model.Forward(reference.Batch(true), Selection(adapter)).Logits, reference["trajectory.logits"])]));
                 var finals = reference.Names.Where(n => n.StartsWith("final.", StringComparison.Ordinal)).ToList();
                 if (finals.Count > 0)
-                    results.Add(Comparison.Of("final", Trajectory, [.. finals.Select(n => (n, trained.GetValueOrDefault(Plain(n["final.".Length..])) ?? Frozen(n["final.".Length..]), reference[n]))], _stepNoise));
+                    results.Add(Comparison.Of("final", Trajectory, [.. finals.Select(n => (n, trained.GetValueOrDefault(Plain(n["final.".Length..])) ?? Frozen(adapter, n["final.".Length..]), reference[n]))], _stepNoise));
             }
+        }
+    }
+
+    private sealed class CaseBatch(ConformanceCase reference) : IBatchSource
+    {
+        public int Examples => reference.Batch(true).Rows;
+
+        public int BatchesPerEpoch => 1;
+
+        // The caller disposes what it gets; the case keeps its own.
+        public TokenBatch Batch(int epoch, int index)
+        {
+            var batch = reference.Batch(true);
+            return new()
+            {
+                InputIds = batch.InputIds.clone(),
+                AttentionMask = batch.AttentionMask.clone(),
+                TokenTypeIds = batch.TokenTypeIds?.clone(),
+                Labels = batch.Labels?.clone(),
+            };
         }
     }
 }
