@@ -7,15 +7,16 @@ namespace PeftSharp.Methods.Partial;
 internal static class LargestEntries
 {
     /// <summary>
-    /// For each tensor the row-major positions of its entries among the <paramref name="count"/> largest of all, ascending. Of equal scores those that come
-    /// first are taken, so that the choice is the same on every machine.
+    /// For each tensor the row-major positions of its entries among the <paramref name="count"/> largest of all, ascending. Of equal
+    /// scores those that come first are taken, so that the choice is the same on every machine.
     /// </summary>
     public static long[][] Find(IReadOnlyList<Tensor> scores, long count)
     {
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         var all = cat([.. scores.Select(s => s.detach().cpu().reshape(-1))]);
-        if (!all.isfinite().all().item<bool>()) throw new PeftException("Scores of weights are not all finite numbers; load the base in float32 or bfloat16.");
+        if (!all.isfinite().all().item<bool>())
+            throw new PeftException("Weights or their gradients are not all finite, so none can be chosen; load the base in float32.");
         var least = all.topk((int)count, 0, true, false).values.min();
         var above = all.gt(least).nonzero().reshape(-1).data<long>().ToArray();
         var equal = all.eq(least).nonzero().reshape(-1).data<long>().ToArray();

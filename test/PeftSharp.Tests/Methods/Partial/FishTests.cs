@@ -11,8 +11,10 @@ using PeftSharp.Methods.Partial.Fish;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
 using PeftSharp.Tests.Checkpoints;
 using PeftSharp.Tests.Matrix;
+using PeftSharp.Tests.Training;
 using PeftSharp.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -43,9 +45,10 @@ public sealed class FishTests
         var slots = model.Sites.Slots;
         var batch = reference.Batch(true);
         IBatchSource source = new Batches([batch]);
-        var tag = new PeftSharp.Sites.AdapterTag("probe");
-        PeftSharp.Sites.ForwardContext Probing() => new() { Selection = PeftSharp.Sites.AdapterSelection.Of(tag) };
-        var data = new PreparationData(source.EachExample(0), b => model.Loss(b, Probing()), b => model.Forward(b, Probing()).Logits, true, 0);
+        var tag = new AdapterTag("probe");
+        ForwardContext Probing() => new() { Selection = AdapterSelection.Of(tag) };
+        var examples = source.EachExample(0);
+        var data = new PreparationData(examples, b => model.Loss(b, Probing()), b => model.Forward(b, Probing()).Logits, true, 0);
         var (scores, seen) = new FisherInformation("FISH", slots, tag).Mean(data, 100, expected);
         Assert.Equal(6, seen);
         var names = slots.Select(s => $"fisher.{(expected ? "expected" : "empirical")}.{s.Name}").ToList();
@@ -101,7 +104,8 @@ public sealed class FishTests
         using Bench bench = new(architecture), fresh = new(architecture);
         var fish = bench.Add(new FishOptions { Keep = 0.02 });
         var model = new TrainableAdapter(bench.Peft, fish);
-        using (var trainer = new Trainer(model, new Batches([TinyModels.Batch(), TinyModels.Batch()]), new TrainerOptions { LearningRate = 0.01, MaxSteps = 4, WeightDecay = 0.1 }))
+        var options = new TrainerOptions { LearningRate = 0.01, MaxSteps = 4, WeightDecay = 0.1 };
+        using (var trainer = new Trainer(model, new Batches([TinyModels.Batch(), TinyModels.Batch()]), options))
         {
             trainer.Run();
             // Two moments for each trained weight and no more.
@@ -134,16 +138,21 @@ public sealed class FishTests
         using Bench whole = new("bert"), first = new("bert"), second = new("bert");
         PeftMethod[] adapters = [.. new[] { whole, first, second }.Select(b => b.Add(Mixed()))];
         var options = new TrainerOptions { LearningRate = 0.01, MaxSteps = 4 };
-        using (var straight = new Trainer(new TrainableAdapter(whole.Peft, adapters[0]), new Batches([TinyModels.Batch()]), options)) straight.Run();
+        using (var straight = new Trainer(new TrainableAdapter(whole.Peft, adapters[0]), new Batches([TinyModels.Batch()]), options))
+            straight.Run();
         using var stop = new CancellationTokenSource();
         TrainerSnapshot snapshot;
-        using (var begun = new Trainer(
-            new TrainableAdapter(first.Peft, adapters[1]), new Batches([TinyModels.Batch()]), options, null, new PeftSharp.Tests.Training.Recorder(r => { if (r.Step == 2) stop.Cancel(); })))
+        var stopper = new Recorder(r =>
+        {
+            if (r.Step == 2) stop.Cancel();
+        });
+        var source = new Batches([TinyModels.Batch()]);
+        using (var begun = new Trainer(new TrainableAdapter(first.Peft, adapters[1]), source, options, null, stopper))
         {
             begun.Run(stop.Token);
             snapshot = begun.Export();
         }
-        var source = new Batches([TinyModels.Batch()]);
+        source = new Batches([TinyModels.Batch()]);
         using (var resumed = new Trainer(new TrainableAdapter(second.Peft, adapters[2]), source, options))
         {
             resumed.Import(snapshot);
@@ -162,7 +171,8 @@ public sealed class FishTests
         var fish = (FishMethod)bench.Add(new FishOptions { Keep = 0.02 });
         using var stop = new CancellationTokenSource();
         stop.Cancel();
-        Assert.ThrowsAny<OperationCanceledException>(() => new TrainableAdapter(bench.Peft, fish).Prepare(new Batches([TinyModels.Batch()]), 0, stop.Token));
+        var model = new TrainableAdapter(bench.Peft, fish);
+        Assert.ThrowsAny<OperationCanceledException>(() => model.Prepare(new Batches([TinyModels.Batch()]), 0, stop.Token));
         Assert.Equal("magnitude", fish.ChosenBy);
         bench.Peft.Remove(fish.Name);
         Assert.Equal(0, bench.Plugins);
@@ -177,11 +187,13 @@ public sealed class FishTests
     {
         using var bench = new Bench("bert");
         Refusal.Of(bench, () => bench.Add(new UnionOptions { Parts = [new FishOptions(), new BitFitOptions()] }), "another of its parts");
-        foreach (var keep in (double[])[0, -1, 1.5, double.NaN]) Refusal.Of(bench, () => bench.Add(new FishOptions { Keep = keep }), "keep");
+        foreach (var keep in (double[])[0, -1, 1.5, double.NaN])
+            Refusal.Of(bench, () => bench.Add(new FishOptions { Keep = keep }), "keep");
         Refusal.Of(bench, () => bench.Add(new FishOptions { Examples = 0 }), "examples");
         using var regression = new Bench("bert", new ModelOptions { Task = TaskKind.Regression });
         var fish = regression.Add(new FishOptions { Expected = true });
-        Refusal.Sentence(() => new TrainableAdapter(regression.Peft, fish).Prepare(new Batches([TinyModels.Batch()]), 0), "expected", "false");
+        var model = new TrainableAdapter(regression.Peft, fish);
+        Refusal.Sentence(() => model.Prepare(new Batches([TinyModels.Batch()]), 0), "expected", "false");
     }
 
     [Fact]
@@ -221,7 +233,8 @@ public sealed class FishTests
         foreach (var entries in (long[])[1, 7, 8, 1000, 70_000, 5_000_000])
             foreach (var share in (double[])[0.9, 0.1, 0.001])
             {
-                long[] positions = [.. Enumerable.Range(0, (int)Math.Min(entries, 40_000)).Select(_ => (long)(random.NextDouble() * entries)).Where(_ => random.NextDouble() < share).Append(entries - 1).Distinct().Order()];
+                var drawn = Enumerable.Range(0, (int)Math.Min(entries, 40_000)).Select(_ => (long)(random.NextDouble() * entries));
+                long[] positions = [.. drawn.Where(_ => random.NextDouble() < share).Append(entries - 1).Distinct().Order()];
                 Assert.Equal(positions, PositionCode.FromGaps(PositionCode.Gaps(positions), positions.Length, entries));
                 Assert.Equal(positions, PositionCode.FromBits(PositionCode.Bits(positions, entries), positions.Length, entries));
                 Assert.Null(PositionCode.FromGaps(PositionCode.Gaps(positions), positions.Length, entries - 1));
@@ -233,7 +246,8 @@ public sealed class FishTests
     [Fact]
     public void A_Delta_Of_A_Real_Model_Is_Small()
     {
-        using var model = new PeftModel(ModelLoader.Load(TestPaths.RequireShared("models", "all-MiniLM-L6-v2"), new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "yes"] }));
+        var options = new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "yes"] };
+        using var model = new PeftModel(ModelLoader.Load(TestPaths.RequireShared("models", "all-MiniLM-L6-v2"), options));
         var fish = model.Add(new FishOptions());
         Assert.InRange(fish.TrainedWeights - fish.HeadWeights, 110_000, 115_000);
         Assert.InRange(AdapterFolder.Files(fish, AdapterFormat.Peft).Sum(f => f.Value), 454_000, 1 << 20);

@@ -17,8 +17,8 @@ public sealed record FishOptions : MethodOptions
     public int Examples { get; init; } = 1024;
 
     /// <summary>
-    /// Two estimates are in use. False (default): the squared gradient of log p(label) of the data's own labels (empirical). True: its expectation over the
-    /// labels that the model gives, for which no label is needed; classification only.
+    /// Two estimates are in use. False (default): the squared gradient of log p(label) of the data's own labels (empirical). True: its
+    /// expectation over the labels that the model gives, for which no label is needed; classification only.
     /// </summary>
     [JsonPropertyName("expected")]
     public bool Expected { get; init; }

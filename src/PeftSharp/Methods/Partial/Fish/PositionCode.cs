@@ -4,8 +4,8 @@ namespace PeftSharp.Methods.Partial.Fish;
 
 /// <summary>Ascending positions as bytes: each position's gap to the one before, or one bit for each entry.</summary>
 /// <remarks>
-/// A gap counts the entries in between (from the beginning for the first), seven bits a byte, the lowest first, the highest bit set where more
-/// follow. Of the bits, that of position p is number p mod 8, counted from the lowest, of byte p / 8.
+/// A gap counts the entries in between (from the beginning for the first), seven bits a byte, the lowest first, the highest bit set where
+/// more follow. Of the bits, that of position p is number p mod 8, counted from the lowest, of byte p / 8.
 /// </remarks>
 internal static class PositionCode
 {
@@ -32,7 +32,7 @@ internal static class PositionCode
         return code;
     }
 
-    /// <summary>Reads <see cref="Gaps"/>; null where the bytes are not those of so many positions below <paramref name="entries"/>.</summary>
+    /// <summary>Reads <see cref="Gaps"/>; null where the bytes are not those of <paramref name="count"/> entries.</summary>
     public static long[]? FromGaps(ReadOnlySpan<byte> code, long count, long entries)
     {
         if (count > code.Length) return null;
@@ -55,7 +55,7 @@ internal static class PositionCode
         return read == code.Length ? positions : null;
     }
 
-    /// <summary>Reads <see cref="Bits"/>; null where the bytes are not those of so many positions below <paramref name="entries"/>.</summary>
+    /// <summary>Reads <see cref="Bits"/>; null where the bytes are not those of <paramref name="count"/> entries.</summary>
     public static long[]? FromBits(ReadOnlySpan<byte> code, long count, long entries)
     {
         if (code.Length != (entries + 7) / 8) return null;
