@@ -27,15 +27,16 @@ internal static class FishLayout
     /// <exception cref="PeftException">Positions are missing, or are not as many of the slot's entries as there are values.</exception>
     public static (long[] Positions, Tensor? Values) Read(Slot slot, string place, Dictionary<string, Tensor> saved, string file)
     {
-        if (!saved.Remove(place + Values, out var values)) return ([], null);
+        saved.Remove(place + Values, out var values);
         var isGaps = saved.Remove(place + Gaps, out var code);
-        if (!isGaps && !saved.Remove(place + Bits, out code))
+        if (!isGaps) saved.Remove(place + Bits, out code);
+        if (values is null && code is null) return ([], null);
+        if (values is null || code is null)
         {
-            throw new PeftException(
-                $"{file}: tensor \"{place}{Gaps}\" (or \"{Bits[1..]}\") is missing, which says where the values belong; "
-                + "save the adapter again.");
+            var missing = values is null ? $"\"{place}{Values}\"" : $"\"{place}{Gaps}\" or \"{place}{Bits}\"";
+            throw new PeftException($"{file}: tensor {missing} is missing: values and their places belong together; save the adapter again.");
         }
-        var positions = Positions(slot, values, code!, isGaps) ?? throw new PeftException(
+        var positions = Positions(slot, values, code, isGaps) ?? throw new PeftException(
             $"{file}: \"{place}{(isGaps ? Gaps : Bits)}\" does not name as many of the {slot.Count:N0} entries of \"{slot.Name}\" "
             + "as there are values; the adapter was made for another base model, or the file is damaged.");
         return InMemory(slot, positions, values);

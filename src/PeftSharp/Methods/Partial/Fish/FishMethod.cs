@@ -100,10 +100,11 @@ public sealed class FishMethod(string name, FishOptions options) : PeftMethod(na
             && positions.Zip(positions.Skip(1)).All(pair => pair.First < pair.Second);
     }
 
+    private long Count => Math.Max(1, (long)(options.Keep * _slots.Sum(s => s.Count)));
+
     private void Choose(IReadOnlyList<Tensor> scores, string by)
     {
-        var count = Math.Max(1, (long)(options.Keep * scores.Sum(s => s.numel())));
-        Train(LargestEntries.Find(scores, count), by);
+        Train(LargestEntries.Find(scores, Count), by);
     }
 
     private void Train(long[][] positions, string by)
@@ -139,16 +140,17 @@ public sealed class FishMethod(string name, FishOptions options) : PeftMethod(na
         using var guard = no_grad();
         var rest = saved.ToDictionary();
         var read = _slots.Select(slot => FishLayout.Read(slot, $"base_model.model.{slot.Name}", rest, file)).ToList();
-        if (!read.Exists(r => r.Positions.Length > 0))
+        var (found, asked) = (read.Sum(r => (long)r.Positions.Length), Count);
+        if (found != asked)
         {
             throw new PeftException(
-                $"{file}: no tensor ends in \"{FishLayout.Values}\", so nothing says which weights of this model were trained; "
-                + "the adapter was made for another base model.");
+                $"{file}: {found:N0} trained weights are those of tensors of this model; \"keep\" {options.Keep} asks for {asked:N0} of them: "
+                + "the adapter was made for another base model, or tensors are missing.");
         }
         Train([], "file");
         base.LoadTensors(rest, format, file);
         Train([.. read.Select(r => r.Positions)], "file");
-        var found = read.Where(r => r.Positions.Length > 0).Select(r => r.Values!);
-        foreach (var (trained, values) in _trained.Zip(found)) trained.Values.Value.copy_(values);
+        var saves = read.Where(r => r.Positions.Length > 0).Select(r => r.Values!);
+        foreach (var (trained, values) in _trained.Zip(saves)) trained.Values.Value.copy_(values);
     }
 }
