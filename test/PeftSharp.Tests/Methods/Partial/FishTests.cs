@@ -229,7 +229,7 @@ public sealed class FishTests
         Refused(t =>
         {
             foreach (var key in t.Keys.Where(k => k.EndsWith(".values", StringComparison.Ordinal)).ToList()) t.Remove(key);
-        }, "another base model");
+        }, ".values\"", "missing");
     }
 
     [Fact]
