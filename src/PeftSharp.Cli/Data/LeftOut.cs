@@ -22,7 +22,8 @@ internal static class LeftOut
     {
         if (tokens.TruncatedRows == 0) return null;
         var (are, were) = tokens.TruncatedRows == 1 ? ("is", "was") : ("are", "were");
-        return $"{FileLayout.Rows(tokens.TruncatedRows)} of {tokens.Data.Source} {are} longer than --max-length and {were} cut to {tokens.Lengths.Max()} tokens.";
+        var rows = FileLayout.Rows(tokens.TruncatedRows);
+        return $"{rows} of {tokens.Data.Source} {are} longer than --max-length and {were} cut to {tokens.Lengths.Max()} tokens.";
     }
 
     public static void Write(TextDataset data)

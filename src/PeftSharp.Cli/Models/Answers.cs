@@ -88,7 +88,8 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
                 continue;
             }
             var read = Read(row);
-            Line(writer, csv, [.. _place.Cells(row), read.Label!, Text(read.Probability), .. read.Probabilities.Select(p => Text(p.Value))]);
+            string[] cells = [read.Label!, Text(read.Probability), .. read.Probabilities.Select(p => Text(p.Value))];
+            Line(writer, csv, [.. _place.Cells(row), .. cells]);
         }
     }
 

@@ -132,7 +132,8 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         else
         {
             if (final is not null) Scoring.Table(final).Write();
-            Console.Out.WriteLine($"{result.Steps} {(result.Steps == 1 ? "step" : "steps")} in {Format.Time(TimeSpan.FromSeconds(result.Seconds))}; adapter written to {settings.Out}");
+            var steps = result.Steps == 1 ? "1 step" : $"{result.Steps} steps";
+            Console.Out.WriteLine($"{steps} in {Format.Time(TimeSpan.FromSeconds(result.Seconds))}; adapter written to {settings.Out}");
         }
         if (result.Stopped) Console.Error.WriteLine($"Interrupted after step {result.Steps} of {document["total_steps"]}; the adapter as it was then is in {settings.Out}{(canGoOn ? $"; go on with: peft train --resume --out {settings.Out}" : ".")}");
         else if (result.EarlyStopped) remarks.Write($"Stopped early: no progress in {settings.EarlyStopping} scorings; the adapter is that of step {result.BestStep}.");

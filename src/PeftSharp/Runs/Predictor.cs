@@ -87,11 +87,13 @@ public sealed class Predictor : IDisposable
         var place = row.Place("The texts");
         if (IsBlank(row.Text)) throw new PeftException($"{place}: the text is blank; leave it out.");
         if (row.Pair is null && WantsPairs == true)
-            throw new PeftException($"{place}: the second text is missing, and {_loaded.AdapterFolder ?? _loaded.BaseFolder} was trained on pairs of texts; give it too.");
+            throw new PeftException($"{place}: the second text is missing, and {Folder} was trained on pairs of texts; give it too.");
         if (row.Pair is { } pair && IsBlank(pair)) throw new PeftException($"{place}: the second text is blank; leave the row out.");
         if (IsBroken(row.Text) || row.Pair is { } second && IsBroken(second))
             throw new PeftException($"{place}: the text holds half of a surrogate pair; do not cut texts within a letter.");
     }
+
+    private string Folder => _loaded.AdapterFolder ?? _loaded.BaseFolder;
 
     private static bool IsBlank(string? text) => string.IsNullOrWhiteSpace(text);
 
