@@ -22,8 +22,10 @@ public sealed record MachineMemory(long Bytes, long? Limit)
             var used = Number(Path.Combine(folder, second ? "memory.current" : "memory.usage_in_bytes")) ?? 0;
             // The system drops cached files before it refuses memory.
             var cached = Field(Path.Combine(folder, "memory.stat"), second ? "inactive_file" : "total_inactive_file") ?? 0;
-            var available = limit - Math.Max(0, used - cached) + resident;
-            if (available < result.Bytes) result = new(Math.Max(0, Math.Min(available, limit)), limit);
+            // What is not this process's own; "no limit" is a number near the largest, to which nothing may be added.
+            var others = Math.Max(0, Math.Max(0, used - cached) - resident);
+            var available = Math.Max(0, limit - others);
+            if (available < result.Bytes) result = new(available, limit);
         }
         return result;
     }

@@ -40,6 +40,17 @@ public sealed class MachineMemoryTests : IDisposable
         Assert.Equal(new(500050, 600000), Read());
     }
 
+    // The kernel's number for "no limit" plus what this process holds is more than a long can say.
+    [Fact]
+    public void No_Limit_Of_A_Group_That_Holds_Less_Than_The_Process_Is_No_Limit()
+    {
+        Write("proc/meminfo", "MemTotal: 4000 kB\nMemAvailable:   1000 kB\n");
+        Write("proc/self/cgroup", "4:memory:/a\n");
+        Write("groups/memory/a/memory.limit_in_bytes", "9223372036854771712\n");
+        Write("groups/memory/a/memory.usage_in_bytes", "100\n");
+        Assert.Equal(new((1000 << 10) + 8192, null), MachineMemory.Read(_folder.File("proc"), _folder.File("groups"), 8192));
+    }
+
     [Fact]
     public void Without_Any_Of_These_Files_There_Is_No_Limit() => Assert.Equal(new(long.MaxValue, null), MachineMemory.Read(_folder.File("no"), _folder.File("none"), 50));
 
