@@ -30,19 +30,7 @@ public sealed class Gpt2Model : DecoderModel
         _embedded = body.In("wte").Layer(hidden);
         _layers = [.. Enumerable.Range(0, shape.Layers).Select(i => new Gpt2Layer(body.AtLayer($"h.{i}", i, LayerStack.Decoder), shape))];
         _norm = body.Norm("ln_f", hidden, shape.Epsilon);
-        // The own way of decoders is the last token.
-        var pooling = options.Pooling is Pooling.Mean or Pooling.Cls ? options.Pooling.Value : Pooling.Last;
-        Head = task switch
-        {
-            TaskKind.CausalLanguage => new LanguageHead(shape.TiedHead
-                ? build.Tied("lm_head", ProjectionRole.Vocabulary, _words)
-                : build.Projection("lm_head", ProjectionRole.Vocabulary, shape.Vocabulary, hidden, hasBias: false)),
-            TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression => new SequenceHead(
-                task, pooling, null, "", false, 0, build.Classifier("score", outputs, hidden, hasBias: false), ["classifier", "score"]),
-            TaskKind.TokenClassification => new TokenHead(0.1, build.Classifier("classifier", outputs, hidden)),
-            TaskKind.QuestionAnswering => new AnswerHead(build.Projection("qa_outputs", ProjectionRole.Head, 2, hidden)),
-            _ => new EmbeddingHead(pooling, null),
-        };
+        Head = DecoderHeads.Create(task, build, _words, shape.TiedHead, outputs, "classifier", options);
     }
 
     /// <inheritdoc/>

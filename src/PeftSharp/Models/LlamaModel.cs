@@ -30,19 +30,7 @@ public sealed class LlamaModel : DecoderModel
         _rotary = new(shape.Rotary);
         _layers = [.. Enumerable.Range(0, shape.Layers).Select(i => new LlamaLayer(body.AtLayer($"layers.{i}", i, LayerStack.Decoder), shape.Shape))];
         _norm = body.Norm("norm", hidden, shape.Shape.Epsilon, shape.Shape.Norm);
-        // The own way of decoders is the last token.
-        var pooling = options.Pooling is Pooling.Mean or Pooling.Cls ? options.Pooling.Value : Pooling.Last;
-        Head = task switch
-        {
-            TaskKind.CausalLanguage => new LanguageHead(shape.TiedHead
-                ? build.Tied("lm_head", ProjectionRole.Vocabulary, _words)
-                : build.Projection("lm_head", ProjectionRole.Vocabulary, shape.Vocabulary, hidden, hasBias: false)),
-            TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression => new SequenceHead(
-                task, pooling, null, "", false, 0, build.Classifier("score", outputs, hidden, hasBias: false), ["classifier", "score"]),
-            TaskKind.TokenClassification => new TokenHead(0.1, build.Classifier("score", outputs, hidden)),
-            TaskKind.QuestionAnswering => new AnswerHead(build.Projection("qa_outputs", ProjectionRole.Head, 2, hidden)),
-            _ => new EmbeddingHead(pooling, null),
-        };
+        Head = DecoderHeads.Create(task, build, _words, shape.TiedHead, outputs, "score", options);
     }
 
     /// <inheritdoc/>

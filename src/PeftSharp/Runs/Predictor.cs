@@ -81,19 +81,15 @@ public sealed class Predictor : IDisposable
         return answers;
     }
 
-    // The rules of the command line: no blank text, no half of a letter, no single text among pairs.
+    // The rules of the command line: no blank text, no half of a letter. Single texts among pairs are refused with the rows.
     private void Check(Example row)
     {
         var place = row.Place("The texts");
         if (IsBlank(row.Text)) throw new PeftException($"{place}: the text is blank; leave it out.");
-        if (row.Pair is null && WantsPairs == true)
-            throw new PeftException($"{place}: the second text is missing, and {Folder} was trained on pairs of texts; give it too.");
         if (row.Pair is { } pair && IsBlank(pair)) throw new PeftException($"{place}: the second text is blank; leave the row out.");
         if (IsBroken(row.Text) || row.Pair is { } second && IsBroken(second))
             throw new PeftException($"{place}: the text holds half of a surrogate pair; do not cut texts within a letter.");
     }
-
-    private string Folder => _loaded.AdapterFolder ?? _loaded.BaseFolder;
 
     private static bool IsBlank(string? text) => string.IsNullOrWhiteSpace(text);
 

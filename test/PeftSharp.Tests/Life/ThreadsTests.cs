@@ -129,7 +129,7 @@ public sealed class ThreadsTests
         return output.Logits.data<float>().ToArray();
     }
 
-    private static bool Close(float[] expected, float[] found) => expected.Zip(found).All(pair => Math.Abs(pair.First - pair.Second) <= 1e-6);
+    private static bool Close(float[] expected, float[] found) => expected.Zip(found).All(pair => Math.Abs(pair.First - pair.Second) <= Rounding.Of(TinyModels.LongestSum));
 
     private static Thread Start(ConcurrentQueue<string> failures, CancellationToken over, Action<int> change)
     {
