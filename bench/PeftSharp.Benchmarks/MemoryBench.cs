@@ -1,9 +1,10 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
-using PeftSharp.Evaluation;
 using PeftSharp.Methods.Reparameterized.Lora;
+using PeftSharp.Metrics;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs;
 using PeftSharp.Sites;
 using PeftSharp.Tokenization;
 using PeftSharp.Training;

@@ -5,6 +5,7 @@ using PeftSharp.Interop;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs;
 using PeftSharp.Training;
 using PeftSharp.Training.Optimizers;
 using TorchSharp;

@@ -1,15 +1,15 @@
 using System.IO.Compression;
-using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Comparing;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Training;
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Files;
 using PeftSharp.Files.Json;
 using PeftSharp.Formats;
-using PeftSharp.Formats.Proof;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs.Proof;
 using PeftSharp.Tokenization;
 using Encoding = System.Text.Encoding;
 

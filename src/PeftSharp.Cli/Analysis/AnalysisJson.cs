@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
+using PeftSharp.Analysis;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Evaluation.Analysis;
 
 namespace PeftSharp.Cli.Analysis;
 

@@ -1,4 +1,4 @@
-using PeftSharp.Evaluation.Analysis;
+using PeftSharp.Analysis;
 
 namespace PeftSharp.Cli.Analysis;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
+using PeftSharp.Analysis;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Evaluation.Analysis;
 using PeftSharp.Sites;
 
 namespace PeftSharp.Cli.Analysis;

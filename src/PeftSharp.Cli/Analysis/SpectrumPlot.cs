@@ -1,5 +1,5 @@
+using PeftSharp.Analysis;
 using PeftSharp.Cli.Pictures;
-using PeftSharp.Evaluation.Analysis;
 using ScottPlot;
 
 namespace PeftSharp.Cli.Analysis;

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training.Resume;
+using PeftSharp.Files;
 
 namespace PeftSharp.Cli.Comparing;
 

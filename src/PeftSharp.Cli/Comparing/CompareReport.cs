@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using CsvHelper;
-using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files;
 using PeftSharp.Interop;
 
 namespace PeftSharp.Cli.Comparing;

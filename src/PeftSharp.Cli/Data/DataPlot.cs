@@ -1,5 +1,5 @@
-using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Pictures;
+using PeftSharp.Files;
 using ScottPlot;
 
 namespace PeftSharp.Cli.Data;

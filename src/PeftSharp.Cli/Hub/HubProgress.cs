@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using PeftSharp.Checkpoints.Hub;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Hub;
 using Spectre.Console;
 
 namespace PeftSharp.Cli.Hub;

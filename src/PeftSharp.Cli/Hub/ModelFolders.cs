@@ -1,5 +1,5 @@
-using PeftSharp.Checkpoints.Hub;
 using PeftSharp.Formats;
+using PeftSharp.Hub;
 
 namespace PeftSharp.Cli.Hub;
 

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Data;
-using PeftSharp.Evaluation;
+using PeftSharp.Files;
+using PeftSharp.Metrics;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;

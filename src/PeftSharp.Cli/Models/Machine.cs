@@ -1,4 +1,4 @@
-using PeftSharp.Evaluation.Estimates;
+using PeftSharp.Runs.Estimates;
 
 namespace PeftSharp.Cli.Models;
 

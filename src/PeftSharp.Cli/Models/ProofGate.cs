@@ -1,5 +1,5 @@
-using PeftSharp.Formats.Proof;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Proof;
 
 namespace PeftSharp.Cli.Models;
 

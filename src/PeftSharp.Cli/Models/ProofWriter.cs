@@ -1,10 +1,10 @@
 using PeftSharp.Cli.Training;
 using PeftSharp.Composition;
 using PeftSharp.Formats;
-using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Proof;
 
 namespace PeftSharp.Cli.Models;
 

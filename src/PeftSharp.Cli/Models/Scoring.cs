@@ -1,6 +1,6 @@
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Data;
-using PeftSharp.Evaluation;
+using PeftSharp.Metrics;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
 using PeftSharp.Training;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using PeftSharp.Cli.Pictures;
-using PeftSharp.Evaluation;
+using PeftSharp.Metrics;
 using ScottPlot;
 
 namespace PeftSharp.Cli.Quickstart;

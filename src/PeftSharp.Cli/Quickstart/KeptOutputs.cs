@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using PeftSharp.Composition;
-using PeftSharp.Evaluation;
+using PeftSharp.Metrics;
+using PeftSharp.Runs;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Quickstart;

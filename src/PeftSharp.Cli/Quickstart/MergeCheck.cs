@@ -1,7 +1,7 @@
 using PeftSharp.Cli.Models;
 using PeftSharp.Composition;
 using PeftSharp.Data;
-using PeftSharp.Evaluation;
+using PeftSharp.Metrics;
 using PeftSharp.Runs;
 using PeftSharp.Sites;
 

@@ -1,7 +1,8 @@
 using PeftSharp.Cli.Models;
 using PeftSharp.Composition;
 using PeftSharp.Data;
-using PeftSharp.Evaluation;
+using PeftSharp.Metrics;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Quickstart;
 

@@ -1,6 +1,6 @@
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Data;
-using PeftSharp.Evaluation.Estimates;
+using PeftSharp.Runs.Estimates;
 
 namespace PeftSharp.Cli.Training;
 

@@ -1,6 +1,6 @@
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Evaluation.Estimates;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Estimates;
 
 namespace PeftSharp.Cli.Training;
 

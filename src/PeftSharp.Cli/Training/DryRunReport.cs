@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training.Resume;
-using PeftSharp.Evaluation.Estimates;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Estimates;
 using PeftSharp.Training.Resume;
 
 namespace PeftSharp.Cli.Training;

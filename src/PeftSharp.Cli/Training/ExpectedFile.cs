@@ -1,11 +1,12 @@
 using System.Text;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Evaluation.Estimates;
 using PeftSharp.Formats;
-using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
+using PeftSharp.Metrics;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Estimates;
+using PeftSharp.Runs.Proof;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Training;
@@ -84,7 +85,7 @@ internal sealed record ExpectedFile(string Name, long Bytes, bool Exact)
     private static EvaluationResult? Score(TrainInputs inputs)
     {
         if (inputs.Evaluator() is not { } evaluator) return null;
-        var table = new PeftSharp.Evaluation.LogitTable(inputs.Held!.Count, inputs.Model.Model.Head.Outputs);
+        var table = new PeftSharp.Metrics.LogitTable(inputs.Held!.Count, inputs.Model.Model.Head.Outputs);
         table.Add([.. Enumerable.Range(0, inputs.Held.Count)], new float[inputs.Held.Count * inputs.Model.Model.Head.Outputs]);
         var score = evaluator.Score(table);
         return score with { Values = score.Values.ToDictionary(v => v.Key, _ => Some) };

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Runs.Trunk;
 using PeftSharp.Sites;
 using Spectre.Console;
 
@@ -33,7 +34,7 @@ internal static class FrozenTrunk
 
     public static JsonObject Json(TrunkCache trunk) => new()
     {
-        ["layers"] = trunk.Plan.QuietLayers,
+        ["layers"] = trunk.Plan.LayersWithoutDropout,
         ["of_layers"] = trunk.Plan.Layers,
         ["pooler"] = trunk.Plan.ThroughPooler,
         ["bytes"] = trunk.Plan.Bytes,
@@ -42,7 +43,7 @@ internal static class FrozenTrunk
     };
 
     private static string Parts(TrunkPlan plan) =>
-        $"the embeddings and {(plan.QuietLayers == plan.Layers ? $"all {plan.Layers}" : $"the lowest {plan.QuietLayers} of {plan.Layers}")} layers{(plan.ThroughPooler ? ", and the pooler," : "")}";
+        $"the embeddings and {(plan.LayersWithoutDropout == plan.Layers ? $"all {plan.Layers}" : $"the lowest {plan.LayersWithoutDropout} of {plan.Layers}")} layers{(plan.ThroughPooler ? ", and the pooler," : "")}";
 
     private static TrunkCache Show(Remarks remarks, int rows, Func<Action<int>?, TrunkCache> build)
     {

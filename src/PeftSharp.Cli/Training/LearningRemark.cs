@@ -1,6 +1,7 @@
 using System.Globalization;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Evaluation;
+using PeftSharp.Metrics;
+using PeftSharp.Runs;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Training;

@@ -4,6 +4,7 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Runs.Trunk;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Training;

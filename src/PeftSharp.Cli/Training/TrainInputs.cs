@@ -4,10 +4,12 @@ using PeftSharp.Cli.Methods;
 using PeftSharp.Cli.Models;
 using PeftSharp.Composition;
 using PeftSharp.Data;
-using PeftSharp.Evaluation;
 using PeftSharp.Methods;
+using PeftSharp.Metrics;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs;
+using PeftSharp.Runs.Trunk;
 using PeftSharp.Sites;
 using PeftSharp.Tokenization;
 
@@ -60,7 +62,7 @@ internal sealed class TrainInputs
     /// <summary>How the forward pass runs in training.</summary>
     /// <param name="settings">The run's settings.</param>
     /// <param name="quiet">Lowest layers in which a cached trunk leaves no dropout.</param>
-    public static ForwardOptions Forward(TrainSettings settings, int quiet = 0) => new() { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing, QuietLayers = quiet };
+    public static ForwardOptions Forward(TrainSettings settings, int quiet = 0) => new() { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing, LayersWithoutDropout = quiet };
 
     /// <summary>What scores the adapter; null where there are no rows for it.</summary>
     public Evaluator? Evaluator(TrunkCache? trunk = null) => Held is null ? null : new(Model, AdapterSelection.Of(Adapter.Tag), Held, Metrics) { Source = trunk?[Held] };

@@ -38,7 +38,7 @@ internal sealed class TrainProgress(Remarks remarks) : ITrainingObserver
 
     /// <summary>Takes over the curves of a run that goes on.</summary>
     /// <exception cref="PeftException">The saved log is not what a run writes.</exception>
-    public void Restore(Checkpoint checkpoint)
+    public void Restore(TrainingCheckpoint checkpoint)
     {
         try
         {
@@ -50,7 +50,7 @@ internal sealed class TrainProgress(Remarks remarks) : ITrainingObserver
         }
     }
 
-    private void RestoreLog(Checkpoint checkpoint)
+    private void RestoreLog(TrainingCheckpoint checkpoint)
     {
         var state = checkpoint.Snapshot.State;
         foreach (var line in checkpoint.Log.Select(l => JsonNode.Parse(l)!))

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Methods;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training.Resume;
+using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Runs;
@@ -43,7 +43,7 @@ internal sealed class TrainRun(TrainSettings settings, string? recipe, IReadOnly
         using var training = new TrainLoop(settings, inputs, folder, remarks);
         var (result, progress) = training.Run(
             watch, () => folder.Start(settings, changes, inputs.Compute.Name),
-            trunk is null ? null : () => FrozenTrunk.Build(trunk, inputs, settings, remarks, interruption.Token), trunk?.QuietLayers ?? 0, interruption.Token);
+            trunk is null ? null : () => FrozenTrunk.Build(trunk, inputs, settings, remarks, interruption.Token), trunk?.LayersWithoutDropout ?? 0, interruption.Token);
         if (result.Steps == 0) throw new OperationCanceledException();
         // The last scores are those of the adapter as it is, unless the run was interrupted since.
         var final = result.Stopped && progress.Scores.LastOrDefault().Step != result.Steps ? null : result.Evaluation;

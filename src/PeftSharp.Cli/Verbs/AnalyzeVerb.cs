@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
+using PeftSharp.Analysis;
 using PeftSharp.Cli.Analysis;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Evaluation.Analysis;
+using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Runs;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Evaluation.Conformance;
+using PeftSharp.Runs.Conformance;
 
 namespace PeftSharp.Cli.Verbs;
 

@@ -5,7 +5,7 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Data;
-using PeftSharp.Evaluation;
+using PeftSharp.Metrics;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
 using PeftSharp.Training;

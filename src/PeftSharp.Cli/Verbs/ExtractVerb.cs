@@ -1,13 +1,13 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using PeftSharp.Analysis;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Evaluation.Analysis;
 using PeftSharp.Formats;
-using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Proof;
 
 namespace PeftSharp.Cli.Verbs;
 

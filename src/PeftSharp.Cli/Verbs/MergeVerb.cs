@@ -4,9 +4,9 @@ using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Formats;
-using PeftSharp.Formats.Proof;
 using PeftSharp.Models;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Proof;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Verbs;

@@ -1,10 +1,10 @@
 using System.CommandLine;
-using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Data;
 using PeftSharp.Cli.Models;
 using PeftSharp.Composition;
 using PeftSharp.Data;
-using PeftSharp.Evaluation;
+using PeftSharp.Files;
+using PeftSharp.Metrics;
 using PeftSharp.Runs;
 using static TorchSharp.torch;
 

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
-using PeftSharp.Checkpoints.Hub;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files;
+using PeftSharp.Hub;
 using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Verbs;

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints.Hub;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Formats;
+using PeftSharp.Hub;
 
 namespace PeftSharp.Cli.Verbs;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;

@@ -4,9 +4,10 @@ using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Formats;
-using PeftSharp.Formats.Proof;
 using PeftSharp.Models;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Proof;
+using PeftSharp.Weights;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -86,7 +87,7 @@ internal static class VerifyVerb
     // Packing a merged weight into 4 bits again would round the update away: there is nothing to show then.
     private static ProofCheck? MergedAnswers(ProofVerifier verifier, LoadedModel loaded)
     {
-        if (loaded.Adapter is not { } adapter || loaded.Model.Model.Sites.Projections.Any(p => p.Weight.Base is Quantization.Nf4Store)) return null;
+        if (loaded.Adapter is not { } adapter || loaded.Model.Model.Sites.Projections.Any(p => p.Weight.Base is PeftSharp.Weights.Nf4Store)) return null;
         try
         {
             loaded.Model.Merge(adapter.Name);

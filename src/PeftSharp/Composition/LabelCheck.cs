@@ -1,4 +1,5 @@
 using PeftSharp.Data;
+using PeftSharp.Files;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 
@@ -31,5 +32,5 @@ internal static class LabelCheck
     }
 
     private static string Some(IReadOnlyList<string> names) =>
-        string.Join(", ", names.Take(10).Select(Checkpoints.Quoted.Name)) + (names.Count > 10 ? ", …" : "");
+        string.Join(", ", names.Take(10).Select(Quoted.Name)) + (names.Count > 10 ? ", …" : "");
 }

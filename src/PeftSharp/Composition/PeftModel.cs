@@ -193,7 +193,7 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null) :
     /// <param name="selection">Which adapters act on which rows.</param>
     /// <param name="allTokens">True if <see cref="ModelOutput.Hidden"/> is wanted, at every position.</param>
     /// <returns>What belongs to the caller: to the dispose scope that is open, if one is; else dispose it.</returns>
-    /// <remarks>For gradients there is <see cref="TrainableAdapter.Loss"/>, or <see cref="TransformerModel.Forward"/> with a context of one's own.</remarks>
+    /// <remarks>For gradients there is <c>TrainableAdapter.Loss</c>, or <see cref="TransformerModel.Forward"/> with a context of one's own.</remarks>
     /// <exception cref="PeftException">The batch does not fit the model or the selection, or a selected adapter was removed.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public ModelOutput Forward(TokenBatch batch, AdapterSelection selection, bool allTokens = false)

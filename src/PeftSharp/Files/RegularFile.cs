@@ -1,4 +1,4 @@
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 
 namespace PeftSharp.Files;
 

@@ -1,9 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Composition;
+using PeftSharp.Files;
 using PeftSharp.Files.Json;
-using PeftSharp.Formats.Proof;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Json;
 using PeftSharp.Models;
@@ -152,7 +151,7 @@ public sealed class AdapterFolder
         // Both may refuse the format: before anything is written.
         var (texts, files) = (Texts(method, format), Contents(method, format));
         Directory.CreateDirectory(folder);
-        Delete(folder, [AdapterProof.FileName]);
+        Delete(folder, [KnownFiles.Proof]);
         foreach (var (file, tensors) in files) SafetensorsWriter.Write(System.IO.Path.Combine(folder, file), tensors, Metadata(method, file));
         foreach (var (file, text) in texts) AtomicFile.WriteText(System.IO.Path.Combine(folder, file), text);
         Delete(folder, new[] { PeftWeights, HubWeights, HubHead, PooledHead, EncoderWeights, HubHeadConfig.FileName }.Except([.. files.Select(f => f.File), .. texts.Select(t => t.File)]));

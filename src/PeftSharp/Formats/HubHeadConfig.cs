@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 

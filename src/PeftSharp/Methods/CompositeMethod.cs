@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -89,7 +89,7 @@ public abstract class EncoderModel : TransformerModel
     /// <inheritdoc/>
     public override ModelOutput Forward(TokenBatch batch, ForwardContext context) => Call(batch, context, (batch, context) =>
     {
-        batch.Trunk?.Check(context.Selection);
+        SelectedTrunk.Check(batch, context.Selection);
         var depth = batch.Trunk?.Depth ?? 0;
         var (hidden, padding) = batch.Trunk is { } trunk ? (trunk.Hidden, batch.Unpadded ? null : batch.AttentionMask) : Embed(batch, context.At(-1));
         hidden = RunLayers(hidden, padding, depth, _layers.Length, context);

@@ -1,4 +1,4 @@
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 using PeftSharp.Interop;
 using PeftSharp.Models.Heads;
 

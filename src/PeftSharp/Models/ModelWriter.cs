@@ -1,10 +1,10 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 using PeftSharp.Models.Heads;
-using PeftSharp.Quantization;
 using PeftSharp.Sites;
+using PeftSharp.Weights;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Models;

@@ -1,5 +1,5 @@
-using PeftSharp.Quantization;
 using PeftSharp.Sites;
+using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 

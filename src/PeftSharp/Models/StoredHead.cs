@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftSharp.Files;
 using PeftSharp.Models.Heads;
 
 namespace PeftSharp.Models;
@@ -47,7 +48,7 @@ internal sealed record StoredHead(TaskKind? Task, IReadOnlyList<string>? Labels,
             SeveralLabels => TaskKind.MultiLabel,
             OneLabel => TaskKind.Classification,
             "" => labels?.Count == 1 ? TaskKind.Regression : TaskKind.Classification,
-            var other => throw new PeftException($"{config.File}: field \"problem_type\" is {Checkpoints.Quoted.Name(other)}; expected \"{OneLabel}\", \"{SeveralLabels}\" or \"{Regression}\"."),
+            var other => throw new PeftException($"{config.File}: field \"problem_type\" is {Quoted.Name(other)}; expected \"{OneLabel}\", \"{SeveralLabels}\" or \"{Regression}\"."),
         };
     }
 
@@ -55,5 +56,5 @@ internal sealed record StoredHead(TaskKind? Task, IReadOnlyList<string>? Labels,
         new($"{config.File}: of the card \"{AnswerCard.Key}\" {what}; the file was changed by hand, write it anew from its source.");
 
     private static string Some(IReadOnlyList<string> names) =>
-        string.Join(", ", names.Take(10).Select(Checkpoints.Quoted.Name)) + (names.Count > 10 ? ", …" : "");
+        string.Join(", ", names.Take(10).Select(Quoted.Name)) + (names.Count > 10 ? ", …" : "");
 }

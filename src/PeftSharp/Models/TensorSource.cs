@@ -1,7 +1,7 @@
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 using PeftSharp.Interop;
-using PeftSharp.Quantization;
 using PeftSharp.Sites;
+using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 

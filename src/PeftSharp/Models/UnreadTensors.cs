@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 
 namespace PeftSharp.Models;
 

@@ -4,9 +4,9 @@ using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
-using PeftSharp.Quantization;
 using PeftSharp.Sites;
 using PeftSharp.Tokenization;
+using PeftSharp.Weights;
 
 namespace PeftSharp.Runs;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 using PeftSharp.Interop;
 
 namespace PeftSharp.Runs;

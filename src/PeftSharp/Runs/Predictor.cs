@@ -1,5 +1,6 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Files;
 using PeftSharp.Formats;
 
 namespace PeftSharp.Runs;
@@ -111,6 +112,6 @@ public sealed class Predictor : IDisposable
         if (Directory.Exists(named)) return named;
         var beside = Path.Combine(Path.GetFullPath(folder), named);
         return Directory.Exists(beside) ? beside
-            : throw new PeftException($"{folder} names the base model {Checkpoints.Quoted.Name(named)}, which is no folder here; give the base model's folder.");
+            : throw new PeftException($"{folder} names the base model {Quoted.Name(named)}, which is no folder here; give the base model's folder.");
     }
 }

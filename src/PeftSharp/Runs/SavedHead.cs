@@ -1,4 +1,4 @@
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 using PeftSharp.Interop;
 
 namespace PeftSharp.Runs;

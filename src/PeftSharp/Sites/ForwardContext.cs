@@ -22,7 +22,7 @@ public sealed record ForwardContext
     public bool BaseDropout { get; init; } = true;
 
     /// <summary>The lowest layers (embeddings with them) in which the base's own dropout is off even so, as a cached trunk has it; 0 (default) for none.</summary>
-    public int QuietLayers { get; init; }
+    public int LayersWithoutDropout { get; init; }
 
     /// <summary>True recomputes each layer's activations in the backward pass instead of keeping them.</summary>
     public bool Checkpointing { get; init; }
@@ -67,7 +67,7 @@ public sealed record ForwardContext
     public ForwardContext Recompute() => this with { _once = new(ReferenceEqualityComparer.Instance) };
 
     /// <summary>The call as layer <paramref name="layer"/> sees it (-1: the embeddings): without the base's dropout in the quiet ones.</summary>
-    internal ForwardContext At(int layer) => !BaseDropout || layer >= QuietLayers || QuietLayers == 0 ? this : this with { BaseDropout = false };
+    internal ForwardContext At(int layer) => !BaseDropout || layer >= LayersWithoutDropout || LayersWithoutDropout == 0 ? this : this with { BaseDropout = false };
 
     /// <summary>The same call for rows on which no adapter acts.</summary>
     internal ForwardContext WithoutAdapters() => this with { Selection = AdapterSelection.None };

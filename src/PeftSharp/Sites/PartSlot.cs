@@ -1,4 +1,4 @@
-using PeftSharp.Quantization;
+using PeftSharp.Weights;
 
 namespace PeftSharp.Sites;
 

@@ -1,5 +1,5 @@
 using PeftSharp.Interop;
-using PeftSharp.Quantization;
+using PeftSharp.Weights;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;

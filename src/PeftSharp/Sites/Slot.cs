@@ -1,4 +1,4 @@
-using PeftSharp.Quantization;
+using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 

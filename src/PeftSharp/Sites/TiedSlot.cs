@@ -1,4 +1,4 @@
-using PeftSharp.Quantization;
+using PeftSharp.Weights;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;

@@ -11,7 +11,7 @@ internal sealed class Encoder(Pipeline pipeline)
     private readonly TokenList first = new(), second = new();
     private int[] codePoints = [];
 
-    public Encoding Encode(string text, string? pair, bool addSpecialTokens, int? maxLength)
+    public TokenizedText Encode(string text, string? pair, bool addSpecialTokens, int? maxLength)
     {
         var room = int.MaxValue;
         if (maxLength is { } most)

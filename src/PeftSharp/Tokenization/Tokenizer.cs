@@ -75,7 +75,7 @@ public sealed class Tokenizer
     /// Most tokens in all, special ones included; null means no limit. Tokens are dropped on the right (on the left where <c>truncation_side</c> says so), from the longer text first.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> has no room for the special tokens.</exception>
-    public Encoding Encode(string text, string? pair = null, bool addSpecialTokens = true, int? maxLength = null)
+    public TokenizedText Encode(string text, string? pair = null, bool addSpecialTokens = true, int? maxLength = null)
     {
         ArgumentNullException.ThrowIfNull(text);
         var encoder = encoders.TryTake(out var idle) ? idle : new Encoder(pipeline);
@@ -90,7 +90,7 @@ public sealed class Tokenizer
     /// <param name="addSpecialTokens">Whether to add the special tokens that the model was trained with.</param>
     /// <param name="maxLength">Most tokens per text or pair, special ones included; null means no limit.</param>
     /// <exception cref="ArgumentException"><paramref name="pairs"/> has another length than <paramref name="texts"/>.</exception>
-    public IReadOnlyList<Encoding> EncodeBatch(
+    public IReadOnlyList<TokenizedText> EncodeBatch(
         IReadOnlyList<string> texts, IReadOnlyList<string?>? pairs = null, bool addSpecialTokens = true, int? maxLength = null)
     {
         ArgumentNullException.ThrowIfNull(texts);
@@ -99,7 +99,7 @@ public sealed class Tokenizer
             throw new ArgumentException($"There are {pairs.Count} second texts for {texts.Count} texts: pass one for each.", nameof(pairs));
         }
         const int chunk = 256;
-        var encodings = new Encoding[texts.Count];
+        var encodings = new TokenizedText[texts.Count];
         try
         {
             Parallel.For(0, (texts.Count + chunk - 1) / chunk, at =>

@@ -15,11 +15,7 @@ internal sealed class TokenizerFiles
     private const long LargestFile = 256L << 20;
 
     /// <summary>What a model folder may hold of a tokenizer.</summary>
-    public static readonly string[] Names =
-    [
-        Json, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
-        "chat_template.jinja",
-    ];
+    public static readonly string[] Names = KnownFiles.Tokenizer;
 
     private static readonly string[] parts = ["added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"];
 

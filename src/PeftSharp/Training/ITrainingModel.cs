@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Data;
+using PeftSharp.Files;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Training;

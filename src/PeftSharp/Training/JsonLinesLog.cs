@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 
 namespace PeftSharp.Training;
 

@@ -1,5 +1,5 @@
 using PeftSharp.Cli.Training;
-using PeftSharp.Evaluation.Estimates;
+using PeftSharp.Runs.Estimates;
 
 namespace PeftSharp.Tests.Cli;
 

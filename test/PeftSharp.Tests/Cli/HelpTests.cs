@@ -1,6 +1,7 @@
 using PeftSharp.Cli;
 using PeftSharp.Cli.Help;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Cli;
 

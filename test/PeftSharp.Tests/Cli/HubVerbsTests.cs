@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Tests.Checkpoints.Hub;
+using PeftSharp.Tests.Hub;
 
 namespace PeftSharp.Tests.Cli;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using PeftSharp.Tests.Checkpoints.Hub;
+using PeftSharp.Tests.Hub;
 
 namespace PeftSharp.Tests.Cli;
 

@@ -3,9 +3,9 @@ using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
-using PeftSharp.Quantization;
 using PeftSharp.Sites;
 using PeftSharp.Tokenization;
+using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,7 +1,7 @@
 using PeftSharp.Cli;
 using PeftSharp.Cli.Comparing;
 using PeftSharp.Cli.Files;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Cli;
 

@@ -6,8 +6,9 @@ using PeftSharp.Methods.Additive.Prefix;
 using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
+using PeftSharp.Runs.Trunk;
 using PeftSharp.Sites;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -78,7 +79,7 @@ internal sealed class TrunkBench : IDisposable
     {
         using var scope = NewDisposeScope();
         using var batch = source.CreateBatch(rows);
-        var context = new ForwardContext { Selection = Selection, Training = training, Seed = 5, QuietLayers = quietLayers, Checkpointing = checkpointing };
+        var context = new ForwardContext { Selection = Selection, Training = training, Seed = 5, LayersWithoutDropout = quietLayers, Checkpointing = checkpointing };
         var loss = Adapter.ComputeLoss(Forward(context), new LossCall(default, context, Forward)).Mean;
         BatchLoss Forward(ForwardContext call) => Model.Model.Loss(batch, call);
         loss.backward();

@@ -1,10 +1,12 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
-using PeftSharp.Evaluation;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Reparameterized.Lora;
+using PeftSharp.Metrics;
 using PeftSharp.Models;
+using PeftSharp.Runs;
+using PeftSharp.Runs.Trunk;
 using PeftSharp.Tests.Matrix;
 using PeftSharp.Training;
 using TorchSharp;
@@ -94,7 +96,7 @@ public sealed class TrunkTests
     private static void Compare(TrunkBench bench, double tolerance)
     {
         var cache = bench.Cache()[bench.Data];
-        var quiet = bench.Plan.QuietLayers;
+        var quiet = bench.Plan.LayersWithoutDropout;
         foreach (var rows in TrunkBench.Fours)
         {
             // A gate that reads padding too, to which the trunk's batches were given more.
@@ -125,7 +127,7 @@ public sealed class TrunkTests
         using TrunkBench? again = TrunkBench.Of(architecture, method), once = TrunkBench.Of(architecture, method);
         if (again is null) return; // refused
         const int tokensPerPass = 20; // splits batches of four rows
-        var (weights, scores) = Train(again, again.Data, again.Data, again.Plan.QuietLayers, tokensPerPass);
+        var (weights, scores) = Train(again, again.Data, again.Data, again.Plan.LayersWithoutDropout, tokensPerPass);
         var cache = once!.Cache(tokensPerPass)[once.Data];
         using var scoring = TrunkCache.Build(once.Plan); // as the evaluator's batches are composed
         var (cached, cachedScores) = Train(once, cache, scoring[once.Data], 0, tokensPerPass);
@@ -135,7 +137,7 @@ public sealed class TrunkTests
 
     private static (IReadOnlyList<(string, Tensor)> Weights, IReadOnlyList<double> Scores) Train(TrunkBench bench, IRowBatches rows, IRowBatches scored, int quiet, int tokensPerPass)
     {
-        var model = new TrainableAdapter(bench.Model, bench.Adapter, new ForwardOptions { QuietLayers = quiet });
+        var model = new TrainableAdapter(bench.Model, bench.Adapter, new ForwardOptions { LayersWithoutDropout = quiet });
         var batches = new PlannedBatches(rows, new BatchPlan(bench.Data.Lengths, 4, BatchOrder.Sequential, 1));
         var evaluator = new Evaluator(bench.Model, bench.Selection, bench.Data, MetricSet.Classification(3)) { Source = scored };
         using var trainer = new Trainer(model, batches, new TrainerOptions { Epochs = 3, TokensPerPass = tokensPerPass, Accumulation = 2, LearningRate = 0.01 }, evaluator);
@@ -159,12 +161,12 @@ public sealed class TrunkTests
         Depth("head", 3, "bert");                                               // through the frozen pooler
         Depth("head", 2, "roberta");                                            // its dense layer is trained
         Depth("lora", 1, "bert");
-        using (var all = new TrunkBench("bert", new LoraOptions { TargetModules = new(["pooler.dense"]) })) Assert.Equal((2, 2, false), (all.Plan.Depth, all.Plan.QuietLayers, all.Plan.ThroughPooler));
+        using (var all = new TrunkBench("bert", new LoraOptions { TargetModules = new(["pooler.dense"]) })) Assert.Equal((2, 2, false), (all.Plan.Depth, all.Plan.LayersWithoutDropout, all.Plan.ThroughPooler));
 
         static void Depth(string method, int depth, string architecture)
         {
             using var bench = TrunkBench.Of(architecture, method)!;
-            Assert.Equal((depth, Math.Min(depth, 2), 2, depth > 2), (bench.Plan.Depth, bench.Plan.QuietLayers, bench.Plan.Layers, bench.Plan.ThroughPooler));
+            Assert.Equal((depth, Math.Min(depth, 2), 2, depth > 2), (bench.Plan.Depth, bench.Plan.LayersWithoutDropout, bench.Plan.Layers, bench.Plan.ThroughPooler));
         }
     }
 

@@ -1,8 +1,9 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
-using PeftSharp.Evaluation.Estimates;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
+using PeftSharp.Runs;
+using PeftSharp.Runs.Estimates;
 using PeftSharp.Training;
 
 namespace PeftSharp.Tests.Docs;

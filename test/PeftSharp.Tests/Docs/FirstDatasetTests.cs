@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
-using PeftSharp.Tests.Checkpoints;
 using PeftSharp.Tests.Cli;
+using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Docs;
 

@@ -1,5 +1,5 @@
-using PeftSharp.Checkpoints.Hub;
 using PeftSharp.Composition;
+using PeftSharp.Hub;
 using PeftSharp.Models;
 
 namespace PeftSharp.Tests.Docs;

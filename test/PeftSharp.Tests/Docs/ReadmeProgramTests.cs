@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Xml.Linq;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Docs;
 

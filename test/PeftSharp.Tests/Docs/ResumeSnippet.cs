@@ -1,6 +1,8 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Methods;
+using PeftSharp.Runs;
+using PeftSharp.Runs.Identity;
 using PeftSharp.Training;
 using PeftSharp.Training.Resume;
 

@@ -1,7 +1,9 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
-using PeftSharp.Evaluation;
 using PeftSharp.Methods;
+using PeftSharp.Metrics;
+using PeftSharp.Runs;
+using PeftSharp.Runs.Trunk;
 using PeftSharp.Sites;
 using PeftSharp.Tests.Composition;
 using PeftSharp.Training;
@@ -34,7 +36,7 @@ public sealed class TrunkSnippetTests
     {
         var selection = AdapterSelection.Of(adapter.Tag);
         var plan = new TrunkPlan(model, selection, [train, dev]);   // or a PeftException: the adapter acts in the first layer
-        Console.WriteLine($"{plan.QuietLayers} of {plan.Layers} layers, {plan.Bytes:N0} bytes in {plan.Folder}");
+        Console.WriteLine($"{plan.LayersWithoutDropout} of {plan.Layers} layers, {plan.Bytes:N0} bytes in {plan.Folder}");
         using var trunk = TrunkCache.Build(plan);
         var batches = new PlannedBatches(trunk[train], new BatchPlan(train.Lengths, batchSize: 32, BatchOrder.Bucketed, seed: 42));
         var evaluator = new Evaluator(model, selection, dev, MetricSet.For(dev.Data)) { Source = trunk[dev] };

@@ -1,4 +1,4 @@
-using PeftSharp.Formats.Proof;
+using PeftSharp.Runs.Proof;
 using PeftSharp.Tokenization;
 
 namespace PeftSharp.Tests.Docs;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Models;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tokenization;
 
 namespace PeftSharp.Tests.Files;
@@ -32,7 +32,7 @@ public sealed class RegularFileTests : IDisposable
         Assert.Throws<PeftException>(() => ModelConfig.Read(_folder.Root));
         Assert.Throws<PeftException>(() => Tokenizer.Load(_folder.Root));
         Assert.Throws<PeftException>(() => AdapterFolder.Open(_folder.Root));
-        Assert.Throws<PeftException>(() => PeftSharp.Checkpoints.Checkpoint.Open(_folder.Root));
+        Assert.Throws<PeftException>(() => PeftSharp.Files.Checkpoint.Open(_folder.Root));
     }
 
     [Fact]

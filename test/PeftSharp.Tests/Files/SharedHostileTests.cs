@@ -1,9 +1,9 @@
 using PeftSharp.Cli.Models;
 using PeftSharp.Files;
 using PeftSharp.Formats;
-using PeftSharp.Formats.Proof;
 using PeftSharp.Models;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Runs.Proof;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 using PeftSharp.Tokenization;
 

@@ -1,9 +1,9 @@
 using PeftSharp.Composition;
-using PeftSharp.Evaluation.Conformance;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
+using PeftSharp.Runs.Conformance;
 using PeftSharp.Sites;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 using static TorchSharp.torch;
 

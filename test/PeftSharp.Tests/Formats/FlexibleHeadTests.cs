@@ -5,7 +5,7 @@ using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -4,7 +4,7 @@ using PeftSharp.Composition;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 
 namespace PeftSharp.Tests.Formats;

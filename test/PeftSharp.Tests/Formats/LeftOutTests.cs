@@ -1,12 +1,12 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Composition;
+using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,10 +1,10 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Composition;
-using PeftSharp.Evaluation.Conformance;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Json;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Runs.Conformance;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 
 namespace PeftSharp.Tests.Formats;

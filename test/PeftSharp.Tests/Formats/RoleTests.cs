@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 
 namespace PeftSharp.Tests.Formats;

@@ -4,7 +4,7 @@ using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Additive.Prompt;
 using PeftSharp.Methods.Reparameterized.Lora;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 
 namespace PeftSharp.Tests.Formats;

@@ -1,6 +1,6 @@
 using PeftSharp.Interop;
-using PeftSharp.Quantization;
 using PeftSharp.Tests.Matrix;
+using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 

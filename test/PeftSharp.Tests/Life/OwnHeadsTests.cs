@@ -2,6 +2,7 @@ using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Sites;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -21,7 +22,7 @@ public sealed class ThreadsTests
     public void Answers_Stay_Right_While_Adapters_Come_And_Go(string architecture)
     {
         using var bench = new Bench(architecture);
-        using var folder = new Checkpoints.TempFolder();
+        using var folder = new Files.TempFolder();
         string[] methods = ["lora", "unipelt", "bitfit", "prefix", "prompt", "houlsby"];
         foreach (var method in methods) bench.Train(bench.Add(method, method));
         AdapterFolder.Save(bench.Peft["lora"], folder.Root, AdapterFormat.Peft);
@@ -85,7 +86,7 @@ public sealed class ThreadsTests
     public void Every_Selection_Answers_As_Alone_While_Others_Are_Added_And_Removed()
     {
         using var bench = new Bench("bert");
-        using var folder = new Checkpoints.TempFolder();
+        using var folder = new Files.TempFolder();
         string[] methods = ["lora", "unipelt", "bitfit", "prefix", "prompt", "houlsby"];
         foreach (var method in methods) bench.Train(bench.Add(method, method));
         AdapterSelection[] selections =

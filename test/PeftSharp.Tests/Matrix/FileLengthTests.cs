@@ -1,6 +1,6 @@
 using PeftSharp.Formats;
 using PeftSharp.Methods;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Matrix;
 

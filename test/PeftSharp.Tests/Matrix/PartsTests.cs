@@ -3,6 +3,7 @@ using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs;
 using PeftSharp.Sites;
 using PeftSharp.Training;
 using TorchSharp;

@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Matrix;

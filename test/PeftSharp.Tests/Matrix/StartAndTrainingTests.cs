@@ -1,5 +1,6 @@
 using PeftSharp.Composition;
 using PeftSharp.Methods;
+using PeftSharp.Runs;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 

@@ -1,12 +1,12 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Data;
+using PeftSharp.Files;
 using PeftSharp.Interop;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,10 +1,10 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Composition;
-using PeftSharp.Evaluation.Conformance;
 using PeftSharp.Formats;
 using PeftSharp.Methods.Reparameterized.AdaLora;
+using PeftSharp.Runs.Conformance;
 using PeftSharp.Sites;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 using PeftSharp.Training;
 using PeftSharp.Training.Optimizers;

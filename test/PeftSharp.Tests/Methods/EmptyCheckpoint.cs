@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Methods;
 

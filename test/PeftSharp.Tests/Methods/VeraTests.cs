@@ -1,10 +1,11 @@
 using PeftSharp.Composition;
-using PeftSharp.Evaluation.Conformance;
+using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Reparameterized.Vera;
+using PeftSharp.Runs.Conformance;
 using PeftSharp.Sites;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 using static TorchSharp.torch;
 
@@ -50,7 +51,7 @@ public sealed class VeraTests : IDisposable
             new VeraOptions { Rank = 5, SaveProjection = false, ProjectionKey = 41, TargetModules = new("all-linear") });
         bench.Train(adapter);
         AdapterFolder.Save(adapter, _folder.Root);
-        using var file = PeftSharp.Checkpoints.SafetensorsFile.Open(AdapterFolder.Open(_folder.Root).WeightsFile);
+        using var file = PeftSharp.Files.SafetensorsFile.Open(AdapterFolder.Open(_folder.Root).WeightsFile);
         Assert.DoesNotContain("base_model.vera_A", file.Tensors.Keys);
         Assert.DoesNotContain("base_model.vera_B", file.Tensors.Keys);
         using var other = new Bench("llama");

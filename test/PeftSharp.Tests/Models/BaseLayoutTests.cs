@@ -1,13 +1,14 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Composition;
+using PeftSharp.Files;
 using PeftSharp.Formats;
-using PeftSharp.Formats.Proof;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs;
+using PeftSharp.Runs.Proof;
 using PeftSharp.Sites;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,9 +1,9 @@
-using PeftSharp.Checkpoints;
 using PeftSharp.Composition;
+using PeftSharp.Files;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Sites;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
 using static TorchSharp.torch;
 

@@ -1,6 +1,6 @@
 using PeftSharp.Benchmarks.Mutation;
 using PeftSharp.Interop;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Mutation;
 

@@ -1,10 +1,11 @@
-using PeftSharp.Checkpoints;
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs;
 using PeftSharp.Tests.Cli;
 using PeftSharp.Training;
 using static TorchSharp.torch;

@@ -3,6 +3,7 @@ using PeftSharp.Data;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Reparameterized.Lora;
+using PeftSharp.Metrics;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
@@ -55,7 +56,7 @@ public sealed class LabelTests(CliFolder folder) : IClassFixture<CliFolder>
     {
         var model = Model("positive", "negative");
         var rows = Rows(TextDataset.Load(folder.Dev));
-        Assert.Contains("swapped", Assert.Throws<PeftException>(() => new Evaluator(model, AdapterSelection.None, rows, PeftSharp.Evaluation.MetricSet.For(rows.Data)).Evaluate()).Message);
+        Assert.Contains("swapped", Assert.Throws<PeftException>(() => new Evaluator(model, AdapterSelection.None, rows, PeftSharp.Metrics.MetricSet.For(rows.Data)).Evaluate()).Message);
     }
 
     [Fact]

@@ -1,5 +1,5 @@
 using PeftSharp.Runs;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Runs;
 

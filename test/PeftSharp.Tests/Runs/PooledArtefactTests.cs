@@ -1,9 +1,10 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Composition;
 using PeftSharp.Data;
-using PeftSharp.Evaluation;
+using PeftSharp.Files;
 using PeftSharp.Formats;
+using PeftSharp.Hub;
+using PeftSharp.Metrics;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
@@ -86,7 +87,7 @@ public sealed class PooledArtefactTests(PooledArtefactTests.Trained trained) : I
     [Fact]
     public void An_upload_takes_pooling_and_head_along()
     {
-        var names = PeftSharp.Checkpoints.Hub.HubUpload.FilesOf(Merged).Select(f => f.Name).ToList();
+        var names = PeftSharp.Hub.HubUpload.FilesOf(Merged).Select(f => f.Name).ToList();
         foreach (var name in (string[])["modules.json", "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors", "sentence_bert_config.json", "model.safetensors"])
             Assert.Contains(name, names);
     }

@@ -1,9 +1,9 @@
 using PeftSharp.Methods;
 using PeftSharp.Methods.Additive.Bottleneck;
 using PeftSharp.Methods.Reparameterized.Lora;
-using PeftSharp.Quantization;
 using PeftSharp.Sites;
 using PeftSharp.Tests.Matrix;
+using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,7 +1,9 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Files;
 using PeftSharp.Methods;
 using PeftSharp.Models;
+using PeftSharp.Runs;
 using PeftSharp.Tests.Matrix;
 using PeftSharp.Training;
 using TorchSharp;
@@ -26,7 +28,7 @@ public sealed class GradientCheckpointTests
         var config = ModelConfig.Read(folder).Clone();
         config.Json["hidden_dropout_prob"] = 0.2;
         config.Json["attention_probs_dropout_prob"] = 0.2;
-        using var checkpoint = PeftSharp.Checkpoints.Checkpoint.Open(folder);
+        using var checkpoint = PeftSharp.Files.Checkpoint.Open(folder);
         var model = new PeftModel(ModelLoader.Create(config, checkpoint, new()));
         var adapter = model.Add(MethodRegistry.Options(method));
         using var scope = NewDisposeScope();

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 
 namespace PeftSharp.Cli.Training.Resume;
 

@@ -3,6 +3,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Runs;
+using PeftSharp.Runs.Identity;
+using PeftSharp.Runs.Trunk;
 using PeftSharp.Sites;
 using PeftSharp.Training;
 using PeftSharp.Training.Resume;
@@ -63,7 +66,7 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
         _log?.Dispose();
     }
 
-    private void TakeUp(Checkpoint checkpoint, Trainer trainer, TrainProgress progress, RunFingerprint identity)
+    private void TakeUp(TrainingCheckpoint checkpoint, Trainer trainer, TrainProgress progress, RunFingerprint identity)
     {
         trainer.Import(checkpoint.Snapshot);
         try

@@ -16,7 +16,7 @@ internal sealed class PostProcessor(TemplatePart[] single, TemplatePart[] pair, 
     public int SpecialTokens(bool isPair) => (isPair ? pair : single).Where(part => part.Sequence < 0).Sum(part => part.Ids.Length);
 
     /// <summary>Puts the tokens of one text or two together.</summary>
-    public Encoding Process(TokenList first, TokenList? second, bool addSpecialTokens, bool truncated)
+    public TokenizedText Process(TokenList first, TokenList? second, bool addSpecialTokens, bool truncated)
     {
         trimmer?.Trim(first);
         if (second is not null)
@@ -29,7 +29,7 @@ internal sealed class PostProcessor(TemplatePart[] single, TemplatePart[] pair, 
         {
             length += part.Sequence < 0 ? addSpecialTokens ? part.Ids.Length : 0 : (part.Sequence == 0 ? first : second!).Count;
         }
-        var encoding = new Encoding
+        var encoding = new TokenizedText
         {
             Ids = new int[length],
             TypeIds = new int[length],

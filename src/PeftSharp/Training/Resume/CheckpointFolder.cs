@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using PeftSharp.Checkpoints;
 using PeftSharp.Files;
 using PeftSharp.Files.Json;
 using static TorchSharp.torch;
@@ -28,7 +27,7 @@ internal static class CheckpointFolder
     private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.Default };
 
     /// <summary>Writes a checkpoint into an existing, empty folder; every file is flushed.</summary>
-    public static void Write(string folder, Checkpoint checkpoint)
+    public static void Write(string folder, TrainingCheckpoint checkpoint)
     {
         var (tensors, json) = (Path.Combine(folder, TensorFile), Path.Combine(folder, JsonFile));
         SafetensorsWriter.Write(tensors, checkpoint.Snapshot.Tensors, new Dictionary<string, string> { ["format"] = "pt" });
@@ -40,7 +39,7 @@ internal static class CheckpointFolder
     /// <summary>Reads and verifies a checkpoint.</summary>
     /// <exception cref="DamagedCheckpointException">A file is missing, cut off or changed.</exception>
     /// <exception cref="PeftException">Another version of the program wrote it.</exception>
-    public static Checkpoint Read(string folder)
+    public static TrainingCheckpoint Read(string folder)
     {
         var json = Verified(folder);
         try
@@ -65,7 +64,7 @@ internal static class CheckpointFolder
         }
     }
 
-    private static Checkpoint Read(string folder, JsonObject json)
+    private static TrainingCheckpoint Read(string folder, JsonObject json)
     {
         var own = (JsonObject)json["peftsharp"]!;
         if (own["format"]!.GetValue<int>() is var format && format != Format)
@@ -82,7 +81,7 @@ internal static class CheckpointFolder
     }
 
     // Piece by piece: a long log would make large objects, and each of those a collection of the whole heap.
-    private static void WriteDocument(Stream stream, Checkpoint checkpoint, JsonObject tensors)
+    private static void WriteDocument(Stream stream, TrainingCheckpoint checkpoint, JsonObject tensors)
     {
         var (snapshot, state) = (checkpoint.Snapshot, checkpoint.Snapshot.State);
         var best = state.BestEvaluation is { } evaluation ? evaluation.Values[evaluation.Primary] : double.NaN;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using PeftSharp.Checkpoints;
+using PeftSharp.Files;
 
 namespace PeftSharp.Training.Resume;
 
@@ -25,7 +25,7 @@ public sealed class CheckpointStore(string root, int limit = 2)
     /// <summary>Saves a checkpoint, then deletes those beyond the limit: the oldest first.</summary>
     /// <returns>Its folder.</returns>
     /// <exception cref="PeftException">It cannot be written; earlier checkpoints are untouched, and nothing is left half written.</exception>
-    public string Save(Checkpoint checkpoint)
+    public string Save(TrainingCheckpoint checkpoint)
     {
         var folder = FolderOf(checkpoint.Step);
         if (!_good.Contains(checkpoint.Step) || !Directory.Exists(folder)) Write(folder, checkpoint);
@@ -39,7 +39,7 @@ public sealed class CheckpointStore(string root, int limit = 2)
     /// <param name="remark">Hears which were skipped, and why.</param>
     /// <returns>The checkpoint, which the caller disposes; null if there is none.</returns>
     /// <exception cref="PeftException">There are checkpoints, but every one is damaged; or another version of the program wrote it.</exception>
-    public Checkpoint? Newest(Action<string>? remark = null)
+    public TrainingCheckpoint? Newest(Action<string>? remark = null)
     {
         List<string> damaged = [];
         foreach (var step in Steps)
@@ -69,7 +69,7 @@ public sealed class CheckpointStore(string root, int limit = 2)
     /// <summary>Deletes what killed programs left half written.</summary>
     public void CleanUp() => AtomicFolder.CleanUp(Root);
 
-    private void Write(string folder, Checkpoint checkpoint)
+    private void Write(string folder, TrainingCheckpoint checkpoint)
     {
         try
         {

@@ -52,7 +52,7 @@ public sealed class CheckpointWriter(
     {
         try
         {
-            using var checkpoint = new Checkpoint(trainer.Export(), run, log?.Lines ?? [], trainer.TotalSteps, trainer.Epoch, extra?.Invoke());
+            using var checkpoint = new TrainingCheckpoint(trainer.Export(), run, log?.Lines ?? [], trainer.TotalSteps, trainer.Epoch, extra?.Invoke());
             store.Save(checkpoint);
             SavedStep = checkpoint.Step;
         }

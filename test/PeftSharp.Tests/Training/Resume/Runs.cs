@@ -1,5 +1,5 @@
 using PeftSharp.Data;
-using PeftSharp.Tests.Checkpoints;
+using PeftSharp.Tests.Files;
 using PeftSharp.Training;
 using PeftSharp.Training.Resume;
 

@@ -1,6 +1,6 @@
 using PeftSharp.Interop;
-using PeftSharp.Quantization;
 using PeftSharp.Sites;
+using PeftSharp.Weights;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized.Lora;

@@ -1,0 +1,15 @@
+namespace PeftSharp.Files;
+
+/// <summary>Names of files that more than one part of the library looks for.</summary>
+internal static class KnownFiles
+{
+    /// <summary>What a model folder may hold of a tokenizer.</summary>
+    public static readonly string[] Tokenizer =
+    [
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
+        "chat_template.jinja",
+    ];
+
+    /// <summary>What an adapter answers and on what base, beside the adapter.</summary>
+    public const string Proof = "peft_proof.json";
+}

@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Interop;
+using PeftSharp.Methods;
+using PeftSharp.Sites;
+using PeftSharp.Training;
+using PeftSharp.Training.Resume;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Runs.Identity;
+
+/// <summary>What makes the training of an adapter the run that it is: a checkpoint answers for one such identity.</summary>
+public static class RunIdentity
+{
+    // Names and markers that no number depends on.
+    private static readonly string[] Ignored = ["base_model_name_or_path", "revision", "inference_mode", "peft_type", "task_type"];
+
+    /// <summary>The identity of a run: method and settings, base, trainer, data by content (not by path), precision, library.</summary>
+    /// <param name="model">The model, its adapter attached.</param>
+    /// <param name="adapter">The adapter that is trained.</param>
+    /// <param name="trainer">The trainer's settings.</param>
+    /// <param name="plan">The order of the batches.</param>
+    /// <param name="train">The rows that are trained on.</param>
+    /// <param name="held">The rows that are scored on, if any.</param>
+    /// <param name="forward">How the forward pass runs.</param>
+    /// <param name="metric">The metric that selects the best weights.</param>
+    /// <param name="baseFolder">The folder that the base was loaded from: every byte of its configuration, weights and tokenizer belongs to the identity
+    /// (digests are remembered for files that have not changed). Default: every value of the model in memory does.</param>
+    /// <exception cref="PeftException">A file of the base cannot be read.</exception>
+    public static RunFingerprint Of(
+        PeftModel model, PeftMethod adapter, TrainerOptions trainer, BatchPlan plan, TokenizedDataset train,
+        TokenizedDataset? held = null, ForwardOptions? forward = null, string? metric = null, string? baseFolder = null)
+    {
+        forward ??= new();
+        List<KeyValuePair<string, string>> fields = [new("method", adapter.Options.PeftType)];
+        // A method may call a setting as the trainer does.
+        void Add(string name, string value) => fields.Add(new(fields.Any(f => f.Key == name) ? $"{name} of the trainer" : name, value));
+        void AddAll(object settings)
+        {
+            foreach (var (name, value) in (JsonObject)JsonSerializer.SerializeToNode(settings, settings.GetType())!)
+                if (!Ignored.Contains(name)) Add(name, value?.ToJsonString() ?? "null");
+        }
+        AddAll(adapter.Options);
+        Add("task", model.Model.Head.TaskType);
+        AddAll(trainer);
+        Add("per_device_train_batch_size", plan.BatchSize.ToString(CultureInfo.InvariantCulture));
+        Add("batch_order", plan.Order.ToString().ToLowerInvariant());
+        Add("base_dropout", Flag(forward.BaseDropout));
+        Add("layers without dropout (cache_trunk)", forward.LayersWithoutDropout.ToString(CultureInfo.InvariantCulture));
+        Add("gradient_checkpointing", Flag(forward.Checkpointing));
+        if (metric is not null) Add("metric_for_best_model", metric);
+        Add("training data", Describe(train));
+        Add("held-out data", held is null ? "none" : Describe(held));
+        Add("precision of frozen weights", BaseIdentity.Precision(model));
+        Add("what the head reads", model.Model.Head.ReadsFirstTokenOnly ? "the first token" : "all tokens");
+        var size = $"{model.Model.Config.ModelType}, {model.Model.Sites.Count} weights";
+        Add("base model", baseFolder is null ? $"{size}, {BaseIdentity.InMemory(model)}" : size);
+        foreach (var (name, value) in baseFolder is null ? [] : BaseIdentity.OfFolder(baseFolder)) Add(name, value);
+        Add("version of PeftSharp", typeof(RunIdentity).Assembly.GetName().Version?.ToString(3) ?? "none");
+        return new(fields, $"{ComputeProbe.ProcessorName()}, {get_num_threads()} threads, {RuntimeInformation.OSArchitecture}");
+    }
+
+    private static string Flag(bool value) => value ? "true" : "false";
+
+    private static string Describe(TokenizedDataset data)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        void Append<T>(ReadOnlySpan<T> values) where T : unmanaged => hash.AppendData(MemoryMarshal.AsBytes(values));
+        foreach (var name in data.Data.LabelNames ?? []) hash.AppendData(Encoding.UTF8.GetBytes(name + "\n"));
+        for (var row = 0; row < data.Count; row++)
+        {
+            var example = data.Data.Examples[row];
+            Append<int>([data.Lengths[row], example.Label, BitConverter.SingleToInt32Bits(example.Target)]);
+            Append(data.Ids(row));
+            Append(data.TypeIds(row));
+        }
+        return $"{data.Count} rows, {data.Tokens} tokens, {Short(hash)}";
+    }
+
+    private static string Short(IncrementalHash hash) => $"SHA-256 {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}";
+}

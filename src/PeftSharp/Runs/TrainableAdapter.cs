@@ -1,0 +1,133 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Methods;
+using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
+using PeftSharp.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Runs;
+
+/// <summary>One adapter of a model, as the trainer drives it.</summary>
+/// <param name="model">The model.</param>
+/// <param name="adapter">The adapter to train; one of the model's.</param>
+/// <param name="options">How the forward pass runs in training.</param>
+public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, ForwardOptions? options = null) : ITrainingModel
+{
+    private readonly ForwardOptions _options = options ?? new();
+    private readonly AdapterSelection _selection = AdapterSelection.Of(Trainable(model, adapter).Tag);
+    private DataOrigin? _checked;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<TrainableParameter> Parameters { get; private set; } = Trained(adapter);
+
+    // Before anything is prepared: a loss would be missed at the first step only.
+    private static PeftMethod Trainable(PeftModel model, PeftMethod adapter) => model.Model.Head.Kind != Models.Heads.TaskKind.Embedding ? adapter
+        : throw new PeftException($"The model that adapter \"{adapter.Name}\" stands on has no head, so nothing says what an answer costs; load it with ModelOptions.Task = TaskKind.Classification (or another task) to train.");
+
+    /// <inheritdoc/>
+    public int AddedTokens => model.Model.Sites.AddedTokens(_selection);
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, Tensor> MethodState => adapter.State;
+
+    /// <inheritdoc/>
+    public JsonNode? MethodStateJson => adapter.StateJson;
+
+    /// <inheritdoc/>
+    public void RestoreMethodState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
+    {
+        adapter.RestoreState(tensors, json);
+        Parameters = Trained(adapter);
+    }
+
+    /// <inheritdoc/>
+    public void Prepare(IBatchSource batches, ulong seed, CancellationToken cancellation = default)
+    {
+        ForwardContext Call(TokenBatch batch)
+        {
+            Check(batch);
+            return new() { Selection = _selection };
+        }
+        BatchLoss Loss(TokenBatch batch) => model.Model.Loss(batch, Call(batch));
+        Tensor Logits(TokenBatch batch) => model.Model.Forward(batch, Call(batch)).Logits;
+        var before = adapter.Tensors.ToList();
+        try
+        {
+            adapter.OnPrepare(new(batches.EachExample(seed), Loss, Logits, model.Model.Head.Kind == TaskKind.Classification, seed, cancellation));
+        }
+        finally
+        {
+            // Nothing of it may enter the first step.
+            foreach (var tensor in adapter.Tensors) tensor.Value.grad = null;
+        }
+        if (!adapter.Tensors.SequenceEqual(before)) Parameters = Trained(adapter);
+    }
+
+    /// <inheritdoc/>
+    public BatchLoss Loss(TokenBatch batch, StepState state)
+    {
+        Check(batch);
+        var context = new ForwardContext
+        {
+            Selection = _selection,
+            Training = true,
+            Seed = state.Seed,
+            BaseDropout = _options.BaseDropout,
+            LayersWithoutDropout = _options.LayersWithoutDropout,
+            Checkpointing = _options.Checkpointing,
+        };
+        BatchLoss Forward(ForwardContext call) => model.Model.Loss(batch, call);
+        return adapter.ComputeLoss(Forward(context), new LossCall(state, context, Forward));
+    }
+
+    /// <inheritdoc/>
+    public void AfterBackward(StepState state) => adapter.AfterBackward(state);
+
+    /// <inheritdoc/>
+    public void BeforeStep(StepState state) => adapter.BeforeStep(state);
+
+    /// <inheritdoc/>
+    public void AfterStep(StepState state) => adapter.AfterStep(state);
+
+    // Once for each dataset: its classes against the head's, and what the adapter's answers will depend on.
+    private void Check(TokenBatch batch)
+    {
+        if (batch.Origin is not { } data)
+        {
+            CheckNumbers(batch);
+            return;
+        }
+        if (ReferenceEquals(data, _checked)) return;
+        model.Describe(adapter, data);
+        _checked = data;
+    }
+
+    // A batch made by hand has numbers alone: libtorch would end on one out of range with a dump.
+    private void CheckNumbers(TokenBatch batch)
+    {
+        var head = model.Model.Head;
+        if (head.Kind is not (TaskKind.Classification or TaskKind.TokenClassification) || batch.Labels is not { } labels || labels.numel() == 0) return;
+        if (labels.dtype != ScalarType.Int64) throw new PeftException($"The batch's labels are of type {labels.dtype}; a head of {head.Outputs} classes takes their numbers, as int64.");
+        var (least, most) = (labels.min().item<long>(), labels.max().item<long>());
+        if (most >= head.Outputs || least < 0 && least != -100)
+            throw new PeftException($"The batch has labels from {least} to {most}, but the model's head has {head.Outputs} outputs, numbered from 0; load the model with as many labels as the data has.");
+    }
+
+    private static IReadOnlyList<TrainableParameter> Trained(PeftMethod adapter) => [.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, t.Decay))];
+}
+
+/// <summary>How the forward pass runs in training.</summary>
+public sealed record ForwardOptions
+{
+    /// <summary>True (default) keeps the frozen base's own dropout on, as Hugging Face does; false is faster.</summary>
+    public bool BaseDropout { get; init; } = true;
+
+    /// <summary>So many lowest layers run without the base's own dropout, which makes a run equal to one whose trunk is cached (<see cref="Trunk.TrunkPlan.LayersWithoutDropout"/>); 0 (default) for none.</summary>
+    public int LayersWithoutDropout { get; init; }
+
+    /// <summary>True recomputes each layer's activations in the backward pass: less memory, more time; default false.</summary>
+    public bool Checkpointing { get; init; }
+}

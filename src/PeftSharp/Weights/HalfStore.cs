@@ -1,0 +1,45 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Weights;
+
+/// <summary>A frozen weight kept in bfloat16: cast once, multiplied in bfloat16, everything around it in float32.</summary>
+public sealed class HalfStore(Tensor weight) : WeightStore
+{
+    /// <summary>The tensor itself, bfloat16 [out, in].</summary>
+    public Tensor Weight { get; } = weight;
+
+    /// <inheritdoc/>
+    public override long OutFeatures { get; } = weight.shape[0];
+
+    /// <inheritdoc/>
+    public override long InFeatures { get; } = weight.shape[1];
+
+    /// <inheritdoc/>
+    public override long Bytes => Count * 2;
+
+    /// <inheritdoc/>
+    public override string Kind => "bf16";
+
+    /// <inheritdoc/>
+    public override Tensor Linear(Tensor x, Tensor? bias = null) => Linear(x, bias, x.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : x.dtype);
+
+    /// <inheritdoc/>
+    internal override bool ComputesInHalf => true;
+
+    /// <inheritdoc/>
+    internal override Tensor Linear(Tensor x, Tensor? bias, ScalarType result)
+    {
+        var half = nn.functional.linear(x.to(ScalarType.BFloat16), Weight, bias?.to(ScalarType.BFloat16));
+        return half.to(result);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Dense() => Weight.to(ScalarType.Float32);
+
+    /// <inheritdoc/>
+    public override WeightStore Like(Tensor dense) => new HalfStore(dense.to(ScalarType.BFloat16).DetachFromDisposeScope());
+
+    /// <inheritdoc/>
+    public override void Dispose() => Weight.Dispose();
+}

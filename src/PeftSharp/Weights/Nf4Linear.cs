@@ -1,0 +1,52 @@
+using PeftSharp.Interop;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Weights;
+
+/// <summary>x·Wᵀ as one node of the graph that keeps the four-bit weight, not a dense one, for the backward pass.</summary>
+internal sealed class Nf4Linear : autograd.SingleTensorFunction<Nf4Linear>
+{
+    [ThreadStatic] private static Tensor? _returned;
+
+    public override string Name => nameof(Nf4Linear);
+
+    public static Tensor Apply(Tensor x, Nf4Product product, Tensor? bias, ScalarType result)
+    {
+        var call = new Call(product, bias, x.dtype, result);
+        var y = apply(x, call);
+        call.Output?.Dispose(); // a second handle to what y holds
+        return y;
+    }
+
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    {
+        var (x, call) = ((Tensor)vars[0], (Call)vars[1]);
+        ctx.save_data("call", call);
+        return call.Output = call.Product.Multiply(x, call.Bias, call.Result);
+    }
+
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    {
+        // Autograd took its own reference to the last gradient returned here; this handle would keep it until the end of the step.
+        _returned?.Dispose();
+        var call = (Call)ctx.get_data("call");
+        _returned = AutogradFailures.Guard<Tensor?>(() => call.Product.MultiplyBack(grad_output, call.Input).DetachFromDisposeScope(), () => null);
+        grad_output.Dispose();
+        return [_returned!, null!];
+    }
+
+    // An object, so that autograd does not take the frozen bias for an input.
+    private sealed class Call(Nf4Product product, Tensor? bias, ScalarType input, ScalarType result)
+    {
+        public Nf4Product Product { get; } = product;
+
+        public Tensor? Bias { get; } = bias;
+
+        public ScalarType Input { get; } = input;
+
+        public ScalarType Result { get; } = result;
+
+        public Tensor? Output { get; set; }
+    }
+}

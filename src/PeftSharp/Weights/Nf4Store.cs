@@ -1,0 +1,155 @@
+using PeftSharp.Files;
+using PeftSharp.Interop;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Weights;
+
+/// <summary>
+/// A frozen weight in four bits (see <see cref="Nf4Codec"/>), its scales optionally quantised as well. Products dequantise it
+/// into a buffer that all stores of a thread share, in the forward and again in the backward pass: no dense copy is kept.
+/// </summary>
+public sealed class Nf4Store : WeightStore
+{
+    private readonly Tensor _codes;
+    private readonly Tensor _absmax;
+    private readonly NestedScales? _nested;
+    private readonly Nf4Product _product;
+    private ScalarType _computeType = ScalarType.Float32;
+
+    // Takes the tensors over.
+    internal Nf4Store(Tensor codes, Tensor absmax, NestedScales? nested, long outFeatures, long inFeatures, int block, string originalType)
+    {
+        (_codes, _absmax, _nested) = (codes, absmax, nested);
+        (OutFeatures, InFeatures, BlockSize, OriginalType) = (outFeatures, inFeatures, block, originalType);
+        _product = new(this);
+    }
+
+    /// <inheritdoc/>
+    public override long OutFeatures { get; }
+
+    /// <inheritdoc/>
+    public override long InFeatures { get; }
+
+    /// <summary>Weights that share a scale.</summary>
+    public int BlockSize { get; }
+
+    /// <summary>Whether the scales are quantised too.</summary>
+    public bool IsDouble => _nested is not null;
+
+    /// <summary>Type of the weight before it was quantised, as bitsandbytes names it (<c>float32</c>, <c>bfloat16</c> …); kept for files.</summary>
+    public string OriginalType { get; }
+
+    /// <inheritdoc/>
+    public override string Kind => "nf4";
+
+    /// <inheritdoc/>
+    public override long Bytes => _codes.NumberOfElements + _absmax.NumberOfElements * _absmax.ElementSize + (_nested?.Bytes ?? 0);
+
+    /// <summary>
+    /// Type that the product is computed in: float32 (default; a float64 input is then computed in float64), or bfloat16,
+    /// which is faster where the processor has instructions for it and slower elsewhere. Inputs are cast to it and outputs back.
+    /// </summary>
+    /// <exception cref="PeftException">Set to another type.</exception>
+    public ScalarType ComputeType
+    {
+        get => _computeType;
+        set => _computeType = value is ScalarType.Float32 or ScalarType.BFloat16 ? value
+            : throw new PeftException($"Compute type {value} was given for an NF4 weight; use Float32 or BFloat16.");
+    }
+
+    /// <summary>Quantises a dense weight, [out, in], which stays the caller's.</summary>
+    /// <param name="dense">The weight, of any floating-point type.</param>
+    /// <param name="blockSize">Weights that share a scale: a power of two from 32 to 4096; default 64.</param>
+    /// <param name="doubleQuantization">Quantises the scales too (0.52 bytes per weight in place of 0.56 at block size 64).</param>
+    /// <exception cref="PeftException">The shape or block size is wrong, or a weight is not finite.</exception>
+    public static Nf4Store Quantize(Tensor dense, int blockSize = Nf4Codec.DefaultBlock, bool doubleQuantization = false)
+    {
+        LibTorch.EnsureLoaded();
+        if (dense.dim() != 2)
+            throw new PeftException($"A weight of shape [{string.Join(", ", dense.shape)}] was given to be quantised to NF4; the weight of a linear map, [out, in], is expected.");
+        var original = dense.dtype switch { ScalarType.BFloat16 => "bfloat16", ScalarType.Float16 => "float16", _ => "float32" };
+        var (codes, absmax) = Nf4Codec.Encode(dense, blockSize);
+        NestedScales? nested = null;
+        if (doubleQuantization)
+            using (absmax)
+            {
+                (var scaleCodes, var scales, var offset) = DoubleQuantization.Encode(absmax);
+                nested = new NestedScales(scales, NestedScales.StandardMap, offset);
+                return new Nf4Store(codes, scaleCodes, nested, dense.shape[0], dense.shape[1], blockSize, original);
+            }
+        return new Nf4Store(codes, absmax, nested, dense.shape[0], dense.shape[1], blockSize, original);
+    }
+
+    /// <summary>Reads a weight that bitsandbytes quantised: <paramref name="weightName"/> and the tensors named after it.</summary>
+    /// <exception cref="PeftException">A tensor is missing or of the wrong size, or the form is not NF4 as transformers writes it.</exception>
+    public static Nf4Store FromBitsAndBytes(Checkpoint checkpoint, string weightName) => BitsAndBytes.Read(checkpoint, weightName);
+
+    /// <summary>The tensors under which bitsandbytes stores the weight.</summary>
+    /// <returns>New tensors in the caller's dispose scope; some may share memory with the store.</returns>
+    public IReadOnlyList<KeyValuePair<string, Tensor>> ToBitsAndBytes(string weightName) =>
+        BitsAndBytes.Write(this, weightName, _codes, _absmax, _nested);
+
+    /// <inheritdoc/>
+    public override Tensor Linear(Tensor x, Tensor? bias = null) => _product.Linear(x, bias, x.dtype);
+
+    /// <inheritdoc/>
+    internal override bool ComputesInHalf => ComputeType == ScalarType.BFloat16;
+
+    /// <inheritdoc/>
+    internal override Tensor Linear(Tensor x, Tensor? bias, ScalarType result) => _product.Linear(x, bias, result);
+
+    /// <summary>The weight as a new float32 tensor, [out, in], in the caller's dispose scope.</summary>
+    public override Tensor Dense()
+    {
+        using var scope = NewDisposeScope();
+        var dense = empty([OutFeatures, InFeatures], ScalarType.Float32, Device);
+        DecodeInto(dense);
+        return dense.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override WeightStore Like(Tensor dense)
+    {
+        var store = Quantize(dense, BlockSize, IsDouble);
+        store.ComputeType = ComputeType;
+        return store;
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _codes.Dispose();
+        _absmax.Dispose();
+        _nested?.Dispose();
+    }
+
+    /// <summary>The store on a device: itself if it is there; else a copy, and this one is released.</summary>
+    public Nf4Store To(Device device)
+    {
+        if (_codes.IsOn(device)) return this;
+        Tensor Moved(Tensor tensor) => tensor.to(device).DetachFromDisposeScope();
+        var nested = _nested is null ? null : new NestedScales(Moved(_nested.Scales), Moved(_nested.Map), _nested.Offset);
+        var moved = new Nf4Store(Moved(_codes), Moved(_absmax), nested, OutFeatures, InFeatures, BlockSize, OriginalType) { ComputeType = ComputeType };
+        Dispose();
+        return moved;
+    }
+
+    /// <summary>Where the store lives.</summary>
+    internal Device Device => _codes.device;
+
+    /// <summary>Writes the weight into a contiguous float32 or bfloat16 tensor of its size.</summary>
+    internal void DecodeInto(Tensor dense)
+    {
+        if (Device.type != DeviceType.CPU)
+        {
+            using var scope = NewDisposeScope();
+            var absmax = _nested is null ? _absmax : (_nested.Map[_absmax.to(ScalarType.Int64)] * _nested.Scales.repeat_interleave(DoubleQuantization.Block).narrow(0, 0, _absmax.NumberOfElements)).Plus((double)_nested.Offset);
+            dense.copy_(Nf4Codec.DecodeElsewhere(_codes, absmax, Count, BlockSize).view_as(dense));
+            return;
+        }
+        var scales = _nested is null ? BlockScales.Of(_absmax) : BlockScales.Of(_absmax, _nested.Scales, _nested.Map, _nested.Offset);
+        Nf4Decoder.Decode(_codes, scales, Count, BlockSize, dense);
+        GC.KeepAlive(this);
+    }
+}
