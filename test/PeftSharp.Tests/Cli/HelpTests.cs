@@ -70,7 +70,7 @@ public sealed class HelpTests
     [Fact]
     public void A_case_that_cannot_run_has_failed()
     {
-        using var folder = new Checkpoints.TempFolder();
+        using var folder = new Files.TempFolder();
         Directory.CreateDirectory(folder.File("empty"));
         var result = Peft.Run("conformance", folder.Root, "--json");
         Assert.Equal(1, result.ExitCode);

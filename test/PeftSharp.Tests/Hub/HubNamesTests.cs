@@ -1,4 +1,5 @@
 using PeftSharp.Hub;
+using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Hub;
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using PeftSharp.Hub;
+using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Hub;
 

@@ -107,7 +107,7 @@ public sealed class DisposalTests
     public void A_Disposed_Batch_And_A_Removed_Adapter_Are_Refused()
     {
         using var bench = new Bench("bert");
-        using var folder = new Checkpoints.TempFolder();
+        using var folder = new Files.TempFolder();
         var adapter = bench.Add("lora");
         AdapterFolder.Save(adapter, folder.Root, AdapterFormat.Peft);
         var before = File.ReadAllBytes(folder.File("adapter_model.safetensors"));
@@ -124,7 +124,7 @@ public sealed class DisposalTests
     public void Loading_And_Removing_Outside_Any_Scope_Leaves_No_Tensor_Behind(string architecture, string method)
     {
         using var bench = new Bench(architecture);
-        using var folder = new Checkpoints.TempFolder();
+        using var folder = new Files.TempFolder();
         var adapter = bench.Add(method);
         AdapterFolder.Save(adapter, folder.Root, adapter.Options.Format);
         InferenceTests.OutsideScopes(() =>
@@ -143,7 +143,7 @@ public sealed class DisposalTests
     [Fact]
     public void Datasets_Let_Go_Of_Their_Files_With_The_Last_Part()
     {
-        using var folder = new Checkpoints.TempFolder();
+        using var folder = new Files.TempFolder();
         File.WriteAllLines(folder.File("rows.jsonl"), Enumerable.Range(0, 50).Select(i => $$"""{ "input_ids": [{{i}}, 2, 3], "label": {{i % 2}} }"""));
         var storage = new DataStorage { MemoryBytes = 0, Folder = folder.Root };
         var all = TextDataset.Load(folder.File("rows.jsonl"), new DataOptions { Storage = storage });

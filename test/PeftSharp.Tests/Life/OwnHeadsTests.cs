@@ -45,7 +45,7 @@ public sealed class OwnHeadsTests
     [MemberData(nameof(MatrixCases.All), MemberType = typeof(MatrixCases))]
     public void A_Saved_Adapter_Brings_Its_Head_To_A_Base_With_Another(string architecture, string method)
     {
-        using var folder = new Checkpoints.TempFolder();
+        using var folder = new Files.TempFolder();
         using Bench trained = new(architecture), served = new(architecture);
         var adapter = trained.Peft.Add(MethodRegistry.Options(method), "five", 11, outputs: 5);
         trained.Train(adapter);

@@ -4,6 +4,7 @@ using PeftSharp.Data.Storage;
 using PeftSharp.Methods;
 using PeftSharp.Runs.Trunk;
 using PeftSharp.Sites;
+using PeftSharp.Tests.Composition;
 using PeftSharp.Tests.Matrix;
 using TorchSharp;
 using static TorchSharp.torch;
