@@ -77,7 +77,7 @@ public abstract class TransformerModel : IDisposable
 
     /// <summary>
     /// Runs the model on a batch, from wherever the batch is. Where gradients are enabled and something is trained, the result carries its graph;
-    /// <see cref="PeftSharp.Composition.PeftModel.Forward"/> is the way without.
+    /// <c>PeftModel.Forward</c> is the way without.
     /// </summary>
     /// <returns>Tensors in the caller's dispose scope; everything else is released before this returns.</returns>
     /// <exception cref="PeftException">The batch does not fit the model or the selection, or a selected adapter was removed.</exception>
