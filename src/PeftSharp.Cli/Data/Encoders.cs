@@ -28,10 +28,5 @@ internal static class Encoders
         public int PadId => padId;
 
         public EncodedText Encode(string text, string? pair, int maxLength) => throw new InvalidOperationException("The rows hold token ids.");
-
-        PeftSharp.Data.EncodedText ITextEncoder.Encode(string text, string? pair, int maxLength)
-        {
-            throw new NotImplementedException();
-        }
     }
 }

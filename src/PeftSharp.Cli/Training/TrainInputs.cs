@@ -95,6 +95,7 @@ internal sealed class TrainInputs
             Seed = settings.Seed,
         });
         remarks.Write($"base: {settings.Base}, {transformer.Config.ModelType}; {(options.PeftType == "FULL" ? "weights" : "frozen weights")} {(settings.Quantize is null ? "" : "nf4, computed in ")}{compute.Name}: {compute.Reason}");
+        foreach (var remark in transformer.Remarks) remarks.Write($"base: {remark}");
         if (transformer.SavedModules.Except(transformer.Head.Modules).ToList() is { Count: > 0 } drawn)
             remarks.Write($"base: its checkpoint has no {string.Join(", ", drawn)}; drawn at random, trained with the head and saved with the adapter.");
         cancellation.ThrowIfCancellationRequested();
@@ -196,5 +197,5 @@ internal sealed class TrainInputs
 
     private static string Count(TextDataset data) => $"{Terminal.Format.Count(data.Count)} rows{(data.SkippedRows == 0 ? "" : $" ({data.SkippedRows} bad ones left out)")}";
 
-    private static string Answers(TextDataset data) => data.Labels is { } labels ? $"{labels.Count} classes" : "a number to predict";
+    private static string Answers(TextDataset data) => data.Labels is { } labels ? labels.Count == 1 ? "1 class" : $"{labels.Count} classes" : "a number to predict";
 }

@@ -10,11 +10,11 @@ internal static class HarmfulFields
     public static void Refuse(ModelConfig config)
     {
         if (config.Flag("is_encoder_decoder")) throw Bad(config, "is_encoder_decoder", "false: only encoders are supported");
-        if (config.Json["pruned_heads"] is { } pruned && pruned is not JsonObject { Count: 0 })
+        if (config.Node("pruned_heads") is { } pruned && pruned is not JsonObject { Count: 0 })
             throw Bad(config, "pruned_heads", "none: heads that were cut out have no place in the stored shapes; save the model without them");
-        if (config.Json["auto_map"] is JsonObject map && map.Any(entry => entry.Key.StartsWith("AutoModel", StringComparison.Ordinal)))
+        if (config.Node("auto_map") is JsonObject map && map.Any(entry => entry.Key.StartsWith("AutoModel", StringComparison.Ordinal)))
             throw Bad(config, "auto_map", "none: such a model is computed by Python code of its own; take one of the plain architecture");
-        if (config.Json["quantization_config"] is JsonObject quantization) RefuseQuantization(config, quantization);
+        if (config.Node("quantization_config") is JsonObject quantization) RefuseQuantization(config, quantization);
     }
 
     private static void RefuseQuantization(ModelConfig config, JsonObject q)

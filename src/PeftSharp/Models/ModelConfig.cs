@@ -6,10 +6,14 @@ namespace PeftSharp.Models;
 /// <summary>A model folder's <c>config.json</c>: typed access, with an error that names file and field.</summary>
 public sealed class ModelConfig
 {
-    private ModelConfig(JsonObject json, string file)
+    // Fields that somebody asked for, in this document or a copy of it: the others change nothing here.
+    private readonly HashSet<string> _asked;
+
+    private ModelConfig(JsonObject json, string file, HashSet<string>? asked = null)
     {
         Json = json;
         File = file;
+        _asked = asked ?? [];
     }
 
     /// <summary>The whole document; fields that this library does not know are kept when it is written again.</summary>
@@ -35,35 +39,45 @@ public sealed class ModelConfig
     public static ModelConfig From(JsonObject json, string name = "config.json") => new(json, name);
 
     /// <summary>A copy that can be changed without changing this one.</summary>
-    public ModelConfig Clone() => new((JsonObject)Json.DeepClone(), File);
+    public ModelConfig Clone() => new((JsonObject)Json.DeepClone(), File, _asked);
+
+    /// <summary>A field's value as it stands there, or null.</summary>
+    public JsonNode? Node(string field)
+    {
+        _asked.Add(field);
+        return Json[field];
+    }
 
     /// <summary>True if the field is there and not null.</summary>
-    public bool Has(string field) => Json[field] is not null;
+    public bool Has(string field) => Node(field) is not null;
+
+    /// <summary>True if a model has asked for the field.</summary>
+    internal bool WasAsked(string field) => _asked.Contains(field);
 
     /// <summary>A required whole number between 1 and <paramref name="max"/>.</summary>
     public int Size(string field, int max = 1 << 24)
     {
-        if (Json[field] is not JsonValue value || !value.TryGetValue<int>(out var number) || number < 1 || number > max)
+        if (Node(field) is not JsonValue value || !value.TryGetValue<int>(out var number) || number < 1 || number > max)
             throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a whole number from 1 to {max}.");
         return number;
     }
 
     /// <summary>An optional whole number.</summary>
     public int Int(string field, int fallback) =>
-        Json[field] is null ? fallback
-        : Json[field] is JsonValue value && value.TryGetValue<int>(out var number) ? number
+        Node(field) is null ? fallback
+        : Node(field) is JsonValue value && value.TryGetValue<int>(out var number) ? number
         : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a whole number.");
 
     /// <summary>An optional number.</summary>
     public double Number(string field, double fallback) =>
-        Json[field] is null ? fallback
-        : Json[field] is JsonValue value && value.TryGetValue<double>(out var number) ? number
+        Node(field) is null ? fallback
+        : Node(field) is JsonValue value && value.TryGetValue<double>(out var number) ? number
         : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a number.");
 
     /// <summary>An optional truth value; false where it is missing.</summary>
     public bool Flag(string field) =>
-        Json[field] is null ? false
-        : Json[field] is JsonValue value && value.TryGetValue<bool>(out var flag) ? flag
+        Node(field) is null ? false
+        : Node(field) is JsonValue value && value.TryGetValue<bool>(out var flag) ? flag
         : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected true or false.");
 
     /// <summary>A probability: 0 ≤ p &lt; 1.</summary>
@@ -75,8 +89,8 @@ public sealed class ModelConfig
 
     /// <summary>A text; required unless a fallback is given.</summary>
     public string Text(string field, string? fallback = null) =>
-        Json[field] is JsonValue value && value.TryGetValue<string>(out var text) ? text
-        : Json[field] is null && fallback is not null ? fallback
+        Node(field) is JsonValue value && value.TryGetValue<string>(out var text) ? text
+        : Node(field) is null && fallback is not null ? fallback
         : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a text.");
 
     /// <summary>Class names from <c>id2label</c> in order of their ids, told apart by their id where one occurs twice; null if there are none.</summary>

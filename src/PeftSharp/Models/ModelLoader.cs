@@ -63,7 +63,7 @@ public static class ModelLoader
         var config = ModelConfig.Read(folder);
         using var checkpoint = Checkpoint.Open(folder);
         var model = Create(config, checkpoint, options ?? new());
-        model.Remarks = UnreadTensors.Remarks(checkpoint, config, model);
+        model.Remarks = [.. UnreadTensors.Remarks(checkpoint, config, model), .. UnknownFields.Remarks(config)];
         return model;
     }
 

@@ -62,6 +62,7 @@ internal sealed record T5Config
         var activation = gated ? feedForward["gated-".Length..] : feedForward;
         // T5 1.1 says "gated-gelu" and means the approximation by tanh.
         if (gated && activation == "gelu") activation = "gelu_new";
+        RefuseOthers(c, gated, activation);
         var tied = !c.Has("tie_word_embeddings") || c.Flag("tie_word_embeddings");
         var layers = c.Size("num_layers", 1 << 10);
         return new()
@@ -84,6 +85,21 @@ internal sealed record T5Config
             InitializerRange = 0.05 * c.Number("initializer_factor", 1),
         };
     }
+
+    // Fields that say the same once more, and those of models that are no T5.
+    private static void RefuseOthers(ModelConfig c, bool gated, string activation)
+    {
+        if (c.Has("is_gated_act") && c.Flag("is_gated_act") != gated)
+            throw Contradiction(c, "is_gated_act", gated ? "true" : "false");
+        if (c.Text("dense_act_fn", activation) is var named && named != activation)
+            throw Contradiction(c, "dense_act_fn", $"\"{activation}\"");
+        if (c.Flag("is_decoder") || (c.Has("is_encoder_decoder") && !c.Flag("is_encoder_decoder")))
+            throw new PeftException($"{c.File}: the fields \"is_decoder\" and \"is_encoder_decoder\" ask for one stack of T5; expected an encoder with a decoder.");
+        _ = c.Probability("classifier_dropout", 0); // of a head that is not here
+    }
+
+    private static PeftException Contradiction(ModelConfig c, string field, string expected) =>
+        new($"{c.File}: field \"{field}\" is {Files.Json.JsonFields.Describe(c.Node(field))}, but \"feed_forward_proj\" asks for {expected}.");
 
     private static AttentionShape Heads(int heads, int width) => new(heads, heads, width) { Scale = 1 };
 }

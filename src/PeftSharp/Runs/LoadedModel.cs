@@ -54,8 +54,11 @@ public sealed class LoadedModel : IDisposable
     /// <summary>The tokenizer: the adapter's own, else the base's; null if neither has one.</summary>
     public Tokenizer? Tokenizer() => _tokenizer.Value;
 
-    /// <summary>The length that was asked for, else that of training, else as much as the model takes, up to 512 tokens.</summary>
-    public int MaxLength(int? asked = null) => asked ?? Math.Min(Card.MaxLength ?? 512, Model.Model.MaxTokens);
+    /// <summary>
+    /// The length that was asked for, else that of training, else what the tokenizer's <c>model_max_length</c> says, else as much as the model takes,
+    /// up to 512 tokens.
+    /// </summary>
+    public int MaxLength(int? asked = null) => asked ?? Math.Min(Card.MaxLength ?? Tokenizer()?.MaxLength ?? 512, Model.Model.MaxTokens);
 
     /// <summary>The tokenizer of an adapter's folder, else of its base's; null if neither has one.</summary>
     public static Tokenizer? TokenizerOf(string folder, string? adapterFolder) =>

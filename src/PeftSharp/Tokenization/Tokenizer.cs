@@ -30,6 +30,9 @@ public sealed class Tokenizer
     /// </summary>
     public int? PadId { get; }
 
+    /// <summary>Most tokens that the model takes, as <c>model_max_length</c> says it; null where nothing does. Nothing is cut by itself.</summary>
+    public int? MaxLength => pipeline.Settings.MaxLength;
+
     /// <summary>One more than the largest id: an embedding table needs at least as many rows.</summary>
     public int VocabularySize => pipeline.Vocabulary.Size;
 

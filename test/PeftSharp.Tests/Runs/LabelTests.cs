@@ -48,7 +48,7 @@ public sealed class LabelTests(CliFolder folder) : IClassFixture<CliFolder>
         var model = Model("no", "yes");
         var trained = new TrainableAdapter(model, model.Add(new LoraOptions()));
         using var batch = new TokenBatch { InputIds = tensor(new long[] { 2, 5, 3, 2, 6, 3 }, [2, 3]), AttentionMask = ones(2, 3, dtype: ScalarType.Int64), Labels = tensor(new long[] { 0, 2 }) };
-        Assert.Contains("2 outputs", Assert.Throws<PeftException>(() => trained.Loss(batch, new StepState(1, 0, 1, 1, 0.1))).Message);
+        Assert.Contains("the classes 0 to 1", Assert.Throws<PeftException>(() => trained.Loss(batch, new StepState(1, 0, 1, 1, 0.1))).Message);
     }
 
     [Fact]

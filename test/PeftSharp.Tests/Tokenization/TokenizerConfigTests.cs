@@ -48,6 +48,19 @@ public sealed class TokenizerConfigTests
     }), text));
 
     [Theory]
+    [InlineData("""{ "model_max_length": 7 }""", 7)]
+    [InlineData("""{ "model_max_length": 1000000000000000019884624838656 }""", null)]
+    [InlineData("""{ "model_max_length": 1e30 }""", null)]
+    [InlineData("""{ "truncation_side": "right" }""", null)]
+    public void The_Longest_Text_Is_Read(string config, int? length) => Assert.Equal(length, Load(config).MaxLength);
+
+    [Theory]
+    [InlineData("""{ "model_max_length": 0 }""")]
+    [InlineData("""{ "model_max_length": "long" }""")]
+    public void A_Length_That_Is_None_Is_Refused(string config) =>
+        Assert.Contains("model_max_length", Assert.Throws<PeftException>(() => Load(config)).Message, StringComparison.Ordinal);
+
+    [Theory]
     [InlineData("""{ "truncation_side": "left" }""", "1 4 5 2", "1 5 2 6 2")]
     [InlineData("""{ "truncation_side": "right" }""", "1 3 4 2", "1 3 2 6 2")]
     [InlineData("""{ "padding_side": "left" }""", "1 3 4 2", "1 3 2 6 2")]

@@ -49,7 +49,7 @@ internal sealed class RotaryScaling
     public static RotaryScaling Read(ModelConfig config, int dim, long trained)
     {
         if (dim % 2 != 0) throw new PeftException($"{config.File}: {dim} numbers of a head take part in rotary positions; expected an even number.");
-        var settings = config.Json["rope_parameters"] as JsonObject ?? config.Json["rope_scaling"] as JsonObject ?? [];
+        var settings = config.Node("rope_parameters") as JsonObject ?? config.Node("rope_scaling") as JsonObject ?? [];
         var theta = Read(settings, "rope_theta", config.File) ?? config.Number("rope_theta", 10_000);
         if (!(theta > 1)) throw new PeftException($"{config.File}: \"rope_theta\" is {theta}; expected a number above 1.");
         return new(theta, dim, trained, settings, config.File);

@@ -37,6 +37,10 @@ internal sealed class TokenizerConfig(TokenizerFiles files)
     /// <summary>A text, or null.</summary>
     public string? Text(string name) => Read(files, name, field => field.String());
 
+    /// <summary>A length in tokens; null where there is none, or a number so large that it stands for none (1e30).</summary>
+    /// <exception cref="PeftException">It is no number, or less than 1.</exception>
+    public int? Length(string name) => files.WithJson(ConfigName, file => file.Optional(name) is { } field ? Tokens(field) : null);
+
     /// <summary>A list of texts, or null.</summary>
     public IReadOnlyList<string>? Texts(string name) => files.WithJson(ConfigName,
         file => file.Optional(name) is { } list ? (List<string>)[.. list.Items().Select(item => item.String())] : null);
@@ -107,6 +111,15 @@ internal sealed class TokenizerConfig(TokenizerFiles files)
             added[token.Content] = token;
         }
         return [.. added.Values.OrderBy(token => token.Id)];
+    }
+
+    private static int? Tokens(JsonField field)
+    {
+        if (field.Element.ValueKind != JsonValueKind.Number || !field.Element.TryGetDouble(out var length) || length < 1)
+        {
+            throw field.Error(field.Describe(), "a number of tokens, at least 1", "correct it");
+        }
+        return length <= int.MaxValue ? (int)length : null;
     }
 
     private static string? Read(TokenizerFiles files, string name, Func<JsonField, string?> read) =>

@@ -15,6 +15,9 @@ internal sealed record TokenizerSettings
     /// <summary>The model is not told which text of a pair a token belongs to.</summary>
     public bool WithoutTypeIds { get; init; }
 
+    /// <summary>Most tokens that the model takes, special ones included; null where the file names none.</summary>
+    public int? MaxLength { get; init; }
+
     /// <summary>Reads the settings that are there.</summary>
     /// <param name="config">tokenizer_config.json.</param>
     /// <param name="pipeline">tokenizer.json; its truncation tells the side where the other file does not.</param>
@@ -22,6 +25,7 @@ internal sealed record TokenizerSettings
     {
         TruncateLeft = IsLeft(config, pipeline),
         SplitSpecialTokens = config.Flag("split_special_tokens", false),
+        MaxLength = config.Length("model_max_length"),
         WithoutTypeIds = config.Texts("model_input_names") is { Count: > 0 } names && !names.Contains("token_type_ids"),
     };
 
