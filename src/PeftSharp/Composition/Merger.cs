@@ -31,7 +31,7 @@ internal static class Merger
         var context = new ForwardContext { Selection = AdapterSelection.Of(tag) };
         foreach (var site in sites.Projections.Where(s => s.Weight == slot || s.Bias == slot))
         {
-            var plugins = Of(site.Plugins, tag).Select(p => p as IMergeableProjection ?? throw Refused(method, site.Path)).ToList();
+            var plugins = Mergeable(site, tag, method);
             if (plugins.Count == 0) continue;
             var current = value ?? slot.Value;
             if (site.Weight == slot)
@@ -41,18 +41,21 @@ internal static class Merger
             }
             else
             {
-                var bias = plugins.Aggregate(current, (b, p) => p.MergedBias(b, context)!);
+                var bias = MergedBias(plugins, current, context);
                 if (!ReferenceEquals(bias, current)) value = bias;
             }
         }
         foreach (var site in sites.Parts)
         {
-            if (site.Weight is not PartSlot part || part.Whole != slot) continue;
-            var plugins = Of(site.Plugins, tag).Select(p => p as IMergeableProjection ?? throw Refused(method, site.Path)).ToList();
+            if (site.Weight is not PartSlot part) continue;
+            var bias = sites.Projections.First(p => p.Weight == part.Whole).Bias;
+            if (part.Whole != slot && bias != slot) continue;
+            var plugins = Mergeable(site, tag, method);
             if (plugins.Count == 0) continue;
             var current = value ?? slot.Value;
-            plugins.ForEach(p => p.MergedBias(null, context)); // refuses where it would need one
-            value = WithRows(current, MergedWeight(plugins, current.narrow(0, part.First, site.OutFeatures), context), part.First);
+            var rows = current.narrow(0, part.First, site.OutFeatures);
+            if (bias is null) plugins.ForEach(p => p.MergedBias(null, context)); // refuses where it would need one
+            value = WithRows(current, part.Whole == slot ? MergedWeight(plugins, rows, context) : MergedBias(plugins, rows, context), part.First);
         }
         foreach (var site in sites.Embeddings.Where(s => s.Table == slot))
             foreach (var plugin in Of(site.Plugins, tag))
@@ -66,12 +69,23 @@ internal static class Merger
         return cat([whole.narrow(0, 0, first), rows, whole.narrow(0, after, whole.shape[0] - after)]);
     }
 
-    // Each plug-in of a map reads the weight itself, not what the others make of it: their changes add up.
+    // As in a forward: what is added to the product comes first, what changes the map's whole output (or input) after it.
+    private static List<IMergeableProjection> Mergeable(ProjectionSite site, AdapterTag tag, string method) =>
+        [.. Of(site.Plugins, tag).Select(p => p as IMergeableProjection ?? throw Refused(method, site.Path)).OrderBy(Surrounds)];
+
+    private static bool Surrounds(IMergeableProjection plugin) => plugin is IProjectionInput or IProjectionOutput;
+
+    // Plug-ins that add read the weight itself, not what the others make of it: their changes add up.
     private static Tensor MergedWeight(List<IMergeableProjection> plugins, Tensor weight, ForwardContext context)
     {
-        if (plugins is [var only]) return only.MergedWeight(weight, context);
-        return plugins.Aggregate(weight, (sum, plugin) => sum.Plus(plugin.MergedWeight(weight, context).Plus(weight, -1)));
+        List<IMergeableProjection> adding = [.. plugins.Where(p => !Surrounds(p))];
+        var sum = adding is [var only] ? only.MergedWeight(weight, context)
+            : adding.Aggregate(weight, (sum, plugin) => sum.Plus(plugin.MergedWeight(weight, context).Plus(weight, -1)));
+        return plugins.Skip(adding.Count).Aggregate(sum, (merged, plugin) => plugin.MergedWeight(merged, context));
     }
+
+    private static Tensor MergedBias(List<IMergeableProjection> plugins, Tensor bias, ForwardContext context) =>
+        plugins.Aggregate(bias, (merged, plugin) => plugin.MergedBias(merged, context)!);
 
     /// <summary>An adapter's plug-ins at a site.</summary>
     public static IEnumerable<T> Of<T>(PluginList<T> plugins, AdapterTag tag) where T : class =>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PeftSharp.Methods.Additive.Bottleneck;
+using PeftSharp.Methods.Additive.Ia3;
 using PeftSharp.Methods.Additive.Prefix;
 using PeftSharp.Methods.Additive.Prompt;
 using PeftSharp.Methods.Full;
@@ -24,6 +25,7 @@ public static class MethodRegistry
         BottleneckMethod.Info,
         PrefixMethod.Info,
         PromptMethod.Info,
+        Ia3Method.Info,
         HeadMethod.Info,
         BitFitMethod.Info,
         FishMethod.Info,

@@ -46,6 +46,7 @@ public sealed class UnionTests
         ("prefix", new PrefixOptions { VirtualTokens = 4 }, false),
         ("projected prefix", new PrefixOptions { VirtualTokens = 3, Projection = true }, false),
         ("AdapterHub's prefix", new PrefixOptions { VirtualTokens = 3, HubStyle = true, UseGating = true }, false),
+        ("ia3", new PeftSharp.Methods.Additive.Ia3.Ia3Options(), true),
         ("prompt", new PeftSharp.Methods.Additive.Prompt.PromptOptions { VirtualTokens = 3 }, false),
     ];
 
