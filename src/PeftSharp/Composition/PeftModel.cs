@@ -181,11 +181,8 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null) :
     /// <summary>Outputs per row (or token) of a call: those of the widest head that acts.</summary>
     public int OutputsOf(AdapterSelection selection)
     {
-        var own = selection.Adapters.Select(adapter => adapter.Outputs).OfType<int>().ToList();
-        if (own.Count == 0) return Model.Head.Outputs;
-        if (!selection.IsPerRow) return own[^1];
-        var others = own.Count < selection.Adapters.Count || selection.RowsOf(null)!.Length > 0;
-        return Math.Max(own.Max(), others ? Model.Head.Outputs : 0);
+        if (selection.Compositions is [var only] && !selection.IsPerRow) return only.Outputs ?? Model.Head.Outputs;
+        return Enumerable.Range(0, selection.Rows).Select(row => selection.OutputsOfRow(row) ?? Model.Head.Outputs).DefaultIfEmpty(Model.Head.Outputs).Max();
     }
 
     /// <summary>Runs the model in inference mode with a selection of adapters: no dropout, no graph, and nothing kept but the result.</summary>

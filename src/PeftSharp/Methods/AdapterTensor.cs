@@ -44,6 +44,13 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
     /// <summary>Where plug-ins read it.</summary>
     public TensorSlot Slot { get; } = new(path.Length == 0 ? local : $"{path}.{local}", SlotKind.Weight, value);
 
+    /// <summary>The adapter that it belongs to.</summary>
+    internal AdapterTag? Owner
+    {
+        get => Slot.Owner;
+        init => Slot.Owner = value;
+    }
+
     /// <summary>What it is to the adapter; default: trained.</summary>
     public TensorRole Role { get; init; }
 

@@ -264,7 +264,7 @@ public abstract class PeftMethod(string name) : IDisposable
         var value = start.to(Host.Precision, Host.Device).contiguous().detach();
         if (ReferenceEquals(value, start) || value.Handle == start.Handle) value = value.clone();
         value.requires_grad_(role != TensorRole.Frozen).DetachFromDisposeScope();
-        var tensor = new AdapterTensor(path, local, value, decay) { Role = role, IsBuffer = role == TensorRole.Frozen && path.Length == 0, IsTransposedOnDisk = transposed };
+        var tensor = new AdapterTensor(path, local, value, decay) { Owner = Tag, Role = role, IsBuffer = role == TensorRole.Frozen && path.Length == 0, IsTransposedOnDisk = transposed };
         (role == TensorRole.Frozen ? _frozen : _tensors).Add(tensor);
         return tensor;
     }

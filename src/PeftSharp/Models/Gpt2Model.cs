@@ -57,7 +57,11 @@ public sealed class Gpt2Model : DecoderModel
     {
         var mask = new KeyMask { Causal = true, Padding = state.Mask };
         var hidden = state.Embeddings;
-        foreach (var layer in _layers) hidden = RunLayer(hidden, context, (x, call) => layer.Forward(x, mask, call));
+        for (var i = 0; i < _layers.Length; i++)
+        {
+            var layer = _layers[i];
+            hidden = RunLayer(hidden, context.At(i), (x, call) => layer.Forward(x, mask, call));
+        }
         return _norm.Forward(hidden, context);
     }
 }

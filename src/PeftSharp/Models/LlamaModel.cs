@@ -56,7 +56,11 @@ public sealed class LlamaModel : DecoderModel
         var hidden = state.Embeddings;
         var mask = new KeyMask { Causal = true, Window = _shape.Window, Padding = state.Mask };
         var angles = _rotary.At(Positions(batch, hidden.shape[1], context), hidden.shape[1], hidden.dtype);
-        foreach (var layer in _layers) hidden = RunLayer(hidden, context, (x, call) => layer.Forward(x, mask, angles, call));
+        for (var i = 0; i < _layers.Length; i++)
+        {
+            var layer = _layers[i];
+            hidden = RunLayer(hidden, context.At(i), (x, call) => layer.Forward(x, mask, angles, call));
+        }
         return _norm.Forward(hidden, context);
     }
 }

@@ -14,7 +14,7 @@ internal sealed record SelectedTrunk(Tensor Hidden, int Depth, AdapterSelection 
     public static void Check(TokenBatch batch, AdapterSelection selection)
     {
         if (batch.Trunk is not SelectedTrunk trunk || ReferenceEquals(selection, trunk.Selection)) return;
-        if (selection.IsPerRow || !selection.Adapters.SequenceEqual(trunk.Selection.Adapters))
+        if (!selection.IsSame(trunk.Selection))
         {
             throw new PeftException(
                 $"The cached trunk was made for {Names(trunk.Selection)}, but the call selects {Names(selection)}; build a cache for those.");
@@ -22,5 +22,5 @@ internal sealed record SelectedTrunk(Tensor Hidden, int Depth, AdapterSelection 
     }
 
     private static string Names(AdapterSelection selection) =>
-        selection.Adapters.Count == 0 ? "no adapter" : string.Join(", ", selection.Adapters.Select(a => $"\"{a.Name}\""));
+        selection.Adapters.Count == 0 ? "no adapter" : string.Join(", ", selection.Adapters.Select(a => $"\"{a.Name}\"")) + (selection.Drop is null ? "" : " with a rule for layers");
 }

@@ -14,10 +14,11 @@ namespace PeftSharp.Runs;
 /// <param name="model">The model.</param>
 /// <param name="adapter">The adapter to train; one of the model's.</param>
 /// <param name="options">How the forward pass runs in training.</param>
-public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, ForwardOptions? options = null) : ITrainingModel
+/// <param name="selection">What acts in training, the adapter among it; default: the adapter alone. The others stay as they are and get no gradients.</param>
+public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, ForwardOptions? options = null, AdapterSelection? selection = null) : ITrainingModel
 {
     private readonly ForwardOptions _options = options ?? new();
-    private readonly AdapterSelection _selection = AdapterSelection.Of(Trainable(model, adapter).Tag);
+    private readonly AdapterSelection _selection = Acting(Trainable(model, adapter), selection);
     private DataOrigin? _checked;
 
     /// <inheritdoc/>
@@ -26,6 +27,10 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
     // Before anything is prepared: a loss would be missed at the first step only.
     private static PeftMethod Trainable(PeftModel model, PeftMethod adapter) => model.Model.Head.Kind != Models.Heads.TaskKind.Embedding ? adapter
         : throw new PeftException($"The model that adapter \"{adapter.Name}\" stands on has no head, so nothing says what an answer costs; load it with ModelOptions.Task = TaskKind.Classification (or another task) to train.");
+
+    private static AdapterSelection Acting(PeftMethod adapter, AdapterSelection? selection) => selection is null ? AdapterSelection.Of(adapter.Tag)
+        : selection.Includes(adapter.Tag) ? selection
+        : throw new PeftException($"The adapter \"{adapter.Name}\" is to be trained, but {selection} acts; select it with the others.");
 
     /// <inheritdoc/>
     public int AddedTokens => model.Model.Sites.AddedTokens(_selection);
@@ -49,7 +54,7 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
         ForwardContext Call(TokenBatch batch)
         {
             Check(batch);
-            return new() { Selection = _selection };
+            return new() { Selection = _selection, Trained = adapter.Tag };
         }
         BatchLoss Loss(TokenBatch batch) => model.Model.Loss(batch, Call(batch));
         Tensor Logits(TokenBatch batch) => model.Model.Forward(batch, Call(batch)).Logits;
@@ -73,6 +78,7 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
         var context = new ForwardContext
         {
             Selection = _selection,
+            Trained = adapter.Tag,
             Training = true,
             Seed = state.Seed,
             BaseDropout = _options.BaseDropout,

@@ -5,7 +5,7 @@ namespace PeftSharp.Sites;
 public sealed class AdapterTag(string name)
 {
     private volatile string _name = name;
-    private AdapterSelection? _alone;
+    private AdapterComposition? _single;
 
     /// <summary>The adapter's name.</summary>
     public string Name
@@ -19,9 +19,6 @@ public sealed class AdapterTag(string name)
 
     /// <summary>True if one of its plug-ins reads padded positions too, so that the width to which a batch is padded matters.</summary>
     public bool NeedsPadding { get; private set; }
-
-    /// <summary>Key of the padding of the rows that it acts on, among what a call computes once.</summary>
-    internal object PaddingOf { get; } = new();
 
     /// <summary>Says that a plug-in reads every position. Needs only grow: what one part of an adapter needs, no other part can take back.</summary>
     /// <param name="padding">True if it reads padded positions too.</param>
@@ -37,8 +34,11 @@ public sealed class AdapterTag(string name)
     /// <summary>The calls in which the adapter acts.</summary>
     internal UseCount Uses { get; set; } = new();
 
+    /// <summary>The adapter as a composition.</summary>
+    internal AdapterComposition Single => _single ?? Interlocked.CompareExchange(ref _single, new AdapterComposition.One(this), null) ?? _single;
+
     /// <summary>The adapter on every row.</summary>
-    internal AdapterSelection Alone => _alone ??= AdapterSelection.Of(this);
+    internal AdapterSelection Alone => Single.Alone;
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -83,7 +83,7 @@ public sealed class AttentionSite(
     public ProjectionSite Output { get; } = output;
 
     /// <summary>The plug-ins here.</summary>
-    public PluginList<IAttentionPlugin> Plugins { get; } = new();
+    public PluginList<IAttentionPlugin> Plugins { get; } = new(place);
 
     /// <summary>Attends.</summary>
     /// <param name="query">[rows, heads, queries, headDim].</param>
@@ -98,8 +98,9 @@ public sealed class AttentionSite(
     {
         if (Plugins.AnyActive(context)) (key, value, mask) = AddPrefixes(query, key, value, hidden, mask, context);
         var joined = Join(Attention.Compute(query, key, value, Shape, mask, dropout, Path, context));
-        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
-            if (plugin is IAttentionAddition addition) joined = Rows.Add(joined, addition.Addition(State(query, hidden, rows), inner), rows);
+        foreach (var share in Plugins.Shares(context))
+            if (share.Plugin is IAttentionAddition addition)
+                joined = Rows.Add(joined, share.Weighed(addition.Addition(State(query, hidden, share.Rows), share.Context)), share.Rows);
         return joined;
     }
 
@@ -115,9 +116,10 @@ public sealed class AttentionSite(
     private (Tensor Key, Tensor Value, KeyMask Mask) AddPrefixes(Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, ForwardContext context)
     {
         var rowCount = query.shape[0];
-        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
+        foreach (var (plugin, rows, inner, weight, _) in Plugins.Shares(context))
         {
             if (plugin is not IAttentionPrefix prefix) continue;
+            if (weight != 1) throw Plugins.NoMean("a prefix");
             var (k, v) = prefix.KeysAndValues(State(query, hidden, rows), inner);
             mask = mask.WithPrefix(prefix.Length, rows);
             key = cat([OnRows(k, rows, rowCount), key], 2);

@@ -52,7 +52,10 @@ public sealed class BranchSite(SitePlace place, BranchKind kind, long width, Nor
     public Norm? Norm { get; } = norm;
 
     /// <summary>The plug-ins here.</summary>
-    public PluginList<IBranchPlugin> Plugins { get; } = new();
+    public PluginList<IBranchPlugin> Plugins { get; } = new(place);
+
+    /// <summary>The fusions of plug-ins here.</summary>
+    public PluginList<IBranchFusion> Fusions { get; } = new(place);
 
     /// <summary>Ends the branch. All tensors [rows, tokens, hidden].</summary>
     /// <param name="output">What the branch computed.</param>
@@ -61,25 +64,35 @@ public sealed class BranchSite(SitePlace place, BranchKind kind, long width, Nor
     /// <param name="context">The call.</param>
     public Tensor Forward(Tensor output, Tensor residual, Tensor input, ForwardContext context)
     {
-        List<(Tensor? Rows, Tensor Value)>? ended = null;
+        // By part of the selection, whose last plug-in decides; -1: rows that are computed at once.
+        List<(int Part, Tensor? Rows, Tensor Value)>? ended = null;
         BranchState StateOf(Tensor? rows) => new(Rows.Select(input, rows), Rows.Select(residual, rows), Norm);
-        void Change(Tensor changed, Tensor? rows, bool ends)
+        void Change(Tensor changed, Tensor? rows, bool ends, int part = -1)
         {
-            if (ends) (ended ??= []).Add((rows, changed));
+            if (part >= 0) ended?.RemoveAll(earlier => earlier.Part == part);
+            if (ends) (ended ??= []).Add((part, rows, changed));
             output = Rows.Put(output, changed, rows);
         }
 
-        var groups = JoinedRows.Of(Plugins.Shares(context), context, out var others);
+        var groups = JoinedRows.Of(Plugins.FlatShares(context), context, out var others);
         foreach (var joined in groups)
         {
             var plugin = (IJoinableBranch)joined.First;
             Change(plugin.Transform(Rows.Select(output, joined.Index), StateOf(joined.Index), joined), joined.Index, plugin.EndsBranch);
         }
-        foreach (var (_, plugin, rows, inner) in others)
-            Change(plugin.Transform(Rows.Select(output, rows), StateOf(rows), inner), rows, plugin.EndsBranch);
+        foreach (var (plugin, rows, inner, _, part) in others)
+            Change(plugin.Transform(Rows.Select(output, rows), StateOf(rows), inner), rows, plugin.EndsBranch, part);
+        var parts = context.Selection.Parts;
+        for (var i = 0; i < parts.Length; i++)
+        {
+            if (parts[i].IsFlat || !Plugins.Acts(parts[i])) continue;
+            var rows = context.RowsOf(parts[i]);
+            var walked = new BranchWalk(this).Run(parts[i].Tree, new(Rows.Select(output, rows), false), StateOf(rows), context.For(parts[i]));
+            Change(walked.Output, rows, walked.Ends, i);
+        }
         var sum = output.Plus(residual);
         var result = Norm is null ? sum : Norm.Forward(sum, context);
-        foreach (var (rows, value) in ended ?? []) result = Rows.Put(result, value, rows);
+        foreach (var (_, rows, value) in ended ?? []) result = Rows.Put(result, value, rows);
         return result;
     }
 }

@@ -40,7 +40,7 @@ public sealed class EmbeddingSite(SitePlace place, TensorSlot table)
     public long Dim { get; } = table.Base.shape[1];
 
     /// <summary>The plug-ins here.</summary>
-    public PluginList<IEmbeddingPlugin> Plugins { get; } = new();
+    public PluginList<IEmbeddingPlugin> Plugins { get; } = new(place);
 
     /// <summary>Looks ids up: int64 [rows or 1, tokens] → [rows or 1, tokens, dim].</summary>
     public Tensor Forward(Tensor ids, ForwardContext context)
@@ -50,9 +50,7 @@ public sealed class EmbeddingSite(SitePlace place, TensorSlot table)
         if (ids.shape[0] == 1 && context.Selection.Rows > 1 && (table.dim() > 2 || Plugins.AnyActive(context))) ids = ids.expand(context.Selection.Rows, ids.shape[1]);
         var vectors = table.dim() == 2 ? Lookup(table, ids) : PerRow(table, ids);
         if (vectors.dtype is not (ScalarType.Float32 or ScalarType.Float64)) vectors = vectors.to(ScalarType.Float32);
-        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
-            vectors = Rows.Put(vectors, plugin.Transform(Rows.Select(vectors, rows), Rows.Select(ids, rows), inner), rows);
-        return vectors;
+        return Plugins.Pass(vectors, context, (share, own) => share.Plugin.Transform(own, Rows.Select(ids, share.Rows), share.Context));
     }
 
     /// <summary>The rows of a table, [entries, dim], that ids of any shape name: […, dim].</summary>

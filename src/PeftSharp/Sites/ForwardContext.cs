@@ -27,6 +27,9 @@ public sealed record ForwardContext
     /// <summary>True recomputes each layer's activations in the backward pass instead of keeping them.</summary>
     public bool Checkpointing { get; init; }
 
+    /// <summary>The only adapter whose tensors get gradients, while others act and stay as they are; null (default) for every adapter.</summary>
+    public AdapterTag? Trained { get; init; }
+
     /// <summary>True if the last layer's output is wanted at every position, and not only where the head reads.</summary>
     public bool AllTokens { get; init; }
 
@@ -43,14 +46,13 @@ public sealed record ForwardContext
     public Tensor? Padding { get; internal set; }
 
     /// <summary>True if no position may be skipped, by the caller's wish or an active adapter's.</summary>
-    public bool NeedsAllTokens => AllTokens || Selection.Adapters.Any(a => a.NeedsAllTokens);
+    public bool NeedsAllTokens => AllTokens || Selection.HasSplit || Selection.Adapters.Any(a => a.NeedsAllTokens);
 
     /// <summary>Computes something once per call, for plug-ins that share it over layers; it is released with the call.</summary>
     public Tensor Once(object key, Func<Tensor> compute) => _once.TryGetValue(key, out var found) ? found : _once[key] = compute().DetachFromDisposeScope();
 
-    /// <summary>Index tensor (int64) of the rows that an adapter acts on; null means every row.</summary>
-    public Tensor? RowsOf(AdapterTag adapter) =>
-        Selection.IsPerRow ? Once(adapter, () => tensor(Selection.RowsOf(adapter)!, int64, device: Device)) : null;
+    /// <summary>Index tensor (int64) of the rows that a part of the selection acts on; null means every row.</summary>
+    internal Tensor? RowsOf(SelectionPart part) => part.Rows is { } rows ? Once(part, () => tensor(rows, int64, device: Device)) : null;
 
     /// <summary>The context of one call, which shares nothing with others made of the same.</summary>
     internal ForwardContext Begin(Device device, MergedWeights? merged) =>
@@ -66,17 +68,31 @@ public sealed record ForwardContext
     /// <summary>The same call once more, for a part of the model that is computed again: nothing computed before is shared.</summary>
     public ForwardContext Recompute() => this with { _once = new(ReferenceEqualityComparer.Instance) };
 
-    /// <summary>The call as layer <paramref name="layer"/> sees it (-1: the embeddings): without the base's dropout in the quiet ones.</summary>
-    internal ForwardContext At(int layer) => !BaseDropout || layer >= LayersWithoutDropout || LayersWithoutDropout == 0 ? this : this with { BaseDropout = false };
+    /// <summary>
+    /// The call as layer <paramref name="layer"/> sees it (-1: the embeddings): without the base's dropout in the quiet ones, without adapters in those
+    /// that the selection's rule names.
+    /// </summary>
+    internal ForwardContext At(int layer)
+    {
+        var quiet = BaseDropout && layer < LayersWithoutDropout && LayersWithoutDropout > 0;
+        var bare = Selection.Drop?.Skips(layer, this) == true;
+        if (!quiet && !bare) return this;
+        return this with { BaseDropout = BaseDropout && !quiet, Selection = bare ? AdapterSelection.None : Selection };
+    }
 
     /// <summary>The same call for rows on which no adapter acts.</summary>
     internal ForwardContext WithoutAdapters() => this with { Selection = AdapterSelection.None };
 
-    /// <summary>The same call for a plug-in that is handed only the rows of its own adapter.</summary>
-    public ForwardContext ForRowsOf(AdapterTag adapter)
+    /// <summary>The same call for a plug-in that is handed only the rows of its own part of the selection.</summary>
+    /// <param name="part">The part.</param>
+    /// <param name="scope">What the plug-in sees of it; null for the whole.</param>
+    internal ForwardContext For(SelectionPart part, AdapterSelection? scope = null)
     {
-        if (!Selection.IsPerRow) return this;
-        var padding = Padding is { } all ? Once(adapter.PaddingOf, () => all.index_select(0, RowsOf(adapter)!)) : null;
-        return this with { Selection = adapter.Alone, Padding = padding };
+        if (part.Rows is null) return scope is null ? this : this with { Selection = scope };
+        var padding = Padding is { } all ? Once(part.PaddingKey, () => all.index_select(0, RowsOf(part)!)) : null;
+        return this with { Selection = scope ?? part.Tree.Alone, Padding = padding };
     }
+
+    /// <summary>The same call, of the same rows, for a part of a composition.</summary>
+    internal ForwardContext Within(AdapterComposition part) => this with { Selection = part.Alone };
 }

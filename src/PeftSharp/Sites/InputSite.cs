@@ -43,7 +43,7 @@ public sealed class InputSite(SitePlace place)
     public string Path => Place.Path;
 
     /// <summary>The plug-ins here.</summary>
-    public PluginList<IInputPlugin> Plugins { get; } = new();
+    public PluginList<IInputPlugin> Plugins { get; } = new(place);
 
     /// <summary>Puts the active plug-ins' vectors of one stage before the sequence.</summary>
     public InputState Apply(InputStage stage, InputState state, ForwardContext context)
@@ -51,8 +51,9 @@ public sealed class InputSite(SitePlace place)
         if (!Plugins.AnyActive(context)) return state;
         List<Share<IInputPlugin>> active = [.. Plugins.Shares(context).ToArray().Where(share => share.Plugin.Stage == stage)];
         if (active.Count == 0) return state;
+        if (active.Exists(share => share.Weight != 1)) throw Plugins.NoMean("A prompt");
         if (context.Selection.IsPerRow) return ApplyPerRow(active, state);
-        foreach (var share in active) state = Prepend(state, share.Plugin.Vectors(context));
+        foreach (var share in active) state = Prepend(state, share.Plugin.Vectors(share.Context));
         return state;
     }
 
@@ -65,7 +66,7 @@ public sealed class InputSite(SitePlace place)
             state.Mask ?? ones([rows, tokens], dtype: ScalarType.Int64, device: state.Embeddings.device),
             state.TypeIds ?? zeros([rows, tokens], dtype: ScalarType.Int64, device: state.Embeddings.device),
             true);
-        var groups = active.GroupBy(share => share.Owner).Select(group =>
+        var groups = active.GroupBy(share => share.Part).Select(group =>
         {
             var chosen = group.First().Rows!;
             var some = new InputState(Rows.Select(state.Embeddings, chosen), Rows.Select(state.Mask!, chosen), Rows.Select(state.TypeIds!, chosen), true);

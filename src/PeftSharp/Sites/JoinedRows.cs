@@ -30,7 +30,7 @@ internal sealed class JoinedRows
     public int Count => _memberOfRow.Length;
 
     /// <summary>Joins what can be computed at once.</summary>
-    /// <param name="shares">What acts in the call at one site, each adapter's plug-ins beside each other.</param>
+    /// <param name="shares">What acts in the call at one site, those of the same rows beside each other.</param>
     /// <param name="context">The call.</param>
     /// <param name="others">What has to be computed by itself.</param>
     public static IReadOnlyList<JoinedRows> Of<T>(ReadOnlySpan<Share<T>> shares, ForwardContext context, out ReadOnlySpan<Share<T>> others)
@@ -41,7 +41,7 @@ internal sealed class JoinedRows
         var alone = new List<Share<T>>();
         for (var i = 0; i < shares.Length; i++)
         {
-            var key = IsOnly(shares, i) && shares[i].Plugin is IJoinable plugin ? plugin.JoinKey(shares[i].Context) : null;
+            var key = IsOnly(shares, i) && shares[i].Weight == 1 && shares[i].Plugin is IJoinable plugin ? plugin.JoinKey(shares[i].Context) : null;
             if (key is null) alone.Add(shares[i]);
             else if (groups.TryGetValue(key, out var group)) group.Add(shares[i]);
             else groups[key] = [shares[i]];
@@ -88,21 +88,22 @@ internal sealed class JoinedRows
 
     private static JoinedRows? Join<T>(List<Share<T>> group, ForwardContext context)
     {
-        var memberOf = new Dictionary<AdapterTag, int>();
-        for (var i = 0; i < group.Count; i++) memberOf[group[i].Owner] = i;
+        var selection = context.Selection;
+        var memberOf = new Dictionary<int, int>();
+        for (var i = 0; i < group.Count; i++) memberOf[group[i].Part] = i;
         var (rows, members) = (new List<long>(), new List<int>());
-        for (var row = 0; row < context.Selection.Rows; row++)
+        for (var row = 0; row < selection.Rows; row++)
         {
-            if (context.Selection.OfRow(row) is not { } owner || !memberOf.TryGetValue(owner, out var member)) continue;
+            if (!memberOf.TryGetValue(selection.PartOfRow(row), out var member)) continue;
             rows.Add(row);
             members.Add(member);
         }
         if (rows.Count > MostRowsEach * group.Count) return null;
-        var index = rows.Count == context.Selection.Rows ? null : tensor(rows.ToArray(), int64, device: context.Device);
+        var index = rows.Count == selection.Rows ? null : tensor(rows.ToArray(), int64, device: context.Device);
         return new([.. group.Select(share => ((object)share.Plugin!, share.Context))], [.. members], index, context.WithoutAdapters());
     }
 
-    // Two plug-ins of one adapter act one after the other.
+    // Plug-ins that act on the same rows act one after the other.
     private static bool IsOnly<T>(ReadOnlySpan<Share<T>> shares, int at) =>
-        (at == 0 || shares[at - 1].Owner != shares[at].Owner) && (at == shares.Length - 1 || shares[at + 1].Owner != shares[at].Owner);
+        (at == 0 || shares[at - 1].Part != shares[at].Part) && (at == shares.Length - 1 || shares[at + 1].Part != shares[at].Part);
 }

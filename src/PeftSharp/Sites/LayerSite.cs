@@ -25,13 +25,9 @@ public sealed class LayerSite(SitePlace place, long width)
     public long Width { get; } = width;
 
     /// <summary>The plug-ins here.</summary>
-    public PluginList<ILayerPlugin> Plugins { get; } = new();
+    public PluginList<ILayerPlugin> Plugins { get; } = new(place);
 
     /// <summary>Passes the layer's output through the active plug-ins, [rows, tokens, hidden].</summary>
-    public Tensor Forward(Tensor hidden, ForwardContext context)
-    {
-        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
-            hidden = Rows.Put(hidden, plugin.Transform(Rows.Select(hidden, rows), inner), rows);
-        return hidden;
-    }
+    public Tensor Forward(Tensor hidden, ForwardContext context) =>
+        Plugins.Pass(hidden, context, static (share, own) => share.Plugin.Transform(own, share.Context));
 }

@@ -102,7 +102,7 @@ public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightS
     public long OutFeatures => Weight.Base.OutFeatures;
 
     /// <summary>The plug-ins here.</summary>
-    public PluginList<IProjectionPlugin> Plugins { get; } = new();
+    public PluginList<IProjectionPlugin> Plugins { get; } = new(place);
 
     /// <summary>Applies the map. <paramref name="x"/>: [rows, tokens, in] → [rows, tokens, out].</summary>
     /// <param name="x">The input.</param>
@@ -159,24 +159,28 @@ public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightS
         var groups = JoinedRows.Of(shares, context, out var others);
         foreach (var joined in groups)
             y = Rows.Add(y, ((IJoinableDelta)joined.First).Delta(Rows.Select(x, joined.Index), joined), joined.Index);
-        foreach (var (_, plugin, rows, inner) in others)
-            if (plugin is IProjectionDelta delta)
+        foreach (var share in others)
+            if (share.Plugin is IProjectionDelta delta)
             {
-                var used = rows is null ? weight : Weight.Get(inner);
-                y = Rows.Add(y, delta.Delta(Rows.Select(x, rows), Rows.Select(wx, rows), used, inner), rows);
+                var (rows, inner) = (share.Rows, share.Context);
+                var used = ReferenceEquals(inner, context) ? weight : Weight.Get(inner);
+                y = Rows.Add(y, share.Weighed(delta.Delta(Rows.Select(x, rows), Rows.Select(wx, rows), used, inner)), rows);
             }
         if (bias is not null) y = y.Plus(Spread(bias, y));
-        foreach (var (_, plugin, rows, inner) in shares)
-            if (plugin is IProjectionOutput output) y = Rows.Put(y, output.Output(Rows.Select(y, rows), inner), rows);
-        return y;
+        return Any<IProjectionOutput>(shares)
+            ? Plugins.Pass(y, context, static (share, value) => share.Plugin is IProjectionOutput output ? output.Output(value, share.Context) : value)
+            : y;
     }
 
-    private Tensor ApplyInputs(Tensor x, ForwardContext context)
+    private static bool Any<T>(ReadOnlySpan<Share<IProjectionPlugin>> shares)
     {
-        foreach (var (_, plugin, rows, inner) in Plugins.Shares(context))
-            if (plugin is IProjectionInput input) x = Rows.Put(x, input.Input(Rows.Select(x, rows), inner), rows);
-        return x;
+        foreach (var share in shares)
+            if (share.Plugin is T) return true;
+        return false;
     }
+
+    private Tensor ApplyInputs(Tensor x, ForwardContext context) => !ChangesInput(context) ? x
+        : Plugins.Pass(x, context, static (share, value) => share.Plugin is IProjectionInput input ? input.Input(value, share.Context) : value);
 
     /// <summary>Shapes a vector [n] or per-row vectors [rows, n] to be added to <paramref name="y"/>, [rows, …, n].</summary>
     internal static Tensor Spread(Tensor vector, Tensor y) =>

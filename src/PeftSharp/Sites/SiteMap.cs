@@ -88,20 +88,24 @@ public sealed class SiteMap
     }
 
     /// <summary>Vectors that the selected adapters put before a sequence, at most.</summary>
-    public int AddedTokens(AdapterSelection selection) =>
-        selection.Adapters.Sum(adapter => Inputs.Sum(input => input.Plugins.Of(adapter).Sum(plugin => plugin.Length)));
+    public int AddedTokens(AdapterSelection selection)
+    {
+        var most = 0;
+        foreach (var part in selection.Parts) most = Math.Max(most, AddedTokens(part));
+        return most;
+    }
 
     /// <summary>Vectors that the adapters of each row put before it, [rows], of a selection that differs by row.</summary>
     internal long[] AddedTokensOfRows(AdapterSelection selection)
     {
         var added = new long[selection.Rows];
-        foreach (var owner in selection.Adapters)
-        {
-            var length = Inputs.Sum(input => input.Plugins.Of(owner).Sum(plugin => plugin.Length));
-            foreach (var row in selection.RowsOf(owner)!) added[row] += length;
-        }
+        foreach (var part in selection.Parts)
+            foreach (var row in part.Rows!) added[row] = AddedTokens(part);
         return added;
     }
+
+    private int AddedTokens(SelectionPart part) =>
+        part.Leaves.Sum(leaf => Inputs.Sum(input => input.Plugins.Of(leaf.Adapter).Sum(plugin => plugin.Length)));
 
     /// <summary>By how much active prefixes move the positions of each row's tokens: 0 for none; the same for every row, or [rows].</summary>
     internal (long Uniform, long[]? PerRow) PositionShift(ForwardContext context)
@@ -109,16 +113,17 @@ public sealed class SiteMap
         if (Attentions.Count == 0 || context.Selection.Tags.IsEmpty) return (0, null);
         long uniform = 0;
         long[]? perRow = null;
-        // An adapter may have several prefixes at an attention, and none at some: what counts is the attention with the most.
-        foreach (var owner in context.Selection.Adapters)
+        foreach (var part in context.Selection.Parts)
         {
-            var shift = Attentions.Max(site => site.Plugins.Of(owner).OfType<IAttentionPrefix>().Sum(prefix => (long)prefix.PositionShift));
+            // An adapter may have several prefixes at an attention, and none at some: what counts is the attention with the most.
+            var shift = part.Leaves.Sum(leaf => Attentions.Max(site =>
+                site.Plugins.Of(leaf.Adapter).OfType<IAttentionPrefix>().Sum(prefix => (long)prefix.PositionShift)));
             if (shift == 0) continue;
-            if (!context.Selection.IsPerRow) uniform += shift;
+            if (part.Rows is null) uniform += shift;
             else
             {
                 perRow ??= new long[context.Selection.Rows];
-                foreach (var row in context.Selection.RowsOf(owner)!) perRow[row] += shift;
+                foreach (var row in part.Rows) perRow[row] += shift;
             }
         }
         return (uniform, perRow);

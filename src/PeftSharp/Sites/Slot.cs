@@ -90,15 +90,16 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
     {
         var value = MergedIn(context) as T ?? Base;
         if (!_replacements.AnyOf(context.Selection)) return value;
-        if (!context.Selection.IsPerRow) return Resolve(value, context.Selection.Tags, context);
+        var parts = context.Selection.Parts;
+        if (!context.Selection.IsPerRow) return Resolve(parts[0].Tree, value, context);
 
         var choices = new List<T> { value };
         var choice = new long[context.Selection.Rows];
-        foreach (var adapter in context.Selection.Tags)
+        foreach (var part in parts)
         {
-            if (_replacements.Of(adapter).Length == 0) continue;
-            foreach (var row in context.Selection.RowsOf(adapter)!) choice[row] = choices.Count;
-            choices.Add(Resolve(value, [adapter], context));
+            if (!Replaces(part.Tree)) continue;
+            foreach (var row in part.Rows!) choice[row] = choices.Count;
+            choices.Add(Resolve(part.Tree, value, context.For(part)));
         }
         return PerRow(choices, choice);
     }
@@ -111,15 +112,29 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
 
     /// <summary>What one adapter alone makes of the base value; null if it replaces nothing here.</summary>
     protected T? ReplacedValue(AdapterTag owner) =>
-        _replacements.Of(owner).Length > 0 ? Resolve(Base, [owner], new ForwardContext { Selection = owner.Alone }) : null;
+        _replacements.Of(owner).Length > 0 ? Resolve(owner.Single, Base, new ForwardContext { Selection = owner.Alone }) : null;
 
     /// <summary>Joins values into one with a leading row dimension.</summary>
     protected abstract T PerRow(IReadOnlyList<T> choices, long[] choice);
 
-    private T Resolve(T value, ReadOnlySpan<AdapterTag> adapters, ForwardContext context)
+    /// <summary>The weighted mean of what the children of an average yield.</summary>
+    protected abstract T Mean(AdapterComposition.Average average, IReadOnlyList<T> values);
+
+    private bool Replaces(AdapterComposition tree) => tree.Adapters.Any(adapter => _replacements.Of(adapter).Length > 0);
+
+    // In a stack and a split the last counts; a fusion reads its own.
+    private T Resolve(AdapterComposition node, T value, ForwardContext context) => node switch
     {
-        foreach (var adapter in adapters)
-            foreach (var replace in _replacements.Of(adapter)) value = replace(value, context);
+        AdapterComposition.One one => Apply(one.Adapter, value, context),
+        AdapterComposition.Fuse fuse => Apply(fuse.Fusion, value, context),
+        AdapterComposition.Average average when Replaces(node) => Mean(average, [.. node.Children.Select(child => Resolve(child, value, context.Within(child)))]),
+        AdapterComposition.Average => value,
+        _ => node.Children.Aggregate(value, (soFar, child) => Resolve(child, soFar, node is AdapterComposition.Split ? context.Within(child) : context)),
+    };
+
+    private T Apply(AdapterTag adapter, T value, ForwardContext context)
+    {
+        foreach (var replace in _replacements.Of(adapter)) value = replace(value, context);
         return value;
     }
 
@@ -133,6 +148,17 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
 /// <summary>A slot that yields a tensor: a bias, a norm's scale or shift, an embedding table.</summary>
 public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<Tensor>(name, kind, value)
 {
+    /// <summary>The adapter whose tensor this is; null for the base's.</summary>
+    internal AdapterTag? Owner { get; set; }
+
+    /// <inheritdoc/>
+    /// <remarks>Where another adapter is trained, its own tensor stays out of the graph.</remarks>
+    public override Tensor Get(ForwardContext context)
+    {
+        var value = base.Get(context);
+        return Owner is null || context.Trained is not { } trained || trained == Owner ? value : value.detach();
+    }
+
     /// <inheritdoc/>
     public override long Count { get; } = value.numel();
 
@@ -156,6 +182,10 @@ public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<
 
     /// <inheritdoc/>
     protected override Tensor PerRow(IReadOnlyList<Tensor> choices, long[] choice) => Gather(choices, choice);
+
+    /// <inheritdoc/>
+    protected override Tensor Mean(AdapterComposition.Average average, IReadOnlyList<Tensor> values) =>
+        Mixture.Of([.. values.Select((value, i) => (value, average.Weights[i]))]);
 }
 
 /// <summary>A slot that yields the weight store of a linear map.</summary>
@@ -190,4 +220,8 @@ public class WeightSlot(string name, WeightStore value) : Slot<WeightStore>(name
     /// <inheritdoc/>
     protected override WeightStore PerRow(IReadOnlyList<WeightStore> choices, long[] choice) =>
         new DenseStore(Gather(choices.Select(c => c.Dense()), choice));
+
+    /// <inheritdoc/>
+    protected override WeightStore Mean(AdapterComposition.Average average, IReadOnlyList<WeightStore> values) =>
+        new DenseStore(Mixture.Of([.. values.Select((value, i) => (value.Dense(), average.Weights[i]))]));
 }

@@ -47,7 +47,11 @@ internal sealed class T5Stack
         var hidden = _embedded.Forward(Dropout.Base(state.Embeddings, _shape.Dropout, _path, context), context);
         var mask = new KeyMask { Causal = _isDecoder, Padding = state.Mask, Bias = _bias };
         var sourceMask = new KeyMask { Padding = source?.Mask };
-        foreach (var layer in _layers) hidden = runLayer(hidden, context, (x, call) => layer.Forward(x, mask, source?.Embeddings, sourceMask, call));
+        for (var i = 0; i < _layers.Length; i++)
+        {
+            var layer = _layers[i];
+            hidden = runLayer(hidden, context.At(i), (x, call) => layer.Forward(x, mask, source?.Embeddings, sourceMask, call));
+        }
         hidden = Dropout.Base(_norm.Forward(hidden, context), _shape.Dropout, $"{_path}.final_layer_norm", context);
         return state with { Embeddings = hidden };
     }

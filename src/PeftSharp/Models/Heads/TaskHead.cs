@@ -90,7 +90,7 @@ public abstract class TaskHead
     internal int[]? Widths(AdapterSelection selection)
     {
         if (!selection.IsPerRow || !HasOwn(selection)) return null;
-        int[] widths = [.. Enumerable.Range(0, selection.Rows).Select(row => selection.OfRow(row)?.Outputs ?? Outputs)];
+        int[] widths = [.. Enumerable.Range(0, selection.Rows).Select(row => selection.OutputsOfRow(row) ?? Outputs)];
         return widths.Distinct().Count() == 1 ? null : widths;
     }
 
@@ -100,12 +100,12 @@ public abstract class TaskHead
         var selection = context.Selection;
         if (!selection.IsPerRow || !HasOwn(selection)) return map.Forward(x, context);
         var parts = new List<(Tensor Rows, Tensor Outputs)>();
-        foreach (var adapter in selection.Tags)
+        foreach (var part in selection.Parts)
         {
-            var rows = context.RowsOf(adapter)!;
-            parts.Add((rows, map.Forward(Rows.Select(x, rows), context.ForRowsOf(adapter))));
+            var rows = context.RowsOf(part)!;
+            parts.Add((rows, map.Forward(Rows.Select(x, rows), context.For(part))));
         }
-        if (selection.RowsOf(null) is { Length: > 0 } plain)
+        if (selection.FreeRows is { Length: > 0 } plain)
         {
             var rows = tensor(plain, ScalarType.Int64, device: x.device);
             parts.Add((rows, map.Forward(Rows.Select(x, rows), context.WithoutAdapters())));
@@ -127,8 +127,8 @@ public abstract class TaskHead
 
     private static bool HasOwn(AdapterSelection selection)
     {
-        foreach (var adapter in selection.Tags)
-            if (adapter.Outputs is not null) return true;
+        foreach (var part in selection.Parts)
+            if (part.Tree.Outputs is not null) return true;
         return false;
     }
 
