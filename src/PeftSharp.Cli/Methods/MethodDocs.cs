@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml;
 using System.Xml.Linq;
@@ -9,8 +10,13 @@ internal static partial class MethodDocs
 {
     private static readonly Lazy<Dictionary<string, string>> Summaries = new(Read);
 
-    public static string Of(Type type, string property) =>
-        Summaries.Value.GetValueOrDefault($"P:{type.FullName}.{property}") ?? Summaries.Value.GetValueOrDefault($"P:{typeof(PeftSharp.Methods.MethodOptions).FullName}.{property}") ?? "";
+    public static string Of(PropertyInfo property)
+    {
+        // An override may have no words of its own.
+        for (var type = property.DeclaringType; type is not null; type = type.BaseType)
+            if (Summaries.Value.TryGetValue($"P:{type.FullName}.{property.Name}", out var words)) return words;
+        return "";
+    }
 
     // The file lies beside the library; a copy of the program without it shows the settings without their help.
     private static Dictionary<string, string> Read()

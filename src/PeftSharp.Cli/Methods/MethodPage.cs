@@ -42,7 +42,7 @@ internal static partial class MethodPage
         }
         page.Append("\n| setting | default | |\n|---|---|---|\n");
         foreach (var setting in MethodSettings.Of(defaults.GetType()))
-            page.Append($"| `{setting.Name}` | `{Text(defaults, setting)}` | {Cell(MethodDocs.Of(defaults.GetType(), setting.Property.Name))} |\n");
+            page.Append($"| `{setting.Name}` | `{Text(defaults, setting)}` | {Cell(MethodDocs.Of(setting.Property))} |\n");
     }
 
     private static string Differences(MethodOptions defaults, MethodOptions preset)

@@ -105,7 +105,8 @@ internal sealed class TrainInputs
         if (tokenizer is not null) options = options.WithTokens(text => tokenizer.Encode(text).Ids);
         var adapter = model.Add(options with { Revision = options.Revision ?? basis.Revision }, seed: settings.Seed);
         var format = settings.Format is null ? method.Format : settings.Format == "peft" ? AdapterFormat.Peft : AdapterFormat.AdapterHub;
-        CheckFormat(adapter, format);
+        // After hours of training is too late to learn that a format lacks the method.
+        if (adapter.Refusal(format) is { } sentence) throw new PeftException(sentence);
         TokenizedDataset Encode(TextDataset data) => Encoders.Encode(data, tokenizer, transformer, basis.Folder, settings.Length(transformer.MaxTokens), cancellation);
         var train = Encode(rows);
         var heldTokens = held is null ? null : Encode(held);
@@ -186,13 +187,6 @@ internal sealed class TrainInputs
         throw new UsageException(
             $"{string.Join(" and ", asked)} {(asked.Count == 1 ? "asks" : "ask")} for rows to score on, and there are none; "
             + "give --eval-data PATH, or hold rows out with --split-shares 0.8,0.2.");
-    }
-
-    // After hours of training is too late to learn that a format lacks the method.
-    private static void CheckFormat(PeftMethod adapter, AdapterFormat format)
-    {
-        foreach (var tensor in adapter.Tensors) adapter.SavedName(tensor, format);
-        if (format == AdapterFormat.AdapterHub) adapter.Options.ToAdapterHub();
     }
 
     private static string Count(TextDataset data) => $"{Terminal.Format.Count(data.Count)} rows{(data.SkippedRows == 0 ? "" : $" ({data.SkippedRows} bad ones left out)")}";

@@ -62,7 +62,7 @@ internal static class MethodsVerb
             {
                 ["name"] = s.Name,
                 ["default"] = MethodSettings.Value(options, s),
-                ["help"] = MethodDocs.Of(options.GetType(), s.Property.Name),
+                ["help"] = MethodDocs.Of(s.Property),
             })]);
             JsonOut.Write(document);
             return ExitCode.Success;
@@ -75,7 +75,7 @@ internal static class MethodsVerb
         Console.Out.WriteLine();
         var grid = new Grid("setting", "default", "help");
         foreach (var setting in settings)
-            grid.Row(setting.Name, MethodSettings.Shown(options, setting), MethodDocs.Of(options.GetType(), setting.Property.Name));
+            grid.Row(setting.Name, MethodSettings.Shown(options, setting), MethodDocs.Of(setting.Property));
         grid.Write();
         return ExitCode.Success;
     }

@@ -34,7 +34,8 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
         return part;
     }
 
-    private PeftMethod? Owner(AdapterTensor tensor) => _parts.FirstOrDefault(p => p.Tensors.Contains(tensor) || p.Frozen.Contains(tensor));
+    /// <summary>The part that a tensor belongs to; null where it is the whole's own.</summary>
+    internal PeftMethod? Owner(AdapterTensor tensor) => _parts.FirstOrDefault(p => p.Tensors.Contains(tensor) || p.Frozen.Contains(tensor));
 
     /// <inheritdoc/>
     public override void OnPrepare(PreparationData data)
@@ -97,46 +98,12 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
         _parts.ForEach(AdoptAnew);
     }
 
-    /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format) => Owner(tensor) is { } part ? part.SavedName(tensor, format) : base.SavedName(tensor, format);
-
-    /// <inheritdoc/>
-    public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) => Owner(tensor) is { } part ? part.ReferenceName(tensor, format) : tensor.Name;
-
-    /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
-    {
-        // Refused before a part computes anything.
-        foreach (var tensor in Tensors) SavedName(tensor, format);
-        var written = new HashSet<string>();
-        var own = Tensors.Where(t => Owner(t) is null && SavedName(t, format) is not null).Select(t => KeyValuePair.Create(SavedName(t, format)!, t.Value));
-        foreach (var pair in _parts.SelectMany(p => p.SavedTensors(format)).Concat(own))
-        {
-            if (!written.Add(pair.Key))
-                throw new PeftException($"{Options.PeftType}: two of its parts would be saved as \"{pair.Key}\", for which the format has one place; let them act at different places.");
-            yield return pair;
-        }
-    }
-
-    /// <inheritdoc/>
-    public override void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
-    {
-        using var scope = NewDisposeScope();
-        using var guard = no_grad();
-        var places = _parts.Select(p => p.SavedTensors(format).ToDictionary(t => t.Key, t => t.Value.shape)).ToList();
-        foreach (var (key, shape) in places.SelectMany(p => p)) RequireShape(saved, key, shape, file);
-        if (saved.Keys.FirstOrDefault(k => !places.Any(p => p.ContainsKey(k)) && !MayLeaveOut(k, format)) is { } stray)
-            throw new PeftException($"{file}: tensor \"{stray}\" has no place in this model with these settings; the adapter was made for another base model or other settings.");
-        foreach (var (part, own) in _parts.Zip(places)) part.LoadTensors(saved.Where(t => own.ContainsKey(t.Key)).ToDictionary(), format, file);
-        _parts.ForEach(AdoptAnew);
-    }
+    /// <summary>Takes over what the parts train now, after they have read saved tensors.</summary>
+    internal void AdoptAnew() => _parts.ForEach(AdoptAnew);
 
     /// <inheritdoc/>
     public override bool EncoderIsKnown => _parts.TrueForAll(p => p.EncoderIsKnown);
 
     /// <inheritdoc/>
     public override void EncoderRestored() => _parts.ForEach(p => p.EncoderRestored());
-
-    /// <inheritdoc/>
-    public override bool MayLeaveOut(string key, AdapterFormat format) => _parts.Exists(p => p.MayLeaveOut(key, format));
 }

@@ -1,4 +1,4 @@
-using System.Text.Json.Nodes;
+using PeftSharp.Methods.Layouts;
 
 namespace PeftSharp.Methods;
 
@@ -58,14 +58,17 @@ public sealed record MethodInfo
     /// <summary>True if training decides how much of it is saved (ranks that go): sizes told before are the largest there can be.</summary>
     public bool SizeIsLearned { get; init; }
 
-    /// <summary>The layout that it is saved in unless told otherwise.</summary>
-    public AdapterFormat Format { get; init; } = AdapterFormat.Peft;
+    /// <summary>How its adapters lie on disk, by format; the first is taken unless told otherwise. Default: peft's, with nothing of its own.</summary>
+    public IReadOnlyList<AdapterLayout> Layouts { get; init; } = [PeftLayout.Plain];
+
+    /// <summary>The formats that it can be saved in and read from; settings may narrow them (<see cref="MethodOptions.Refusal"/>).</summary>
+    public IReadOnlyList<AdapterFormat> Formats => [.. Layouts.Select(l => l.Format)];
+
+    /// <summary>The format that it is saved in unless told otherwise.</summary>
+    public AdapterFormat Format => Layouts[0].Format;
 
     /// <summary>Settings by alias that differ from the defaults (presets).</summary>
     public IReadOnlyDictionary<string, Func<MethodOptions>> Presets { get; init; } = new Dictionary<string, Func<MethodOptions>>();
-
-    /// <summary>Reads AdapterHub's <c>config</c> object; null where it is another method's.</summary>
-    public Func<JsonObject, MethodOptions?> FromAdapterHub { get; init; } = _ => null;
 
     /// <summary>The default settings.</summary>
     public MethodOptions CreateOptions() => (MethodOptions)Activator.CreateInstance(OptionsType)!;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using PeftSharp.Methods.Layouts;
 
 namespace PeftSharp.Methods;
 
@@ -47,6 +48,22 @@ public abstract record MethodOptions
     [JsonIgnore]
     public virtual AdapterFormat Format => MethodRegistry.ByPeftType(PeftType)?.Format ?? AdapterFormat.Peft;
 
+    /// <summary>How adapters with these settings lie on disk, by format.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<AdapterLayout> Layouts => OwnLayouts();
+
+    /// <summary>The layouts of the method; by default those that the registry lists, or peft's for a method that it does not know.</summary>
+    protected virtual IReadOnlyList<AdapterLayout> OwnLayouts() => MethodRegistry.ByPeftType(PeftType)?.Layouts ?? [PeftLayout.Plain];
+
+    /// <summary>Why settings like these cannot be kept in a format, as one sentence; null where they can.</summary>
+    public string? Refusal(AdapterFormat format)
+    {
+        if (Layouts.FirstOrDefault(l => l.Format == format) is { } layout) return layout.Refusal(this);
+        return format == AdapterFormat.AdapterHub
+            ? $"{PeftType} is not a method of AdapterHub; save it in the peft format."
+            : $"{PeftType}: the peft format has no place for it; save it in the AdapterHub format.";
+    }
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="PeftException">A value is out of range; the message names field, value and range.</exception>
     public abstract void Validate();
@@ -62,8 +79,12 @@ public abstract record MethodOptions
     internal virtual MethodOptions AsReference() => this;
 
     /// <summary>The settings as AdapterHub writes them (the <c>config</c> object of its adapter_config.json).</summary>
-    /// <exception cref="PeftException">AdapterHub has no such method.</exception>
-    public virtual JsonObject ToAdapterHub() => throw new PeftException($"{PeftType} is not a method of AdapterHub; save it in the peft format.");
+    /// <exception cref="PeftException">AdapterHub has no such method, or no place for these settings.</exception>
+    public JsonObject ToAdapterHub()
+    {
+        if (Refusal(AdapterFormat.AdapterHub) is { } sentence) throw new PeftException(sentence);
+        return Layouts.OfType<AdapterHubLayout>().First().Write(this);
+    }
 
     /// <summary>A copy with a task's name and base filled in where they are empty.</summary>
     public MethodOptions For(string taskType, string? baseModel) => this with { TaskType = TaskType ?? taskType, BaseModel = BaseModel ?? baseModel };

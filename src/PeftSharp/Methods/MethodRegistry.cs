@@ -6,6 +6,7 @@ using PeftSharp.Methods.Additive.Prefix;
 using PeftSharp.Methods.Additive.Prompt;
 using PeftSharp.Methods.Full;
 using PeftSharp.Methods.Hybrid.Union;
+using PeftSharp.Methods.Layouts;
 using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Methods.Partial.Fish;
 using PeftSharp.Methods.Partial.Head;
@@ -50,13 +51,18 @@ public static class MethodRegistry
     /// <summary>The method with this <c>peft_type</c>, or null.</summary>
     public static MethodInfo? ByPeftType(string peftType) => All.FirstOrDefault(m => Same(m.PeftType, peftType));
 
+    // What a method's adapters are called in AdapterHub's keys, whatever the method.
+    internal static IEnumerable<string> AdapterHubKinds => AdapterHubLayouts.SelectMany(l => l.Kinds).Distinct();
+
+    private static IEnumerable<AdapterHubLayout> AdapterHubLayouts => All.SelectMany(m => m.Layouts).OfType<AdapterHubLayout>();
+
     /// <summary>Settings from AdapterHub's <c>config</c> object.</summary>
     /// <exception cref="PeftException">It describes a method that is not supported.</exception>
     public static MethodOptions FromAdapterHub(JsonObject config, string file)
     {
         try
         {
-            return All.Select(m => m.FromAdapterHub(config)).FirstOrDefault(o => o is not null) ?? throw new PeftException(
+            return AdapterHubLayouts.Select(l => l.Read(config)).FirstOrDefault(o => o is not null) ?? throw new PeftException(
                 $"{file}: the AdapterHub method \"{config["architecture"]?.ToString() ?? "bottleneck"}\" with these settings is not supported.");
         }
         catch (Exception e) when (e is InvalidOperationException or FormatException or OverflowException or ArgumentException or NullReferenceException or JsonException)

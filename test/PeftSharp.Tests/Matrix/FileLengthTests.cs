@@ -13,17 +13,14 @@ public sealed class FileLengthTests
     {
         using var bench = new Bench(architecture);
         var adapter = bench.Add(method);
-        IReadOnlyList<KeyValuePair<string, long>> told;
-        try
-        {
-            told = AdapterFolder.Files(adapter, format);
-        }
-        catch (PeftException e)
+        if (adapter.Refusal(format) is { } sentence)
         {
             using var none = new TempFolder();
-            Assert.Equal(e.Message, Assert.Throws<PeftException>(() => AdapterFolder.Save(adapter, none.Root, format)).Message);
+            Assert.Equal(sentence, Assert.Throws<PeftException>(() => AdapterFolder.Files(adapter, format)).Message);
+            Assert.Equal(sentence, Assert.Throws<PeftException>(() => AdapterFolder.Save(adapter, none.Root, format)).Message);
             return;
         }
+        var told = AdapterFolder.Files(adapter, format);
         bench.Train(adapter);
         using var folder = new TempFolder();
         AdapterFolder.Save(adapter, folder.Root, format);

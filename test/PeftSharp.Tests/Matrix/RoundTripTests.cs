@@ -74,17 +74,21 @@ public sealed class RoundTripTests
     // A method's own format always holds it (the theory above); others may refuse, but not lose anything.
     private static bool Holds(PeftMethod adapter, AdapterFormat format)
     {
-        if (format == adapter.Options.Format) return true;
-        using var folder = new TempFolder();
-        using var scope = NewDisposeScope();
-        try
-        {
-            AdapterFolder.Save(adapter, folder.Root, format);
-            return true;
-        }
-        catch (PeftException)
-        {
-            return false;
-        }
+        return format == adapter.Options.Format || adapter.Refusal(format) is null;
     }
+
+    [Fact]
+    public void The_Registry_Says_What_Formats_Hold()
+    {
+        Assert.All(MethodRegistry.All, method => Assert.Equal(method.Format, method.Formats[0]));
+        Assert.All(MethodRegistry.All, method => Assert.All(Settings(method), settings =>
+        {
+            Assert.Contains(settings.Format, method.Formats);
+            Assert.Null(settings.Refusal(settings.Format));
+            Assert.All(Enum.GetValues<AdapterFormat>().Except(method.Formats), format => Assert.StartsWith(settings.PeftType, settings.Refusal(format)!));
+        }));
+    }
+
+    private static IEnumerable<MethodOptions> Settings(MethodInfo method) => method.Presets.Values.Select(preset => preset()).Prepend(method.CreateOptions());
+
 }

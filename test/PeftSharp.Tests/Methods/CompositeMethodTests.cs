@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Additive.Prompt;
 using PeftSharp.Methods.Hybrid.Union;
+using PeftSharp.Methods.Layouts;
 using PeftSharp.Sites;
 using PeftSharp.Tests.Matrix;
 using TorchSharp;
@@ -18,9 +19,20 @@ public sealed class CompositeMethodTests
     {
         const BindingFlags every = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
         var hooks = typeof(PeftMethod).GetMethods(every).Where(m => m is { IsVirtual: true, IsAbstract: false, IsFinal: false }).ToList();
-        Assert.True(hooks.Count >= 14);
+        Assert.True(hooks.Count >= 10);
         var forwarded = typeof(CompositeMethod).GetMethods(every).Select(m => m.GetBaseDefinition()).ToHashSet();
         Assert.Equal([], hooks.Where(m => !forwarded.Contains(m)).Select(m => m.Name));
+    }
+
+    [Fact]
+    public void Nothing_That_A_Layout_Can_Override_Is_Left_Out()
+    {
+        const BindingFlags every = BindingFlags.Instance | BindingFlags.Public | BindingFlags.DeclaredOnly;
+        var asked = typeof(AdapterLayout).GetMethods(every).Where(m => m is { IsVirtual: true, IsFinal: false }).ToList();
+        Assert.True(asked.Count >= 7);
+        var answered = new[] { typeof(CompositeHubLayout), typeof(UnionMethod).Assembly.GetType("PeftSharp.Methods.Hybrid.Union.UnionAdapterHub")!, typeof(AdapterHubLayout) }
+            .SelectMany(type => type.GetMethods(every)).Where(m => m.DeclaringType != typeof(AdapterHubLayout) || m.IsFinal).Select(m => m.GetBaseDefinition()).ToHashSet();
+        Assert.Equal([], asked.Where(m => !answered.Contains(m)).Select(m => m.Name));
     }
 
     [Fact]
@@ -58,10 +70,11 @@ public sealed class CompositeMethodTests
         Assert.True(union.EncoderIsKnown);
         spies[1].Known = false;
         Assert.False(union.EncoderIsKnown);
-        Assert.True(union.MayLeaveOut("spare 2", AdapterFormat.AdapterHub));
-        Assert.False(union.MayLeaveOut("spare 3", AdapterFormat.AdapterHub));
+        var layout = union.Layout(AdapterFormat.AdapterHub);
+        Assert.True(layout.MayLeaveOut(union, "spare 2"));
+        Assert.False(layout.MayLeaveOut(union, "spare 3"));
         Assert.Equal(["spied 1", "spied 2"], union.SavedTensors(AdapterFormat.AdapterHub).Select(t => t.Key));
-        Assert.Equal("live 2", union.ReferenceName(spies[1].Tensors[0], AdapterFormat.AdapterHub));
+        Assert.Equal("live 2", layout.ReferenceName(union, spies[1].Tensors[0]));
         Assert.True(union.Tag.NeedsAllTokens);
     }
 
@@ -75,13 +88,13 @@ public sealed class CompositeMethodTests
         var json = union.StateJson!.DeepClone();
         foreach (var spy in spies) spy.Forget();
         union.RestoreState(tensors, json);
-        Assert.Equal([1f, 2f], spies.Select(s => s.Kept.item<float>()));
+        Assert.Equal([1f, 2f], spies.Select(s => s.Remembered.item<float>()));
         Assert.Equal([1, 2], spies.Select(s => s.Count));
 
         // The second part's state is missing: the first keeps what it has.
         foreach (var spy in spies) spy.Forget();
         Refusal.Sentence(() => union.RestoreState(tensors.Where(t => t.Key.StartsWith('0')).ToDictionary(), json), "kept");
-        Assert.Equal([0f, 0f], spies.Select(s => s.Kept.item<float>()));
+        Assert.Equal([0f, 0f], spies.Select(s => s.Remembered.item<float>()));
         Refusal.Sentence(() => union.RestoreState(tensors, new JsonArray()), "2 parts");
         foreach (var tensor in tensors.Values) tensor.Dispose();
     }
@@ -110,6 +123,21 @@ public sealed class CompositeMethodTests
         public override void Validate() { }
 
         public override PeftMethod Create(string name) => new Spy(name, this);
+
+        protected override IReadOnlyList<AdapterLayout> OwnLayouts() => [new SpyLayout(Value)];
+    }
+
+    private sealed class SpyLayout(int value) : AdapterHubLayout("spies")
+    {
+        public override string? Name(PeftMethod adapter, AdapterTensor tensor) => $"spied {value}";
+
+        public override string ReferenceName(PeftMethod adapter, AdapterTensor tensor) => $"live {value}";
+
+        public override bool MayLeaveOut(PeftMethod adapter, string key) => key == $"spare {value}";
+
+        public override JsonObject Write(MethodOptions options) => new() { ["value"] = value };
+
+        public override MethodOptions? Read(JsonObject config) => null;
     }
 
     private sealed class Spy(string name, SpyOptions options) : PeftMethod(name)
@@ -120,7 +148,7 @@ public sealed class CompositeMethodTests
 
         public bool Known { get; set; } = true;
 
-        public Tensor Kept { get; } = ones(1).mul_(options.Value).DetachFromDisposeScope();
+        public Tensor Remembered { get; } = ones(1).mul_(options.Value).DetachFromDisposeScope();
 
         public int Count { get; private set; } = options.Value;
 
@@ -128,14 +156,14 @@ public sealed class CompositeMethodTests
 
         public void Forget()
         {
-            Kept.zero_();
+            Remembered.zero_();
             Count = 0;
         }
 
         protected override void OnAttach(MethodHost host)
         {
             Add("", "spied", ones(1).mul_(_value));
-            OnDetach(Kept.Dispose);
+            OnDetach(Remembered.Dispose);
             if (_value == 1) Tag.NeedAllTokens(); // the second does not take it back
         }
 
@@ -153,7 +181,7 @@ public sealed class CompositeMethodTests
 
         public override void AfterStep(StepState step) => Calls.Add($"after step {step.Seed}");
 
-        public override IReadOnlyDictionary<string, Tensor> State => new Dictionary<string, Tensor> { ["kept"] = Kept };
+        public override IReadOnlyDictionary<string, Tensor> State => new Dictionary<string, Tensor> { ["kept"] = Remembered };
 
         public override JsonNode? StateJson => JsonValue.Create(Count);
 
@@ -162,12 +190,6 @@ public sealed class CompositeMethodTests
             base.RestoreState(tensors, json);
             Count = json!.GetValue<int>();
         }
-
-        public override string? SavedName(AdapterTensor tensor, AdapterFormat format) => $"spied {_value}";
-
-        public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) => $"live {_value}";
-
-        public override bool MayLeaveOut(string key, AdapterFormat format) => key == $"spare {_value}";
 
         public override bool EncoderIsKnown => Known;
 

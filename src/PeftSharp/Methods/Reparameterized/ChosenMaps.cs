@@ -17,6 +17,13 @@ internal sealed class ChosenMaps
     /// <summary>True if files keep these maps as [in, out] (peft's <c>fan_in_fan_out</c>).</summary>
     public bool AreTransposed => Sites.Any(s => s.Weight.IsTransposedOnDisk);
 
+    /// <summary>Chooses the maps that settings mean.</summary>
+    /// <param name="options">The settings; <c>modules_to_save</c> with the head in it.</param>
+    /// <param name="host">The model.</param>
+    /// <exception cref="PeftException">None is meant.</exception>
+    public static ChosenMaps Of(TargetOptions options, MethodHost host) => Of(
+        options.PeftType, host, options.TargetModules, options.LayersToTransform, options.LayersPattern, options.ModulesToSave, options.Excluded);
+
     /// <summary>Chooses the maps.</summary>
     /// <exception cref="PeftException">None is meant.</exception>
     public static ChosenMaps Of(

@@ -90,7 +90,7 @@ public static class ConformanceRunner
 
         /// <summary>The trained tensors under the names of the reference library.</summary>
         private Dictionary<string, Tensor> Trained(PeftMethod adapter) => adapter.Tensors
-            .ToDictionary(t => Plain(adapter.ReferenceName(t, reference.Format)), t => t.Value);
+            .ToDictionary(t => Plain(adapter.Layout(reference.Format).ReferenceName(adapter, t)), t => t.Value);
 
         // Live names of peft carry the adapter's name and the place of saved modules; a case without peft has bare names.
         private static string Plain(string name)
@@ -181,8 +181,9 @@ public static class ConformanceRunner
             using var scope = NewDisposeScope();
             using var guard = no_grad();
             using var file = SafetensorsFile.Open(reference.Adapter.WeightsFile);
-            var written = adapter.SavedTensors(reference.Format).ToDictionary(p => p.Key, p => p.Value);
-            var missing = file.Tensors.Keys.Except(written.Keys).FirstOrDefault(k => !adapter.MayLeaveOut(k, reference.Format));
+            var layout = adapter.Layout(reference.Format);
+            var written = layout.Write(adapter).ToDictionary(p => p.Key, p => p.Value);
+            var missing = file.Tensors.Keys.Except(written.Keys).FirstOrDefault(k => !layout.MayLeaveOut(adapter, k));
             var wrong = missing ?? written.FirstOrDefault(p => !file.Tensors.TryGetValue(p.Key, out var info) || !info.Shape.SequenceEqual(p.Value.shape)).Key;
             results.Add(new("saved names", wrong is null ? 0 : double.PositiveInfinity, 0, wrong));
         }

@@ -2,13 +2,18 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PeftSharp.Methods.Json;
+using PeftSharp.Methods.Layouts;
 
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
-/// <summary>The settings of bottleneck adapters as AdapterHub writes them.</summary>
-internal static class BottleneckAdapterHub
+/// <summary>Bottleneck adapters as AdapterHub writes them.</summary>
+internal sealed class BottleneckAdapterHub() : AdapterHubLayout("adapters")
 {
-    public static MethodOptions? Read(JsonObject config)
+    public override bool MayLeaveOut(PeftMethod adapter, string key) =>
+        // A norm before the bottleneck is registered twice there.
+        ((BottleneckOptions)adapter.Options).NormBefore && key.Contains(".adapter_down.0.", StringComparison.Ordinal);
+
+    public override MethodOptions? Read(JsonObject config)
     {
         if (config["architecture"] is not null || config["reduction_factor"] is null) return null;
         if (config["phm_layer"]?.GetValue<bool>() == true) return null;
@@ -44,8 +49,9 @@ internal static class BottleneckAdapterHub
         };
     }
 
-    public static JsonObject Write(BottleneckOptions o)
+    public override JsonObject Write(MethodOptions options)
     {
+        var o = (BottleneckOptions)options;
         var json = (JsonObject?)o.Hub?.DeepClone() ?? Defaults();
         json["mh_adapter"] = o.AfterAttention;
         json["output_adapter"] = o.AfterFeedForward;

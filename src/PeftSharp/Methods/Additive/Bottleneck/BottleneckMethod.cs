@@ -1,3 +1,4 @@
+using PeftSharp.Methods.Layouts;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,8 +19,7 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
         Summary = "Small two-layer networks with a residual inside every layer.",
         Formula = "y = x + scaling·up(f(down(x))), x: the output of a residual branch; parallel: y = branch(z) + scaling·up(f(down(z))), z: its input",
         OptionsType = typeof(BottleneckOptions),
-        Format = AdapterFormat.AdapterHub,
-        FromAdapterHub = BottleneckAdapterHub.Read,
+        Layouts = [new BottleneckAdapterHub(), PeftLayout.Plain],
         Presets = new Dictionary<string, Func<MethodOptions>>
         {
             ["pfeiffer"] = () => new BottleneckOptions(),
@@ -98,17 +98,4 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
         "mam_adapter" => isUp ? zeros(rows, columns) : Initial.KaimingUniform([rows, columns], SeedOf(what)),
         _ => Initial.TruncatedNormal([rows, columns], options.InitScale, SeedOf(what)),
     };
-
-    /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
-    {
-        if (format == AdapterFormat.Peft) return base.SavedName(tensor, format);
-        if (tensor.SavedModule) return null;
-        return tensor.Additional ? $"{tensor.Path}.adapters.{Name}.{tensor.Local}" : tensor.Name;
-    }
-
-    /// <inheritdoc/>
-    public override bool MayLeaveOut(string key, AdapterFormat format) =>
-        // A norm before the bottleneck is registered twice in AdapterHub.
-        options.NormBefore && key.Contains(".adapter_down.0.", StringComparison.Ordinal);
 }

@@ -122,7 +122,4 @@ public sealed record BottleneckOptions : MethodOptions
 
     /// <inheritdoc/>
     internal override MethodOptions AsReference() => UseGating ? this with { GateOverPadding = true } : this;
-
-    /// <inheritdoc/>
-    public override JsonObject ToAdapterHub() => BottleneckAdapterHub.Write(this);
 }

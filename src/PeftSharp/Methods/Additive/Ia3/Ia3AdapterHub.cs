@@ -1,18 +1,44 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Methods.Json;
+using PeftSharp.Methods.Layouts;
 using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.Ia3;
 
 /// <summary>(IA)³ as AdapterHub writes it: a LoRA of rank 1 that scales instead of adding.</summary>
-internal static class Ia3AdapterHub
+internal sealed class Ia3AdapterHub() : AdapterHubLayout("loras")
 {
     private static readonly (string Name, ProjectionRole Role)[] Attention =
         [("q", ProjectionRole.Query), ("k", ProjectionRole.Key), ("v", ProjectionRole.Value)];
 
     public static readonly IReadOnlyList<ProjectionRole> Roles = [ProjectionRole.Key, ProjectionRole.Value, ProjectionRole.Intermediate];
 
-    public static MethodOptions? Read(JsonObject config)
+    public override string? Refusal(MethodOptions options) => ((Ia3Options)options).Roles is not null ? null
+        : "IA3: peft scales what the feed-forward block's second map reads and AdapterHub what its first map yields, so the adapter cannot be saved "
+          + "in the AdapterHub format; save it in the peft format.";
+
+    protected override string Local(AdapterTensor tensor) => "lora_B";
+
+    public override IEnumerable<KeyValuePair<string, Tensor>> Write(PeftMethod adapter) =>
+        ((Ia3Method)adapter).Parts?.Join(base.Write(adapter)) ?? base.Write(adapter);
+
+    public override void Read(PeftMethod adapter, IReadOnlyDictionary<string, Tensor> saved, string file)
+    {
+        if (((Ia3Method)adapter).Parts is not { } parts)
+        {
+            base.Read(adapter, saved, file);
+            return;
+        }
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        // Here the message can still name the tensor that stands in the file.
+        foreach (var (key, value) in Write(adapter)) SavedTensor.Require(saved, key, value.shape, file);
+        base.Read(adapter, parts.Split(saved), file);
+    }
+
+    public override MethodOptions? Read(JsonObject config)
     {
         if (config["architecture"]?.ToString() != "lora" || config["composition_mode"]?.ToString() != "scale") return null;
         Require(config["r"]?.GetValue<int>() ?? 1, 1, "r");
@@ -32,11 +58,10 @@ internal static class Ia3AdapterHub
         };
     }
 
-    public static JsonObject Write(Ia3Options options)
+    public override JsonObject Write(MethodOptions settings)
     {
-        var roles = options.Roles ?? throw new PeftException(
-            "IA3: peft scales what the feed-forward block's second map reads and AdapterHub what its first map yields, so the adapter cannot be saved "
-            + "in the AdapterHub format; save it in the peft format.");
+        var options = (Ia3Options)settings;
+        var roles = options.Roles ?? [];
         var json = (JsonObject?)options.Hub?.DeepClone() ?? new JsonObject
         {
             ["architecture"] = "lora",

@@ -10,7 +10,6 @@ public sealed class Ia3Method(string name, Ia3Options options) : PeftMethod(name
     private const string Factor = "ia3_l";
 
     private Ia3Options _options = options;
-    private LoraParts? _parts;
 
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()
@@ -26,7 +25,7 @@ public sealed class Ia3Method(string name, Ia3Options options) : PeftMethod(name
         OptionsType = typeof(Ia3Options),
         NeutralStart = true,
         Mergeable = true,
-        FromAdapterHub = Ia3AdapterHub.Read,
+        Layouts = [new Ia3Peft(), new Ia3AdapterHub()],
         Presets = new Dictionary<string, Func<MethodOptions>>
         {
             ["ia3-adapterhub"] = () => new Ia3Options { Roles = Ia3AdapterHub.Roles },
@@ -35,6 +34,9 @@ public sealed class Ia3Method(string name, Ia3Options options) : PeftMethod(name
 
     /// <inheritdoc/>
     public override MethodOptions Options => _options;
+
+    // The adapted parts of maps that serve several; null where there are none.
+    internal LoraParts? Parts { get; private set; }
 
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
@@ -47,7 +49,7 @@ public sealed class Ia3Method(string name, Ia3Options options) : PeftMethod(name
                 $"IA3: no module matches \"target_modules\" ({_options.TargetModules?.ToString() ?? "keys, values, feed-forward"}); the model's linear "
                 + $"maps are called {string.Join(", ", host.Sites.Projections.Select(p => p.Path.Split('.')[^1]).Distinct())}.");
         }
-        _parts = maps.Sites.Any(p => p.Weight is PartSlot) ? new(maps.Sites) : null;
+        Parts = maps.Sites.Any(p => p.Weight is PartSlot) ? new(maps.Sites) : null;
         var transposed = maps.Sites.Any(p => p.Weight.IsTransposedOnDisk);
         if (_options.FanInFanOut && !transposed)
             throw new PeftException("IA3: \"fan_in_fan_out\" is true, but the weights of this model's maps are [out, in]; set it to false.");
@@ -62,37 +64,5 @@ public sealed class Ia3Method(string name, Ia3Options options) : PeftMethod(name
         long[] shape = input ? [1, site.InFeatures] : [site.OutFeatures, 1];
         var factor = Add(site.Path, Factor, shape, () => _options.InitWeights ? ones(shape) : Initial.Normal(shape, 1, SeedOf($"{site.Path}.{Factor}")));
         Plug<IProjectionPlugin>(site.Plugins, input ? new Ia3Input(factor) : new Ia3Output(factor));
-    }
-
-    /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
-    {
-        if (format == AdapterFormat.Peft && _options.Roles is not null)
-        {
-            throw new PeftException(
-                "IA3: AdapterHub scales what the feed-forward block's first map yields and peft what its second map reads, so the adapter cannot be "
-                + "saved in the peft format; save it in the AdapterHub format.");
-        }
-        if (format == AdapterFormat.Peft) return base.SavedName(tensor, format);
-        return tensor.SavedModule ? null : $"{tensor.Path}.loras.{Name}.lora_B";
-    }
-
-    /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format) =>
-        _parts?.Join(base.SavedTensors(format)) ?? base.SavedTensors(format);
-
-    /// <inheritdoc/>
-    public override void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
-    {
-        if (_parts is null || format == AdapterFormat.Peft)
-        {
-            base.LoadTensors(saved, format, file);
-            return;
-        }
-        using var scope = NewDisposeScope();
-        using var guard = no_grad();
-        // Here the message can still name the tensor that stands in the file.
-        foreach (var (key, value) in SavedTensors(format)) RequireShape(saved, key, value.shape, file);
-        base.LoadTensors(_parts.Split(saved), format, file);
     }
 }

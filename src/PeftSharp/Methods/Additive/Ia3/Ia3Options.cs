@@ -64,7 +64,4 @@ public sealed record Ia3Options : MethodOptions
     public override PeftMethod Create(string name) => new Ia3Method(name, this);
 
     internal override JsonObject PeftFields => new() { ["auto_mapping"] = null };
-
-    /// <inheritdoc/>
-    public override JsonObject ToAdapterHub() => Ia3AdapterHub.Write(this);
 }

@@ -7,7 +7,6 @@ namespace PeftSharp.Methods.Additive.Prefix;
 /// <summary>Prefix tuning: trained keys and values before those of every layer.</summary>
 public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMethod(name)
 {
-    private const string Saved = "prompt_embeddings";
     private PrefixOptions _options = options;
     private PrefixEncoder? _encoder;
 
@@ -23,7 +22,7 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         Summary = "Trained keys and values before those of every layer, flat or made by a small network.",
         Formula = "attention(q, [Pk; K], [Pv; V]) in every layer, Pk and Pv trained; with a projection, made as W2·tanh(W1·E + b1) + b2",
         OptionsType = typeof(PrefixOptions),
-        FromAdapterHub = PrefixOptions.FromAdapterHub,
+        Layouts = [new PrefixPeft(), new PrefixAdapterHub()],
         Presets = new Dictionary<string, Func<MethodOptions>>
         {
             ["prefix_tuning_flat"] = () => new PrefixOptions { HubStyle = true, VirtualTokens = 30 },
@@ -95,38 +94,8 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
             _options.GateOverPadding);
     }
 
-    /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
-    {
-        if (format == AdapterFormat.Peft && _options.HubStyle)
-            throw new PeftException("PREFIX_TUNING: AdapterHub's prefix leaves positions alone and peft's moves them, so it cannot be saved in the peft format; save it in the AdapterHub format.");
-        if (format == AdapterFormat.Peft)
-            // peft saves what the encoder yields, and its prompt methods name the head without "model".
-            return tensor.SavedModule ? $"base_model.{tensor.Name}" : !_options.Projection && tensor.Path.Length == 0 ? Saved : null;
-        if (tensor.SavedModule) return null;
-        return tensor.Path.Length == 0
-            ? $"{Host.BasePrefix}prefix_tuning.prefix_tunings.{Name}.self_prefix.{tensor.Local}"
-            : $"{tensor.Path}.prefix_tuning.prefix_gates.{Name}.{tensor.Local["gate.".Length..]}";
-    }
-
-    /// <inheritdoc/>
-    public override string ReferenceName(AdapterTensor tensor, AdapterFormat format)
-    {
-        if (tensor.SavedModule || tensor.Path.Length > 0) return base.ReferenceName(tensor, format);
-        return format == AdapterFormat.Peft
-            ? $"prompt_encoder.{tensor.Local}"
-            : $"{Host.Sites.Attentions[0].Path}.prefix_tuning.pool.prefix_tunings.{Name}.self_prefix.{tensor.Local}";
-    }
-
-    /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
-    {
-        foreach (var pair in base.SavedTensors(format)) yield return pair;
-        if (format == AdapterFormat.Peft && _options.Projection) yield return new(Saved, Yield());
-    }
-
     // What the encoder yields where this adapter alone acts; the call lets go of what it kept.
-    private Tensor Yield()
+    internal Tensor Yield()
     {
         var context = new ForwardContext { Selection = AdapterSelection.Of(Tag) };
         try
@@ -139,17 +108,10 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         }
     }
 
-    /// <inheritdoc/>
-    public override void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
+    // What a file held stands in for the encoder until it trains, or until its own tensors are read.
+    internal void Fix(Tensor yielded)
     {
-        if (format == AdapterFormat.AdapterHub || !_options.Projection)
-        {
-            base.LoadTensors(saved, format, file);
-            return;
-        }
-        RequireShape(saved, Saved, [_options.VirtualTokens, 2L * _options.LayerCount!.Value * _options.TokenDim!.Value], file);
-        base.LoadTensors(saved.Where(p => p.Key != Saved).ToDictionary(), format, file);
-        var kept = saved[Saved].to(Host.Precision).clone().DetachFromDisposeScope();
+        var kept = yielded.to(Host.Precision).clone().DetachFromDisposeScope();
         OnDetach(kept.Dispose);
         _encoder!.Fixed = kept;
     }

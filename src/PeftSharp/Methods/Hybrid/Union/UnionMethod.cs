@@ -44,21 +44,6 @@ public sealed record UnionOptions : MethodOptions
     /// <summary>The parts, their gates over padding where that is asked for.</summary>
     internal IReadOnlyList<MethodOptions> EffectiveParts => GateOverPadding ? ((UnionOptions)AsReference()).Parts : Parts;
 
-    /// <inheritdoc/>
-    public override JsonObject ToAdapterHub()
-    {
-        var json = (JsonObject?)Hub?.DeepClone() ?? new JsonObject { ["architecture"] = "union" };
-        json["configs"] = new JsonArray([.. EffectiveParts.Select(p => p.ToAdapterHub())]);
-        return json;
-    }
-
-    internal static MethodOptions? FromAdapterHub(JsonObject config) => config["architecture"]?.ToString() != "union" ? null : new UnionOptions
-    {
-        Hub = config,
-        Parts = [.. (config["configs"] as JsonArray ?? []).Select(c => MethodRegistry.FromAdapterHub(
-            (JsonObject?)c?.DeepClone() ?? throw new PeftException("UNION: \"configs\" holds an entry that is no object."), "adapter_config.json"))],
-    };
-
     internal static IReadOnlyList<MethodOptions> UniPelt() =>
     [
         new PrefixOptions { HubStyle = true, Projection = true, VirtualTokens = 10, EncoderHidden = 512, UseGating = true },
@@ -88,8 +73,7 @@ public sealed class UnionMethod(string name, UnionOptions options) : CompositeMe
         Summary = "Several methods as one, each behind a learned gate (UniPELT) or plain (MAM).",
         Formula = "each part's own; gated: the part times g, the mean over the sequence's tokens of σ(w·x + b), one g a sequence",
         OptionsType = typeof(UnionOptions),
-        Format = AdapterFormat.AdapterHub,
-        FromAdapterHub = UnionOptions.FromAdapterHub,
+        Layouts = [new UnionAdapterHub()],
         Presets = new Dictionary<string, Func<MethodOptions>> { ["mam"] = () => new UnionOptions { Parts = UnionOptions.Mam() } },
     };
 
@@ -103,9 +87,4 @@ public sealed class UnionMethod(string name, UnionOptions options) : CompositeMe
         TrainModules(options.ModulesToSave);
         if (Tensors.Count == 0) throw new PeftException("UNION: none of its parts trains anything in this model; name a part that does.");
     }
-
-    /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format) => format == AdapterFormat.Peft
-        ? throw new PeftException("UNION: the peft format has no place for several methods in one adapter; save it in the AdapterHub format.")
-        : tensor.SavedModule ? null : base.SavedName(tensor, format);
 }

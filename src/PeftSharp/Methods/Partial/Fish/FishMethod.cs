@@ -30,6 +30,7 @@ public sealed class FishMethod(string name, FishOptions options) : PeftMethod(na
         Summary = "Only the weights with the largest Fisher information are trained, and the head.",
         Formula = "W' = W but at the k entries with the largest mean of (∂ log p(label) / ∂W)², which are trained",
         OptionsType = typeof(FishOptions),
+        Layouts = [new FishPeft()],
         NeutralStart = true,
         Mergeable = true,
     };
@@ -100,7 +101,7 @@ public sealed class FishMethod(string name, FishOptions options) : PeftMethod(na
             && positions.Zip(positions.Skip(1)).All(pair => pair.First < pair.Second);
     }
 
-    private long Count => Math.Max(1, (long)(options.Keep * _slots.Sum(s => s.Count)));
+    internal long Count => Math.Max(1, (long)(options.Keep * _slots.Sum(s => s.Count)));
 
     private void Choose(IReadOnlyList<Tensor> scores, string by)
     {
@@ -120,37 +121,17 @@ public sealed class FishMethod(string name, FishOptions options) : PeftMethod(na
         _chosenBy = by;
     }
 
-    /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
-    {
-        foreach (var tensor in Tensors)
-        {
-            var key = SavedName(tensor, format)!;
-            var (slot, kept, values) = _trained.FirstOrDefault(t => t.Values == tensor);
-            if (values is null) yield return new(key, tensor.IsTransposedOnDisk ? tensor.OnDisk.contiguous() : tensor.Value);
-            else
-                foreach (var written in FishLayout.Write(slot, key[..^FishLayout.Values.Length], values.Value, kept)) yield return written;
-        }
-    }
+    // The slot and the positions of trained values; null for another tensor.
+    internal (Slot Slot, Tensor Positions)? PlaceOf(AdapterTensor tensor) =>
+        _trained.Find(t => t.Values == tensor) is { Values: not null } found ? (found.Slot, found.Positions) : null;
 
-    /// <inheritdoc/>
-    public override void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
+    // The tensors whose entries may be trained, in the order of the model.
+    internal IReadOnlyList<Slot> Slots => _slots;
+
+    // Trains entries that a file names; none trains nothing.
+    internal void TrainSaved(long[][] positions, IEnumerable<Tensor> values)
     {
-        using var scope = NewDisposeScope();
-        using var guard = no_grad();
-        var rest = saved.ToDictionary();
-        var read = _slots.Select(slot => FishLayout.Read(slot, $"base_model.model.{slot.Name}", rest, file)).ToList();
-        var (found, asked) = (read.Sum(r => (long)r.Positions.Length), Count);
-        if (found != asked)
-        {
-            throw new PeftException(
-                $"{file}: {found:N0} trained weights are those of tensors of this model; \"keep\" {options.Keep} asks for {asked:N0} of them: "
-                + "the adapter was made for another base model, or tensors are missing.");
-        }
-        Train([], "file");
-        base.LoadTensors(rest, format, file);
-        Train([.. read.Select(r => r.Positions)], "file");
-        var saves = read.Where(r => r.Positions.Length > 0).Select(r => r.Values!);
-        foreach (var (trained, values) in _trained.Zip(saves)) trained.Values.Value.copy_(values);
+        Train(positions, "file");
+        foreach (var (trained, saved) in _trained.Zip(values)) trained.Values.Value.copy_(saved);
     }
 }

@@ -31,6 +31,7 @@ public sealed class AdaLoraMethod(string name, AdaLoraOptions options) : PeftMet
         NeutralStart = true,
         Mergeable = true,
         SizeIsLearned = true,
+        Layouts = [new AdaLoraPeft()],
     };
 
     /// <inheritdoc/>
@@ -55,9 +56,7 @@ public sealed class AdaLoraMethod(string name, AdaLoraOptions options) : PeftMet
     {
         OnDetach(Forget);
         _options = _options with { ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
-        var chosen = ChosenMaps.Of(
-            _options.PeftType, host, _options.TargetModules, _options.LayersToTransform, _options.LayersPattern, _options.ModulesToSave,
-            _options.ExcludeModules);
+        var chosen = ChosenMaps.Of(_options, host);
         if (_options.FanInFanOut && !chosen.AreTransposed)
             throw new PeftException("ADALORA: \"fan_in_fan_out\" is true, but this model's maps are [out, in]; set it to false.");
         _options = _options with { FanInFanOut = chosen.AreTransposed, TargetModules = chosen.Targets };
@@ -190,21 +189,10 @@ public sealed class AdaLoraMethod(string name, AdaLoraOptions options) : PeftMet
     private IReadOnlyDictionary<string, IReadOnlyList<bool>>? SavedPattern() => !CutsOnSaving ? _options.RankPattern
         : _maps.Zip(_kept!).ToDictionary(pair => pair.First.Key, pair => (IReadOnlyList<bool>)pair.Second);
 
-    /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format) =>
-        format == AdapterFormat.Peft && tensor.Role == TensorRole.Frozen ? null : base.SavedName(tensor, format);
-
-    /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
+    // Which ranks of a tensor are written, and along which dimension; null where all are.
+    internal (int Dimension, bool[] Kept)? Cut(AdapterTensor tensor)
     {
-        if (!CutsOnSaving) return base.SavedTensors(format);
-        var cuts = new Dictionary<string, (int Dimension, bool[] Kept)>();
-        foreach (var (map, kept) in _maps.Zip(_kept!))
-            foreach (var tensor in map.Tensors) cuts[SavedName(tensor, format)!] = (tensor == map.B ? 1 : 0, kept);
-        return base.SavedTensors(format)
-            .Select(t => cuts.TryGetValue(t.Key, out var cut) ? new(t.Key, Cut(t.Value, cut.Dimension, cut.Kept)) : t);
+        if (!CutsOnSaving || _maps.FindIndex(m => m.Tensors.Contains(tensor)) is not (>= 0 and var map)) return null;
+        return (tensor == _maps[map].B ? 1 : 0, _kept![map]);
     }
-
-    private static Tensor Cut(Tensor whole, int dimension, bool[] kept) =>
-        whole.index_select(dimension, RankAllocator.Indices(kept, true, whole.device)).contiguous();
 }

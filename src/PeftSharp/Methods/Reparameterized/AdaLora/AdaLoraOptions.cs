@@ -6,7 +6,7 @@ using PeftSharp.Methods.Json;
 namespace PeftSharp.Methods.Reparameterized.AdaLora;
 
 /// <summary>Settings of AdaLoRA (Zhang et al. 2023, arXiv 2303.10512).</summary>
-public sealed record AdaLoraOptions : MethodOptions
+public sealed record AdaLoraOptions : ExcludingOptions
 {
     private const string Unsupported = "null: this variant is not supported";
 
@@ -66,25 +66,9 @@ public sealed record AdaLoraOptions : MethodOptions
     [JsonPropertyName("rank_pattern")]
     public IReadOnlyDictionary<string, IReadOnlyList<bool>>? RankPattern { get; init; }
 
-    /// <summary>Modules to adapt: names, a pattern, or <c>all-linear</c>; null: queries and values.</summary>
-    [JsonPropertyName("target_modules")]
-    public Targets? TargetModules { get; init; }
-
-    /// <summary>Modules to leave out.</summary>
-    [JsonPropertyName("exclude_modules")]
-    public Targets? ExcludeModules { get; init; }
-
     /// <summary>Which biases are trained: <c>none</c>.</summary>
     [JsonPropertyName("bias")]
     public string Bias { get; init; } = "none";
-
-    /// <summary>Layers to adapt; null: all.</summary>
-    [JsonPropertyName("layers_to_transform")]
-    public Layers? LayersToTransform { get; init; }
-
-    /// <summary>Name of the list of layers inside the model; needed only where the model has several.</summary>
-    [JsonPropertyName("layers_pattern")]
-    public Targets? LayersPattern { get; init; }
 
     /// <summary>True (default) starts as the base; false starts from random factors.</summary>
     [JsonPropertyName("init_lora_weights")]
@@ -110,8 +94,7 @@ public sealed record AdaLoraOptions : MethodOptions
         if (OrthogonalityWeight is not (>= 0 and <= 1e6)) throw Bad("orth_reg_weight", OrthogonalityWeight, "a number from 0 to 1000000");
         if (Bias != "none") throw Bad("bias", $"\"{Bias}\"", "\"none\": biases are not trained with this method");
         if (TotalSteps is { } total) ValidateSchedule(total);
-        if (LayersToTransform is not null && TargetModules?.Text is not null && !TargetModules.IsAllLinear)
-            throw Bad("layers_to_transform", LayersToTransform, "null where \"target_modules\" is a pattern (put the layers into it)");
+        ValidateTargets();
         foreach (var (name, kept) in RankPattern ?? new Dictionary<string, IReadOnlyList<bool>>())
             if (kept.Count != InitialRank)
                 throw Bad($"rank_pattern.{name}", $"a list of {kept.Count}", $"one of \"init_r\" ({InitialRank}) truth values");

@@ -1,17 +1,47 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PeftSharp.Methods.Json;
+using PeftSharp.Methods.Layouts;
 using PeftSharp.Sites;
+using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized.Lora;
 
-/// <summary>LoRA's settings as AdapterHub writes them.</summary>
-internal static class LoraAdapterHub
+/// <summary>LoRA as AdapterHub writes it: matrices by role; the updates of maps that share a tensor below each other.</summary>
+internal sealed class LoraAdapterHub() : AdapterHubLayout("loras")
 {
     private static readonly (string Name, ProjectionRole Role)[] Attention =
         [("q", ProjectionRole.Query), ("k", ProjectionRole.Key), ("v", ProjectionRole.Value)];
 
-    public static MethodOptions? Read(JsonObject config)
+    public override string? Refusal(MethodOptions options)
+    {
+        var o = (LoraOptions)options;
+        if (o.Roles is null && o.TargetModules is not null)
+            return "LORA: AdapterHub names matrices by role (q, k, v, intermediate, output), not by module; save in the peft format.";
+        return HasNoPlace(o)
+            ? "LORA: AdapterHub's format has no place for DoRA, rsLoRA, biases, patterns, a choice of layers, exclusions or trained tokens; "
+              + "save in the peft format."
+            : null;
+    }
+
+    private static bool HasNoPlace(LoraOptions o) =>
+        o.UseDora || o.UseRsLora || o.Bias != "none" || o.LoraBias || o.RankPattern is { Count: > 0 } || o.AlphaPattern is { Count: > 0 }
+        || o.TrainableTokens is not null || o.LayersToTransform is { Indices.Count: > 0 } || (o.Roles is null && o.ExcludeModules is not null);
+
+    protected override string Local(AdapterTensor tensor) => tensor.Local switch
+    {
+        "lora_A.weight" => "lora_A",
+        "lora_B.weight" => "lora_B",
+        var local => local,
+    };
+
+    public override IEnumerable<KeyValuePair<string, Tensor>> Write(PeftMethod adapter) =>
+        ((LoraMethod)adapter).Parts?.Join(base.Write(adapter)) ?? base.Write(adapter);
+
+    public override void Read(PeftMethod adapter, IReadOnlyDictionary<string, Tensor> saved, string file) =>
+        base.Read(adapter, ((LoraMethod)adapter).Parts?.Split(saved) ?? saved, file);
+
+    public override MethodOptions? Read(JsonObject config)
     {
         if (config["architecture"]?.ToString() != "lora" || config["composition_mode"]?.ToString() != "add") return null;
         if (config["use_dora"]?.GetValue<bool>() == true || config["vera_d"] is not null || config["vera_b"] is not null) return null;
@@ -35,13 +65,10 @@ internal static class LoraAdapterHub
         };
     }
 
-    public static JsonObject Write(LoraOptions options)
+    public override JsonObject Write(MethodOptions settings)
     {
-        var roles = options.Roles ?? (options.TargetModules is null ? [ProjectionRole.Query, ProjectionRole.Value]
-            : throw new PeftException("LORA: AdapterHub names matrices by role (q, k, v, intermediate, output), not by module; save in the peft format."));
-        if (options.UseDora || options.UseRsLora || options.Bias != "none" || options.LoraBias || options.RankPattern is { Count: > 0 } || options.AlphaPattern is { Count: > 0 }
-            || options.TrainableTokens is not null || options.LayersToTransform is { Indices.Count: > 0 } || (options.Roles is null && options.ExcludeModules is not null))
-            throw new PeftException("LORA: AdapterHub's format has no place for DoRA, rsLoRA, biases, patterns, a choice of layers, exclusions or trained tokens; save in the peft format.");
+        var options = (LoraOptions)settings;
+        var roles = options.Roles ?? [ProjectionRole.Query, ProjectionRole.Value];
         var json = (JsonObject?)options.Hub?.DeepClone() ?? new JsonObject
         {
             ["architecture"] = "lora",

@@ -11,7 +11,6 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
 {
     private readonly PathPatterns _patterns = new("LORA");
     private LoraOptions _options = options;
-    private LoraParts? _parts;
 
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()
@@ -26,11 +25,14 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         OptionsType = typeof(LoraOptions),
         NeutralStart = true,
         Mergeable = true,
-        FromAdapterHub = LoraAdapterHub.Read,
+        Layouts = [new LoraPeft(), new LoraAdapterHub()],
     };
 
     /// <inheritdoc/>
     public override MethodOptions Options => _options;
+
+    // The adapted parts of maps that serve several; null where there are none.
+    internal LoraParts? Parts { get; private set; }
 
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
@@ -50,7 +52,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         // What names cannot say (a map that serves several) is said by name.
         if (targets is null && _options.Roles is null && projections.Any(p => p.Role == ProjectionRole.Fused))
             _options = _options with { TargetModules = new Targets([.. projections.Select(p => p.Path.Split('.')[^1]).Distinct()]) };
-        _parts = projections.Any(p => p.Weight is PartSlot) ? new(projections) : null;
+        Parts = projections.Any(p => p.Weight is PartSlot) ? new(projections) : null;
         // For the peft layout, which names modules.
         if (_options.Roles is not null) _options = _options with { TargetModules = new Targets([.. projections.Select(p => p.Path)]) };
         var transposed = projections.Any(p => p.Weight.IsTransposedOnDisk);
@@ -173,39 +175,4 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         var half = Arithmetic.Range(parity, rank, 2);
         return matmul(Initial.Normal([width, rank / 2], 1, SeedOf($"{path}.orthogonal.{parity}")), q.index_select(0, half));
     }
-
-    /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
-    {
-        if (format == AdapterFormat.Peft && _parts?.Contains(tensor.Path) == true)
-            throw new PeftException(
-                $"LORA: {tensor.Path} is a part of a map that serves several, which peft cannot name; save in the AdapterHub format, or adapt the whole by its name in \"target_modules\".");
-        if (format == AdapterFormat.Peft && _options.UseGating)
-            throw new PeftException("LORA: the peft format has no place for gates; save it in the AdapterHub format.");
-        if (format == AdapterFormat.Peft) return base.SavedName(tensor, format);
-        if (tensor.SavedModule) return null;
-        return tensor.Local switch
-        {
-            "lora_A.weight" => $"{tensor.Path}.loras.{Name}.lora_A",
-            "lora_B.weight" => $"{tensor.Path}.loras.{Name}.lora_B",
-            "gate.weight" or "gate.bias" => $"{tensor.Path}.loras.{Name}.{tensor.Local}",
-            _ => base.SavedName(tensor, format),
-        };
-    }
-
-    /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format) => _parts?.Join(base.SavedTensors(format)) ?? base.SavedTensors(format);
-
-    /// <inheritdoc/>
-    public override void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file) =>
-        base.LoadTensors(format == AdapterFormat.AdapterHub && _parts is not null ? _parts.Split(saved) : saved, format, file);
-
-    /// <inheritdoc/>
-    public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) =>
-        tensor.Local == "lora_magnitude_vector" && format == AdapterFormat.Peft ? $"{SavedName(tensor, format)}.weight" : base.ReferenceName(tensor, format);
-
-    /// <inheritdoc/>
-    public override bool MayLeaveOut(string key, AdapterFormat format) =>
-        // With "bias": "all", peft also writes the head's bias under its internal names.
-        key.Contains(".modules_to_save.", StringComparison.Ordinal) || key.Contains(".original_module.", StringComparison.Ordinal);
 }

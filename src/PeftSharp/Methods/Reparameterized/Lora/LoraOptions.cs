@@ -7,7 +7,7 @@ using PeftSharp.Sites;
 namespace PeftSharp.Methods.Reparameterized.Lora;
 
 /// <summary>Settings of LoRA (Hu et al. 2021, arXiv 2106.09685) and its kin: rsLoRA (2312.03732), DoRA (2402.09353).</summary>
-public sealed record LoraOptions : MethodOptions
+public sealed record LoraOptions : ExcludingOptions
 {
     /// <inheritdoc/>
     public override string PeftType => "LORA";
@@ -25,14 +25,6 @@ public sealed record LoraOptions : MethodOptions
     [JsonPropertyName("lora_dropout")]
     [JsonConverter(typeof(FloatConverter))]
     public double Dropout { get; init; }
-
-    /// <summary>Modules to adapt: names, a pattern, or <c>all-linear</c>; null: queries and values.</summary>
-    [JsonPropertyName("target_modules")]
-    public Targets? TargetModules { get; init; }
-
-    /// <summary>Modules to leave out.</summary>
-    [JsonPropertyName("exclude_modules")]
-    public Targets? ExcludeModules { get; init; }
 
     /// <summary>Which biases are trained: <c>none</c> (default), <c>all</c>, or <c>lora_only</c> (those of adapted modules).</summary>
     [JsonPropertyName("bias")]
@@ -62,14 +54,6 @@ public sealed record LoraOptions : MethodOptions
     [JsonPropertyName("alpha_pattern")]
     [JsonConverter(typeof(AnyNumbersConverter))]
     public IReadOnlyDictionary<string, double>? AlphaPattern { get; init; } = new Dictionary<string, double>();
-
-    /// <summary>Layers to adapt; null: all.</summary>
-    [JsonPropertyName("layers_to_transform")]
-    public Layers? LayersToTransform { get; init; }
-
-    /// <summary>Name of the list of layers inside the model; needed only where the model has several.</summary>
-    [JsonPropertyName("layers_pattern")]
-    public Targets? LayersPattern { get; init; }
 
     /// <summary>Token ids whose embedding rows are trained: a list, or lists by embedding name.</summary>
     [JsonPropertyName("trainable_token_indices")]
@@ -107,8 +91,7 @@ public sealed record LoraOptions : MethodOptions
             if (!(Math.Abs(alpha) <= LargestAlpha)) throw Bad("lora_alpha", alpha, "a number from -1000000 to 1000000");
         if (Dropout is not (>= 0 and < 1)) throw Bad("lora_dropout", Dropout, "a probability from 0 to less than 1");
         if (Bias is not ("none" or "all" or "lora_only")) throw Bad("bias", $"\"{Bias}\"", "\"none\", \"all\" or \"lora_only\"");
-        if (LayersToTransform is not null && TargetModules?.Text is not null && !TargetModules.IsAllLinear)
-            throw Bad("layers_to_transform", LayersToTransform, "null where \"target_modules\" is a pattern (put the layers into the pattern)");
+        ValidateTargets();
         foreach (var (pattern, rank) in RankPattern ?? new Dictionary<string, int>())
             if (rank is < 1 or > 1 << 16) throw Bad($"rank_pattern.{pattern}", rank, "a whole number from 1 to 65536");
         if (InitLoraWeights.ValueKind is not (JsonValueKind.True or JsonValueKind.False) && InitText is not ("gaussian" or "orthogonal" or DataStart))
@@ -134,9 +117,6 @@ public sealed record LoraOptions : MethodOptions
 
     /// <inheritdoc/>
     internal override MethodOptions AsReference() => UseGating ? this with { GateOverPadding = true } : this;
-
-    /// <inheritdoc/>
-    public override JsonObject ToAdapterHub() => LoraAdapterHub.Write(this);
 
     internal string? InitText => InitLoraWeights.ValueKind == JsonValueKind.String ? InitLoraWeights.GetString()!.ToLowerInvariant() : null;
 

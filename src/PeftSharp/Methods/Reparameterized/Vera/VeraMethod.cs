@@ -22,6 +22,7 @@ public sealed class VeraMethod(string name, VeraOptions options) : PeftMethod(na
         Summary = "Two frozen random projections shared by all layers, and two trained vectors a map: fewer trained weights than LoRA; merges.",
         Formula = "y = W·x + c + b ⊙ (B·(d ⊙ (A·dropout(x)))); A and B are drawn once and shared, b and d are trained",
         OptionsType = typeof(VeraOptions),
+        Layouts = [new VeraPeft()],
         NeutralStart = true,
         Mergeable = true,
     };
@@ -33,8 +34,7 @@ public sealed class VeraMethod(string name, VeraOptions options) : PeftMethod(na
     protected override void OnAttach(MethodHost host)
     {
         _options = _options with { ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
-        var maps = ChosenMaps.Of(
-            _options.PeftType, host, _options.TargetModules, _options.LayersToTransform, _options.LayersPattern, _options.ModulesToSave);
+        var maps = ChosenMaps.Of(_options, host);
         if (_options.FanInFanOut && !maps.AreTransposed)
             throw new PeftException("VERA: \"fan_in_fan_out\" is true, but this model's maps are [out, in]; set it to false.");
         _options = _options with { FanInFanOut = maps.AreTransposed, TargetModules = maps.Targets };
@@ -57,12 +57,5 @@ public sealed class VeraMethod(string name, VeraOptions options) : PeftMethod(na
         var scaleD = Add(site.Path, "vera_lambda_d", [_options.Rank], () => _options.InitWeights
             ? zeros(_options.Rank).Plus(_options.InitialD) : Initial.Normal([_options.Rank], 1, SeedOf($"{site.Path}.vera_lambda_d")));
         Plug(site.Plugins, new VeraDelta(a, b, scaleB, scaleD, site.InFeatures, site.OutFeatures, _options.Dropout));
-    }
-
-    /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
-    {
-        if (format != AdapterFormat.Peft || tensor.Role != TensorRole.Frozen) return base.SavedName(tensor, format);
-        return _options.SaveProjection ? $"base_model.{tensor.Local}" : null;
     }
 }

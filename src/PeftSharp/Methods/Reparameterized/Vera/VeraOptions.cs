@@ -5,7 +5,7 @@ using PeftSharp.Methods.Json;
 namespace PeftSharp.Methods.Reparameterized.Vera;
 
 /// <summary>Settings of VeRA (Kopiczko et al. 2024, arXiv 2310.11454).</summary>
-public sealed record VeraOptions : MethodOptions
+public sealed record VeraOptions : TargetOptions
 {
     /// <inheritdoc/>
     public override string PeftType => "VERA";
@@ -36,21 +36,9 @@ public sealed record VeraOptions : MethodOptions
     [JsonPropertyName("init_weights")]
     public bool InitWeights { get; init; } = true;
 
-    /// <summary>Modules to adapt: names, a pattern, or <c>all-linear</c>; null: queries and values.</summary>
-    [JsonPropertyName("target_modules")]
-    public Targets? TargetModules { get; init; }
-
     /// <summary>Which biases are trained: <c>none</c>, for peft's files of this method have no place for any.</summary>
     [JsonPropertyName("bias")]
     public string Bias { get; init; } = "none";
-
-    /// <summary>Layers to adapt; null: all.</summary>
-    [JsonPropertyName("layers_to_transform")]
-    public Layers? LayersToTransform { get; init; }
-
-    /// <summary>Name of the list of layers inside the model; needed only where the model has several.</summary>
-    [JsonPropertyName("layers_pattern")]
-    public Targets? LayersPattern { get; init; }
 
     /// <summary>peft's marker of transposed weights; the models here keep them as [out, in].</summary>
     [JsonPropertyName("fan_in_fan_out")]
@@ -64,8 +52,7 @@ public sealed record VeraOptions : MethodOptions
         if (Dropout is not (>= 0 and < 1)) throw Bad("vera_dropout", Dropout, "a probability from 0 to less than 1");
         if (ProjectionKey < 0) throw Bad("projection_prng_key", ProjectionKey, "a whole number of 0 or more");
         if (Bias != "none") throw Bad("bias", $"\"{Bias}\"", "\"none\": peft's files of this method have no place for biases");
-        if (LayersToTransform is not null && TargetModules?.Text is not null && !TargetModules.IsAllLinear)
-            throw Bad("layers_to_transform", LayersToTransform, "null where \"target_modules\" is a pattern (put the layers into it)");
+        ValidateTargets();
     }
 
     /// <inheritdoc/>

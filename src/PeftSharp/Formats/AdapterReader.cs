@@ -1,0 +1,107 @@
+using PeftSharp.Composition;
+using PeftSharp.Files;
+using PeftSharp.Methods;
+using PeftSharp.Models;
+using PeftSharp.Sites;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Formats;
+
+/// <summary>Reads an adapter's tensors into a model.</summary>
+internal sealed class AdapterReader(AdapterFolder folder)
+{
+    /// <inheritdoc cref="AdapterFolder.LoadInto"/>
+    public PeftMethod LoadInto(PeftModel model, string? name = null)
+    {
+        var pickle = Path.Combine(folder.Path, folder.Format == AdapterFormat.Peft ? "adapter_model.bin" : "pytorch_adapter.bin");
+        if (!File.Exists(folder.WeightsFile))
+            throw new PeftException(File.Exists(pickle)
+                ? $"{pickle} is a pickle, which can run code when it is read; save the adapter again as safetensors "
+                  + "(peft: safe_serialization=True; AdapterHub: use_safetensors=True)."
+                : $"{folder.WeightsFile} does not exist; the adapter folder is incomplete.");
+        name ??= folder.SavedAs ?? "default";
+        using var file = SafetensorsFile.Open(folder.WeightsFile);
+        var card = file.Metadata.TryGetValue(AnswerCard.Key, out var text) ? AnswerCard.Parse(text, folder.WeightsFile) : null;
+        RequirePooling(model.Model, card);
+        var saved = file.Tensors.Keys.ToDictionary(k => Rename(k, name), file.Read);
+        try
+        {
+            return model.AddSaved(folder.Options, name, Outputs(saved, model.Model.Head.OutputMap), SavedNumbers(), method =>
+            {
+                method.LoadTensors(saved, folder.Format, folder.WeightsFile);
+                var head = method.Tensors.Where(t => t.SavedModule && folder.Format == AdapterFormat.AdapterHub).ToList();
+                var headFile = File.Exists(Path.Combine(folder.Path, AdapterFolder.PooledHead)) ? AdapterFolder.PooledHead : AdapterFolder.HubHead;
+                // A head that is the base's own may be left out.
+                if (!LoadExtra(method, headFile, head) && head.FirstOrDefault(t => method.Host.Drawn.Contains(t.Name)) is { } drawn)
+                    throw new PeftException(
+                        $"{folder.Path} has no {headFile}, and the base has no head of its own ({drawn.Name} was drawn at random); "
+                        + "save the adapter again with its head.");
+                if (LoadExtra(method, AdapterFolder.EncoderWeights, method.EncoderTensors(folder.Format))) method.EncoderRestored();
+                if (card is not null) model.Describe(method, card);
+            });
+        }
+        finally
+        {
+            foreach (var tensor in saved.Values) tensor.Dispose();
+        }
+    }
+
+    private long SavedNumbers() => folder.TensorFiles.Sum(path =>
+    {
+        using var file = SafetensorsFile.Open(path);
+        return file.Tensors.Values.Sum(t => t.Count);
+    });
+
+    // The same tensors answer otherwise from another vector, and nothing would show it.
+    private void RequirePooling(TransformerModel model, AnswerCard? card)
+    {
+        if (model.Head.Stages.Count == 0 || (card?.Pooling ?? folder.Pooling) is not { } trained || trained == model.Card.Pooling) return;
+        var (asked, loaded) = (model.Card with { Pooling = trained }, model.Card);
+        if (!asked.IsApart(model.Config.ModelType) && !loaded.IsApart(model.Config.ModelType)) return;
+        throw new PeftException(
+            $"{folder.WeightsFile}: the adapter was trained with {trained} pooling, but the model was loaded with {loaded.Pooling}; "
+            + $"load it with ModelOptions.Pooling = Pooling.{trained}, or both with LoadedModel.Open.");
+    }
+
+    // AdapterHub's keys carry the adapter's name after the kind of its tensors; modules of the model may have the same name.
+    private string Rename(string key, string name)
+    {
+        if (folder.Format != AdapterFormat.AdapterHub || folder.SavedAs is not { } old || old == name) return key;
+        foreach (var kind in MethodRegistry.AdapterHubKinds)
+            if (key.IndexOf($".{kind}.{old}.", StringComparison.Ordinal) is >= 0 and var at)
+                return $"{key[..(at + kind.Length + 2)]}{name}{key[(at + kind.Length + 2 + old.Length)..]}";
+        return key;
+    }
+
+    /// <summary>Outputs of the head that is saved with the adapter; null if there is none that could stand in for the model's.</summary>
+    private int? Outputs(Dictionary<string, Tensor> saved, ProjectionSite? map)
+    {
+        if (map is null) return null;
+        var weight = $"{map.Path}.weight";
+        bool IsWeight(string key) => key == weight || key.EndsWith($".{weight}", StringComparison.Ordinal);
+        int? Fitting(long[] shape) => shape is [> 0 and <= 1 << 20, var width] && width == map.InFeatures ? (int)shape[0] : null;
+        if (saved.Keys.FirstOrDefault(IsWeight) is { } key) return Fitting(saved[key].shape);
+        var head = Path.Combine(folder.Path, AdapterFolder.HubHead);
+        if (folder.Format != AdapterFormat.AdapterHub || !File.Exists(head)) return null;
+        using var file = SafetensorsFile.Open(head);
+        return file.Tensors.Keys.FirstOrDefault(IsWeight) is { } own ? Fitting(file.Tensors[own].Shape) : null;
+    }
+
+    private bool LoadExtra(PeftMethod method, string name, IEnumerable<AdapterTensor> tensors)
+    {
+        var (path, list) = (Path.Combine(folder.Path, name), tensors.ToList());
+        if (list.Count == 0 || !File.Exists(path)) return false;
+        using var file = SafetensorsFile.Open(path);
+        using var guard = no_grad();
+        foreach (var tensor in list)
+        {
+            if (!file.Tensors.TryGetValue(tensor.Name, out var info) || !info.Shape.SequenceEqual(tensor.OnDisk.shape))
+                throw new PeftException(
+                    $"{path}: tensor \"{tensor.Name}\" of shape [{string.Join(", ", tensor.OnDisk.shape)}] is missing; "
+                    + "the file belongs to another adapter or task.");
+            using var value = file.Read(tensor.Name);
+            tensor.OnDisk.copy_(value);
+        }
+        return true;
+    }
+}
