@@ -24,6 +24,9 @@ public sealed class TokenBatch : IDisposable
     /// <summary>Class indices, int64, [rows]; or regression targets, float32, [rows]; null where there are none.</summary>
     public Tensor? Labels { get; init; }
 
+    /// <summary>What the decoder of an encoder–decoder reads, int64 [rows, answer tokens]; null (usual) to make it of <see cref="Labels"/>, one place later.</summary>
+    public Tensor? AnswerIds { get; init; }
+
     /// <summary>Hidden states that the lower layers made of the tokens before, from which the model goes on; null (usual) to begin with the tokens.</summary>
     public TrunkStates? Trunk { get; internal set; }
 
@@ -52,6 +55,7 @@ public sealed class TokenBatch : IDisposable
         AttentionMask = AttentionMask.to(device),
         TokenTypeIds = TokenTypeIds?.to(device),
         Labels = Labels?.to(device),
+        AnswerIds = AnswerIds?.to(device),
         Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.to(device) } : null,
         Source = Source,
         Origin = Origin,
@@ -88,6 +92,7 @@ public sealed class TokenBatch : IDisposable
             AttentionMask = mask,
             TokenTypeIds = TokenTypeIds?.narrow(0, first, count),
             Labels = Labels?.narrow(0, first, count),
+            AnswerIds = AnswerIds?.narrow(0, first, count),
             Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.narrow(0, first, count) } : null,
             Source = Source.Count == 0 ? Source : [.. Source.Skip(first).Take(count)],
             Origin = Origin,
@@ -109,6 +114,7 @@ public sealed class TokenBatch : IDisposable
             AttentionMask = Copy(AttentionMask),
             TokenTypeIds = TokenTypeIds is { } types ? Copy(types) : null,
             Labels = Labels is { } labels ? Copy(labels) : null,
+            AnswerIds = AnswerIds?.narrow(0, row, 1).clone().DetachFromDisposeScope(),
             Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.narrow(0, row, 1).clone().DetachFromDisposeScope() } : null,
             Source = Source.Count == 0 ? Source : [Source[row]],
             Origin = Origin,
@@ -124,6 +130,7 @@ public sealed class TokenBatch : IDisposable
         AttentionMask.Dispose();
         TokenTypeIds?.Dispose();
         Labels?.Dispose();
+        AnswerIds?.Dispose();
         Trunk?.Hidden.Dispose();
     }
 }

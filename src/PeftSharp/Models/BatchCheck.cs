@@ -22,6 +22,8 @@ internal static class BatchCheck
         if (ids.device_type != DeviceType.CPU) return;
         if (Beyond(ids, words) is { } word)
             throw new PeftException($"A batch holds the token id {word}, but the model's word table has the ids 0 to {words - 1}; use the tokenizer of this model.");
+        if (batch.AnswerIds is { } answer && (answer.dim() != 2 || answer.shape[0] != ids.shape[0] || answer.shape[1] == 0 || Beyond(answer, words) is not null))
+            throw new PeftException($"The answer ids of a batch have the shape [{string.Join(", ", answer.shape)}] for {ids.shape[0]} rows, or hold an id beyond {words - 1}; give at least one known token to each row.");
         // A table of one row tells no segments apart: their ids are not looked up.
         if (segments > 1 && batch.TokenTypeIds is { } types && Beyond(types, segments) is { } type)
             throw new PeftException($"A batch holds the segment id {type}, but the model's segment table has the ids 0 to {segments - 1}; give single texts, or use a model with more segments.");

@@ -33,12 +33,26 @@ public abstract class DecoderModel : TransformerModel
     public override ModelOutput Forward(TokenBatch batch, ForwardContext context) => Call(batch, context, (batch, context) =>
     {
         BatchCheck.Require(batch, Sites.Embeddings[0].Vocabulary, 0);
+        if (context.LastToken) RequireNextToken();
+        if (context.Cache is not null) RequireCacheable(context);
+        using var guard = context.Cache is null ? null : no_grad();
         var state = Embed(batch, context);
         context.Padding = state.Mask;
         var hidden = RunLayers(state, batch, context);
-        var logits = OfTokens(Head.Forward(hidden, state.Mask, context), batch.Tokens, context);
+        var logits = context.LastToken
+            ? Head.Forward(LastOf(hidden, AnswerMask(state)), null, context)
+            : OfTokens(Head.Forward(hidden, state.Mask, context), batch.Tokens, context);
         return Result(logits, hidden, state.Mask, batch, context);
     }, static output => output.MoveOut());
+
+    /// <summary>True if keys that were computed for a sequence stay good while it grows to so many tokens.</summary>
+    internal virtual bool CanKeepKeys(long tokens) => true;
+
+    /// <summary>What a decoder that answers another sequence reads first; null where prompt and answer are one sequence.</summary>
+    internal virtual int? AnswerStart => null;
+
+    /// <summary>1 at real tokens of what the last layer yields, int64 [rows, tokens]; null where all are.</summary>
+    private protected virtual Tensor? AnswerMask(InputState state) => state.Mask;
 
     /// <summary>Tokens to vectors, virtual tokens included.</summary>
     private protected abstract InputState Embed(TokenBatch batch, ForwardContext context);
@@ -65,22 +79,49 @@ public abstract class DecoderModel : TransformerModel
         }
     }
 
-    /// <summary>Position of each token, int64 [rows or 1, tokens]: counted from a row's first real token, padding before it aside.</summary>
-    private protected Tensor Positions(TokenBatch batch, long tokens, ForwardContext context)
+    /// <summary>1 at the keys that the tokens may see, those of earlier calls first, int64 [rows, keys]; null where nothing is padded. Asked once a call.</summary>
+    internal static Tensor? Seen(InputState state, ForwardContext context) =>
+        context.Cache is { } cache ? cache.Extend(state.Mask, state.Embeddings.shape[0], state.Embeddings.shape[1]) : state.Mask;
+
+    /// <summary>Position of each token, int64 [rows or 1, tokens]: the number of real tokens before it, virtual ones and those of earlier calls included. Asked once a call.</summary>
+    private protected Tensor Positions(InputState state, TokenBatch batch, ForwardContext context)
     {
         using var scope = NewDisposeScope();
+        var tokens = state.Embeddings.shape[1];
         var (shift, perRow) = Sites.PositionShift(context);
-        var last = tokens + shift + (perRow?.Max() ?? 0);
+        var earlier = context.Cache?.Count(state.Mask, tokens, Device);             // [rows or 1, 1]
+        var last = tokens + shift + (perRow?.Max() ?? 0) + (earlier?.max().item<long>() ?? 0);
         if (last > MaxTokens)
             throw new PeftException($"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; " +
                 $"shorten it with --max-length {MaxTokens - (last - batch.Tokens)}.");
-        var positions = Arithmetic.Range(shift, shift + tokens, device: Device).unsqueeze(0);
-        if (!batch.Unpadded) positions = positions.sub(LeadingPadding(batch)).AtLeast(0L);
+        var positions = state.Mask is { } mask ? mask.cumsum(1).Plus(-1L).AtLeast(0L) : Arithmetic.Range(0, tokens, device: Device).unsqueeze(0);
+        if (shift > 0) positions = positions.Plus(shift);
+        if (earlier is not null) positions = positions.Plus(earlier);
         if (perRow is not null) positions = positions.Plus(tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
         return positions.MoveToOuterDisposeScope();
     }
 
-    // [rows, 1]
-    private static Tensor LeadingPadding(TokenBatch batch) =>
-        batch.AttentionMask.cumsum(1).eq(zeros([1], ScalarType.Int64, batch.AttentionMask.device)).to(ScalarType.Int64).sum(1, keepdim: true);
+    // The last real token of each row: [rows, tokens, hidden] → [rows, 1, hidden].
+    private static Tensor LastOf(Tensor hidden, Tensor? mask)
+    {
+        var (rows, tokens, width) = (hidden.shape[0], hidden.shape[1], hidden.shape[2]);
+        if (mask is null || tokens == 1) return hidden.narrow(1, tokens - 1, 1);
+        var place = mask.mul(Arithmetic.Range(1, tokens + 1, device: mask.device)).argmax(1); // [rows]
+        return hidden.gather(1, place.view(rows, 1, 1).expand(rows, 1, width));
+    }
+
+    private void RequireNextToken()
+    {
+        if (Head.Kind is not (TaskKind.CausalLanguage or TaskKind.SequenceToSequence))
+            throw new PeftException($"The model's head answers {Head.Kind} and not the next token; load it for the task {(AnswerStart is null ? TaskKind.CausalLanguage : TaskKind.SequenceToSequence)}.");
+    }
+
+    private static void RequireCacheable(ForwardContext context)
+    {
+        if (context.Training) throw new PeftException("A call with cached keys and values has no gradients; train without a cache.");
+        if (context.Selection.Adapters.FirstOrDefault(a => a.NeedsAllTokens) is { } adapter)
+            throw new PeftException($"The adapter \"{adapter.Name}\" reads the whole sequence at each token, so nothing of earlier calls can be kept; call without a cache.");
+        if (context.Selection.HasSplit)
+            throw new PeftException("A split gives adapters places of the whole sequence, and a call with cached keys and values sees its new tokens alone; call without a cache.");
+    }
 }

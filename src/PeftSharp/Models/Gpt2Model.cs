@@ -47,7 +47,7 @@ public sealed class Gpt2Model : DecoderModel
         var words = _words.Forward(batch.InputIds, context);                    // [rows, tokens, hidden]
         var state = new InputState(words, batch.Unpadded ? null : batch.AttentionMask, null, false);
         state = _input.Apply(InputStage.Words, state, context);
-        var sum = state.Embeddings.Plus(_positions.Forward(Positions(batch, state.Embeddings.shape[1], context), context));
+        var sum = state.Embeddings.Plus(_positions.Forward(Positions(state, batch, context), context));
         state = state with { Embeddings = Dropout.Base(sum, _shape.EmbeddingDropout, _input.Path, context) };
         state = _input.Apply(InputStage.Embedded, state, context);
         return state with { Embeddings = _embedded.Forward(state.Embeddings, context) };
@@ -55,7 +55,7 @@ public sealed class Gpt2Model : DecoderModel
 
     private protected override Tensor RunLayers(InputState state, TokenBatch batch, ForwardContext context)
     {
-        var mask = new KeyMask { Causal = true, Padding = state.Mask };
+        var mask = new KeyMask { Causal = true, Padding = Seen(state, context) };
         var hidden = state.Embeddings;
         for (var i = 0; i < _layers.Length; i++)
         {

@@ -42,6 +42,8 @@ public sealed class LlamaModel : DecoderModel
     /// <inheritdoc/>
     public override int MaxTokens => (int)Math.Min(_shape.Rotary.MaxTokens, int.MaxValue);
 
+    internal override bool CanKeepKeys(long tokens) => _shape.Rotary.IsFixedUpTo(tokens);
+
     private protected override InputState Embed(TokenBatch batch, ForwardContext context)
     {
         var words = _words.Forward(batch.InputIds, context);                    // [rows, tokens, hidden]
@@ -54,8 +56,8 @@ public sealed class LlamaModel : DecoderModel
     private protected override Tensor RunLayers(InputState state, TokenBatch batch, ForwardContext context)
     {
         var hidden = state.Embeddings;
-        var mask = new KeyMask { Causal = true, Window = _shape.Window, Padding = state.Mask };
-        var angles = _rotary.At(Positions(batch, hidden.shape[1], context), hidden.shape[1], hidden.dtype);
+        var mask = new KeyMask { Causal = true, Window = _shape.Window, Padding = Seen(state, context) };
+        var angles = _rotary.At(Positions(state, batch, context), context.Cache?.Length ?? hidden.shape[1], hidden.dtype);
         for (var i = 0; i < _layers.Length; i++)
         {
             var layer = _layers[i];

@@ -38,8 +38,18 @@ public sealed class T5Model : DecoderModel
     /// <remarks>Relative positions set no limit; this one keeps attention affordable.</remarks>
     public override int MaxTokens => 1 << 15;
 
-    private protected override InputState Embed(TokenBatch batch, ForwardContext context) =>
-        _encoder.Forward(batch.InputIds, batch.Unpadded ? null : batch.AttentionMask, null, RunLayer, context);
+    internal override int? AnswerStart => _shape.StartId;
+
+    // Decoder ids are no row's padding: short answers end with the end token.
+    private protected override Tensor? AnswerMask(InputState state) => null;
+
+    private protected override InputState Embed(TokenBatch batch, ForwardContext context)
+    {
+        if (context.Cache?.Source is { } known) return known;
+        var source = _encoder.Forward(batch.InputIds, batch.Unpadded ? null : batch.AttentionMask, null, RunLayer, context with { Cache = null });
+        if (context.Cache is { } cache) cache.Source = source;
+        return source;
+    }
 
     private protected override Tensor RunLayers(InputState state, TokenBatch batch, ForwardContext context) =>
         _decoder.Forward(DecoderIds(batch), null, state, RunLayer, context).Embeddings;
@@ -47,6 +57,7 @@ public sealed class T5Model : DecoderModel
     // What the decoder reads is the answer, one place later: the start token, then all but the last.
     private Tensor DecoderIds(TokenBatch batch)
     {
+        if (batch.AnswerIds is { } given) return given;
         var labels = batch.Labels ?? throw new PeftException("The batch has no answers (labels) for the decoder to read; name the column that holds them.");
         using var scope = NewDisposeScope();
         var (rows, tokens) = (labels.shape[0], labels.shape[1]);

@@ -128,6 +128,8 @@ public abstract class TransformerModel : IDisposable
         ObjectDisposedException.ThrowIf(batch.InputIds.IsInvalid, batch);
         if (context.Selection.IsPerRow && context.Selection.Rows != batch.Rows)
             throw new PeftException($"The batch has {batch.Rows} rows, but adapters were chosen for {context.Selection.Rows}; give one choice per row.");
+        if (context is { Cache: not null } or { LastToken: true } && this is not DecoderModel)
+            throw new PeftException($"Models of type {Config.ModelType} answer no next token; generate with a decoder (GPT-2, Llama, T5 and their kin).");
         ObjectDisposedException.ThrowIf(!_calls.TryEnter(), this);
         var entered = 0;
         MergedWeights? merged = null;

@@ -73,6 +73,14 @@ public sealed class AdapterSelection
         || ReferenceEquals(Drop, other.Drop) && _parts.Select(part => part.Tree).SequenceEqual(other._parts.Select(part => part.Tree))
         && (_rows ?? []).SequenceEqual(other._rows ?? []);
 
+    /// <summary>The same choice for a batch in which every row stands so many times, beside itself.</summary>
+    internal AdapterSelection Repeat(int times)
+    {
+        if (_rows is not { } rows || times == 1) return this;
+        long[] Repeated(long[] some) => [.. some.SelectMany(row => Enumerable.Range(0, times).Select(i => row * times + i))];
+        return new([.. _parts.Select(part => new SelectionPart(part.Tree, Repeated(part.Rows!)))], [.. rows.SelectMany(row => Enumerable.Repeat(row, times))], Drop);
+    }
+
     /// <summary>The index of the part of a row, where rows differ; -1 for none.</summary>
     internal int PartOfRow(int row) => _rows![row];
 

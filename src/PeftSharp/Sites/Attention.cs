@@ -26,7 +26,7 @@ internal static class Attention
         Tensor query, Tensor key, Tensor value, AttentionShape shape, KeyMask mask, double dropout, string site, ForwardContext context)
     {
         var (rows, queries, keys) = (query.shape[0], query.shape[2], key.shape[2]);
-        if (Fuses(shape, keys, dropout, context))
+        if (queries > 1 && Fuses(shape, keys, dropout, context))
         {
             var causal = mask.Causal && mask.IsPlain && queries == keys;
             var added = causal ? null : mask.Scores(rows, queries, keys, query.dtype, context);

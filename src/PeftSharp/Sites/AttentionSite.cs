@@ -96,7 +96,8 @@ public sealed class AttentionSite(
     /// <returns>Joined heads, [rows, queries, heads · headDim].</returns>
     public Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, double dropout, ForwardContext context)
     {
-        if (Plugins.AnyActive(context)) (key, value, mask) = AddPrefixes(query, key, value, hidden, mask, context);
+        if (context.Cache is { } cache && Kind == AttentionKind.Self) (key, value, mask) = Cached(cache, query, key, value, hidden, mask, context);
+        else if (Plugins.AnyActive(context)) (key, value, mask) = AddPrefixes(query, key, value, hidden, mask, context);
         var joined = Join(Attention.Compute(query, key, value, Shape, mask, dropout, Path, context));
         foreach (var share in Plugins.Shares(context))
             if (share.Plugin is IAttentionAddition addition)
@@ -113,26 +114,31 @@ public sealed class AttentionSite(
 
     private AttentionState State(Tensor query, Tensor hidden, Tensor? rows) => new(Rows.Select(hidden, rows), Rows.Select(query, rows), this);
 
+    // The first call leaves prefixes before its keys; later ones find them there.
+    private (Tensor Key, Tensor Value, KeyMask Mask) Cached(
+        KeyValueCache cache, Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, ForwardContext context)
+    {
+        if (!cache.Holds(this))
+        {
+            if (Plugins.AnyActive(context)) (key, value, mask) = AddPrefixes(query, key, value, hidden, mask, context);
+            cache.Start(this, key, value);
+            return (key, value, mask);
+        }
+        (key, value) = cache.Append(this, key, value);
+        return (key, value, mask.WithPrefix(AttentionPrefixes.Lengths(Plugins.Shares(context), query.shape[0])));
+    }
+
     private (Tensor Key, Tensor Value, KeyMask Mask) AddPrefixes(Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, ForwardContext context)
     {
-        var rowCount = query.shape[0];
+        var prefixes = new AttentionPrefixes(query.shape[0]);
         foreach (var (plugin, rows, inner, weight, _) in Plugins.Shares(context))
         {
             if (plugin is not IAttentionPrefix prefix) continue;
             if (weight != 1) throw Plugins.NoMean("a prefix");
             var (k, v) = prefix.KeysAndValues(State(query, hidden, rows), inner);
-            mask = mask.WithPrefix(prefix.Length, rows);
-            key = cat([OnRows(k, rows, rowCount), key], 2);
-            value = cat([OnRows(v, rows, rowCount), value], 2);
+            prefixes.Add(k, v, rows);
         }
-        return (key, value, mask);
-    }
-
-    private static Tensor OnRows(Tensor x, Tensor? rows, long rowCount)
-    {
-        var shape = x.shape;
-        if (rows is null) return x.expand(rowCount, shape[1], shape[2], shape[3]);
-        var some = x.expand(rows.shape[0], shape[1], shape[2], shape[3]);
-        return Rows.Add(zeros([rowCount, shape[1], shape[2], shape[3]], dtype: x.dtype, device: x.device), some, rows);
+        if (prefixes.Join() is not { } joined) return (key, value, mask);
+        return (cat([joined.Keys, key], 2), cat([joined.Values, value], 2), mask.WithPrefix(prefixes.RowLengths));
     }
 }

@@ -33,6 +33,15 @@ public sealed record ForwardContext
     /// <summary>True if the last layer's output is wanted at every position, and not only where the head reads.</summary>
     public bool AllTokens { get; init; }
 
+    /// <summary>
+    /// Keys and values of earlier calls, which this one goes on from and adds to: its batch holds new tokens alone. Null (default) for none. Without gradients,
+    /// for decoders, and for adapters that act on each token by itself or on what comes before it.
+    /// </summary>
+    public KeyValueCache? Cache { get; init; }
+
+    /// <summary>True if the next token alone is asked for: logits of the last real token of each row, [rows, 1, vocabulary]. Default false.</summary>
+    public bool LastToken { get; init; }
+
     /// <summary>Where the model computes; the model says so when the call begins.</summary>
     public Device Device { get; private init; } = CPU;
 

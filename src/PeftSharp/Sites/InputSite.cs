@@ -48,17 +48,18 @@ public sealed class InputSite(SitePlace place)
     /// <summary>Puts the active plug-ins' vectors of one stage before the sequence.</summary>
     public InputState Apply(InputStage stage, InputState state, ForwardContext context)
     {
-        if (!Plugins.AnyActive(context)) return state;
+        // What stands before a sequence came with the call that began it.
+        if (context.Cache is { Length: > 0 } || !Plugins.AnyActive(context)) return state;
         List<Share<IInputPlugin>> active = [.. Plugins.Shares(context).ToArray().Where(share => share.Plugin.Stage == stage)];
         if (active.Count == 0) return state;
         if (active.Exists(share => share.Weight != 1)) throw Plugins.NoMean("A prompt");
-        if (context.Selection.IsPerRow) return ApplyPerRow(active, state);
+        if (context.Selection.IsPerRow) return ApplyPerRow(active, state, context.LastToken);
         foreach (var share in active) state = Prepend(state, share.Plugin.Vectors(share.Context));
         return state;
     }
 
-    // Every row starts at the left; those that are shorter than the longest are padded at the right.
-    private static InputState ApplyPerRow(List<Share<IInputPlugin>> active, InputState state)
+    // Every row starts at the left, and those that are shorter than the longest are padded at the right; the other way round where the next tokens follow.
+    private static InputState ApplyPerRow(List<Share<IInputPlugin>> active, InputState state, bool endsAtRight)
     {
         var (rows, tokens) = (state.Embeddings.shape[0], state.Embeddings.shape[1]);
         state = new(
@@ -74,10 +75,10 @@ public sealed class InputSite(SitePlace place)
             return (Rows: chosen, State: some);
         }).ToList();
         var longest = groups.Max(g => g.State.Embeddings.shape[1]);
-        var result = Pad(state, longest);
+        var result = Pad(state, longest, endsAtRight);
         foreach (var (chosen, some) in groups)
         {
-            var padded = Pad(some, longest);
+            var padded = Pad(some, longest, endsAtRight);
             result = new(
                 Rows.Put(result.Embeddings, padded.Embeddings, chosen),
                 Rows.Put(result.Mask!, padded.Mask!, chosen),
@@ -87,11 +88,15 @@ public sealed class InputSite(SitePlace place)
         return result;
     }
 
-    private static InputState Pad(InputState state, long tokens)
+    private static InputState Pad(InputState state, long tokens, bool atLeft)
     {
         var (rows, missing) = (state.Embeddings.shape[0], tokens - state.Embeddings.shape[1]);
         if (missing == 0) return state;
-        Tensor Extend(Tensor x) => cat([x, zeros([rows, missing, .. x.shape[2..]], dtype: x.dtype, device: x.device)], 1);
+        Tensor Extend(Tensor x)
+        {
+            var padding = zeros([rows, missing, .. x.shape[2..]], dtype: x.dtype, device: x.device);
+            return cat(atLeft ? [padding, x] : [x, padding], 1);
+        }
         return state with { Embeddings = Extend(state.Embeddings), Mask = Extend(state.Mask!), TypeIds = Extend(state.TypeIds!) };
     }
 
@@ -99,10 +104,32 @@ public sealed class InputSite(SitePlace place)
     {
         var (rows, length) = (state.Embeddings.shape[0], vectors.shape[0]);
         Tensor Extend(Tensor ids, long value) => cat([Arithmetic.Filled([rows, length], value, ScalarType.Int64, ids.device), ids], 1);
-        return new(
+        var joined = new InputState(
             cat([vectors.unsqueeze(0).expand(rows, length, vectors.shape[1]), state.Embeddings], 1),
             state.Mask is null ? null : Extend(state.Mask, 1),
             state.TypeIds is null ? null : Extend(state.TypeIds, 0),
             true);
+        return LeadingPadding(state.Mask) is { } leading ? BehindPadding(joined, leading, length) : joined;
+    }
+
+    // Padded tokens before the first real one of each row, int64 [rows, 1]; null where no row has any.
+    private static Tensor? LeadingPadding(Tensor? mask)
+    {
+        if (mask is null) return null;
+        var leading = mask.cumsum(1).IsNot(0).logical_not().to(ScalarType.Int64).sum(1, keepdim: true);
+        return leading.max().item<long>() == 0 ? null : leading;
+    }
+
+    // Vectors stand right before a row's first real token: padding between them would part what belongs together.
+    private static InputState BehindPadding(InputState state, Tensor leading, long length)
+    {
+        var place = Arithmetic.Range(0, state.Embeddings.shape[1], device: leading.device).unsqueeze(0);
+        var from = where(place.lt(leading), place.Plus(length), where(place.lt(leading.Plus(length)), place.sub(leading), place)); // [rows, tokens]
+        return state with
+        {
+            Embeddings = state.Embeddings.gather(1, from.unsqueeze(-1).expand_as(state.Embeddings)),
+            Mask = state.Mask!.gather(1, from),
+            TypeIds = state.TypeIds?.gather(1, from),
+        };
     }
 }

@@ -43,12 +43,12 @@ public sealed class KeyMask
     /// <summary>True if nothing but the order of the keys hides any.</summary>
     internal bool IsPlain => Window is null && Padding is null && Segments is null && Bias is null && _prefixes.Count == 0;
 
-    /// <summary>The same with keys put before all others.</summary>
-    /// <param name="length">How many.</param>
-    /// <param name="rows">Index of the rows that see them, int64; null for every row.</param>
-    internal KeyMask WithPrefix(int length, Tensor? rows)
+    /// <summary>The same with as many keys put before all others as the row with the most has; a row sees the last of them, as many as it has.</summary>
+    /// <param name="lengths">Keys of each row.</param>
+    internal KeyMask WithPrefix(long[] lengths)
     {
-        var prefix = new Prefix(length, rows);
+        if (Array.TrueForAll(lengths, length => length == 0)) return this;
+        var prefix = new Prefix(lengths);
         if (_extended is { } known && known._prefixes[0].IsSame(prefix)) return known;
         return _extended = new(this, prefix);
     }
@@ -61,7 +61,7 @@ public sealed class KeyMask
     /// <param name="context">The call.</param>
     internal Tensor? Scores(long rows, long queries, long keys, ScalarType type, ForwardContext context)
     {
-        var hidesNone = !Causal && Window is null && Padding is null && Segments is null && Bias is null && _prefixes.All(p => p.Rows is null);
+        var hidesNone = (!Causal || queries == 1) && Window is null && Padding is null && Segments is null && Bias is null && _prefixes.All(p => p.IsEverybodys);
         return hidesNone ? null : context.Once(this, () => Build(rows, queries, keys, type, context));
     }
 
@@ -71,7 +71,7 @@ public sealed class KeyMask
         var device = context.Device;
         var real = keys - PrefixLength;
         var mask = Padding is null ? null : Hidden(Padding.Complement(), type).view(rows, 1, 1, real);
-        if (Causal || Window is not null) mask = Sum(mask, Hidden(OutOfSight(queries, real, device), type).view(1, 1, queries, real));
+        if (Causal && queries > 1 || Window is not null) mask = Sum(mask, Hidden(OutOfSight(queries, real, device), type).view(1, 1, queries, real));
         if (Segments is not null) mask = Sum(mask, Hidden(OtherSegments(queries, real), type).unsqueeze(1));
         if (_prefixes.Count > 0) mask = WithPrefixes(mask ?? zeros([1, 1, 1, real], dtype: type, device: device), rows, type, device);
         mask = Sum(mask, Bias?.Scores(queries, keys, context));
@@ -81,7 +81,7 @@ public sealed class KeyMask
     private Tensor WithPrefixes(Tensor mask, long rows, ScalarType type, Device device)
     {
         var leading = mask.shape[0];
-        var parts = _prefixes.Select(prefix => prefix.Scores(rows, type, device)).ToList();
+        var parts = _prefixes.Select(prefix => prefix.Scores(type, device)).ToList();
         if (parts.Any(p => p.shape[0] > 1)) leading = rows;
         Tensor Spread(Tensor part) => part.expand(leading, mask.shape[1], mask.shape[2], part.shape[3]);
         return cat([.. parts.Select(Spread), Spread(mask)], -1);
@@ -109,17 +109,21 @@ public sealed class KeyMask
 
     private static Tensor? Sum(Tensor? a, Tensor? b) => a is null ? b : b is null ? a : a.Plus(b);
 
-    // Keys of one prefix, and the rows that see them.
-    private sealed record Prefix(int Length, Tensor? Rows)
+    // Keys before the others, and how many of them, at the end, each row sees.
+    private sealed record Prefix(long[] RowLengths)
     {
-        public bool IsSame(Prefix other) => Length == other.Length && ReferenceEquals(Rows, other.Rows);
+        public int Length { get; } = (int)RowLengths.Max();
+
+        public bool IsEverybodys => Array.TrueForAll(RowLengths, length => length == Length);
+
+        public bool IsSame(Prefix other) => RowLengths.AsSpan().SequenceEqual(other.RowLengths);
 
         // [rows or 1, 1, 1, length]
-        public Tensor Scores(long rows, ScalarType type, Device device)
+        public Tensor Scores(ScalarType type, Device device)
         {
-            if (Rows is null) return zeros([1, 1, 1, Length], dtype: type, device: device);
-            var seen = zeros([Rows.shape[0], 1, 1, Length], dtype: type, device: device);
-            return Arithmetic.Filled([rows, 1, 1, Length], Attention.Masked, type, device).index_copy_(0, Rows, seen);
+            if (IsEverybodys) return zeros([1, 1, 1, Length], dtype: type, device: device);
+            var hidden = RowLengths.SelectMany(own => Enumerable.Range(0, Length).Select(i => i < Length - own ? 1L : 0)).ToArray();
+            return Hidden(tensor(hidden, [RowLengths.Length, 1, 1, Length], device: device), type);
         }
     }
 }

@@ -21,7 +21,8 @@ public sealed partial class HouseTests
         ["Composition"] = ["Models", "Methods"],
         ["Formats"] = ["Composition"],
         ["Training"] = ["Data"],
-        ["Runs"] = ["Formats", "Training", "Metrics", "Hub"],
+        ["Generation"] = ["Composition"],
+        ["Runs"] = ["Formats", "Training", "Metrics", "Hub", "Generation"],
         ["Analysis"] = ["Runs"],
     };
 

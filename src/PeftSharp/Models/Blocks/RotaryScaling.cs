@@ -8,6 +8,7 @@ internal sealed class RotaryScaling
     private readonly double _theta;
     private readonly int _dim;
     private readonly long _trained;
+    private readonly bool _isFixed;
     private readonly Func<long, double[]> _frequencies;
 
     private RotaryScaling(double theta, int dim, long trained, JsonObject settings, string file)
@@ -26,6 +27,7 @@ internal sealed class RotaryScaling
             _ => throw new PeftException(
                 $"{file}: the rotary type \"{kind}\" is not supported; supported are default, linear, dynamic, llama3 and yarn."),
         };
+        _isFixed = kind != "dynamic";
         // Dynamic scaling names the length of pretraining; the others name what they stretch it to.
         MaxTokens = kind == "dynamic" ? (long)(trained * Number("factor")) : trained;
         if (kind == "yarn") AttentionFactor = Number("attention_factor", 0.1 * Math.Log(Math.Max(1, Number("factor"))) + 1);
@@ -37,6 +39,9 @@ internal sealed class RotaryScaling
 
     /// <summary>Longest sequence that the scaling is made for.</summary>
     public long MaxTokens { get; }
+
+    /// <summary>True if sequences of so many tokens turn their first ones by the same angles as shorter sequences do.</summary>
+    public bool IsFixedUpTo(long tokens) => _isFixed || tokens <= _trained;
 
     /// <summary>Angle by which each pair is turned from one position to the next, headDim / 2 of them.</summary>
     /// <param name="length">Longest sequence of the call.</param>

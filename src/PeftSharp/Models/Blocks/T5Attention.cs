@@ -39,7 +39,7 @@ internal sealed class T5Attention
         using var scope = NewDisposeScope();
         var read = _norm.Forward(x, context);
         var maps = _queryKeyValue!.Forward(read, context);
-        return End(x, read, maps[0], maps[1], maps[2], mask, context).MoveToOuterDisposeScope();
+        return End(x, read, SplitHeads(maps[0]), SplitHeads(maps[1]), SplitHeads(maps[2]), mask, context).MoveToOuterDisposeScope();
     }
 
     /// <summary>Attends to the encoder's output.</summary>
@@ -51,13 +51,15 @@ internal sealed class T5Attention
     {
         using var scope = NewDisposeScope();
         var read = _norm.Forward(x, context);
-        var (query, key, value) = (_query.Forward(read, context), _key.Forward(encoded, context), _value.Forward(encoded, context));
-        return End(x, read, query, key, value, mask, context).MoveToOuterDisposeScope();
+        (Tensor Key, Tensor Value) Read() => (SplitHeads(_key.Forward(encoded, context)), SplitHeads(_value.Forward(encoded, context)));
+        var (key, value) = context.Cache is { } cache ? cache.Once(_site, Read) : Read();
+        return End(x, read, SplitHeads(_query.Forward(read, context)), key, value, mask, context).MoveToOuterDisposeScope();
     }
 
+    // Queries, keys and values [rows, heads, tokens, headDim].
     private Tensor End(Tensor x, Tensor read, Tensor query, Tensor key, Tensor value, KeyMask mask, ForwardContext context)
     {
-        var joined = _site.Attend(SplitHeads(query), SplitHeads(key), SplitHeads(value), read, mask, _shape.Dropout, context);
+        var joined = _site.Attend(query, key, value, read, mask, _shape.Dropout, context);
         var attended = Dropout.Base(_output.Forward(joined, context), _shape.Dropout, _after.Path, context);
         return _after.Forward(attended, residual: x, input: read, context);
     }

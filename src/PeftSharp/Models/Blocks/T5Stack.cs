@@ -45,7 +45,7 @@ internal sealed class T5Stack
         state = _input.Apply(InputStage.Words, state, context);
         state = _input.Apply(InputStage.Embedded, state, context);
         var hidden = _embedded.Forward(Dropout.Base(state.Embeddings, _shape.Dropout, _path, context), context);
-        var mask = new KeyMask { Causal = _isDecoder, Padding = state.Mask, Bias = _bias };
+        var mask = new KeyMask { Causal = _isDecoder, Padding = DecoderModel.Seen(state, context), Bias = _bias };
         var sourceMask = new KeyMask { Padding = source?.Mask };
         for (var i = 0; i < _layers.Length; i++)
         {

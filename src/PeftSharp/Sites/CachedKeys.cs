@@ -1,0 +1,69 @@
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>Keys and values of one attention, in buffers with room for more.</summary>
+internal sealed class CachedKeys : IDisposable
+{
+    private const long Room = 64;
+
+    private Tensor _keys, _values; // [rows, keyHeads, capacity, headDim]
+    private long _length;
+
+    public CachedKeys(Tensor keys, Tensor values)
+    {
+        _length = keys.shape[2];
+        (_keys, _values) = (Buffer(keys, _length + Room), Buffer(values, _length + Room));
+    }
+
+    public long Bytes => 2 * _keys.numel() * _keys.element_size();
+
+    // The views belong to the caller's scope.
+    public (Tensor Keys, Tensor Values) Append(Tensor keys, Tensor values)
+    {
+        var added = keys.shape[2];
+        if (_length + added > _keys.shape[2]) Grow(_length + added);
+        Put(_keys, keys, added);
+        Put(_values, values, added);
+        _length += added;
+        return (_keys.narrow(2, 0, _length), _values.narrow(2, 0, _length));
+    }
+
+    public void Replace(Func<Tensor, Tensor> replace) => (_keys, _values) = (replace(_keys), replace(_values));
+
+    public void Dispose()
+    {
+        _keys.Dispose();
+        _values.Dispose();
+    }
+
+    private void Put(Tensor buffer, Tensor added, long count)
+    {
+        using var place = buffer.narrow(2, _length, count);
+        place.copy_(added);
+    }
+
+    // Half as much again, so that a long answer copies each key a few times in all.
+    private void Grow(long needed)
+    {
+        var capacity = Math.Max(needed + Room, _keys.shape[2] * 3 / 2);
+        (_keys, _values) = (Larger(_keys, capacity), Larger(_values, capacity));
+    }
+
+    private Tensor Larger(Tensor buffer, long capacity)
+    {
+        using var used = buffer.narrow(2, 0, _length);
+        var larger = Buffer(used, capacity);
+        buffer.Dispose();
+        return larger;
+    }
+
+    private static Tensor Buffer(Tensor start, long capacity)
+    {
+        var shape = start.shape;
+        var buffer = empty([shape[0], shape[1], capacity, shape[3]], dtype: start.dtype, device: start.device).DetachFromDisposeScope();
+        using var used = buffer.narrow(2, 0, shape[2]);
+        used.copy_(start);
+        return buffer;
+    }
+}
