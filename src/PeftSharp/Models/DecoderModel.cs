@@ -94,7 +94,9 @@ public abstract class DecoderModel : TransformerModel
         if (last > MaxTokens)
             throw new PeftException($"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; " +
                 $"shorten it with --max-length {MaxTokens - (last - batch.Tokens)}.");
-        var positions = state.Mask is { } mask ? mask.cumsum(1).Plus(-1L).AtLeast(0L) : Arithmetic.Range(0, tokens, device: Device).unsqueeze(0);
+        var positions = Arithmetic.Range(0, tokens, device: Device).unsqueeze(0);
+        // Padding behind a row counts on, as in the reference; nothing sees it.
+        if (state.Mask is { } mask) positions = positions.sub(mask.cumsum(1).eq(mask.zeros_like()).to(ScalarType.Int64).sum(1, keepdim: true)).AtLeast(0L);
         if (shift > 0) positions = positions.Plus(shift);
         if (earlier is not null) positions = positions.Plus(earlier);
         if (perRow is not null) positions = positions.Plus(tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
