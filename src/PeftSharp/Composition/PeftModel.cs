@@ -16,7 +16,7 @@ namespace PeftSharp.Composition;
 /// trained, come from weights between two steps: train a copy where that matters. Two trainers may not train one adapter.</para>
 /// <para>The model owns the base and its adapters: <see cref="Dispose"/> releases all of them when the last call under way has ended.</para>
 /// </remarks>
-public sealed class PeftModel(TransformerModel model, string? baseName = null) : IDisposable
+public sealed partial class PeftModel(TransformerModel model, string? baseName = null) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly HashSet<string> _coming = [];
@@ -127,7 +127,8 @@ public sealed class PeftModel(TransformerModel model, string? baseName = null) :
 
     /// <summary>The card of what a selection answers: its adapter's where there is one, else the model's.</summary>
     internal AnswerCard CardOf(AdapterSelection selection) =>
-        selection.Adapters.Select(tag => Adapters.Values.FirstOrDefault(a => a.Tag == tag)).FirstOrDefault(a => a is not null) is { } adapter ? CardOf(adapter) : Model.Card;
+        selection.Compositions.Select(tree => Adapters.Values.FirstOrDefault(a => a.Tag == tree.Answering)).FirstOrDefault(a => a is not null) is { } adapter
+            ? CardOf(adapter) : Model.Card;
 
     /// <summary>Takes an adapter away. Calls under way that use it finish; its tensors are released after the last of them.</summary>
     /// <exception cref="PeftException">There is none of that name.</exception>

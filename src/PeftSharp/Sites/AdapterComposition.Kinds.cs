@@ -16,6 +16,8 @@ public abstract partial class AdapterComposition
 
         internal override AdapterTag Last => Adapter;
 
+        internal override AdapterTag Answering => Adapter;
+
         internal override int? Outputs => Adapter.Outputs;
 
         /// <inheritdoc/>
@@ -47,6 +49,8 @@ public abstract partial class AdapterComposition
 
         internal override bool IsFlat => false;
 
+        internal override AdapterTag Answering => Children[0].Answering;
+
         internal override int? Outputs => Children[0].Outputs;
 
         /// <inheritdoc/>
@@ -66,6 +70,8 @@ public abstract partial class AdapterComposition
         internal override bool IsFlat => false;
 
         internal override IEnumerable<AdapterTag> Adapters => base.Adapters.Append(Fusion);
+
+        internal override AdapterTag Answering => Fusion;
 
         internal override int? Outputs => Fusion.Outputs;
 

@@ -46,11 +46,14 @@ public abstract partial class AdapterComposition : IEquatable<AdapterComposition
     /// <summary>The tree on every row.</summary>
     internal AdapterSelection Alone => _alone ??= AdapterSelection.Of(this);
 
-    /// <summary>The adapter whose output a fusion takes, and whose head answers: the last of a stack.</summary>
+    /// <summary>The adapter whose output a fusion takes: the last of a stack.</summary>
     internal virtual AdapterTag Last => Children[^1].Last;
 
-    /// <summary>One adapter.</summary>
-    public static AdapterComposition Of(AdapterTag adapter) => adapter.Single;
+    /// <summary>The adapter whose head answers: the last of a stack or split, the first of an average, a fusion's own.</summary>
+    internal virtual AdapterTag Answering => Children[^1].Answering;
+
+    /// <summary>One adapter; a fusion with the adapters that it fuses.</summary>
+    public static AdapterComposition Of(AdapterTag adapter) => adapter.Acts;
 
     /// <summary>Adapters one after the other: each reads what those before it made.</summary>
     /// <exception cref="PeftException">There is none, or there are too many.</exception>

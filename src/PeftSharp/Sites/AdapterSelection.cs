@@ -49,7 +49,7 @@ public sealed class AdapterSelection
     public static AdapterSelection Of(AdapterComposition composition) => new([new(composition, null)], null, null);
 
     /// <summary>One adapter, or none (null), for each row of the batch.</summary>
-    public static AdapterSelection PerRow(IReadOnlyList<AdapterTag?> rows) => PerRow([.. rows.Select(tag => tag?.Single)]);
+    public static AdapterSelection PerRow(IReadOnlyList<AdapterTag?> rows) => PerRow([.. rows.Select(tag => tag?.Acts)]);
 
     /// <summary>One composition, or none (null), for each row of the batch.</summary>
     public static AdapterSelection PerRow(IReadOnlyList<AdapterComposition?> rows)

@@ -37,6 +37,9 @@ public sealed class AdapterTag(string name)
     /// <summary>The adapter as a composition.</summary>
     internal AdapterComposition Single => _single ?? Interlocked.CompareExchange(ref _single, new AdapterComposition.One(this), null) ?? _single;
 
+    /// <summary>How it acts where it is selected: by itself, or, if it is a fusion, with the adapters that it fuses.</summary>
+    internal AdapterComposition Acts { get => field ?? Single; set; }
+
     /// <summary>The adapter on every row.</summary>
     internal AdapterSelection Alone => Single.Alone;
 

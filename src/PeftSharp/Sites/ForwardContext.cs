@@ -30,6 +30,9 @@ public sealed record ForwardContext
     /// <summary>The only adapter whose tensors get gradients, while others act and stay as they are; null (default) for every adapter.</summary>
     public AdapterTag? Trained { get; init; }
 
+    /// <summary>Hears how much each adapter of a fusion counts; null (default) for nobody.</summary>
+    public IFusionListener? FusionListener { get; init; }
+
     /// <summary>True if the last layer's output is wanted at every position, and not only where the head reads.</summary>
     public bool AllTokens { get; init; }
 

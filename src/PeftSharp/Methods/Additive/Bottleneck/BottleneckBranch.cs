@@ -10,7 +10,7 @@ internal sealed record BottleneckTensors(
     AdapterTensor? Scaling, Gate? Gate, Norm? Before, Norm? After);
 
 /// <summary>A bottleneck at a residual branch: up(act(down(x))), sequential or parallel to the branch.</summary>
-internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTensors tensors, Norm? norm) : IJoinableBranch, ILowRankMap
+internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTensors tensors, Norm? norm) : IJoinableBranch, IFusibleBranch, ILowRankMap
 {
     private readonly string _activation = options.NonLinearity.ToLowerInvariant();
     private readonly double? _fixed = options.FixedScaling;
@@ -47,10 +47,26 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
     public Tensor Transform(Tensor output, BranchState state, JoinedRows rows) =>
         Transform(output, state, rows.Unadapted, (x, residual) => Compute(x, residual, rows));
 
+    // A parallel adapter's result is added to the branch's output, of which AdapterHub's fusion takes the residual stream besides, for a second time.
+    public FusionInput Enter(Tensor output, BranchState state, ForwardContext context)
+    {
+        if (options.IsParallel) return new(state.Residual, state.Residual, output);
+        var (x, residual) = Read(output, state, context);
+        return new(output, x, residual);
+    }
+
+    public Tensor Added(Tensor x, ForwardContext context) => Scaled(Up(tensors.Before is null ? x : tensors.Before.Forward(x, context), context), context);
+
     private Tensor Transform(Tensor output, BranchState state, ForwardContext context, Func<Tensor, Tensor?, Tensor> compute)
     {
         // What AdapterHub reads: the residual stream, which in pre-norm models is not what the branch read.
         if (options.IsParallel) return output.Plus(compute(state.Residual, null));
+        var (x, residual) = Read(output, state, context);
+        return compute(x, residual);
+    }
+
+    private (Tensor X, Tensor Residual) Read(Tensor output, BranchState state, ForwardContext context)
+    {
         var (x, residual) = (output, output);
         if (options.OriginalNormBefore)
         {
@@ -58,8 +74,7 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
             if (options.ResidualBeforeNorm == "post_add") residual = x;
             if (state.Norm is not null) x = state.Norm.Forward(x, context);
         }
-        if (options.ResidualBeforeNorm == "false") residual = x;
-        return compute(x, residual);
+        return (x, options.ResidualBeforeNorm == "false" ? x : residual);
     }
 
     private Tensor Compute(Tensor x, Tensor? residual, JoinedRows rows)
@@ -77,14 +92,23 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
     private Tensor Compute(Tensor x, Tensor? residual, ForwardContext context)
     {
         var normal = tensors.Before is null ? x : tensors.Before.Forward(x, context);
-        var down = Activation.Apply(_activation, nn.functional.linear(normal, tensors.Down.Get(context), tensors.DownBias.Get(context)));
-        var up = nn.functional.linear(down, tensors.Up.Get(context), tensors.UpBias.Get(context));
-        if (tensors.Scaling is not null) up = up * tensors.Scaling.Get(context);
-        else if (_fixed is { } factor && factor != 1) up = up.Times(factor);
+        var up = Scaled(Up(normal, context), context);
         up = Dropout.Apply(up, options.Dropout, tensors.Up.Name, context);
         if (tensors.Gate is not null) up = up * tensors.Gate.Value(x, context);
         if (options.AdapterResidualBeforeNorm && residual is not null) up = up.Plus(residual);
         if (tensors.After is not null) up = tensors.After.Forward(up, context);
         return options.AdapterResidualBeforeNorm || residual is null ? up : up.Plus(residual);
+    }
+
+    private Tensor Up(Tensor x, ForwardContext context)
+    {
+        var down = Activation.Apply(_activation, nn.functional.linear(x, tensors.Down.Get(context), tensors.DownBias.Get(context)));
+        return nn.functional.linear(down, tensors.Up.Get(context), tensors.UpBias.Get(context));
+    }
+
+    private Tensor Scaled(Tensor up, ForwardContext context)
+    {
+        if (tensors.Scaling is not null) return up * tensors.Scaling.Get(context);
+        return _fixed is { } factor && factor != 1 ? up.Times(factor) : up;
     }
 }
