@@ -3,8 +3,10 @@ using PeftSharp.Composition;
 using PeftSharp.Files;
 using PeftSharp.Files.Json;
 using PeftSharp.Methods;
+using PeftSharp.Methods.Hybrid.Fusion;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
 
 namespace PeftSharp.Formats;
 
@@ -34,14 +36,17 @@ public sealed class AdapterFolder
     public JsonObject Json { get; }
 
     /// <summary>The file of tensors.</summary>
-    public string WeightsFile => System.IO.Path.Combine(Path, Format == AdapterFormat.Peft ? PeftWeights : HubWeights);
+    public string WeightsFile => System.IO.Path.Combine(Path, WeightsOf(Options, Format));
 
     /// <summary>Every file of tensors that the folder has: the adapter's, then its head's and its encoder's.</summary>
     public IReadOnlyList<string> TensorFiles =>
         [.. new[] { HubHead, PooledHead, EncoderWeights }.Select(file => System.IO.Path.Combine(Path, file)).Prepend(WeightsFile).Where(File.Exists)];
 
     /// <summary>The file of settings.</summary>
-    public string SettingsFile => System.IO.Path.Combine(Path, ConfigFile);
+    public string SettingsFile => System.IO.Path.Combine(Path, ConfigOf(Options));
+
+    /// <summary>Names of the adapters that a fusion fuses, in order; empty for an adapter.</summary>
+    public IReadOnlyList<string> FusedNames { get; private init; } = [];
 
     /// <summary>The pooling that the settings name where Hugging Face's own class has another; null where they name none.</summary>
     internal Pooling? Pooling { get; private init; }
@@ -60,14 +65,23 @@ public sealed class AdapterFolder
     /// <exception cref="PeftException">The description is damaged, or of a head that is not supported.</exception>
     internal HubHeadConfig? HeadConfig() => Format == AdapterFormat.AdapterHub ? HubHeadConfig.TryRead(Path) : null;
 
-    /// <summary>True if the folder holds an adapter's configuration.</summary>
-    public static bool Is(string folder) => File.Exists(System.IO.Path.Combine(folder, ConfigFile));
+    /// <summary>True if the folder holds an adapter's configuration, or a fusion's.</summary>
+    public static bool Is(string folder) => File.Exists(System.IO.Path.Combine(folder, ConfigFile)) || IsFusion(folder);
+
+    /// <summary>True if the folder holds a fusion, which acts with its adapters alone.</summary>
+    public static bool IsFusion(string folder) => File.Exists(System.IO.Path.Combine(folder, FusionLayout.ConfigFile));
+
+    internal static string ConfigOf(MethodOptions options) => options is FusionOptions ? FusionLayout.ConfigFile : ConfigFile;
+
+    internal static string WeightsOf(MethodOptions options, AdapterFormat format) =>
+        options is FusionOptions ? FusionLayout.Weights : format == AdapterFormat.Peft ? PeftWeights : HubWeights;
 
     /// <summary>Reads an adapter's configuration.</summary>
     /// <exception cref="PeftException">The folder holds no adapter, or one of an unknown method.</exception>
     public static AdapterFolder Open(string folder)
     {
         var file = System.IO.Path.Combine(folder, ConfigFile);
+        if (!File.Exists(file) && IsFusion(folder)) return OpenFusion(folder);
         if (!File.Exists(file))
             throw new PeftException(Directory.Exists(folder)
                 ? $"{folder} has no {ConfigFile}, so it holds no adapter; give the folder that a training run wrote."
@@ -93,7 +107,23 @@ public sealed class AdapterFolder
         throw new PeftException($"{file} has neither \"peft_type\" (peft) nor \"config\" (AdapterHub); it is no adapter configuration.");
     }
 
+    private static AdapterFolder OpenFusion(string folder)
+    {
+        var file = System.IO.Path.Combine(folder, FusionLayout.ConfigFile);
+        var source = new JsonSource(file, AdapterJson.Advice);
+        var json = AdapterJson.ReadObject(file);
+        var fields = new JsonFields(source, json);
+        if (json["config"] is not JsonObject config) throw fields.Wrong("config", json["config"], "the fusion's settings");
+        var options = FusionLayout.Instance.Read(config)!;
+        options.Validate();
+        var names = fields.Texts("adapter_names") ?? fields.Text("name", 1000)?.Split(',') ?? [];
+        if (names.Count is < 2 or > AdapterComposition.MostAdapters) throw fields.Wrong("adapter_names", json["adapter_names"], "the names of two adapters or more");
+        options = options with { BaseModel = fields.Text("model_name", 4096), Source = json };
+        return new(folder, options, AdapterFormat.AdapterHub, fields.Text("name", 1000) ?? string.Join(",", names), json) { FusedNames = names };
+    }
+
     /// <summary>Attaches the adapter to a model and takes its tensors over.</summary>
+    /// <remarks>A fusion finds its adapters by their names; they have to be attached before it.</remarks>
     /// <param name="model">The model that it was made for.</param>
     /// <param name="name">The adapter's name there; default: the name that it was saved under, or <c>default</c>.</param>
     /// <exception cref="PeftException">It does not fit the model; nothing is changed then.</exception>

@@ -1,6 +1,7 @@
 using PeftSharp.Composition;
 using PeftSharp.Files;
 using PeftSharp.Methods;
+using PeftSharp.Methods.Hybrid.Fusion;
 using PeftSharp.Models;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
@@ -13,7 +14,8 @@ internal sealed class AdapterReader(AdapterFolder folder)
     /// <inheritdoc cref="AdapterFolder.LoadInto"/>
     public PeftMethod LoadInto(PeftModel model, string? name = null)
     {
-        var pickle = Path.Combine(folder.Path, folder.Format == AdapterFormat.Peft ? "adapter_model.bin" : "pytorch_adapter.bin");
+        var fusion = folder.Options as FusionOptions;
+        var pickle = Path.Combine(folder.Path, fusion is not null ? FusionLayout.Pickle : folder.Format == AdapterFormat.Peft ? "adapter_model.bin" : "pytorch_adapter.bin");
         if (!File.Exists(folder.WeightsFile))
             throw new PeftException(File.Exists(pickle)
                 ? $"{pickle} is a pickle, which can run code when it is read; save the adapter again as safetensors "
@@ -26,7 +28,8 @@ internal sealed class AdapterReader(AdapterFolder folder)
         var saved = file.Tensors.Keys.ToDictionary(k => Rename(k, name), file.Read);
         try
         {
-            return model.AddSaved(folder.Options, name, Outputs(saved, model.Model.Head.OutputMap), SavedNumbers(), method =>
+            var options = fusion is null ? folder.Options : Fusing(fusion, model);
+            return model.AddSaved(options, name, Outputs(saved, model.Model.Head.OutputMap), SavedNumbers(), method =>
             {
                 method.LoadTensors(saved, folder.Format, folder.WeightsFile);
                 var head = method.Tensors.Where(t => t.SavedModule && folder.Format == AdapterFormat.AdapterHub).ToList();
@@ -45,6 +48,9 @@ internal sealed class AdapterReader(AdapterFolder folder)
             foreach (var tensor in saved.Values) tensor.Dispose();
         }
     }
+
+    private FusionOptions Fusing(FusionOptions fusion, PeftModel model) => model.Ready(
+        fusion, fusion.Fused.Count > 0 ? fusion.Fused : [.. folder.FusedNames.Select(name => AdapterComposition.Of(model[name].Tag))]);
 
     private long SavedNumbers() => folder.TensorFiles.Sum(path =>
     {
@@ -67,7 +73,7 @@ internal sealed class AdapterReader(AdapterFolder folder)
     private string Rename(string key, string name)
     {
         if (folder.Format != AdapterFormat.AdapterHub || folder.SavedAs is not { } old || old == name) return key;
-        foreach (var kind in MethodRegistry.AdapterHubKinds)
+        foreach (var kind in MethodRegistry.AdapterHubKinds.Concat(FusionLayout.Instance.Kinds))
             if (key.IndexOf($".{kind}.{old}.", StringComparison.Ordinal) is >= 0 and var at)
                 return $"{key[..(at + kind.Length + 2)]}{name}{key[(at + kind.Length + 2 + old.Length)..]}";
         return key;

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using PeftSharp.Files;
 using PeftSharp.Methods;
+using PeftSharp.Methods.Hybrid.Fusion;
 using PeftSharp.Methods.Json;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
@@ -16,7 +17,7 @@ internal static class AdapterWriter
     private static readonly string[] Every =
     [
         AdapterFolder.PeftWeights, AdapterFolder.HubWeights, AdapterFolder.HubHead, AdapterFolder.PooledHead, AdapterFolder.EncoderWeights,
-        HubHeadConfig.FileName,
+        AdapterFolder.ConfigFile, HubHeadConfig.FileName, FusionLayout.ConfigFile, FusionLayout.Weights,
     ];
 
     /// <inheritdoc cref="AdapterFolder.Save"/>
@@ -47,7 +48,7 @@ internal static class AdapterWriter
 
     private static List<(string File, List<KeyValuePair<string, Tensor>> Tensors)> Contents(PeftMethod method, AdapterFormat format)
     {
-        var weights = format == AdapterFormat.Peft ? AdapterFolder.PeftWeights : AdapterFolder.HubWeights;
+        var weights = AdapterFolder.WeightsOf(method.Options, format);
         List<(string, List<KeyValuePair<string, Tensor>>)> files = [(weights, [.. method.SavedTensors(format)])];
         void AddExtra(string file, IEnumerable<AdapterTensor> tensors)
         {
@@ -65,13 +66,13 @@ internal static class AdapterWriter
     private static Dictionary<string, string> Metadata(PeftMethod method, string file)
     {
         var metadata = new Dictionary<string, string> { ["format"] = "pt" };
-        if (method.Card is { } card && file is (AdapterFolder.PeftWeights or AdapterFolder.HubWeights)) metadata[AnswerCard.Key] = card;
+        if (method.Card is { } card && file is (AdapterFolder.PeftWeights or AdapterFolder.HubWeights or FusionLayout.Weights)) metadata[AnswerCard.Key] = card;
         return metadata;
     }
 
     private static List<(string File, string Text)> Texts(PeftMethod method, AdapterFormat format)
     {
-        List<(string, string)> texts = [(AdapterFolder.ConfigFile, ConfigText(method, format))];
+        List<(string, string)> texts = [(AdapterFolder.ConfigOf(method.Options), ConfigText(method, format))];
         var flexible = method.Tensors.FirstOrDefault(t => t.SavedModule && t.Path.StartsWith($"{FlexibleHead.Module}.", StringComparison.Ordinal));
         if (flexible is not null && format == AdapterFormat.Peft)
             throw new PeftException(
@@ -113,6 +114,7 @@ internal static class AdapterWriter
         var document = method.Options.Source is { } source && source["config"] is JsonObject ? (JsonObject)source.DeepClone() : NewHubDocument(method);
         document["name"] = method.Name;
         document["config"] = method.Options.ToAdapterHub();
+        if (method is FusionMethod fusion) document["adapter_names"] = new JsonArray([.. fusion.FusedNames.Select(name => (JsonNode)name)]);
         return document;
     }
 

@@ -3,6 +3,7 @@ using PeftSharp.Data;
 using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
+using PeftSharp.Methods.Hybrid.Fusion;
 using PeftSharp.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -24,9 +25,10 @@ internal sealed class ConformanceCase : IDisposable
         Json = AdapterJson.ReadObject(Path.Combine(folder, "case.json"));
         _expected = SafetensorsFile.Open(Path.Combine(folder, "expected.safetensors"));
         ModelFolder = Path.GetFullPath(Path.Combine(folder, "..", "..", "models", Json["architecture"]?.ToString() ?? "?"));
-        if (AdapterFolder.Is(folder))
+        var adapter = Directory.Exists(Path.Combine(folder, "fusion")) ? Path.Combine(folder, "fusion") : folder;
+        if (AdapterFolder.Is(adapter))
         {
-            Adapter = AdapterFolder.Open(folder);
+            Adapter = AdapterFolder.Open(adapter);
             Options = Adapter.Options;
         }
         else if (Json["method"]?.ToString() is { } method) Options = Described(method);
@@ -53,6 +55,9 @@ internal sealed class ConformanceCase : IDisposable
     public AdapterFolder? Adapter { get; }
 
     public MethodOptions Options { get; }
+
+    /// <summary>True if the case has several adapters, and trains a fusion of them.</summary>
+    public bool IsComposition => Adapter?.Options is FusionOptions;
 
     public AdapterFormat Format => Adapter?.Format ?? AdapterFormat.Peft;
 

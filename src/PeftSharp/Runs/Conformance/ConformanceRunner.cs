@@ -76,6 +76,7 @@ public static class ConformanceRunner
 
         private PeftMethod Attach()
         {
+            if (reference.IsComposition) return new CompositionRun(reference, _model, Forward, results).Run();
             var options = reference.Options.AsReference();
             if (reference.Adapter is not { } folder) return Prepared(_model.Add(options));
             folder.Options = options;
@@ -142,7 +143,7 @@ public static class ConformanceRunner
 
         private Tensor Loss(PeftMethod adapter, StepState step = default)
         {
-            var context = new ForwardContext { Selection = Selection(adapter) };
+            var context = new ForwardContext { Selection = Selection(adapter), Trained = adapter.Tag };
             BatchLoss Forward(ForwardContext call) => Loss(_model.Model.Forward(reference.Batch(true), call), reference.Batch(true));
             return adapter.ComputeLoss(Forward(context), new LossCall(step, context, Forward)).Mean;
         }

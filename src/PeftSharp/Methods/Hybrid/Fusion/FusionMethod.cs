@@ -103,13 +103,4 @@ public sealed class FusionMethod(string name, FusionOptions options) : PeftMetho
         _steps = json is JsonObject state && state["steps"] is JsonValue value && value.TryGetValue<int>(out var steps) && steps is >= 0 and <= Cold ? steps
             : throw new PeftException($"{FusionOptions.Type}: the saved state lacks the number of steps taken; resume from another checkpoint.");
     }
-
-    /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format) => format == AdapterFormat.Peft
-        ? throw new PeftException("ADAPTER_FUSION: the peft format has no place for fusions; save it in the AdapterHub format.")
-        : tensor.SavedModule ? null : $"{tensor.Path}.adapter_fusion_layer.{Name}.{tensor.Local}";
-
-    /// <inheritdoc/>
-    public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) =>
-        tensor.SavedModule ? tensor.Name : $"{tensor.Path}.adapter_fusion_layer.{Name}.{tensor.Local}";
 }

@@ -1,5 +1,5 @@
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using PeftSharp.Methods.Layouts;
 using PeftSharp.Sites;
 
 namespace PeftSharp.Methods.Hybrid.Fusion;
@@ -79,17 +79,5 @@ public sealed record FusionOptions : MethodOptions
     public override PeftMethod Create(string name) => new FusionMethod(name, this);
 
     /// <inheritdoc/>
-    public override JsonObject ToAdapterHub() => new()
-    {
-        ["key"] = Key,
-        ["query"] = Query,
-        ["value"] = Value,
-        ["query_before_ln"] = QueryBeforeNorm,
-        ["regularization"] = Regularization,
-        ["residual_before"] = ResidualBefore,
-        ["temperature"] = Temperature,
-        ["value_before_softmax"] = ValueBeforeSoftmax,
-        ["value_initialized"] = ValueInitialized,
-        ["dropout_prob"] = Dropout is { } dropout ? Json.PythonNumber.Float(dropout) : null,
-    };
+    protected override IReadOnlyList<AdapterLayout> OwnLayouts() => [FusionLayout.Instance];
 }
