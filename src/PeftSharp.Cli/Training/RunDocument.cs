@@ -24,6 +24,7 @@ internal static class RunDocument
         ["settings"] = Settings(s, inputs),
         ["compute"] = new JsonObject { ["type"] = inputs.Compute.Name, ["reason"] = inputs.Compute.Reason, ["processor"] = inputs.Compute.Processor, ["processors"] = Environment.ProcessorCount },
         ["parameters"] = ParameterLine.Of(inputs.Model, inputs.Adapter).Json,
+        ["parameter_groups"] = Groups(inputs.Adapter),
         ["data"] = new JsonObject { ["train"] = Data(inputs.Train), ["eval"] = inputs.Held is { } held ? Data(held) : null },
         ["trunk"] = trunk is null ? null : FrozenTrunk.Json(trunk),
         ["steps"] = result.Steps,
@@ -41,6 +42,18 @@ internal static class RunDocument
         ["seconds"] = seconds,
         ["peak_memory_bytes"] = Machine.PeakMemory,
     };
+
+    private static JsonArray Groups(PeftSharp.Methods.PeftMethod adapter) =>
+    [
+        .. adapter.Tensors.GroupBy(t => (t.Group, t.Decay, t.RateFactor)).Select(group => new JsonObject
+        {
+            ["name"] = group.Key.Group,
+            ["weight_decay"] = group.Key.Decay,
+            ["rate_factor"] = group.Key.RateFactor,
+            ["tensors"] = group.Count(),
+            ["weights"] = group.Sum(t => t.Value.numel()),
+        }),
+    ];
 
     private static JsonObject Columns(TextDataset rows)
     {

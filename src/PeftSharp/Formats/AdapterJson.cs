@@ -65,6 +65,7 @@ internal static class AdapterJson
         // An override does not inherit what its property says of the name on disk, and would be written once more under its own.
         json.Remove(nameof(MethodOptions.PeftType));
         json.Remove(nameof(MethodOptions.Format));
+        foreach (var name in options.RunSettings) json.Remove(name);
         if (options.Source is { } source && source.ContainsKey(PeftType)) Literals.Keep(json, source);
         else Complete(json, options.PeftFields);
         return Text(json);

@@ -41,6 +41,12 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
     /// <summary>True if weight decay acts on it.</summary>
     public bool Decay { get; } = decay;
 
+    /// <summary>The parameter group that it is trained in; empty (default) for the common one.</summary>
+    public string Group { get; internal set; } = "";
+
+    /// <summary>What the learning rate is multiplied by for it; above 0; default 1.</summary>
+    public double RateFactor { get; internal set; } = 1;
+
     /// <summary>Where plug-ins read it.</summary>
     public TensorSlot Slot { get; } = new(path.Length == 0 ? local : $"{path}.{local}", SlotKind.Weight, value);
 

@@ -45,6 +45,40 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
     }
 
     /// <inheritdoc/>
+    /// <remarks>A border of any part is one of the whole.</remarks>
+    public override IReadOnlyList<TrainingPhase> Phases
+    {
+        get
+        {
+            var borders = Borders;
+            return borders.Count == 1 ? [] : [.. borders.Select((end, i) => new TrainingPhase($"phase {i + 1}", end - (i == 0 ? 0 : borders[i - 1])))];
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void OnPhase(int phase)
+    {
+        foreach (var part in _parts)
+            if (PhaseOf(part, phase) is var own && own != PhaseOf(part, phase - 1)) part.OnPhase(own);
+        _parts.ForEach(AdoptAnew);
+    }
+
+    // Where phases end, as shares of the run; the last is 1.
+    private List<double> Borders => [.. _parts.SelectMany(Ends).Append(1).Select(end => Math.Round(end, 9)).Distinct().Order()];
+
+    private static IEnumerable<double> Ends(PeftMethod part)
+    {
+        var (all, soFar) = (part.Phases.Sum(p => p.Share), 0.0);
+        foreach (var phase in part.Phases) yield return (soFar += phase.Share) / all;
+    }
+
+    private int PhaseOf(PeftMethod part, int phase)
+    {
+        var start = phase == 0 ? 0 : Borders[phase - 1];
+        return Ends(part).Count(end => Math.Round(end, 9) <= start);
+    }
+
+    /// <inheritdoc/>
     public override BatchLoss ComputeLoss(BatchLoss loss, LossCall call) => _parts.Aggregate(loss, (soFar, part) => part.ComputeLoss(soFar, call));
 
     /// <inheritdoc/>

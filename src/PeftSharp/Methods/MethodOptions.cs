@@ -44,6 +44,10 @@ public abstract record MethodOptions
     [JsonIgnore]
     internal virtual JsonObject PeftFields => [];
 
+    /// <summary>Settings that steer a run and are no part of the adapter, by their names on disk: its file leaves them out.</summary>
+    [JsonIgnore]
+    internal virtual IReadOnlyList<string> RunSettings => [];
+
     /// <summary>The layout that holds these settings in full: an adapter is saved in it unless told otherwise.</summary>
     [JsonIgnore]
     public virtual AdapterFormat Format => MethodRegistry.ByPeftType(PeftType)?.Format ?? AdapterFormat.Peft;

@@ -133,6 +133,13 @@ public abstract partial class PeftMethod(string name) : IDisposable
     /// <exception cref="PeftException">The data or the task does not fit; nothing is changed then.</exception>
     public virtual void OnPrepare(PreparationData data) { }
 
+    /// <summary>The phases that training goes through, in their order; empty (default) for one without a border. The first begins with the run.</summary>
+    public virtual IReadOnlyList<TrainingPhase> Phases => [];
+
+    /// <summary>A later phase begins, before its first step; what is trained may be other tensors afterwards.</summary>
+    /// <param name="phase">Its index in <see cref="Phases"/>.</param>
+    public virtual void OnPhase(int phase) { }
+
     /// <summary>Adds to a loss, or computes another from a second forward.</summary>
     /// <param name="loss">The loss so far; what comes back keeps its weight.</param>
     /// <param name="call">The step, the call that gave the loss, and a way to a second one.</param>

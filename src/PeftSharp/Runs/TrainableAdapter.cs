@@ -72,6 +72,16 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
     }
 
     /// <inheritdoc/>
+    public IReadOnlyList<TrainingPhase> Phases => adapter.Phases;
+
+    /// <inheritdoc/>
+    public void EnterPhase(int phase)
+    {
+        adapter.OnPhase(phase);
+        Parameters = Trained(adapter);
+    }
+
+    /// <inheritdoc/>
     public BatchLoss Loss(TokenBatch batch, StepState state)
     {
         Check(batch);
@@ -80,6 +90,7 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
             Selection = _selection,
             Trained = adapter.Tag,
             Training = true,
+            Step = state,
             Seed = state.Seed,
             BaseDropout = _options.BaseDropout,
             LayersWithoutDropout = _options.LayersWithoutDropout,
@@ -107,7 +118,8 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
         _checked = data;
     }
 
-    private static IReadOnlyList<TrainableParameter> Trained(PeftMethod adapter) => [.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, t.Decay))];
+    private static IReadOnlyList<TrainableParameter> Trained(PeftMethod adapter) => 
+        [.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, t.Decay) { RateFactor = t.RateFactor })];
 }
 
 /// <summary>How the forward pass runs in training.</summary>

@@ -15,6 +15,9 @@ public sealed record ForwardContext
     /// <summary>True while training: dropout draws, gradients are wanted.</summary>
     public bool Training { get; init; }
 
+    /// <summary>Where training stands; null outside training. What a method draws once for a whole step derives from it.</summary>
+    public StepState? Step { get; init; }
+
     /// <summary>Seed of this micro-step. Each site derives its own by name, so a recomputed forward draws the same numbers.</summary>
     public ulong Seed { get; init; }
 

@@ -9,7 +9,11 @@ namespace PeftSharp.Training;
 /// <param name="Name">Unique, stable name: the key of its optimizer state and of its place in a checkpoint.</param>
 /// <param name="Value">The leaf tensor (float32, requires a gradient) that the optimizer updates in place.</param>
 /// <param name="Decay">False for biases and norms, which weight decay leaves alone.</param>
-public sealed record TrainableParameter(string Name, Tensor Value, bool Decay);
+public sealed record TrainableParameter(string Name, Tensor Value, bool Decay)
+{
+    /// <summary>What the learning rate is multiplied by for this tensor; above 0; default 1.</summary>
+    public double RateFactor { get; init; } = 1;
+}
 
 /// <summary>What the trainer drives: a model with its adapter. The hooks are a method's lifecycle.</summary>
 public interface ITrainingModel
@@ -19,6 +23,16 @@ public interface ITrainingModel
 
     /// <summary>Vectors that go before each row's tokens through the model (virtual tokens); 0 for most methods.</summary>
     int AddedTokens => 0;
+
+    /// <summary>The phases that a run goes through, in their order; empty for most methods. The first begins with the run.</summary>
+    IReadOnlyList<TrainingPhase> Phases => [];
+
+    /// <summary>
+    /// A later phase begins: before its first step. <see cref="Parameters"/> may be others afterwards; the optimizer starts anew. By default nothing
+    /// happens.
+    /// </summary>
+    /// <param name="phase">Its index in <see cref="Phases"/>.</param>
+    void EnterPhase(int phase) { }
 
     /// <summary>
     /// Before the first step of a run that is not resumed: lets the method look at training data. <see cref="Parameters"/> may be others afterwards. By

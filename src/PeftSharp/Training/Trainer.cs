@@ -18,7 +18,7 @@ public sealed class Trainer : IDisposable
     private readonly TrainerOptions _options;
     private readonly IEvaluator? _evaluator;
     private readonly ITrainingObserver[] _observers;
-    private readonly Schedule _schedule;
+    private readonly PhasePlan _phases;
     private readonly Stopwatch _watch = new(), _steps = new();
     // What a resumed run took before this process.
     private double _secondsBefore, _stepSecondsBefore;
@@ -34,8 +34,7 @@ public sealed class Trainer : IDisposable
         (_model, _batches, _options, _evaluator, _observers) = (model, batches, options, evaluator, observers);
         StepsPerEpoch = options.StepsPerEpoch(batches.BatchesPerEpoch);
         TotalSteps = options.TotalSteps(batches.BatchesPerEpoch);
-        var warmup = options.WarmupSteps > 0 ? options.WarmupSteps : Schedule.WarmupSteps(TotalSteps, options.WarmupRatio);
-        _schedule = Schedule.Create(options.Schedule, TotalSteps, warmup);
+        _phases = new(model.Phases, options, TotalSteps);
         Optimizer = CreateOptimizer();
     }
 
@@ -68,7 +67,11 @@ public sealed class Trainer : IDisposable
             Prepare(cancellation);
             while (!IsOver && !cancellation.IsCancellationRequested)
             {
-                if (!State.EvaluationDue) Step();
+                if (!State.EvaluationDue)
+                {
+                    EnterPhase();
+                    Step();
+                }
                 if (State.EvaluationDue) Evaluate(cancellation);
                 Tell(o => o.AtRest(this));
             }
@@ -102,8 +105,7 @@ public sealed class Trainer : IDisposable
     {
         snapshot.RestoreModel(_model);
         // The method may have given its parameters other shapes.
-        Optimizer.Dispose();
-        Optimizer = CreateOptimizer();
+        RenewOptimizer();
         snapshot.RestoreOptimizer(Optimizer);
         _best?.Dispose();
         _best = snapshot.Best;
@@ -127,7 +129,24 @@ public sealed class Trainer : IDisposable
         var before = _model.Parameters;
         _model.Prepare(_batches, SeedSequence.Derive(_options.Seed, "prepare"), cancellation);
         State.Prepared = true;
-        if (ReferenceEquals(before, _model.Parameters)) return;
+        if (!ReferenceEquals(before, _model.Parameters)) RenewOptimizer();
+    }
+
+    // At a border what is trained, and what counts as best, begins anew; the steps before it and the data go on.
+    private void EnterPhase()
+    {
+        var phase = _phases.At(State.Step);
+        if (phase == State.Phase) return;
+        _model.EnterPhase(phase);
+        State.Phase = phase;
+        (State.Best, State.BestStep, State.SinceBest, State.BestEvaluation) = (null, 0, 0, null);
+        _best?.Dispose();
+        _best = null;
+        RenewOptimizer();
+    }
+
+    private void RenewOptimizer()
+    {
         Optimizer.Dispose();
         Optimizer = CreateOptimizer();
     }
@@ -137,8 +156,9 @@ public sealed class Trainer : IDisposable
         // Whatever a hook looks at, a gradient say, is a handle that has to be let go.
         using var scope = NewDisposeScope();
         _steps.Start();
-        var rate = _options.LearningRate * _schedule.Factor(State.Step);
-        var state = new StepState(State.Step, 0, TotalSteps, SeedSequence.Derive(SeedSequence.Derive(_options.Seed, "step"), (ulong)State.Step), rate);
+        var rate = _options.LearningRate * _phases.Factor(State.Step);
+        var stepSeed = SeedSequence.Derive(SeedSequence.Derive(_options.Seed, "step"), (ulong)State.Step);
+        var state = new StepState(State.Step, 0, TotalSteps, stepSeed, rate, State.Phase);
         // An epoch's last step may have fewer micro-batches.
         var micro = Math.Min(_options.Accumulation, _batches.BatchesPerEpoch - State.Position);
         var done = new Passes();
@@ -242,7 +262,8 @@ public sealed class Trainer : IDisposable
 
     private bool KeepsBest => _options.LoadBest || _options.Patience > 0;
 
-    private bool IsOutOfPatience => _options.Patience > 0 && State.SinceBest >= _options.Patience;
+    // A phase that is not the last leads up to the next, whatever it scores.
+    private bool IsOutOfPatience => _options.Patience > 0 && State.SinceBest >= _options.Patience && State.Phase == _phases.Count - 1;
 
     private void Evaluate(CancellationToken cancellation)
     {

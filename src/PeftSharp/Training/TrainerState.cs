@@ -21,6 +21,9 @@ public sealed record TrainerState
     /// <summary>True once the method has looked at the data: a resumed run does not prepare it again.</summary>
     [JsonInclude] public bool Prepared { get; internal set; }
 
+    /// <summary>The phase that was entered last; 0 from the start.</summary>
+    [JsonInclude] public int Phase { get; internal set; }
+
     /// <summary>Epoch of the next batch.</summary>
     [JsonInclude] public int Epoch { get; internal set; }
 
@@ -70,7 +73,7 @@ public sealed record TrainerState
         try
         {
             var state = json.Deserialize<TrainerState>(Json)!;
-            return state is { Step: >= 0, Epoch: >= 0, Position: >= 0, BestStep: >= 0, SinceBest: >= 0 } ? state : throw new JsonException("a count is below 0");
+            return state is { Step: >= 0, Phase: >= 0, Epoch: >= 0, Position: >= 0, BestStep: >= 0, SinceBest: >= 0 } ? state : throw new JsonException("a count is below 0");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
         {

@@ -19,7 +19,7 @@ public sealed class CompositeMethodTests
     {
         const BindingFlags every = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
         var hooks = typeof(PeftMethod).GetMethods(every).Where(m => m is { IsVirtual: true, IsAbstract: false, IsFinal: false }).ToList();
-        Assert.True(hooks.Count >= 10);
+        Assert.True(hooks.Count >= 12);
         var forwarded = typeof(CompositeMethod).GetMethods(every).Select(m => m.GetBaseDefinition()).ToHashSet();
         Assert.Equal([], hooks.Where(m => !forwarded.Contains(m)).Select(m => m.Name));
     }
@@ -76,6 +76,21 @@ public sealed class CompositeMethodTests
         Assert.Equal(["spied 1", "spied 2"], union.SavedTensors(AdapterFormat.AdapterHub).Select(t => t.Key));
         Assert.Equal("live 2", layout.ReferenceName(union, spies[1].Tensors[0]));
         Assert.True(union.Tag.NeedsAllTokens);
+    }
+
+    [Fact]
+    public void Borders_Of_The_Parts_Are_Borders_Of_The_Whole()
+    {
+        using var bench = new Bench("bert");
+        var union = (UnionMethod)bench.Add(new UnionOptions { Parts = [new SpyOptions { Value = 1 }, new SpyOptions { Value = 2 }] });
+        Assert.Empty(union.Phases);
+        var spies = union.Parts.Cast<Spy>().ToList();
+        spies[0].OwnPhases = [new("long", 3), new("short", 1)];
+        spies[1].OwnPhases = [new("a"), new("b"), new("c"), new("d")];
+        Assert.Equal([0.25, 0.25, 0.25, 0.25], union.Phases.Select(p => p.Share));
+        for (var phase = 1; phase < 4; phase++) union.OnPhase(phase);
+        Assert.Equal(["phase 1"], spies[0].Calls);
+        Assert.Equal(["phase 1", "phase 2", "phase 3"], spies[1].Calls);
     }
 
     [Fact]
@@ -174,6 +189,12 @@ public sealed class CompositeMethodTests
         }
 
         public override void OnPrepare(PreparationData data) => Calls.Add($"prepare {data.Seed}");
+
+        public IReadOnlyList<TrainingPhase> OwnPhases { get; set; } = [];
+
+        public override IReadOnlyList<TrainingPhase> Phases => OwnPhases;
+
+        public override void OnPhase(int phase) => Calls.Add($"phase {phase}");
 
         public override void AfterBackward(StepState step) => Calls.Add($"after backward {step.Seed}");
 

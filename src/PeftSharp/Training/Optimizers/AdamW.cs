@@ -10,6 +10,8 @@ public sealed class AdamW : IOptimizer
     private readonly TrainableParameter[] _parameters;
     private readonly Tensor[] _first, _second, _steps;
     private readonly double _beta1, _beta2, _epsilon, _decay;
+    // One native call each.
+    private readonly IGrouping<(bool Decay, double RateFactor), int>[] _groups;
 
     /// <summary>Creates the optimizer; its state starts at zero.</summary>
     /// <param name="parameters">float32 leaves, contiguous.</param>
@@ -21,6 +23,7 @@ public sealed class AdamW : IOptimizer
     {
         _parameters = [.. parameters];
         (_beta1, _beta2, _epsilon, _decay) = (beta1, beta2, epsilon, weightDecay);
+        _groups = [.. Enumerable.Range(0, _parameters.Length).GroupBy(i => (_parameters[i].Decay, _parameters[i].RateFactor))];
         using var scope = NewDisposeScope();
         Tensor[] Zeros() => [.. _parameters.Select(p => zeros(p.Value.shape, dtype: p.Value.dtype, device: p.Value.device).DetachFromDisposeScope())];
         (_first, _second) = (Zeros(), Zeros());
@@ -43,20 +46,20 @@ public sealed class AdamW : IOptimizer
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        foreach (var decays in (bool[])[true, false])
+        foreach (var group in _groups)
         {
             var chosen = new List<int>();
             var gradients = new List<Tensor>();
-            for (var i = 0; i < _parameters.Length; i++)
+            foreach (var i in group)
             {
-                if (_parameters[i].Decay != decays || _parameters[i].Value.grad is not { } gradient) continue;
+                if (_parameters[i].Value.grad is not { } gradient) continue;
                 chosen.Add(i);
                 gradients.Add(gradient.contiguous());
                 _steps[i].Increase(1);
             }
             FusedAdamW.Step(
                 [.. chosen.Select(i => _parameters[i].Value)], gradients, [.. chosen.Select(i => _first[i])], [.. chosen.Select(i => _second[i])],
-                [.. chosen.Select(i => _steps[i])], new AdamWSettings(learningRate, _beta1, _beta2, _epsilon, decays ? _decay : 0));
+                [.. chosen.Select(i => _steps[i])], new AdamWSettings(learningRate * group.Key.RateFactor, _beta1, _beta2, _epsilon, group.Key.Decay ? _decay : 0));
         }
     }
 

@@ -36,7 +36,7 @@ public sealed class Sgd : IOptimizer
             if (p.Value.grad is not { } gradient) continue;
             if (p.Decay && _decay > 0) gradient = gradient.Plus(p.Value, _decay);
             if (_momentum > 0) gradient = _state[$"{p.Name}/momentum"].Scale(_momentum).Increase(gradient);
-            p.Value.Increase(gradient, -learningRate);
+            p.Value.Increase(gradient, -learningRate * p.RateFactor);
         }
     }
 

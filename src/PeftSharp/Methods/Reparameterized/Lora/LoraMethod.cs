@@ -78,6 +78,8 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         var a = Add(site.Path, "lora_A.weight", [rank, site.InFeatures], () => StartA(site.Path, rank, site.InFeatures));
         var b = Add(site.Path, "lora_B.weight", [site.OutFeatures, rank], () => StartB(site.Path, rank, site.OutFeatures));
         var bBias = _options.LoraBias ? Add(site.Path, "lora_B.bias", zeros(site.OutFeatures), decay: false) : null;
+        Hasten(b);
+        if (bBias is not null) Hasten(bBias);
         if (!_options.UseDora)
         {
             Plug(site.Plugins, new LoraDelta(a, b, bBias, scale, _options.Dropout, _options.UseGating ? AddGate(site) : null));
@@ -103,8 +105,12 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         // The reverse of linear maps: A starts at zero, B at N(0, 1).
         var a = Add(site.Path, "lora_embedding_A", [rank, site.Vocabulary], () => zeros(rank, site.Vocabulary));
         var b = Add(site.Path, "lora_embedding_B", [site.Dim, rank], () => Initial.Normal([site.Dim, rank], 1, SeedOf($"{site.Path}.lora_embedding_B")));
+        Hasten(b);
         Plug(site.Plugins, new LoraEmbedding(a, b, scale));
     }
+
+    // LoRA+: the second factor learns faster.
+    private void Hasten(AdapterTensor tensor) => (tensor.Group, tensor.RateFactor) = ("lora_B", _options.RateRatio);
 
     private void TrainTokens(string module, IReadOnlyList<long> indices)
     {

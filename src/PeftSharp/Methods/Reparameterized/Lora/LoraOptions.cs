@@ -46,6 +46,13 @@ public sealed record LoraOptions : ExcludingOptions
     [JsonPropertyName("init_lora_weights")]
     public JsonElement InitLoraWeights { get; init; } = JsonDocument.Parse("true").RootElement;
 
+    /// <summary>
+    /// What the learning rate of the second factor B is multiplied by (LoRA+, Hayou et al. 2024, arXiv 2402.12354: 16 is their advice); above 0, at most
+    /// 10000; default 1. It steers training and is not saved with the adapter.
+    /// </summary>
+    [JsonPropertyName("loraplus_lr_ratio")]
+    public double RateRatio { get; init; } = 1;
+
     /// <summary>Ranks of modules whose path ends in a match of the key (a regular expression).</summary>
     [JsonPropertyName("rank_pattern")]
     public IReadOnlyDictionary<string, int>? RankPattern { get; init; } = new Dictionary<string, int>();
@@ -90,6 +97,7 @@ public sealed record LoraOptions : ExcludingOptions
         foreach (var alpha in (AlphaPattern?.Values ?? []).Append(Alpha))
             if (!(Math.Abs(alpha) <= LargestAlpha)) throw Bad("lora_alpha", alpha, "a number from -1000000 to 1000000");
         if (Dropout is not (>= 0 and < 1)) throw Bad("lora_dropout", Dropout, "a probability from 0 to less than 1");
+        if (RateRatio is not (> 0 and <= 10_000)) throw Bad("loraplus_lr_ratio", RateRatio, "a number above 0, at most 10000");
         if (Bias is not ("none" or "all" or "lora_only")) throw Bad("bias", $"\"{Bias}\"", "\"none\", \"all\" or \"lora_only\"");
         ValidateTargets();
         foreach (var (pattern, rank) in RankPattern ?? new Dictionary<string, int>())
@@ -104,6 +112,8 @@ public sealed record LoraOptions : ExcludingOptions
 
     /// <inheritdoc/>
     public override PeftMethod Create(string name) => new LoraMethod(name, this);
+
+    internal override IReadOnlyList<string> RunSettings => ["loraplus_lr_ratio"];
 
     internal override JsonObject PeftFields => (JsonObject)JsonNode.Parse(
         """
