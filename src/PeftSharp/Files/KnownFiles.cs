@@ -7,7 +7,7 @@ internal static class KnownFiles
     public static readonly string[] Tokenizer =
     [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
-        "chat_template.jinja",
+        "chat_template.jinja", "tokenizer.model", "spiece.model",
     ];
 
     /// <summary>What an adapter answers and on what base, beside the adapter.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using PeftSharp.Files.Json;
 using PeftSharp.Tokenization.Decoders;
 using PeftSharp.Tokenization.Models;
@@ -43,43 +44,43 @@ internal sealed class Pipeline
     public static Pipeline Read(JsonField file, TokenizerSettings settings)
     {
         var model = file.Required("model");
-        var vocabulary = Vocabulary.Read(model.Required("vocab"));
+        var kind = KindOf(model);
+        var scores = Array.Empty<double>();
+        var vocabulary = kind == "Unigram" ? Vocabulary.ReadScored(model.Required("vocab"), out scores) : Vocabulary.Read(model.Required("vocab"));
         var normalizer = file.Optional("normalizer") is { } normalizerField ? NormalizerReader.Read(normalizerField) : null;
         var preTokenizer = file.Optional("pre_tokenizer") is { } splitter ? PreTokenizerReader.Read(splitter) : null;
-        var tokenModel = ReadModel(model, vocabulary, PreTokenizerReader.IsByteLevel(preTokenizer));
+        var tokenModel = ReadModel(model, kind, vocabulary, scores, PreTokenizerReader.IsByteLevel(preTokenizer));
         var added = ReadAddedTokens(file, vocabulary);
         var found = settings.SplitSpecialTokens ? added.Where(token => !token.Special).ToList() : added;
+        var postProcessor = new PostProcessorReader(vocabulary).Read(file.Optional("post_processor"));
         return new Pipeline
         {
             Vocabulary = vocabulary,
             Normalizer = normalizer,
             PreTokenizer = preTokenizer,
             Model = tokenModel,
-            PostProcessor = new PostProcessorReader(vocabulary).Read(file.Optional("post_processor")),
+            PostProcessor = postProcessor,
             Decoder = file.Optional("decoder") is { } decoder ? DecoderReader.Read(decoder) : new SpaceDecoder(),
             RawTokens = Matcher(found.Where(token => !token.Normalized).Select(token => (token.Content, token))),
             NormalizedTokens = Matcher(found.Where(token => token.Normalized)
                 .Select(token => (Normalize(token.Content, normalizer), token))),
-            SpecialIds = added.Where(token => token.Special).Select(token => token.Id).ToHashSet(),
+            SpecialIds = added.Where(token => token.Special).Select(token => token.Id).Concat(postProcessor.SpecialIds).ToHashSet(),
             Fingerprint = TokenizerFiles.Fingerprint(file.Element, settings),
             Settings = settings,
         };
     }
 
-    private static ITokenModel ReadModel(JsonField field, Vocabulary vocabulary, bool byteLevel)
+    // Old files leave the type out where members tell it.
+    private static string KindOf(JsonField model) => model.Optional("type")?.String()
+        ?? (model.Required("vocab").Element.ValueKind == JsonValueKind.Array ? "Unigram" : model.Optional("merges") is null ? "WordPiece" : "BPE");
+
+    private static ITokenModel ReadModel(JsonField field, string kind, Vocabulary vocabulary, double[] scores, bool byteLevel) => kind switch
     {
-        // Old files leave the type out where members tell it.
-        var type = field.Optional("type");
-        var name = type?.String() ?? (field.Optional("merges") is null ? "WordPiece" : "BPE");
-        return name switch
-        {
-            "WordPiece" => new WordPieceModel(field, vocabulary),
-            "BPE" when byteLevel => new BpeModel(field, vocabulary),
-            "BPE" => throw field.Required("type").Error("BPE without a ByteLevel pre-tokenizer", "WordPiece or byte-level BPE",
-                "this tokenizer can't be read yet"),
-            _ => throw field.Required("type").Error(name, "WordPiece or byte-level BPE", "this tokenizer can't be read yet"),
-        };
-    }
+        "WordPiece" => new WordPieceModel(field, vocabulary),
+        "BPE" => byteLevel ? new BpeModel(field, vocabulary) : new CharacterBpeModel(field, vocabulary),
+        "Unigram" => new UnigramModel(field, vocabulary, scores),
+        _ => throw field.Required("type").Error(kind, "WordPiece, BPE or Unigram", "this tokenizer can't be read yet"),
+    };
 
     private static List<AddedToken> ReadAddedTokens(JsonField file, Vocabulary vocabulary)
     {
@@ -102,7 +103,7 @@ internal sealed class Pipeline
         return added;
     }
 
-    private static AddedTokenMatcher? Matcher(IEnumerable<(string Text, AddedToken Token)> tokens)
+    internal static AddedTokenMatcher? Matcher(IEnumerable<(string Text, AddedToken Token)> tokens)
     {
         var findable = tokens.Where(entry => entry.Text.Length > 0).ToList();
         return findable.Count > 0 ? new AddedTokenMatcher(findable) : null;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using PeftSharp.Files.Json;
 using PeftSharp.Tokenization.Legacy;
+using PeftSharp.Tokenization.SentencePiece;
 using PeftSharp.Tokenization.Settings;
 
 namespace PeftSharp.Tokenization;
@@ -9,7 +10,7 @@ namespace PeftSharp.Tokenization;
 /// Text to token ids and back, exactly as the tokenizer files of a model say. Safe to use from several threads at once.
 /// </summary>
 /// <remarks>
-/// Reads WordPiece and byte-level BPE. Truncation and padding set inside tokenizer.json are ignored: the caller passes a length.
+/// Reads WordPiece, BPE over bytes or characters, and Unigram, from tokenizer.json; BPE and Unigram from a SentencePiece model too. Truncation and padding set inside tokenizer.json are ignored: the caller passes a length.
 /// </remarks>
 public sealed class Tokenizer
 {
@@ -43,8 +44,8 @@ public sealed class Tokenizer
     public string Fingerprint => pipeline.Fingerprint;
 
     /// <summary>
-    /// Reads a tokenizer from a model folder (tokenizer.json, else vocab.txt, else vocab.json with merges.txt) or from a
-    /// tokenizer.json. What tokenizer_config.json beside it sets otherwise (lower case, accents, first space, side of truncation, added
+    /// Reads a tokenizer from a model folder (tokenizer.json, else tokenizer.model or spiece.model, else vocab.txt, else vocab.json with
+    /// merges.txt), from a tokenizer.json or from a SentencePiece model. What tokenizer_config.json beside it sets otherwise (lower case, accents, first space, side of truncation, added
     /// tokens) counts as it does for the class that it names.
     /// </summary>
     /// <exception cref="PeftException">There is no tokenizer, it is damaged, or it has a part that can't be read yet.</exception>
@@ -54,6 +55,11 @@ public sealed class Tokenizer
         var files = TokenizerFiles.Read(folderOrFile);
         bool Has(string name) => files.Find(name) is not null;
         var config = new TokenizerConfig(files);
+        var model = TokenizerFiles.PieceModels.FirstOrDefault(Has);
+        if (model is not null && !Has(TokenizerFiles.Json))
+        {
+            return FromPieces(files, model, config);
+        }
         if (!Has(TokenizerFiles.Json) && !TokenizerClass.Named(config.ClassName).ReadsVocabulary)
         {
             throw new PeftException($"{config.File}: tokenizer_class is \"{config.ClassName}\", which files of a vocabulary do not describe in full; "
@@ -62,7 +68,7 @@ public sealed class Tokenizer
         var (source, json) = Has(TokenizerFiles.Json) ? (TokenizerFiles.Json, files.Find(TokenizerFiles.Json)!)
             : Has("vocab.txt") ? ("vocab.txt", VocabularyFolder.FromVocabularyText(files))
             : Has("vocab.json") && Has("merges.txt") ? ("vocab.json", VocabularyFolder.FromMerges(files))
-            : throw new PeftException($"{folderOrFile} holds no tokenizer.json, vocab.txt, or vocab.json with merges.txt: copy one of "
+            : throw new PeftException($"{folderOrFile} holds no tokenizer.json, vocab.txt, tokenizer.model, or vocab.json with merges.txt: copy one of "
                 + "them from the model's page into it.");
         using var asWritten = JsonField.Parse(files.PathOf(source), json);
         var written = JsonField.Root(files.PathOf(source), asWritten);
@@ -138,6 +144,10 @@ public sealed class Tokenizer
         return string.Concat(tokens);
     }
 
+    /// <summary>A decoder for tokens that come one by one: its pieces, joined, are what <see cref="Decode"/> gives, and none ends inside a character.</summary>
+    /// <param name="skipSpecialTokens">Whether to leave special tokens out.</param>
+    public TokenStream DecodeStream(bool skipSpecialTokens = true) => new(this, skipSpecialTokens);
+
     /// <summary>The id of a token as the vocabulary spells it, or null.</summary>
     public int? TokenToId(string token) => pipeline.Vocabulary.IdOf(token) is >= 0 and var id ? id : null;
 
@@ -152,6 +162,14 @@ public sealed class Tokenizer
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         files.Save(folder);
+    }
+
+    private static Tokenizer FromPieces(TokenizerFiles files, string name, TokenizerConfig config)
+    {
+        var bytes = files.Find(name)!;
+        using var nothing = JsonField.Parse(files.PathOf(name), "{}"u8.ToArray());
+        var settings = TokenizerSettings.Read(config, JsonField.Root(files.PathOf(name), nothing));
+        return new Tokenizer(files, SentencePiecePipeline.Build(SentencePieceFile.Read(files.PathOf(name), bytes), bytes, config, settings));
     }
 
     private int? FindPadId()

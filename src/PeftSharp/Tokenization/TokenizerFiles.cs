@@ -12,6 +12,9 @@ internal sealed class TokenizerFiles
     /// <summary>The whole pipeline in one file.</summary>
     public const string Json = "tokenizer.json";
 
+    /// <summary>SentencePiece models; T5's has a name of its own.</summary>
+    public static readonly string[] PieceModels = ["tokenizer.model", "spiece.model"];
+
     private const long LargestFile = 256L << 20;
 
     /// <summary>What a model folder may hold of a tokenizer.</summary>
@@ -38,14 +41,19 @@ internal sealed class TokenizerFiles
             throw new PeftException($"There is nothing at {folderOrFile}, where a tokenizer was expected: name a model folder or a "
                 + "tokenizer.json.");
         }
-        if (!folderOrFile.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
+        var isPieces = folderOrFile.EndsWith(".model", StringComparison.OrdinalIgnoreCase);
+        if (!isPieces && !folderOrFile.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
         {
-            throw new PeftException($"{folderOrFile} is not a .json file: name a tokenizer.json, or the folder that vocab.txt, or "
-                + "vocab.json and merges.txt, are in.");
+            throw new PeftException($"{folderOrFile} is not a .json file (nor a .model): name a tokenizer.json, a tokenizer.model, or the folder that "
+                + "vocab.txt, or vocab.json and merges.txt, are in.");
         }
         var one = new TokenizerFiles(Path.GetDirectoryName(Path.GetFullPath(folderOrFile))!);
         one.ReadNamed();
-        one.files[Json] = ReadBounded(folderOrFile);
+        if (isPieces)
+        {
+            one.files.Remove(Json);
+        }
+        one.files[isPieces ? PieceModels[0] : Json] = ReadBounded(folderOrFile);
         return one;
     }
 

@@ -16,7 +16,7 @@ public class MergeTests
         foreach (var pair in pairs.Select(pair => pair.Split(' ')))
         {
             tokens.Add(pair[0] + pair[1]);
-            merges[BpeModel.Key(tokens.IndexOf(pair[0]), tokens.IndexOf(pair[1]))] = (merges.Count, tokens.Count - 1);
+            merges[MergeChain.Key(tokens.IndexOf(pair[0]), tokens.IndexOf(pair[1]))] = (merges.Count, tokens.Count - 1);
         }
         Gen.Int[0, 2].Array[0, 200].Sample(word =>
         {
@@ -39,14 +39,14 @@ public class MergeTests
         while (true)
         {
             var best = Enumerable.Range(0, Math.Max(0, ids.Count - 1))
-                .Where(at => merges.ContainsKey(BpeModel.Key(ids[at], ids[at + 1])))
-                .OrderBy(at => merges[BpeModel.Key(ids[at], ids[at + 1])].Rank).ThenBy(at => at)
+                .Where(at => merges.ContainsKey(MergeChain.Key(ids[at], ids[at + 1])))
+                .OrderBy(at => merges[MergeChain.Key(ids[at], ids[at + 1])].Rank).ThenBy(at => at)
                 .Cast<int?>().FirstOrDefault();
             if (best is not { } found)
             {
                 return ids;
             }
-            ids[found] = merges[BpeModel.Key(ids[found], ids[found + 1])].Id;
+            ids[found] = merges[MergeChain.Key(ids[found], ids[found + 1])].Id;
             ids.RemoveAt(found + 1);
         }
     }

@@ -1,5 +1,4 @@
 using System.Text;
-using PeftSharp.Files.Json;
 using PeftSharp.Tokenization.Models;
 
 namespace PeftSharp.Tokenization.Decoders;
@@ -80,21 +79,5 @@ internal sealed class WordPieceDecoder(string prefix, bool cleanUp) : IDecoder
             }
             tokens[i] = cleanUp ? cleanings.Aggregate(token, (text, cleaning) => text.Replace(cleaning.Found, cleaning.Instead)) : token;
         }
-    }
-}
-
-/// <summary>Builds decoders from the <c>decoder</c> of tokenizer.json.</summary>
-internal static class DecoderReader
-{
-    public static IDecoder Read(JsonField field)
-    {
-        var type = field.Required("type");
-        return type.String() switch
-        {
-            "WordPiece" => new WordPieceDecoder(field.Optional("prefix")?.String() ?? "##", field.Flag("cleanup", true)),
-            "ByteLevel" => new ByteLevelDecoder(),
-            "Sequence" => new DecoderSequence([.. field.Required("decoders").Items().Select(Read)]),
-            _ => throw type.Error(type.Describe(), "WordPiece, ByteLevel or Sequence", "this decoder can't be read yet"),
-        };
     }
 }

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Json;
 using PeftSharp.Files.Json;
 
 namespace PeftSharp.Tokenization.Models;
@@ -9,13 +8,17 @@ namespace PeftSharp.Tokenization.Models;
 internal sealed class BpeModel : ITokenModel
 {
     private readonly int[] byteIds = new int[256];
-    private readonly Dictionary<ulong, (int Rank, int Id)> merges = [];
+    private readonly Dictionary<ulong, (int Rank, int Id)> merges;
     private readonly Dictionary<string, int>? wholeWords;
     private readonly int unknownId;
 
     public BpeModel(JsonField field, Vocabulary vocabulary)
     {
-        Refuse(field);
+        Merges.RefuseOthers(field);
+        if (field.Flag("byte_fallback", false))
+        {
+            throw field.Required("byte_fallback").Error("true", "false where words are split into bytes", "this BPE can't be read");
+        }
         unknownId = field.Optional("unk_token") is { } unknown ? vocabulary.IdOf(unknown.String()) : -1;
         for (var value = 0; value < 256; value++)
         {
@@ -25,17 +28,7 @@ internal sealed class BpeModel : ITokenModel
         {
             wholeWords = new Dictionary<string, int>(vocabulary.Ids);
         }
-        foreach (var merge in field.Required("merges").Items())
-        {
-            var (left, right) = ReadPair(merge);
-            var (leftId, rightId, id) = (vocabulary.IdOf(left), vocabulary.IdOf(right), vocabulary.IdOf(left + right));
-            if (leftId < 0 || rightId < 0 || id < 0)
-            {
-                throw merge.Error($"\"{left}\" + \"{right}\", of which a part or the whole is not in the vocabulary",
-                    "tokens of the vocabulary", "take vocabulary and merges from the same model");
-            }
-            merges.TryAdd(Key(leftId, rightId), (merges.Count, id));
-        }
+        merges = Merges.Read(field, vocabulary);
     }
 
     public void Tokenize(ReadOnlySpan<char> word, List<TokenPiece> output)
@@ -94,41 +87,5 @@ internal sealed class BpeModel : ITokenModel
             mapped[i] = ByteAlphabet.CharOf(bytes[i]);
         }
         return wholeWords!.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(mapped, out id);
-    }
-
-    internal static ulong Key(int left, int right) => (ulong)(uint)left << 32 | (uint)right;
-
-    private static (string Left, string Right) ReadPair(JsonField merge)
-    {
-        if (merge.Element.ValueKind == JsonValueKind.Array)
-        {
-            var parts = merge.Items().Take(3).Select(part => part.String()).ToArray();
-            return parts.Length == 2 ? (parts[0], parts[1])
-                : throw merge.Error(merge.Describe(), "two tokens", "download the file again");
-        }
-        var line = merge.String();
-        var space = line.IndexOf(' ');
-        return space > 0 && space < line.Length - 1 && line.LastIndexOf(' ') == space ? (line[..space], line[(space + 1)..])
-            : throw merge.Error(merge.Describe(), "two tokens with a space between", "download the file again");
-    }
-
-    private static void Refuse(JsonField field)
-    {
-        foreach (var name in (ReadOnlySpan<string>)["continuing_subword_prefix", "end_of_word_suffix"])
-        {
-            if (field.Optional(name) is { } affix && affix.String().Length > 0)
-            {
-                throw affix.Error(affix.Describe(), "null or empty", "this BPE can't be read yet");
-            }
-        }
-        if (field.Flag("byte_fallback", false))
-        {
-            throw field.Required("byte_fallback").Error("true", "false", "this BPE can't be read yet");
-        }
-        if (field.Optional("dropout") is { } dropout
-            && !(dropout.Element.ValueKind == JsonValueKind.Number && dropout.Element.GetDouble() == 0))
-        {
-            throw dropout.Error(dropout.Describe(), "null or 0", "random merges can't be reproduced: set it to null");
-        }
     }
 }

@@ -14,6 +14,9 @@ internal ref struct MergeChain(Dictionary<ulong, (int Rank, int Id)> merges, Spa
     private readonly Span<Symbol> symbols = symbols;
     private int count = 0;
 
+    /// <summary>The key of a pair in the table of merges.</summary>
+    public static ulong Key(int left, int right) => (ulong)(uint)left << 32 | (uint)right;
+
     /// <summary>Adds a symbol that covers [start, end) of the word.</summary>
     public void Append(int id, int start, int end)
     {
@@ -102,14 +105,14 @@ internal ref struct MergeChain(Dictionary<ulong, (int Rank, int Id)> merges, Spa
     {
         if (LookUp(at))
         {
-            waiting.Enqueue((at, symbols[at].Merged), BpeModel.Key(symbols[at].Rank, at));
+            waiting.Enqueue((at, symbols[at].Merged), Key(symbols[at].Rank, at));
         }
     }
 
     private readonly bool LookUp(int at)
     {
         ref var symbol = ref symbols[at];
-        if (symbol.Next >= 0 && merges.TryGetValue(BpeModel.Key(symbol.Id, symbols[symbol.Next].Id), out var merge))
+        if (symbol.Next >= 0 && merges.TryGetValue(Key(symbol.Id, symbols[symbol.Next].Id), out var merge))
         {
             (symbol.Rank, symbol.Merged) = merge;
             return true;

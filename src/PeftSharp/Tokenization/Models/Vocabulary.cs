@@ -1,3 +1,4 @@
+using System.Text.Json;
 using PeftSharp.Files.Json;
 
 namespace PeftSharp.Tokenization.Models;
@@ -25,6 +26,24 @@ internal sealed class Vocabulary
         {
             vocabulary.Add(token, id.Int(LargestId));
         }
+        return vocabulary;
+    }
+
+    /// <summary>Reads the <c>vocab</c> list of a Unigram model: each token with its score, the id being its place.</summary>
+    public static Vocabulary ReadScored(JsonField field, out double[] scores)
+    {
+        var vocabulary = new Vocabulary();
+        var found = new List<double>();
+        foreach (var item in field.Items(LargestId + 1))
+        {
+            if (item.Items().Take(3).ToArray() is not [var token, { Element.ValueKind: JsonValueKind.Number } score])
+            {
+                throw item.Error(item.Describe(), "a token and its score", "download the file again");
+            }
+            vocabulary.Add(token.String(), found.Count);
+            found.Add(score.Element.GetDouble());
+        }
+        scores = found.Count > 0 ? [.. found] : throw field.Error("empty", "tokens with their scores", "download the file again");
         return vocabulary;
     }
 

@@ -34,14 +34,20 @@ internal static class NormalizerReader
                 return new StripNormalizer(field.Flag("strip_left", true), field.Flag("strip_right", true));
             case "Prepend":
                 return new PrependNormalizer(field.Required("prepend").String());
+            case "Precompiled":
+                return new PrecompiledNormalizer(CharacterMap.Read(field.Required("precompiled_charsmap")));
             case "Replace":
                 var pattern = field.Required("pattern");
+                if (pattern.Optional("Regex")?.String() == SpaceRunNormalizer.Pattern)
+                {
+                    return new SpaceRunNormalizer(field.Required("content").String());
+                }
                 return pattern.Optional("String") is { } literal && literal.String().Length > 0
                     ? new ReplaceNormalizer(literal.String(), field.Required("content").String())
                     : throw pattern.Error("a regular expression or empty", "a string to replace", "this normalizer can't be read yet");
             default:
                 throw type.Error(type.Describe(), "BertNormalizer, Sequence, Lowercase, NFC, NFD, NFKC, NFKD, StripAccents, Strip, "
-                    + "Prepend or Replace", "this normalizer can't be read yet");
+                    + "Prepend, Precompiled or Replace", "this normalizer can't be read yet");
         }
     }
 }

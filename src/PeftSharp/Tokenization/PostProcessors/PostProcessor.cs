@@ -12,6 +12,9 @@ internal sealed class PostProcessor(TemplatePart[] single, TemplatePart[] pair, 
     /// <summary>The two texts themselves and nothing else.</summary>
     public static TemplatePart[] PlainPair { get; } = [new(0, [], 0), new(1, [], 1)];
 
+    /// <summary>The ids of the special tokens that are added.</summary>
+    public IEnumerable<int> SpecialIds => single.Concat(pair).SelectMany(part => part.Ids);
+
     /// <summary>How many special tokens are added.</summary>
     public int SpecialTokens(bool isPair) => (isPair ? pair : single).Where(part => part.Sequence < 0).Sum(part => part.Ids.Length);
 

@@ -20,6 +20,8 @@ internal static class PreTokenizerReader
                 return new PreTokenizerSequence([.. field.Required("pretokenizers").Items(MostSteps).Select(Read)]);
             case "Split":
                 return ReadSplit(field);
+            case "Metaspace":
+                return ReadMetaspace(field);
             case "Whitespace":
                 return new WhitespaceSplitter(words: true);
             case "WhitespaceSplit":
@@ -33,8 +35,8 @@ internal static class PreTokenizerReader
                 }
                 return IsolatingSplitter.Punctuation();
             default:
-                throw type.Error(type.Describe(), "BertPreTokenizer, ByteLevel, Sequence, Split, Whitespace, WhitespaceSplit, Digits "
-                    + "or Punctuation", "this pre-tokenizer can't be read yet");
+                throw type.Error(type.Describe(), "BertPreTokenizer, ByteLevel, Sequence, Split, Metaspace, Whitespace, WhitespaceSplit, "
+                    + "Digits or Punctuation", "this pre-tokenizer can't be read yet");
         }
     }
 
@@ -50,10 +52,10 @@ internal static class PreTokenizerReader
         var mode = behavior.String();
         if (pattern.Optional("String") is { } literal)
         {
-            return mode is "Isolated" or "Removed" && !invert && literal.String().Length > 0
-                ? new LiteralSplitter(literal.String(), keep: mode == "Isolated")
-                : throw behavior.Error($"{behavior.Describe()} with invert = {invert}", "Isolated or Removed of a string, not inverted",
-                    "this pre-tokenizer can't be read yet");
+            return !invert && literal.String().Length > 0 && Enum.GetNames<Separator>().Contains(mode)
+                ? new LiteralSplitter(literal.String(), Enum.Parse<Separator>(mode))
+                : throw behavior.Error($"{behavior.Describe()} with invert = {invert}",
+                    $"{string.Join(", ", Enum.GetNames<Separator>())} of a string, not inverted", "this pre-tokenizer can't be read yet");
         }
         if (mode != "Isolated" && !(mode == "Removed" && invert))
         {
@@ -63,5 +65,20 @@ internal static class PreTokenizerReader
         return regex.String() == Gpt2Scanner.Pattern ? new Gpt2Scanner()
             : Cl100kScanner.For(regex.String())
             ?? throw regex.Error(regex.Describe(), "the pattern of GPT-2, Llama 3 or Qwen 2", "this pre-tokenizer can't be read yet");
+    }
+
+    /// <summary>Reads a Metaspace step, of either generation of files.</summary>
+    internal static MetaspacePreTokenizer ReadMetaspace(JsonField field)
+    {
+        var replacement = field.Required("replacement");
+        if (replacement.String().Length != 1)
+        {
+            throw replacement.Error(replacement.Describe(), "one character", "this pre-tokenizer can't be read yet");
+        }
+        var scheme = field.Optional("prepend_scheme");
+        var where = scheme?.String() ?? (field.Flag("add_prefix_space", true) ? "always" : "never");
+        return where is "always" or "first" or "never"
+            ? new MetaspacePreTokenizer(replacement.String()[0], where, field.Flag("split", true))
+            : throw scheme!.Value.Error(scheme.Value.Describe(), "always, first or never", "this pre-tokenizer can't be read yet");
     }
 }

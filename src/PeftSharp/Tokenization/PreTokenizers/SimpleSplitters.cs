@@ -59,20 +59,38 @@ internal sealed class IsolatingSplitter(Func<Rune, bool> apart, bool oneByOne) :
     }
 }
 
-/// <summary>Divides at every occurrence of a string, which is kept as a piece or dropped.</summary>
-internal sealed class LiteralSplitter(string pattern, bool keep) : Splitter
+/// <summary>What becomes of a separator, under the names of tokenizer.json.</summary>
+internal enum Separator
+{
+    /// <summary>A piece of its own.</summary>
+    Isolated,
+
+    /// <summary>Dropped.</summary>
+    Removed,
+
+    /// <summary>The end of the piece before it.</summary>
+    MergedWithPrevious,
+
+    /// <summary>The beginning of the piece after it.</summary>
+    MergedWithNext,
+}
+
+/// <summary>Divides at every occurrence of a string.</summary>
+internal sealed class LiteralSplitter(string pattern, Separator separator) : Splitter
 {
     protected override void Split(ReadOnlySpan<char> piece, int origin, PreTokenizedText output)
     {
-        var start = 0;
-        while (piece[start..].IndexOf(pattern) is >= 0 and var found)
+        var (start, from) = (0, 0);
+        while (piece[from..].IndexOf(pattern) is >= 0 and var found)
         {
-            output.Add(origin + start, origin + start + found);
-            start += found + pattern.Length;
-            if (keep)
+            var (at, end) = (from + found, from + found + pattern.Length);
+            output.Add(origin + start, origin + (separator == Separator.MergedWithPrevious ? end : at));
+            if (separator == Separator.Isolated)
             {
-                output.Add(origin + start - pattern.Length, origin + start);
+                output.Add(origin + at, origin + end);
             }
+            start = separator == Separator.MergedWithNext ? at : end;
+            from = end;
         }
         output.Add(origin + start, origin + piece.Length);
     }

@@ -10,7 +10,7 @@ internal sealed class AddedTokenOverrides
     private readonly TokenizerConfig config;
     private readonly Dictionary<string, AddedToken> added = [];
     private readonly List<string> order = [];
-    private readonly JsonElement vocabulary;
+    private readonly Lazy<Dictionary<string, int>> ids;
     private int next;
     private bool changed;
 
@@ -25,7 +25,8 @@ internal sealed class AddedTokenOverrides
                 order.Add(token.Content);
             }
         }
-        vocabulary = file.Optional("model")?.Optional("vocab")?.Element ?? default;
+        var vocabulary = file.Optional("model")?.Optional("vocab")?.Element ?? default;
+        ids = new(() => ReadIds(vocabulary));
         next = 1 + added.Values.Select(token => token.Id).Concat(LargestId()).DefaultIfEmpty(-1).Max();
         foreach (var (id, token) in config.DescribedTokens())
         {
@@ -50,12 +51,39 @@ internal sealed class AddedTokenOverrides
         }
     }
 
-    private IEnumerable<int> LargestId() => vocabulary.ValueKind != JsonValueKind.Object ? []
-        : vocabulary.EnumerateObject().Where(entry => entry.Value.ValueKind == JsonValueKind.Number)
-            .Select(entry => entry.Value.TryGetInt32(out var id) ? id : -1);
+    private IEnumerable<int> LargestId() => ids.Value.Values.DefaultIfEmpty(-1);
 
     private int? IdOf(string content) => added.TryGetValue(content, out var token) ? token.Id
-        : vocabulary.ValueKind == JsonValueKind.Object && vocabulary.TryGetProperty(content, out var id) && id.TryGetInt32(out var number) ? number : null;
+        : ids.Value.TryGetValue(content, out var id) ? id : null;
+
+    // An object of tokens with their ids, or the list of a Unigram model.
+    private static Dictionary<string, int> ReadIds(JsonElement vocabulary)
+    {
+        var found = new Dictionary<string, int>();
+        if (vocabulary.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var entry in vocabulary.EnumerateObject())
+            {
+                if (entry.Value.ValueKind == JsonValueKind.Number && entry.Value.TryGetInt32(out var id))
+                {
+                    found[entry.Name] = id;
+                }
+            }
+        }
+        else if (vocabulary.ValueKind == JsonValueKind.Array)
+        {
+            var id = 0;
+            foreach (var item in vocabulary.EnumerateArray())
+            {
+                if (item.ValueKind == JsonValueKind.Array && item.GetArrayLength() > 0 && item[0].ValueKind == JsonValueKind.String)
+                {
+                    found[item[0].GetString()!] = id;
+                }
+                id++;
+            }
+        }
+        return found;
+    }
 
     private void Take(AddedToken token, int? declared)
     {
