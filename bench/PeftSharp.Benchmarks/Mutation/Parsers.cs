@@ -11,6 +11,7 @@ using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs.Proof;
 using PeftSharp.Tokenization;
+using PeftSharp.Tokenization.Chat;
 using Encoding = System.Text.Encoding;
 
 namespace PeftSharp.Benchmarks.Mutation;
@@ -35,6 +36,8 @@ internal sealed class Parsers(string fixtures)
         new("AdapterHub settings", "adapter_config.json", Cases(HubCases, "adapter_config.json"), Attach) { Beside = Files("cases/adapterhub-bert-double-seq-bn/adapter.safetensors") },
         new("adapter tensors", "adapter_model.safetensors", Cases(["bert-lora"], "adapter_model.safetensors"), Attach) { Beside = Files("cases/bert-lora/adapter_config.json") },
         new("tokenizer.json", "tokenizer.json", Tokenizers(), Encode),
+        new("tokenizer.model", "tokenizer.model", [File.ReadAllBytes(Path.Combine(fixtures, "tokenizers", "sentencepiece-model-bpe", "tokenizer.model")), Pieces()], Encode),
+        new("chat template", "chat_template.jinja", Templates(), path => ChatTemplate.Parse(File.ReadAllText(path)).Render([new("user", "a"), new("assistant", "b")])),
         new("tokenizer_config.json", "tokenizer_config.json", Text("""{"tokenizer_class": "BertTokenizer", "do_lower_case": true, "pad_token": "[PAD]", "added_tokens_decoder": {"0": {"content": "[PAD]", "special": true}}, "model_max_length": 512}"""), Encode) { Beside = Vocabulary() },
         new("vocab.txt", "vocab.txt", Text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\ntext\n"), Encode),
         new("merges.txt", "merges.txt", Text("#version: 0.2\na b\nab c\n"), Encode) { Beside = new Dictionary<string, byte[]> { ["vocab.json"] = Text("""{"<s>": 0, "</s>": 1, "<unk>": 2, "<pad>": 3, "a": 4, "b": 5, "c": 6, "ab": 7, "abc": 8, "<mask>": 9}""")[0] } },
@@ -88,6 +91,25 @@ internal sealed class Parsers(string fixtures)
         .. new DirectoryInfo(Path.Combine(fixtures, "tokenizers")).GetDirectories().Select(folder => Path.Combine(folder.FullName, "tokenizer.json"))
             .Where(file => new FileInfo(file).Length < 50_000).Select(File.ReadAllBytes),
     ];
+
+    // A Unigram model of five pieces, small enough for a mutation to hit every field.
+    private static byte[] Pieces()
+    {
+        using var file = new MemoryStream();
+        foreach (var (text, kind) in new[] { ("<unk>", 2), ("a", 1), ("b", 4), ("\u2581", 1), ("ab", 1) })
+        {
+            byte[] piece = [0x0A, (byte)Encoding.UTF8.GetByteCount(text), .. Encoding.UTF8.GetBytes(text), 0x15, 0, 0, 0x80, 0xBF, 0x18, (byte)kind];
+            file.Write([0x0A, (byte)piece.Length, .. piece]);
+        }
+        file.Write([0x12, 5, 0x18, 1, 0x98, 0x02, 1, 0x1A, 2, 0x20, 1]);
+        return file.ToArray();
+    }
+
+    private byte[][] Templates()
+    {
+        using var rows = System.Text.Json.JsonDocument.Parse(File.ReadAllBytes(Path.Combine(fixtures, "chat", "jinja.json")));
+        return [.. rows.RootElement.EnumerateArray().Select(row => row.GetProperty("template").GetString()!).Distinct().Select(Encoding.UTF8.GetBytes)];
+    }
 
     private byte[] Proof()
     {

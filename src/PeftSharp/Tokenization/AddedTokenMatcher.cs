@@ -30,7 +30,12 @@ internal sealed class AddedTokenMatcher
     /// <summary>
     /// The next token at or after <paramref name="from"/>, with the units [start, end) that it takes, white space included.
     /// </summary>
-    public AddedToken? Next(ReadOnlySpan<char> text, int from, out int start, out int end)
+    /// <param name="text">The text.</param>
+    /// <param name="from">Where to begin.</param>
+    /// <param name="start">Where it begins.</param>
+    /// <param name="end">Where it ends.</param>
+    /// <param name="said">Units in which no special token is found; empty for none.</param>
+    public AddedToken? Next(ReadOnlySpan<char> text, int from, out int start, out int end, ReadOnlySpan<bool> said = default)
     {
         for (var at = from; text[at..].IndexOfAny(firstUnits) is >= 0 and var skipped; at++)
         {
@@ -38,6 +43,10 @@ internal sealed class AddedTokenMatcher
             if (LongestAt(text, at, out var length) is { } token)
             {
                 (start, end) = (at, at + length);
+                if (token.Special && !said.IsEmpty && said[start..end].Contains(true))
+                {
+                    continue;
+                }
                 if (token.SingleWord && (TouchesWord(text[..start]) || end < text.Length && CharClass.IsWord(CharClass.RuneAt(text, end))))
                 {
                     at = end - 1;

@@ -10,6 +10,7 @@ internal sealed class Encoder(Pipeline pipeline)
     private readonly WordCache cache = new(pipeline.Model);
     private readonly TokenList first = new(), second = new();
     private int[] codePoints = [];
+    private bool[] said = [], saidInWords = [];
 
     public TokenizedText Encode(string text, string? pair, bool addSpecialTokens, int? maxLength)
     {
@@ -39,13 +40,27 @@ internal sealed class Encoder(Pipeline pipeline)
         return encoding;
     }
 
+    /// <summary>Encodes a text of which some units hold no special tokens, whatever they spell.</summary>
+    public TokenizedText Encode(string text, bool[] said)
+    {
+        this.said = said;
+        try
+        {
+            return Encode(text, null, addSpecialTokens: false, null);
+        }
+        finally
+        {
+            this.said = [];
+        }
+    }
+
     private void Tokenize(string text, TokenList output)
     {
         output.Clear();
         var at = 0;
         if (pipeline.RawTokens is { } raw)
         {
-            while (raw.Next(text, at, out var start, out var end) is { } token)
+            while (raw.Next(text, at, out var start, out var end, said) is { } token)
             {
                 TokenizeStretch(text, at, start, output);
                 output.Add(token.Id, start, end);
@@ -88,7 +103,7 @@ internal sealed class Encoder(Pipeline pipeline)
         words.BeginDivision();
         if (pipeline.NormalizedTokens is { } matcher)
         {
-            while (matcher.Next(chars, at, out var start, out var end) is { } token)
+            while (matcher.Next(chars, at, out var start, out var end, SaidInWords(chars.Length)) is { } token)
             {
                 words.Add(at, start);
                 words.Add(new Piece(start, end, token.Id));
@@ -97,6 +112,23 @@ internal sealed class Encoder(Pipeline pipeline)
         }
         words.Add(at, chars.Length);
         words.EndDivision();
+    }
+
+    private ReadOnlySpan<bool> SaidInWords(int length)
+    {
+        if (said.Length == 0)
+        {
+            return [];
+        }
+        if (saidInWords.Length < length)
+        {
+            saidInWords = new bool[length * 2];
+        }
+        for (var i = 0; i < length; i++)
+        {
+            saidInWords[i] = said[words.Text.SourceStart(i)];
+        }
+        return saidInWords.AsSpan(0, length);
     }
 
     // Offsets count code points; they are UTF-16 units up to here, which differs only where a text has surrogate pairs.

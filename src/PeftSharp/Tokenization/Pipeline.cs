@@ -64,7 +64,8 @@ internal sealed class Pipeline
             RawTokens = Matcher(found.Where(token => !token.Normalized).Select(token => (token.Content, token))),
             NormalizedTokens = Matcher(found.Where(token => token.Normalized)
                 .Select(token => (Normalize(token.Content, normalizer), token))),
-            SpecialIds = added.Where(token => token.Special).Select(token => token.Id).Concat(postProcessor.SpecialIds).ToHashSet(),
+            SpecialIds = added.Where(token => token.Special).Select(token => token.Id).Concat(postProcessor.SpecialIds)
+                .Concat(tokenModel is UnigramModel { UnknownId: var unknown } ? [unknown] : []).ToHashSet(),
             Fingerprint = TokenizerFiles.Fingerprint(file.Element, settings),
             Settings = settings,
         };

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using PeftSharp.Files.Json;
+using PeftSharp.Tokenization.Chat;
 using PeftSharp.Tokenization.Legacy;
 using PeftSharp.Tokenization.SentencePiece;
 using PeftSharp.Tokenization.Settings;
@@ -18,8 +19,11 @@ public sealed class Tokenizer
     private readonly Pipeline pipeline;
     private readonly ConcurrentBag<Encoder> encoders = [];
 
+    private readonly Lazy<ChatTemplate?> chat;
+
     private Tokenizer(TokenizerFiles files, Pipeline pipeline)
     {
+        chat = new(() => ChatTemplateFile.Find(files));
         this.files = files;
         this.pipeline = pipeline;
         PadId = FindPadId();
@@ -89,6 +93,25 @@ public sealed class Tokenizer
         ArgumentNullException.ThrowIfNull(text);
         var encoder = encoders.TryTake(out var idle) ? idle : new Encoder(pipeline);
         var encoding = encoder.Encode(text, string.IsNullOrEmpty(pair) ? null : pair, addSpecialTokens, maxLength);
+        encoders.Add(encoder);
+        return encoding;
+    }
+
+    /// <summary>How the model wants a conversation written, as chat_template.jinja or tokenizer_config.json says; null if neither does.</summary>
+    /// <exception cref="PeftException">The template has what is not supported.</exception>
+    public ChatTemplate? ChatTemplate => chat.Value;
+
+    /// <summary>
+    /// Encodes a conversation. Special tokens come from the template alone: where a message spells one, it is encoded as the text that it is.
+    /// No others are added around it.
+    /// </summary>
+    /// <param name="chat">What a template wrote.</param>
+    /// <returns>The tokens, offsets within <see cref="ChatText.Text"/>.</returns>
+    public TokenizedText Encode(ChatText chat)
+    {
+        ArgumentNullException.ThrowIfNull(chat);
+        var encoder = encoders.TryTake(out var idle) ? idle : new Encoder(pipeline);
+        var encoding = encoder.Encode(chat.Text, chat.IsSaid);
         encoders.Add(encoder);
         return encoding;
     }

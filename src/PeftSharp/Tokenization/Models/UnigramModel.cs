@@ -54,6 +54,9 @@ internal sealed class UnigramModel : ITokenModel
         }
     }
 
+    /// <summary>The unknown token.</summary>
+    public int UnknownId => unknownId;
+
     public void Tokenize(ReadOnlySpan<char> word, List<TokenPiece> output)
     {
         var best = ArrayPool<double>.Shared.Rent(word.Length + 1);
