@@ -101,6 +101,10 @@ public sealed class Tokenizer
     /// <exception cref="PeftException">The template has what is not supported.</exception>
     public ChatTemplate? ChatTemplate => chat.Value;
 
+    /// <summary>Conversations to token ids by <see cref="ChatTemplate"/>; null where there is none.</summary>
+    /// <exception cref="PeftException">The template has what is not supported.</exception>
+    public IChatTemplate? Chat => chat.Value is { } template ? new TokenizerChat(this, template) : null;
+
     /// <summary>
     /// Encodes a conversation. Special tokens come from the template alone: where a message spells one, it is encoded as the text that it is.
     /// No others are added around it.

@@ -49,6 +49,7 @@ public class ChatTemplateTests
         foreach (var chat in chats[..2])
         {
             Assert.Equal(Ids(chat), tokenizer.Encode(tokenizer.ChatTemplate!.Render(Messages(chat))).Ids);
+            Assert.Equal(Ids(chat), tokenizer.Chat!.Encode(Messages(chat), beginAnswer: true));
         }
         var injected = tokenizer.ChatTemplate!.Render(Messages(chats[2]));
         var ours = tokenizer.Encode(injected).Ids;
