@@ -89,7 +89,7 @@ internal sealed class Parsers(string fixtures)
     [
         Encoding.UTF8.GetBytes("""{"added_tokens": [{"id": 0, "content": "[UNK]", "special": true}], "normalizer": {"type": "Sequence", "normalizers": [{"type": "BertNormalizer", "lowercase": true}, {"type": "Replace", "pattern": {"String": "a"}, "content": "b"}]}, "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}}}, "decoder": {"type": "WordPiece"}, "model": {"type": "WordPiece", "unk_token": "[UNK]", "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "##b": 4, "c": 5}}}"""),
         .. new DirectoryInfo(Path.Combine(fixtures, "tokenizers")).GetDirectories().Select(folder => Path.Combine(folder.FullName, "tokenizer.json"))
-            .Where(file => new FileInfo(file).Length < 50_000).Select(File.ReadAllBytes),
+            .Where(file => new FileInfo(file) is { Exists: true, Length: < 50_000 }).Select(File.ReadAllBytes),
     ];
 
     // A Unigram model of five pieces, small enough for a mutation to hit every field.
