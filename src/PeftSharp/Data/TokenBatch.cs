@@ -27,6 +27,9 @@ public sealed class TokenBatch : IDisposable
     /// <summary>What the decoder of an encoder–decoder reads, int64 [rows, answer tokens]; null (usual) to make it of <see cref="Labels"/>, one place later.</summary>
     public Tensor? AnswerIds { get; init; }
 
+    /// <summary>Number of the sequence that each token belongs to, where a row holds several (packing): from 1 upwards in a row, 0 at padding, int64 [rows, tokens]; null (usual) for one a row.</summary>
+    public Tensor? Segments { get; init; }
+
     /// <summary>Hidden states that the lower layers made of the tokens before, from which the model goes on; null (usual) to begin with the tokens.</summary>
     public TrunkStates? Trunk { get; internal set; }
 
@@ -56,6 +59,7 @@ public sealed class TokenBatch : IDisposable
         TokenTypeIds = TokenTypeIds?.to(device),
         Labels = Labels?.to(device),
         AnswerIds = AnswerIds?.to(device),
+        Segments = Segments?.to(device),
         Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.to(device) } : null,
         Source = Source,
         Origin = Origin,
@@ -93,6 +97,7 @@ public sealed class TokenBatch : IDisposable
             TokenTypeIds = TokenTypeIds?.narrow(0, first, count),
             Labels = Labels?.narrow(0, first, count),
             AnswerIds = AnswerIds?.narrow(0, first, count),
+            Segments = Segments?.narrow(0, first, count),
             Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.narrow(0, first, count) } : null,
             Source = Source.Count == 0 ? Source : [.. Source.Skip(first).Take(count)],
             Origin = Origin,
@@ -114,6 +119,7 @@ public sealed class TokenBatch : IDisposable
             AttentionMask = Copy(AttentionMask),
             TokenTypeIds = TokenTypeIds is { } types ? Copy(types) : null,
             Labels = Labels is { } labels ? Copy(labels) : null,
+            Segments = Segments is { } segments ? Copy(segments) : null,
             AnswerIds = AnswerIds?.narrow(0, row, 1).clone().DetachFromDisposeScope(),
             Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.narrow(0, row, 1).clone().DetachFromDisposeScope() } : null,
             Source = Source.Count == 0 ? Source : [Source[row]],
@@ -131,6 +137,7 @@ public sealed class TokenBatch : IDisposable
         TokenTypeIds?.Dispose();
         Labels?.Dispose();
         AnswerIds?.Dispose();
+        Segments?.Dispose();
         Trunk?.Hidden.Dispose();
     }
 }

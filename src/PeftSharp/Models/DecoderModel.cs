@@ -32,18 +32,65 @@ public abstract class DecoderModel : TransformerModel
     /// <inheritdoc/>
     public override ModelOutput Forward(TokenBatch batch, ForwardContext context) => Call(batch, context, (batch, context) =>
     {
-        BatchCheck.Require(batch, Sites.Embeddings[0].Vocabulary, 0);
         if (context.LastToken) RequireNextToken();
         if (context.Cache is not null) RequireCacheable(context);
         using var guard = context.Cache is null ? null : no_grad();
-        var state = Embed(batch, context);
-        context.Padding = state.Mask;
-        var hidden = RunLayers(state, batch, context);
+        var (state, hidden) = Run(batch, context);
         var logits = context.LastToken
             ? Head.Forward(LastOf(hidden, AnswerMask(state)), null, context)
             : OfTokens(Head.Forward(hidden, state.Mask, context), batch.Tokens, context);
         return Result(logits, hidden, state.Mask, batch, context);
     }, static output => output.MoveOut());
+
+    /// <inheritdoc/>
+    /// <remarks>Over a vocabulary it is computed in chunks of tokens, of the labelled ones alone: logits of a whole batch never exist.</remarks>
+    public override BatchLoss Loss(TokenBatch batch, ForwardContext context)
+    {
+        // Where rows have trained heads of their own, their logits are made row by row.
+        if (Head.VocabularyMap is not { } map || batch.Labels is null || context.Selection.IsPerRow && !map.IsPlain(context)) return base.Loss(batch, context);
+        return Call(batch, context, (batch, context) =>
+        {
+            var (state, hidden) = Run(batch, context);
+            var places = Places(state, hidden, batch, context);
+            var read = hidden.flatten(0, 1).index_select(0, tensor(places.Columns, dtype: ScalarType.Int64, device: hidden.device)); // [labelled, hidden]
+            return VocabularyLoss.Of(read, places.Targets, Head, context);
+        }, static loss => loss with { Mean = loss.Mean.MoveToOuterDisposeScope() });
+    }
+
+    /// <summary>Words on their way into the first layer.</summary>
+    private protected static InputState Begin(Tensor words, TokenBatch batch) =>
+        new(words, batch.Unpadded ? null : batch.AttentionMask, null, false) { Segments = batch.Segments };
+
+    private (InputState State, Tensor Hidden) Run(TokenBatch batch, ForwardContext context)
+    {
+        BatchCheck.Require(batch, Sites.Embeddings[0].Vocabulary, 0);
+        if (batch.Segments is not null) RequirePackable(batch, context);
+        var state = Embed(batch, context);
+        context.Padding = state.Mask;
+        return (state, RunLayers(state, batch, context));
+    }
+
+    private LabelPlaces Places(InputState state, Tensor hidden, TokenBatch batch, ForwardContext context)
+    {
+        var (rows, width) = (hidden.shape[0], hidden.shape[1]);
+        var uniform = context.Selection.IsPerRow ? null : (long?)Sites.Inputs[^1].Length(context.Selection);
+        var perRow = uniform is null ? Sites.Inputs[^1].LengthOfRows(context.Selection, rows) : null;
+        long Added(int row) => uniform ?? perRow![row];
+        long Place(int row, int token) => state.Places is { } packed ? packed[row * batch.Tokens + token] : token + Added(row);
+        return LabelPlaces.Of(batch, width, Place, Added, Head.Ahead, Head.Outputs);
+    }
+
+    private void RequirePackable(TokenBatch batch, ForwardContext context)
+    {
+        if (AnswerStart is not null || context.Cache is not null)
+            throw new PeftException("Packed rows are for training decoders that read prompt and answer as one sequence; give each sequence a row of its own.");
+        if (context.Selection.IsPerRow || context.Selection.HasSplit)
+            throw new PeftException("Adapters were chosen row by row or for parts of rows, but a packed row holds several sequences; give each sequence a row of its own.");
+        if (context.Selection.Adapters.FirstOrDefault(a => a.NeedsAllTokens) is { } adapter)
+            throw new PeftException($"The adapter \"{adapter.Name}\" averages over a whole row, and a packed row holds several sequences; train it without packing.");
+        if (!batch.Segments!.shape.SequenceEqual(batch.InputIds.shape))
+            throw new PeftException($"The segments of a batch have the shape [{string.Join(", ", batch.Segments.shape)}] and its ids [{string.Join(", ", batch.InputIds.shape)}]; give one number for each id.");
+    }
 
     /// <summary>True if keys that were computed for a sequence stay good while it grows to so many tokens.</summary>
     internal virtual bool CanKeepKeys(long tokens) => true;
@@ -90,17 +137,27 @@ public abstract class DecoderModel : TransformerModel
         var tokens = state.Embeddings.shape[1];
         var (shift, perRow) = Sites.PositionShift(context);
         var earlier = context.Cache?.Count(state.Mask, tokens, Device);             // [rows or 1, 1]
-        var last = tokens + shift + (perRow?.Max() ?? 0) + (earlier?.max().item<long>() ?? 0);
+        var positions = state.Segments is { } segments ? PositionsIn(segments) : Arithmetic.Range(0, tokens, device: Device).unsqueeze(0);
+        var longest = state.Segments is null ? tokens : positions.max().item<long>() + 1;
+        var last = longest + shift + (perRow?.Max() ?? 0) + (earlier?.max().item<long>() ?? 0);
         if (last > MaxTokens)
             throw new PeftException($"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; " +
-                $"shorten it with --max-length {MaxTokens - (last - batch.Tokens)}.");
-        var positions = Arithmetic.Range(0, tokens, device: Device).unsqueeze(0);
+                $"shorten it with --max-length {MaxTokens - (last - Math.Min(longest, batch.Tokens))}.");
         // Padding behind a row counts on, as in the reference; nothing sees it.
-        if (state.Mask is { } mask) positions = positions.sub(mask.cumsum(1).eq(mask.zeros_like()).to(ScalarType.Int64).sum(1, keepdim: true)).AtLeast(0L);
+        if (state.Mask is { } mask && state.Segments is null) positions = positions.sub(mask.cumsum(1).eq(mask.zeros_like()).to(ScalarType.Int64).sum(1, keepdim: true)).AtLeast(0L);
         if (shift > 0) positions = positions.Plus(shift);
         if (earlier is not null) positions = positions.Plus(earlier);
         if (perRow is not null) positions = positions.Plus(tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
         return positions.MoveToOuterDisposeScope();
+    }
+
+    // Counted anew in each of a row's sequences.
+    private static Tensor PositionsIn(Tensor segments)
+    {
+        var (tokens, numbers) = ((int)segments.shape[1], segments.cpu().contiguous().data<long>().ToArray());
+        var positions = new long[numbers.Length];
+        for (var i = 0; i < numbers.Length; i++) positions[i] = i % tokens == 0 || numbers[i] != numbers[i - 1] ? 0 : positions[i - 1] + 1;
+        return tensor(positions, segments.shape, device: segments.device);
     }
 
     // The last real token of each row: [rows, tokens, hidden] → [rows, 1, hidden].

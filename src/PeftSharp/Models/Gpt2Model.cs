@@ -45,7 +45,7 @@ public sealed class Gpt2Model : DecoderModel
     private protected override InputState Embed(TokenBatch batch, ForwardContext context)
     {
         var words = _words.Forward(batch.InputIds, context);                    // [rows, tokens, hidden]
-        var state = new InputState(words, batch.Unpadded ? null : batch.AttentionMask, null, false);
+        var state = Begin(words, batch);
         state = _input.Apply(InputStage.Words, state, context);
         var sum = state.Embeddings.Plus(_positions.Forward(Positions(state, batch, context), context));
         state = state with { Embeddings = Dropout.Base(sum, _shape.EmbeddingDropout, _input.Path, context) };
@@ -55,7 +55,7 @@ public sealed class Gpt2Model : DecoderModel
 
     private protected override Tensor RunLayers(InputState state, TokenBatch batch, ForwardContext context)
     {
-        var mask = new KeyMask { Causal = true, Padding = Seen(state, context) };
+        var mask = new KeyMask { Causal = true, Padding = Seen(state, context), Segments = state.Segments };
         var hidden = state.Embeddings;
         for (var i = 0; i < _layers.Length; i++)
         {

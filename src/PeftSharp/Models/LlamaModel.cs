@@ -47,7 +47,7 @@ public sealed class LlamaModel : DecoderModel
     private protected override InputState Embed(TokenBatch batch, ForwardContext context)
     {
         var words = _words.Forward(batch.InputIds, context);                    // [rows, tokens, hidden]
-        var state = new InputState(words, batch.Unpadded ? null : batch.AttentionMask, null, false);
+        var state = Begin(words, batch);
         state = _input.Apply(InputStage.Words, state, context);
         state = _input.Apply(InputStage.Embedded, state, context);
         return state with { Embeddings = _embedded.Forward(state.Embeddings, context) };
@@ -56,7 +56,7 @@ public sealed class LlamaModel : DecoderModel
     private protected override Tensor RunLayers(InputState state, TokenBatch batch, ForwardContext context)
     {
         var hidden = state.Embeddings;
-        var mask = new KeyMask { Causal = true, Window = _shape.Window, Padding = Seen(state, context) };
+        var mask = new KeyMask { Causal = true, Window = _shape.Window, Padding = Seen(state, context), Segments = state.Segments };
         var angles = _rotary.At(Positions(state, batch, context), context.Cache?.Length ?? hidden.shape[1], hidden.dtype);
         for (var i = 0; i < _layers.Length; i++)
         {

@@ -101,7 +101,7 @@ public abstract class TransformerModel : IDisposable
 
     /// <summary>The loss of a batch with its graph, and the weight with which the batch counts beside others.</summary>
     /// <exception cref="PeftException">The batch has no labels, or labels that do not fit the head.</exception>
-    public BatchLoss Loss(TokenBatch batch, ForwardContext context)
+    public virtual BatchLoss Loss(TokenBatch batch, ForwardContext context)
     {
         var labels = batch.Labels?.to(Device) ?? throw new PeftException("The batch has no labels; name the label column of the data.");
         return Head.Loss(Forward(batch, context), labels, batch.Unpadded ? null : batch.AttentionMask.to(Device));
@@ -130,6 +130,8 @@ public abstract class TransformerModel : IDisposable
             throw new PeftException($"The batch has {batch.Rows} rows, but adapters were chosen for {context.Selection.Rows}; give one choice per row.");
         if (context is { Cache: not null } or { LastToken: true } && this is not DecoderModel)
             throw new PeftException($"Models of type {Config.ModelType} answer no next token; generate with a decoder (GPT-2, Llama, T5 and their kin).");
+        if (batch.Segments is not null && this is not DecoderModel)
+            throw new PeftException($"Models of type {Config.ModelType} read one sequence a row; give each sequence of a packed row a row of its own.");
         ObjectDisposedException.ThrowIf(!_calls.TryEnter(), this);
         var entered = 0;
         MergedWeights? merged = null;

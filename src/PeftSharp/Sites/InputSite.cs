@@ -31,7 +31,14 @@ public interface IInputPlugin
 /// <param name="Mask">1 at real tokens, int64 [rows, tokens]; null where nothing is padded.</param>
 /// <param name="TypeIds">Segment ids, int64 [rows, tokens]; null for zeros.</param>
 /// <param name="Prepended">True once vectors that are no tokens stand in the sequence.</param>
-public sealed record InputState(Tensor Embeddings, Tensor? Mask, Tensor? TypeIds, bool Prepended);
+public sealed record InputState(Tensor Embeddings, Tensor? Mask, Tensor? TypeIds, bool Prepended)
+{
+    /// <summary>Number of the sequence that each place of a packed row belongs to, from 1; 0 at padding, which stands at the right alone; int64 [rows, tokens]; null for one a row.</summary>
+    public Tensor? Segments { get; init; }
+
+    /// <summary>Where the tokens of packed rows stand now, row by row; null where they stand as they came, or all behind what was put before them.</summary>
+    internal long[]? Places { get; init; }
+}
 
 /// <summary>The entry of an encoder or decoder, open to plug-ins.</summary>
 public sealed class InputSite(SitePlace place)
@@ -100,8 +107,28 @@ public sealed class InputSite(SitePlace place)
         return state with { Embeddings = Extend(state.Embeddings), Mask = Extend(state.Mask!), TypeIds = Extend(state.TypeIds!) };
     }
 
+    /// <summary>Vectors that a selection puts before each sequence, at most.</summary>
+    internal long Length(AdapterSelection selection)
+    {
+        var most = 0L;
+        foreach (var part in selection.Parts) most = Math.Max(most, Length(part));
+        return most;
+    }
+
+    /// <summary>Vectors that a selection puts before each row, [rows].</summary>
+    internal long[] LengthOfRows(AdapterSelection selection, long rows)
+    {
+        var lengths = new long[rows];
+        foreach (var part in selection.Parts)
+            foreach (var row in part.Rows ?? [.. Enumerable.Range(0, (int)rows).Select(row => (long)row)]) lengths[row] = Length(part);
+        return lengths;
+    }
+
+    private long Length(SelectionPart part) => part.Leaves.Sum(leaf => Plugins.Of(leaf.Adapter).Sum(plugin => (long)plugin.Length));
+
     private static InputState Prepend(InputState state, Tensor vectors)
     {
+        if (state.Segments is not null) return PackedInput.Prepend(state, vectors);
         var (rows, length) = (state.Embeddings.shape[0], vectors.shape[0]);
         Tensor Extend(Tensor ids, long value) => cat([Arithmetic.Filled([rows, length], value, ScalarType.Int64, ids.device), ids], 1);
         var joined = new InputState(

@@ -126,6 +126,9 @@ public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightS
         return input == ScalarType.BFloat16 ? ScalarType.Float32 : input;
     }
 
+    /// <summary>True if nothing that is trained or merged acts here in this call.</summary>
+    internal bool IsPlain(ForwardContext context) => !Plugins.AnyActive(context) && Weight.IsPlain(context) && Bias?.IsPlain(context) != false;
+
     /// <summary>True if an active plug-in reads W·x without bias.</summary>
     internal bool ReadsProduct(ForwardContext context)
     {

@@ -8,5 +8,8 @@ namespace PeftSharp.Sites;
 internal sealed class TiedSlot(string name, TensorSlot table) : WeightSlot(name, new DenseStore(table.Base))
 {
     /// <inheritdoc/>
+    public override bool IsPlain(ForwardContext context) => table.IsPlain(context);
+
+    /// <inheritdoc/>
     public override WeightStore Get(ForwardContext context) => new DenseStore(table.Get(context));
 }

@@ -23,6 +23,9 @@ public sealed class AnswerTokensHead(ProjectionSite output, double scale) : Task
     public override string TaskType => "SEQ_2_SEQ_LM";
 
     /// <inheritdoc/>
+    internal override ProjectionSite? VocabularyMap => output;
+
+    /// <inheritdoc/>
     public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) =>
         output.Forward(scale == 1 ? hidden : hidden.Times(scale), context);
 

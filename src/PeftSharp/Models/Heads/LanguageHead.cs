@@ -20,6 +20,12 @@ public sealed class LanguageHead(ProjectionSite output) : TaskHead
     public override string TaskType => "CAUSAL_LM";
 
     /// <inheritdoc/>
+    internal override ProjectionSite? VocabularyMap => output;
+
+    /// <inheritdoc/>
+    internal override int Ahead => 1;
+
+    /// <inheritdoc/>
     public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) => output.Forward(hidden, context);
 
     /// <inheritdoc/>

@@ -86,6 +86,12 @@ public abstract class TaskHead
     /// <summary>The map that yields the outputs, where adapters may have one of another width; null where they may not.</summary>
     public virtual ProjectionSite? OutputMap => null;
 
+    /// <summary>The map that yields the logits of a vocabulary, whose loss is computed in chunks; null where the head has few outputs.</summary>
+    internal virtual ProjectionSite? VocabularyMap => null;
+
+    /// <summary>So many places before a label stands what answers for it, where <see cref="VocabularyMap"/> is: 1 for the next token, 0 for the own.</summary>
+    internal virtual int Ahead => 0;
+
     /// <summary>Outputs of each row where adapters with heads of their own act on some of them; null where all have as many.</summary>
     internal int[]? Widths(AdapterSelection selection)
     {

@@ -31,18 +31,22 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
     {
-        if (host.Sites.Inputs.Count > 1)
-            throw new PeftException("PROMPT_TUNING: the model has an encoder and a decoder, which would each need a prompt; that is not supported yet: take lora or prefix.");
+        // peft counts and saves a prompt for the decoder as well, and then lets it read none: it stays as it starts.
+        var inputs = host.Sites.Inputs;
+        if (_options.HubStyle && inputs.Count > 1)
+            throw new PeftException("PROMPT_TUNING: AdapterHub has no prompts for an encoder with a decoder, and peft has; take peft's.");
         var attention = host.Sites.Attentions[0];
-        _options = _options with { TokenDim = host.Width, LayerCount = host.Sites.Attentions.Count, HeadCount = attention.Heads, Submodules = 1, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
-        var prompt = Add("", _options.HubStyle ? "prompt_embedding.weight" : "embedding.weight", [_options.VirtualTokens, host.Width], () => Start(host));
-        Plug(host.Sites.Inputs[0].Plugins, new PromptInput(prompt, _options.VirtualTokens, _options.HubStyle ? InputStage.Embedded : InputStage.Words));
+        var layers = host.Sites.Attentions.Count(a => a.Kind == attention.Kind && a.Place.Stack == attention.Place.Stack);
+        _options = _options with { TokenDim = host.Width, LayerCount = layers, HeadCount = attention.Heads, Submodules = inputs.Count, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
+        var (each, stage) = (_options.VirtualTokens, _options.HubStyle ? InputStage.Embedded : InputStage.Words);
+        var prompt = Add("", _options.HubStyle ? "prompt_embedding.weight" : "embedding.weight", [each * inputs.Count, host.Width], () => Start(host, each * inputs.Count));
+        Plug(inputs[0].Plugins, new PromptInput(prompt, each, stage));
         TrainModules(_options.ModulesToSave);
     }
 
-    private Tensor Start(MethodHost host)
+    private Tensor Start(MethodHost host, int tokens)
     {
-        var (tokens, words) = (_options.VirtualTokens, host.Sites.Embeddings[0]);
+        var words = host.Sites.Embeddings[0];
         switch (_options.Init)
         {
             case "TEXT":
