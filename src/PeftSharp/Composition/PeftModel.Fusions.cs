@@ -16,7 +16,7 @@ public sealed partial class PeftModel
     /// <exception cref="PeftException">There is no such adapter, they cannot be fused, or the name is taken; nothing is changed then.</exception>
     public FusionMethod AddFusion(
         IReadOnlyList<string> adapters, FusionOptions? options = null, string? name = null, ulong seed = 42, int? outputs = null) =>
-        AddFusion([.. adapters.Select(adapter => AdapterComposition.Of(Usable(adapter).Tag))], options, name, seed, outputs);
+        AddFusion([.. adapters.Select(Compose)], options, name, seed, outputs);
 
     /// <summary>The same for adapters and stacks of adapters.</summary>
     /// <inheritdoc cref="AddFusion(IReadOnlyList{string}, FusionOptions?, string?, ulong, int?)"/>
@@ -46,6 +46,7 @@ public sealed partial class PeftModel
     /// <exception cref="PeftException">There is none.</exception>
     internal FusionMethod FusionOf(IReadOnlyList<AdapterComposition> adapters)
     {
+        AdapterComposition.FuseOf(new AdapterTag("fusion"), adapters);
         var last = adapters.Select(adapter => adapter.Last).ToList();
         return Adapters.Values.OfType<FusionMethod>().FirstOrDefault(fusion => fusion.Fused.Select(child => child.Last).SequenceEqual(last))
             ?? throw new PeftException($"There is no fusion of {FusionName(adapters)} in this order; add one with AddFusion, or load one.");

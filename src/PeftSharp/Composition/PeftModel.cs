@@ -32,8 +32,8 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
     /// <summary>The adapters by name, as they are at this moment.</summary>
     public IReadOnlyDictionary<string, PeftMethod> Adapters => Volatile.Read(ref _adapters);
 
-    /// <summary>The adapter that is written into the weights at present, if any.</summary>
-    public string? Merged => Model.Sites.Merged?.Adapter.Name;
+    /// <summary>What is written into the weights at present: an adapter's name, an expression of several, or null.</summary>
+    public string? Merged => Model.Sites.Merged?.Composition.ToString();
 
     // AdapterHub has a class of its own for models with flexible heads.
     private string? ClassName =>
@@ -137,7 +137,7 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
         lock (_gate)
         {
             var adapter = this[name];
-            if (Merged == name) Unmerge();
+            if (Model.Sites.Merged?.Includes(adapter.Tag) == true) Unmerge();
             Volatile.Write(ref _adapters, _adapters.Where(pair => pair.Key != name).ToDictionary());
             adapter.Dispose();
         }
@@ -171,13 +171,14 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
         }
     }
 
-    /// <summary>Selects adapters by name, acting together on every row.</summary>
-    /// <exception cref="PeftException">There is none of a name, or it is merged.</exception>
-    public AdapterSelection Select(params IReadOnlyList<string> names) => AdapterSelection.Of([.. names.Select(n => Usable(n).Tag)]);
+    /// <summary>Selects adapters by name or expression (see <see cref="Compose(string)"/>), acting one after the other on every row.</summary>
+    /// <exception cref="PeftException">There is none of a name, it is merged, or an expression makes no sense.</exception>
+    public AdapterSelection Select(params IReadOnlyList<string> names) =>
+        names.Count == 0 ? AdapterSelection.None : AdapterSelection.Of(AdapterComposition.StackOf([.. names.Select(Compose)]));
 
-    /// <summary>Selects one adapter, or none (null), for each row.</summary>
-    /// <exception cref="PeftException">There is none of a name, or it is merged.</exception>
-    public AdapterSelection SelectPerRow(IReadOnlyList<string?> names) => AdapterSelection.PerRow([.. names.Select(n => n is null ? null : Usable(n).Tag)]);
+    /// <summary>Selects one adapter or expression (see <see cref="Compose(string)"/>), or none (null), for each row.</summary>
+    /// <exception cref="PeftException">There is none of a name, it is merged, or an expression makes no sense.</exception>
+    public AdapterSelection SelectPerRow(IReadOnlyList<string?> names) => AdapterSelection.PerRow([.. names.Select(n => n is null ? null : Compose(n))]);
 
     /// <summary>Outputs per row (or token) of a call: those of the widest head that acts.</summary>
     public int OutputsOf(AdapterSelection selection)
@@ -201,17 +202,17 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
     }
 
     /// <summary>
-    /// Writes an adapter into the weights: no cost at inference. The base's own tensors are kept for <see cref="Unmerge"/>. Calls that begin afterwards
-    /// see it; calls under way do not.
+    /// Writes an adapter, or several by an expression (<c>stack(a,b)</c>, <c>average(a:0.3,b:0.7)</c>), into the weights: no cost at inference. The base's
+    /// own tensors are kept for <see cref="Unmerge"/>. Calls that begin afterwards see it; calls under way do not.
     /// </summary>
-    /// <exception cref="PeftException">The method cannot be merged, or another adapter is merged already; nothing is changed then.</exception>
+    /// <exception cref="PeftException">The method cannot be merged, or something is merged already; nothing is changed then.</exception>
     public void Merge(string name)
     {
         lock (_gate)
         {
-            var adapter = this[name];
             if (Merged is not null) throw new PeftException($"The adapter \"{Merged}\" is merged already; unmerge it first.");
-            if (adapter.Tag.Outputs is { } own)
+            var composition = Compose(name);
+            if (composition.Outputs is { } own)
                 throw new PeftException(
                     $"The adapter \"{name}\" has a head of {own} outputs, the base one of {Model.Head.Outputs}; load the base with the adapter's labels to merge it.");
             var values = new Dictionary<Slot, IDisposable>();
@@ -219,16 +220,20 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
             {
                 using var guard = no_grad();
                 using var scope = NewDisposeScope();
-                foreach (var (slot, value) in Merger.MergedValues(Model.Sites, adapter.Tag, adapter.Options.PeftType)) values.Add(slot, slot.Keep(value));
+                foreach (var (slot, value) in Merger.MergedValues(Model.Sites, composition, NameOf(composition))) values.Add(slot, slot.Keep(value));
             }
             catch
             {
                 foreach (var value in values.Values) value.Dispose();
                 throw;
             }
-            Model.Sites.Merged = new MergedWeights(adapter.Tag, values);
+            Model.Sites.Merged = new MergedWeights(composition, values);
         }
     }
+
+    // For refusals: the method where there is one.
+    private string NameOf(AdapterComposition composition) =>
+        composition is AdapterComposition.One one && Adapters.Values.FirstOrDefault(a => a.Tag == one.Adapter) is { } adapter ? adapter.Options.PeftType : composition.ToString()!;
 
     /// <summary>Puts the base's own tensors back, bit for bit, for the calls that begin from now on.</summary>
     public void Unmerge()
@@ -257,10 +262,6 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
 
     /// <summary>Weights of model and adapters together, a module that is trained as a copy counted twice, as peft counts.</summary>
     public long AllWeights(PeftMethod adapter) => Model.Sites.Count + adapter.Tensors.Concat(adapter.Frozen).Where(t => t.Additional).Sum(t => t.Value.numel());
-
-    private PeftMethod Usable(string name) => name == Merged
-        ? throw new PeftException($"The adapter \"{name}\" is merged into the weights; unmerge it to select it.")
-        : this[name];
 
     private static PeftException Taken(string name) => new($"There is an adapter \"{name}\" already; choose another name.");
 

@@ -129,6 +129,24 @@ public sealed class TokenBatch : IDisposable
         };
     }
 
+    /// <summary>The rows so many times, one copy of the batch after the other; it is the caller's.</summary>
+    internal TokenBatch Repeat(int times)
+    {
+        Tensor Copies(Tensor all) => cat([.. Enumerable.Repeat(all, times)]).DetachFromDisposeScope();
+        return new()
+        {
+            InputIds = Copies(InputIds),
+            AttentionMask = Copies(AttentionMask),
+            TokenTypeIds = TokenTypeIds is { } types ? Copies(types) : null,
+            Labels = Labels is { } labels ? Copies(labels) : null,
+            AnswerIds = AnswerIds is { } answers ? Copies(answers) : null,
+            Source = [.. Enumerable.Repeat(Source, times).SelectMany(rows => rows)],
+            Origin = Origin,
+            RealTokens = times * RealTokens,
+            Unpadded = Unpadded,
+        };
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

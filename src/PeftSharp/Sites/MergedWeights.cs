@@ -1,12 +1,15 @@
 namespace PeftSharp.Sites;
 
-/// <summary>An adapter written into the weights: a value for each slot that it changes. A call sees all of them or none.</summary>
-/// <param name="adapter">The adapter.</param>
+/// <summary>Adapters written into the weights: a value for each slot that they change. A call sees all of them or none.</summary>
+/// <param name="composition">The adapter, or several together.</param>
 /// <param name="values">Tensors and weight stores, which belong to this object.</param>
-internal sealed class MergedWeights(AdapterTag adapter, IReadOnlyDictionary<Slot, IDisposable> values)
+internal sealed class MergedWeights(AdapterComposition composition, IReadOnlyDictionary<Slot, IDisposable> values)
 {
-    /// <summary>The adapter.</summary>
-    public AdapterTag Adapter => adapter;
+    /// <summary>What is merged.</summary>
+    public AdapterComposition Composition => composition;
+
+    /// <summary>True if an adapter is merged, alone or with others.</summary>
+    public bool Includes(AdapterTag adapter) => composition.Adapters.Contains(adapter);
 
     /// <summary>The calls that read the values.</summary>
     public UseCount Uses { get; } = new();

@@ -42,12 +42,12 @@ public sealed class SiteMap
         set => Volatile.Write(ref _merged, value);
     }
 
-    /// <summary>Begins a call's use of what is merged. A call whose selection names the merged adapter itself was chosen before: it goes without.</summary>
+    /// <summary>Begins a call's use of what is merged. A call whose selection names a merged adapter itself was chosen before: it goes without.</summary>
     internal MergedWeights? EnterMerged(AdapterSelection selection)
     {
         while (Merged is { } merged)
         {
-            if (selection.Includes(merged.Adapter)) return null;
+            if (selection.Adapters.Any(merged.Includes)) return null;
             if (merged.Uses.TryEnter()) return merged;
         }
         return null;

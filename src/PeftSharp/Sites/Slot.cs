@@ -65,7 +65,10 @@ public abstract class Slot(string name, SlotKind kind)
     internal abstract void Release();
 
     /// <summary>The value that an adapter's replacements give for every row, or null if it has none here.</summary>
-    public abstract Tensor? Replaced(AdapterTag owner);
+    public Tensor? Replaced(AdapterTag owner) => Replaced(owner.Single);
+
+    /// <summary>The value that the replacements of several adapters together give for every row, or null if they have none here.</summary>
+    internal abstract Tensor? Replaced(AdapterComposition composition);
 }
 
 /// <summary>A slot that yields values of type <typeparamref name="T"/>.</summary>
@@ -110,9 +113,9 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
     /// <inheritdoc/>
     internal override void Release() => Base.Dispose();
 
-    /// <summary>What one adapter alone makes of the base value; null if it replaces nothing here.</summary>
-    protected T? ReplacedValue(AdapterTag owner) =>
-        _replacements.Of(owner).Length > 0 ? Resolve(owner.Single, Base, new ForwardContext { Selection = owner.Alone }) : null;
+    /// <summary>What adapters make of the base value; null if they replace nothing here.</summary>
+    private protected T? ReplacedValue(AdapterComposition composition) =>
+        Replaces(composition) ? Resolve(composition, Base, new ForwardContext { Selection = composition.Alone }) : null;
 
     /// <summary>Joins values into one with a leading row dimension.</summary>
     protected abstract T PerRow(IReadOnlyList<T> choices, long[] choice);
@@ -178,7 +181,7 @@ public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<
     internal override IDisposable Keep(Tensor merged) => merged.detach().clone().DetachFromDisposeScope();
 
     /// <inheritdoc/>
-    public override Tensor? Replaced(AdapterTag owner) => ReplacedValue(owner);
+    internal override Tensor? Replaced(AdapterComposition composition) => ReplacedValue(composition);
 
     /// <inheritdoc/>
     protected override Tensor PerRow(IReadOnlyList<Tensor> choices, long[] choice) => Gather(choices, choice);
@@ -215,7 +218,7 @@ public class WeightSlot(string name, WeightStore value) : Slot<WeightStore>(name
         Base is DenseStore ? new DenseStore(merged.detach().clone().DetachFromDisposeScope()) : Base.Like(merged.detach());
 
     /// <inheritdoc/>
-    public override Tensor? Replaced(AdapterTag owner) => ReplacedValue(owner)?.Dense();
+    internal override Tensor? Replaced(AdapterComposition composition) => ReplacedValue(composition)?.Dense();
 
     /// <inheritdoc/>
     protected override WeightStore PerRow(IReadOnlyList<WeightStore> choices, long[] choice) =>

@@ -41,6 +41,27 @@ internal sealed class JsonFields(JsonSource source, JsonObject json, string path
         return [.. list.Select((item, i) => item is JsonValue value && value.TryGetValue<string>(out var text) ? text : throw Wrong($"{name}[{i}]", item, "a text"))];
     }
 
+    /// <summary>A list of finite numbers.</summary>
+    public IReadOnlyList<double>? Numbers(string name)
+    {
+        if (json[name] is not { } node) return null;
+        if (node is not JsonArray list) throw Wrong(name, node, "a list of numbers");
+        bool IsFinite(JsonNode? item, out double number)
+        {
+            number = 0;
+            return item is JsonValue value && value.TryGetValue(out number) && double.IsFinite(number);
+        }
+        return [.. list.Select((item, i) => IsFinite(item, out var number) ? number : throw Wrong($"{name}[{i}]", item, "a finite number"))];
+    }
+
+    /// <summary>A list of at most so many objects.</summary>
+    public IReadOnlyList<JsonFields>? Objects(string name, int most)
+    {
+        if (json[name] is not { } node) return null;
+        if (node is not JsonArray list || list.Count > most) throw Wrong(name, node, $"a list of at most {most} objects");
+        return [.. list.Select((item, i) => item is JsonObject inner ? new JsonFields(source, inner, $"{path}.{name}[{i}]") : throw Wrong($"{name}[{i}]", item, "an object"))];
+    }
+
     /// <summary>An object inside.</summary>
     public JsonFields? Object(string name) =>
         json[name] is not { } node ? null
