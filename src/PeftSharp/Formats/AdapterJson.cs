@@ -66,6 +66,8 @@ internal static class AdapterJson
         json.Remove(nameof(MethodOptions.PeftType));
         json.Remove(nameof(MethodOptions.Format));
         foreach (var name in options.RunSettings) json.Remove(name);
+        foreach (var field in options.OwnFields)
+            if (json[field] is null) json.Remove(field);
         if (options.Source is { } source && source.ContainsKey(PeftType)) Literals.Keep(json, source);
         else Complete(json, options.PeftFields);
         return Text(json);

@@ -48,6 +48,10 @@ public abstract record MethodOptions
     [JsonIgnore]
     internal virtual IReadOnlyList<string> RunSettings => [];
 
+    /// <summary>Fields of ours that peft's own settings of this method lack: not written where they are null.</summary>
+    [JsonIgnore]
+    internal virtual IReadOnlyList<string> OwnFields => [];
+
     /// <summary>The layout that holds these settings in full: an adapter is saved in it unless told otherwise.</summary>
     [JsonIgnore]
     public virtual AdapterFormat Format => MethodRegistry.ByPeftType(PeftType)?.Format ?? AdapterFormat.Peft;

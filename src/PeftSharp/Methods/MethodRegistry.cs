@@ -1,15 +1,18 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftSharp.Methods.Additive.AdaptionPrompt;
 using PeftSharp.Methods.Additive.Bottleneck;
 using PeftSharp.Methods.Additive.Ia3;
 using PeftSharp.Methods.Additive.Prefix;
 using PeftSharp.Methods.Additive.Prompt;
+using PeftSharp.Methods.Additive.PTuning;
 using PeftSharp.Methods.Full;
 using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Layouts;
 using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Methods.Partial.Fish;
 using PeftSharp.Methods.Partial.Head;
+using PeftSharp.Methods.Partial.LnTuning;
 using PeftSharp.Methods.Reparameterized.AdaLora;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Methods.Reparameterized.Vera;
@@ -26,9 +29,12 @@ public static class MethodRegistry
         BottleneckMethod.Info,
         PrefixMethod.Info,
         PromptMethod.Info,
+        PTuningMethod.Info,
+        AdaptionPromptMethod.Info,
         Ia3Method.Info,
         HeadMethod.Info,
         BitFitMethod.Info,
+        LnTuningMethod.Info,
         FishMethod.Info,
         LoraMethod.Info,
         AdaLoraMethod.Info,

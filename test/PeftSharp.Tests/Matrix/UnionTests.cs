@@ -46,6 +46,9 @@ public sealed class UnionTests
         ("prefix", new PrefixOptions { VirtualTokens = 4 }, false),
         ("projected prefix", new PrefixOptions { VirtualTokens = 3, Projection = true }, false),
         ("AdapterHub's prefix", new PrefixOptions { VirtualTokens = 3, HubStyle = true, UseGating = true }, false),
+        ("ln-tuning", new PeftSharp.Methods.Partial.LnTuning.LnTuningOptions(), true),
+        ("adaption prompt", new PeftSharp.Methods.Additive.AdaptionPrompt.AdaptionPromptOptions { Length = 3 }, false),
+        ("p-tuning", new PeftSharp.Methods.Additive.PTuning.PTuningOptions { VirtualTokens = 3, EncoderHidden = 8 }, false),
         ("ia3", new PeftSharp.Methods.Additive.Ia3.Ia3Options(), true),
         ("prompt", new PeftSharp.Methods.Additive.Prompt.PromptOptions { VirtualTokens = 3 }, false),
     ];

@@ -17,7 +17,7 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         Aliases = ["prefix_tuning", "prefix-tuning"],
         Family = MethodFamily.Additive,
         PeftType = "PREFIX_TUNING",
-        Paper = "Li and Liang 2021, arXiv 2101.00190",
+        Paper = "Li and Liang 2021, arXiv 2101.00190; deep prompts (P-tuning v2): Liu et al. 2021, arXiv 2110.07602",
         Sites = "attentions",
         Summary = "Trained keys and values before those of every layer, flat or made by a small network.",
         Formula = "attention(q, [Pk; K], [Pv; V]) in every layer, Pk and Pv trained; with a projection, made as W2·tanh(W1·E + b1) + b2",
@@ -26,6 +26,7 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         Presets = new Dictionary<string, Func<MethodOptions>>
         {
             ["prefix_tuning_flat"] = () => new PrefixOptions { HubStyle = true, VirtualTokens = 30 },
+            ["p-tuning-v2"] = () => new PrefixOptions(),
             ["prefix-projection"] = () => new PrefixOptions { Projection = true },
         },
     };

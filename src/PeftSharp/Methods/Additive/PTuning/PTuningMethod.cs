@@ -1,0 +1,119 @@
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods.Additive.PTuning;
+
+/// <summary>P-tuning: vectors before the sequence that a small network makes from an embedding.</summary>
+/// <remarks>Files keep what the network yields; the network itself is saved beside it, so that training can go on.</remarks>
+public sealed class PTuningMethod(string name, PTuningOptions options) : PeftMethod(name)
+{
+    private const string Saved = "prompt_embeddings";
+
+    private PTuningOptions _options = options;
+    private PromptEncoder? _encoder;
+
+    /// <summary>What the registry says of it.</summary>
+    public static MethodInfo Info { get; } = new()
+    {
+        Name = "p-tuning",
+        Aliases = ["p_tuning", "ptuning"],
+        Family = MethodFamily.Additive,
+        PeftType = "P_TUNING",
+        Paper = "Liu et al. 2021, arXiv 2103.10385",
+        Sites = "input",
+        Summary = "Vectors before the sequence, made by a small trained network.",
+        Formula = "the model reads [f(E); E(tokens)]; MLP: f(E) = W3·relu(W2·relu(W1·E + b1) + b2) + b3; LSTM: f(E) = W2·relu(W1·lstm(E) + b1) + b2; E and f trained",
+        OptionsType = typeof(PTuningOptions),
+        Presets = new Dictionary<string, Func<MethodOptions>> { ["p-tuning-lstm"] = () => new PTuningOptions { Encoder = "LSTM" } },
+    };
+
+    /// <inheritdoc/>
+    public override MethodOptions Options => _options;
+
+    /// <inheritdoc/>
+    protected override void OnAttach(MethodHost host)
+    {
+        if (host.Sites.Inputs.Count > 1)
+        {
+            throw new PeftException(
+                "P_TUNING: the model has an encoder and a decoder, which would each need a prompt; that is not supported yet: take lora or prefix.");
+        }
+        _options = _options with
+        {
+            TokenDim = host.Width,
+            LayerCount = host.Sites.Attentions.Count,
+            HeadCount = host.Sites.Attentions[0].Heads,
+            Submodules = 1,
+            EncoderHidden = _options.EncoderHidden ?? host.Width,
+            ModulesToSave = ModulesWithHead(_options.ModulesToSave),
+        };
+        var (tokens, width, hidden) = (_options.VirtualTokens, host.Width, _options.EncoderHidden.Value);
+        var embedding = Add("", "embedding.weight", [tokens, width], () => Initial.Normal([tokens, width], 1, SeedOf("embedding")), saved: false);
+        IPromptNetwork network = _options.Encoder == "LSTM"
+            ? new LstmNetwork(Lstm(width, hidden), _options.EncoderDropout, Maps([2 * hidden, 2 * hidden, width]))
+            : new MlpNetwork(Maps([width, hidden, hidden, width]));
+        _encoder = new(embedding, network, tokens);
+        Plug(host.Sites.Inputs[0].Plugins, _encoder);
+        TrainModules(_options.ModulesToSave);
+    }
+
+    private IReadOnlyList<LinearMap> Maps(int[] widths) => [.. Enumerable.Range(0, widths.Length - 1).Select(i => Map(2 * i, widths[i], widths[i + 1]))];
+
+    private LinearMap Map(int index, int input, int output) =>
+        new(Matrix($"mlp_head.{index}.weight", output, input, input), Vector($"mlp_head.{index}.bias", output, input));
+
+    private IReadOnlyList<LstmLayer> Lstm(int width, int hidden) => [.. Enumerable.Range(0, _options.EncoderLayers)
+        .Select(i => new LstmLayer(Direction($"_l{i}", i == 0 ? width : 2 * hidden, hidden), Direction($"_l{i}_reverse", i == 0 ? width : 2 * hidden, hidden)))];
+
+    // PyTorch draws every tensor of an LSTM from U(-1/√hidden, 1/√hidden).
+    private LstmDirection Direction(string end, int input, int hidden) => new(
+        new(Matrix($"lstm_head.weight_ih{end}", 4 * hidden, input, hidden), Vector($"lstm_head.bias_ih{end}", 4 * hidden, hidden)),
+        new(Matrix($"lstm_head.weight_hh{end}", 4 * hidden, hidden, hidden), Vector($"lstm_head.bias_hh{end}", 4 * hidden, hidden)));
+
+    private AdapterTensor Matrix(string local, int rows, int columns, int spread) =>
+        Add("", local, [rows, columns], () => Initial.Uniform([rows, columns], 1 / Math.Sqrt(spread), SeedOf(local)), saved: false);
+
+    private AdapterTensor Vector(string local, int size, int spread) =>
+        Add("", local, [size], () => Initial.Uniform([size], 1 / Math.Sqrt(spread), SeedOf(local)), decay: false, saved: false);
+
+    /// <inheritdoc/>
+    public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
+    {
+        if (format != AdapterFormat.Peft) return base.SavedName(tensor, format);
+        return tensor.SavedModule ? $"base_model.{tensor.Name}" : null;
+    }
+
+    /// <inheritdoc/>
+    public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) =>
+        tensor.SavedModule ? base.ReferenceName(tensor, format) : $"prompt_encoder.{tensor.Local}";
+
+    /// <inheritdoc/>
+    public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
+    {
+        foreach (var pair in base.SavedTensors(format)) yield return pair;
+        yield return new(Saved, _encoder!.Yield(Tag));
+    }
+
+    /// <inheritdoc/>
+    public override void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
+    {
+        RequireShape(saved, Saved, [_options.VirtualTokens, _options.TokenDim!.Value], file);
+        base.LoadTensors(saved.Where(p => p.Key != Saved).ToDictionary(), format, file);
+        var kept = saved[Saved].to(Host.Precision).clone().DetachFromDisposeScope();
+        OnDetach(kept.Dispose);
+        _encoder!.Fixed = kept;
+    }
+
+    /// <inheritdoc/>
+    public override bool EncoderIsKnown => _encoder?.Fixed is null;
+
+    /// <inheritdoc/>
+    public override void BeforeStep(StepState step) => EncoderRestored(); // from here on the trained tensors count
+
+    /// <inheritdoc/>
+    public override void EncoderRestored()
+    {
+        if (_encoder is not null) _encoder.Fixed = null;
+    }
+}
