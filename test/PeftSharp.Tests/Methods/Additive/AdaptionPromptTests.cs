@@ -36,9 +36,9 @@ public sealed class AdaptionPromptTests : IDisposable
         using var bench = new Bench(architecture, ScalarType.Float64);
         var adapter = bench.Add(new AdaptionPromptOptions { Length = 3, LayerCount = 1 });
         var gate = adapter.Tensors.First(t => t.Local == "adaption_gate").Value;
-        var site = bench.Sites.Attentions[^1];
+        var site = bench.Sites.Branches.Last(b => b.Kind == BranchKind.Attention);
         var seen = new List<Tensor>();
-        using var watch = new Watch(site.Output, adapter.Tag, seen);
+        using var watch = new Watch(site, adapter.Tag, seen);
         foreach (var value in (double[])[0, 1, 0.25])
         {
             using (no_grad()) gate.fill_(value);
@@ -82,21 +82,21 @@ public sealed class AdaptionPromptTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     // Behind the plug-ins that stand there already.
-    private sealed class Watch : IProjectionOutput, IDisposable
+    private sealed class Watch : IBranchPlugin, IDisposable
     {
         private readonly Action _undo;
         private readonly List<Tensor> _seen;
 
-        public Watch(ProjectionSite site, AdapterTag tag, List<Tensor> seen)
+        public Watch(BranchSite site, AdapterTag tag, List<Tensor> seen)
         {
             _seen = seen;
             _undo = site.Plugins.Add(tag, this);
         }
 
-        public Tensor Output(Tensor y, ForwardContext context)
+        public Tensor Transform(Tensor output, BranchState state, ForwardContext context)
         {
-            _seen.Add(y.clone().DetachFromDisposeScope());
-            return y;
+            _seen.Add(output.clone().DetachFromDisposeScope());
+            return output;
         }
 
         public void Dispose()

@@ -36,9 +36,7 @@ public sealed class AdaptionPromptMethod(string name, AdaptionPromptOptions opti
             TargetModules = _options.TargetModules ?? new Targets(Tail(sites[0].Path)),
             ModulesToSave = ModulesWithHead(_options.ModulesToSave),
         };
-        // peft's own definition for this architecture has no output map.
-        var through = _options.ThroughOutput ?? host.ModelType != "gpt2";
-        foreach (var site in sites) Adapt(site, host, through);
+        foreach (var site in sites) Adapt(site, host);
         TrainModules(_options.ModulesToSave);
     }
 
@@ -62,19 +60,20 @@ public sealed class AdaptionPromptMethod(string name, AdaptionPromptOptions opti
     private bool IsTarget(string path) => _options.TargetModules is not { } targets
         || (targets.Names ?? [targets.Text!]).Any(name => path == name || path.EndsWith($".{name}", StringComparison.Ordinal));
 
-    private void Adapt(AttentionSite site, MethodHost host, bool through)
+    private void Adapt(AttentionSite site, MethodHost host)
     {
         var prompt = Add(
             site.Path, "adaption_prompt", [1, _options.Length, host.Width], () => Initial.Normal([1, _options.Length, host.Width], 1, SeedOf(site.Path)));
         var gate = Add(site.Path, "adaption_gate", zeros(1));
         var attention = new PromptAttention(prompt, gate, PromptMap.Of(site.Key, host.Sites), PromptMap.Of(site.Value, host.Sites));
-        if (through) Plug<IAttentionPlugin>(site.Plugins, attention);
-        else
+        if (host.ModelType != "gpt2")
         {
-            var late = new LateAddition(attention);
-            Plug<IAttentionPlugin>(site.Plugins, late);
-            Plug<IProjectionPlugin>(site.Output.Plugins, late);
+            Plug<IAttentionPlugin>(site.Plugins, attention);
+            return;
         }
+        // peft's own definition for this architecture leaves the map out that joins the heads.
+        var branch = host.Sites.Branches.First(b => b.Kind == BranchKind.Attention && b.Place.Stack == site.Place.Stack && b.Layer == site.Layer);
+        Plug<IBranchPlugin>(branch.Plugins, new PromptBranch(attention, PromptMap.Of(site.Query, host.Sites), site.Shape));
     }
 
     private static string Tail(string path) => path[(path.LastIndexOf('.') + 1)..];

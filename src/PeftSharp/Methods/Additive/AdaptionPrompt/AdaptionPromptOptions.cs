@@ -21,13 +21,6 @@ public sealed record AdaptionPromptOptions : MethodOptions
     [JsonPropertyName("target_modules")]
     public Targets? TargetModules { get; init; }
 
-    /// <summary>
-    /// True adds the second attention's result to the first's before the map that joins the heads, as the paper does; false adds it after that map. Null
-    /// (default) is true, but false in GPT-2, where peft leaves the map out.
-    /// </summary>
-    [JsonPropertyName("through_output")]
-    public bool? ThroughOutput { get; init; }
-
     /// <inheritdoc/>
     public override void Validate()
     {
@@ -40,5 +33,5 @@ public sealed record AdaptionPromptOptions : MethodOptions
 
     internal override JsonObject PeftFields => new() { ["auto_mapping"] = null };
 
-    internal override IReadOnlyList<string> OwnFields => ["modules_to_save", "through_output"];
+    internal override IReadOnlyList<string> OwnFields => ["modules_to_save"];
 }

@@ -4,41 +4,35 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.AdaptionPrompt;
 
-/// <summary>A second attention, to trained vectors: g · softmax(scale · q·kᵀ)·v.</summary>
+/// <summary>A second attention, to trained vectors: g · softmax(scale · q·kᵀ)·v, added to the first before the map that joins the heads.</summary>
 /// <param name="prompt">The vectors, [1, length, hidden].</param>
 /// <param name="gate">g, [1].</param>
 /// <param name="key">Makes their keys.</param>
 /// <param name="value">Makes their values.</param>
 internal sealed class PromptAttention(AdapterTensor prompt, AdapterTensor gate, PromptMap key, PromptMap value) : IAttentionAddition
 {
-    public Tensor Addition(AttentionState state, ForwardContext context)
+    public Tensor Addition(AttentionState state, ForwardContext context) => Attend(state.Query, state.Site.Shape, context);
+
+    /// <summary>query: [rows, heads, queries, headDim] → [rows, queries, heads · headDim].</summary>
+    public Tensor Attend(Tensor query, AttentionShape shape, ForwardContext context)
     {
-        var shape = state.Site.Shape;
         var vectors = prompt.Get(context);
-        var keys = Heads(key.Apply(vectors, context), shape);                                        // [1, heads, length, headDim]
-        var values = Heads(value.Apply(vectors, context), shape);
-        var scores = matmul(state.Query.Times(shape.Scale), keys.transpose(-1, -2)).softmax(-1);     // [rows, heads, queries, length]
+        // The vectors have no padding.
+        var call = context with { Padding = null };
+        var keys = Shared(key.Heads(vectors, shape.KeyHeads, call), shape);                          // [1, heads, length, headDim]
+        var values = Shared(value.Heads(vectors, shape.KeyHeads, call), shape);
+        var scores = matmul(query.Times(shape.Scale), keys.transpose(-1, -2)).softmax(-1);           // [rows, heads, queries, length]
         var joined = matmul(scores * gate.Get(context), values).transpose(1, 2);                     // [rows, queries, heads, headDim]
         return joined.reshape(joined.shape[0], joined.shape[1], shape.Heads * shape.HeadDim);
     }
 
     // Query heads share key heads in groups of neighbours.
-    private static Tensor Heads(Tensor x, AttentionShape shape)
-    {
-        var heads = x.view(1, -1, shape.KeyHeads, shape.HeadDim).transpose(1, 2);
-        return shape.Group == 1 ? heads : heads.repeat_interleave(shape.Group, 1);
-    }
+    private static Tensor Shared(Tensor x, AttentionShape shape) => shape.Group == 1 ? x : x.repeat_interleave(shape.Group, 1);
 }
 
-/// <summary>The same result added behind the map that joins the heads: worked out at the attention, which has the queries, and added at the map.</summary>
-internal sealed class LateAddition(PromptAttention attention) : IAttentionAddition, IProjectionOutput
+/// <summary>The same result added behind the map that joins the heads, as peft has it in GPT-2, where queries have no rotary positions: they are made again.</summary>
+internal sealed class PromptBranch(PromptAttention attention, PromptMap query, AttentionShape shape) : IBranchPlugin
 {
-    public Tensor Addition(AttentionState state, ForwardContext context)
-    {
-        var kept = context.Once(this, () => attention.Addition(state, context));
-        return zeros(1, kept.dtype, kept.device).expand(kept.shape);
-    }
-
-    public Tensor Output(Tensor y, ForwardContext context) =>
-        y.Plus(context.Once(this, () => throw new InvalidOperationException("The output map was computed before its attention.")));
+    public Tensor Transform(Tensor output, BranchState state, ForwardContext context) =>
+        output.Plus(attention.Attend(query.Heads(state.Input, shape.Heads, context), shape, context));
 }

@@ -8,8 +8,6 @@ namespace PeftSharp.Methods.Additive.PTuning;
 /// <remarks>Files keep what the network yields; the network itself is saved beside it, so that training can go on.</remarks>
 public sealed class PTuningMethod(string name, PTuningOptions options) : PeftMethod(name)
 {
-    private const string Saved = "prompt_embeddings";
-
     private PTuningOptions _options = options;
     private PromptEncoder? _encoder;
 
@@ -25,6 +23,7 @@ public sealed class PTuningMethod(string name, PTuningOptions options) : PeftMet
         Summary = "Vectors before the sequence, made by a small trained network.",
         Formula = "the model reads [f(E); E(tokens)]; MLP: f(E) = W3·relu(W2·relu(W1·E + b1) + b2) + b3; LSTM: f(E) = W2·relu(W1·lstm(E) + b1) + b2; E and f trained",
         OptionsType = typeof(PTuningOptions),
+        Layouts = [new PTuningPeft()],
         Presets = new Dictionary<string, Func<MethodOptions>> { ["p-tuning-lstm"] = () => new PTuningOptions { Encoder = "LSTM" } },
     };
 
@@ -77,30 +76,13 @@ public sealed class PTuningMethod(string name, PTuningOptions options) : PeftMet
     private AdapterTensor Vector(string local, int size, int spread) =>
         Add("", local, [size], () => Initial.Uniform([size], 1 / Math.Sqrt(spread), SeedOf(local)), decay: false, saved: false);
 
-    /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
-    {
-        if (format != AdapterFormat.Peft) return base.SavedName(tensor, format);
-        return tensor.SavedModule ? $"base_model.{tensor.Name}" : null;
-    }
+    // What the network yields where this adapter alone acts.
+    internal Tensor Yield() => _encoder!.Yield(Tag);
 
-    /// <inheritdoc/>
-    public override string ReferenceName(AdapterTensor tensor, AdapterFormat format) =>
-        tensor.SavedModule ? base.ReferenceName(tensor, format) : $"prompt_encoder.{tensor.Local}";
-
-    /// <inheritdoc/>
-    public override IEnumerable<KeyValuePair<string, Tensor>> SavedTensors(AdapterFormat format)
+    // What a file held stands in for the network until it trains, or until its own tensors are read.
+    internal void Fix(Tensor yielded)
     {
-        foreach (var pair in base.SavedTensors(format)) yield return pair;
-        yield return new(Saved, _encoder!.Yield(Tag));
-    }
-
-    /// <inheritdoc/>
-    public override void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
-    {
-        RequireShape(saved, Saved, [_options.VirtualTokens, _options.TokenDim!.Value], file);
-        base.LoadTensors(saved.Where(p => p.Key != Saved).ToDictionary(), format, file);
-        var kept = saved[Saved].to(Host.Precision).clone().DetachFromDisposeScope();
+        var kept = yielded.to(Host.Precision).clone().DetachFromDisposeScope();
         OnDetach(kept.Dispose);
         _encoder!.Fixed = kept;
     }
