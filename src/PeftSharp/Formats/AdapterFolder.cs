@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Composition;
+using PeftSharp.Composition.Foreign;
 using PeftSharp.Files;
 using PeftSharp.Files.Json;
 using PeftSharp.Methods;
@@ -128,6 +129,12 @@ public sealed class AdapterFolder
     /// <param name="name">The adapter's name there; default: the name that it was saved under, or <c>default</c>.</param>
     /// <exception cref="PeftException">It does not fit the model; nothing is changed then.</exception>
     public PeftMethod LoadInto(PeftModel model, string? name = null) => new AdapterReader(this).LoadInto(model, name);
+
+    /// <summary>Attaches the adapter to a network of TorchSharp's own modules and takes its tensors over.</summary>
+    /// <param name="module">The network that it was made for, or one of the same children.</param>
+    /// <param name="name">The adapter's name there; default: the name that it was saved under, or <c>default</c>.</param>
+    /// <exception cref="PeftException">It does not fit the network; nothing is changed then.</exception>
+    public PeftMethod LoadInto(AdaptedModule module, string? name = null) => new AdapterReader(this).LoadInto(module, name);
 
     /// <summary>
     /// Writes an adapter; each file is written aside, flushed and renamed. Of an adapter that stood there before nothing stays that would be read

@@ -1,4 +1,5 @@
 using PeftSharp.Composition;
+using PeftSharp.Composition.Foreign;
 using PeftSharp.Files;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Hybrid.Fusion;
@@ -11,16 +12,11 @@ namespace PeftSharp.Formats;
 /// <summary>Reads an adapter's tensors into a model.</summary>
 internal sealed class AdapterReader(AdapterFolder folder)
 {
-    /// <inheritdoc cref="AdapterFolder.LoadInto"/>
+    /// <inheritdoc cref="AdapterFolder.LoadInto(PeftModel, string?)"/>
     public PeftMethod LoadInto(PeftModel model, string? name = null)
     {
+        RequireWeights();
         var fusion = folder.Options as FusionOptions;
-        var pickle = Path.Combine(folder.Path, fusion is not null ? FusionLayout.Pickle : folder.Format == AdapterFormat.Peft ? "adapter_model.bin" : "pytorch_adapter.bin");
-        if (!File.Exists(folder.WeightsFile))
-            throw new PeftException(File.Exists(pickle)
-                ? $"{pickle} is a pickle, which can run code when it is read; save the adapter again as safetensors "
-                  + "(peft: safe_serialization=True; AdapterHub: use_safetensors=True)."
-                : $"{folder.WeightsFile} does not exist; the adapter folder is incomplete.");
         name ??= folder.SavedAs ?? "default";
         using var file = SafetensorsFile.Open(folder.WeightsFile);
         var card = file.Metadata.TryGetValue(AnswerCard.Key, out var text) ? AnswerCard.Parse(text, folder.WeightsFile) : null;
@@ -51,6 +47,38 @@ internal sealed class AdapterReader(AdapterFolder folder)
 
     private FusionOptions Fusing(FusionOptions fusion, PeftModel model) => model.Ready(
         fusion, fusion.Fused.Count > 0 ? fusion.Fused : [.. folder.FusedNames.Select(name => AdapterComposition.Of(model[name].Tag))]);
+
+    /// <inheritdoc cref="AdapterFolder.LoadInto(AdaptedModule, string?)"/>
+    public PeftMethod LoadInto(AdaptedModule module, string? name = null)
+    {
+        RequireWeights();
+        name ??= folder.SavedAs ?? "default";
+        using var file = SafetensorsFile.Open(folder.WeightsFile);
+        var saved = file.Tensors.Keys.ToDictionary(k => Rename(k, name), file.Read);
+        try
+        {
+            return module.AddSaved(folder.Options, name, SavedNumbers(), method =>
+            {
+                method.LoadTensors(saved, folder.Format, folder.WeightsFile);
+                if (LoadExtra(method, AdapterFolder.EncoderWeights, method.EncoderTensors(folder.Format))) method.EncoderRestored();
+            });
+        }
+        finally
+        {
+            foreach (var tensor in saved.Values) tensor.Dispose();
+        }
+    }
+
+    private void RequireWeights()
+    {
+        if (File.Exists(folder.WeightsFile)) return;
+        var pickle = Path.Combine(folder.Path, folder.Options is FusionOptions ? FusionLayout.Pickle
+            : folder.Format == AdapterFormat.Peft ? "adapter_model.bin" : "pytorch_adapter.bin");
+        throw new PeftException(File.Exists(pickle)
+            ? $"{pickle} is a pickle, which can run code when it is read; save the adapter again as safetensors "
+              + "(peft: safe_serialization=True; AdapterHub: use_safetensors=True)."
+            : $"{folder.WeightsFile} does not exist; the adapter folder is incomplete.");
+    }
 
     private long SavedNumbers() => folder.TensorFiles.Sum(path =>
     {

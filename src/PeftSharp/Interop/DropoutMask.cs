@@ -16,25 +16,25 @@ public static unsafe class DropoutMask
     private const long Grain = 1 << 15;
 
     /// <summary>y = x · mask, where mask is 0 with probability <paramref name="p"/> and 1/(1−p) otherwise.</summary>
-    /// <param name="x">float32 or bfloat16, any shape. On other devices than the CPU the numbers are that device's own, a function of the seed as well.</param>
+    /// <param name="x">Of a floating type, any shape. On other devices than the CPU the numbers are that device's own, a function of the seed as well.</param>
     /// <param name="p">Probability of dropping an element, in [0, 1); 0 returns <paramref name="x"/> itself.</param>
     /// <param name="seed">The seed of this site in this micro-step (see <see cref="SeedSequence"/>).</param>
-    /// <exception cref="PeftException">p is out of range, or the type is another one.</exception>
+    /// <exception cref="PeftException">p is out of range.</exception>
     public static Tensor Apply(Tensor x, double p, ulong seed)
     {
         if (p == 0) return x;
         if (x.device.type != DeviceType.CPU) return Elsewhere(x, p, seed);
-        if (x.dtype != ScalarType.Float32)
+        if (x.dtype == ScalarType.BFloat16)
         {
             using var factors = Create(x.shape, x.dtype, p, seed);
             return x.mul(factors);
         }
-        if (!x.requires_grad || !is_grad_enabled()) return Dropped(x, p, seed);
+        if (x.dtype == ScalarType.Float32 && (!x.requires_grad || !is_grad_enabled())) return Dropped(x, p, seed);
         // Autograd keeps a byte an element for the backward pass, not four.
         using var kept = Create(x.shape, ScalarType.Bool, p, seed);
-        using var zero = zeros([], ScalarType.Float32);
+        using var zero = zeros([], x.dtype);
         using var masked = where(kept, x, zero);
-        return masked.Times(Scale(p));
+        return masked.Times(x.dtype == ScalarType.Float32 ? Scale(p) : 1 / (1 - p));
     }
 
     /// <summary>What <see cref="Apply"/> gives, for float32 and without a graph: one pass, and no mask in memory.</summary>

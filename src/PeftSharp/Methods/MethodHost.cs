@@ -43,6 +43,9 @@ public sealed record MethodHost(
     /// <summary>True if the adapter's head has other outputs than the base's.</summary>
     internal bool HasOwnOutputs => Outputs is { } own && own != HeadOutput?.OutFeatures;
 
+    /// <summary>True if trained tensors are to be TorchSharp's parameters, which its own optimizers take.</summary>
+    public bool AsParameters { get; init; }
+
     /// <summary>How many numbers those files hold together; null where there are none. Settings that ask for more do not belong to them.</summary>
     public long? SavedNumbers { get; init; }
 }

@@ -19,6 +19,7 @@ public abstract partial class PeftMethod
     {
         var value = start.to(Host.Precision, Host.Device).contiguous().detach();
         if (ReferenceEquals(value, start) || value.Handle == start.Handle) value = value.clone();
+        if (Host.AsParameters) value = new TorchSharp.Modules.Parameter(value);
         value.requires_grad_(role != TensorRole.Frozen).DetachFromDisposeScope();
         var tensor = new AdapterTensor(path, local, value, decay)
         {

@@ -29,6 +29,8 @@ public enum ProjectionRole
     Fused,
     /// <summary>Makes the logits of a language model: part of the base, and of no layer.</summary>
     Vocabulary,
+    /// <summary>Nobody knows: it belongs to a network that was written elsewhere.</summary>
+    Foreign,
 }
 
 /// <summary>A plug-in at a linear map.</summary>

@@ -14,6 +14,7 @@ public sealed class SnippetTests
     [InlineData("docs/csharp.md", 3, "CSharpSnippet.cs")]
     [InlineData("docs/data.md", 1, "DataSnippet.cs")]
     [InlineData("docs/estimates.md", 1, "EstimatesSnippet.cs")]
+    [InlineData("docs/foreign-modules.md", 1, "ForeignSnippetTests.cs")]
     [InlineData("docs/hub.md", 1, "HubSnippet.cs")]
     [InlineData("docs/memory-and-threads.md", 3, "ThreadsSnippet.cs")]
     [InlineData("docs/resume.md", 1, "ResumeSnippet.cs")]

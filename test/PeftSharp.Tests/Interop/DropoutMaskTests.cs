@@ -85,6 +85,17 @@ public sealed class DropoutMaskTests
         Assert.True(Bits.Same(x.grad!, DropoutMask.Create([3, 50, 7], float32, 0.4, 9)));
         Assert.Throws<PeftException>(() => DropoutMask.Apply(x, 1, 1));
         Assert.Throws<PeftException>(() => DropoutMask.Apply(x, double.NaN, 1));
-        Assert.Throws<PeftException>(() => DropoutMask.Apply(x.to(float64), 0.1, 1));
+    }
+
+    [Fact]
+    public void Float64_Drops_The_Same_Elements_And_Scales_Exactly()
+    {
+        using var scope = NewDisposeScope();
+        var x = randn([3, 50, 7], dtype: float64, requires_grad: true);
+        var y = DropoutMask.Apply(x, 0.4, 9);
+        y.sum().backward();
+        var kept = DropoutMask.Create([3, 50, 7], ScalarType.Bool, 0.4, 9);
+        Assert.InRange((y - where(kept, x / (1 - 0.4), zeros_like(x))).abs().max().item<double>(), 0, 1e-14);
+        Assert.Equal(kept.sum().item<long>(), x.grad!.ne(0).sum().item<long>());
     }
 }
