@@ -18,6 +18,7 @@ public sealed class SnippetTests
     [InlineData("docs/hub.md", 1, "HubSnippet.cs")]
     [InlineData("docs/memory-and-threads.md", 3, "ThreadsSnippet.cs")]
     [InlineData("docs/resume.md", 1, "ResumeSnippet.cs")]
+    [InlineData("docs/tokenizers.md", 2, "TokenizerSnippet.cs")]
     [InlineData("docs/trunk.md", 1, "TrunkSnippetTests.cs")]
     [InlineData("docs/outputs.md", 1, "OutputSnippet.cs")]
     [InlineData("docs/verify.md", 1, "VerifySnippet.cs")]
