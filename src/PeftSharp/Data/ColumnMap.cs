@@ -17,6 +17,12 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
         ("comment", null), ("tweet", null), ("utterance", null), ("query", null), ("question", null),
     ];
 
+    private static readonly (string Text, string? Pair)[] KnownPrompts =
+    [
+        ("prompt", "completion"), ("instruction", "output"), ("instruction", "response"), ("question", "answer"), ("prompt", "response"), ("source", "target"),
+        ("input", "output"), ("mr", "ref"), ("text", null),
+    ];
+
     private static readonly string[] KnownLabels =
         ["label", "labels", "gold_label", "is_duplicate", "Quality", "score", "target", "class", "category", "sentiment", "similarity"];
 
@@ -27,7 +33,7 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
 
         var (text, pair) = (-1, -1);
         if (options.Text is { } name) text = Named("--text-column", name);
-        else if (hasHeader) (text, pair) = UsualTexts(columns, options.Usual) ?? Recognise(columns);
+        else if (hasHeader) (text, pair) = UsualTexts(columns, options.Usual) ?? Recognise(columns, options.Kind == LabelKind.Tokens ? KnownPrompts : KnownTexts);
         if (text < 0)
         {
             throw new PeftException(
@@ -46,7 +52,7 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
     /// <summary>The label column alone: files of token ids have no text.</summary>
     public static int ResolveLabel(string path, IReadOnlyList<string> columns, bool hasHeader, DataOptions options)
     {
-        if (options.Kind == LabelKind.None) return -1;
+        if (options.Kind is LabelKind.None or LabelKind.Tokens) return -1;
         if (options.Label is { } name) return Find(path, columns, hasHeader, "--label-column", name);
         if (hasHeader && options.Usual.Label is { } usual && IndexOf(columns, usual) is var trained and >= 0) return trained;
         var label = hasHeader ? KnownLabels.Select(known => IndexOf(columns, known)).FirstOrDefault(i => i >= 0, -1) : -1;
@@ -64,9 +70,9 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
         return usual.Pair is null || pair >= 0 ? (text, pair) : null;
     }
 
-    private static (int Text, int Pair) Recognise(IReadOnlyList<string> columns)
+    private static (int Text, int Pair) Recognise(IReadOnlyList<string> columns, (string Text, string? Pair)[] known)
     {
-        foreach (var (text, pair) in KnownTexts)
+        foreach (var (text, pair) in known)
         {
             var (first, second) = (IndexOf(columns, text), pair is null ? -1 : IndexOf(columns, pair));
             if (first >= 0 && (pair is null || second >= 0)) return (first, second);

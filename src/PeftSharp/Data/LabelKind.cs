@@ -11,4 +11,7 @@ public enum LabelKind
 
     /// <summary>Each row has a real number.</summary>
     Regression,
+
+    /// <summary>The tokens of each row are its labels: those of answers, where rows are prompts with answers (instruction data).</summary>
+    Tokens,
 }

@@ -42,6 +42,7 @@ internal static class LabelResolver
     private static LabelKind KindOf(RowStore rows, DataOptions options, IReadOnlyList<string>? fileNames, out bool numbersOnly)
     {
         numbersOnly = false;
+        if (options.Kind == LabelKind.Tokens) return LabelKind.Tokens;
         if (rows.Count == 0 || rows[0].Label is null) return LabelKind.None;
         if (options.Labels is not null) return LabelKind.Class;
         if (options.Kind is { } kind) return kind;

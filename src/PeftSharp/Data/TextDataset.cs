@@ -1,4 +1,5 @@
 using PeftSharp.Data.Files;
+using PeftSharp.Data.Instruct;
 using PeftSharp.Data.Storage;
 
 namespace PeftSharp.Data;
@@ -96,7 +97,8 @@ public sealed class TextDataset : IDisposable
     {
         options ??= new DataOptions();
         var (bad, shared) = (new BadRows(options.OnBadRow), new SharedColumns());
-        return Made(files.SelectMany(file => Data.Files.FileRows.Read(file, options, bad, shared)), source, options, bad, shared);
+        var instructs = options.Kind == LabelKind.Tokens;
+        return Made(files.SelectMany(file => instructs ? InstructRows.Read(file, options, bad, shared) : Data.Files.FileRows.Read(file, options, bad, shared)), source, options, bad, shared);
     }
 
     /// <summary>Makes a dataset of texts, by the rules that files are read by.</summary>

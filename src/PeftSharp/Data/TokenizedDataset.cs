@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using PeftSharp.Data.Instruct;
 using PeftSharp.Data.Storage;
 using PeftSharp.Interop;
 using static TorchSharp.torch;
@@ -85,7 +86,7 @@ public sealed class TokenizedDataset : IRowBatches, IDisposable
     /// <summary>Token ids of a row.</summary>
     public ReadOnlySpan<int> Ids(int row) => _ids.Slice(_offsets[row], Lengths[row]);
 
-    /// <summary>Segment ids of a row; empty means all zeros.</summary>
+    /// <summary>Segment ids of a row, or marks where the data is of <see cref="LabelKind.Tokens"/>; empty means all zeros.</summary>
     public ReadOnlySpan<byte> TypeIds(int row) => _typeIds is null ? [] : _typeIds.Slice(_offsets[row], Lengths[row]);
 
     /// <inheritdoc/>
@@ -96,6 +97,7 @@ public sealed class TokenizedDataset : IRowBatches, IDisposable
     {
         if (indices.IsEmpty) throw new ArgumentException("A batch needs at least one row.", nameof(indices));
         LibTorch.EnsureLoaded();
+        if (Data.Kind == LabelKind.Tokens) return MarkedBatch.Create(this, [.. indices.ToArray().Select(row => (int[])[row])], _padId, least, packed: false);
         var (width, real) = (least, 0);
         foreach (var row in indices)
         {
@@ -128,6 +130,9 @@ public sealed class TokenizedDataset : IRowBatches, IDisposable
             Unpadded = real == cells,
         };
     }
+
+    /// <summary>Makes a batch of which each row holds several of the dataset's rows.</summary>
+    internal TokenBatch CreatePacked(IReadOnlyList<int[]> rows) => MarkedBatch.Create(this, rows, _padId, 0, packed: true);
 
     /// <summary>Releases the tokens; batches that were made stay.</summary>
     public void Dispose()

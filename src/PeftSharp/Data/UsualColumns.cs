@@ -10,6 +10,6 @@ public sealed record UsualColumns(string? Text = null, string? Pair = null, stri
     internal DataOptions ByNumber(DataOptions options)
     {
         if (Text is null || !Text.All(char.IsAsciiDigit) || options.Text is not null || options.Pair is not null || options.Label is not null) return options;
-        return options with { Text = Text, Pair = Pair, Label = options.Kind == LabelKind.None ? null : Label };
+        return options with { Text = Text, Pair = Pair, Label = options.Kind is LabelKind.None or LabelKind.Tokens ? null : Label };
     }
 }

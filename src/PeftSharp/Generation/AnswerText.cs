@@ -3,15 +3,12 @@ using System.Text;
 namespace PeftSharp.Generation;
 
 /// <summary>An answer's text as its tokens come: whole characters alone, nothing that may yet turn out to be a stop text.</summary>
-/// <param name="decode">Tokens to text.</param>
+/// <param name="read">Takes a token, and yields the text that is certain by now.</param>
+/// <param name="rest">What was held back at the end.</param>
 /// <param name="stops">Texts that end the answer.</param>
-internal sealed class AnswerText(Func<int[], string> decode, IReadOnlyList<string> stops)
+internal sealed class AnswerText(Func<int, string> read, Func<string> rest, IReadOnlyList<string> stops)
 {
-    private const char Broken = '\uFFFD';
-
-    private readonly List<int> _ids = [];
     private readonly StringBuilder _text = new();
-    private int _from, _read; // tokens whose text is known begin at the first and end before the second
     private int _given;
 
     /// <summary>True once a stop text came.</summary>
@@ -25,27 +22,21 @@ internal sealed class AnswerText(Func<int[], string> decode, IReadOnlyList<strin
     public string Add(int id)
     {
         if (IsStopped) return "";
-        _ids.Add(id);
-        Read(last: false);
+        Take(read(id));
         return Give(last: false);
     }
 
     /// <summary>The answer has ended: what was held back.</summary>
     public string End()
     {
-        if (!IsStopped) Read(last: true);
+        if (!IsStopped) Take(rest());
         return Give(last: true);
     }
 
-    // A token may be a part of a character. What decoders do to the first token of a text is done to the same token both times.
-    private void Read(bool last)
+    private void Take(string news)
     {
-        var known = decode([.. _ids[_from.._read]]);
-        var all = decode([.. _ids[_from..]]);
-        if (all.Length <= known.Length || (!last && all[^1] == Broken)) return;
-        _text.Append(all, known.Length, all.Length - known.Length);
-        (_from, _read) = (_read, _ids.Count);
-        var text = Text;
+        if (news.Length == 0) return;
+        var text = _text.Append(news).ToString();
         var at = stops.Select(stop => text.IndexOf(stop, Math.Min(_given, text.Length), StringComparison.Ordinal)).Where(found => found >= 0).DefaultIfEmpty(-1).Min();
         if (at < 0) return;
         IsStopped = true;

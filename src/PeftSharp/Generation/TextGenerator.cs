@@ -76,7 +76,7 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
         using var session = _tokens.Open([prompt], options, selection ?? AdapterSelection.None, out var most);
         var endIds = _tokens.EndIds(options);
         var loop = new TokenLoop(session, options, endIds, most);
-        var text = new AnswerText(Decode, options.Stop);
+        var text = Answer(options);
         while (!loop.IsOver)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -94,7 +94,11 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
         return model.Model.Head.Kind == Models.Heads.TaskKind.CausalLanguage ? EndTokens.WithoutEnd(ids, EndTokens.Of(model.Model.Config)) : ids;
     }
 
-    private string Decode(int[] ids) => tokenizer.Decode(ids);
+    private AnswerText Answer(GenerationOptions options)
+    {
+        var stream = tokenizer.DecodeStream();
+        return new(stream.Add, stream.Finish, options.Stop);
+    }
 
     private List<(string Text, GeneratedTokens Tokens)> TokenByToken(
         IReadOnlyList<int[]> prompts, GenerationOptions options, AdapterSelection? selection, CancellationToken cancellation)
@@ -102,7 +106,7 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
         using var session = _tokens.Open(prompts, options, selection ?? AdapterSelection.None, out var most);
         var endIds = _tokens.EndIds(options);
         var loop = new TokenLoop(session, options, endIds, most);
-        AnswerText[] texts = [.. prompts.Select(_ => new AnswerText(Decode, options.Stop))];
+        AnswerText[] texts = [.. prompts.Select(_ => Answer(options))];
         while (!loop.IsOver)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -136,7 +140,7 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
     private (string Text, GeneratedTokens Tokens) Cut(GeneratedTokens answer, GenerationOptions options)
     {
         var ids = answer.Reason == StopReason.EndToken ? answer.Ids.SkipLast(1) : answer.Ids;
-        var text = new AnswerText(Decode, options.Stop);
+        var text = Answer(options);
         foreach (var id in ids) text.Add(id);
         text.End();
         return (text.Text, text.IsStopped ? answer with { Reason = StopReason.StopText } : answer);

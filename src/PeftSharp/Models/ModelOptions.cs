@@ -49,6 +49,7 @@ public sealed record ModelOptions
     {
         LabelKind.Class => new() { Task = TaskKind.Classification, Labels = data.LabelNames },
         LabelKind.Regression => new() { Task = TaskKind.Regression },
+        LabelKind.Tokens => new() { Task = TaskKind.CausalLanguage },
         _ => throw new PeftException($"{data.Source} has no labels, so nothing says what a model is to answer; name its label column, or give Task and Labels."),
     };
 }
