@@ -35,7 +35,7 @@ internal static class Failures
         Console.Error.WriteLine($"error: {Sentence(failure)}");
         if (verbose) Console.Error.WriteLine(failure);
         else if (!Expected(failure)) Console.Error.WriteLine("Run it again with --verbose for the stack trace, and report it.");
-        return failure is UsageException or OutputRefusedException ? ExitCode.Usage : ExitCode.Failure;
+        return failure is UsageException or SettingsException or OutputRefusedException ? ExitCode.Usage : ExitCode.Failure;
     }
 
     private static bool Expected(Exception failure) => failure is PeftException or IOException or UnauthorizedAccessException;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Cli;
 

@@ -1,6 +1,4 @@
 using System.IO.Compression;
-using PeftSharp.Cli.Comparing;
-using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Training;
 using PeftSharp.Composition;
 using PeftSharp.Data;
@@ -9,7 +7,10 @@ using PeftSharp.Files.Json;
 using PeftSharp.Formats;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs.Comparing;
 using PeftSharp.Runs.Proof;
+using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Results;
 using PeftSharp.Tokenization;
 using PeftSharp.Tokenization.Chat;
 using Encoding = System.Text.Encoding;
@@ -43,7 +44,7 @@ internal sealed class Parsers(string fixtures)
         new("merges.txt", "merges.txt", Text("#version: 0.2\na b\nab c\n"), Encode) { Beside = new Dictionary<string, byte[]> { ["vocab.json"] = Text("""{"<s>": 0, "</s>": 1, "<unk>": 2, "<pad>": 3, "a": 4, "b": 5, "c": 6, "ab": 7, "abc": 8, "<mask>": 9}""")[0] } },
         new("run.json", "run.json", Text("""{"program": "peft 0.1.0", "interrupted": false, "problem": "classification", "task": null, "labels": ["a", "b"], "settings": {"max_length": 128, "pooling": "pooler", "quantize": "nf4", "block_size": 64, "double_quant": false}, "metrics": {"accuracy": 0.5}}"""), path => RunFile.TryRead(Path.GetDirectoryName(path)!)),
         new("peft_proof.json", AdapterProof.FileName, [Proof()], path => AdapterProof.TryRead(Path.GetDirectoryName(path)!)),
-        new("recipe", "recipe.yaml", Text("base_model: m\nmethod: lora\ndata: d\nr: 8\ntarget_modules: [query, value]\nlearning_rate: 5e-4\npeft_config:\n  lora_alpha: 16\n  rank_pattern: {query: 4}\nseed: 1\n"), path => Recipe.Apply(path, new TrainSettings())),
+        new("recipe", "recipe.yaml", Text("base_model: m\nmethod: lora\ndata: d\nr: 8\ntarget_modules: [query, value]\nlearning_rate: 5e-4\npeft_config:\n  lora_alpha: 16\n  rank_pattern: {query: 4}\nseed: 1\n"), path => RecipeFile.Apply(path, new TrainSettings())),
         new("plan", "plan.yaml", Text("base_model: a\ndatasets: {a: {data: x, label_column: y}, b: z}\nmethods:\n  lora:\n    grid: {r: [4, 8], lora_alpha: [1, 2]}\n  bitfit:\nseeds: [1, 2]\nlearning_rates: [1e-4, 5e-4]\nbudget_minutes: 3\nsearch_rows: 100\n"), path => _ = CompareFile.Read(path).Cells().ToList()),
         new("JSON of a hub", "answer.json", Text("""[{"type": "file", "oid": "0a", "size": 3, "path": "config.json", "lfs": {"oid": "00", "size": 3, "pointerSize": 1}}]"""), path => StrictJson.Node(new("The answer", "try again"), File.ReadAllBytes(path))),
         new("rows of CSV", "rows.csv", Text("\uFEFFid,text,label\r\n1,\"a, \"\"b\"\"\r\nc\",pos\r\n2,plain,neg\r\n3,\"x;y\",pos\r\n"), Rows),

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Analysis;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files.Json;
 
 namespace PeftSharp.Cli.Analysis;
 
@@ -20,12 +21,12 @@ internal static class AnalysisJson
     {
         ["groups"] = new JsonObject(Enum.GetValues<MatrixGroup>().Where(g => analysis.Spectra(g).Count > 0).Select(g => KeyValuePair.Create(g.ToString().ToLowerInvariant(), (JsonNode?)Group(analysis, g)))),
         ["matrices"] = Array(analysis.Matrices, Matrix),
-        ["vectors"] = Array(analysis.Vectors, v => new() { ["name"] = v.Name, ["kind"] = v.Kind.ToString(), ["norm"] = JsonOut.Number(v.Norm), ["base_norm"] = JsonOut.Number(v.BaseNorm) }),
+        ["vectors"] = Array(analysis.Vectors, v => new() { ["name"] = v.Name, ["kind"] = v.Kind.ToString(), ["norm"] = JsonText.Number(v.Norm), ["base_norm"] = JsonText.Number(v.BaseNorm) }),
         ["effects"] = Array(analysis.Effects, e => new()
         {
             ["path"] = e.Path,
             ["what"] = e.What,
-            ["numbers"] = JsonOut.Numbers(e.Numbers),
+            ["numbers"] = JsonText.Numbers(e.Numbers),
             ["linear_map"] = e.LinearMap is { } map ? Of(map) : null,
         }),
         ["overlaps"] = overlaps is null ? null : Array(overlaps, o => new()
@@ -44,8 +45,8 @@ internal static class AnalysisJson
         return new()
         {
             ["matrices"] = spectra.Count,
-            ["norm"] = JsonOut.Number(analysis.Norm(group)),
-            ["energy_at_rank"] = new JsonObject(Ranks(spectra).Select(r => KeyValuePair.Create($"{r}", JsonOut.Number(analysis.EnergyAt(r, group))))),
+            ["norm"] = JsonText.Number(analysis.Norm(group)),
+            ["energy_at_rank"] = new JsonObject(Ranks(spectra).Select(r => KeyValuePair.Create($"{r}", JsonText.Number(analysis.EnergyAt(r, group))))),
             ["rank_for_energy"] = new JsonObject(Shares.Select(s => KeyValuePair.Create(Percent(s), (JsonNode?)Spectrum.SmallestRank(spectra, s)))),
         };
     }
@@ -57,24 +58,24 @@ internal static class AnalysisJson
         json.Insert(1, "layer", m.Place.Layer);
         json.Insert(2, "module", m.Place.Module);
         json.Insert(3, "shape", new JsonArray(m.Rows, m.Columns));
-        json.Insert(4, "base_norm", JsonOut.Number(m.BaseNorm));
-        json["rounding"] = Array(m.Rounding, r => new() { ["type"] = r.Type, ["update_error"] = JsonOut.Number(r.UpdateError), ["output_error"] = JsonOut.Number(r.OutputError) });
+        json.Insert(4, "base_norm", JsonText.Number(m.BaseNorm));
+        json["rounding"] = Array(m.Rounding, r => new() { ["type"] = r.Type, ["update_error"] = JsonText.Number(r.UpdateError), ["output_error"] = JsonText.Number(r.OutputError) });
         return json;
     }
 
     private static JsonObject Of(Spectrum s) => new()
     {
-        ["norm"] = JsonOut.Number(s.Norm),
-        ["largest"] = JsonOut.Number(s.Largest),
-        ["stable_rank"] = JsonOut.Number(s.StableRank),
-        ["entropy_rank"] = JsonOut.Number(s.EntropyRank),
+        ["norm"] = JsonText.Number(s.Norm),
+        ["largest"] = JsonText.Number(s.Largest),
+        ["stable_rank"] = JsonText.Number(s.StableRank),
+        ["entropy_rank"] = JsonText.Number(s.EntropyRank),
         ["rank_for_energy"] = new JsonObject(Shares.Select(share => KeyValuePair.Create(Percent(share), (JsonNode?)s.RankFor(share)))),
         ["singular_values"] = Numbers(s.Values.Take(s.NumericalRank)),
     };
 
     private static JsonArray Array<T>(IEnumerable<T> items, Func<T, JsonObject> of) => new([.. items.Select(i => (JsonNode)of(i))]);
 
-    private static JsonArray Numbers(IEnumerable<double> values) => new([.. values.Select(v => JsonOut.Number(double.IsFinite(v) ? double.Parse(v.ToString("G6", null), null) : v))]);
+    private static JsonArray Numbers(IEnumerable<double> values) => new([.. values.Select(v => JsonText.Number(double.IsFinite(v) ? double.Parse(v.ToString("G6", null), null) : v))]);
 
     private static JsonArray Grid(double[,] values) =>
         new([.. Enumerable.Range(0, values.GetLength(0)).Select(i => (JsonNode)Numbers(Enumerable.Range(0, values.GetLength(1)).Select(j => values[i, j])))]);

@@ -1,5 +1,6 @@
 using PeftSharp.Cli.Pictures;
 using PeftSharp.Files;
+using PeftSharp.Runs.Rows;
 using ScottPlot;
 
 namespace PeftSharp.Cli.Data;

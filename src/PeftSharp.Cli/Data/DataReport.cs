@@ -1,5 +1,6 @@
 using System.Globalization;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Runs.Rows;
 
 namespace PeftSharp.Cli.Data;
 
@@ -26,8 +27,8 @@ internal static class DataReport
         var grid = new Grid("part", "source", ">rows", ">bad rows", ">empty texts", ">duplicates", ">also in train");
         foreach (var part in parts)
         {
-            grid.Row(part.Name, part.Data.Source, Format.Count(part.Data.Count), Format.Count(part.Data.SkippedRows), Format.Count(part.Profile.Empty),
-                Format.Count(part.Profile.Duplicates), part.Seen is { } seen ? Format.Count(seen.Count) : "");
+            grid.Row(part.Name, part.Data.Source, Figures.Count(part.Data.Count), Figures.Count(part.Data.SkippedRows), Figures.Count(part.Profile.Empty),
+                Figures.Count(part.Profile.Duplicates), part.Seen is { } seen ? Figures.Count(seen.Count) : "");
         }
         grid.Write();
         Console.Out.WriteLine();
@@ -62,7 +63,7 @@ internal static class DataReport
     {
         var at = Enumerable.Range(0, part.Data.LabelNames!.Count).FirstOrDefault(i => part.Data.LabelNames[i] == name, -1);
         var count = at < 0 ? 0 : part.Profile.LabelCounts![at];
-        return [Format.Count(count), Share(count, part.Data.Count)];
+        return [Figures.Count(count), Share(count, part.Data.Count)];
     }
 
     private static void Lengths(IReadOnlyList<DataPart> parts, int maxLength)
@@ -72,9 +73,9 @@ internal static class DataReport
         {
             foreach (var lengths in part.Profile.Lengths)
             {
-                grid.Row([part.Name, lengths.Unit, Format.Count(lengths.Min), lengths.Mean.ToString("0.0", CultureInfo.InvariantCulture),
-                    .. DataPart.Percentiles.Select(percent => Format.Count(lengths.Percentile(percent))), Format.Count(lengths.Max),
-                    lengths.Unit == "characters" ? "" : Format.Count(lengths.Above(maxLength)), lengths.Unit == "characters" ? "" : Share(lengths.Above(maxLength), part.Data.Count)]);
+                grid.Row([part.Name, lengths.Unit, Figures.Count(lengths.Min), lengths.Mean.ToString("0.0", CultureInfo.InvariantCulture),
+                    .. DataPart.Percentiles.Select(percent => Figures.Count(lengths.Percentile(percent))), Figures.Count(lengths.Max),
+                    lengths.Unit == "characters" ? "" : Figures.Count(lengths.Above(maxLength)), lengths.Unit == "characters" ? "" : Share(lengths.Above(maxLength), part.Data.Count)]);
             }
         }
         grid.Write();
@@ -87,7 +88,7 @@ internal static class DataReport
         var most = bins.Max(bin => bin.Rows);
         var grid = new Grid($">{part.Name}: {part.Lengths.Unit}", ">rows", "");
         foreach (var (from, to, rows) in bins)
-            grid.Row(from == to ? $"{from}" : $"{from}-{to}", Format.Count(rows), new string('#', (int)Math.Ceiling((double)BarWidth * rows / most)));
+            grid.Row(from == to ? $"{from}" : $"{from}-{to}", Figures.Count(rows), new string('#', (int)Math.Ceiling((double)BarWidth * rows / most)));
         grid.Write();
         Console.Out.WriteLine();
     }
@@ -99,13 +100,13 @@ internal static class DataReport
         if (part.Lengths.Above(maxLength) is var cut and > 0)
         {
             Screen.Say(part.Lengths.Unit == "tokens"
-                ? $"{part.Name}: --max-length {maxLength} would cut {Format.Count(cut)} rows ({Share(cut, part.Data.Count)})."
-                : $"{part.Name}: {Format.Count(cut)} rows have more than {maxLength} words, and no fewer tokens; give --base FOLDER to count tokens.");
+                ? $"{part.Name}: --max-length {maxLength} would cut {Figures.Count(cut)} rows ({Share(cut, part.Data.Count)})."
+                : $"{part.Name}: {Figures.Count(cut)} rows have more than {maxLength} words, and no fewer tokens; give --base FOLDER to count tokens.");
         }
         if (part.Profile.Contradictions > 0)
-            Screen.Say($"{part.Name}: {Format.Count(part.Profile.Contradictions)} rows say what an earlier row says, with another label.");
+            Screen.Say($"{part.Name}: {Figures.Count(part.Profile.Contradictions)} rows say what an earlier row says, with another label.");
         if (part.Seen is { Count: > 0 } seen)
-            Screen.Say($"{part.Name}: {Format.Count(seen.Count)} rows ({Share(seen.Count, part.Data.Count)}) are in the training part too, first {part.Place(seen[0])}: a score on them says little.");
+            Screen.Say($"{part.Name}: {Figures.Count(seen.Count)} rows ({Share(seen.Count, part.Data.Count)}) are in the training part too, first {part.Place(seen[0])}: a score on them says little.");
     }
 
     private static string Share(int count, int all) => ((double)count / all).ToString("0.0%", CultureInfo.InvariantCulture);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PeftSharp.Cli.Verbs;
+using PeftSharp.Runs.Sources;
 
 namespace PeftSharp.Cli.Hub;
 
@@ -15,12 +16,15 @@ internal sealed class ModelParts
     }
 
     /// <summary>The folders of the base and of the adapter, if there is one; fetched where need be.</summary>
-    public (ModelFolder Base, ModelFolder? Adapter) Folders(ParseResult parsed, string verb)
+    public (ModelFolder Base, ModelFolder? Adapter) Find(ParseResult parsed, string verb)
     {
         Need(parsed, verb);
         var (named, revision) = (parsed.GetValue(Base), parsed.GetValue(Revision));
-        var basis = string.IsNullOrEmpty(named) ? null : ModelFolders.Base(named, revision);
-        var adapter = parsed.GetValue(Adapter) is { Length: > 0 } given ? ModelFolders.Adapter(given) : null;
-        return (basis ?? ModelFolders.BaseOf(adapter!, revision, verb), adapter);
+        return Folders.Find(verb, folders =>
+        {
+            var basis = string.IsNullOrEmpty(named) ? null : folders.Base(named, revision);
+            var adapter = parsed.GetValue(Adapter) is { Length: > 0 } given ? folders.Adapter(given) : null;
+            return (basis ?? folders.BaseOf(adapter!, revision), adapter);
+        });
     }
 }

@@ -2,6 +2,8 @@ using System.Text;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files.Json;
+using PeftSharp.Runs.Results;
 
 namespace PeftSharp.Cli.Hub;
 
@@ -16,6 +18,6 @@ internal static class SharedRun
         var shared = new JsonObject(Kept.Where(run.Json.ContainsKey).Select(key => KeyValuePair.Create(key, run.Json[key]?.DeepClone())));
         if (shared["settings"] is JsonObject settings)
             foreach (var path in Paths) settings.Remove(path);
-        return Encoding.UTF8.GetBytes(JsonOut.Text(shared) + "\n");
+        return Encoding.UTF8.GetBytes(JsonText.Text(shared) + "\n");
     }
 }

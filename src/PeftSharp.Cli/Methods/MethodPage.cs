@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Methods;
+using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Cli.Methods;
 

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Data;
 using PeftSharp.Files;
+using PeftSharp.Files.Json;
 using PeftSharp.Metrics;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
@@ -54,7 +55,7 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
 
     private void Lines(TextWriter writer)
     {
-        for (var row = 0; row < data.Count; row++) writer.WriteLine(JsonOut.Line(Row(row)));
+        for (var row = 0; row < data.Count; row++) writer.WriteLine(JsonText.Line(Row(row)));
     }
 
     private JsonObject Row(int row)
@@ -65,14 +66,14 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
         if (example.Pair is not null) answer["pair"] = example.Pair;
         if (_regression)
         {
-            answer["value"] = JsonOut.Number(table.Values[row]);
+            answer["value"] = JsonText.Number(table.Values[row]);
             return answer;
         }
         var read = Read(row);
-        if (_several) answer["labels"] = JsonOut.Texts(read.Labels);
+        if (_several) answer["labels"] = JsonText.Texts(read.Labels);
         answer["label"] = read.Label;
-        answer["probability"] = JsonOut.Number(read.Probability);
-        answer["probabilities"] = JsonOut.Numbers(read.Probabilities);
+        answer["probability"] = JsonText.Number(read.Probability);
+        answer["probabilities"] = JsonText.Numbers(read.Probabilities);
         return answer;
     }
 

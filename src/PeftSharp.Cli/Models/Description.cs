@@ -1,9 +1,13 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Files;
+using PeftSharp.Files.Json;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;
+using PeftSharp.Runs.Proof;
+using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Results;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Models;
@@ -41,11 +45,11 @@ internal static class Description
         };
         foreach (var (name, fields) in Sizes)
             if (fields.FirstOrDefault(config.Has) is { } field) document[name] = SizeOf(config, field);
-        if (config.Labels() is { } labels) document["labels"] = JsonOut.Texts(labels);
+        if (config.Labels() is { } labels) document["labels"] = JsonText.Texts(labels);
         if (config.Json[AnswerCard.Key] is { } json)
         {
             var card = AnswerCard.Parse(json.ToJsonString(), config.File);
-            if (card.Labels is { } names) document["labels"] = JsonOut.Texts(names);
+            if (card.Labels is { } names) document["labels"] = JsonText.Texts(names);
             document["pooling"] = card.Pooling.ToString().ToLowerInvariant();
             document["pairs"] = card.Pairs;
             document["max_length"] = card.MaxLength;
@@ -63,7 +67,7 @@ internal static class Description
     {
         var folder = AdapterFolder.Open(path);
         var method = MethodRegistry.ByPeftType(folder.Options.PeftType)!;
-        var settings = Methods.MethodSettings.Of(folder.Options.GetType());
+        var settings = MethodSettings.Of(folder.Options.GetType());
         var document = new JsonObject
         {
             ["path"] = path,
@@ -74,11 +78,11 @@ internal static class Description
             ["peft_type"] = folder.Options.PeftType,
             ["task_type"] = folder.Options.TaskType,
             ["base_model"] = folder.Options.BaseModel,
-            ["settings"] = new JsonObject(settings.Select(s => KeyValuePair.Create(s.Name, Methods.MethodSettings.Value(folder.Options, s)))),
+            ["settings"] = new JsonObject(settings.Select(s => KeyValuePair.Create(s.Name, MethodSettings.Value(folder.Options, s)))),
         };
         var card = File.Exists(folder.WeightsFile) ? folder.Card() : null;
         var report = RunFile.TryRead(path);
-        if ((card?.Labels ?? report?.Labels) is { } labels) document["labels"] = JsonOut.Texts(labels);
+        if ((card?.Labels ?? report?.Labels) is { } labels) document["labels"] = JsonText.Texts(labels);
         if (card is not null)
         {
             document["pooling"] = card.Pooling.ToString().ToLowerInvariant();
@@ -92,7 +96,7 @@ internal static class Description
         if (basis is not null)
         {
             var loaded = ModelOpener.Open(basis, path, proof: ProofUse.Warn);
-            document["parameters"] = ParameterLine.Of(loaded.Model, loaded.Adapter!).Json;
+            document["parameters"] = ParameterCount.Of(loaded.Model, loaded.Adapter!).Json;
         }
         if (!File.Exists(folder.WeightsFile)) throw new PeftException($"{folder.WeightsFile} does not exist; the adapter folder is incomplete.");
         using var file = SafetensorsFile.Open(folder.WeightsFile);
@@ -105,7 +109,7 @@ internal static class Description
         document["tensor_count"] = tensors.Count;
         document["weights"] = tensors.Where(t => t.ScalarType is not (ScalarType.Int64 or ScalarType.Int32 or ScalarType.Bool)).Sum(t => t.Count); // buffers are no weights
         document["tensor_bytes"] = tensors.Sum(t => t.ByteLength);
-        document["dtypes"] = JsonOut.Texts(tensors.Select(t => t.ScalarType.ToString()).Distinct());
+        document["dtypes"] = JsonText.Texts(tensors.Select(t => t.ScalarType.ToString()).Distinct());
         if (list)
         {
             document["tensors"] = new JsonArray([.. tensors.Select(t => (JsonNode)new JsonObject

@@ -1,5 +1,6 @@
 using PeftSharp.Cli.Pictures;
 using PeftSharp.Cli.Training;
+using PeftSharp.Runs;
 using ScottPlot;
 
 namespace PeftSharp.Cli.Quickstart;
@@ -10,12 +11,12 @@ internal static class CurvePlot
     private static readonly Color Step = Color.FromHex("#b9cfe4"), Smooth = Color.FromHex("#1f5f99"), Held = Color.FromHex("#e08a1e"), Accuracy = Color.FromHex("#2f8f5b"), Ink = Color.FromHex("#2b2f33");
 
     /// <summary>Draws the curves that the progress kept.</summary>
-    public static void Write(string file, TrainProgress run)
+    public static void Write(string file, TrainingCurves run)
     {
         if (run.Losses.Count > 0) Draw(run).SavePng(file, 1000, 600);
     }
 
-    internal static Plot Draw(TrainProgress run)
+    internal static Plot Draw(TrainingCurves run)
     {
         var plot = new Plot();
         double[] steps = [.. run.Losses.Select(l => (double)l.Step)];

@@ -14,14 +14,14 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
     /// <summary>Writes everything to standard output.</summary>
     public void Write()
     {
-        Line($"{Model}, {Format.Count(Whole("base_weights"))} weights kept in 4 bits ({Format.Bytes(Whole("base_bytes"))}), was trained to sort customer requests into {Whole("classes")} classes.");
+        Line($"{Model}, {Figures.Count(Whole("base_weights"))} weights kept in 4 bits ({Figures.Bytes(Whole("base_bytes"))}), was trained to sort customer requests into {Whole("classes")} classes.");
         Line(run["parameters"]!["line"]!.ToString());
         Line();
         Scores();
         Line();
         Line($"training time    {Seconds("train_seconds")} ({Whole("steps")} steps); {Seconds("seconds")} in all");
-        Line($"peak memory      {Format.Bytes(Whole("peak_memory_bytes"))}");
-        Line($"adapter on disk  {Format.Bytes(Whole("adapter_bytes"))}");
+        Line($"peak memory      {Figures.Bytes(Whole("peak_memory_bytes"))}");
+        Line($"adapter on disk  {Figures.Bytes(Whole("adapter_bytes"))}");
         Line();
         Line("Five sentences that are in neither part:");
         var answers = new Grid("answer", ">sure", "sentence");
@@ -55,7 +55,7 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
             return;
         }
         Line($"Merged into a dense float32 copy of the base (into four bits would round again): {merge["equal_answers"]} of {merge["rows"]} answers are the same,");
-        Line($"largest difference of a logit {Format.Small((double)merge["largest_difference"]!)}.");
+        Line($"largest difference of a logit {Figures.Small((double)merge["largest_difference"]!)}.");
     }
 
     private static void Line(string text = "") => Screen.Say(text);

@@ -5,10 +5,17 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training;
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Files.Json;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Metrics;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Estimates;
+using PeftSharp.Runs.Evaluation;
+using PeftSharp.Runs.Proof;
+using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Results;
+using PeftSharp.Runs.Training;
 using PeftSharp.Sites;
 using PeftSharp.Training;
 
@@ -17,7 +24,7 @@ namespace PeftSharp.Cli.Quickstart;
 /// <summary>Trains on the embedded model and data, and writes a folder of results that appears whole or not at all.</summary>
 /// <param name="settings">What was asked for.</param>
 /// <param name="remarks">Where remarks go.</param>
-internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks)
+internal sealed class QuickstartRun(QuickstartSettings settings, ConsoleObserver observer)
 {
     private const string AdapterName = "adapter";
 
@@ -28,25 +35,25 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
     {
         var options = settings.Options;
         var training = settings.Training(options);
-        var inputs = TrainInputs.Load(training, options, new Remarks(quiet: true), cancellation);
+        var inputs = TrainInputs.Load(training, options, new RunObserver(), cancellation);
         var held = inputs.Held!;
-        remarks.Write($"Learning from {inputs.Train.Count} sentences in {inputs.Rows.Labels!.Count} classes; {held.Count} others are held out.");
+        observer.Remark($"Learning from {inputs.Train.Count} sentences in {inputs.Rows.Labels!.Count} classes; {held.Count} others are held out.");
         var evaluator = new KeptOutputs(new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), held, inputs.Metrics));
         var untrained = evaluator.Evaluate(cancellation).Values["accuracy"];
         var head = HeadOnly.Accuracy(inputs.Model, inputs.Train, held, cancellation);
-        remarks.Write($"Before: {Percent(untrained)} right with an untrained head, {Percent(head)} with a head trained on the frozen model. Training the adapter:");
+        observer.Remark($"Before: {Percent(untrained)} right with an untrained head, {Percent(head)} with a head trained on the frozen model. Training the adapter:");
 
         folder.Create();
         var adapterFolder = Path.Combine(folder.Aside, AdapterName);
         Directory.CreateDirectory(adapterFolder);
-        var (result, progress) = Train(inputs, training, evaluator, adapterFolder, cancellation);
+        var (result, curves) = Train(inputs, training, evaluator, adapterFolder, cancellation);
         if (result.Stopped) throw new OperationCanceledException();
         var (outputs, score) = (evaluator.Outputs!, evaluator.Result!);
         AdapterFolder.Save(inputs.Adapter, adapterFolder, inputs.Format);
         inputs.Tokenizer!.Save(adapterFolder);
-        var run = RunDocument.Create(training, inputs, result, score, progress, _watch.Elapsed.TotalSeconds);
-        File.WriteAllText(Path.Combine(adapterFolder, RunFile.Name), JsonOut.Text(run) + "\n");
-        ProofWriter.AfterTraining(inputs, adapterFolder, remarks);
+        var run = RunDocument.Create(training, inputs, result, score, curves, _watch.Elapsed.TotalSeconds);
+        File.WriteAllText(Path.Combine(adapterFolder, RunFile.Name), JsonText.Text(run) + "\n");
+        ProofWriter.AfterTraining(inputs, adapterFolder, observer);
 
         var document = new JsonObject
         {
@@ -62,28 +69,28 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
             ["accuracy"] = new JsonObject { ["untrained"] = untrained, ["head_only"] = head, ["trained"] = score.Values["accuracy"] },
             ["steps"] = result.Steps,
             ["train_seconds"] = result.TrainingSeconds,
-            ["parameters"] = ParameterLine.Of(inputs.Model, inputs.Adapter).Json,
+            ["parameters"] = inputs.Parameters.Json,
             ["adapter_bytes"] = AdapterBytes(adapterFolder),
             ["answers"] = Answers(inputs),
             ["merge"] = inputs.Method.Mergeable ? Merge(adapterFolder, held, cancellation) : null,
         };
-        Draw(folder.Aside, progress, Scoring.Confusion(outputs, held.Data), inputs);
+        Draw(folder.Aside, curves, Scoring.Confusion(outputs, held.Data), inputs);
         document["seconds"] = _watch.Elapsed.TotalSeconds;
-        document["peak_memory_bytes"] = Machine.PeakMemory;
-        var text = JsonOut.Text(document);
+        document["peak_memory_bytes"] = ProcessMemory.Peak;
+        var text = JsonText.Text(document);
         File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), text + "\n");
         folder.Finish();
         return RunFile.TryRead(folder.Target)!.Json; // as a second run reads it
     }
 
-    private (TrainingResult, TrainProgress) Train(TrainInputs inputs, TrainSettings training, KeptOutputs evaluator, string folder, CancellationToken cancellation)
+    private (TrainingResult, TrainingCurves) Train(TrainInputs inputs, TrainSettings training, KeptOutputs evaluator, string folder, CancellationToken cancellation)
     {
         var batches = new PlannedBatches(inputs.Train, new BatchPlan(inputs.Train.Lengths, training.BatchSize, BatchOrder.Bucketed, training.Seed));
-        var progress = new TrainProgress(remarks);
+        var curves = new TrainingCurves(observer);
         using var log = new JsonLinesLog(Path.Combine(folder, "training_log.jsonl"));
         var model = new TrainableAdapter(inputs.Model, inputs.Adapter, new ForwardOptions { BaseDropout = training.BaseDropout });
-        using var trainer = new Trainer(model, batches, training.ForTrainer(inputs.IsFull, scored: true), evaluator, log, progress);
-        return (progress.Show(() => trainer.Run(cancellation)), progress);
+        using var trainer = new Trainer(model, batches, training.ForTrainer(inputs.IsFull, scored: true), evaluator, log, curves);
+        return (observer.During(RunStage.Training, "training", () => trainer.Run(cancellation)), curves);
     }
 
     private static JsonArray Answers(TrainInputs inputs) => new([.. Sentences
@@ -97,16 +104,16 @@ internal sealed class QuickstartRun(QuickstartSettings settings, Remarks remarks
     }
 
     // The pictures are a bonus: a system may lack what drawing needs.
-    private void Draw(string folder, TrainProgress progress, ConfusionMatrix matrix, TrainInputs inputs)
+    private void Draw(string folder, TrainingCurves curves, ConfusionMatrix matrix, TrainInputs inputs)
     {
         try
         {
             ConfusionPlot.Write(Path.Combine(folder, "confusion.png"), matrix, inputs.Rows.LabelNames!, $"{inputs.Method.Name}: {Percent(matrix.Accuracy)} of {matrix.Total} held-out sentences right");
-            CurvePlot.Write(Path.Combine(folder, "loss.png"), progress);
+            CurvePlot.Write(Path.Combine(folder, "loss.png"), curves);
         }
         catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or InvalidOperationException)
         {
-            remarks.Write($"The pictures were not drawn ({e.GetType().Name}).");
+            observer.Remark($"The pictures were not drawn ({e.GetType().Name}).");
         }
     }
 

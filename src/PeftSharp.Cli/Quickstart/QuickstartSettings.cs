@@ -2,6 +2,7 @@ using PeftSharp.Cli.Methods;
 using PeftSharp.Cli.Training;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Reparameterized.Lora;
+using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Cli.Quickstart;
 
@@ -31,6 +32,7 @@ internal sealed record QuickstartSettings(string Out, string Method, ulong Seed,
     /// <summary>The same as settings of <c>peft train</c>.</summary>
     public TrainSettings Training(MethodOptions options) => new()
     {
+        Caller = new CommandLineCaller("quickstart"),
         Base = QuickstartFiles.Model,
         Method = Method,
         Data = QuickstartFiles.Train,

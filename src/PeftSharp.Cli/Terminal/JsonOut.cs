@@ -1,30 +1,10 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using PeftSharp.Files.Json;
 
 namespace PeftSharp.Cli.Terminal;
 
-/// <summary>JSON on standard output and in files.</summary>
+/// <summary>JSON on standard output.</summary>
 internal static class JsonOut
 {
-    private static readonly JsonSerializerOptions Pretty = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
-    public static void Write(JsonNode json) => Console.Out.WriteLine(Text(json));
-
-    public static string Text(JsonNode json) => Visible(json.ToJsonString(Pretty));
-
-    public static string Line(JsonNode json) => Visible(json.ToJsonString(OneLine));
-
-    // What a terminal would obey instead of show stands in strings only, where JSON has another way to write it.
-    private static string Visible(string json) => json.All(c => c == '\n' || Printable.IsVisible(c)) ? json
-        : string.Concat(json.Select(c => c == '\n' || Printable.IsVisible(c) ? $"{c}" : $"\\u{(int)c:x4}"));
-
-    /// <summary>A number; null where JSON has none (NaN, infinity).</summary>
-    public static JsonNode? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
-
-    public static JsonObject Numbers(IEnumerable<KeyValuePair<string, double>> values) =>
-        new(values.Select(v => KeyValuePair.Create(v.Key, Number(v.Value))));
-
-    public static JsonArray Texts(IEnumerable<string> values) => new([.. values.Select(v => (JsonNode?)v)]);
+    public static void Write(JsonNode json) => Console.Out.WriteLine(JsonText.Text(json));
 }

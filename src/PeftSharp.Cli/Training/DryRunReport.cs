@@ -1,40 +1,29 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Cli.Training.Resume;
+using PeftSharp.Files.Json;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Estimates;
-using PeftSharp.Training.Resume;
+using PeftSharp.Runs.Results;
+using PeftSharp.Runs.Training;
 
 namespace PeftSharp.Cli.Training;
 
 /// <summary>A dry run's findings, as text and as JSON.</summary>
-internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, OutputFolder folder, RunEstimate estimate, IReadOnlyList<ExpectedFile> files)
+internal sealed class DryRunReport(DryRun run)
 {
-    private readonly RunForecast _plan = estimate.Forecast;
-    private readonly ParameterLine _parameters = ParameterLine.Of(inputs.Model, inputs.Adapter);
-    private readonly IReadOnlyList<Component> _components = Component.Of(inputs.Adapter);
-
-    /// <summary>What would go wrong, a sentence each.</summary>
-    public IReadOnlyList<string> Warnings
-    {
-        get
-        {
-            var warnings = new List<string>();
-            if (estimate.ExceedsMemory) warnings.Add(Advice.OnMemory(settings, inputs.IsFull, estimate.Memory.Peak, estimate.Machine));
-            var most = Bytes + States * estimate.Memory.State;
-            if (folder.FreeSpace is { } free && free < most)
-                warnings.Add($"The run would write up to {Format.Bytes(most)} at {folder.Target}, but its disk has {Format.Bytes(free)} free; free space there, or choose another folder with --out.");
-            return warnings;
-        }
-    }
+    private readonly TrainInputs _inputs = run.Inputs;
+    private readonly OutputFolder _folder = run.Folder!;
+    private readonly RunEstimate _estimate = run.Estimate;
+    private readonly RunForecast _plan = run.Estimate.Forecast;
+    private readonly ParameterCount _parameters = run.Inputs.Parameters;
+    private readonly IReadOnlyList<Component> _components = Component.Of(run.Inputs.Adapter);
 
     public JsonObject Json => new()
     {
         ["dry_run"] = true,
         ["parameters"] = Parameters(),
-        ["data"] = new JsonObject { ["train"] = RunDocument.Data(inputs.Train), ["eval"] = inputs.Held is { } held ? RunDocument.Data(held) : null },
+        ["data"] = new JsonObject { ["train"] = RunDocument.Data(_inputs.Train), ["eval"] = _inputs.Held is { } held ? RunDocument.Data(held) : null },
         ["plan"] = new JsonObject
         {
             ["total_steps"] = _plan.Steps,
@@ -49,48 +38,43 @@ internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, O
         },
         ["memory"] = new JsonObject
         {
-            ["loaded_bytes"] = estimate.Memory.Loaded,
-            ["optimizer_and_gradient_bytes"] = estimate.Memory.State,
-            ["activation_bytes"] = estimate.Memory.Activations,
-            ["growth_bytes"] = estimate.Memory.Growth,
-            ["peak_bytes"] = estimate.Memory.Peak,
-            ["available_bytes"] = estimate.Machine.Bytes,
-            ["control_group_limit_bytes"] = estimate.Machine.Limit,
-            ["fits"] = !estimate.ExceedsMemory,
-            ["largest_batch_was_run"] = estimate.Probe.Refused is null,
-            ["peak_bytes_after_steps"] = new JsonArray([.. estimate.Probe.Peaks.Select(p => (JsonNode)p)]),
+            ["loaded_bytes"] = _estimate.Memory.Loaded,
+            ["optimizer_and_gradient_bytes"] = _estimate.Memory.State,
+            ["activation_bytes"] = _estimate.Memory.Activations,
+            ["growth_bytes"] = _estimate.Memory.Growth,
+            ["peak_bytes"] = _estimate.Memory.Peak,
+            ["available_bytes"] = _estimate.Machine.Bytes,
+            ["control_group_limit_bytes"] = _estimate.Machine.Limit,
+            ["fits"] = !_estimate.ExceedsMemory,
+            ["largest_batch_was_run"] = _estimate.Probe.Refused is null,
+            ["peak_bytes_after_steps"] = new JsonArray([.. _estimate.Probe.Peaks.Select(p => (JsonNode)p)]),
         },
         ["seconds"] = new JsonObject
         {
-            ["training"] = Range(estimate.Time.Training),
-            ["evaluation"] = Range(estimate.Time.Evaluation),
-            ["loading_and_writing"] = estimate.Time.Rest,
-            ["total"] = Range(estimate.Time.Total),
-            ["timed_batches"] = estimate.Probe.Training.Count,
+            ["training"] = Range(_estimate.Time.Training),
+            ["evaluation"] = Range(_estimate.Time.Evaluation),
+            ["loading_and_writing"] = _estimate.Time.Rest,
+            ["total"] = Range(_estimate.Time.Total),
+            ["timed_batches"] = _estimate.Probe.Training.Count,
         },
         ["output"] = new JsonObject
         {
-            ["folder"] = folder.Target,
-            ["replaces"] = folder.Replaces,
-            ["bytes"] = Bytes,
-            ["free_bytes"] = folder.FreeSpace,
-            ["working_folder"] = States == 0 ? null : new JsonObject { ["folder"] = RunFolder.Of(settings.Out!), ["saved_states"] = States, ["bytes_each"] = estimate.Memory.State },
-            ["files"] = new JsonArray([.. files.Select(f => (JsonNode)new JsonObject { ["name"] = f.Name, ["bytes"] = f.Bytes, ["exact"] = f.Exact })]),
+            ["folder"] = _folder.Target,
+            ["replaces"] = _folder.Replaces,
+            ["bytes"] = run.Bytes,
+            ["free_bytes"] = _folder.FreeSpace,
+            ["working_folder"] = run.SavedStates == 0 ? null : new JsonObject { ["folder"] = _folder.Work, ["saved_states"] = run.SavedStates, ["bytes_each"] = _estimate.Memory.State },
+            ["files"] = new JsonArray([.. run.Files.Select(f => (JsonNode)new JsonObject { ["name"] = f.Name, ["bytes"] = f.Bytes, ["exact"] = f.Exact })]),
         },
-        ["warnings"] = JsonOut.Texts(Warnings),
+        ["warnings"] = JsonText.Texts(run.Warnings),
     };
-
-    // What a run saves to go on from holds weights and optimizer, as many bytes as gradients and optimizer take in memory.
-    private int States => settings.ForCheckpoints() is { Moment: not SaveMoment.Never } saved ? saved.Limit : 0;
-
-    private long Bytes => files.Sum(f => f.Bytes);
 
     /// <summary>Writes it to standard output.</summary>
     public void Write()
     {
         foreach (var line in _parameters.Lines) Screen.Say(line);
         var grid = new Grid("trained", ">tensors", ">weights", ">share");
-        foreach (var (name, tensors, weights) in _components) grid.Row(name, Format.Count(tensors), Format.Count(weights), string.Create(CultureInfo.InvariantCulture, $"{100.0 * weights / _parameters.Trainable:0.0} %"));
+        foreach (var (name, tensors, weights) in _components) grid.Row(name, Figures.Count(tensors), Figures.Count(weights), string.Create(CultureInfo.InvariantCulture, $"{100.0 * weights / _parameters.Trainable:0.0} %"));
         Section(grid);
         Section(Data());
         Screen.Say(string.Create(CultureInfo.InvariantCulture,
@@ -98,34 +82,34 @@ internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, O
         Section(Memory());
         Section(Time());
         Section(Files());
-        if (States > 0) Screen.Say($"while it lasts, {RunFolder.Of(settings.Out!)} holds up to {States} saved states of about {Format.Bytes(estimate.Memory.State)} each");
-        Screen.Say($"{folder.Target} {(folder.Replaces ? "holds an earlier run, which would be replaced" : "is free")}; nothing was written.");
+        if (run.SavedStates > 0) Screen.Say($"while it lasts, {_folder.Work} holds up to {run.SavedStates} saved states of about {Figures.Bytes(_estimate.Memory.State)} each");
+        Screen.Say($"{_folder.Target} {(_folder.Replaces ? "holds an earlier run, which would be replaced" : "is free")}; nothing was written.");
     }
 
     private Grid Data()
     {
         var grid = new Grid("rows to", ">rows", ">tokens", ">cut", "of");
-        foreach (var (what, data) in new[] { ("train on", inputs.Train), ("score on", inputs.Held) })
-            if (data is not null) grid.Row(what, Format.Count(data.Count), Format.Count(data.Tokens), Format.Count(data.TruncatedRows), data.Data.Source);
+        foreach (var (what, data) in new[] { ("train on", _inputs.Train), ("score on", _inputs.Held) })
+            if (data is not null) grid.Row(what, Figures.Count(data.Count), Figures.Count(data.Tokens), Figures.Count(data.TruncatedRows), data.Data.Source);
         return grid;
     }
 
     private Grid Memory()
     {
         var grid = new Grid("memory", ">expected");
-        grid.Row("program, weights and rows", Format.Bytes(estimate.Memory.Loaded));
-        grid.Row("gradients and optimizer", Format.Bytes(estimate.Memory.State));
-        grid.Row($"activations{(estimate.Probe.Refused is null ? "" : ", extrapolated from a small batch")}", Format.Bytes(estimate.Memory.Activations));
-        grid.Row("growth of the heap later", Format.Bytes(estimate.Memory.Growth));
-        grid.Row("most at once", Format.Bytes(estimate.Memory.Peak));
-        grid.Row("available", Format.Bytes(estimate.Machine.Bytes));
+        grid.Row("program, weights and rows", Figures.Bytes(_estimate.Memory.Loaded));
+        grid.Row("gradients and optimizer", Figures.Bytes(_estimate.Memory.State));
+        grid.Row($"activations{(_estimate.Probe.Refused is null ? "" : ", extrapolated from a small batch")}", Figures.Bytes(_estimate.Memory.Activations));
+        grid.Row("growth of the heap later", Figures.Bytes(_estimate.Memory.Growth));
+        grid.Row("most at once", Figures.Bytes(_estimate.Memory.Peak));
+        grid.Row("available", Figures.Bytes(_estimate.Machine.Bytes));
         return grid;
     }
 
     private Grid Time()
     {
         var grid = new Grid("time", ">expected", ">from", ">to");
-        foreach (var (what, time) in new[] { ("training", estimate.Time.Training), ("scoring", estimate.Time.Evaluation), ("all, with loading and writing", (TimeRange?)estimate.Time.Total) })
+        foreach (var (what, time) in new[] { ("training", _estimate.Time.Training), ("scoring", _estimate.Time.Evaluation), ("all, with loading and writing", (TimeRange?)_estimate.Time.Total) })
             if (time is { } range) grid.Row(what, Clock(range.Expected), Clock(range.Low), Clock(range.High));
         return grid;
     }
@@ -133,7 +117,7 @@ internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, O
     private Grid Files()
     {
         var grid = new Grid("file", ">bytes", "");
-        foreach (var file in files) grid.Row(file.Name, Format.Count(file.Bytes), file.Exact ? "" : "about");
+        foreach (var file in run.Files) grid.Row(file.Name, Figures.Count(file.Bytes), file.Exact ? "" : "about");
         return grid;
     }
 
@@ -150,7 +134,7 @@ internal sealed class DryRunReport(TrainSettings settings, TrainInputs inputs, O
         grid.Write();
     }
 
-    private static string Clock(double seconds) => Format.Time(TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.MaxValue.TotalSeconds / 2)));
+    private static string Clock(double seconds) => Figures.Time(TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.MaxValue.TotalSeconds / 2)));
 
     private static JsonObject? Range(TimeRange? time) => time is not { } range ? null : new() { ["low"] = range.Low, ["expected"] = range.Expected, ["high"] = range.High };
 }

@@ -1,4 +1,5 @@
 using PeftSharp.Cli.Pictures;
+using PeftSharp.Runs;
 using ScottPlot;
 
 namespace PeftSharp.Cli.Training;
@@ -6,16 +7,10 @@ namespace PeftSharp.Cli.Training;
 /// <summary>The curve of a run as a picture.</summary>
 internal static class LossPlot
 {
-    /// <summary>Draws the loss, smoothed too, and the scores' loss where there is one.</summary>
-    public static void Write(string file, TrainProgress run)
-    {
-        if (run.Losses.Count > 0) File.WriteAllBytes(file, Picture(run));
-    }
+    /// <summary>The loss, smoothed too, and the scores' loss where there is one, as PNG.</summary>
+    public static byte[] Picture(TrainingCurves run) => Draw(run).GetImageBytes(900, 500, ImageFormat.Png);
 
-    /// <summary>The picture as PNG.</summary>
-    public static byte[] Picture(TrainProgress run) => Draw(run).GetImageBytes(900, 500, ImageFormat.Png);
-
-    internal static Plot Draw(TrainProgress run)
+    internal static Plot Draw(TrainingCurves run)
     {
         var plot = new Plot();
         double[] steps = [.. run.Losses.Select(l => (double)l.Step)];

@@ -6,9 +6,11 @@ using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Files;
+using PeftSharp.Files.Json;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Proof;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -37,10 +39,10 @@ internal static class AnalyzeVerb
     {
         var adapter = VerbParts.Need(parsed, models.Adapter, "analyze");
         using var folder = output is null ? null : OutputFolder.Plan(output, Outputs.Options("analyze", overwrite), parsed.GetValue(models.Base), adapter, with);
-        var (basis, own) = models.Folders(parsed, "analyze");
+        var (basis, own) = models.Find(parsed, "analyze");
         folder?.Protect(basis.Folder, own!.Folder);
         var loaded = ModelOpener.Open(basis.Folder, own!.Folder, new LoadOptions { Dense = true }, proof: proof);
-        var other = with is null ? null : ModelFolders.Adapter(with).Folder;
+        var other = with is null ? null : Folders.Find("analyze", folders => folders.Adapter(with)).Folder;
         folder?.Protect(other);
         var second = other is null ? null : Second(loaded, other, proof);
         using var interruption = new Interruption();
@@ -62,13 +64,13 @@ internal static class AnalyzeVerb
 
     private static PeftMethod Second(LoadedModel loaded, string with, ProofUse proof)
     {
-        ProofGate.Check(with, loaded.BaseFolder, proof);
+        foreach (var note in ProofGate.Check(with, loaded.BaseFolder, ModelOpener.With(new(), proof))) Console.Error.WriteLine($"note: {note}");
         return AdapterFolder.Open(with).LoadInto(loaded.Model, loaded.Adapter!.Name == "second" ? "other" : "second");
     }
 
     private static void Save(OutputFolder folder, string output, JsonObject document, AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps, string name)
     {
-        AtomicFile.WriteText(Path.Combine(folder.Create(), FileName), JsonOut.Text(document) + "\n");
+        AtomicFile.WriteText(Path.Combine(folder.Create(), FileName), JsonText.Text(document) + "\n");
         string told;
         try
         {

@@ -3,9 +3,10 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Comparing;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Cli.Training;
 using PeftSharp.Interop;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Comparing;
+using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -39,11 +40,11 @@ internal static class CompareVerb
         using var owner = ComparisonFolder.Take(VerbParts.Need(parsed, Out, "compare"), Outputs.Options("compare", false), plan.Paths.Append(parsed.GetValue(File)));
         var root = owner.FullPath;
         using var interruption = new Interruption("Stopping this run after its step; what has finished is kept. Interrupt again to end at once.");
-        var remarks = new Remarks(parsed.GetValue(Quiet));
-        var comparison = new Comparison(plan, root, new CellRunner(root, interruption), remarks);
+        var (observer, caller) = (new ConsoleObserver(parsed.GetValue(Quiet)), new CommandLineCaller("compare"));
+        var comparison = new ComparisonRun(plan, root, new ProcessCells(interruption), observer, caller);
         comparison.Check();
         if (MachineLoad.Now is { IsHigh: true } load)
-            remarks.Write($"This machine is busy (load {load.Average.ToString("0.0", CultureInfo.InvariantCulture)} on {Environment.ProcessorCount} processors): scores are not touched, but times and speeds are those of a shared machine.");
+            observer.Remark($"This machine is busy (load {load.Average.ToString("0.0", CultureInfo.InvariantCulture)} on {Environment.ProcessorCount} processors): scores are not touched, but times and speeds are those of a shared machine.");
         var interrupted = false;
         try
         {
@@ -66,7 +67,7 @@ internal static class CompareVerb
             JsonOut.Write(report.Json());
             return;
         }
-        Summary.Table(report.Summaries).Write();
+        SummaryTable.Of(report.Summaries).Write();
         var notes = new List<string>();
         if (report.Failures > 0) notes.Add($"{report.Failures} failed");
         if (report.LeftOut > 0) notes.Add($"{report.LeftOut} left out for want of time");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files.Json;
 using PeftSharp.Runs.Conformance;
 
 namespace PeftSharp.Cli.Verbs;
@@ -58,7 +59,7 @@ internal static class ConformanceVerb
     {
         Console.Out.WriteLine($"{Verdict(result.Passed)} {result.Case}{(result.Failure is null ? "" : $": {result.Failure}")}");
         foreach (var quantity in result.Quantities)
-            Console.Out.WriteLine($"     {Verdict(quantity.Passed)} {quantity.Name,-20} error {Format.Small(quantity.Error),8}   tolerance {Format.Small(quantity.Tolerance),8}   {quantity.Where}".TrimEnd());
+            Console.Out.WriteLine($"     {Verdict(quantity.Passed)} {quantity.Name,-20} error {Figures.Small(quantity.Error),8}   tolerance {Figures.Small(quantity.Tolerance),8}   {quantity.Where}".TrimEnd());
         if (result.Failure is null && result.Quantities.Count == 0) Console.Out.WriteLine("     nothing was compared");
     }
 
@@ -76,7 +77,7 @@ internal static class ConformanceVerb
             ["seconds"] = r.Seconds,
             ["quantities"] = new JsonArray([.. r.Quantities.Select(q => (JsonNode)new JsonObject
             {
-                ["name"] = q.Name, ["error"] = JsonOut.Number(q.Error), ["tolerance"] = q.Tolerance, ["passed"] = q.Passed, ["where"] = q.Where,
+                ["name"] = q.Name, ["error"] = JsonText.Number(q.Error), ["tolerance"] = q.Tolerance, ["passed"] = q.Passed, ["where"] = q.Where,
             })]),
         })]),
     };

@@ -5,6 +5,8 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Data;
 using PeftSharp.Models;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Rows;
+using PeftSharp.Runs.Training;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -37,11 +39,17 @@ internal sealed class DataParts
 
     public DataOptions ForTexts(ParseResult parsed) => _source.ForTexts(parsed);
 
+    /// <summary>Says on standard error what was left out of data, and what was taken for granted in reading it.</summary>
+    public static void Tell(TextDataset data)
+    {
+        foreach (var line in LeftOut.Lines(data)) Console.Error.WriteLine(line);
+    }
+
     public LoadedModel Open(ParseResult parsed, string verb)
     {
-        var compute = Compute.Parse(parsed.GetValue(_compute) ?? "fp32", "--compute");
+        var compute = ComputeModes.Parse(parsed.GetValue(_compute) ?? "fp32", "--compute");
         var device = parsed.GetValue(_device) ?? "cpu";
-        var (basis, adapter) = Models.Folders(parsed, verb);
-        return ModelOpener.Open(basis.Folder, adapter?.Folder, new LoadOptions { Compute = Compute.Choose(compute, device).Type, Device = device }, proof: VerbParts.Proof(parsed, _noVerify));
+        var (basis, adapter) = Models.Find(parsed, verb);
+        return ModelOpener.Open(basis.Folder, adapter?.Folder, new LoadOptions { Compute = ComputeModes.Choose(compute, device).Type, Device = device }, proof: VerbParts.Proof(parsed, _noVerify));
     }
 }

@@ -5,6 +5,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Models;
+using PeftSharp.Runs.Rows;
 
 namespace PeftSharp.Cli.Verbs;
 

@@ -5,9 +5,12 @@ using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Files.Json;
 using PeftSharp.Metrics;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Evaluation;
+using PeftSharp.Runs.Rows;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Verbs;
@@ -44,9 +47,9 @@ internal static class EvalVerb
             Usual = model.Columns,
         };
         var (data, task) = request.Load();
-        LeftOut.Write(data);
+        DataParts.Tell(data);
         Scoring.Match(data, model);
-        var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
+        var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength), new CommandLineCaller("eval"));
         model.RequireRowsLike(tokens.Origin);
         var evaluator = new Evaluator(model.Model, model.Selection, tokens, Scoring.MetricsFor(data, task, metric));
         var watch = System.Diagnostics.Stopwatch.StartNew();
@@ -54,7 +57,7 @@ internal static class EvalVerb
         var result = evaluator.Score(outputs) with { Seconds = watch.Elapsed.TotalSeconds };
         var matrix = model.IsRegression ? null : Scoring.Confusion(outputs, data);
         List<string> remarks = [.. Remarks(data, outputs, model)];
-        if (LeftOut.Cut(tokens) is { } cut) remarks.Insert(0, cut);
+        if (LeftOut.Cut(tokens, new CommandLineCaller("eval")) is { } cut) remarks.Insert(0, cut);
         foreach (var remark in remarks) Console.Error.WriteLine($"remark: {remark}");
         if (json) JsonOut.Write(Document(result, data, task, matrix, model.Remarks.Concat(remarks)));
         else Print(result, data, matrix);
@@ -75,15 +78,15 @@ internal static class EvalVerb
 
     private static void Print(EvaluationResult result, TextDataset data, ConfusionMatrix? matrix)
     {
-        Console.Out.WriteLine($"{Format.Count(result.Examples)} rows of {data.Source}{(data.SkippedRows == 0 ? "" : $" ({Format.Count(data.SkippedRows)} left out)")}");
-        Scoring.Table(result).Write();
+        Console.Out.WriteLine($"{Figures.Count(result.Examples)} rows of {data.Source}{(data.SkippedRows == 0 ? "" : $" ({Figures.Count(data.SkippedRows)} left out)")}");
+        ScoreTable.Of(result).Write();
         if (matrix is null) return;
         Console.Out.WriteLine();
         var grid = new Grid([.. data.LabelNames!.Select(n => $">as {n}").Prepend("true label"), ">precision", ">recall", ">f1"]);
         for (var row = 0; row < matrix.Classes && row < data.LabelNames!.Count; row++)
         {
             var scores = matrix.Scores(row);
-            grid.Row([data.LabelNames[row], .. Enumerable.Range(0, data.LabelNames.Count).Select(c => Format.Count(matrix[row, c])), Format.Score(scores.Precision), Format.Score(scores.Recall), Format.Score(scores.F1)]);
+            grid.Row([data.LabelNames[row], .. Enumerable.Range(0, data.LabelNames.Count).Select(c => Figures.Count(matrix[row, c])), Figures.Score(scores.Precision), Figures.Score(scores.Recall), Figures.Score(scores.F1)]);
         }
         grid.Write();
     }
@@ -94,12 +97,12 @@ internal static class EvalVerb
         ["task"] = task?.Name,
         ["examples"] = result.Examples,
         ["skipped_rows"] = data.SkippedRows,
-        ["problems"] = JsonOut.Texts(data.Problems),
-        ["remarks"] = JsonOut.Texts(data.Remarks.Concat(remarks)),
+        ["problems"] = JsonText.Texts(data.Problems),
+        ["remarks"] = JsonText.Texts(data.Remarks.Concat(remarks)),
         ["primary"] = result.Primary,
-        ["metrics"] = JsonOut.Numbers(result.Values),
+        ["metrics"] = JsonText.Numbers(result.Values),
         ["seconds"] = result.Seconds,
-        ["labels"] = data.LabelNames is { } names ? JsonOut.Texts(names) : null,
+        ["labels"] = data.LabelNames is { } names ? JsonText.Texts(names) : null,
         ["confusion"] = matrix is null ? null : new JsonArray([.. Enumerable.Range(0, matrix.Classes).Select(row =>
             (JsonNode)new JsonArray([.. Enumerable.Range(0, matrix.Classes).Select(c => (JsonNode?)matrix[row, c])]))]),
     };

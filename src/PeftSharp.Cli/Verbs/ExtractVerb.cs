@@ -4,10 +4,12 @@ using PeftSharp.Analysis;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files.Json;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Proof;
+using PeftSharp.Runs.Results;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -39,7 +41,7 @@ internal static class ExtractVerb
     {
         var source = VerbParts.Need(parsed, models.Adapter, "extract");
         using var folder = OutputFolder.Plan(output, Outputs.Options("extract", overwrite), parsed.GetValue(models.Base), source);
-        var (basis, own) = models.Folders(parsed, "extract");
+        var (basis, own) = models.Find(parsed, "extract");
         folder.Protect(basis.Folder, own!.Folder);
         var loaded = ModelOpener.Open(basis.Folder, own.Folder, new LoadOptions { Dense = true }, proof: proof);
         var (adapter, energy) = LowRankExtraction.Extract(loaded.Model, loaded.Adapter!, rank, loaded.Adapter!.Name == "default" ? "extracted" : "default");
@@ -47,11 +49,11 @@ internal static class ExtractVerb
         loaded.Model.Describe(adapter, loaded.Card);
         AdapterFolder.Save(adapter, folder.Create(), AdapterFormat.Peft);
         loaded.Tokenizer()?.Save(folder.Aside);
-        if (RunFile.TryRead(own.Folder) is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(run.Json) + "\n");
+        if (RunFile.TryRead(own.Folder) is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonText.Text(run.Json) + "\n");
         AdapterProof.Create(loaded.Model, adapter, basis.Folder, AdapterFolder.Open(folder.Aside), loaded.Tokenizer()).Write(folder.Aside);
         folder.Finish();
-        if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["rank"] = rank, ["energy"] = JsonOut.Number(energy), ["weights"] = adapter.TrainedWeights });
-        else Console.Out.WriteLine(FormattableString.Invariant($"rank {rank} keeps {100 * energy:0.0} % of the matrices' ‖ΔW‖²; {Format.Count(adapter.TrainedWeights)} weights written to {output}"));
+        if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["rank"] = rank, ["energy"] = JsonText.Number(energy), ["weights"] = adapter.TrainedWeights });
+        else Console.Out.WriteLine(FormattableString.Invariant($"rank {rank} keeps {100 * energy:0.0} % of the matrices' ‖ΔW‖²; {Figures.Count(adapter.TrainedWeights)} weights written to {output}"));
         return ExitCode.Success;
     }
 }

@@ -3,6 +3,9 @@ using System.Text.Json.Nodes;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files.Json;
+using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Results;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -28,8 +31,8 @@ internal static class InfoVerb
 
     private static int Run(string[] paths, string? basis, string? revision, bool tensors, bool json)
     {
-        if (basis is not null) basis = ModelFolders.Base(basis, revision).Folder;
-        var documents = paths.Select(path => Description.Of(ModelFolders.Any(path).Folder, basis, tensors)).ToList();
+        if (basis is not null) basis = Folders.Find("info", folders => folders.Base(basis, revision)).Folder;
+        var documents = paths.Select(path => Description.Of(Folders.Find("info", folders => folders.Any(path)).Folder, basis, tensors)).ToList();
         if (json) JsonOut.Write(documents.Count == 1 ? documents[0] : new JsonArray([.. documents]));
         else
             foreach (var document in documents) Print(document);
@@ -42,18 +45,18 @@ internal static class InfoVerb
         {
             if (key is "tensors" && value is JsonArray list) Tensors(list);
             else if (key == "parameters") continue;
-            else if (value is JsonObject inner) Screen.Say($"{Label(key)}{string.Join(", ", inner.Where(p => p.Value is not null).Select(p => $"{Printable.Cut(p.Key, 200)}={(p.Value is JsonArray list ? Methods.MethodSettings.Shown(list) : Plain(p.Value))}"))}", LabelWidth);
+            else if (value is JsonObject inner) Screen.Say($"{Label(key)}{string.Join(", ", inner.Where(p => p.Value is not null).Select(p => $"{Printable.Cut(p.Key, 200)}={(p.Value is JsonArray list ? MethodSettings.Shown(list) : Plain(p.Value))}"))}", LabelWidth);
             else if (value is not null) Screen.Say($"{Label(key)}{Plain(value)}", LabelWidth);
         }
         if (document["parameters"] is JsonObject parameters)
-            foreach (var line in new ParameterLine((long)parameters["trainable"]!, (long)parameters["all"]!, (long)parameters["head"]!, (long)parameters["all_head"]!).Lines) Console.Out.WriteLine(line);
+            foreach (var line in new ParameterCount((long)parameters["trainable"]!, (long)parameters["all"]!, (long)parameters["head"]!, (long)parameters["all_head"]!).Lines) Console.Out.WriteLine(line);
         Console.Out.WriteLine();
     }
 
     private static void Tensors(JsonArray tensors)
     {
         var grid = new Grid("tensor", "type", "shape", ">elements");
-        foreach (var t in tensors.OfType<JsonObject>()) grid.Row(t["name"]!.ToString(), t["dtype"]!.ToString(), t["shape"]!.ToJsonString(), Format.Count((long)t["elements"]!));
+        foreach (var t in tensors.OfType<JsonObject>()) grid.Row(t["name"]!.ToString(), t["dtype"]!.ToString(), t["shape"]!.ToJsonString(), Figures.Count((long)t["elements"]!));
         grid.Write();
     }
 
@@ -62,9 +65,9 @@ internal static class InfoVerb
     private static string Plain(JsonNode? value) => value switch
     {
         JsonArray list => string.Join(", ", list.Select(Plain)),
-        JsonValue number when number.TryGetValue<long>(out var count) => Format.Count(count),
+        JsonValue number when number.TryGetValue<long>(out var count) => Figures.Count(count),
         null => "null",
-        JsonObject => JsonOut.Line(value),
+        JsonObject => JsonText.Line(value),
         _ => Printable.Cut(value.ToString(), 2000),
     };
 }

@@ -3,10 +3,12 @@ using System.Text.Json.Nodes;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files.Json;
 using PeftSharp.Formats;
 using PeftSharp.Models;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Proof;
+using PeftSharp.Runs.Results;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Verbs;
@@ -41,7 +43,7 @@ internal static class MergeVerb
         models.Need(parsed, "merge");
         VerbParts.Need(parsed, models.Adapter, "merge");
         using var folder = OutputFolder.Plan(output, Outputs.Options("merge", overwrite), parsed.GetValue(models.Base), parsed.GetValue(models.Adapter));
-        var (basis, adapter) = models.Folders(parsed, "merge");
+        var (basis, adapter) = models.Find(parsed, "merge");
         folder.Protect(basis.Folder, adapter!.Folder);
         var model = ModelOpener.Open(basis.Folder, adapter.Folder, new LoadOptions { Dense = true }, proof: proof);
         var before = AdapterProof.Create(model.Model, model.Adapter!, basis.Folder, AdapterFolder.Open(adapter.Folder), model.Tokenizer());
@@ -50,13 +52,13 @@ internal static class MergeVerb
             throw new PeftException($"{basis.Folder} has no \"{drawn}\", and the adapter brings none: what was drawn in its place is not trained, so nothing was written; give the base that has it.");
         ModelWriter.Write(model.Model.Model, folder.Create(), scalar, card: model.Card);
         model.Tokenizer()?.Save(folder.Aside);
-        if (RunFile.TryRead(adapter.Folder) is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonOut.Text(run.Json) + "\n");
+        if (RunFile.TryRead(adapter.Folder) is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonText.Text(run.Json) + "\n");
         before.ForMerged(folder.Aside, model.Model).Write(folder.Aside);
         folder.Finish();
         if (model.Model.Model.HasOwnPooling)
             Console.Error.WriteLine($"pooling {model.Card.Pooling.ToString().ToLowerInvariant()} has no place in Hugging Face's own class: written for sentence-transformers, whose encode gives the logits.");
         if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["dtype"] = type, ["largest_difference"] = difference });
-        else Console.Out.WriteLine($"merged answers equal the adapter's to {Format.Small(difference)} on {MergeProbe.Rows} probe rows; written to {output}");
+        else Console.Out.WriteLine($"merged answers equal the adapter's to {Figures.Small(difference)} on {MergeProbe.Rows} probe rows; written to {output}");
         return ExitCode.Success;
     }
 }

@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Methods;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files.Json;
 using PeftSharp.Methods;
+using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -92,8 +94,8 @@ internal static class MethodsVerb
         ["mergeable"] = method.Mergeable,
         ["neutral_start"] = method.NeutralStart,
         ["format"] = method.Format == AdapterFormat.Peft ? "peft" : "adapterhub",
-        ["aliases"] = JsonOut.Texts(method.Aliases),
-        ["presets"] = JsonOut.Texts(method.Presets.Keys),
+        ["aliases"] = JsonText.Texts(method.Aliases),
+        ["presets"] = JsonText.Texts(method.Presets.Keys),
     };
 
     private static string Family(MethodInfo method) => method.Family.ToString().ToLowerInvariant();

@@ -6,6 +6,7 @@ using PeftSharp.Data;
 using PeftSharp.Files;
 using PeftSharp.Metrics;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Rows;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Verbs;
@@ -56,10 +57,10 @@ internal static class PredictVerb
         Outputs.RequireFiles([("--out", output), ("--logits", logits)], [model.BaseFolder, model.AdapterFolder]);
         model.RequireHead();
         var data = given ?? (request! with { Usual = model.Columns }).Load().Data;
-        LeftOut.Write(data);
-        var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength));
+        DataParts.Tell(data);
+        var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength), new CommandLineCaller("predict"));
         model.RequireRowsLike(tokens.Origin);
-        if (LeftOut.Cut(tokens) is { } cut) Console.Error.WriteLine($"remark: {cut}");
+        if (LeftOut.Cut(tokens, new CommandLineCaller("predict")) is { } cut) Console.Error.WriteLine($"remark: {cut}");
         var table = new Evaluator(model.Model, model.Selection, tokens).Outputs();
         if (logits is not null) WriteLogits(logits, table, data.Count);
         new Answers(data, table, model.Labels, model.Model.Model.Head.Kind, request?.PartName).Write(output, json);

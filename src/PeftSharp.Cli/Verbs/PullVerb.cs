@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Files;
+using PeftSharp.Files.Json;
 using PeftSharp.Hub;
 using PeftSharp.Runs;
 
@@ -27,7 +28,7 @@ internal static class PullVerb
     private static int Run(HubRepository repository, string? output, bool overwrite, bool json)
     {
         using var target = output is null ? null : OutputFolder.Plan(output, Outputs.Options("pull", overwrite), HubSettings.FromEnvironment().CacheFolder);
-        var snapshot = HubProgress.Show(false, null, (progress, stop) => new HubDownload(HubSettings.FromEnvironment(), progress).GetAsync(repository, HubContent.Any, stop));
+        var snapshot = Folders.Transfer((progress, stop) => new HubDownload(HubSettings.FromEnvironment(), progress).GetAsync(repository, HubContent.Any, stop));
         var bytes = snapshot.Files.Sum(file => FileSize.Of(Path.Combine(snapshot.Folder, file)));
         if (target is not null)
         {
@@ -46,10 +47,10 @@ internal static class PullVerb
                 ["commit"] = snapshot.Commit,
                 ["folder"] = folder,
                 ["bytes"] = bytes,
-                ["files"] = JsonOut.Texts(snapshot.Files),
+                ["files"] = JsonText.Texts(snapshot.Files),
             });
         }
-        else Console.Out.WriteLine($"{repository.Id} at commit {snapshot.Commit}: {snapshot.Files.Count} files, {Format.Bytes(bytes)}, in {folder}");
+        else Console.Out.WriteLine($"{repository.Id} at commit {snapshot.Commit}: {snapshot.Files.Count} files, {Figures.Bytes(bytes)}, in {folder}");
         return ExitCode.Success;
     }
 }

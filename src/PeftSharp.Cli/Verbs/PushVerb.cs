@@ -3,8 +3,10 @@ using System.Text.Json.Nodes;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
+using PeftSharp.Files.Json;
 using PeftSharp.Formats;
 using PeftSharp.Hub;
+using PeftSharp.Runs.Results;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -33,7 +35,7 @@ internal static class PushVerb
         var run = RunFile.TryRead(folder);
         var files = HubUpload.FilesOf(folder).Select(f => f.Name == RunFile.Name ? HubUploadFile.Of(SharedRun.Of(run!), f.Name) : f).ToList();
         Remark(folder);
-        var commit = HubProgress.Show(false, null, (progress, stop) => new HubUpload(HubSettings.FromEnvironment(), progress).PushAsync(repository, files, options, stop));
+        var commit = Folders.Transfer((progress, stop) => new HubUpload(HubSettings.FromEnvironment(), progress).PushAsync(repository, files, options, stop));
         var bytes = files.Sum(f => f.Bytes);
         if (json)
         {
@@ -44,10 +46,10 @@ internal static class PushVerb
                 ["commit"] = commit.Commit,
                 ["url"] = commit.Url,
                 ["bytes"] = bytes,
-                ["files"] = JsonOut.Texts(files.Select(f => f.Name)),
+                ["files"] = JsonText.Texts(files.Select(f => f.Name)),
             });
         }
-        else Console.Out.WriteLine($"{files.Count} files, {Format.Bytes(bytes)}, in commit {commit.Commit} of {commit.Url}");
+        else Console.Out.WriteLine($"{files.Count} files, {Figures.Bytes(bytes)}, in commit {commit.Commit} of {commit.Url}");
         return ExitCode.Success;
     }
 

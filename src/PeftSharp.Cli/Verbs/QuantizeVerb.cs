@@ -6,6 +6,7 @@ using PeftSharp.Files;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Rows;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -30,7 +31,7 @@ internal static class QuantizeVerb
     private static int Run(string basis, string? revision, string folder, Nf4Options nf4, bool tables, bool overwrite, bool json)
     {
         using var output = OutputFolder.Plan(folder, Outputs.Options("quantize", overwrite), basis);
-        basis = ModelFolders.Base(basis, revision).Folder;
+        basis = Folders.Find("quantize", folders => folders.Base(basis, revision)).Folder;
         output.Protect(basis);
         var model = ModelLoader.Load(basis);
         if (model.Created.Count > 0)
@@ -39,7 +40,7 @@ internal static class QuantizeVerb
             model = ModelLoader.Load(basis, new ModelOptions { Task = TaskKind.Embedding });
         }
         ModelWriter.WriteQuantized(model, output.Create(), nf4, tables);
-        Data.Encoders.Find(basis)?.Save(output.Aside);
+        Encoders.Find(basis)?.Save(output.Aside);
         output.Finish();
         var (before, after) = (Bytes(basis), Bytes(folder));
         var weights = model.Sites.Count;
@@ -57,7 +58,7 @@ internal static class QuantizeVerb
                 ["embeddings"] = tables ? "nf4" : "none",
             });
         }
-        else Console.Out.WriteLine(FormattableString.Invariant($"{folder}: {Format.Count(weights)} weights in {Format.Bytes(after)} (before: {Format.Bytes(before)}), {8.0 * after / weights:0.00} bits a weight."));
+        else Console.Out.WriteLine(FormattableString.Invariant($"{folder}: {Figures.Count(weights)} weights in {Figures.Bytes(after)} (before: {Figures.Bytes(before)}), {8.0 * after / weights:0.00} bits a weight."));
         return ExitCode.Success;
     }
 

@@ -5,6 +5,7 @@ using PeftSharp.Cli.Quickstart;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Results;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -56,7 +57,7 @@ internal static class QuickstartVerb
             throw new UsageException($"--out {settings.Out} holds something other than a quickstart's results; choose another folder.");
         using var folder = OutputFolder.Plan(settings.Out, Outputs.Options("quickstart", replace), QuickstartFiles.Model);
         using var interruption = new Interruption();
-        return new QuickstartRun(settings, new Remarks(quiet: false)).Run(fingerprint, folder, interruption.Token);
+        return new QuickstartRun(settings, new ConsoleObserver(quiet: false)).Run(fingerprint, folder, interruption.Token);
     }
 
     // The folder's run.json appears with the whole folder, so a run that is there is finished.

@@ -2,6 +2,8 @@ using System.CommandLine;
 using PeftSharp.Cli.Data;
 using PeftSharp.Cli.Training;
 using PeftSharp.Data;
+using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Rows;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -41,6 +43,7 @@ internal sealed class SourceParts
 
     public DataRequest Request(ParseResult parsed, string path) => new(path)
     {
+        Caller = new CommandLineCaller("data"),
         Text = parsed.GetValue(_text),
         Pair = parsed.GetValue(_pair),
         Label = parsed.GetValue(_label),

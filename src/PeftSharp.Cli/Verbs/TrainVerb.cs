@@ -1,7 +1,9 @@
 using System.CommandLine;
+using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Training;
-using PeftSharp.Cli.Training.Resume;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Training;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -40,7 +42,8 @@ internal static class TrainVerb
         var file = parsed.GetValue(recipe);
         TrainSettings Read(TrainSettings settings)
         {
-            if (file is not null) Recipe.Apply(file, settings);
+            settings.Recipe = null; // one that was saved with a run is not the user's
+            if (file is not null) RecipeFile.Apply(file, settings);
             foreach (var (key, option) in options)
             {
                 if (parsed.GetResult(option) is not { Implicit: false }) continue;
@@ -49,16 +52,52 @@ internal static class TrainVerb
             }
             return settings;
         }
-        var settings = Read(new());
+        var settings = Read(New());
         if (settings is { Resume: true, Out: { } folder })
         {
             // What is given now wins over what the run was started with; where it makes a difference, the checkpoint is refused.
             // A recipe that this program did not leave there is not even read.
-            OutputFolder.Look(folder, Outputs.Options("train", false)).Dispose();
-            var saved = new TrainSettings();
+            OutputFolder.Look(folder, settings.Caller.Output).Dispose();
+            var saved = New();
             if (SavedRecipe.TryApply(RunFolder.Of(folder), saved)) settings = Read(saved);
         }
         var changes = (parsed.GetValue(set) ?? []).Select(text => VerbParts.Pair(text, "r=16")).ToList();
-        return new TrainRun(settings, file, changes, new Remarks(quiet), json).Run();
+        return Train(settings, changes, quiet, json);
+    }
+
+    private static TrainSettings New() => new() { Caller = new CommandLineCaller("train") };
+
+    private static int Train(TrainSettings settings, IReadOnlyList<KeyValuePair<string, string>> changes, bool quiet, bool json)
+    {
+        if (settings is { DryRun: true, Resume: true }) throw new UsageException("--dry-run tells of a run from its start; leave out --resume.");
+        using var interruption = new Interruption();
+        var training = new TrainingRun(settings, changes, new ConsoleObserver(quiet, json));
+        if (!settings.DryRun) return Report(training.Execute(interruption.Token), quiet, json);
+        var dry = training.Try(interruption.Token);
+        var report = new DryRunReport(dry);
+        if (json) JsonOut.Write(report.Json);
+        else report.Write();
+        foreach (var warning in dry.Warnings) Console.Error.WriteLine($"warning: {warning}");
+        return ExitCode.Success;
+    }
+
+    private static int Report(Run run, bool quiet, bool json)
+    {
+        if (json) JsonOut.Write(run.Report);
+        if (run.WasFinished) return ExitCode.Success;
+        var result = run.Result;
+        if (!json)
+        {
+            if (run.Scores is { } scores) ScoreTable.Of(scores).Write();
+            var steps = result.Steps == 1 ? "1 step" : $"{result.Steps} steps";
+            Console.Out.WriteLine($"{steps} in {Figures.Time(TimeSpan.FromSeconds(result.Seconds))}; adapter written to {run.Folder}");
+        }
+        if (run.Interrupted)
+        {
+            var next = run.CanGoOn ? $"; go on with: peft train --resume --out {run.Folder}" : ".";
+            Console.Error.WriteLine($"Interrupted after step {result.Steps} of {run.Curves.TotalSteps}; the adapter as it was then is in {run.Folder}{next}");
+        }
+        if (run.LearningRemark is { } learning && !quiet) Console.Error.WriteLine($"remark: {learning}");
+        return run.Interrupted ? ExitCode.Interrupted : ExitCode.Success;
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using PeftSharp.Runs.Proof;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -16,10 +17,10 @@ internal static class VerbParts
 
     public static Option<string> Revision() => Text("--revision", "NAME", "Branch, tag or commit of a base model of the hub. Default: main.");
 
-    public static Option<bool> NoVerify() => new(Models.ProofGate.Override, "--force") { Description = "Go on where the adapter's proof says that base, adapter or tokenizer are others; a warning is written." };
+    public static Option<bool> NoVerify() => new(Models.ModelOpener.Override, "--force") { Description = "Go on where the adapter's proof says that base, adapter or tokenizer are others; a warning is written." };
 
     /// <summary>What <see cref="NoVerify"/> asks for.</summary>
-    public static Models.ProofUse Proof(ParseResult parsed, Option<bool> noVerify) => parsed.GetValue(noVerify) ? Models.ProofUse.Warn : Models.ProofUse.Refuse;
+    public static ProofUse Proof(ParseResult parsed, Option<bool> noVerify) => parsed.GetValue(noVerify) ? ProofUse.Warn : ProofUse.Refuse;
 
     /// <summary>A value that the verb cannot do without.</summary>
     public static string Need(ParseResult parsed, Option<string> option, string verb) => parsed.GetValue(option) is { Length: > 0 } value

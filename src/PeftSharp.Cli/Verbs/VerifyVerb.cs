@@ -7,6 +7,7 @@ using PeftSharp.Formats;
 using PeftSharp.Models;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Proof;
+using PeftSharp.Runs.Training;
 using PeftSharp.Weights;
 
 namespace PeftSharp.Cli.Verbs;
@@ -30,13 +31,13 @@ internal static class VerifyVerb
             "verify adapters/from-python --base models/bert-base --write");
         VerbParts.Run(command, parsed =>
         {
-            var mode = Compute.Parse(parsed.GetValue(compute) ?? "fp32", "--compute");
-            var given = ModelFolders.Any(parsed.GetValue(folder)!);
+            var mode = ComputeModes.Parse(parsed.GetValue(compute) ?? "fp32", "--compute");
+            var given = Folders.Find("verify", folders => folders.Any(parsed.GetValue(folder)!));
             if (!Directory.Exists(given.Folder))
                 throw new PeftException(File.Exists(given.Folder) ? $"{given.Folder} is a file; give the folder of an adapter, or of a merged model." : $"The folder {given.Folder} does not exist; give an adapter, or a merged model.");
             var own = !AdapterFolder.Is(given.Folder) ? given.Folder
-                : parsed.GetValue(basis) is { Length: > 0 } named ? ModelFolders.Base(named, parsed.GetValue(revision)).Folder
-                : ModelFolders.BaseOf(given, parsed.GetValue(revision), "verify").Folder;
+                : parsed.GetValue(basis) is { Length: > 0 } named ? Folders.Find("verify", folders => folders.Base(named, parsed.GetValue(revision))).Folder
+                : Folders.Find("verify", folders => folders.BaseOf(given, parsed.GetValue(revision))).Folder;
             ModelLoader.RequireFolder(own);
             return parsed.GetValue(write) ? Write(given.Folder, own, parsed.GetValue(json)) : Verify(given.Folder, own, mode, parsed.GetValue(json));
         });
@@ -72,7 +73,7 @@ internal static class VerifyVerb
     {
         try
         {
-            var use = Compute.Choose(compute);
+            var use = ComputeModes.Choose(compute);
             var loaded = ModelOpener.Open(basis, proof.Adapter is null ? null : folder, new LoadOptions { Compute = use.Type }, proof: ProofUse.Skip);
             List<ProofCheck> checks = [.. verifier.Probes(loaded.Model, loaded.Selection, loaded.Tokenizer())];
             if (checks.TrueForAll(c => c.Result != CheckResult.Fail) && MergedAnswers(verifier, loaded) is { } merged) checks.Add(merged);

@@ -1,4 +1,5 @@
 using PeftSharp.Models;
+using PeftSharp.Runs.Proof;
 
 namespace PeftSharp.Runs;
 
@@ -13,4 +14,13 @@ public sealed record LoadOptions
 
     /// <summary>True unpacks 4-bit weights, for a merge: to pack a merged weight again would round the update away. Default false.</summary>
     public bool Dense { get; init; }
+
+    /// <summary>What is done where a folder's proof says that base, adapter or tokenizer are others. Default: they are refused.</summary>
+    public ProofUse Proof { get; init; } = ProofUse.Refuse;
+
+    /// <summary>Hears, a sentence each, what a proof says against it where <see cref="Proof"/> is <see cref="ProofUse.Warn"/>. Default: nobody.</summary>
+    public Action<string>? Warn { get; init; }
+
+    // What messages call the way past a proof.
+    internal string ProofName { get; init; } = "LoadOptions.Proof = ProofUse.Warn";
 }

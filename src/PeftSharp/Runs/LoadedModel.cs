@@ -4,6 +4,7 @@ using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs.Proof;
 using PeftSharp.Sites;
 using PeftSharp.Tokenization;
 using PeftSharp.Weights;
@@ -68,14 +69,15 @@ public sealed class LoadedModel : IDisposable
     /// <param name="folder">The base.</param>
     /// <param name="adapterFolder">The adapter, or null for the base alone.</param>
     /// <param name="options">How to load them.</param>
-    /// <exception cref="PeftException">A folder is missing or damaged, or they do not belong together.</exception>
+    /// <exception cref="PeftException">A folder is missing or damaged, or they do not belong together, as the folder's proof may say.</exception>
     public static LoadedModel Open(string folder, string? adapterFolder = null, LoadOptions? options = null)
     {
         options ??= new();
         ModelLoader.RequireFolder(folder);
         if (Formats.AdapterFolder.Is(folder) && !File.Exists(Path.Combine(folder, "config.json")))
             throw new PeftException($"{folder} is an adapter, not a base model; give it as the adapter, and the model that it was trained on as the base.");
-        return adapterFolder is null ? Plain(folder, options) : WithAdapter(folder, adapterFolder, options);
+        var notes = ProofGate.Check(adapterFolder ?? folder, folder, options);
+        return adapterFolder is null ? Plain(folder, options, notes) : WithAdapter(folder, adapterFolder, options, notes);
     }
 
     /// <summary>Refuses a model that answers no question about whole texts, or has no trained head.</summary>
@@ -103,16 +105,16 @@ public sealed class LoadedModel : IDisposable
     /// <summary>Lets go of the model and its adapter.</summary>
     public void Dispose() => Model.Dispose();
 
-    private static LoadedModel Plain(string folder, LoadOptions options)
+    private static LoadedModel Plain(string folder, LoadOptions options, IReadOnlyList<string> notes)
     {
         var earlier = EarlierCard.TryRead(folder);
         var known = ModelConfig.Read(folder).Json[AnswerCard.Key] is not null;
         var model = ModelLoader.Load(folder, Choose(options, new() { Pooling = known ? null : earlier?.Pooling }));
         var card = known || earlier is null ? model.Card : model.Card with { MaxLength = earlier.MaxLength };
-        return new(folder, null, new PeftModel(model, folder), null, card, [.. model.Remarks, .. EarlierCard.Differences(folder, known ? card : null, earlier)]);
+        return new(folder, null, new PeftModel(model, folder), null, card, [.. notes, .. model.Remarks, .. EarlierCard.Differences(folder, known ? card : null, earlier)]);
     }
 
-    private static LoadedModel WithAdapter(string folder, string adapterFolder, LoadOptions options)
+    private static LoadedModel WithAdapter(string folder, string adapterFolder, LoadOptions options, IReadOnlyList<string> notes)
     {
         var saved = Formats.AdapterFolder.Open(adapterFolder);
         var (own, earlier) = (saved.Card(), EarlierCard.TryRead(adapterFolder));
@@ -124,7 +126,7 @@ public sealed class LoadedModel : IDisposable
         var adapter = saved.LoadInto(model);
         var card = own ?? transformer.Card with { Labels = transformer.Card.Labels ?? head.Options.Labels, MaxLength = earlier?.MaxLength, Quantize = earlier?.Quantize };
         if (own is null) model.Describe(adapter, card);
-        return new(folder, adapterFolder, model, adapter, card, [.. transformer.Remarks, .. EarlierCard.Differences(adapterFolder, own, earlier)]);
+        return new(folder, adapterFolder, model, adapter, card, [.. notes, .. transformer.Remarks, .. EarlierCard.Differences(adapterFolder, own, earlier)]);
     }
 
     private static ModelOptions Choose(LoadOptions options, ModelOptions model) => model with { Compute = options.Compute, Device = options.Device };

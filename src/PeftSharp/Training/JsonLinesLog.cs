@@ -8,8 +8,8 @@ namespace PeftSharp.Training;
 /// <remarks>A line that cannot be written (a full disk) is kept and written with the next one, or when the log is closed.</remarks>
 public sealed class JsonLinesLog : ITrainingObserver, IDisposable
 {
-    private readonly string _path;
-    private readonly FileStream _file;
+    private readonly string _path = "";
+    private readonly FileStream? _file;
     private readonly List<string> _lines = [];
     private int _written;
     private long _end;
@@ -25,6 +25,8 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
         Write();
     }
 
+    private JsonLinesLog() { }
+
     private JsonLinesLog(string path, FileMode mode)
     {
         _path = path;
@@ -32,6 +34,9 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
         _file = new FileStream(path, mode, FileAccess.Write, FileShare.Read, 0);
         _end = _file.Length;
     }
+
+    /// <summary>A log that is kept in memory alone.</summary>
+    public static JsonLinesLog InMemory() => new();
 
     /// <summary>The lines of this run so far.</summary>
     public IReadOnlyList<string> Lines => _lines;
@@ -71,7 +76,7 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
         if (_closed) return;
         _closed = true;
         var failure = Write();
-        _file.Dispose();
+        _file?.Dispose();
         if (failure is not null)
             throw new PeftException($"{_path} could not be written ({AtomicFile.Reason(failure)}); check the folder's permissions and the free space.", failure);
     }
@@ -84,7 +89,7 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
 
     private Exception? Write()
     {
-        if (_written == _lines.Count) return null;
+        if (_file is null || _written == _lines.Count) return null;
         try
         {
             _file.Write(Encoding.UTF8.GetBytes(string.Concat(_lines.Skip(_written).Select(l => l + "\n"))));

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli;
-using PeftSharp.Cli.Comparing;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Comparing;
 
 namespace PeftSharp.Tests.Cli;
 
@@ -169,7 +169,7 @@ public sealed class CompareTests : IDisposable
         {
             var file = _folder.File_($"{cell.Id}.yaml");
             File.WriteAllText(file, cell.Settings.ToJsonString());
-            cell.Check(file, plan.Source);
+            cell.Check(file, plan.Source, Caller.Program);
         }
     }
 

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Cli.Data;
+using PeftSharp.Runs.Rows;
 using PeftSharp.Tests.Data;
 
 namespace PeftSharp.Tests.Cli;

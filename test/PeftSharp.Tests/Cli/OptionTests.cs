@@ -1,6 +1,7 @@
 using System.CommandLine;
 using PeftSharp.Cli;
 using PeftSharp.Cli.Training;
+using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Tests.Cli;
 
@@ -155,11 +156,11 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
     [InlineData("modules_to_save", "[classifier]", "classifier")]
     public void A_setting_that_is_a_list_is_shown_in_one_way(string name, string given, string shown)
     {
-        var options = PeftSharp.Cli.Methods.MethodSettings.With(new PeftSharp.Methods.Reparameterized.Lora.LoraOptions(), "lora", [new(name, given)], "--set");
-        var setting = PeftSharp.Cli.Methods.MethodSettings.Of(options.GetType()).Single(s => s.Name == name);
-        Assert.Equal(shown, PeftSharp.Cli.Methods.MethodSettings.Shown(options, setting));
-        var again = PeftSharp.Cli.Methods.MethodSettings.With(new PeftSharp.Methods.Reparameterized.Lora.LoraOptions(), "lora", [new(name, shown.Trim('"').Replace("\\\\", "\\", StringComparison.Ordinal))], "--set");
-        Assert.Equal(shown, PeftSharp.Cli.Methods.MethodSettings.Shown(again, setting));
+        var options = MethodSettings.With(new PeftSharp.Methods.Reparameterized.Lora.LoraOptions(), "lora", [new(name, given)], "--set");
+        var setting = MethodSettings.Of(options.GetType()).Single(s => s.Name == name);
+        Assert.Equal(shown, MethodSettings.Shown(options, setting));
+        var again = MethodSettings.With(new PeftSharp.Methods.Reparameterized.Lora.LoraOptions(), "lora", [new(name, shown.Trim('"').Replace("\\\\", "\\", StringComparison.Ordinal))], "--set");
+        Assert.Equal(shown, MethodSettings.Shown(again, setting));
     }
 
     [Theory]
@@ -171,7 +172,7 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         var file = folder.File_("list.yaml");
         File.WriteAllText(file, line);
         var settings = new TrainSettings();
-        Recipe.Apply(file, settings);
+        RecipeFile.Apply(file, settings);
         Assert.Equal([0.7, 0.3], settings.SplitShares!);
     }
 

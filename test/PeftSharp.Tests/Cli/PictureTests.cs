@@ -2,6 +2,7 @@ using PeftSharp.Cli.Analysis;
 using PeftSharp.Cli.Pictures;
 using PeftSharp.Cli.Quickstart;
 using PeftSharp.Cli.Training;
+using PeftSharp.Runs;
 using PeftSharp.Training;
 using ScottPlot;
 using ScottPlot.Panels;
@@ -25,10 +26,10 @@ public sealed class PictureTests
     [Fact]
     public void The_legends_of_a_run_lie_outside_of_its_curves()
     {
-        var run = new TrainProgress(new Remarks(quiet: true));
-        for (var step = 1; step <= 40; step++) run.Losses.Add((step, 2.0 / step));
+        var run = new TrainingCurves();
+        for (var step = 1; step <= 40; step++) run.StepCompleted(new(step, 40, 1, 2.0 / step, 1, 1, 1, 1, default, default));
         for (var step = 10; step <= 40; step += 10)
-            run.Scores.Add((step, new EvaluationResult(new Dictionary<string, double> { ["loss"] = 1.0 / step, ["accuracy"] = step / 50.0 }, "accuracy", true, 10, 1.0)));
+            run.Evaluated(step, new EvaluationResult(new Dictionary<string, double> { ["loss"] = 1.0 / step, ["accuracy"] = step / 50.0 }, "accuracy", true, 10, 1.0), isBest: true);
         LegendIsOutside(LossPlot.Draw(run));
         LegendIsOutside(CurvePlot.Draw(run));
     }

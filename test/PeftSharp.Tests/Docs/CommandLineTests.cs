@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
 using PeftSharp.Cli;
-using PeftSharp.Cli.Methods;
+using PeftSharp.Runs.Recipes;
 using PeftSharp.Tests.Cli;
 
 namespace PeftSharp.Tests.Docs;

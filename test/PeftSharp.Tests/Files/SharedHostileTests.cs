@@ -1,9 +1,8 @@
-using PeftSharp.Cli.Models;
 using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Models;
 using PeftSharp.Runs.Proof;
-using PeftSharp.Tests.Files;
+using PeftSharp.Runs.Results;
 using PeftSharp.Tests.Matrix;
 using PeftSharp.Tokenization;
 

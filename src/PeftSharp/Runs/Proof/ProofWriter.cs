@@ -1,0 +1,37 @@
+using PeftSharp.Composition;
+using PeftSharp.Formats;
+using PeftSharp.Methods;
+using PeftSharp.Models;
+using PeftSharp.Runs.Training;
+
+namespace PeftSharp.Runs.Proof;
+
+/// <summary>Writes the proof of an adapter that was saved.</summary>
+internal static class ProofWriter
+{
+    /// <summary>The proof of a training run. A run that cannot be proved is kept all the same, with a remark.</summary>
+    public static void AfterTraining(TrainInputs inputs, string folder, RunObserver observer)
+    {
+        var basis = inputs.Base.Folder;
+        try
+        {
+            // Weights that were rounded to bfloat16 for training are read again: the answers are to be float32's.
+            if (inputs.Compute.Type == ComputeType.Float32) Write(inputs.Model, inputs.Adapter, basis, folder, inputs.Tokenizer);
+            else Write(LoadedModel.Open(basis, folder, new LoadOptions { Proof = ProofUse.Skip }), folder);
+        }
+        catch (PeftException e)
+        {
+            observer.Remark($"No {AdapterProof.FileName} was written: {e.Message}");
+        }
+    }
+
+    /// <summary>The proof of an adapter that was loaded.</summary>
+    public static AdapterProof Write(LoadedModel loaded, string folder) => Write(loaded.Model, loaded.Adapter!, loaded.BaseFolder, folder, loaded.Tokenizer());
+
+    private static AdapterProof Write(PeftModel model, PeftMethod adapter, string basis, string folder, Tokenization.Tokenizer? tokenizer)
+    {
+        var proof = AdapterProof.Create(model, adapter, basis, AdapterFolder.Open(folder), tokenizer);
+        proof.Write(folder);
+        return proof;
+    }
+}

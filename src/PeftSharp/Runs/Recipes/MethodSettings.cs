@@ -1,0 +1,122 @@
+using System.Reflection;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using PeftSharp.Methods;
+
+namespace PeftSharp.Runs.Recipes;
+
+/// <summary>One setting of a method.</summary>
+/// <param name="Name">Its JSON name.</param>
+/// <param name="Property">Where it is kept.</param>
+internal sealed record MethodSetting(string Name, PropertyInfo Property);
+
+/// <summary>The settings of methods by their JSON names: listed, and set from texts.</summary>
+internal static class MethodSettings
+{
+    // Filled in by the library, or markers of files: not for users to set.
+    private static readonly string[] Internal =
+    [
+        "peft_type", "task_type", "base_model_name_or_path", "revision", "inference_mode",
+        "token_dim", "num_layers", "num_attention_heads", "num_transformer_submodules",
+    ];
+
+    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static IReadOnlyList<MethodSetting> Of(Type options) =>
+    [
+        .. options.GetProperties()
+            .Select(p => (Property: p, Name: p.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name))
+            .Where(p => p.Name is not null && p.Property.CanWrite && !Internal.Contains(p.Name))
+            .OrderBy(p => p.Property.DeclaringType == typeof(MethodOptions))
+            .Select(p => new MethodSetting(p.Name!, p.Property)),
+    ];
+
+    /// <summary>A setting's value as JSON.</summary>
+    public static JsonNode? Value(MethodOptions options, MethodSetting setting) =>
+        JsonSerializer.SerializeToNode(setting.Property.GetValue(options), setting.Property.PropertyType, Json);
+
+    /// <summary>A setting's value as it is shown, and given: lists as a,b.</summary>
+    public static string Shown(MethodOptions options, MethodSetting setting) => Shown(Value(options, setting));
+
+    /// <summary>A value as it is shown, and given: lists as a,b.</summary>
+    public static string Shown(JsonNode? value) => value switch
+    {
+        null => "null",
+        JsonArray { Count: > 0 } list when list.All(item => item is JsonValue) => string.Join(',', list),
+        _ => value.ToJsonString(Json),
+    };
+
+    /// <summary>A copy of settings with some of them changed.</summary>
+    /// <param name="options">Where to start: a method's defaults, or a preset.</param>
+    /// <param name="method">The name that the user gave the method.</param>
+    /// <param name="changes">JSON name to text: JSON, or a plain text.</param>
+    /// <param name="where">Where they stand, for messages: "--set", or a recipe.</param>
+    public static MethodOptions With(MethodOptions options, string method, IEnumerable<KeyValuePair<string, string>> changes, string where)
+    {
+        options = options with { };
+        var known = Of(options.GetType());
+        foreach (var (name, text) in changes)
+        {
+            var setting = known.FirstOrDefault(s => s.Name == name) ?? throw new SettingsException(
+                $"{where}: the method \"{method}\" has no setting \"{name}\"; {Nearest.Hint(name, known.Select(s => s.Name))}see \"peft methods {method}\".");
+            setting.Property.SetValue(options, Parse(setting, text, method, where));
+        }
+        return options;
+    }
+
+    private static object? Parse(MethodSetting setting, string text, string method, string where)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(AsJson(text, setting.Property.PropertyType), setting.Property.PropertyType, Json);
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException or FormatException)
+        {
+            throw new SettingsException($"{where}: the setting \"{setting.Name}\" of \"{method}\" is \"{text}\"; expected {Expected(setting.Property.PropertyType)}.");
+        }
+    }
+
+    private static string AsJson(string text, Type type)
+    {
+        if (type == typeof(string)) return text is "null" ? text : JsonSerializer.Serialize(text.Trim('"'));
+        if (type == typeof(bool) && bool.TryParse(text, out var flag)) return flag ? "true" : "false";
+        if (IsList(type) && text is not "null" && !text.StartsWith('{') && !IsJsonList(text))
+        {
+            // Plain names are a list of names; anything else (a pattern, a keyword) is one text, as in peft. A shell takes the quotes of ["a", "b"] away.
+            var names = Values.List(text);
+            if (type != typeof(Targets)) return type == typeof(IReadOnlyList<string>) ? JsonSerializer.Serialize(names) : $"[{string.Join(',', names)}]";
+            return names.All(n => n.All(c => char.IsLetterOrDigit(c) || c is '_' or '.')) ? JsonSerializer.Serialize(names) : JsonSerializer.Serialize(text);
+        }
+        return IsJson(text) ? text : JsonSerializer.Serialize(text);
+    }
+
+    private static bool IsList(Type type) =>
+        type == typeof(Targets) || type == typeof(Layers) || type == typeof(TokenIndices) || (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>));
+
+    private static bool IsJsonList(string text) => text.TrimStart().StartsWith('[') && IsJson(text);
+
+    private static bool IsJson(string text)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private static string Expected(Type type)
+    {
+        var plain = Nullable.GetUnderlyingType(type) ?? type;
+        return plain == typeof(int) || plain == typeof(long) ? "a whole number"
+            : plain == typeof(double) || plain == typeof(float) ? "a number"
+            : plain == typeof(bool) ? "true or false"
+            : IsList(plain) ? "a list, such as a,b"
+            : "another type of value (JSON)";
+    }
+}

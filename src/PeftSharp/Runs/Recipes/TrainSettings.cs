@@ -1,0 +1,91 @@
+using PeftSharp.Data;
+using PeftSharp.Methods;
+using PeftSharp.Training;
+using PeftSharp.Training.Resume;
+
+namespace PeftSharp.Runs.Recipes;
+
+/// <summary>Everything that a training run is told; defaults are the trainer's.</summary>
+internal sealed class TrainSettings
+{
+    public string? Base, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling, SaveStrategy, Cache;
+    public double[]? SplitShares;
+    public ulong SplitSeed = 42;
+    public int DataMemory = 256;
+    public bool SampleStratified, SplitStratified = true;
+    public string Optimizer = "adamw_torch";
+    public int? MaxLength, Take, TakeEval, EvalSteps, EarlyStopping, SaveSteps;
+    public long? MaxSteps, WarmupSteps;
+    public double? LearningRate;
+    public int BatchSize = 16, Accumulate = 1, BlockSize = 64, TokensPerPass = TokenBatch.TokensPerPass, SaveLimit = 2;
+    public double Epochs = 3, WarmupRatio = 0.06, WeightDecay = 0.01, MaxGradNorm = 1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
+    public ulong Seed = 42;
+    public string Schedule = "linear", Compute = "auto", Device = "cpu", Order = "bucketed";
+    public bool? Header, Quoted;
+    public char? Separator;
+    public string[] NoLabel = [];
+    public bool AllowBlank, LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, Resume, CacheTrunk, DryRun, BaseDropout = true;
+
+    /// <summary>The settings that were given, by key, as texts.</summary>
+    public Dictionary<string, string> Given { get; } = [];
+
+    /// <summary>The method's own settings by JSON name, as texts.</summary>
+    public Dictionary<string, string> MethodSettings { get; } = [];
+
+    /// <summary>The recipe that they come from, for messages; null where they come from none.</summary>
+    public string? Recipe { get; set; }
+
+    /// <summary>The method's settings where a program gives them as an object; else they come from <see cref="Method"/>.</summary>
+    public MethodOptions? MethodOptions { get; set; }
+
+    /// <summary>Rows to train on that a program has in memory, instead of <see cref="Data"/>.</summary>
+    public TextDataset? TrainRows { get; set; }
+
+    /// <summary>Rows to score on that a program has in memory, instead of <see cref="EvalData"/>.</summary>
+    public TextDataset? EvalRows { get; set; }
+
+    /// <summary>Who asks for the run.</summary>
+    public Caller Caller { get; init; } = Caller.Program;
+
+    /// <summary>Where the method's settings stand, for messages.</summary>
+    public string MethodSource = "--set";
+
+    /// <summary>Most tokens a row: 128 unless the model takes fewer.</summary>
+    public int Length(int model) => MaxLength ?? Math.Min(128, model);
+
+    /// <summary>The learning rate: adapters want a larger one than a whole model.</summary>
+    public double Rate(bool full) => LearningRate ?? (full ? 2e-5 : 5e-4);
+
+    /// <summary>When the state of the run is saved.</summary>
+    public CheckpointOptions ForCheckpoints() => new()
+    {
+        Moment = SaveStrategy switch { "no" => SaveMoment.Never, "epoch" => SaveMoment.Epoch, "steps" => SaveMoment.Steps, null when SaveSteps is not null => SaveMoment.Steps, _ => SaveMoment.Auto },
+        Steps = SaveSteps ?? 500,
+        Limit = SaveLimit,
+    };
+
+    /// <summary>The settings as the trainer takes them.</summary>
+    public TrainerOptions ForTrainer(bool full, bool scored) => new()
+    {
+        LearningRate = Rate(full),
+        Epochs = Epochs,
+        MaxSteps = MaxSteps ?? 0,
+        Accumulation = Accumulate,
+        TokensPerPass = TokensPerPass,
+        WeightDecay = WeightDecay,
+        Beta1 = Beta1,
+        Beta2 = Beta2,
+        Epsilon = Epsilon,
+        MaxGradientNorm = MaxGradNorm,
+        Optimizer = Optimizer,
+        Schedule = Schedule,
+        // No steps of warm-up are none: the share is not asked then.
+        WarmupRatio = WarmupSteps is null ? WarmupRatio : 0,
+        WarmupSteps = WarmupSteps ?? 0,
+        Seed = Seed,
+        Evaluation = !scored ? EvaluationMoment.Never : EvalSteps is null ? EvaluationMoment.Epoch : EvaluationMoment.Steps,
+        EvaluationSteps = EvalSteps ?? 500,
+        LoadBest = LoadBest && scored,
+        Patience = scored ? EarlyStopping ?? 0 : 0,
+    };
+}

@@ -1,0 +1,52 @@
+using System.Globalization;
+using PeftSharp.Runs.Recipes;
+
+namespace PeftSharp.Runs.Rows;
+
+/// <summary>How data files are to be read where their own lines do not tell it: the same for all verbs.</summary>
+internal sealed record FileLayout
+{
+    /// <summary>Whether the first row names the columns; null: told from how columns are given.</summary>
+    public bool? Header { get; init; }
+
+    /// <summary>What separates columns; null: told from the first lines.</summary>
+    public char? Separator { get; init; }
+
+    /// <summary>Whether double quotes enclose fields; null: told from the kind of file.</summary>
+    public bool? Quoted { get; init; }
+
+    public bool AllowBlank { get; init; }
+
+    /// <summary>Labels that stand for none.</summary>
+    public IReadOnlyList<string> NoLabel { get; init; } = [];
+
+    public const string HeaderHelp = "Whether the first row of a .tsv or .csv file names the columns: yes or no. Default: yes, unless columns are given by number";
+
+    public const string SeparatorHelp = "What separates the columns of a .tsv or .csv file: a character, or tab, comma, semicolon, bar. Default: told from the first lines";
+
+    public const string QuotedHelp = "Whether double quotes enclose fields: yes or no. Default: yes in .csv, no in .tsv";
+
+    public const string AllowBlankHelp = "Take blank texts instead of refusing them";
+
+    public const string NoLabelHelp = "Labels that stand for none, such as \"-1,NA\": rows that have one are left out and counted";
+
+    /// <summary>A separator as people write it.</summary>
+    public static char SeparatorOf(string text) => text.ToLowerInvariant() switch
+    {
+        "tab" or "\\t" or "\t" => '\t',
+        "comma" => ',',
+        "semicolon" => ';',
+        "bar" or "pipe" => '|',
+        "space" => ' ',
+        { Length: 1 } one when char.IsAscii(one[0]) && one[0] is not ('"' or '\r' or '\n') => text[0],
+        _ => throw new BadValueException("one ASCII character that is no quote, or tab, comma, semicolon or bar"),
+    };
+
+    /// <summary>Labels with commas between them.</summary>
+    public static string[] LabelsOf(string text) => Values.List(text) is { Length: > 0 } labels
+        ? labels
+        : throw new BadValueException("labels with commas between them");
+
+    /// <summary>A count with its noun.</summary>
+    public static string Rows(int count) => count == 1 ? "1 row" : $"{count.ToString("N0", CultureInfo.InvariantCulture)} rows";
+}

@@ -1,0 +1,43 @@
+using PeftSharp.Data;
+using PeftSharp.Models;
+using PeftSharp.Models.Heads;
+
+namespace PeftSharp.Runs.Training;
+
+/// <summary>One source of labels: where the base's own head answers the data's classes, its order holds for the data too.</summary>
+internal static class HeadLabels
+{
+    /// <summary>The rows with their classes numbered as the head numbers them; says aloud where a new head is drawn instead.</summary>
+    public static (TextDataset Rows, TextDataset? Held) Agree(string folder, string name, TextDataset rows, TextDataset? held, GlueTask? task, RunObserver observer)
+    {
+        if (ModelLoader.HeadOf(folder) is not { } head) return (rows, held);
+        if (rows.Labels is not { } data)
+        {
+            if (head.Task != TaskKind.Regression) observer.Remark($"head: that of {name} answers {Said(head)}; for a number a new one is drawn.");
+            return (rows, held);
+        }
+        if (head.Task != TaskKind.Classification || head.Labels is not { } own || LabelNames.Places(own, data.Names) is not { } places)
+        {
+            observer.Remark($"head: that of {name} answers {Said(head)}; for {Some(data.Names)} a new one is drawn.");
+            return (rows, held);
+        }
+        var named = LabelNames.Match(own, data.Names) is null && !LabelNames.AreIndices(own);
+        // GLUE's metrics know its classes by number; the loader puts the head's rows in their order then.
+        if (!named && (task is not null || places.Select((place, i) => place == i).All(same => same))) return (rows, held);
+        var names = named ? own : Enumerable.Range(0, own.Count).Select(i => data.Names[Array.IndexOf(places, i)]);
+        var labels = new LabelMap(names);
+        observer.Remark($"labels: {Some(labels.Names)}, in the order of the head of {name}, which is trained on.");
+        return (rows.WithLabels(labels), held?.WithLabels(labels));
+    }
+
+    private static string Said((TaskKind Task, IReadOnlyList<string>? Labels) head) => head.Task switch
+    {
+        TaskKind.Regression => "a number",
+        TaskKind.MultiLabel => $"any number of {Some(head.Labels ?? [])} at once",
+        TaskKind.Classification => head.Labels is { } labels ? Some(labels) : "unnamed classes",
+        TaskKind.TokenClassification => "for each token",
+        _ => "other questions",
+    };
+
+    private static string Some(IReadOnlyList<string> names) => string.Join(", ", names.Take(10)) + (names.Count > 10 ? ", …" : "");
+}

@@ -1,0 +1,123 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Data;
+using PeftSharp.Files.Json;
+using PeftSharp.Runs.Estimates;
+using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Results;
+using PeftSharp.Runs.Trunk;
+using PeftSharp.Training;
+
+namespace PeftSharp.Runs.Training;
+
+/// <summary>run.json: what was run, on what, and what came of it.</summary>
+internal static class RunDocument
+{
+    public static JsonObject Create(TrainSettings s, TrainInputs inputs, TrainingResult result, EvaluationResult? final, TrainingCurves curves, double seconds, TrunkCache? trunk = null, string? learning = null) => new()
+    {
+        ["program"] = s.Caller.Name,
+        ["interrupted"] = result.Stopped,
+        ["stopped_early"] = result.EarlyStopped,
+        ["problem"] = inputs.IsRegression ? "regression" : "classification",
+        ["task"] = inputs.Task?.Name,
+        ["labels"] = inputs.Rows.LabelNames is { } names ? JsonText.Texts(names) : null,
+        ["columns"] = Columns(inputs.Rows),
+        ["settings"] = Settings(s, inputs),
+        ["compute"] = new JsonObject { ["type"] = inputs.Compute.Name, ["reason"] = inputs.Compute.Reason, ["processor"] = inputs.Compute.Processor, ["processors"] = Environment.ProcessorCount },
+        ["parameters"] = inputs.Parameters.Json,
+        ["parameter_groups"] = Groups(inputs.Adapter),
+        ["data"] = new JsonObject { ["train"] = Data(inputs.Train), ["eval"] = inputs.Held is { } held ? Data(held) : null },
+        ["trunk"] = trunk is null ? null : FrozenTrunk.Json(trunk),
+        ["steps"] = result.Steps,
+        ["total_steps"] = curves.TotalSteps,
+        ["train_loss"] = curves.Losses.Count == 0 ? null : JsonText.Number(curves.LastLoss),
+        ["samples_per_second"] = curves.Last is { } last ? JsonText.Number(last.SamplesPerSecond) : null,
+        ["primary"] = final?.Primary,
+        ["primary_higher_is_better"] = final?.HigherIsBetter,
+        ["evaluation"] = final is null ? null : new JsonObject { ["rows"] = final.Examples, ["seconds"] = final.Seconds, ["samples_per_second"] = JsonText.Number(final.Examples / final.Seconds) },
+        ["metrics"] = final is null ? null : JsonText.Numbers(final.Values),
+        ["remarks"] = JsonText.Texts(learning is null ? inputs.Remarks : inputs.Remarks.Append(learning)),
+        ["best_step"] = result.BestStep == 0 ? null : result.BestStep,
+        ["train_seconds"] = result.Seconds,
+        ["step_seconds"] = result.TrainingSeconds,
+        ["seconds"] = seconds,
+        ["peak_memory_bytes"] = ProcessMemory.Peak,
+    };
+
+    private static JsonArray Groups(PeftSharp.Methods.PeftMethod adapter) =>
+    [
+        .. adapter.Tensors.GroupBy(t => (t.Group, t.Decay, t.RateFactor)).Select(group => new JsonObject
+        {
+            ["name"] = group.Key.Group,
+            ["weight_decay"] = group.Key.Decay,
+            ["rate_factor"] = group.Key.RateFactor,
+            ["tensors"] = group.Count(),
+            ["weights"] = group.Sum(t => t.Value.numel()),
+        }),
+    ];
+
+    private static JsonObject Columns(TextDataset rows)
+    {
+        string? Named(string role) => rows.Columns.FirstOrDefault(column => column.Role == role)?.Name;
+        return new() { ["text"] = Named("text"), ["pair"] = Named("pair"), ["label"] = Named("label") };
+    }
+
+    private static JsonObject Settings(TrainSettings s, TrainInputs inputs) => new()
+    {
+        ["base_model"] = s.Base,
+        ["model_revision"] = s.Revision ?? inputs.Base.Revision,
+        ["model_commit"] = inputs.Base.Commit,
+        ["method"] = s.Method,
+        ["method_settings"] = new JsonObject(MethodSettings.Of(inputs.Options.GetType()).Select(m => KeyValuePair.Create(m.Name, MethodSettings.Value(inputs.Options, m)))),
+        ["format"] = inputs.Format == PeftSharp.Methods.AdapterFormat.Peft ? "peft" : "adapterhub",
+        ["data"] = s.Data,
+        ["eval_data"] = s.EvalData,
+        ["max_train_samples"] = s.Take,
+        ["max_eval_samples"] = s.TakeEval,
+        ["rows"] = s.Rows,
+        ["stratified"] = s.SampleStratified,
+        ["split_shares"] = s.SplitShares is null ? null : new JsonArray([.. s.SplitShares.Select(share => (JsonNode)share)]),
+        ["split_seed"] = s.SplitSeed,
+        ["split_stratified"] = s.SplitStratified,
+        ["max_length"] = s.Length(inputs.Model.Model.MaxTokens),
+        ["num_train_epochs"] = s.Epochs,
+        ["max_steps"] = s.MaxSteps,
+        ["per_device_train_batch_size"] = s.BatchSize,
+        ["gradient_accumulation_steps"] = s.Accumulate,
+        ["max_tokens_per_pass"] = s.TokensPerPass,
+        ["learning_rate"] = s.Rate(inputs.IsFull),
+        ["lr_scheduler_type"] = s.Schedule,
+        ["warmup_ratio"] = s.WarmupRatio,
+        ["warmup_steps"] = s.WarmupSteps,
+        ["weight_decay"] = s.WeightDecay,
+        ["optim"] = s.Optimizer,
+        ["adam_beta1"] = s.Beta1,
+        ["adam_beta2"] = s.Beta2,
+        ["adam_epsilon"] = s.Epsilon,
+        ["max_grad_norm"] = s.MaxGradNorm,
+        ["seed"] = s.Seed,
+        ["eval_steps"] = s.EvalSteps,
+        ["early_stopping_patience"] = s.EarlyStopping,
+        ["load_best_model_at_end"] = s.LoadBest,
+        ["quantize"] = s.Quantize,
+        ["double_quant"] = s.DoubleQuant,
+        ["block_size"] = s.BlockSize,
+        ["compute"] = s.Compute,
+        ["device"] = s.Device,
+        ["pooling"] = inputs.Model.Model.Card.Pooling.ToString().ToLowerInvariant(),
+        ["base_dropout"] = s.BaseDropout,
+        ["cache_trunk"] = s.CacheTrunk,
+        ["gradient_checkpointing"] = s.Checkpointing,
+        ["batch_order"] = s.Order,
+    };
+
+    public static JsonObject Data(TokenizedDataset data) => new()
+    {
+        ["source"] = data.Data.Source,
+        ["rows"] = data.Count,
+        ["skipped_rows"] = data.Data.SkippedRows,
+        ["tokens"] = data.Tokens,
+        ["truncated_rows"] = data.TruncatedRows,
+        ["rows_on_disk"] = data.Data.OnDisk,
+        ["tokens_on_disk"] = data.OnDisk,
+    };
+}

@@ -1,0 +1,123 @@
+using System.Diagnostics;
+using PeftSharp.Files;
+using PeftSharp.Methods;
+using PeftSharp.Metrics;
+using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Trunk;
+using PeftSharp.Training;
+
+namespace PeftSharp.Runs.Training;
+
+/// <summary>One training run from settings to a finished folder, or to an adapter in memory where no folder is named.</summary>
+/// <param name="settings">The recipe and what was given besides, merged.</param>
+/// <param name="changes">Settings of the method that win over the recipe's.</param>
+/// <param name="observer">Watches it.</param>
+internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValuePair<string, string>> changes, RunObserver observer)
+{
+    private readonly Stopwatch _watch = Stopwatch.StartNew();
+
+    /// <summary>Trains, from the start or from where an earlier process was cut off.</summary>
+    /// <exception cref="OperationCanceledException">It was cancelled before its first step.</exception>
+    public Run Execute(CancellationToken cancellation)
+    {
+        if (settings is { Resume: true, Out: not null, Base: null } && IsFinished()) return Finished();
+        var options = Check();
+        using var folder = settings.Out is null ? null : RunFolder.Open(settings, Inputs);
+        if (folder?.IsFinished == true) return Finished();
+        var inputs = Load(options, cancellation);
+        folder?.Output.Protect(inputs.Base.Folder);
+        var trunk = settings.CacheTrunk ? FrozenTrunk.Plan(inputs, settings, observer) : null;
+        // What reading left behind counts in the peak.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
+        observer.Loaded(inputs.Parameters);
+        using var training = new TrainLoop(settings, inputs, folder, observer);
+        TrunkCache Build() => FrozenTrunk.Build(trunk!, inputs, settings, observer, cancellation);
+        void Accepted() => folder?.Start(settings, changes, inputs.Compute.Name);
+        var (result, curves) = training.Run(_watch, Accepted, trunk is null ? null : Build, trunk?.LayersWithoutDropout ?? 0, cancellation);
+        if (result.Steps == 0) throw new OperationCanceledException(cancellation);
+        var run = Ended(inputs, training, result, curves);
+        if (folder is not null) Write(run, folder, training);
+        return run;
+    }
+
+    /// <summary>Tells what the run would count, need and write, after some of its steps; writes nothing.</summary>
+    public DryRun Try(CancellationToken cancellation)
+    {
+        var options = Check();
+        using var folder = settings.Out is null ? null : RunFolder.Look(settings, Inputs);
+        var inputs = Load(options, cancellation);
+        folder?.Protect(inputs.Base.Folder);
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
+        return DryRun.Of(settings, inputs, folder, observer, _watch.Elapsed, cancellation);
+    }
+
+    /// <summary>The settings of a run's method: the recipe's, then those given besides.</summary>
+    public static MethodOptions OptionsOf(TrainSettings settings, IReadOnlyList<KeyValuePair<string, string>> changes)
+    {
+        var options = settings.MethodOptions ?? MethodName.Options(settings.Method!);
+        if (settings.Recipe is { } recipe) RecipeFile.CheckMethodKeys(recipe, settings, MethodSettings.Of(options.GetType()).Select(s => s.Name));
+        options = MethodSettings.With(options, settings.Method!, settings.MethodSettings, settings.MethodSource);
+        return MethodSettings.With(options, settings.Method!, changes, "--set");
+    }
+
+    private string?[] Inputs => [settings.Base, settings.Data, settings.EvalData, settings.Rows, settings.Cache, settings.Recipe];
+
+    private MethodOptions Check()
+    {
+        Need(settings.Base, "base_model");
+        Need(settings.Method, "method");
+        if (settings.TrainRows is null) Need(settings.Data, "data");
+        if (settings.Caller.NeedsFolder) Need(settings.Out, "output_dir");
+        return OptionsOf(settings, changes);
+    }
+
+    private void Need(string? value, string key)
+    {
+        if (string.IsNullOrEmpty(value)) throw new SettingsException(settings.Caller.Missing(key, settings));
+    }
+
+    private TrainInputs Load(MethodOptions options, CancellationToken cancellation) => TrainInputs.Load(settings, options, observer, cancellation);
+
+    // The recipe is gone once the result is in place.
+    private bool IsFinished()
+    {
+        using var folder = RunFolder.Open(settings);
+        return folder.IsFinished;
+    }
+
+    private Run Finished()
+    {
+        observer.Remark($"The run in {settings.Out} has come to its end; there is nothing to go on with.");
+        return Run.Earlier(settings.Out!);
+    }
+
+    private Run Ended(TrainInputs inputs, TrainLoop training, TrainingResult result, TrainingCurves curves)
+    {
+        // The last scores are those of the adapter as it is, unless the run was interrupted since.
+        var final = result.Stopped && curves.Scores.LastOrDefault().Step != result.Steps ? null : result.Evaluation;
+        var learning = LearningRemark.Of(settings, inputs, result, final, curves);
+        var seconds = training.SecondsBefore + _watch.Elapsed.TotalSeconds;
+        var document = RunDocument.Create(settings, inputs, result, final, curves, seconds, training.Trunk, learning);
+        if (training.ResumedAt.Count > 0) document["resumed_at"] = training.ResumedAt.DeepClone();
+        training.Dispose();
+        if (result is { EarlyStopped: true, Stopped: false })
+            observer.Remark($"Stopped early: no progress in {settings.EarlyStopping} scorings; the adapter is that of step {result.BestStep}.");
+        return new(inputs, settings, document, result, final, curves, training.Log, observer) { LearningRemark = learning };
+    }
+
+    private void Write(Run run, RunFolder folder, TrainLoop training)
+    {
+        try
+        {
+            run.WriteTo(folder.Output.Aside);
+            folder.Finish(atEnd: !run.Result.Stopped);
+        }
+        catch (Exception e) when (AtomicFile.IsWriteFailure(e) || e is PeftException { InnerException: not null })
+        {
+            var next = folder.Checkpoints.Steps is [var step, ..] ? $"free some space and go on from step {step} with: {settings.Caller.GoOn(settings.Out!)}" : "free some space and run it again";
+            throw new PeftException($"The result could not be written to {settings.Out} ({AtomicFile.Reason(e)}); {next}", e);
+        }
+        run.Folder = settings.Out;
+        run.CanGoOn = run.Interrupted && training.SavedStep == run.Result.Steps;
+    }
+}
