@@ -17,6 +17,8 @@ internal sealed class CommandLineCaller(string verb) : Caller
 
     public override string Setting(string key, string value) => TrainKeys.Find(key) is { Value: null, Option: var option } ? option : $"{Setting(key)} {value}";
 
+    public override string MethodSettings => "--set";
+
     public override string GoOn(string folder) => $"peft train --resume --out {folder}";
 
     public override string GiveBase => $"peft {verb} needs --base FOLDER";

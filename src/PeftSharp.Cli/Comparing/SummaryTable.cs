@@ -12,7 +12,7 @@ internal static class SummaryTable
         "dataset", "method", "metric", ">score", ">seeds", ">trained", ">share", ">adapter", ">rate", ">peak memory", ">seconds", ">samples/s", ">eval samples/s",
     ];
 
-    public static Grid Of(IEnumerable<Summary> summaries)
+    public static Grid Of(IEnumerable<MethodSummary> summaries)
     {
         var grid = new Grid(Heads);
         foreach (var s in summaries)
@@ -26,7 +26,7 @@ internal static class SummaryTable
         return grid;
     }
 
-    private static string Score(Summary s) => s.Deviation is { } deviation ? $"{Figures.Score(s.Mean)} ± {Figures.Score(deviation)}" : Figures.Score(s.Mean);
+    private static string Score(MethodSummary s) => s.Deviation is { } deviation ? $"{Figures.Score(s.Mean)} ± {Figures.Score(deviation)}" : Figures.Score(s.Mean);
 
     private static string Fixed(double value, string format) => double.IsFinite(value) ? value.ToString(format, CultureInfo.InvariantCulture) : "";
 }

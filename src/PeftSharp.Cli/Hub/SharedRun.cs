@@ -11,7 +11,7 @@ namespace PeftSharp.Cli.Hub;
 internal static class SharedRun
 {
     private static readonly string[] Kept = ["program", "problem", "task", "labels", "settings", "parameters", "steps", "primary", "metrics"];
-    private static readonly string[] Paths = ["base_model", "data", "eval_data", "rows"];
+    private static readonly string[] Paths = ["base_model", "adapter", "data", "eval_data", "rows"];
 
     public static byte[] Of(RunFile run)
     {

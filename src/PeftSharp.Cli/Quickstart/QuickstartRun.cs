@@ -35,7 +35,7 @@ internal sealed class QuickstartRun(QuickstartSettings settings, ConsoleObserver
     {
         var options = settings.Options;
         var training = settings.Training(options);
-        var inputs = TrainInputs.Load(training, options, new RunObserver(), cancellation);
+        var inputs = TrainInputs.Load(training, options, null, new RunObserver(), cancellation);
         var held = inputs.Held!;
         observer.Remark($"Learning from {inputs.Train.Count} sentences in {inputs.Rows.Labels!.Count} classes; {held.Count} others are held out.");
         var evaluator = new KeptOutputs(new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), held, inputs.Metrics));

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Comparing;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Interop;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Comparing;
 using PeftSharp.Runs.Recipes;
@@ -37,46 +36,33 @@ internal static class CompareVerb
     private static int Run(ParseResult parsed)
     {
         var plan = Plan(parsed);
-        using var owner = ComparisonFolder.Take(VerbParts.Need(parsed, Out, "compare"), Outputs.Options("compare", false), plan.Paths.Append(parsed.GetValue(File)));
-        var root = owner.FullPath;
+        var folder = VerbParts.Need(parsed, Out, "compare");
         using var interruption = new Interruption("Stopping this run after its step; what has finished is kept. Interrupt again to end at once.");
-        var (observer, caller) = (new ConsoleObserver(parsed.GetValue(Quiet)), new CommandLineCaller("compare"));
-        var comparison = new ComparisonRun(plan, root, new ProcessCells(interruption), observer, caller);
-        comparison.Check();
-        if (MachineLoad.Now is { IsHigh: true } load)
-            observer.Remark($"This machine is busy (load {load.Average.ToString("0.0", CultureInfo.InvariantCulture)} on {Environment.ProcessorCount} processors): scores are not touched, but times and speeds are those of a shared machine.");
-        var interrupted = false;
-        try
-        {
-            comparison.Run();
-        }
-        catch (OperationCanceledException)
-        {
-            interrupted = true;
-            comparison.Report.Write();
-        }
-        Show(comparison.Report, root, parsed.GetValue(Json));
-        if (interrupted) Console.Error.WriteLine($"Interrupted; the same command goes on with the {comparison.Report.Open.Count()} runs that are left.");
-        return interrupted ? ExitCode.Interrupted : comparison.Report.Failures > 0 ? ExitCode.Failure : ExitCode.Success;
+        var comparison = Comparison.Run(
+            plan, folder, new ProcessCells(interruption), new ConsoleObserver(parsed.GetValue(Quiet)), new CommandLineCaller("compare"));
+        Show(comparison, parsed.GetValue(Json));
+        if (comparison.Interrupted) Console.Error.WriteLine($"Interrupted; the same command goes on with the {comparison.Open} runs that are left.");
+        return comparison.Interrupted ? ExitCode.Interrupted : comparison.Failures > 0 ? ExitCode.Failure : ExitCode.Success;
     }
 
-    private static void Show(CompareReport report, string root, bool json)
+    private static void Show(Comparison comparison, bool json)
     {
         if (json)
         {
-            JsonOut.Write(report.Json());
+            JsonOut.Write(comparison.Report);
             return;
         }
-        SummaryTable.Of(report.Summaries).Write();
+        SummaryTable.Of(comparison.Summaries).Write();
         var notes = new List<string>();
-        if (report.Failures > 0) notes.Add($"{report.Failures} failed");
-        if (report.LeftOut > 0) notes.Add($"{report.LeftOut} left out for want of time");
-        Console.Out.WriteLine($"{(notes.Count == 0 ? "" : $"{string.Join(", ", notes)} (compare.json says why). ")}Written to {root}: compare.json, summary.csv, cells.csv.");
+        if (comparison.Failures > 0) notes.Add($"{comparison.Failures} failed");
+        if (comparison.LeftOut > 0) notes.Add($"{comparison.LeftOut} left out for want of time");
+        var note = notes.Count == 0 ? "" : $"{string.Join(", ", notes)} (compare.json says why). ";
+        Console.Out.WriteLine($"{note}Written to {comparison.Folder}: compare.json, summary.csv, cells.csv.");
     }
 
-    private static ComparePlan Plan(ParseResult parsed)
+    private static ComparisonPlan Plan(ParseResult parsed)
     {
-        var plan = parsed.GetValue(File) is { } file ? CompareFile.Read(file) : new ComparePlan { Common = [], Datasets = [], Methods = [], Seeds = [42] };
+        var plan = parsed.GetValue(File) is { } file ? ComparisonPlan.Load(file) : new ComparisonPlan();
         if (parsed.GetValue(Base) is { } model) plan.Common["base_model"] = model;
         foreach (var text in parsed.GetValue(Set) ?? [])
         {

@@ -125,6 +125,18 @@ public sealed class TextDataset : IDisposable
         return Made(TextRows.Of(stream, source, options, bad), source, options with { Kind = LabelKind.None }, bad, shared);
     }
 
+    /// <summary>Makes a dataset of labelled texts, by the rules that files are read by: classes are found and ordered as they would be in a file.</summary>
+    /// <param name="rows">The rows; all pairs, or all single texts.</param>
+    /// <param name="source">What they are called in messages.</param>
+    /// <param name="options">What the labels are, and what to do about bad rows.</param>
+    /// <exception cref="PeftException">A row is blank or has no label and <see cref="DataOptions.OnBadRow"/> says stop, or there is no good one.</exception>
+    public static TextDataset FromRows(IEnumerable<LabelledText> rows, string source, DataOptions? options = null)
+    {
+        options ??= new DataOptions();
+        var (bad, shared) = (new BadRows(options.OnBadRow), new SharedColumns());
+        return Made(TextRows.Of(rows, source, options, bad), source, options, bad, shared);
+    }
+
     private static TextDataset Made(IEnumerable<RawExample> found, string source, DataOptions options, BadRows bad, SharedColumns shared)
     {
         var rows = RowStore.Of(Labelled(found, options, bad), options.Storage);
@@ -216,6 +228,16 @@ public sealed class TextDataset : IDisposable
         if (places.Distinct().Count() != places.Length)
             throw new PeftException($"{Source}: two of its classes ({string.Join(", ", Labels.Names.Take(10))}) have the same place among {string.Join(", ", labels.Names.Take(10))}; name each class once.");
         return Of(new RelabelledExamples(Examples, places), labels);
+    }
+
+    /// <summary>The rows with their classes numbered as a map that has all of them does; it may have more.</summary>
+    /// <exception cref="PeftException">It lacks one.</exception>
+    internal TextDataset Among(LabelMap labels)
+    {
+        if (Labels is null || Labels.Count == labels.Count) return WithLabels(labels);
+        if (Labels.Names.FirstOrDefault(name => labels.IndexOf(name) < 0) is { } stray)
+            throw new PeftException($"{Source}: the label \"{stray}\" is none of {string.Join(", ", labels.Names.Take(10))}; correct it.");
+        return Of(new RelabelledExamples(Examples, [.. Labels.Names.Select(labels.IndexOf)]), labels);
     }
 
     // Other rows of the same source.

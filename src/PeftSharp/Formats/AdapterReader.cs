@@ -12,8 +12,11 @@ namespace PeftSharp.Formats;
 /// <summary>Reads an adapter's tensors into a model.</summary>
 internal sealed class AdapterReader(AdapterFolder folder)
 {
-    /// <inheritdoc cref="AdapterFolder.LoadInto(PeftModel, string?)"/>
-    public PeftMethod LoadInto(PeftModel model, string? name = null)
+    /// <summary>Reads it, attached under a name.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="name">The name; default: the one that it was saved under.</param>
+    /// <param name="extend">True gives a head of fewer outputs the model's own rows for those that it lacks.</param>
+    public PeftMethod LoadInto(PeftModel model, string? name = null, bool extend = false)
     {
         RequireWeights();
         var fusion = folder.Options as FusionOptions;
@@ -25,13 +28,19 @@ internal sealed class AdapterReader(AdapterFolder folder)
         try
         {
             var options = fusion is null ? folder.Options : Fusing(fusion, model);
-            return model.AddSaved(options, name, Outputs(saved, model.Model.Head.OutputMap), SavedNumbers(), method =>
+            var (map, numbers) = (model.Model.Head.OutputMap, SavedNumbers());
+            if (extend && map is not null)
+            {
+                numbers += map.Weight.Count + (map.Bias?.Count ?? 0);
+                HeadExtension.Extend(saved, map);
+            }
+            return model.AddSaved(options, name, extend ? null : Outputs(saved, map), numbers, method =>
             {
                 method.LoadTensors(saved, folder.Format, folder.WeightsFile);
                 var head = method.Tensors.Where(t => t.SavedModule && folder.Format == AdapterFormat.AdapterHub).ToList();
                 var headFile = File.Exists(Path.Combine(folder.Path, AdapterFolder.PooledHead)) ? AdapterFolder.PooledHead : AdapterFolder.HubHead;
                 // A head that is the base's own may be left out.
-                if (!LoadExtra(method, headFile, head) && head.FirstOrDefault(t => method.Host.Drawn.Contains(t.Name)) is { } drawn)
+                if (!LoadExtra(method, headFile, head, extend) && head.FirstOrDefault(t => method.Host.Drawn.Contains(t.Name)) is { } drawn)
                     throw new PeftException(
                         $"{folder.Path} has no {headFile}, and the base has no head of its own ({drawn.Name} was drawn at random); "
                         + "save the adapter again with its head.");
@@ -121,7 +130,7 @@ internal sealed class AdapterReader(AdapterFolder folder)
         return file.Tensors.Keys.FirstOrDefault(IsWeight) is { } own ? Fitting(file.Tensors[own].Shape) : null;
     }
 
-    private bool LoadExtra(PeftMethod method, string name, IEnumerable<AdapterTensor> tensors)
+    private bool LoadExtra(PeftMethod method, string name, IEnumerable<AdapterTensor> tensors, bool extend = false)
     {
         var (path, list) = (Path.Combine(folder.Path, name), tensors.ToList());
         if (list.Count == 0 || !File.Exists(path)) return false;
@@ -129,12 +138,13 @@ internal sealed class AdapterReader(AdapterFolder folder)
         using var guard = no_grad();
         foreach (var tensor in list)
         {
-            if (!file.Tensors.TryGetValue(tensor.Name, out var info) || !info.Shape.SequenceEqual(tensor.OnDisk.shape))
+            var own = tensor.OnDisk;
+            if (!file.Tensors.TryGetValue(tensor.Name, out var info) || !(info.Shape.SequenceEqual(own.shape) || extend && HeadExtension.IsShorter(info.Shape, own.shape)))
                 throw new PeftException(
                     $"{path}: tensor \"{tensor.Name}\" of shape [{string.Join(", ", tensor.OnDisk.shape)}] is missing; "
                     + "the file belongs to another adapter or task.");
             using var value = file.Read(tensor.Name);
-            tensor.OnDisk.copy_(value);
+            (value.shape.SequenceEqual(own.shape) ? own : own.narrow(0, 0, value.shape[0])).copy_(value);
         }
         return true;
     }

@@ -19,12 +19,17 @@ internal class Caller
     /// <summary>A setting with a value, as the caller would write it.</summary>
     public virtual string Setting(string key, string value) => $"{key}: {value}";
 
+    /// <summary>Where settings of the method stand that no recipe gave.</summary>
+    public virtual string MethodSettings => "the settings of the method";
+
     /// <summary>How to go on with a run that was cut off.</summary>
     public virtual string GoOn(string folder) => $"Run.Resume(\"{folder}\")";
 
     /// <summary>The sentence about a setting that a run cannot do without.</summary>
     public virtual string Missing(string key, TrainSettings settings) => settings.Recipe is { } recipe
         ? $"{recipe} has no \"{key}\"; add it."
+        : settings is { Resume: true, Base: not null } && key == "data"
+        ? $"The run in {settings.Out} was given its rows by a program; start that program again with FineTuning.Resuming."
         : settings.Resume
             ? $"There is no run to go on with in {settings.Out ?? "an unnamed folder"}; give the folder of one that was cut off."
             : $"The run has no \"{key}\"; give one.";

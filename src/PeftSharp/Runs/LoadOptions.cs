@@ -22,5 +22,5 @@ public sealed record LoadOptions
     public Action<string>? Warn { get; init; }
 
     // What messages call the way past a proof.
-    internal string ProofName { get; init; } = "LoadOptions.Proof = ProofUse.Warn";
+    internal string? ProofName { get; init; } = "LoadOptions.Proof = ProofUse.Warn";
 }

@@ -179,7 +179,7 @@ public sealed class CompareTests : IDisposable
         CellResult Result(double score) => new("accuracy", true, score, 10, 1, 100, 1000, 2, 50, null, "fp32", "p", 1e-3);
         var cells = CompareFile.Read(Plan("seeds: [1, 2, 3]\nmethods: [lora, bitfit]")).Cells().ToList();
         double[] scores = [0.5, 0.9, 0.7, 0.9, 0.6, 0.9];
-        var summaries = Summary.Of(cells.Select((c, i) => (c, i == 5 ? null : Result(scores[i])))!);
+        var summaries = MethodSummary.Of(cells.Select((c, i) => (c, i == 5 ? null : Result(scores[i])))!);
         Assert.Equal(["bitfit", "lora"], summaries.Select(s => s.Method));
         Assert.Equal(0.6, summaries[1].Mean, 9);
         Assert.Equal(0.1, summaries[1].Deviation!.Value, 9);

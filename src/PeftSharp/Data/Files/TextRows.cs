@@ -14,6 +14,39 @@ internal static class TextRows
         }
     }
 
+    public static IEnumerable<RawExample> Of(IEnumerable<LabelledText> rows, string source, DataOptions options, BadRows bad)
+    {
+        var number = -1;
+        bool? pairs = null;
+        foreach (var row in rows)
+        {
+            number++;
+            if (Problem(row, options, ref pairs) is { } problem) bad.Report(source, number + 1, problem);
+            else yield return new RawExample(source, number + 1, row.Text, row.Pair, row.Label) { Row = number };
+        }
+    }
+
+    private static string? Problem(LabelledText? row, DataOptions options, ref bool? pairs)
+    {
+        if (row?.Text is null) return "there is no text; give one";
+        if (!options.AllowEmptyText && (string.IsNullOrWhiteSpace(row.Text) || row.Pair is { } pair && string.IsNullOrWhiteSpace(pair))) return DelimitedReader.Blank(null);
+        if (string.IsNullOrWhiteSpace(row.Label)) return "there is no label; give one, or leave the row out";
+        if (IsBroken(row.Text) || IsBroken(row.Label) || row.Pair is { } second && IsBroken(second)) return "the text holds half of a surrogate pair; do not cut texts within a letter";
+        pairs ??= row.Pair is not null;
+        return pairs == row.Pair is not null ? null : "a single text stands among pairs; give pairs, or single texts";
+    }
+
+    private static bool IsBroken(string text)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (!char.IsSurrogate(text[i])) continue;
+            if (!char.IsSurrogatePair(text, i)) return true;
+            i++;
+        }
+        return false;
+    }
+
     public static IEnumerable<RawExample> Of(Stream stream, string source, DataOptions options, BadRows bad)
     {
         // Blank lines are no rows at the end, and blank texts before it.

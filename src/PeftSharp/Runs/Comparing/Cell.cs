@@ -20,10 +20,10 @@ internal sealed record Cell(string Dataset, string Method, ulong Seed, double? S
     /// <summary>True for a run that only finds a learning rate.</summary>
     public bool IsSearch => SearchedRate is not null;
 
-    public static Cell Of(ComparePlan plan, Variant dataset, Variant method, ulong seed) => new(dataset.Name, method.Name, seed, null, Join(plan, dataset, method, seed));
+    public static Cell Of(ComparisonPlan plan, Variant dataset, Variant method, ulong seed) => new(dataset.Name, method.Name, seed, null, Join(plan, dataset, method, seed));
 
     // A search scores on training rows that it does not train on, never on the rows that methods are compared on.
-    public static Cell Searching(ComparePlan plan, Variant dataset, Variant method, double rate)
+    public static Cell Searching(ComparisonPlan plan, Variant dataset, Variant method, double rate)
     {
         var settings = Join(plan, dataset, method, plan.Seeds[0]);
         foreach (var key in (string[])["eval_data", "validation_file", "rows", "max_steps", "eval_steps"]) settings.Remove(key);
@@ -61,7 +61,7 @@ internal sealed record Cell(string Dataset, string Method, ulong Seed, double? S
         }
     }
 
-    private static JsonObject Join(ComparePlan plan, Variant dataset, Variant method, ulong seed)
+    private static JsonObject Join(ComparisonPlan plan, Variant dataset, Variant method, ulong seed)
     {
         var joined = (JsonObject)plan.Common.DeepClone();
         foreach (var (key, value) in dataset.Settings.Concat(method.Settings)) joined[key] = value?.DeepClone();

@@ -4,8 +4,21 @@ using PeftSharp.Runs.Results;
 
 namespace PeftSharp.Runs.Comparing;
 
-/// <summary>What a finished cell measured, read from its run.json.</summary>
-internal sealed record CellResult(
+/// <summary>What a finished run of a comparison measured, read from its run.json.</summary>
+/// <param name="Metric">Name of the metric that is compared.</param>
+/// <param name="HigherIsBetter">True if more of it is better.</param>
+/// <param name="Score">The metric's value on the held-out rows; NaN where it has none.</param>
+/// <param name="Trained">Trained weights, head included.</param>
+/// <param name="Percent">Their share of all weights, in percent.</param>
+/// <param name="AdapterBytes">Bytes of the adapter's tensors on disk.</param>
+/// <param name="PeakBytes">Most memory that the run's process held, in bytes.</param>
+/// <param name="Seconds">Seconds of training, scoring included.</param>
+/// <param name="SamplesPerSecond">Rows a second in training.</param>
+/// <param name="EvaluationSamplesPerSecond">Rows a second in scoring.</param>
+/// <param name="Compute">Precision of frozen weights.</param>
+/// <param name="Processor">The processor.</param>
+/// <param name="LearningRate">The highest learning rate.</param>
+public sealed record CellResult(
     string Metric, bool HigherIsBetter, double Score, long Trained, double Percent, long AdapterBytes, long PeakBytes,
     double Seconds, double SamplesPerSecond, double? EvaluationSamplesPerSecond, string Compute, string Processor, double LearningRate)
 {
@@ -13,7 +26,7 @@ internal sealed record CellResult(
     public double ProcessSeconds { get; init; }
 
     /// <summary>The result in a folder; null where no run has finished.</summary>
-    public static CellResult? TryRead(string folder)
+    internal static CellResult? TryRead(string folder)
     {
         try
         {

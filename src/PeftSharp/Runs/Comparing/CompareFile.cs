@@ -11,7 +11,7 @@ internal static class CompareFile
 
     private const int MostVariants = 1000;
 
-    public static ComparePlan Read(string file)
+    public static ComparisonPlan Read(string file)
     {
         var json = RecipeFile.ReadJson(file);
         var common = new JsonObject();

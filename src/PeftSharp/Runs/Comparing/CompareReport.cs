@@ -7,7 +7,7 @@ using PeftSharp.Interop;
 namespace PeftSharp.Runs.Comparing;
 
 /// <summary>What is known of every cell, as compare.json, summary.csv and cells.csv; written whole after each cell.</summary>
-internal sealed class CompareReport(ComparePlan plan, string root, Caller caller)
+internal sealed class CompareReport(ComparisonPlan plan, string root, Caller caller)
 {
     private readonly Dictionary<string, CellResult> _finished = [];
     private readonly Dictionary<string, string> _failed = [], _leftOut = [];
@@ -25,7 +25,7 @@ internal sealed class CompareReport(ComparePlan plan, string root, Caller caller
 
     public int LeftOut => _leftOut.Count;
 
-    public IReadOnlyList<Summary> Summaries => Summary.Of(Planned.Select(c => (c, _finished.GetValueOrDefault(c.Id))));
+    public IReadOnlyList<MethodSummary> Summaries => MethodSummary.Of(Planned.Select(c => (c, _finished.GetValueOrDefault(c.Id))));
 
     /// <summary>A search made other settings of a cell.</summary>
     public void Replace(Cell cell, Cell ready) => Planned[Planned.IndexOf(cell)] = ready;

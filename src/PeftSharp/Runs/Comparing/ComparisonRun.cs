@@ -5,7 +5,7 @@ using PeftSharp.Files.Json;
 namespace PeftSharp.Runs.Comparing;
 
 /// <summary>Runs what of a plan has not run yet, cell by cell, and keeps the report up to date after each.</summary>
-internal sealed class ComparisonRun(ComparePlan plan, string root, ICellRunner runner, RunObserver observer, Caller caller)
+internal sealed class ComparisonRun(ComparisonPlan plan, string root, ICellRunner runner, RunObserver observer, Caller caller)
 {
     private readonly Stopwatch _watch = Stopwatch.StartNew();
     private readonly Dictionary<(string, string), double> _rates = [];

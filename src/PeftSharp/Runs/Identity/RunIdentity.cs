@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Files;
 using PeftSharp.Interop;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
@@ -33,10 +34,11 @@ public static class RunIdentity
     /// <param name="metric">The metric that selects the best weights.</param>
     /// <param name="baseFolder">The folder that the base was loaded from: every byte of its configuration, weights and tokenizer belongs to the identity
     /// (digests are remembered for files that have not changed). Default: every value of the model in memory does.</param>
+    /// <param name="adapterFile">The file of tensors that the adapter starts from, where the run goes on with one. Default: none.</param>
     /// <exception cref="PeftException">A file of the base cannot be read.</exception>
     public static RunFingerprint Of(
         PeftModel model, PeftMethod adapter, TrainerOptions trainer, BatchPlan plan, TokenizedDataset train,
-        TokenizedDataset? held = null, ForwardOptions? forward = null, string? metric = null, string? baseFolder = null)
+        TokenizedDataset? held = null, ForwardOptions? forward = null, string? metric = null, string? baseFolder = null, string? adapterFile = null)
     {
         forward ??= new();
         List<KeyValuePair<string, string>> fields = [new("method", adapter.Options.PeftType)];
@@ -60,6 +62,7 @@ public static class RunIdentity
         Add("held-out data", held is null ? "none" : Describe(held));
         Add("precision of frozen weights", BaseIdentity.Precision(model));
         Add("what the head reads", model.Model.Head.ReadsFirstTokenOnly ? "the first token" : "all tokens");
+        if (adapterFile is not null) Add("adapter that the run goes on with", $"SHA-256 {FileDigest.Of(adapterFile, FileDigest.DefaultCache)[..16]}");
         var size = $"{model.Model.Config.ModelType}, {model.Model.Sites.Count} weights";
         Add("base model", baseFolder is null ? $"{size}, {BaseIdentity.InMemory(model)}" : size);
         foreach (var (name, value) in baseFolder is null ? [] : BaseIdentity.OfFolder(baseFolder)) Add(name, value);

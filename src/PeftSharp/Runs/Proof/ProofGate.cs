@@ -21,7 +21,7 @@ internal static class ProofGate
             {
                 if (check.Result == CheckResult.Note) notes.Add(check.Sentence);
                 if (check.Result != CheckResult.Fail) continue;
-                if (options.Proof == ProofUse.Refuse) throw new PeftException($"{check.Fact}; {check.Advice}, or go on all the same with {options.ProofName}.");
+                if (options.Proof == ProofUse.Refuse) throw new PeftException(options.ProofName is { } way ? $"{check.Fact}; {check.Advice}, or go on all the same with {way}." : $"{check.Fact}; {check.Advice}.");
                 options.Warn?.Invoke(check.Sentence);
             }
         }

@@ -10,8 +10,9 @@ internal static class TrainKeys
     public static readonly TrainKey[] All =
     [
         new("base_model", "--base", "FOLDER", "The base model: a Hugging Face folder, or owner/name of the hub", (s, v) => s.Base = v, "model_name_or_path", "base_model_name_or_path", "base"),
+        new("adapter", "--adapter", "FOLDER", "Go on with this adapter on new rows: its method, settings, labels (new ones extend its head) and base", (s, v) => s.Adapter = v, "adapter_name_or_path"),
         new("model_revision", "--revision", "NAME", "Branch, tag or commit of a base model of the hub. Default: main", (s, v) => s.Revision = v, "revision"),
-        new("method", "--method", "NAME", "A method, an alias or a preset; \"peft methods\" lists them", (s, v) => s.Method = v, "peft_method", "peft_type"),
+        new("method", "--method", "NAME", "A method, an alias or a preset; \"peft methods\" lists them", (s, v) => (s.Method, s.MethodOptions) = (v, null), "peft_method", "peft_type"),
         new("data", "--data", "PATH", "Training rows: a .tsv, .csv, .jsonl (or .gz of these) or .parquet file, a pattern (\"part-*.parquet\"), or a folder with its parts", (s, v) => s.Data = v, "train_file", "dataset"),
         new("eval_data", "--eval-data", "PATH", "Rows to score on. Default: the validation part of a folder, or of --split-shares", (s, v) => s.EvalData = v, "validation_file"),
         new("text_column", "--text-column", "COLUMN", "Column of the text: a name, or a number from 1", (s, v) => s.Text = v, "text", "text_column_name"),

@@ -8,7 +8,7 @@ namespace PeftSharp.Runs.Recipes;
 /// <summary>Everything that a training run is told; defaults are the trainer's.</summary>
 internal sealed class TrainSettings
 {
-    public string? Base, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling, SaveStrategy, Cache;
+    public string? Base, Adapter, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling, SaveStrategy, Cache;
     public double[]? SplitShares;
     public ulong SplitSeed = 42;
     public int DataMemory = 256;
@@ -50,8 +50,11 @@ internal sealed class TrainSettings
     /// <summary>Where the method's settings stand, for messages.</summary>
     public string MethodSource = "--set";
 
-    /// <summary>Most tokens a row: 128 unless the model takes fewer.</summary>
-    public int Length(int model) => MaxLength ?? Math.Min(128, model);
+    /// <summary>The method where none is named; null for none.</summary>
+    public string? DefaultMethod { get; set; }
+
+    /// <summary>Most tokens a row: those of the adapter that is gone on with, else 128, unless the model takes fewer.</summary>
+    public int Length(int model, int? earlier = null) => MaxLength ?? Math.Min(earlier ?? 128, model);
 
     /// <summary>The learning rate: adapters want a larger one than a whole model.</summary>
     public double Rate(bool full) => LearningRate ?? (full ? 2e-5 : 5e-4);

@@ -7,6 +7,9 @@ namespace PeftSharp.Runs.Rows;
 /// <summary>Which rows of which file are wanted, and how its columns are named.</summary>
 internal sealed record DataRequest(string Path)
 {
+    /// <summary>Rows that are in memory already, in place of those of the path.</summary>
+    public TextDataset? Given { get; init; }
+
     /// <summary>Who asks, for messages.</summary>
     public Caller Caller { get; init; } = Caller.Program;
 
@@ -72,7 +75,7 @@ internal sealed record DataRequest(string Path)
     /// <summary>Reads the rows, and tells the GLUE task that they belong to, if any.</summary>
     public (TextDataset Data, GlueTask? Task) Load()
     {
-        if (!System.IO.Path.Exists(Path) && !Path.AsSpan().ContainsAny('*', '?'))
+        if (Given is null && !System.IO.Path.Exists(Path) && !Path.AsSpan().ContainsAny('*', '?'))
             throw new PeftException($"The data {Path} does not exist; give a .tsv, .csv, .jsonl or .parquet file, a pattern, or a folder.");
         if (Sample && Take is null) throw new SettingsException($"{Caller.Setting("stratified")} goes with {Caller.Setting("max_train_samples", "N")}: how many rows to draw.");
         var (data, task) = Shares is null ? Read(Split) : Part();
@@ -92,7 +95,7 @@ internal sealed record DataRequest(string Path)
     }
 
     /// <summary>True if the data has a part of its own to score on, beside the one to train on.</summary>
-    public bool HasHeldOut => Shares is { } shares ? shares.Count > 1 : Directory.Exists(Path) && Parts.Contains(GlueSplit.Dev);
+    public bool HasHeldOut => Shares is { } shares ? shares.Count > 1 : Given is null && Directory.Exists(Path) && Parts.Contains(GlueSplit.Dev);
 
     /// <summary>The parts of a folder.</summary>
     public IEnumerable<GlueSplit> Parts => GlueTask.TryRecognise(Path) is null ? DatasetFolder.Open(Path).Parts.Keys : GlueTask.SplitsIn(Path);
@@ -110,8 +113,8 @@ internal sealed record DataRequest(string Path)
         return (_cut.Parts[index], _cut.Task);
     }
 
-    private (TextDataset, GlueTask?) Read(GlueSplit split) =>
-        Directory.Exists(Path) ? Folder(Path, split) : OfGlue() ?? (TextDataset.Load(Path, Options), null);
+    private (TextDataset, GlueTask?) Read(GlueSplit split) => Given is not null ? (Given, null)
+        : Directory.Exists(Path) ? Folder(Path, split) : OfGlue() ?? (TextDataset.Load(Path, Options), null);
 
     private DataOptions Options => new()
     {

@@ -8,26 +8,27 @@ namespace PeftSharp.Runs.Training;
 internal static class HeadLabels
 {
     /// <summary>The rows with their classes numbered as the head numbers them; says aloud where a new head is drawn instead.</summary>
-    public static (TextDataset Rows, TextDataset? Held) Agree(string folder, string name, TextDataset rows, TextDataset? held, GlueTask? task, RunObserver observer)
+    public static TrainRows Agree(string folder, string name, TrainRows all, RunObserver observer)
     {
-        if (ModelLoader.HeadOf(folder) is not { } head) return (rows, held);
+        var (rows, held, task) = all;
+        if (ModelLoader.HeadOf(folder) is not { } head) return all;
         if (rows.Labels is not { } data)
         {
             if (head.Task != TaskKind.Regression) observer.Remark($"head: that of {name} answers {Said(head)}; for a number a new one is drawn.");
-            return (rows, held);
+            return all;
         }
         if (head.Task != TaskKind.Classification || head.Labels is not { } own || LabelNames.Places(own, data.Names) is not { } places)
         {
             observer.Remark($"head: that of {name} answers {Said(head)}; for {Some(data.Names)} a new one is drawn.");
-            return (rows, held);
+            return all;
         }
         var named = LabelNames.Match(own, data.Names) is null && !LabelNames.AreIndices(own);
         // GLUE's metrics know its classes by number; the loader puts the head's rows in their order then.
-        if (!named && (task is not null || places.Select((place, i) => place == i).All(same => same))) return (rows, held);
+        if (!named && (task is not null || places.Select((place, i) => place == i).All(same => same))) return all;
         var names = named ? own : Enumerable.Range(0, own.Count).Select(i => data.Names[Array.IndexOf(places, i)]);
         var labels = new LabelMap(names);
         observer.Remark($"labels: {Some(labels.Names)}, in the order of the head of {name}, which is trained on.");
-        return (rows.WithLabels(labels), held?.WithLabels(labels));
+        return new(rows.WithLabels(labels), held?.WithLabels(labels), task);
     }
 
     private static string Said((TaskKind Task, IReadOnlyList<string>? Labels) head) => head.Task switch

@@ -66,6 +66,7 @@ internal static class RunDocument
         ["base_model"] = s.Base,
         ["model_revision"] = s.Revision ?? inputs.Base.Revision,
         ["model_commit"] = inputs.Base.Commit,
+        ["adapter"] = s.Adapter,
         ["method"] = s.Method,
         ["method_settings"] = new JsonObject(MethodSettings.Of(inputs.Options.GetType()).Select(m => KeyValuePair.Create(m.Name, MethodSettings.Value(inputs.Options, m)))),
         ["format"] = inputs.Format == PeftSharp.Methods.AdapterFormat.Peft ? "peft" : "adapterhub",

@@ -14,7 +14,7 @@ internal static class SavedRecipe
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     // Where a relative path is meant from the folder in which the run was started.
-    private static readonly string[] Paths = ["base_model", "data", "eval_data", "rows"];
+    private static readonly string[] Paths = ["base_model", "adapter", "data", "eval_data", "rows"];
 
     // They say where the run is and that it goes on, not what it is.
     private static readonly string[] LeftOut = ["output_dir", "resume_from_checkpoint", "compute"];

@@ -34,6 +34,9 @@ internal sealed class TrainInputs : IDisposable
 
     public required PeftMethod Adapter { get; init; }
 
+    /// <summary>The adapter that the run goes on with; null for a new one.</summary>
+    public ModelFolder? Continued { get; init; }
+
     public required Tokenizer? Tokenizer { get; init; }
 
     public required TokenizedDataset Train { get; init; }
@@ -78,130 +81,76 @@ internal sealed class TrainInputs : IDisposable
     /// <summary>What scores the adapter; null where there are no rows for it.</summary>
     public Evaluator? Evaluator(TrunkCache? trunk = null) => Held is null ? null : new(Model, AdapterSelection.Of(Adapter.Tag), Held, Metrics) { Source = trunk?[Held] };
 
-    public static TrainInputs Load(TrainSettings settings, MethodOptions options, RunObserver observer, CancellationToken cancellation)
+    /// <summary>Loads everything.</summary>
+    /// <param name="settings">What the run is told.</param>
+    /// <param name="options">The method's settings.</param>
+    /// <param name="continued">The adapter that is gone on with; null for a new one.</param>
+    /// <param name="observer">Hears what was found.</param>
+    /// <param name="cancellation">Stops it.</param>
+    public static TrainInputs Load(
+        TrainSettings settings, MethodOptions options, ContinuedAdapter? continued, RunObserver observer, CancellationToken cancellation)
     {
         var method = MethodRegistry.ByPeftType(options.PeftType)!;
         options.Validate();
-        var training = Training(settings);
-        var (rows, task) = training.Load();
-        var held = HeldOut(settings, training, rows)?.Load().Data;
-        observer.Remark($"data: {Count(rows)} of {rows.Source}, {Answers(rows)}{(held is null ? "" : $"; {Count(held)} of {held.Source} to score on")}");
-        if (held is null) RefuseScoring(settings);
-        foreach (var line in LeftOut.Lines(rows).Concat(held is null ? [] : LeftOut.Lines(held)).Distinct()) observer.Remark(line);
-        if (rows.Labels is { Count: 1 } one)
-            throw new PeftException($"{rows.Source}: all rows have the label \"{one.Names[0]}\", so there is nothing to learn; give rows of two classes at least, or name another label column ({settings.Caller.Setting("label_column")}).");
+        var data = TrainRows.Load(settings, continued?.Columns ?? new(), observer);
         cancellation.ThrowIfCancellationRequested();
 
-        var compute = options.PeftType == "FULL" ? ComputeModes.Choose("fp32", settings.Device) with { Reason = "since every weight is trained." }
+        var full = options.PeftType == "FULL";
+        var compute = full ? ComputeModes.Choose("fp32", settings.Device) with { Reason = "since every weight is trained." }
             : ComputeModes.Choose(settings.Compute, settings.Device);
-        var basis = new ModelFolders(observer, settings.Caller, cancellation).Base(settings.Base!, settings.Revision);
+        var folders = new ModelFolders(observer, settings.Caller, cancellation);
+        var basis = continued is null ? folders.Base(settings.Base!, settings.Revision) : continued.Base(settings, folders);
         ModelLoader.RequireFolder(basis.Folder);
-        (rows, held) = HeadLabels.Agree(basis.Folder, settings.Base!, rows, held, task, observer);
-        var transformer = ModelLoader.Load(basis.Folder, ModelOptions.For(rows) with
-        {
-            Pooling = settings.Pooling is { } pooling ? Enum.Parse<Pooling>(pooling, ignoreCase: true) : null,
-            Compute = compute.Type,
-            Device = settings.Device,
-            Quantize = settings.Quantize is null ? null : new Nf4Options(settings.BlockSize, settings.DoubleQuant),
-            Seed = settings.Seed,
-        });
-        observer.Remark($"base: {settings.Base}, {transformer.Config.ModelType}; {(options.PeftType == "FULL" ? "weights" : "frozen weights")} {(settings.Quantize is null ? "" : "nf4, computed in ")}{compute.Name}: {compute.Reason}");
+        data = continued is null ? HeadLabels.Agree(basis.Folder, settings.Base!, data, observer) : continued.Agree(data, observer);
+        var transformer = ModelLoader.Load(basis.Folder, HowToLoad(settings, basis, data.Train, continued) with { Compute = compute.Type, Device = settings.Device, Seed = settings.Seed });
+        observer.Remark($"base: {settings.Base}, {transformer.Config.ModelType}; {(full ? "weights" : "frozen weights")} {(transformer.Card.Quantize is null ? "" : "nf4, computed in ")}{compute.Name}: {compute.Reason}");
         foreach (var remark in transformer.Remarks) observer.Remark($"base: {remark}");
-        if (transformer.SavedModules.Except(transformer.Head.Modules).ToList() is { Count: > 0 } drawn)
+        if (transformer.SavedModules.Except(transformer.Head.Modules).ToList() is { Count: > 0 } drawn && continued is null)
             observer.Remark($"base: its checkpoint has no {string.Join(", ", drawn)}; drawn at random, trained with the head and saved with the adapter.");
         cancellation.ThrowIfCancellationRequested();
 
         var model = new PeftModel(transformer, basis.Name);
-        var tokenizer = Encoders.Find(basis.Folder);
+        var tokenizer = LoadedModel.TokenizerOf(basis.Folder, continued?.Folder.Folder);
         if (tokenizer is not null) options = options.WithTokens(text => tokenizer.Encode(text).Ids);
-        var adapter = model.Add(options with { Revision = options.Revision ?? basis.Revision }, seed: settings.Seed);
-        var format = settings.Format is null ? method.Format : settings.Format == "peft" ? AdapterFormat.Peft : AdapterFormat.AdapterHub;
+        var adapter = continued?.LoadInto(model, data.Train) ?? model.Add(options with { Revision = options.Revision ?? basis.Revision }, seed: settings.Seed);
+        var format = settings.Format is { } named ? named == "peft" ? AdapterFormat.Peft : AdapterFormat.AdapterHub : continued?.Format ?? method.Format;
         // After hours of training is too late to learn that a format lacks the method.
         if (adapter.Refusal(format) is { } sentence) throw new PeftException(sentence);
-        TokenizedDataset Encode(TextDataset data) => Encoders.Encode(data, tokenizer, transformer, basis.Folder, settings.Length(transformer.MaxTokens), settings.Caller, cancellation);
-        var train = Encode(rows);
-        var heldTokens = held is null ? null : Encode(held);
-        if (LeftOut.Cut(train, settings.Caller) is { } cut) observer.Remark($"remark: {cut}");
-        if (heldTokens is not null && LeftOut.Cut(heldTokens, settings.Caller) is { } heldCut) observer.Remark($"remark: {heldCut}");
+        var length = settings.Length(transformer.MaxTokens, continued?.MaxLength);
+        TokenizedDataset Encode(TextDataset rows)
+        {
+            var tokens = Encoders.Encode(rows, tokenizer, transformer, basis.Folder, length, settings.Caller, cancellation);
+            if (LeftOut.Cut(tokens, settings.Caller) is { } cut) observer.Remark($"remark: {cut}");
+            return tokens;
+        }
+        var (train, held) = (Encode(data.Train), data.Held is null ? null : Encode(data.Held));
         model.Describe(adapter, train.Origin);
         return new()
         {
             Options = adapter.Options,
             Method = method,
             Format = format,
-            Rows = rows,
-            Task = task,
+            Rows = data.Train,
+            Task = data.Task,
             Model = model,
             Base = basis,
             Adapter = adapter,
+            Continued = continued?.Folder,
             Tokenizer = tokenizer,
             Train = train,
-            Held = heldTokens,
-            Remarks = [.. rows.Remarks.Concat(held?.Remarks ?? []).Distinct()],
-            Metrics = Scoring.MetricsFor(rows, task, settings.Metric),
+            Held = held,
+            Remarks = [.. data.Train.Remarks.Concat(data.Held?.Remarks ?? []).Distinct()],
+            Metrics = Scoring.MetricsFor(data.Train, data.Task, settings.Metric),
             Compute = compute,
         };
     }
 
-    private static DataRequest Training(TrainSettings settings) => new(settings.Data!)
+    private static ModelOptions HowToLoad(TrainSettings settings, ModelFolder basis, TextDataset rows, ContinuedAdapter? continued)
     {
-        Caller = settings.Caller,
-        Text = settings.Text,
-        Pair = settings.Pair,
-        Label = settings.Label,
-        Take = settings.Take,
-        Rows = settings.Rows,
-        Split = GlueSplit.Train,
-        Kind = settings.Problem is null ? null : settings.Problem == "regression" ? LabelKind.Regression : LabelKind.Class,
-        SkipBadRows = settings.SkipBadRows,
-        Layout = new()
+        var options = continued?.OptionsOf(basis.Folder, rows, settings) ?? ModelOptions.For(rows) with
         {
-            Header = settings.Header,
-            Separator = settings.Separator,
-            Quoted = settings.Quoted,
-            AllowBlank = settings.AllowBlank,
-            NoLabel = settings.NoLabel,
-        },
-        Shares = settings.SplitShares,
-        SplitSeed = settings.SplitSeed,
-        Stratify = settings.SplitStratified,
-        Sample = settings.SampleStratified,
-        Storage = new() { MemoryBytes = (long)settings.DataMemory << 20, Folder = settings.Cache },
-    };
-
-    // A folder brings its validation part along, and a cut by shares makes one.
-    private static DataRequest? HeldOut(TrainSettings settings, DataRequest training, TextDataset rows)
-    {
-        if (rows.Kind == LabelKind.None) throw new PeftException($"{rows.Source} has no labels to learn from (every one is -1); give labelled rows.");
-        if (settings.EvalData is null && !training.HasHeldOut) return null;
-        return training with
-        {
-            Path = settings.EvalData ?? settings.Data!,
-            Shares = settings.EvalData is null ? settings.SplitShares : null,
-            Split = GlueSplit.Dev,
-            Take = settings.TakeEval,
-            Sample = false,
-            Rows = null,
-            Kind = rows.Kind,
-            Labels = rows.Labels,
+            Pooling = settings.Pooling is { } pooling ? Enum.Parse<Pooling>(pooling, ignoreCase: true) : null,
         };
+        return settings.Quantize is null ? options : options with { Quantize = new Nf4Options(settings.BlockSize, settings.DoubleQuant) };
     }
-
-    // Settings that say how to score would be passed over in silence.
-    private static void RefuseScoring(TrainSettings settings)
-    {
-        (string Key, bool IsSet)[] scoring =
-        [
-            ("max_eval_samples", settings.TakeEval is not null), ("eval_steps", settings.EvalSteps is not null), ("early_stopping_patience", settings.EarlyStopping is not null),
-            ("load_best_model_at_end", settings.LoadBest), ("metric_for_best_model", settings.Metric is not null),
-        ];
-        if (scoring.Where(setting => setting.IsSet).Select(setting => settings.Caller.Setting(setting.Key)).ToList() is not { Count: > 0 } asked) return;
-        throw new SettingsException(
-            $"{string.Join(" and ", asked)} {(asked.Count == 1 ? "asks" : "ask")} for rows to score on, and there are none; "
-            + $"give {settings.Caller.Setting("eval_data", "PATH")}, or hold rows out with {settings.Caller.Setting("split_shares", "0.8,0.2")}.");
-    }
-
-    private static string Count(TextDataset data) => $"{Figures.Count(data.Count)} rows{(data.SkippedRows == 0 ? "" : $" ({data.SkippedRows} bad ones left out)")}";
-
-    private static string Answers(TextDataset data) => data.Labels is { } labels ? labels.Count == 1 ? "1 class" : $"{labels.Count} classes" : "a number to predict";
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Formats;
 using PeftSharp.Runs.Identity;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Trunk;
@@ -41,7 +42,8 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
         var plan = inputs.Batches(settings);
         var options = settings.ForTrainer(inputs.IsFull, inputs.Held is not null);
         var identity = folder is null ? null : RunIdentity.Of(
-            inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, TrainInputs.Forward(settings, quiet), inputs.Metrics.Primary, inputs.Base.Folder);
+            inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, TrainInputs.Forward(settings, quiet), inputs.Metrics.Primary, inputs.Base.Folder,
+            inputs.Continued is { } earlier ? AdapterFolder.Open(earlier.Folder).WeightsFile : null);
         using var checkpoint = settings.Resume ? folder?.Checkpoints.Newest(observer.Remark) : null;
         checkpoint?.Run.Require(identity!, Path.GetFileName(checkpoint.Path)!);
         accepted();

@@ -21,10 +21,10 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
     public Run Execute(CancellationToken cancellation)
     {
         if (settings is { Resume: true, Out: not null, Base: null } && IsFinished()) return Finished();
-        var options = Check();
+        var (options, continued) = Check(cancellation);
         using var folder = settings.Out is null ? null : RunFolder.Open(settings, Inputs);
         if (folder?.IsFinished == true) return Finished();
-        var inputs = Load(options, cancellation);
+        var inputs = TrainInputs.Load(settings, options, continued, observer, cancellation);
         folder?.Output.Protect(inputs.Base.Folder);
         var trunk = settings.CacheTrunk ? FrozenTrunk.Plan(inputs, settings, observer) : null;
         // What reading left behind counts in the peak.
@@ -43,9 +43,9 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
     /// <summary>Tells what the run would count, need and write, after some of its steps; writes nothing.</summary>
     public DryRun Try(CancellationToken cancellation)
     {
-        var options = Check();
+        var (options, continued) = Check(cancellation);
         using var folder = settings.Out is null ? null : RunFolder.Look(settings, Inputs);
-        var inputs = Load(options, cancellation);
+        var inputs = TrainInputs.Load(settings, options, continued, observer, cancellation);
         folder?.Protect(inputs.Base.Folder);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         return DryRun.Of(settings, inputs, folder, observer, _watch.Elapsed, cancellation);
@@ -57,26 +57,30 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         var options = settings.MethodOptions ?? MethodName.Options(settings.Method!);
         if (settings.Recipe is { } recipe) RecipeFile.CheckMethodKeys(recipe, settings, MethodSettings.Of(options.GetType()).Select(s => s.Name));
         options = MethodSettings.With(options, settings.Method!, settings.MethodSettings, settings.MethodSource);
-        return MethodSettings.With(options, settings.Method!, changes, "--set");
+        return MethodSettings.With(options, settings.Method!, changes, settings.Caller.MethodSettings);
     }
 
-    private string?[] Inputs => [settings.Base, settings.Data, settings.EvalData, settings.Rows, settings.Cache, settings.Recipe];
+    private string?[] Inputs => [settings.Base, settings.Adapter, settings.Data, settings.EvalData, settings.Rows, settings.Cache, settings.Recipe];
 
-    private MethodOptions Check()
+    private (MethodOptions Options, ContinuedAdapter? Continued) Check(CancellationToken cancellation)
     {
-        Need(settings.Base, "base_model");
-        Need(settings.Method, "method");
+        if (settings.Adapter is null)
+        {
+            Need(settings.Base, "base_model");
+            if (settings.Method is null && settings.DefaultMethod is { } usual) TrainKeys.Find("method")!.Apply(settings, usual, "method");
+            Need(settings.Method, "method");
+        }
         if (settings.TrainRows is null) Need(settings.Data, "data");
         if (settings.Caller.NeedsFolder) Need(settings.Out, "output_dir");
-        return OptionsOf(settings, changes);
+        if (settings.Adapter is null) return (OptionsOf(settings, changes), null);
+        var continued = ContinuedAdapter.Open(settings, new(observer, settings.Caller, cancellation))!;
+        return (continued.OptionsFor(settings, changes), continued);
     }
 
     private void Need(string? value, string key)
     {
         if (string.IsNullOrEmpty(value)) throw new SettingsException(settings.Caller.Missing(key, settings));
     }
-
-    private TrainInputs Load(MethodOptions options, CancellationToken cancellation) => TrainInputs.Load(settings, options, observer, cancellation);
 
     // The recipe is gone once the result is in place.
     private bool IsFinished()
@@ -99,7 +103,6 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         var seconds = training.SecondsBefore + _watch.Elapsed.TotalSeconds;
         var document = RunDocument.Create(settings, inputs, result, final, curves, seconds, training.Trunk, learning);
         if (training.ResumedAt.Count > 0) document["resumed_at"] = training.ResumedAt.DeepClone();
-        training.Dispose();
         if (result is { EarlyStopped: true, Stopped: false })
             observer.Remark($"Stopped early: no progress in {settings.EarlyStopping} scorings; the adapter is that of step {result.BestStep}.");
         return new(inputs, settings, document, result, final, curves, training.Log, observer) { LearningRemark = learning };
@@ -109,6 +112,7 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
     {
         try
         {
+            training.Dispose(); // the log is whole then
             run.WriteTo(folder.Output.Aside);
             folder.Finish(atEnd: !run.Result.Stopped);
         }

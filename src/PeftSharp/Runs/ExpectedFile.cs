@@ -7,15 +7,16 @@ using PeftSharp.Runs.Estimates;
 using PeftSharp.Runs.Proof;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Results;
+using PeftSharp.Runs.Training;
 using PeftSharp.Training;
 
-namespace PeftSharp.Runs.Training;
+namespace PeftSharp.Runs;
 
 /// <summary>A file that a run would write.</summary>
 /// <param name="Name">Its name in the output folder.</param>
 /// <param name="Bytes">Its length.</param>
 /// <param name="Exact">False where the length depends on what training yields.</param>
-internal sealed record ExpectedFile(string Name, long Bytes, bool Exact)
+public sealed record ExpectedFile(string Name, long Bytes, bool Exact)
 {
     // More points than this change neither the picture nor the mean length of a line.
     private const int MostSteps = 20_000;
@@ -24,7 +25,7 @@ internal sealed record ExpectedFile(string Name, long Bytes, bool Exact)
     private const double Some = 1.0 / 3;
 
     /// <summary>All files, as the run would write them if its losses were the probe's.</summary>
-    public static IReadOnlyList<ExpectedFile> All(TrainSettings settings, TrainInputs inputs, RunForecast forecast, ProbeResult probe, RunObserver observer)
+    internal static IReadOnlyList<ExpectedFile> All(TrainSettings settings, TrainInputs inputs, RunForecast forecast, ProbeResult probe, RunObserver observer)
     {
         var (curves, score) = (new TrainingCurves(), Score(inputs));
         var shown = (int)Math.Min(forecast.Steps, MostSteps);

@@ -1,11 +1,13 @@
 using PeftSharp.Runs.Estimates;
 using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Results;
+using PeftSharp.Runs.Training;
 using PeftSharp.Training.Resume;
 
-namespace PeftSharp.Runs.Training;
+namespace PeftSharp.Runs;
 
 /// <summary>What a run would count, need and write, found by some of its steps in a process that then ends.</summary>
-internal sealed class DryRun
+public sealed class DryRun
 {
     private const int StepsALine = 10;
 
@@ -17,10 +19,13 @@ internal sealed class DryRun
     }
 
     /// <summary>What the run works on.</summary>
-    public TrainInputs Inputs { get; }
+    internal TrainInputs Inputs { get; }
 
     /// <summary>Where it would write; null for a run in memory.</summary>
-    public OutputFolder? Folder { get; }
+    internal OutputFolder? Folder { get; }
+
+    /// <summary>How many weights would be trained.</summary>
+    public ParameterCount Parameters => Inputs.Parameters;
 
     /// <summary>Steps, memory and time.</summary>
     public RunEstimate Estimate { get; }
@@ -49,7 +54,7 @@ internal sealed class DryRun
         }
     }
 
-    public static DryRun Of(TrainSettings settings, TrainInputs inputs, OutputFolder? folder, RunObserver observer, TimeSpan loading, CancellationToken cancellation)
+    internal static DryRun Of(TrainSettings settings, TrainInputs inputs, OutputFolder? folder, RunObserver observer, TimeSpan loading, CancellationToken cancellation)
     {
         if (settings.CacheTrunk)
         {

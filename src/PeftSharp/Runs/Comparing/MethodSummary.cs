@@ -4,8 +4,13 @@ using PeftSharp.Files.Json;
 namespace PeftSharp.Runs.Comparing;
 
 /// <summary>A method on a dataset over all seeds that finished.</summary>
-internal sealed record Summary(string Dataset, string Method, IReadOnlyList<CellResult> Results, int Planned)
+/// <param name="Dataset">Name of the dataset.</param>
+/// <param name="Method">Name of the method.</param>
+/// <param name="Results">One result a seed that finished, in the order of the seeds; at least one.</param>
+/// <param name="Planned">Seeds planned.</param>
+public sealed record MethodSummary(string Dataset, string Method, IReadOnlyList<CellResult> Results, int Planned)
 {
+    /// <summary>Mean score over the seeds that finished.</summary>
     public double Mean => Results.Average(r => r.Score);
 
     /// <summary>Sample standard deviation; null for one seed.</summary>
@@ -15,13 +20,13 @@ internal sealed record Summary(string Dataset, string Method, IReadOnlyList<Cell
     public CellResult First => Results[0];
 
     /// <summary>One a method and dataset, best first within a dataset; methods of which nothing finished are left out.</summary>
-    public static IReadOnlyList<Summary> Of(IEnumerable<(Cell Cell, CellResult? Result)> cells) =>
+    internal static IReadOnlyList<MethodSummary> Of(IEnumerable<(Cell Cell, CellResult? Result)> cells) =>
         [.. cells.Where(c => !c.Cell.IsSearch).GroupBy(c => c.Cell.Dataset).SelectMany(dataset => dataset.GroupBy(c => c.Cell.Method)
-            .Select(g => new Summary(dataset.Key, g.Key, [.. g.Select(c => c.Result).OfType<CellResult>()], g.Count()))
+            .Select(g => new MethodSummary(dataset.Key, g.Key, [.. g.Select(c => c.Result).OfType<CellResult>()], g.Count()))
             .Where(s => s.Results.Count > 0)
             .OrderByDescending(s => s.First.HigherIsBetter ? s.Mean : -s.Mean))];
 
-    public JsonObject Json() => new()
+    internal JsonObject Json() => new()
     {
         ["dataset"] = Dataset,
         ["method"] = Method,

@@ -1,0 +1,179 @@
+using System.Globalization;
+using PeftSharp.Data;
+using PeftSharp.Methods;
+using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Training;
+using PeftSharp.Training;
+
+namespace PeftSharp.Runs;
+
+/// <summary>
+/// A training run, described step by step: <c>FineTuning.Of(model).With(method).On(rows).HoldOut(0.1).RunAsync()</c>. Descriptions are immutable: every
+/// member returns another one, so that runs can share a beginning. What is not said has the defaults of <c>peft train</c>, whose every setting is reached
+/// by its key in a recipe (<see cref="Set"/>).
+/// </summary>
+public sealed class FineTuning
+{
+    private readonly Action<TrainSettings>[] _changes;
+
+    internal FineTuning(params Action<TrainSettings>[] changes) => _changes = changes;
+
+    /// <summary>A run on a base model; the method is LoRA until another is named.</summary>
+    /// <param name="baseModel">A Hugging Face folder, or owner/name of the hub.</param>
+    public static FineTuning Of(string baseModel)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(baseModel);
+        return new FineTuning(settings => settings.DefaultMethod = "lora").Set("base_model", baseModel);
+    }
+
+    /// <summary>Trains with a method.</summary>
+    /// <param name="method">Its settings.</param>
+    public FineTuning With(MethodOptions method)
+    {
+        ArgumentNullException.ThrowIfNull(method);
+        return And(settings => GivenMethod.Apply(settings, method));
+    }
+
+    /// <summary>Trains with a method by any of its names.</summary>
+    /// <param name="method">A name, an alias, a preset, or several of them as one: <c>lora|seq_bn</c>.</param>
+    public FineTuning With(string method) => Set("method", method);
+
+    /// <summary>Goes on training an adapter that was saved, on this run's rows: its method and settings, and its head, which classes with new names extend.</summary>
+    /// <param name="adapter">Its folder, or owner/name of the hub.</param>
+    public FineTuning Continue(string adapter) => Set("adapter", adapter);
+
+    /// <summary>Trains on rows of files.</summary>
+    /// <param name="path">A .tsv, .csv, .jsonl (or .gz of these) or .parquet file, a pattern, or a folder with its parts.</param>
+    public FineTuning On(string path) => Set("data", path).And(settings => settings.TrainRows = null);
+
+    /// <summary>Trains on rows that were read.</summary>
+    /// <param name="rows">The rows; they stay the caller's.</param>
+    public FineTuning On(TextDataset rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return And(settings => settings.TrainRows = rows);
+    }
+
+    /// <summary>Trains on texts with their labels: names of classes, or numbers.</summary>
+    /// <param name="rows">The rows; read when the run starts.</param>
+    public FineTuning On(IEnumerable<(string Text, string Label)> rows) => On((rows ?? throw new ArgumentNullException(nameof(rows))).Select(row => new LabelledText(row.Text, row.Label)));
+
+    /// <summary>Trains on labelled texts or pairs of texts.</summary>
+    /// <param name="rows">The rows; read when the run starts.</param>
+    public FineTuning On(IEnumerable<LabelledText> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return And(settings => settings.TrainRows = Read(rows, "the training rows", settings));
+    }
+
+    /// <summary>Holds rows out of training to score on, drawn so that labels keep their shares.</summary>
+    /// <param name="share">Their share, above 0 and below 1.</param>
+    public FineTuning HoldOut(double share)
+    {
+        if (!(share > 0 && share < 1)) throw new SettingsException($"A share of {Number(share)} was to be held out; expected one above 0 and below 1.");
+        return Set("split_shares", $"{Number(1 - share)},{Number(share)}");
+    }
+
+    /// <summary>Scores on rows of files.</summary>
+    /// <param name="path">As for <see cref="On(string)"/>.</param>
+    public FineTuning ScoreOn(string path) => Set("eval_data", path);
+
+    /// <summary>Scores on rows that were read.</summary>
+    /// <param name="rows">The rows, whose labels are among those of training; they stay the caller's.</param>
+    public FineTuning ScoreOn(TextDataset rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return And(settings => settings.EvalRows = rows);
+    }
+
+    /// <summary>Scores on texts with their labels.</summary>
+    /// <param name="rows">The rows; read when the run starts.</param>
+    public FineTuning ScoreOn(IEnumerable<(string Text, string Label)> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return And(settings => settings.EvalRows = Read(rows.Select(row => new LabelledText(row.Text, row.Label)), "the rows to score on", settings));
+    }
+
+    /// <summary>Passes over the rows; fractions are allowed. Default: 3.</summary>
+    public FineTuning Epochs(double epochs) => Set("num_train_epochs", Number(epochs));
+
+    /// <summary>Optimizer steps, instead of epochs.</summary>
+    public FineTuning Steps(int steps) => Set("max_steps", steps.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>The highest learning rate. Default: 5e-4, or 2e-5 where the whole model is trained.</summary>
+    public FineTuning Rate(double rate) => Set("learning_rate", Number(rate));
+
+    /// <summary>Rows a batch. Default: 16.</summary>
+    public FineTuning Batch(int rows) => Set("per_device_train_batch_size", rows.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Most tokens a row. Default: 128, or what the model takes.</summary>
+    public FineTuning MaxLength(int tokens) => Set("max_length", tokens.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Seed of everything random. Default: 42.</summary>
+    public FineTuning Seed(ulong seed) => Set("seed", seed.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Any setting by its key in a recipe, such as <c>warmup_ratio</c>, or of the method, such as <c>lora_alpha</c>.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="value">The value as a recipe would have it.</param>
+    /// <exception cref="SettingsException">The value is out of range.</exception>
+    public FineTuning Set(string key, string value)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(key);
+        ArgumentException.ThrowIfNullOrEmpty(value);
+        if (TrainKeys.Find(key) is not { } known) return And(settings => settings.MethodSettings[key] = value);
+        // Refused here, where the program that gives it stands.
+        known.Apply(new TrainSettings(), value, key);
+        return And(settings => known.Apply(settings, value, key));
+    }
+
+    /// <summary>Writes the result into a folder, which appears whole or not at all; states to go on from are saved while the run lasts.</summary>
+    /// <param name="folder">A folder that does not exist yet, or is empty.</param>
+    /// <param name="overwrite">True replaces what an earlier run wrote there. Default: false.</param>
+    public FineTuning To(string folder, bool overwrite = false) => Set("output_dir", folder).Set("overwrite_output_dir", overwrite ? "true" : "false");
+
+    /// <summary>Goes on with the run of the output folder if it was cut off, and starts it otherwise. Needed for rows in memory; for files, <see cref="Run.Resume"/> suffices.</summary>
+    public FineTuning Resuming() => Set("resume_from_checkpoint", "true");
+
+    /// <summary>Trains on a thread of its own.</summary>
+    /// <param name="progress">Hears of every optimizer step. Default: nobody.</param>
+    /// <param name="cancellation">Stops after a step; the run then returns as interrupted, or is cancelled if there was no step yet.</param>
+    /// <exception cref="PeftException">Something does not fit, before the first step; or the result could not be written.</exception>
+    public Task<Run> RunAsync(IProgress<StepReport>? progress = null, CancellationToken cancellation = default) =>
+        RunAsync(progress is null ? RunObserver.None : new StepObserver(progress), cancellation);
+
+    /// <summary>Trains on a thread of its own.</summary>
+    /// <param name="observer">Watches it, from that thread.</param>
+    /// <param name="cancellation">As above.</param>
+    public Task<Run> RunAsync(RunObserver observer, CancellationToken cancellation = default) =>
+        Task.Factory.StartNew(() => Run(observer, cancellation), cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>Trains.</summary>
+    /// <param name="observer">Watches it. Default: nobody.</param>
+    /// <param name="cancellation">Stops after a step; the run then returns as interrupted.</param>
+    /// <exception cref="PeftException">Something does not fit, before the first step; or the result could not be written.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled before its first step.</exception>
+    public Run Run(RunObserver? observer = null, CancellationToken cancellation = default) => Job(observer).Execute(cancellation);
+
+    /// <summary>Tells what the run would count, need and write, after some of its steps; writes nothing.</summary>
+    /// <param name="observer">Hears remarks. Default: nobody.</param>
+    /// <param name="cancellation">Stops it.</param>
+    /// <exception cref="PeftException">The run itself would be refused.</exception>
+    public DryRun Try(RunObserver? observer = null, CancellationToken cancellation = default) => Job(observer).Try(cancellation);
+
+    private TrainingRun Job(RunObserver? observer)
+    {
+        var settings = new TrainSettings();
+        foreach (var change in _changes) change(settings);
+        return new(settings, [], observer ?? RunObserver.None);
+    }
+
+    private FineTuning And(Action<TrainSettings> change) => new([.. _changes, change]);
+
+    private static TextDataset Read(IEnumerable<LabelledText> rows, string source, TrainSettings settings)
+    {
+        LabelKind? kind = settings.Problem switch { null => null, "regression" => LabelKind.Regression, _ => LabelKind.Class };
+        return TextDataset.FromRows(rows, source, new() { Kind = kind, OnBadRow = settings.SkipBadRows ? OnBadRow.Skip : OnBadRow.Stop, AllowEmptyText = settings.AllowBlank });
+    }
+
+    private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+}
