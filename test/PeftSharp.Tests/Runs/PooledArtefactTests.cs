@@ -143,6 +143,7 @@ public sealed class PooledArtefactTests(PooledArtefactTests.Trained trained) : I
         {
             var copy = Directory.CreateDirectory(_folder.File_(name)).FullName;
             foreach (var file in Directory.GetFiles(Adapter)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+            File.Delete(Path.Combine(copy, "peft_proof.json")); // which would tell first
             var settings = Path.Combine(copy, "adapter_config.json");
             File.WriteAllText(settings, File.ReadAllText(settings).Replace(from, to, StringComparison.Ordinal));
             return copy;
