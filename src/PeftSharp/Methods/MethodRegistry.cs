@@ -14,7 +14,14 @@ using PeftSharp.Methods.Partial.Fish;
 using PeftSharp.Methods.Partial.Head;
 using PeftSharp.Methods.Partial.LnTuning;
 using PeftSharp.Methods.Reparameterized.AdaLora;
+using PeftSharp.Methods.Reparameterized.Boft;
+using PeftSharp.Methods.Reparameterized.FourierFt;
+using PeftSharp.Methods.Reparameterized.Hra;
+using PeftSharp.Methods.Reparameterized.LoHa;
+using PeftSharp.Methods.Reparameterized.LoKr;
 using PeftSharp.Methods.Reparameterized.Lora;
+using PeftSharp.Methods.Reparameterized.Miss;
+using PeftSharp.Methods.Reparameterized.Oft;
 using PeftSharp.Methods.Reparameterized.Vera;
 
 namespace PeftSharp.Methods;
@@ -39,6 +46,13 @@ public static class MethodRegistry
         LoraMethod.Info,
         AdaLoraMethod.Info,
         VeraMethod.Info,
+        LoHaMethod.Info,
+        LoKrMethod.Info,
+        OftMethod.Info,
+        BoftMethod.Info,
+        HraMethod.Info,
+        MissMethod.Info,
+        FourierFtMethod.Info,
         UnionMethod.Info,
     ];
 

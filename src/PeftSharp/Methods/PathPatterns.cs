@@ -25,6 +25,15 @@ internal sealed class PathPatterns(string method)
         }
     }
 
+    /// <summary>peft's way of a setting by module: the first key that matches the end of the path, as a regular expression, wins.</summary>
+    /// <exception cref="PeftException">A key is no regular expression, too long, or takes too long.</exception>
+    public T Choose<T>(string field, IReadOnlyDictionary<string, T>? patterns, string path, T fallback)
+    {
+        foreach (var (key, value) in patterns ?? new Dictionary<string, T>())
+            if (Find(field, $@"^(?:.*\.)?(?:{key})$", path).Success) return value;
+        return fallback;
+    }
+
     private Match Limited(string field, Regex regex, string path)
     {
         if (_spent.Elapsed > LimitOfAll) throw TooSlow(field, regex.ToString(), path, null);

@@ -105,7 +105,7 @@ internal sealed class TrunkBench : IDisposable
     /// <summary>The bench, or null where the method acts in the lower layer whatever it is told.</summary>
     public static TrunkBench? Of(string architecture, string method, ModelOptions? model = null)
     {
-        var bench = new TrunkBench(architecture, Upper(MethodRegistry.Options(method)), model);
+        var bench = new TrunkBench(architecture, Upper(TinySettings.Of(method)), model);
         if (bench.Model.Model.RunsInParts && !bench.Model.Model.Sites.ActiveAt(bench.Adapter.Tag).Any(at => bench.Model.Model.Sites.LayerOf(at.Module) is -1 or 0)) return bench;
         bench.Dispose();
         return null;

@@ -43,7 +43,7 @@ public sealed class TrunkTests
         using var bench = TrunkBench.Of(architecture, method);
         if (bench is null)
         {
-            RefusesToCache(architecture, MethodRegistry.Options(method));
+            RefusesToCache(architecture, TinySettings.Of(method));
             return;
         }
         Compare(bench, Tolerance);

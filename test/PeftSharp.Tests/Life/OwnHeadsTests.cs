@@ -17,8 +17,8 @@ public sealed class OwnHeadsTests
     public void Rows_Of_A_Mixed_Batch_Equal_The_Rows_Alone(string architecture, string method)
     {
         using var bench = new Bench(architecture, ScalarType.Float64); // three classes
-        bench.Train(bench.Peft.Add(MethodRegistry.Options(method), "five", 11, outputs: 5));
-        bench.Train(bench.Peft.Add(MethodRegistry.Options(method), "four", 12, outputs: 4));
+        bench.Train(bench.Peft.Add(TinySettings.Of(method), "five", 11, outputs: 5));
+        bench.Train(bench.Peft.Add(TinySettings.Of(method), "four", 12, outputs: 4));
         bench.Train(bench.Add(method, "base's", 13), 2);
         Assert.Equal(5, bench.Peft["five"].Outputs);
         Assert.Equal(3, bench.Peft["base's"].Outputs);
@@ -47,7 +47,7 @@ public sealed class OwnHeadsTests
     {
         using var folder = new Files.TempFolder();
         using Bench trained = new(architecture), served = new(architecture);
-        var adapter = trained.Peft.Add(MethodRegistry.Options(method), "five", 11, outputs: 5);
+        var adapter = trained.Peft.Add(TinySettings.Of(method), "five", 11, outputs: 5);
         trained.Train(adapter);
         AdapterFolder.Save(adapter, folder.Root, adapter.Options.Format);
         var other = served.Add("lora", "base's");

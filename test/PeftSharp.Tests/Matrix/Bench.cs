@@ -32,7 +32,7 @@ internal sealed class Bench : IDisposable
 
     public TokenBatch Batch { get; }
 
-    public PeftMethod Add(string method, string name = "first", ulong seed = 11) => Add(MethodRegistry.Options(method), name, seed);
+    public PeftMethod Add(string method, string name = "first", ulong seed = 11) => Add(TinySettings.Of(method), name, seed);
 
     public PeftMethod Add(MethodOptions options, string name = "first", ulong seed = 11) => Peft.Add(options, name, seed);
 

@@ -12,10 +12,13 @@ public sealed class GradientTests
 
     [Theory]
     [MemberData(nameof(MatrixCases.All), MemberType = typeof(MatrixCases))]
-    public void Agrees_With_Central_Differences(string architecture, string method)
+    public void Agrees_With_Central_Differences(string architecture, string method) => Agrees(architecture, TinySettings.Of(method));
+
+    /// <summary>Holds the law for an adapter of these settings.</summary>
+    internal static void Agrees(string architecture, MethodOptions options)
     {
         using var bench = new Bench(architecture, ScalarType.Float64);
-        var adapter = bench.Add(method);
+        var adapter = bench.Add(options);
         Move(adapter, 17, 0.02); // off starts where most gradients are zero
         bench.Loss(adapter).backward();
         var gradients = adapter.Tensors.Select(t => (t.Value.grad ?? zeros_like(t.Value)).clone()).ToList();

@@ -17,7 +17,7 @@ public sealed class NeighbourTests
     [Theory]
     [MemberData(nameof(MatrixCases.All), MemberType = typeof(MatrixCases))]
     public void A_Row_Answers_As_It_Does_Alone(string architecture, string method) =>
-        Holds(architecture, new ModelOptions(), MethodRegistry.Options(method));
+        Holds(architecture, new ModelOptions(), TinySettings.Of(method));
 
     [Theory]
     [InlineData("bert")]
@@ -36,7 +36,7 @@ public sealed class NeighbourTests
         ];
         foreach (var head in heads)
             foreach (var method in (string[])["unipelt", "mam", "prompt", "prefix", "lora"])
-                Holds(architecture, head, MethodRegistry.Options(method));
+                Holds(architecture, head, TinySettings.Of(method));
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class RefusalTests
         var info = MatrixCases.Info(method);
         foreach (var field in (string[])["target_modules", "modules_to_save"])
         {
-            var options = AdapterJson.Parse(new JsonObject { [field] = new JsonArray(Stranger) }, info, "adapter_config.json");
+            var options = AdapterJson.Parse(TinySettings.With(info, field, new JsonArray(Stranger)), info, "adapter_config.json");
             if (options.Unknown?.ContainsKey(field) == true) continue; // the method has no such setting
             Refusal.Of(bench, () => bench.Peft.Add(options), Stranger, field);
         }

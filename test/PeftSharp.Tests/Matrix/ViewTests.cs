@@ -25,7 +25,7 @@ public sealed class ViewTests
 
     [Theory]
     [MemberData(nameof(MatrixCases.Mergeable), MemberType = typeof(MatrixCases))]
-    public void Masked_And_Replaced_Tensors_Merge_As_They_Compute(string architecture, string method) => Merges(architecture, MethodRegistry.Options(method));
+    public void Masked_And_Replaced_Tensors_Merge_As_They_Compute(string architecture, string method) => Merges(architecture, TinySettings.Of(method));
 
     [Theory]
     [MemberData(nameof(Variants))]
@@ -60,7 +60,8 @@ public sealed class ViewTests
         }
     }
 
-    private static void Merges(string architecture, MethodOptions options)
+    /// <summary>Holds the law for an adapter of these settings.</summary>
+    internal static void Merges(string architecture, MethodOptions options)
     {
         using var bench = new Bench(architecture, ScalarType.Float64);
         var adapter = bench.Add(options);

@@ -141,17 +141,9 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
 
     private (int Rank, double Scale) RankAndScale(string path)
     {
-        var rank = Pattern(_options.RankPattern, path, _options.Rank);
-        var alpha = Pattern(_options.AlphaPattern, path, _options.Alpha);
+        var rank = _patterns.Choose("rank_pattern", _options.RankPattern, path, _options.Rank);
+        var alpha = _patterns.Choose("alpha_pattern", _options.AlphaPattern, path, _options.Alpha);
         return (rank, _options.UseRsLora ? alpha / Math.Sqrt(rank) : alpha / rank);
-    }
-
-    // peft: the first key that matches the end of the path, as a regular expression, wins.
-    private T Pattern<T>(IReadOnlyDictionary<string, T>? patterns, string path, T fallback)
-    {
-        foreach (var (key, value) in patterns ?? new Dictionary<string, T>())
-            if (_patterns.Find("rank_pattern or alpha_pattern", $@"^(?:.*\.)?(?:{key})$", path).Success) return value;
-        return fallback;
     }
 
     private Tensor StartA(string path, int rank, long width)

@@ -1,0 +1,34 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Formats;
+using PeftSharp.Methods;
+
+namespace PeftSharp.Tests.Matrix;
+
+/// <summary>Settings of each method for the tiny models: its defaults, but for sizes that do not fit them.</summary>
+internal static class TinySettings
+{
+    // Fields of methods whose default sizes are made for larger maps.
+    private static readonly Dictionary<string, string> Sizes = new()
+    {
+        ["fourierft"] = """{ "n_frequency": 40 }""",
+    };
+
+    /// <summary>The settings of a method or preset.</summary>
+    public static MethodOptions Of(string method)
+    {
+        if (!Sizes.ContainsKey(method)) return MethodRegistry.Options(method);
+        var info = MatrixCases.Info(method);
+        return AdapterJson.Parse(Fields(info), info, "adapter_config.json") with { Source = null };
+    }
+
+    /// <summary>The fields that a method needs here, and one more.</summary>
+    public static JsonObject With(MethodInfo info, string field, JsonNode value)
+    {
+        var fields = Fields(info);
+        fields[field] = value;
+        return fields;
+    }
+
+    private static JsonObject Fields(MethodInfo info) =>
+        Sizes.TryGetValue(info.Name, out var sizes) ? (JsonObject)JsonNode.Parse(sizes)! : [];
+}
