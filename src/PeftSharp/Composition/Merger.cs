@@ -114,7 +114,10 @@ internal static class Merger
         List<Weighted> adding = [.. plugins.Where(p => !Surrounds(p.Plugin))];
         var sum = adding is [{ Weight: 1 } only] ? only.Plugin.MergedWeight(weight, only.Context)
             : adding.Aggregate(weight, (sum, p) => sum.Plus(p.Plugin.MergedWeight(weight, p.Context).Plus(weight, -1), p.Weight));
-        return plugins.Skip(adding.Count).Aggregate(sum, (merged, p) => Weighed(merged, p.Plugin.MergedWeight(merged, p.Context), p.Weight));
+        // A row meets the first change of the input first, which is therefore the last factor of the weight.
+        var around = plugins.Skip(adding.Count).ToLookup(p => p.Plugin is IProjectionInput);
+        var inOrder = around[true].Reverse().Concat(around[false]);
+        return inOrder.Aggregate(sum, (merged, p) => Weighed(merged, p.Plugin.MergedWeight(merged, p.Context), p.Weight));
     }
 
     private static Tensor MergedBias(List<Weighted> plugins, Tensor bias) =>

@@ -54,7 +54,7 @@ public sealed class BoftMethod(string name, BoftOptions options) : MapMethod<Bof
         var width = site.InFeatures;
         if (width % given != 0)
             throw new PeftException($"BOFT: \"{field}\" is {given}, which does not divide the {width} numbers that {site.Path} reads; give a divisor of it.");
-        var (blocks, size) = Settings.BlockSize == 0 ? (given, width / given) : (width / given, given);
+        var (blocks, size) = Settings.BlockSize == 0 ? ((long)given, width / given) : (width / given, (long)given);
         if (Settings.Factors == 1) return (blocks, size);
         // Each factor beyond the first doubles the groups within which halves of blocks change places.
         if (size % 2 != 0 || blocks % (1L << (Settings.Factors - 1)) != 0)
