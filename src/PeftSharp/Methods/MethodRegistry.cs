@@ -15,13 +15,20 @@ using PeftSharp.Methods.Partial.Head;
 using PeftSharp.Methods.Partial.LnTuning;
 using PeftSharp.Methods.Reparameterized.AdaLora;
 using PeftSharp.Methods.Reparameterized.Boft;
+using PeftSharp.Methods.Reparameterized.C3a;
 using PeftSharp.Methods.Reparameterized.FourierFt;
+using PeftSharp.Methods.Reparameterized.GraLora;
+using PeftSharp.Methods.Reparameterized.Hira;
 using PeftSharp.Methods.Reparameterized.Hra;
 using PeftSharp.Methods.Reparameterized.LoHa;
 using PeftSharp.Methods.Reparameterized.LoKr;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Methods.Reparameterized.Miss;
 using PeftSharp.Methods.Reparameterized.Oft;
+using PeftSharp.Methods.Reparameterized.RandLora;
+using PeftSharp.Methods.Reparameterized.Road;
+using PeftSharp.Methods.Reparameterized.Shira;
+using PeftSharp.Methods.Reparameterized.VbLora;
 using PeftSharp.Methods.Reparameterized.Vera;
 
 namespace PeftSharp.Methods;
@@ -53,6 +60,13 @@ public static class MethodRegistry
         HraMethod.Info,
         MissMethod.Info,
         FourierFtMethod.Info,
+        RandLoraMethod.Info,
+        VbLoraMethod.Info,
+        HiraMethod.Info,
+        GraLoraMethod.Info,
+        ShiraMethod.Info,
+        C3aMethod.Info,
+        RoadMethod.Info,
         UnionMethod.Info,
     ];
 

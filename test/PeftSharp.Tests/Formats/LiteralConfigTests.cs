@@ -61,6 +61,8 @@ public sealed class LiteralConfigTests : IDisposable
     [InlineData("hra", "bert-hra")]
     [InlineData("miss", "bert-miss")]
     [InlineData("fourierft", "bert-fourierft")]
+    [InlineData("randlora", "bert-randlora")]
+    [InlineData("vblora", "bert-vblora")]
     [InlineData("prefix", "bert-prefix")]
     [InlineData("prompt", "bert-prompt")]
     [InlineData("houlsby", "adapterhub-bert-double-seq-bn")]

@@ -10,6 +10,10 @@ internal static class TinySettings
     // Fields of methods whose default sizes are made for larger maps.
     private static readonly Dictionary<string, string> Sizes = new()
     {
+        ["vblora"] = """{ "vector_length": 8, "num_vectors": 12 }""",
+        ["shira"] = """{ "r": 3 }""",
+        ["c3a"] = """{ "block_size": 8 }""",
+        ["road"] = """{ "group_size": 8 }""",
         ["fourierft"] = """{ "n_frequency": 40 }""",
     };
 

@@ -1,12 +1,19 @@
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Reparameterized.Boft;
+using PeftSharp.Methods.Reparameterized.C3a;
 using PeftSharp.Methods.Reparameterized.FourierFt;
+using PeftSharp.Methods.Reparameterized.GraLora;
+using PeftSharp.Methods.Reparameterized.Hira;
 using PeftSharp.Methods.Reparameterized.Hra;
 using PeftSharp.Methods.Reparameterized.LoHa;
 using PeftSharp.Methods.Reparameterized.LoKr;
 using PeftSharp.Methods.Reparameterized.Miss;
 using PeftSharp.Methods.Reparameterized.Oft;
+using PeftSharp.Methods.Reparameterized.RandLora;
+using PeftSharp.Methods.Reparameterized.Road;
+using PeftSharp.Methods.Reparameterized.Shira;
+using PeftSharp.Methods.Reparameterized.VbLora;
 using PeftSharp.Sites;
 using PeftSharp.Tests.Files;
 
@@ -37,6 +44,25 @@ public sealed class VariantTests
         ["miss cut"] = new MissOptions { Rank = 5, Dropout = 0.3, InitWeights = Json("false"), TargetModules = new("all-linear") },
         ["miss mini"] = new MissOptions { Rank = 6, MiniRank = 4, InitWeights = Json("\"mini\"") },
         ["miss bat"] = new MissOptions { Rank = 8, InitWeights = Json("\"bat\"") },
+        ["randlora many"] = new RandLoraOptions { Rank = 5, Alpha = 5, Dropout = 0.2, TargetModules = new("all-linear") },
+        ["randlora sparse"] = new RandLoraOptions { Rank = 4, Sparse = true, SaveProjection = false, InitWeights = false },
+        ["randlora very sparse"] = new RandLoraOptions { Rank = 4, VerySparse = true },
+        ["vblora mixed"] = new VbLoraOptions { Vectors = 10, Length = 4, Mixed = 3, Dropout = 0.2, TargetModules = new("all-linear") },
+        ["hira patterns"] = new HiraOptions
+        {
+            Rank = 3, Dropout = 0.3, InitWeights = Json("\"gaussian\""), TargetModules = new("all-linear"),
+            RankPattern = new Dictionary<string, int> { ["(query|q_proj|c_attn)"] = 5 },
+        },
+        ["gralora hybrid"] = new GraLoraOptions { Rank = 8, Parts = 4, HybridRank = 3, Dropout = 0.3, TargetModules = new("all-linear") },
+        ["gralora random"] = new GraLoraOptions { Rank = 6, Parts = 1, InitWeights = false },
+        ["shira seeded"] = new ShiraOptions { Rank = 2, RandomSeed = 5, InitWeights = false, TargetModules = new("all-linear") },
+        ["c3a patterns"] = new C3aOptions
+        {
+            BlockSize = 4, InitWeights = Json("\"gaussian\""), TargetModules = new("all-linear"),
+            BlockSizePattern = new Dictionary<string, int> { ["(query|q_proj|c_attn)"] = 16 },
+        },
+        ["road 2"] = new RoadOptions { Variant = "road_2", GroupSize = 4, TargetModules = new("all-linear") },
+        ["road 4"] = new RoadOptions { Variant = "road_4", GroupSize = 16, InitWeights = false },
         ["fourierft patterns"] = new FourierFtOptions
         {
             Frequencies = 30, LocationSeed = 3, StartsAtZero = true, TargetModules = new("all-linear"),

@@ -5,7 +5,7 @@ namespace PeftSharp.Methods.Reparameterized;
 /// <summary>A method that changes the weights of linear maps, one map at a time: its settings choose them, and it says what is put at each.</summary>
 /// <typeparam name="T">Its settings.</typeparam>
 public abstract class MapMethod<T>(string name, T options) : PeftMethod(name)
-    where T : MapOptions
+    where T : TargetOptions
 {
     /// <summary>The settings; once the adapter is attached, with the names of the maps.</summary>
     protected T Settings { get; private set; } = options;
@@ -24,14 +24,13 @@ public abstract class MapMethod<T>(string name, T options) : PeftMethod(name)
     /// <inheritdoc/>
     protected sealed override void OnAttach(MethodHost host)
     {
-        var saved = ModulesWithHead(Settings.ModulesToSave);
-        var maps = ChosenMaps.Of(
-            Settings.PeftType, host, Settings.TargetModules, Settings.LayersToTransform, Settings.LayersPattern, saved, Settings.Excluded);
+        Settings = (T)((TargetOptions)Settings with { ModulesToSave = ModulesWithHead(Settings.ModulesToSave) });
+        var maps = ChosenMaps.Of(Settings, host);
         if (Settings.SaysTransposed && !maps.AreTransposed)
             throw new PeftException($"{Settings.PeftType}: \"fan_in_fan_out\" is true, but this model's maps are [out, in]; set it to false.");
         // By name, since peft's own choice for this method may be another.
         var targets = maps.Targets ?? new Targets([.. maps.Sites.Select(p => p.Path.Split('.')[^1]).Distinct()]);
-        Settings = (T)((MapOptions)Settings with { ModulesToSave = saved, TargetModules = targets, AreTransposed = maps.AreTransposed });
+        Settings = (T)((TargetOptions)Settings with { TargetModules = targets, AreTransposed = maps.AreTransposed });
         AddShared(maps.Sites);
         foreach (var site in maps.Sites) Adapt(site);
         TrainModules(Settings.ModulesToSave);

@@ -4,7 +4,7 @@ using PeftSharp.Methods.Json;
 namespace PeftSharp.Methods.Reparameterized;
 
 /// <summary>Settings that the methods of LyCORIS (LoHa, LoKr) share in peft: rank and scale, by map where need be, and dropout of the change itself.</summary>
-public abstract record PatternedMapOptions : SelectiveMapOptions
+public abstract record PatternedMapOptions : ExcludingOptions
 {
     private const double LargestAlpha = 1e6;
 
@@ -47,12 +47,12 @@ public abstract record PatternedMapOptions : SelectiveMapOptions
     }
 
     /// <summary>The dropout of a map's change.</summary>
-    internal ChangeDropout Dropout(string path) => new(RankDropout, ModuleDropout, RescalesRows, path);
+    internal ChangeDropout DropoutOf(string path) => new(RankDropout, ModuleDropout, RescalesRows, path);
 
     /// <inheritdoc/>
     public override void Validate()
     {
-        base.Validate();
+        ValidateTargets();
         ValidateRank("r", Rank);
         ValidateSize("alpha", Alpha, LargestAlpha);
         ValidateDropout("rank_dropout", RankDropout);

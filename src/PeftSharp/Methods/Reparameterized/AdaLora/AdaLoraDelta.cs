@@ -1,6 +1,5 @@
 using PeftSharp.Interop;
 using PeftSharp.Sites;
-using PeftSharp.Weights;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized.AdaLora;
@@ -10,21 +9,14 @@ namespace PeftSharp.Methods.Reparameterized.AdaLora;
 /// A [rank, in], B [out, rank], E [rank, 1], divisor [1].
 /// </summary>
 internal sealed class AdaLoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor e, AdapterTensor divisor, double alpha, double dropout)
-    : IProjectionDelta, IMergeableProjection, ILowRankMap
+    : LowRankChange(dropout, a.Name)
 {
     // peft adds it to the rank that it divides by.
     private const double Offset = 1e-5;
 
-    public (Tensor Left, Tensor Right, double Scale)? Factors(ForwardContext context) => (b.Get(context), Scaled(context), 1);
-
-    public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
+    protected override (Tensor Left, Tensor Right, double Scale) Factors(ForwardContext context)
     {
-        var low = Dropout.Linear(x, Scaled(context), dropout, a.Name, context);      // [rows, tokens, rank]
-        return nn.functional.linear(low, b.Get(context));               // [rows, tokens, out]
+        var scaled = a.Get(context) * (e.Get(context) / divisor.Get(context).Plus(Offset)).Times(alpha);
+        return (b.Get(context), scaled, 1);
     }
-
-    public Tensor MergedWeight(Tensor weight, ForwardContext context) => weight.Plus(matmul(b.Get(context), Scaled(context)));
-
-    private Tensor Scaled(ForwardContext context) =>
-        a.Get(context) * (e.Get(context) / divisor.Get(context).Plus(Offset)).Times(alpha);
 }

@@ -5,7 +5,7 @@ using PeftSharp.Methods.Json;
 namespace PeftSharp.Methods.Reparameterized.Boft;
 
 /// <summary>Settings of BOFT (Liu et al. 2024, arXiv 2311.06243).</summary>
-public sealed record BoftOptions : SelectiveMapOptions
+public sealed record BoftOptions : ExcludingOptions
 {
     /// <inheritdoc/>
     public override string PeftType => "BOFT";
@@ -37,7 +37,7 @@ public sealed record BoftOptions : SelectiveMapOptions
     /// <inheritdoc/>
     public override void Validate()
     {
-        base.Validate();
+        ValidateTargets();
         if (Blocks is < 0 or > 1 << 20) throw Bad("boft_block_num", Blocks, "a whole number from 0 to 1048576");
         if (BlockSize is < 0 or > 1 << 14) throw Bad("boft_block_size", BlockSize, "a whole number from 0 to 16384");
         if ((Blocks == 0) == (BlockSize == 0))

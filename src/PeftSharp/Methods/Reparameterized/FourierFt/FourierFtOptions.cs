@@ -5,7 +5,7 @@ using PeftSharp.Methods.Json;
 namespace PeftSharp.Methods.Reparameterized.FourierFt;
 
 /// <summary>Settings of FourierFT (Gao et al. 2024, arXiv 2405.03003).</summary>
-public sealed record FourierFtOptions : SelectiveMapOptions
+public sealed record FourierFtOptions : ExcludingOptions
 {
     private const int MostFrequencies = 1 << 28;
 
@@ -36,7 +36,7 @@ public sealed record FourierFtOptions : SelectiveMapOptions
     /// <inheritdoc/>
     public override void Validate()
     {
-        base.Validate();
+        ValidateTargets();
         foreach (var (field, count) in (FrequencyPattern ?? new Dictionary<string, int>()).Select(p => ($"n_frequency_pattern.{p.Key}", p.Value))
             .Append(("n_frequency", Frequencies)))
             if (count is < 1 or > MostFrequencies) throw Bad(field, count, $"a whole number from 1 to {MostFrequencies}");

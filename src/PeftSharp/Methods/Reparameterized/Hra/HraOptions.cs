@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace PeftSharp.Methods.Reparameterized.Hra;
 
 /// <summary>Settings of HRA (Yuan et al. 2024, arXiv 2405.17484).</summary>
-public sealed record HraOptions : SelectiveMapOptions
+public sealed record HraOptions : ExcludingOptions
 {
     /// <inheritdoc/>
     public override string PeftType => "HRA";
@@ -24,7 +24,7 @@ public sealed record HraOptions : SelectiveMapOptions
     /// <inheritdoc/>
     public override void Validate()
     {
-        base.Validate();
+        ValidateTargets();
         ValidateRank("r", Rank);
     }
 

@@ -32,6 +32,6 @@ public sealed class LoHaMethod(string name, LoHaOptions options) : MapMethod<LoH
         long[] tall = [site.OutFeatures, rank], wide = [rank, site.InFeatures];
         Plug(site.Plugins, new LoHaChange(
             Factor("hada_w1_a", tall), Factor("hada_w1_b", wide), Factor("hada_w2_a", tall), Factor("hada_w2_b", wide, Settings.InitWeights),
-            scale, Settings.Dropout(site.Path)));
+            scale, Settings.DropoutOf(site.Path)));
     }
 }

@@ -31,7 +31,7 @@ public sealed class LoKrMethod(string name, LoKrOptions options) : MapMethod<LoK
         var (inSmall, inLarge) = KroneckerFactor.Split(site.InFeatures, Settings.DecomposeFactor);
         var first = Factor(site.Path, "lokr_w1", outSmall, inSmall, rank, whole: !Settings.DecomposeBoth, zeroLeft: Settings.FirstIsZero);
         var second = Factor(site.Path, "lokr_w2", outLarge, inLarge, rank, whole: false, zeroRight: Settings.SecondIsZero);
-        Plug(site.Plugins, new LoKrChange(first, second, scale, Settings.Dropout(site.Path)));
+        Plug(site.Plugins, new LoKrChange(first, second, scale, Settings.DropoutOf(site.Path)));
     }
 
     // A product of low rank, where that is asked for and saves numbers; what is zero at the start is zero in one of the two.

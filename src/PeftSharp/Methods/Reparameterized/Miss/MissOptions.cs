@@ -6,7 +6,7 @@ using PeftSharp.Methods.Json;
 namespace PeftSharp.Methods.Reparameterized.Miss;
 
 /// <summary>Settings of MiSS (Kang and Yin 2024, arXiv 2409.15371).</summary>
-public sealed record MissOptions : SelectiveMapOptions
+public sealed record MissOptions : ExcludingOptions
 {
     private const string Bat = "bat", Mini = "mini";
 
@@ -44,7 +44,7 @@ public sealed record MissOptions : SelectiveMapOptions
     /// <inheritdoc/>
     public override void Validate()
     {
-        base.Validate();
+        ValidateTargets();
         ValidateRank("r", Rank);
         ValidateRank("mini_r", MiniRank);
         ValidateDropout("miss_dropout", Dropout);

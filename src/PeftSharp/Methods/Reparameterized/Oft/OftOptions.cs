@@ -5,7 +5,7 @@ using PeftSharp.Methods.Json;
 namespace PeftSharp.Methods.Reparameterized.Oft;
 
 /// <summary>Settings of OFT (Qiu et al. 2023, arXiv 2306.07280).</summary>
-public sealed record OftOptions : SelectiveMapOptions
+public sealed record OftOptions : ExcludingOptions
 {
     /// <inheritdoc/>
     public override string PeftType => "OFT";
@@ -57,7 +57,7 @@ public sealed record OftOptions : SelectiveMapOptions
     /// <inheritdoc/>
     public override void Validate()
     {
-        base.Validate();
+        ValidateTargets();
         if (Blocks is < 0 or > 1 << 20) throw Bad("r", Blocks, "a whole number from 0 to 1048576");
         if (BlockSize is < 0 or > 1 << 14) throw Bad("oft_block_size", BlockSize, "a whole number from 0 to 16384");
         if ((Blocks == 0) == (BlockSize == 0))

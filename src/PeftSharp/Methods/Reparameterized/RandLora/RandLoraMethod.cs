@@ -8,7 +8,7 @@ namespace PeftSharp.Methods.Reparameterized.RandLora;
 /// <summary>RandLoRA: updates of full rank from random bases that all layers share.</summary>
 public sealed class RandLoraMethod(string name, RandLoraOptions options) : MapMethod<RandLoraOptions>(name, options)
 {
-    private const string A = "randlora_A", B = "randlora_B";
+    internal const string A = "randlora_A", B = "randlora_B";
 
     private AdapterTensor? _a, _b;
 
@@ -23,6 +23,7 @@ public sealed class RandLoraMethod(string name, RandLoraOptions options) : MapMe
         Summary = "Updates of full rank: frozen random bases shared by all layers, and trained factors that mix them; merges.",
         Formula = "y = W·x + b + s·Σⱼ Bⱼ·diag(λⱼ)·A·diag(γⱼ)·dropout(x), s = alpha / r; as many j as make full rank; A and B are drawn once and shared",
         OptionsType = typeof(RandLoraOptions),
+        Layouts = [new RandLoraPeft()],
         NeutralStart = true,
         Mergeable = true,
     };
@@ -54,30 +55,4 @@ public sealed class RandLoraMethod(string name, RandLoraOptions options) : MapMe
         Plug<IProjectionPlugin>(site.Plugins, new RandLoraChange(
             _a!, _b!, lambda, gamma, site, Settings.Alpha / Settings.Rank, Settings.Dropout));
     }
-
-    /// <inheritdoc/>
-    public override string? SavedName(AdapterTensor tensor, AdapterFormat format)
-    {
-        if (format != AdapterFormat.Peft || tensor.Role != TensorRole.Frozen) return base.SavedName(tensor, format);
-        return Settings.SaveProjection ? $"base_model.{tensor.Local}" : null;
-    }
-
-    /// <inheritdoc/>
-    public override void LoadTensors(IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file)
-    {
-        // peft writes the bases once more for every map. Others than the shared ones would be left out in silence.
-        using var guard = no_grad();
-        foreach (var (key, value) in saved.Where(t => MayLeaveOut(t.Key, format)))
-        {
-            var shared = saved.GetValueOrDefault(key.EndsWith(A, StringComparison.Ordinal) ? $"base_model.{A}" : $"base_model.{B}");
-            if (shared is null || !shared.shape.SequenceEqual(value.shape) || !shared.equal(value).all().item<bool>())
-                throw new PeftException($"{file}: tensor \"{key}\" is not the base that all maps share; expected one pair of bases for the whole adapter: save it again.");
-        }
-        base.LoadTensors(saved, format, file);
-    }
-
-    /// <inheritdoc/>
-    public override bool MayLeaveOut(string key, AdapterFormat format) =>
-        key.StartsWith("base_model.model.", StringComparison.Ordinal)
-        && (key.EndsWith($".{A}", StringComparison.Ordinal) || key.EndsWith($".{B}", StringComparison.Ordinal));
 }

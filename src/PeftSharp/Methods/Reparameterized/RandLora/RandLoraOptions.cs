@@ -5,7 +5,7 @@ using PeftSharp.Methods.Json;
 namespace PeftSharp.Methods.Reparameterized.RandLora;
 
 /// <summary>Settings of RandLoRA (Albert et al. 2025, arXiv 2502.00987).</summary>
-public sealed record RandLoraOptions : MapOptions
+public sealed record RandLoraOptions : TargetOptions
 {
     /// <inheritdoc/>
     public override string PeftType => "RANDLORA";
@@ -47,7 +47,7 @@ public sealed record RandLoraOptions : MapOptions
     /// <inheritdoc/>
     public override void Validate()
     {
-        base.Validate();
+        ValidateTargets();
         ValidateRank("r", Rank);
         ValidateSize("randlora_alpha", Alpha, 1e6);
         ValidateDropout("randlora_dropout", Dropout);

@@ -21,7 +21,11 @@ internal sealed record RandomBases(long Rank, long Narrow, long Wide, long Key)
         Tensor Next(long rows, long columns)
         {
             var bound = 1 / Math.Sqrt(columns);
-            return zeros(rows, 1, columns, dtype: ScalarType.BFloat16).uniform_(-bound, bound, generator);
+            // PyTorch draws bfloat16 in float32 since 2.13, as peft's reference numbers were; older versions draw other numbers.
+            var drawn = zeros(rows, 1, columns, dtype: ScalarType.Float32).uniform_(-bound, bound, generator).to(ScalarType.BFloat16);
+            // What rounding brings to the upper bound, which is not in the range, becomes the lower one.
+            var upper = Arithmetic.Filled([], bound, ScalarType.BFloat16, CPU);
+            return where(drawn.eq(upper), upper.neg(), drawn);
         }
         var a = Next(Rank, Narrow);
         Tensor[] parts = [.. Enumerable.Range(0, (int)Count(Narrow, Rank)).Select(_ => Next(Wide, Rank))];

@@ -1,4 +1,5 @@
 using PeftSharp.Interop;
+using PeftSharp.Methods.Layouts;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -32,18 +33,16 @@ internal static class MixedScores
         return scores.scatter(-1, index, cat([shares, last], -1).log());
     }
 
+    /// <summary>The names of the two.</summary>
+    public static IReadOnlyList<string> Names(string key) => [key + IndexEnd, key + ShareEnd];
+
     /// <summary>True if a saved tensor is one of the two.</summary>
     public static bool Is(string key) => key.EndsWith(IndexEnd, StringComparison.Ordinal) || key.EndsWith(ShareEnd, StringComparison.Ordinal);
 
     private static Tensor Required(IReadOnlyDictionary<string, Tensor> saved, string key, long[] shape, string file)
     {
-        if (!saved.TryGetValue(key, out var found))
-            throw new PeftException($"{file}: tensor \"{key}\" is missing; the adapter was made for another base model or other settings.");
-        if (!found.shape.SequenceEqual(shape))
-            throw new PeftException(
-                $"{file}: tensor \"{key}\" has the shape [{string.Join(", ", found.shape)}]; this base model and these settings ask for "
-                + $"[{string.Join(", ", shape)}].");
-        return found;
+        SavedTensor.Require(saved, key, shape, file);
+        return saved[key];
     }
 
     private static ScalarType IndexType(long vectors) => vectors switch

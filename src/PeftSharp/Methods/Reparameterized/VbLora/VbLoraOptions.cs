@@ -5,7 +5,7 @@ using PeftSharp.Methods.Json;
 namespace PeftSharp.Methods.Reparameterized.VbLora;
 
 /// <summary>Settings of VB-LoRA (Li et al. 2024, arXiv 2405.15179).</summary>
-public sealed record VbLoraOptions : SelectiveMapOptions
+public sealed record VbLoraOptions : ExcludingOptions
 {
     /// <inheritdoc/>
     public override string PeftType => "VBLORA";
@@ -48,7 +48,7 @@ public sealed record VbLoraOptions : SelectiveMapOptions
     /// <inheritdoc/>
     public override void Validate()
     {
-        base.Validate();
+        ValidateTargets();
         ValidateRank("r", Rank);
         ValidateRank("num_vectors", Vectors);
         ValidateRank("vector_length", Length);
