@@ -38,7 +38,10 @@ public sealed class ProjectionGroup : IDisposable
         for (var i = 0; i < sites.Length; i++)
         {
             var part = product.narrow(-1, column, sites[i].OutFeatures);
-            results[i] = sites[i].Finish(x, part, _stores[first + i], null, context, sites[i].Plugins.AnyActive(context));
+            // A plug-in may read the weight, which another part of its adapter may have replaced.
+            var active = sites[i].Plugins.AnyActive(context);
+            var weight = active ? sites[i].Weight.Get(context) : _stores[first + i];
+            results[i] = sites[i].Finish(x, part, weight, null, context, active);
             column += sites[i].OutFeatures;
         }
         return results;

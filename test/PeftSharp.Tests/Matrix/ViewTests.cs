@@ -1,5 +1,8 @@
 using PeftSharp.Methods;
+using PeftSharp.Methods.Reparameterized.Hira;
 using PeftSharp.Methods.Reparameterized.Lora;
+using PeftSharp.Methods.Reparameterized.Oft;
+using PeftSharp.Methods.Reparameterized.Road;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 
@@ -50,7 +53,8 @@ public sealed class ViewTests
     [Fact]
     public void A_Replaced_Base_Weight_Merges_With_What_Is_Added_To_It()
     {
-        foreach (var options in (LoraOptions[])[new(), new() { UseDora = true }])
+        MethodOptions[] all = [new LoraOptions(), new LoraOptions { UseDora = true }, new HiraOptions(), new OftOptions(), new RoadOptions { GroupSize = 8 }];
+        foreach (var options in all)
         {
             using var bench = new Bench("roberta", ScalarType.Float64);
             var adapter = bench.Add(options);
