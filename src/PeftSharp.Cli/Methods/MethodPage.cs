@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Methods;
+using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Cli.Methods;
@@ -40,6 +41,12 @@ internal static partial class MethodPage
             page.Append("\n| preset | differs from the defaults in |\n|---|---|\n");
             foreach (var (settings, names) in method.Presets.GroupBy(p => Differences(defaults, p.Value()), p => p.Key).Select(g => (g.Key, g.ToList())))
                 page.Append($"| {Code(names)} | {settings} |\n");
+        }
+        if (defaults is UnionOptions union)
+        {
+            var parts = UnionExpression.Names(union, null);
+            page.Append($"\nAny methods can be joined, written with `|` between them: `--method \"lora|prefix_tuning|seq_bn\"`. A part's settings go by its name: ")
+                .Append($"`--set lora.r=4 prefix_tuning.num_virtual_tokens=5`; those of `{method.Name}` are called {Code(parts)}.\n");
         }
         page.Append("\n| setting | default | |\n|---|---|---|\n");
         foreach (var setting in MethodSettings.Of(defaults.GetType()))

@@ -67,7 +67,7 @@ internal static class Description
     {
         var folder = AdapterFolder.Open(path);
         var method = MethodRegistry.ByPeftType(folder.Options.PeftType)!;
-        var settings = MethodSettings.Of(folder.Options.GetType());
+        var settings = MethodSettings.Of(folder.Options);
         var document = new JsonObject
         {
             ["path"] = path,

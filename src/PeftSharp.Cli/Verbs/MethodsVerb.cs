@@ -56,7 +56,7 @@ internal static class MethodsVerb
     {
         var options = MethodName.Options(name);
         var method = MethodRegistry.ByPeftType(options.PeftType)!;
-        var settings = MethodSettings.Of(options.GetType());
+        var settings = MethodSettings.Of(options, name);
         if (json)
         {
             var document = Describe(method);

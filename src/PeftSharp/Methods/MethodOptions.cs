@@ -86,6 +86,9 @@ public abstract record MethodOptions
     /// <summary>A copy that computes as the reference library does, where the definition here is another; by default they agree.</summary>
     internal virtual MethodOptions AsReference() => this;
 
+    /// <summary>A copy as it stands in a union, which AdapterHub's layout holds: with AdapterHub's conventions where the method has two; by default as it is.</summary>
+    internal virtual MethodOptions InUnion() => this;
+
     /// <summary>The settings as AdapterHub writes them (the <c>config</c> object of its adapter_config.json).</summary>
     /// <exception cref="PeftException">AdapterHub has no such method, or no place for these settings.</exception>
     public JsonObject ToAdapterHub()

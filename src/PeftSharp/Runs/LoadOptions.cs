@@ -1,3 +1,4 @@
+using PeftSharp.Hub;
 using PeftSharp.Models;
 using PeftSharp.Runs.Proof;
 
@@ -20,6 +21,9 @@ public sealed record LoadOptions
 
     /// <summary>Hears, a sentence each, what a proof says against it where <see cref="Proof"/> is <see cref="ProofUse.Warn"/>. Default: nobody.</summary>
     public Action<string>? Warn { get; init; }
+
+    /// <summary>Server and cache of models that are named <c>owner/name</c>; null (default) for those of the environment (<c>HF_ENDPOINT</c>, <c>HF_HUB_CACHE</c>, <c>HF_TOKEN</c>).</summary>
+    public HubSettings? Hub { get; init; }
 
     // What messages call the way past a proof.
     internal string? ProofName { get; init; } = "LoadOptions.Proof = ProofUse.Warn";

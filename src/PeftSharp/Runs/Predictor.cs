@@ -2,6 +2,8 @@ using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Files;
 using PeftSharp.Formats;
+using PeftSharp.Hub;
+using PeftSharp.Runs.Sources;
 
 namespace PeftSharp.Runs;
 
@@ -35,15 +37,19 @@ public sealed class Predictor : IDisposable
     /// <summary>What the files leave to be said, a sentence each.</summary>
     public IReadOnlyList<string> Remarks => _loaded.Remarks;
 
-    /// <summary>Loads an adapter with its base, or a model with a trained head.</summary>
+    /// <summary>Loads an adapter with its base, or a model with a trained head. What is named <c>owner/name</c> and is no folder comes from the hub.</summary>
     /// <param name="folder">The folder of an adapter or of a model.</param>
-    /// <param name="baseModel">The base of the adapter; default: the one that the adapter names, from here or from beside its folder.</param>
+    /// <param name="baseModel">The base of the adapter; default: the one that the adapter names, from here, from beside its folder, or from the hub.</param>
     /// <param name="options">How to load them.</param>
-    /// <exception cref="PeftException">A file is missing or damaged, or they do not belong together.</exception>
+    /// <exception cref="PeftException">A file is missing or damaged, they do not belong together, or the hub does not have them.</exception>
     public static Predictor Load(string folder, string? baseModel = null, LoadOptions? options = null)
     {
-        if (!Directory.Exists(folder)) throw new PeftException($"The folder {folder} does not exist; give the folder of an adapter or of a model.");
-        return new(AdapterFolder.Is(folder) ? LoadedModel.Open(baseModel ?? BaseOf(folder), folder, options) : LoadedModel.Open(folder, null, options));
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        var folders = new ModelFolders(RunObserver.None, Caller.Program, default, options?.Hub);
+        var found = folders.Any(folder).Folder;
+        if (!Directory.Exists(found)) throw new PeftException($"The folder {folder} does not exist; give the folder of an adapter or of a model.");
+        if (!AdapterFolder.Is(found)) return new(LoadedModel.Open(found, null, options));
+        return new(LoadedModel.Open(baseModel is null ? BaseOf(found, folders) : folders.Base(baseModel, null).Folder, found, options));
     }
 
     /// <summary>Answers a text.</summary>
@@ -105,13 +111,15 @@ public sealed class Predictor : IDisposable
         return false;
     }
 
-    private static string BaseOf(string folder)
+    private static string BaseOf(string folder, ModelFolders folders)
     {
-        var named = AdapterFolder.Open(folder).Options.BaseModel;
+        var options = AdapterFolder.Open(folder).Options;
+        var named = options.BaseModel;
         if (named is null) throw new PeftException($"{folder} does not say what its base model is; give the base model's folder.");
         if (Directory.Exists(named)) return named;
         var beside = Path.Combine(Path.GetFullPath(folder), named);
-        return Directory.Exists(beside) ? beside
+        if (Directory.Exists(beside)) return beside;
+        return HubRepository.TryParse(named) is { Owner: not null } ? folders.Base(named, options.Revision).Folder
             : throw new PeftException($"{folder} names the base model {Quoted.Name(named)}, which is no folder here; give the base model's folder.");
     }
 }

@@ -20,7 +20,7 @@ public sealed class RecipeFilesTests
         var settings = new TrainSettings();
         RecipeFile.Apply(file, settings);
         var options = MethodName.Options(settings.Method!);
-        RecipeFile.CheckMethodKeys(file, settings, MethodSettings.Of(options.GetType()).Select(s => s.Name));
+        RecipeFile.CheckMethodKeys(file, settings, options);
         options = MethodSettings.With(options, settings.Method!, settings.MethodSettings, file);
         settings.ForTrainer(false, true).Validate();
 

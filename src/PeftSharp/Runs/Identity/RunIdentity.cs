@@ -9,6 +9,7 @@ using PeftSharp.Data;
 using PeftSharp.Files;
 using PeftSharp.Interop;
 using PeftSharp.Methods;
+using PeftSharp.Runs.Recipes;
 using PeftSharp.Sites;
 using PeftSharp.Training;
 using PeftSharp.Training.Resume;
@@ -50,6 +51,9 @@ public static class RunIdentity
                 if (!Ignored.Contains(name)) Add(name, value?.ToJsonString() ?? "null");
         }
         AddAll(adapter.Options);
+        // Settings that peft's files have no place for, and those of a union's parts.
+        foreach (var setting in MethodSettings.Of(adapter.Options).Where(s => s.Part is not null || s.Property.IsDefined(typeof(SettingNameAttribute), true)))
+            Add(setting.Name, MethodSettings.Value(adapter.Options, setting)?.ToJsonString() ?? "null");
         Add("task", model.Model.Head.TaskType);
         AddAll(trainer);
         Add("per_device_train_batch_size", plan.BatchSize.ToString(CultureInfo.InvariantCulture));

@@ -1,4 +1,5 @@
 using PeftSharp.Methods;
+using PeftSharp.Methods.Hybrid.Union;
 
 namespace PeftSharp.Runs.Recipes;
 
@@ -11,14 +12,20 @@ internal static class GivenMethod
     {
         options.Validate();
         var info = MethodRegistry.ByPeftType(options.PeftType) ?? throw new PeftException($"No registered method has settings of the type {options.PeftType}; add it to the registry.");
-        settings.MethodOptions = options;
-        TrainKeys.Find("method")!.Apply(settings, info.Name, "method");
-        var defaults = info.CreateOptions();
-        settings.MethodSettings.Clear();
-        foreach (var setting in MethodSettings.Of(options.GetType()))
+        var method = info.Name;
+        MethodOptions usual = info.CreateOptions();
+        if (options is UnionOptions union)
         {
-            var (value, usual) = (MethodSettings.Value(options, setting)?.ToJsonString(), MethodSettings.Value(defaults, setting)?.ToJsonString());
-            if (value != usual) settings.MethodSettings[setting.Name] = value ?? "null";
+            method = string.Join('|', UnionExpression.Names(union, null));
+            if (union.Parts.Select(p => p.PeftType).Distinct().Count() == union.Parts.Count) usual = MethodName.Options(method);
+        }
+        TrainKeys.Find("method")!.Apply(settings, method, "method");
+        settings.MethodOptions = options;
+        settings.MethodSettings.Clear();
+        foreach (var setting in MethodSettings.Of(options))
+        {
+            string? Text(MethodOptions of) => MethodSettings.Value(of, setting)?.ToJsonString();
+            if (Text(options) != Text(usual)) settings.MethodSettings[setting.Name] = Text(options) ?? "null";
         }
     }
 }

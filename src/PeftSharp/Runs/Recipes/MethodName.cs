@@ -8,6 +8,7 @@ internal static class MethodName
     /// <summary>The settings that a name stands for.</summary>
     public static MethodOptions Options(string name)
     {
+        if (UnionExpression.Is(name)) return UnionExpression.Parse(name);
         if (MethodRegistry.ByPeftType(name) is { } method) return method.CreateOptions();
         string[] known = [.. MethodRegistry.All.SelectMany(m => m.Aliases.Concat(m.Presets.Keys).Prepend(m.Name))];
         return known.Contains(name, StringComparer.OrdinalIgnoreCase)

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Files.Yaml;
+using PeftSharp.Methods;
 
 namespace PeftSharp.Runs.Recipes;
 
@@ -35,10 +36,10 @@ internal static class RecipeFile
     public static JsonObject ReadJson(string file) => Read(file).Json();
 
     /// <summary>Refuses a key that is neither a run's nor the method's.</summary>
-    public static void CheckMethodKeys(string file, TrainSettings settings, IEnumerable<string> known)
+    public static void CheckMethodKeys(string file, TrainSettings settings, MethodOptions options)
     {
-        string[] names = [.. known];
-        if (settings.MethodSettings.Keys.FirstOrDefault(k => !names.Contains(k)) is not { } stray) return;
+        if (settings.MethodSettings.Keys.FirstOrDefault(k => !MethodSettings.Knows(options, settings.Method!, k)) is not { } stray) return;
+        var names = MethodSettings.Of(options, settings.Method).Select(s => s.Name);
         throw new SettingsException($"{file}: there is no key \"{stray}\" (neither of a run nor of the method \"{settings.Method}\"); {Nearest.Hint(stray, TrainKeys.Names.Concat(names))}{settings.Caller.KnownSettings(settings.Method!)}");
     }
 

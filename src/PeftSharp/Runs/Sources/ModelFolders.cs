@@ -7,7 +7,8 @@ namespace PeftSharp.Runs.Sources;
 /// <param name="observer">Sees transfers and hears remarks.</param>
 /// <param name="caller">Who asks, for messages.</param>
 /// <param name="cancellation">Ends a transfer; what has arrived is kept.</param>
-internal sealed class ModelFolders(RunObserver observer, Caller caller, CancellationToken cancellation = default)
+/// <param name="hub">Server and cache. Default: those of the environment.</param>
+internal sealed class ModelFolders(RunObserver observer, Caller caller, CancellationToken cancellation = default, HubSettings? hub = null)
 {
     private const string Scheme = "hf://";
 
@@ -43,7 +44,7 @@ internal sealed class ModelFolders(RunObserver observer, Caller caller, Cancella
     public ModelFolder Fetch(HubRepository repository, HubContent content)
     {
         var snapshot = observer.During(RunStage.Transfer, repository.Id, () =>
-            new HubDownload(HubSettings.FromEnvironment(), new ObservedTransfer(observer)).GetAsync(repository, content, cancellation).GetAwaiter().GetResult());
+            new HubDownload(hub ?? HubSettings.FromEnvironment(), new ObservedTransfer(observer)).GetAsync(repository, content, cancellation).GetAwaiter().GetResult());
         return new(repository.Id, snapshot.Folder, repository.Revision == HubRepository.DefaultRevision ? null : repository.Revision, snapshot.Commit);
     }
 

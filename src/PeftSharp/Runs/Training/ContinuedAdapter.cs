@@ -53,7 +53,7 @@ internal sealed class ContinuedAdapter
             throw new SettingsException($"{_caller.Setting("method")} is {settings.Method}, but the adapter {Folder.Name} was trained with {method.Name}; leave it out: an adapter goes on with its own method.");
         var wanted = settings.MethodOptions ?? own;
         wanted = MethodSettings.With(wanted, method.Name, settings.MethodSettings.Concat(changes), settings.MethodSource);
-        foreach (var setting in MethodSettings.Of(own.GetType()))
+        foreach (var setting in MethodSettings.Of(own))
         {
             var (now, was) = (MethodSettings.Shown(wanted, setting), MethodSettings.Shown(own, setting));
             if (now != was)

@@ -68,7 +68,7 @@ internal static class RunDocument
         ["model_commit"] = inputs.Base.Commit,
         ["adapter"] = s.Adapter,
         ["method"] = s.Method,
-        ["method_settings"] = new JsonObject(MethodSettings.Of(inputs.Options.GetType()).Select(m => KeyValuePair.Create(m.Name, MethodSettings.Value(inputs.Options, m)))),
+        ["method_settings"] = new JsonObject(MethodSettings.Of(inputs.Options, s.Method).Select(m => KeyValuePair.Create(m.Name, MethodSettings.Value(inputs.Options, m)))),
         ["format"] = inputs.Format == PeftSharp.Methods.AdapterFormat.Peft ? "peft" : "adapterhub",
         ["data"] = s.Data,
         ["eval_data"] = s.EvalData,

@@ -113,7 +113,7 @@ internal sealed class TrainInputs : IDisposable
         var tokenizer = LoadedModel.TokenizerOf(basis.Folder, continued?.Folder.Folder);
         if (tokenizer is not null) options = options.WithTokens(text => tokenizer.Encode(text).Ids);
         var adapter = continued?.LoadInto(model, data.Train) ?? model.Add(options with { Revision = options.Revision ?? basis.Revision }, seed: settings.Seed);
-        var format = settings.Format is { } named ? named == "peft" ? AdapterFormat.Peft : AdapterFormat.AdapterHub : continued?.Format ?? method.Format;
+        var format = FormatOf(settings, adapter, continued?.Format ?? method.Format);
         // After hours of training is too late to learn that a format lacks the method.
         if (adapter.Refusal(format) is { } sentence) throw new PeftException(sentence);
         var length = settings.Length(transformer.MaxTokens, continued?.MaxLength);
@@ -143,6 +143,15 @@ internal sealed class TrainInputs : IDisposable
             Metrics = Scoring.MetricsFor(data.Train, data.Task, settings.Metric),
             Compute = compute,
         };
+    }
+
+    // The one that is asked for, else the usual one, else one that holds the settings.
+    private static AdapterFormat FormatOf(TrainSettings settings, PeftMethod adapter, AdapterFormat usual)
+    {
+        if (settings.Format is { } named) return named == "peft" ? AdapterFormat.Peft : AdapterFormat.AdapterHub;
+        if (adapter.Refusal(usual) is null) return usual;
+        var other = usual == AdapterFormat.Peft ? AdapterFormat.AdapterHub : AdapterFormat.Peft;
+        return adapter.Refusal(other) is null ? other : usual;
     }
 
     private static ModelOptions HowToLoad(TrainSettings settings, ModelFolder basis, TextDataset rows, ContinuedAdapter? continued)

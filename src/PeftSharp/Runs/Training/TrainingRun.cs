@@ -55,7 +55,7 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
     public static MethodOptions OptionsOf(TrainSettings settings, IReadOnlyList<KeyValuePair<string, string>> changes)
     {
         var options = settings.MethodOptions ?? MethodName.Options(settings.Method!);
-        if (settings.Recipe is { } recipe) RecipeFile.CheckMethodKeys(recipe, settings, MethodSettings.Of(options.GetType()).Select(s => s.Name));
+        if (settings.Recipe is { } recipe) RecipeFile.CheckMethodKeys(recipe, settings, options);
         options = MethodSettings.With(options, settings.Method!, settings.MethodSettings, settings.MethodSource);
         return MethodSettings.With(options, settings.Method!, changes, settings.Caller.MethodSettings);
     }

@@ -38,10 +38,12 @@ public sealed record Ia3Options : MethodOptions
     /// before the activation).
     /// </summary>
     [JsonIgnore]
+    [SettingName("roles")]
     public IReadOnlyList<ProjectionRole>? Roles { get; init; }
 
     /// <summary>Layers that are left alone (AdapterHub).</summary>
     [JsonIgnore]
+    [SettingName("leave_out")]
     public IReadOnlyList<int> LeaveOut { get; init; } = [];
 
     /// <summary>AdapterHub's own configuration, where the adapter came from one; fields that have no place here survive in it.</summary>

@@ -45,30 +45,37 @@ public sealed record PrefixOptions : MethodOptions
 
     /// <summary>True follows AdapterHub: positions of the real tokens stay, gates and dropout are possible.</summary>
     [JsonIgnore]
+    [SettingName("adapterhub_style")]
     public bool HubStyle { get; init; }
 
     /// <summary>Activation of the network (AdapterHub); default <c>tanh</c>.</summary>
     [JsonIgnore]
+    [SettingName("non_linearity")]
     public string NonLinearity { get; init; } = "tanh";
 
     /// <summary>Dropout of the prefix (AdapterHub); default 0.</summary>
     [JsonIgnore]
+    [SettingName("dropout")]
     public double Dropout { get; init; }
 
     /// <summary>True gates the prefix per sequence (UniPELT); default false.</summary>
     [JsonIgnore]
+    [SettingName("use_gating")]
     public bool UseGating { get; init; }
 
     /// <summary>True uses one gate for keys and values; default true.</summary>
     [JsonIgnore]
+    [SettingName("shared_gating")]
     public bool SharedGating { get; init; } = true;
 
     /// <summary>True lets a gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it; default false.</summary>
     [JsonIgnore]
+    [SettingName("gate_over_padding")]
     public bool GateOverPadding { get; init; }
 
     /// <summary>Layers without a prefix (AdapterHub).</summary>
     [JsonIgnore]
+    [SettingName("leave_out")]
     public IReadOnlyList<int> LeaveOut { get; init; } = [];
 
     /// <summary>AdapterHub's own configuration, where the adapter came from one.</summary>
@@ -95,4 +102,7 @@ public sealed record PrefixOptions : MethodOptions
 
     /// <inheritdoc/>
     internal override MethodOptions AsReference() => UseGating ? this with { GateOverPadding = true } : this;
+
+    /// <inheritdoc/>
+    internal override MethodOptions InUnion() => this with { HubStyle = true };
 }

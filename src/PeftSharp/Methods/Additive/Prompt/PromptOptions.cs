@@ -47,6 +47,7 @@ public sealed record PromptOptions : MethodOptions
 
     /// <summary>True follows AdapterHub: the vectors stand before the finished embeddings, without positions.</summary>
     [JsonIgnore]
+    [SettingName("adapterhub_style")]
     public bool HubStyle { get; init; }
 
     /// <summary>AdapterHub's own configuration, where the adapter came from one.</summary>
@@ -72,4 +73,7 @@ public sealed record PromptOptions : MethodOptions
         Init == "TEXT" && InitTokens is null && !string.IsNullOrEmpty(InitText) ? this with { InitTokens = tokenize(InitText) } : this;
 
     internal override JsonObject PeftFields => new() { ["auto_mapping"] = null, ["tokenizer_kwargs"] = null };
+
+    /// <inheritdoc/>
+    internal override MethodOptions InUnion() => this with { HubStyle = true };
 }

@@ -72,18 +72,22 @@ public sealed record LoraOptions : ExcludingOptions
 
     /// <summary>Matrices by role instead of by name (AdapterHub).</summary>
     [JsonIgnore]
+    [SettingName("roles")]
     public IReadOnlyList<ProjectionRole>? Roles { get; init; }
 
     /// <summary>Layers without an update (AdapterHub).</summary>
     [JsonIgnore]
+    [SettingName("leave_out")]
     public IReadOnlyList<int> LeaveOut { get; init; } = [];
 
     /// <summary>True lets a gate, learned per module from its input, take the place of the scale (UniPELT, arXiv 2110.07577).</summary>
     [JsonIgnore]
+    [SettingName("use_gating")]
     public bool UseGating { get; init; }
 
     /// <summary>True lets a gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it; default false.</summary>
     [JsonIgnore]
+    [SettingName("gate_over_padding")]
     public bool GateOverPadding { get; init; }
 
     /// <summary>AdapterHub's own configuration, where the adapter came from one; fields that have no place here survive in it.</summary>
