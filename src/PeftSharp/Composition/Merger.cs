@@ -62,9 +62,9 @@ internal static class Merger
             var plugins = Mergeable(site, tree, method);
             if (plugins.Count == 0) continue;
             var current = value ?? slot.Value;
-            var rows = current.narrow(0, part.First, site.OutFeatures);
+            var rows = part.Rows.Of(current, 0);
             if (bias is null) plugins.ForEach(p => p.Plugin.MergedBias(null, p.Context)); // refuses where it would need one
-            value = WithRows(current, part.Whole == slot ? MergedWeight(plugins, rows) : MergedBias(plugins, rows), part.First);
+            value = part.Rows.Put(current, part.Whole == slot ? MergedWeight(plugins, rows) : MergedBias(plugins, rows));
         }
         foreach (var site in sites.Embeddings.Where(s => s.Table == slot))
             if (MergedTable(site, tree, value ?? slot.Value, method) is { } table) value = table;
@@ -83,12 +83,6 @@ internal static class Merger
                 merged = Weighed(merged, merge.MergedTable(merged, ContextOf(tree, leaf)), leaf.Weight);
             }
         return acting == 0 ? null : merged;
-    }
-
-    private static Tensor WithRows(Tensor whole, Tensor rows, long first)
-    {
-        var after = first + rows.shape[0];
-        return cat([whole.narrow(0, 0, first), rows, whole.narrow(0, after, whole.shape[0] - after)]);
     }
 
     // As in a forward: what is added to the product comes first, what changes the map's whole output (or input) after it.

@@ -14,6 +14,27 @@ public sealed class BertModel : EncoderModel
         Intermediate: "intermediate.dense", FeedForwardOutput: "output.dense", FeedForwardNorm: "output.LayerNorm",
         AttentionBranch: "attention.output", FeedForwardBranch: "output");
 
+    /// <summary>What the registry says of it.</summary>
+    internal static Architecture Architecture { get; } = new()
+    {
+        ModelType = "bert",
+        ClassName = "Bert",
+        Prefix = "bert.",
+        Paper = "Devlin et al. 2018, arXiv 1810.04805",
+        Tasks = Architecture.EncoderTasks,
+        ClassifierMaps = ["classifier"],
+        Create = plan =>
+        {
+            var shape = EncoderConfig.Bert(plan.Config, 0);
+            return new BertModel(plan.Config, shape, plan.Builder("bert.", shape.InitializerRange), plan.Task, plan.Outputs, plan.Options);
+        },
+        Tiny = width => $$"""
+            { "model_type": "bert", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "intermediate_size": 56, "max_position_embeddings": 41, "type_vocab_size": 3, "hidden_act": "gelu_new", "layer_norm_eps": 1e-5,
+              "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1, "classifier_dropout": 0.2, "pad_token_id": 3, "initializer_range": 0.2 }
+            """,
+    };
+
     internal BertModel(ModelConfig config, EncoderConfig shape, SiteBuilder build, TaskKind task, int outputs, ModelOptions options)
         : base(config, shape, build, task == TaskKind.Embedding ? "" : "bert.")
     {

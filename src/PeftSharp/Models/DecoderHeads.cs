@@ -17,15 +17,19 @@ internal static class DecoderHeads
     /// <param name="outputs">Classes, or 1 for a number.</param>
     /// <param name="tokenClassifier">What the architecture calls its map from tokens to classes.</param>
     /// <param name="options">How the model is loaded; pooling is that of decoders (the last token) unless it says mean or the first token.</param>
+    /// <param name="logitCap">Bounds the logits l of the language model to cap · tanh(l / cap); null leaves them.</param>
     public static TaskHead Create(
-        TaskKind task, SiteBuilder build, EmbeddingSite words, bool tied, int outputs, string tokenClassifier, ModelOptions options)
+        TaskKind task, SiteBuilder build, EmbeddingSite words, bool tied, int outputs, string tokenClassifier, ModelOptions options,
+        double? logitCap = null)
     {
         var pooling = options.Pooling is Pooling.Mean or Pooling.Cls ? options.Pooling.Value : Pooling.Last;
         return task switch
         {
-            TaskKind.CausalLanguage => new LanguageHead(tied
-                ? build.Tied("lm_head", ProjectionRole.Vocabulary, words)
-                : build.Projection("lm_head", ProjectionRole.Vocabulary, words.Vocabulary, words.Dim, hasBias: false)),
+            TaskKind.CausalLanguage => new LanguageHead(
+                tied
+                    ? build.Tied("lm_head", ProjectionRole.Vocabulary, words)
+                    : build.Projection("lm_head", ProjectionRole.Vocabulary, words.Vocabulary, words.Dim, hasBias: false),
+                logitCap),
             TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression => new SequenceHead(
                 task, pooling, null, "", false, 0, build.Classifier("score", outputs, words.Dim, hasBias: false), ["classifier", "score"]),
             TaskKind.TokenClassification => new TokenHead(TokenDropout, build.Classifier(tokenClassifier, outputs, words.Dim)),

@@ -87,8 +87,7 @@ public sealed record EncoderConfig
     {
         if (c.Hidden % c.Heads != 0)
             throw new PeftException($"{source.File}: {c.Heads} attention heads do not divide the width {c.Hidden}.");
-        if (!Sites.Activation.Names.Contains(c.Activation))
-            throw new PeftException($"{source.File}: the activation is \"{c.Activation}\"; known are {string.Join(", ", Sites.Activation.Names)}.");
+        Sites.Activation.Known(c.Activation, source.File);
         if (c.Epsilon is not (>= 0 and <= 1)) throw new PeftException($"{source.File}: field \"layer_norm_eps\" is {c.Epsilon}; expected a number from 0 to 1.");
         if (c.InitializerRange is not (>= 0 and <= 100)) throw new PeftException($"{source.File}: field \"initializer_range\" is {c.InitializerRange}; expected a number from 0 to 100.");
         if (source.Text("position_embedding_type", "absolute") is var kind and not "absolute")
@@ -97,8 +96,6 @@ public sealed record EncoderConfig
             if (source.Flag(field))
                 throw new PeftException($"{source.File}: field \"{field}\" is true; only encoders are supported, whose tokens see those after them.");
         HarmfulFields.Refuse(source);
-        if (!Sites.Activation.Names.Contains(c.Activation))
-            throw new PeftException($"{source.File}: the activation \"{c.Activation}\" is not known; known are {string.Join(", ", Sites.Activation.Names)}.");
         return c;
     }
 

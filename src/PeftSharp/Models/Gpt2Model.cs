@@ -18,6 +18,27 @@ public sealed class Gpt2Model : DecoderModel
     private readonly Gpt2Layer[] _layers;
     private readonly Norm _norm;
 
+    /// <summary>What the registry says of it.</summary>
+    internal static Architecture Architecture { get; } = new()
+    {
+        ModelType = "gpt2",
+        ClassName = "GPT2",
+        Prefix = "transformer.",
+        Paper = "Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
+        Tasks = Architecture.DecoderTasks,
+        LanguageModelClass = "LMHeadModel",
+        Create = plan =>
+        {
+            var shape = Gpt2Config.Read(plan.Config);
+            return new Gpt2Model(plan.Config, shape, plan.Builder("transformer.", shape.InitializerRange), plan.Task, plan.Outputs, plan.Options);
+        },
+        Tiny = width => $$"""
+            { "model_type": "gpt2", "vocab_size": 97, "n_embd": {{width}}, "n_layer": 2, "n_head": 4, "n_inner": 56, "n_positions": 41,
+              "activation_function": "gelu_new", "layer_norm_epsilon": 1e-4, "embd_pdrop": 0.1, "attn_pdrop": 0.1, "resid_pdrop": 0.15,
+              "pad_token_id": 3, "initializer_range": 0.2 }
+            """,
+    };
+
     internal Gpt2Model(ModelConfig config, Gpt2Config shape, SiteBuilder build, TaskKind task, int outputs, ModelOptions options)
         : base(config, build, task == TaskKind.Embedding ? "" : "transformer.")
     {

@@ -7,12 +7,14 @@ internal static class HarmfulFields
 {
     /// <summary>Refuses a configuration that sets one of them.</summary>
     /// <exception cref="PeftException">It does; the message names field and value.</exception>
-    public static void Refuse(ModelConfig config)
+    /// <param name="config">The configuration.</param>
+    /// <param name="mayNameCode">True if checkpoints of the architecture name Python code that transformers has taken in since.</param>
+    public static void Refuse(ModelConfig config, bool mayNameCode = false)
     {
         if (config.Flag("is_encoder_decoder")) throw Bad(config, "is_encoder_decoder", "false: only encoders are supported");
         if (config.Node("pruned_heads") is { } pruned && pruned is not JsonObject { Count: 0 })
             throw Bad(config, "pruned_heads", "none: heads that were cut out have no place in the stored shapes; save the model without them");
-        if (config.Node("auto_map") is JsonObject map && map.Any(entry => entry.Key.StartsWith("AutoModel", StringComparison.Ordinal)))
+        if (!mayNameCode && config.Node("auto_map") is JsonObject map && map.Any(entry => entry.Key.StartsWith("AutoModel", StringComparison.Ordinal)))
             throw Bad(config, "auto_map", "none: such a model is computed by Python code of its own; take one of the plain architecture");
         if (config.Node("quantization_config") is JsonObject quantization) RefuseQuantization(config, quantization);
     }

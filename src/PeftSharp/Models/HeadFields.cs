@@ -10,13 +10,13 @@ internal static class HeadFields
 
     /// <summary>Describes a head.</summary>
     /// <param name="config">The configuration, changed in place.</param>
-    /// <param name="name">The architecture's name, for example <c>Bert</c>.</param>
+    /// <param name="architecture">The architecture, whose class is named.</param>
     /// <param name="task">What the head answers.</param>
     /// <param name="labels">Names of its classes; null where there are none.</param>
-    public static void Write(ModelConfig config, string name, TaskKind task, IReadOnlyList<string>? labels)
+    public static void Write(ModelConfig config, Architecture architecture, TaskKind task, IReadOnlyList<string>? labels)
     {
         foreach (var field in All) config.Json.Remove(field);
-        config.Json["architectures"] = new JsonArray($"{name}{Head(task, name)}");
+        config.Json["architectures"] = new JsonArray($"{architecture.ClassName}{Head(task, architecture)}");
         var problem = task switch
         {
             TaskKind.Classification => "single_label_classification",
@@ -34,17 +34,15 @@ internal static class HeadFields
     /// <summary>Describes the same model without its head.</summary>
     public static void WriteBare(ModelConfig config)
     {
-        var name = (config.Json["architectures"] as JsonArray)?.FirstOrDefault()?.ToString() ?? "";
-        var end = name.IndexOf("For", StringComparison.Ordinal);
-        Write(config, end < 0 ? name.Replace("Model", "", StringComparison.Ordinal) : name[..end], TaskKind.Embedding, null);
+        Write(config, Architectures.Of(config), TaskKind.Embedding, null);
     }
 
-    private static string Head(TaskKind task, string name) => task switch
+    private static string Head(TaskKind task, Architecture architecture) => task switch
     {
         TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression => "ForSequenceClassification",
         TaskKind.TokenClassification => "ForTokenClassification",
         TaskKind.QuestionAnswering => "ForQuestionAnswering",
-        TaskKind.CausalLanguage => name == "GPT2" ? "LMHeadModel" : "ForCausalLM",
+        TaskKind.CausalLanguage => architecture.LanguageModelClass,
         TaskKind.SequenceToSequence => "ForConditionalGeneration",
         _ => "Model",
     };

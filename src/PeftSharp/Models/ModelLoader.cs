@@ -7,52 +7,10 @@ namespace PeftSharp.Models;
 /// <summary>Loads a model from a Hugging Face folder.</summary>
 public static class ModelLoader
 {
-    private delegate TransformerModel Factory(ModelConfig config, Checkpoint? checkpoint, TaskKind task, int outputs, ModelOptions options);
-
-    private static readonly Dictionary<string, (string Class, Factory Make)> Architectures = new()
-    {
-        ["bert"] = ("Bert", (config, checkpoint, task, outputs, options) =>
-        {
-            var shape = EncoderConfig.Bert(config, 0);
-            return new BertModel(config, shape, Build(checkpoint, task, "bert.", shape.InitializerRange, options), task, outputs, options);
-        }
-        ),
-        ["roberta"] = ("Roberta", (config, checkpoint, task, outputs, options) =>
-        {
-            var shape = EncoderConfig.Bert(config, 1);
-            return new RobertaModel(config, shape, Build(checkpoint, task, "roberta.", shape.InitializerRange, options), task, outputs, options);
-        }
-        ),
-        ["distilbert"] = ("DistilBert", (config, checkpoint, task, outputs, options) =>
-        {
-            var shape = EncoderConfig.DistilBert(config);
-            return new DistilBertModel(config, shape, Build(checkpoint, task, "distilbert.", shape.InitializerRange, options), task, outputs, options);
-        }
-        ),
-        ["gpt2"] = ("GPT2", (config, checkpoint, task, outputs, options) =>
-        {
-            var shape = Gpt2Config.Read(config);
-            return new Gpt2Model(config, shape, Build(checkpoint, task, "transformer.", shape.InitializerRange, options), task, outputs, options);
-        }
-        ),
-        ["t5"] = ("T5", (config, checkpoint, task, outputs, options) =>
-        {
-            var shape = T5Config.Read(config);
-            return new T5Model(config, shape, Build(checkpoint, task, "", shape.InitializerRange, options), task);
-        }
-        ),
-        ["llama"] = ("Llama", (config, checkpoint, task, outputs, options) =>
-        {
-            var shape = DecoderConfig.Llama(config);
-            return new LlamaModel(config, shape, Build(checkpoint, task, "model.", shape.InitializerRange, options), task, outputs, options);
-        }
-        ),
-    };
-
     private static readonly string[] Classifiers = ["classifier.out_proj.weight", "classifier.weight", "score.weight", "qa_outputs.weight"];
 
     /// <summary>Names of the architectures (<c>model_type</c>) that can be loaded.</summary>
-    public static IReadOnlyCollection<string> Supported => Architectures.Keys;
+    public static IReadOnlyCollection<string> Supported { get; } = [.. Architectures.All.Select(a => a.ModelType)];
 
     /// <summary>Loads a model folder (config.json and safetensors).</summary>
     /// <exception cref="PeftException">The folder, its configuration or its tensors are not as expected.</exception>
@@ -90,10 +48,10 @@ public static class ModelLoader
     {
         LibTorch.EnsureLoaded();
         config = config.Clone();
-        if (!Architectures.TryGetValue(config.ModelType, out var architecture))
-            throw new PeftException($"{config.File}: the architecture \"{config.ModelType}\" is not supported; supported are {string.Join(", ", Supported)}.");
+        var architecture = Architectures.Of(config);
         var stored = StoredHead.Of(config);
         var task = options.Task ?? stored.AnsweredTask(config);
+        architecture.Require(task, config.File);
         var named = task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification;
         if (options.Labels is { } asked) options = options with { Labels = LabelNames.Distinct(asked) };
         var labels = named ? options.Labels ?? (stored.Task is null || stored.Task == task ? stored.Labels : null) : null;
@@ -101,11 +59,11 @@ public static class ModelLoader
         options = options with
         {
             Pooling = options.Pooling ?? PoolingOf(config, checkpoint, stored, task),
-            HeadNames = checkpoint is null || stored.Task != task ? new Dictionary<string, string>() : SentenceLayout.HeadNames(checkpoint, config.ModelType),
+            HeadNames = checkpoint is null || stored.Task != task ? new Dictionary<string, string>() : SentenceLayout.HeadNames(checkpoint, architecture),
             Head = HeadFit.Of(task, stored.Task, stored.Labels, named ? options.Labels : null),
         };
-        HeadFields.Write(config, architecture.Class, task, labels ?? (named ? LabelNames.Defaults(outputs) : null));
-        var model = architecture.Make(config, checkpoint, task, outputs, options);
+        HeadFields.Write(config, architecture, task, labels ?? (named ? LabelNames.Defaults(outputs) : null));
+        var model = architecture.Create(new(config, checkpoint, task, outputs, options));
         // Of an earlier card only what the same answers depend on stays true.
         var card = stored.Card?.Task == task && !options.Head.IsNew ? stored.Card : new AnswerCard { Task = task };
         model.Card = card with { Labels = labels, Pooling = options.Pooling.Value, Quantize = options.Quantize };
@@ -122,12 +80,5 @@ public static class ModelLoader
             "cls" => Pooling.Cls,
             _ => throw new PeftException($"{config.File}: the pooling of the sentence model beside it is {Quoted.Name(named)}; supported are mean and cls, or say which one with ModelOptions.Pooling."),
         };
-    }
-
-    private static SiteBuilder Build(Checkpoint? checkpoint, TaskKind task, string prefix, double range, ModelOptions options)
-    {
-        // A bare model's names lack the prefix; a checkpoint with a head has it all the same.
-        var bare = task == TaskKind.Embedding && checkpoint is not null && checkpoint.Names.Any(n => n.StartsWith(prefix, StringComparison.Ordinal));
-        return new(new TensorSource(checkpoint, bare ? "" : prefix, options.Precision, range, options.Seed, ComputeDevice.Parse(options.Device)) { AddedPrefix = bare ? prefix : "", Others = options.HeadNames }, options);
     }
 }

@@ -14,13 +14,6 @@ internal static class SentenceLayout
 {
     private const string Types = "sentence_transformers.models.";
 
-    private static readonly Dictionary<string, string[]> HeadPaths = new()
-    {
-        ["bert"] = ["classifier"],
-        ["roberta"] = ["classifier.dense", "classifier.out_proj"],
-        ["distilbert"] = ["pre_classifier", "classifier"],
-    };
-
     private static readonly Dictionary<string, string> Activations = new()
     {
         ["linear"] = "torch.nn.modules.linear.Identity",
@@ -29,9 +22,10 @@ internal static class SentenceLayout
     };
 
     /// <summary>What the tensors of a model's head are called in a checkpoint of this layout; empty for one without it.</summary>
-    public static IReadOnlyDictionary<string, string> HeadNames(Checkpoint checkpoint, string modelType)
+    public static IReadOnlyDictionary<string, string> HeadNames(Checkpoint checkpoint, Architecture architecture)
     {
-        if (!HeadPaths.TryGetValue(modelType, out var paths) || checkpoint.Modules is not { } modules || modules.Dense.Count != paths.Length) return new Dictionary<string, string>();
+        var paths = architecture.ClassifierMaps;
+        if (paths.Count == 0 || checkpoint.Modules is not { } modules || modules.Dense.Count != paths.Count) return new Dictionary<string, string>();
         return paths.Zip(modules.Dense).SelectMany(p => new[] { "weight", "bias" }.Select(part => KeyValuePair.Create($"{p.First}.{part}", Checkpoint.DenseName(p.Second, part))))
             .Where(p => checkpoint.Contains(p.Value)).ToDictionary();
     }

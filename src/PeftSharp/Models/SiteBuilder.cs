@@ -65,19 +65,27 @@ internal sealed class SiteBuilder
         return Add(new ProjectionSite(place, role, weight, bias), Map.Projections);
     }
 
-    /// <summary>One transposed linear map that serves several, in the order of its rows.</summary>
-    public SlicedProjection Sliced(string name, long input, params (ProjectionRole Role, long Output)[] parts)
+    /// <summary>One linear map that serves several, in the order of its rows.</summary>
+    /// <param name="name">The map.</param>
+    /// <param name="input">Width of the input.</param>
+    /// <param name="layout">How it keeps their rows.</param>
+    /// <param name="parts">What each does, and how many rows it has in all.</param>
+    public SlicedProjection Sliced(string name, long input, SliceLayout layout, params (ProjectionRole Role, long Output)[] parts)
     {
-        var whole = Transposed(name, ProjectionRole.Fused, parts.Sum(p => p.Output), input);
+        var rows = parts.Sum(p => p.Output);
+        var whole = layout.Transposed
+            ? Transposed(name, ProjectionRole.Fused, rows, input)
+            : Projection(name, ProjectionRole.Fused, rows, input, layout.HasBias);
         var sites = new ProjectionSite[parts.Length];
         var row = 0L;
         for (var i = 0; i < parts.Length; i++)
         {
             var (role, output) = parts[i];
             var place = At($"{name}.{role.ToString().ToLowerInvariant()}");
-            var slot = new PartSlot($"{place.Path}.weight", whole.Weight, row, output);
+            var stretch = output / layout.Blocks;
+            var slot = new PartSlot($"{place.Path}.weight", whole.Weight, new(layout.Blocks, rows / layout.Blocks, row, stretch));
             sites[i] = Add(new ProjectionSite(place, role, slot, null), Map.Parts);
-            row += output;
+            row += stretch;
         }
         return new(whole, sites);
     }

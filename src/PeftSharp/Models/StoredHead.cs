@@ -40,7 +40,7 @@ internal sealed record StoredHead(TaskKind? Task, IReadOnlyList<string>? Labels,
         if (architecture.EndsWith("ForQuestionAnswering", StringComparison.Ordinal)) return TaskKind.QuestionAnswering;
         if (architecture.EndsWith("ForConditionalGeneration", StringComparison.Ordinal)) return TaskKind.SequenceToSequence;
         var generates = architecture.EndsWith("ForCausalLM", StringComparison.Ordinal) || architecture.EndsWith("LMHeadModel", StringComparison.Ordinal);
-        if (generates && config.ModelType is not ("bert" or "roberta" or "distilbert")) return TaskKind.CausalLanguage;
+        if (generates && Architectures.Find(config.ModelType)?.Tasks.Contains(TaskKind.CausalLanguage) != false) return TaskKind.CausalLanguage;
         if (!architecture.EndsWith(Sequence, StringComparison.Ordinal)) return null;
         return config.Text("problem_type", "") switch
         {

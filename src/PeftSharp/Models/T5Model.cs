@@ -14,6 +14,26 @@ public sealed class T5Model : DecoderModel
     private readonly T5Config _shape;
     private readonly T5Stack _encoder, _decoder;
 
+    /// <summary>What the registry says of it.</summary>
+    internal static Architecture Architecture { get; } = new()
+    {
+        ModelType = "t5",
+        ClassName = "T5",
+        Prefix = "",
+        Paper = "Raffel et al. 2019, arXiv 1910.10683",
+        Tasks = [TaskKind.SequenceToSequence],
+        Create = plan =>
+        {
+            var shape = T5Config.Read(plan.Config);
+            return new T5Model(plan.Config, shape, plan.Builder("", shape.InitializerRange), plan.Task);
+        },
+        Tiny = width => $$"""
+            { "model_type": "t5", "vocab_size": 97, "d_model": {{width}}, "d_kv": 8, "d_ff": 56, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 4,
+              "relative_attention_num_buckets": 8, "relative_attention_max_distance": 13, "feed_forward_proj": "gated-gelu", "layer_norm_epsilon": 1e-5,
+              "dropout_rate": 0.1, "tie_word_embeddings": false, "pad_token_id": 3, "decoder_start_token_id": 3, "initializer_factor": 2.0 }
+            """,
+    };
+
     internal T5Model(ModelConfig config, T5Config shape, SiteBuilder build, TaskKind task) : base(config, build, "")
     {
         if (task != TaskKind.SequenceToSequence)

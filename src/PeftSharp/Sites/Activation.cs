@@ -11,6 +11,13 @@ public static class Activation
     /// <summary>Names that <see cref="Apply"/> knows.</summary>
     public static IReadOnlyList<string> Names { get; } = ["gelu", "gelu_python", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_pytorch_tanh", "quick_gelu", "relu", "relu2", "relu6", "silu", "swish", "mish", "tanh", "sigmoid", "leakyrelu", "linear"];
 
+    /// <summary>The name, if there is such a function.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="file">Where it stands, for the message.</param>
+    /// <exception cref="PeftException">There is none.</exception>
+    internal static string Known(string name, string file) => Names.Contains(name) ? name
+        : throw new PeftException($"{file}: the activation is \"{name}\"; known are {string.Join(", ", Names)}.");
+
     /// <summary>Applies the function of that name, element by element.</summary>
     /// <exception cref="PeftException">The name is unknown.</exception>
     public static Tensor Apply(string name, Tensor x) => name switch

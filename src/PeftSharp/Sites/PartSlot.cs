@@ -4,14 +4,14 @@ namespace PeftSharp.Sites;
 
 /// <summary>The weight of one map among several that share a tensor: rows of what the whole's slot yields.</summary>
 /// <remarks>It is no tensor of its own: it is not counted or written, and what is merged into it goes into the whole.</remarks>
-internal sealed class PartSlot(string name, WeightSlot whole, long first, long count) : WeightSlot(name, new RowsStore(whole.Base, first, count))
+internal sealed class PartSlot(string name, WeightSlot whole, RowBlocks rows) : WeightSlot(name, new RowsStore(whole.Base, rows))
 {
     /// <summary>The slot that holds the tensor.</summary>
     public WeightSlot Whole => whole;
 
-    /// <summary>The part's first row in the whole.</summary>
-    public long First => first;
+    /// <summary>The part's rows in the whole.</summary>
+    public RowBlocks Rows => rows;
 
     /// <inheritdoc/>
-    public override WeightStore Get(ForwardContext context) => new RowsStore(whole.Get(context), first, count);
+    public override WeightStore Get(ForwardContext context) => new RowsStore(whole.Get(context), rows);
 }

@@ -184,10 +184,15 @@ public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightS
         return false;
     }
 
-    private Tensor ApplyInputs(Tensor x, ForwardContext context) => !ChangesInput(context) ? x
+    /// <summary>What active plug-ins make of the input.</summary>
+    internal Tensor ApplyInputs(Tensor x, ForwardContext context) => !ChangesInput(context) ? x
         : Plugins.Pass(x, context, static (share, value) => share.Plugin is IProjectionInput input ? input.Input(value, share.Context) : value);
 
     /// <summary>Shapes a vector [n] or per-row vectors [rows, n] to be added to <paramref name="y"/>, [rows, …, n].</summary>
-    internal static Tensor Spread(Tensor vector, Tensor y) =>
-        vector.dim() == 2 && y.dim() == 3 ? vector.unsqueeze(1) : vector;
+    internal static Tensor Spread(Tensor vector, Tensor y)
+    {
+        if (vector.dim() != 2) return vector;
+        for (var dim = y.dim(); dim > 2; dim--) vector = vector.unsqueeze(1);
+        return vector;
+    }
 }

@@ -1,3 +1,4 @@
+using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -22,12 +23,10 @@ public sealed class SlicedProjection
     {
         var whole = Whole.Forward(x, context);
         var results = new Tensor[_parts.Length];
-        var column = 0L;
         for (var i = 0; i < results.Length; i++)
         {
             var part = _parts[i];
-            var slice = whole.narrow(-1, column, part.OutFeatures);
-            column += part.OutFeatures;
+            var slice = RowsOf(part).Of(whole, -1);
             results[i] = part.Plugins.AnyActive(context) ? Adapted(part, x, slice, context) : slice;
         }
         return results;
@@ -41,6 +40,11 @@ public sealed class SlicedProjection
         if (Whole.Plugins.AnyActive(context))
             throw new PeftException(
                 $"One adapter acts on {Whole.Path} as a whole, and another on its {part.Role} part in a way that needs it alone; select one of them.");
-        return part.Forward(x, context);
+        var weight = part.Weight.Get(context);
+        var bias = Whole.Bias is { } all ? RowsOf(part).Of(all.Get(context), -1) : null;
+        var input = part.ApplyInputs(x, context);
+        return part.Finish(input, weight.Linear(input), weight, bias, context, active: true);
     }
+
+    private static RowBlocks RowsOf(ProjectionSite part) => ((PartSlot)part.Weight).Rows;
 }

@@ -4,10 +4,10 @@ using static TorchSharp.torch;
 namespace PeftSharp.Weights;
 
 /// <summary>Rows of another store, read as a weight of its own: one map of several that share a tensor. The other store owns the memory.</summary>
-internal sealed class RowsStore(WeightStore whole, long first, long count) : WeightStore
+internal sealed class RowsStore(WeightStore whole, RowBlocks rows) : WeightStore
 {
     /// <inheritdoc/>
-    public override long OutFeatures => count;
+    public override long OutFeatures => rows.Rows;
 
     /// <inheritdoc/>
     public override long InFeatures => whole.InFeatures;
@@ -22,7 +22,7 @@ internal sealed class RowsStore(WeightStore whole, long first, long count) : Wei
     public override Tensor Linear(Tensor x, Tensor? bias = null) => nn.functional.linear(x, Dense(), bias);
 
     /// <inheritdoc/>
-    public override Tensor Dense() => whole.Dense() is var dense && dense.dim() == 3 ? dense.narrow(1, first, count) : dense.narrow(0, first, count);
+    public override Tensor Dense() => rows.Of(whole.Dense(), -2);
 
     /// <inheritdoc/>
     public override WeightStore Like(Tensor dense) => new DenseStore(dense);

@@ -24,38 +24,11 @@ internal static class TinyModels
     private const int Vocabulary = 97, PadId = 3;
     private static readonly long[] Lengths = [9, 6, 4, 8];
 
-    // By architecture, for a given width.
-    private static readonly Dictionary<string, Func<int, string>> Configs = new()
-    {
-        ["bert"] = width => $$"""
-            { "model_type": "bert", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
-              "intermediate_size": 56, "max_position_embeddings": 41, "type_vocab_size": 3, "hidden_act": "gelu_new", "layer_norm_eps": 1e-5,
-              "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1, "classifier_dropout": 0.2, "pad_token_id": 3, "initializer_range": 0.2 }
-            """,
-        ["roberta"] = width => $$"""
-            { "model_type": "roberta", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
-              "intermediate_size": 56, "max_position_embeddings": 43, "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-5,
-              "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1, "classifier_dropout": 0.2, "pad_token_id": 3, "initializer_range": 0.2 }
-            """,
-        ["distilbert"] = width => $$"""
-            { "model_type": "distilbert", "vocab_size": 97, "dim": {{width}}, "n_layers": 2, "n_heads": 4, "hidden_dim": 56,
-              "max_position_embeddings": 41, "activation": "gelu", "dropout": 0.15, "attention_dropout": 0.1, "seq_classif_dropout": 0.2,
-              "pad_token_id": 3, "initializer_range": 0.2 }
-            """,
-        ["gpt2"] = width => $$"""
-            { "model_type": "gpt2", "vocab_size": 97, "n_embd": {{width}}, "n_layer": 2, "n_head": 4, "n_inner": 56, "n_positions": 41,
-              "activation_function": "gelu_new", "layer_norm_epsilon": 1e-4, "embd_pdrop": 0.1, "attn_pdrop": 0.1, "resid_pdrop": 0.15,
-              "pad_token_id": 3, "initializer_range": 0.2 }
-            """,
-        ["llama"] = width => $$"""
-            { "model_type": "llama", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-              "intermediate_size": 56, "max_position_embeddings": 41, "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 500.0,
-              "attention_dropout": 0.1, "tie_word_embeddings": false, "pad_token_id": 3, "initializer_range": 0.2 }
-            """,
-    };
-
     /// <summary>The architectures that answer with classes; T5 answers with texts alone, and has its reference cases.</summary>
-    public static IReadOnlyCollection<string> Names => Configs.Keys;
+    public static IReadOnlyList<string> Names { get; } = [.. Architectures.All.Where(a => a.Classifies).Select(a => a.ModelType)];
+
+    /// <summary>The architectures that every method meets in every law.</summary>
+    public static IReadOnlyList<string> Core { get; } = ["bert", "roberta", "distilbert", "gpt2", "llama"];
 
     private static readonly ConcurrentDictionary<(string Architecture, int Width), Lazy<string>> Folders = new();
 
@@ -80,11 +53,9 @@ internal static class TinyModels
 
     private static string Write(string architecture, int width)
     {
-        if (!Configs.TryGetValue(architecture, out var text))
-            throw new InvalidOperationException($"{architecture} is supported, but the matrix has no tiny configuration of it; add one here.");
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var json = (JsonObject)JsonNode.Parse(text(width))!;
+        var json = (JsonObject)JsonNode.Parse(Architectures.Find(architecture)!.Tiny(width))!;
         var model = ModelLoader.Create(
             ModelConfig.From(json), null, new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"], Seed = 7 });
         var folder = new TempFolder();

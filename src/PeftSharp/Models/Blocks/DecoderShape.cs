@@ -28,4 +28,16 @@ internal sealed record DecoderShape(int Hidden, int Intermediate, AttentionShape
 
     /// <summary>True if the feed-forward maps have biases.</summary>
     public bool FeedForwardBias { get; init; }
+
+    /// <summary>Dropout at the end of residual branches.</summary>
+    public double ResidualDropout { get; init; }
+
+    /// <summary>True if queries and keys of each head are normalised before they are turned (Qwen3).</summary>
+    public bool QueryKeyNorms { get; init; }
+
+    /// <summary>True if one map makes queries, keys and values, and one makes gate and input of the feed-forward block (Phi-3).</summary>
+    public bool FusedMaps { get; init; }
+
+    /// <summary>True if what a branch yields is normalised before it is added (Gemma 2).</summary>
+    public bool BranchNorms { get; init; }
 }

@@ -8,23 +8,34 @@ namespace PeftSharp.Models.Blocks;
 internal sealed class GatedMlp
 {
     private readonly string _activation;
-    private readonly ProjectionGroup _wide;
+    private readonly Func<Tensor, ForwardContext, Tensor[]> _gateAndUp;
     private readonly ProjectionSite _down;
 
     public GatedMlp(SiteBuilder build, DecoderShape shape)
     {
         _activation = shape.Activation;
-        var gate = build.Projection("gate_proj", ProjectionRole.Gate, shape.Intermediate, shape.Hidden, shape.FeedForwardBias);
-        var up = build.Projection("up_proj", ProjectionRole.Intermediate, shape.Intermediate, shape.Hidden, shape.FeedForwardBias);
-        _down = build.Projection("down_proj", ProjectionRole.FeedForwardOutput, shape.Hidden, shape.Intermediate, shape.FeedForwardBias);
-        _wide = build.Group(gate, up);
+        var (inner, hidden) = (shape.Intermediate, shape.Hidden);
+        if (shape.FusedMaps)
+        {
+            var layout = new SliceLayout { HasBias = shape.FeedForwardBias };
+            var fused = build.Sliced("gate_up_proj", hidden, layout, (ProjectionRole.Gate, inner), (ProjectionRole.Intermediate, inner));
+            _gateAndUp = fused.Forward;
+        }
+        else
+        {
+            var gate = build.Projection("gate_proj", ProjectionRole.Gate, inner, hidden, shape.FeedForwardBias);
+            var up = build.Projection("up_proj", ProjectionRole.Intermediate, inner, hidden, shape.FeedForwardBias);
+            var joined = build.Group(gate, up);
+            _gateAndUp = (x, context) => joined.Forward(x, context);
+        }
+        _down = build.Projection("down_proj", ProjectionRole.FeedForwardOutput, hidden, inner, shape.FeedForwardBias);
     }
 
     /// <summary>[rows, tokens, hidden] → the same.</summary>
     public Tensor Forward(Tensor x, ForwardContext context)
     {
         using var scope = NewDisposeScope();
-        var wide = _wide.Forward(x, context);
+        var wide = _gateAndUp(x, context);                                      // gate and up, each [rows, tokens, intermediate]
         return _down.Forward(Activation.Apply(_activation, wide[0]) * wide[1], context).MoveToOuterDisposeScope();
     }
 }

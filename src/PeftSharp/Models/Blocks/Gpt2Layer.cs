@@ -22,7 +22,8 @@ internal sealed class Gpt2Layer
         var hidden = shape.Hidden;
         _attentionNorm = build.Norm("ln_1", hidden, shape.Epsilon);
         var attention = build.In("attn");
-        _queryKeyValue = attention.Sliced("c_attn", hidden, (ProjectionRole.Query, hidden), (ProjectionRole.Key, hidden), (ProjectionRole.Value, hidden));
+        _queryKeyValue = attention.Sliced(
+            "c_attn", hidden, new() { Transposed = true }, (ProjectionRole.Query, hidden), (ProjectionRole.Key, hidden), (ProjectionRole.Value, hidden));
         _attentionOutput = attention.Transposed("c_proj", ProjectionRole.AttentionOutput, hidden, hidden);
         var parts = _queryKeyValue.Parts;
         _attention = attention.Attention(AttentionKind.Self, shape.Attention, parts[0], parts[1], parts[2], _attentionOutput);

@@ -4,9 +4,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Blocks;
 
-/// <summary>A pre-norm decoder layer: norm, attention, add, norm, feed-forward, add (Llama, Qwen, Mistral).</summary>
-internal sealed class LlamaLayer
+/// <summary>A pre-norm decoder layer: norm, attention, add, norm, feed-forward, add (Llama, Qwen, Mistral, Gemma, Phi-3).</summary>
+internal sealed class LlamaLayer : IDecoderLayer
 {
+    private readonly double _dropout;
     private readonly Norm _inputNorm, _postAttentionNorm;
     private readonly RotaryAttention _attention;
     private readonly GatedMlp _mlp;
@@ -15,6 +16,7 @@ internal sealed class LlamaLayer
 
     public LlamaLayer(SiteBuilder build, DecoderShape shape)
     {
+        _dropout = shape.ResidualDropout;
         _inputNorm = build.Norm("input_layernorm", shape.Hidden, shape.Epsilon, shape.Norm);
         _attention = new(build.In("self_attn"), shape);
         _postAttentionNorm = build.Norm("post_attention_layernorm", shape.Hidden, shape.Epsilon, shape.Norm);
@@ -24,19 +26,16 @@ internal sealed class LlamaLayer
         _output = build.Layer(shape.Hidden);
     }
 
-    /// <summary>Runs the layer.</summary>
-    /// <param name="x">[rows, tokens, hidden].</param>
-    /// <param name="mask">Which tokens are seen.</param>
-    /// <param name="angles">The tokens' positions.</param>
-    /// <param name="context">The call.</param>
-    /// <returns>[rows, tokens, hidden].</returns>
+    /// <inheritdoc/>
     public Tensor Forward(Tensor x, KeyMask mask, Rotary.Angles angles, ForwardContext context)
     {
         using var scope = NewDisposeScope();
         var read = _inputNorm.Forward(x, context);
-        x = _afterAttention.Forward(_attention.Forward(read, mask, angles, context), residual: x, input: read, context);
+        var attended = Dropout.Base(_attention.Forward(read, mask, angles, context), _dropout, _afterAttention.Path, context);
+        x = _afterAttention.Forward(attended, residual: x, input: read, context);
         read = _postAttentionNorm.Forward(x, context);
-        x = _afterFeedForward.Forward(_mlp.Forward(read, context), residual: x, input: read, context);
+        var fed = Dropout.Base(_mlp.Forward(read, context), _dropout, _afterFeedForward.Path, context);
+        x = _afterFeedForward.Forward(fed, residual: x, input: read, context);
         return _output.Forward(x, context).MoveToOuterDisposeScope();
     }
 }

@@ -8,7 +8,7 @@ namespace PeftSharp.Models.Blocks;
 /// <remarks>Number i is paired with number i + headDim / 2, as Hugging Face stores its weights.</remarks>
 internal sealed class Rotary(RotaryScaling scaling)
 {
-    /// <summary>Cosines and sines of one call, each [rows or 1, 1, tokens, headDim].</summary>
+    /// <summary>Cosines and sines of one call, each [rows or 1, 1, tokens, numbers that are turned].</summary>
     public readonly record struct Angles(Tensor Cos, Tensor Sin);
 
     /// <summary>The angles of positions, int64 [rows or 1, tokens].</summary>
@@ -25,8 +25,15 @@ internal sealed class Rotary(RotaryScaling scaling)
         return new(Scaled(angles.cos()), Scaled(angles.sin()));
     }
 
-    /// <summary>Turns queries or keys, [rows, heads, tokens, headDim].</summary>
+    /// <summary>Turns queries or keys, [rows, heads, tokens, headDim]; where angles are for fewer numbers, the first of each head.</summary>
     public static Tensor Apply(Tensor x, Angles angles)
+    {
+        var (width, turned) = (x.shape[3], angles.Cos.shape[3]);
+        if (turned == width) return Turn(x, angles);
+        return cat([Turn(x.narrow(3, 0, turned), angles), x.narrow(3, turned, width - turned)], -1);
+    }
+
+    private static Tensor Turn(Tensor x, Angles angles)
     {
         var half = x.shape[3] / 2;
         var turned = cat([x.narrow(3, half, half).neg(), x.narrow(3, 0, half)], -1);

@@ -9,7 +9,8 @@ internal sealed class RotaryAttention
 {
     private readonly AttentionShape _shape;
     private readonly double _dropout;
-    private readonly ProjectionGroup _queryKeyValue;
+    private readonly Func<Tensor, ForwardContext, Tensor[]> _queryKeyValue;
+    private readonly Norm? _queryNorm, _keyNorm;
     private readonly ProjectionSite _output;
     private readonly AttentionSite _site;
 
@@ -17,11 +18,29 @@ internal sealed class RotaryAttention
     {
         (_shape, _dropout) = (shape.Attention, shape.AttentionDropout);
         var (queries, keys) = (_shape.Heads * _shape.HeadDim, _shape.KeyHeads * _shape.HeadDim);
-        var query = build.Projection("q_proj", ProjectionRole.Query, queries, shape.Hidden, shape.InputBias);
-        var key = build.Projection("k_proj", ProjectionRole.Key, keys, shape.Hidden, shape.InputBias);
-        var value = build.Projection("v_proj", ProjectionRole.Value, keys, shape.Hidden, shape.InputBias);
+        ProjectionSite query, key, value;
+        if (shape.FusedMaps)
+        {
+            var fused = build.Sliced(
+                "qkv_proj", shape.Hidden, new() { HasBias = shape.InputBias },
+                (ProjectionRole.Query, queries), (ProjectionRole.Key, keys), (ProjectionRole.Value, keys));
+            (query, key, value) = (fused.Parts[0], fused.Parts[1], fused.Parts[2]);
+            _queryKeyValue = fused.Forward;
+        }
+        else
+        {
+            query = build.Projection("q_proj", ProjectionRole.Query, queries, shape.Hidden, shape.InputBias);
+            key = build.Projection("k_proj", ProjectionRole.Key, keys, shape.Hidden, shape.InputBias);
+            value = build.Projection("v_proj", ProjectionRole.Value, keys, shape.Hidden, shape.InputBias);
+            var joined = build.Group(query, key, value);
+            _queryKeyValue = (x, context) => joined.Forward(x, context);
+        }
         _output = build.Projection("o_proj", ProjectionRole.AttentionOutput, shape.Hidden, queries, shape.OutputBias);
-        _queryKeyValue = build.Group(query, key, value);
+        if (shape.QueryKeyNorms)
+        {
+            _queryNorm = build.Norm("q_norm", _shape.HeadDim, shape.Epsilon, NormKind.Rms);
+            _keyNorm = build.Norm("k_norm", _shape.HeadDim, shape.Epsilon, NormKind.Rms);
+        }
         _site = build.Attention(AttentionKind.Self, _shape, query, key, value, _output);
     }
 
@@ -29,9 +48,11 @@ internal sealed class RotaryAttention
     public Tensor Forward(Tensor x, KeyMask mask, Rotary.Angles angles, ForwardContext context)
     {
         using var scope = NewDisposeScope();
-        var maps = _queryKeyValue.Forward(x, context);
-        var query = Rotary.Apply(SplitHeads(maps[0], _shape.Heads), angles);     // [rows, heads, tokens, headDim]
-        var key = Rotary.Apply(SplitHeads(maps[1], _shape.KeyHeads), angles);    // [rows, keyHeads, tokens, headDim]
+        var maps = _queryKeyValue(x, context);
+        var query = SplitHeads(maps[0], _shape.Heads);                          // [rows, heads, tokens, headDim]
+        var key = SplitHeads(maps[1], _shape.KeyHeads);                         // [rows, keyHeads, tokens, headDim]
+        query = Rotary.Apply(_queryNorm?.Forward(query, context) ?? query, angles);
+        key = Rotary.Apply(_keyNorm?.Forward(key, context) ?? key, angles);
         var value = SplitHeads(maps[2], _shape.KeyHeads);
         var joined = _site.Attend(query, key, value, x, mask, _dropout, context);
         return _output.Forward(joined, context).MoveToOuterDisposeScope();

@@ -11,8 +11,9 @@ internal sealed class RotaryScaling
     private readonly bool _isFixed;
     private readonly Func<long, double[]> _frequencies;
 
-    private RotaryScaling(double theta, int dim, long trained, JsonObject settings, string file)
+    private RotaryScaling(double theta, int dim, long trained, JsonObject settings, ModelConfig config)
     {
+        var file = config.File;
         (_theta, _dim, _trained) = (theta, dim, trained);
         var kind = Text(settings, "rope_type") ?? Text(settings, "type") ?? "default";
         double Number(string field, double? fallback = null) => Read(settings, field, file) ?? fallback
@@ -24,12 +25,14 @@ internal sealed class RotaryScaling
             "dynamic" => length => Plain(Stretched(length, Number("factor"))),
             "llama3" => _ => Llama3(Number("factor"), Number("low_freq_factor"), Number("high_freq_factor"), Number("original_max_position_embeddings")),
             "yarn" => _ => Yarn(Number("factor"), Number("beta_fast", 32), Number("beta_slow", 1), Number("original_max_position_embeddings", _trained)),
+            "longrope" or "su" => LongRope(config, settings),
             _ => throw new PeftException(
-                $"{file}: the rotary type \"{kind}\" is not supported; supported are default, linear, dynamic, llama3 and yarn."),
+                $"{file}: the rotary type \"{kind}\" is not supported; supported are default, linear, dynamic, llama3, yarn and longrope."),
         };
         _isFixed = kind != "dynamic";
         // Dynamic scaling names the length of pretraining; the others name what they stretch it to.
         MaxTokens = kind == "dynamic" ? (long)(trained * Number("factor")) : trained;
+        if (kind is "longrope" or "su") AttentionFactor = Read(settings, "attention_factor", file) ?? LongRopeFactor(config, settings);
         if (kind == "yarn") AttentionFactor = Number("attention_factor", 0.1 * Math.Log(Math.Max(1, Number("factor"))) + 1);
         _ = _frequencies(trained); // what is missing is said at once
     }
@@ -51,13 +54,19 @@ internal sealed class RotaryScaling
     /// <param name="config">The model's configuration.</param>
     /// <param name="dim">Numbers of a head that are turned; even.</param>
     /// <param name="trained">Longest sequence of pretraining.</param>
-    public static RotaryScaling Read(ModelConfig config, int dim, long trained)
+    /// <param name="partial">True if a part of a head's numbers may be left as it is (<c>partial_rotary_factor</c>).</param>
+    /// <param name="inner">The settings, where they do not stand under their usual names.</param>
+    public static RotaryScaling Read(ModelConfig config, int dim, long trained, bool partial = false, JsonObject? inner = null)
     {
+        var settings = inner ?? config.Node("rope_parameters") as JsonObject ?? config.Node("rope_scaling") as JsonObject ?? [];
+        var share = Read(settings, "partial_rotary_factor", config.File) ?? config.Number("partial_rotary_factor", 1);
+        if (!(share == 1 || partial && share is > 0 and < 1))
+            throw new PeftException($"{config.File}: field \"partial_rotary_factor\" is {share}; expected {(partial ? "a number above 0, and 1 at most" : "1, or none")}.");
+        dim = (int)(dim * share);
         if (dim % 2 != 0) throw new PeftException($"{config.File}: {dim} numbers of a head take part in rotary positions; expected an even number.");
-        var settings = config.Node("rope_parameters") as JsonObject ?? config.Node("rope_scaling") as JsonObject ?? [];
         var theta = Read(settings, "rope_theta", config.File) ?? config.Number("rope_theta", 10_000);
         if (!(theta > 1)) throw new PeftException($"{config.File}: \"rope_theta\" is {theta}; expected a number above 1.");
-        return new(theta, dim, trained, settings, config.File);
+        return new(theta, dim, trained, settings, config);
     }
 
     private static string? Text(JsonObject settings, string field) => settings[field] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
@@ -108,5 +117,33 @@ internal sealed class RotaryScaling
             var stretched = Math.Clamp((pair - first) / (last - first), 0, 1);
             return frequency / factor * stretched + frequency * (1 - stretched);
         }
+    }
+
+    // LongRoPE (Ding et al. 2024, arXiv 2402.13753): each pair is stretched by a number of its own, of one list up to the length of pretraining and of another beyond.
+    private Func<long, double[]> LongRope(ModelConfig config, JsonObject settings)
+    {
+        var (near, far) = (Factors(config, settings, "short_factor"), Factors(config, settings, "long_factor"));
+        var original = Original(config, settings);
+        return length => [.. Plain(_theta).Zip(length > original ? far : near, (frequency, factor) => frequency / factor)];
+    }
+
+    private double LongRopeFactor(ModelConfig config, JsonObject settings)
+    {
+        var original = Original(config, settings);
+        var factor = Read(settings, "factor", config.File) ?? _trained / original;
+        return factor <= 1 ? 1 : Math.Sqrt(1 + Math.Log(factor) / Math.Log(original));
+    }
+
+    private double Original(ModelConfig config, JsonObject settings) =>
+        Read(settings, "original_max_position_embeddings", config.File) ?? config.Number("original_max_position_embeddings", _trained);
+
+    private double[] Factors(ModelConfig config, JsonObject settings, string field)
+    {
+        if (settings[field] is JsonArray list && list.Count == _dim / 2)
+        {
+            var factors = list.Select(entry => entry is JsonValue value && value.TryGetValue<double>(out var factor) ? factor : 0).ToArray();
+            if (factors.All(factor => factor > 0 && double.IsFinite(factor))) return factors;
+        }
+        throw new PeftException($"{config.File}: the rotary setting \"{field}\" is no list of {_dim / 2} numbers above 0, one a pair of numbers that is turned.");
     }
 }

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -5,7 +6,9 @@ using static TorchSharp.torch;
 namespace PeftSharp.Models.Heads;
 
 /// <summary>The next token at each position: logits [rows, tokens, vocabulary]; labels are the tokens themselves, [rows, tokens], −100 where none counts.</summary>
-public sealed class LanguageHead(ProjectionSite output) : TaskHead
+/// <param name="output">Makes the logits.</param>
+/// <param name="cap">Bounds logits l to cap · tanh(l / cap) (Gemma 2); null (default) leaves them.</param>
+public sealed class LanguageHead(ProjectionSite output, double? cap = null) : TaskHead
 {
     /// <inheritdoc/>
     public override TaskKind Kind => TaskKind.CausalLanguage;
@@ -26,7 +29,11 @@ public sealed class LanguageHead(ProjectionSite output) : TaskHead
     internal override int Ahead => 1;
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) => output.Forward(hidden, context);
+    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context)
+    {
+        var logits = output.Forward(hidden, context);
+        return cap is { } most ? logits.Times(1 / most).tanh().Times(most) : logits;
+    }
 
     /// <inheritdoc/>
     /// <remarks>The logits of a position are scored against the label of the next. Virtual tokens come first and have no labels.</remarks>

@@ -37,7 +37,7 @@ public sealed record BaseFingerprint
         using var checkpoint = Checkpoint.Open(folder);
         var stored = new StoredNames(checkpoint);
         var replaced = Replaced(model, adapter);
-        var elsewhere = SentenceLayout.HeadNames(checkpoint, model.Config.ModelType);
+        var elsewhere = SentenceLayout.HeadNames(checkpoint, Architectures.Of(model.Config));
         var names = model.Sites.Slots.Select(s => s.Name).Where(n => !replaced.Contains(n))
             .Select(n => elsewhere.TryGetValue(n, out var other) ? other : n.StartsWith(model.BasePrefix, StringComparison.Ordinal) ? n[model.BasePrefix.Length..] : n);
         return new() { Config = FieldsOf(ModelConfig.Read(folder)), Weights = WeightsPrint.Of([.. names.SelectMany(stored.WithParts)]) };

@@ -12,7 +12,7 @@ internal sealed class LoraParts
     public LoraParts(IEnumerable<ProjectionSite> adapted) =>
         _wholes = [.. adapted.Where(p => p.Weight is PartSlot)
             .GroupBy(p => p.Path[..p.Path.LastIndexOf('.')])
-            .Select(g => (g.Key, g.OrderBy(p => ((PartSlot)p.Weight).First).Select(p => p.Path).ToArray()))];
+            .Select(g => (g.Key, g.OrderBy(p => ((PartSlot)p.Weight).Rows.First).Select(p => p.Path).ToArray()))];
 
     /// <summary>True if the module is such a part.</summary>
     public bool Contains(string path) => _wholes.Any(w => w.Parts.Contains(path));

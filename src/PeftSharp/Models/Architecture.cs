@@ -1,0 +1,57 @@
+using PeftSharp.Models.Heads;
+
+namespace PeftSharp.Models;
+
+/// <summary>All that the library knows of an architecture: its own file says it, and <see cref="Architectures"/> names it in one line.</summary>
+internal sealed record Architecture
+{
+    /// <summary>The <c>model_type</c> of its configurations, for example <c>bert</c>.</summary>
+    public required string ModelType { get; init; }
+
+    /// <summary>What the names of its classes begin with in transformers, for example <c>Bert</c>.</summary>
+    public required string ClassName { get; init; }
+
+    /// <summary>What stands before the base model's tensors in a model with a head, for example <c>bert.</c>; empty for none.</summary>
+    public required string Prefix { get; init; }
+
+    /// <summary>The paper.</summary>
+    public required string Paper { get; init; }
+
+    /// <summary>What its heads answer, as far as transformers has a class for it.</summary>
+    public required IReadOnlyList<TaskKind> Tasks { get; init; }
+
+    /// <summary>How the class of its language model ends in transformers; default <c>ForCausalLM</c>.</summary>
+    public string LanguageModelClass { get; init; } = "ForCausalLM";
+
+    /// <summary>The linear maps of its head for whole texts from the pooled vector to the classes, in order; empty where it has none of its own.</summary>
+    public IReadOnlyList<string> ClassifierMaps { get; init; } = [];
+
+    /// <summary>Names of its tensors in GGUF files, by those in Hugging Face's; <c>{0}</c> stands for the layer. Null where llama.cpp has no such model.</summary>
+    public IReadOnlyDictionary<string, string>? GgufNames { get; init; }
+
+    /// <summary>Makes the model that a plan describes.</summary>
+    public required Func<ModelPlan, TransformerModel> Create { get; init; }
+
+    /// <summary>A tiny configuration, two layers deep and of the given width (a multiple of 8), none of its numbers at a tidy default: what the laws are tried on.</summary>
+    public required Func<int, string> Tiny { get; init; }
+
+    /// <summary>True if the model answers texts with classes or numbers.</summary>
+    public bool Classifies => Tasks.Contains(TaskKind.Classification);
+
+    /// <summary>The tasks of encoders with every head: vectors, classes and numbers, classes of tokens, answers in a text.</summary>
+    public static IReadOnlyList<TaskKind> EncoderTasks { get; } =
+    [
+        TaskKind.Embedding, TaskKind.Classification, TaskKind.MultiLabel, TaskKind.Regression, TaskKind.TokenClassification, TaskKind.QuestionAnswering,
+    ];
+
+    /// <summary>The tasks of decoders with every head: those of encoders, and the next token.</summary>
+    public static IReadOnlyList<TaskKind> DecoderTasks { get; } = [TaskKind.CausalLanguage, .. EncoderTasks];
+
+    /// <summary>Refuses a task that it has no head for.</summary>
+    /// <exception cref="PeftException">It has none.</exception>
+    public void Require(TaskKind task, string file)
+    {
+        if (!Tasks.Contains(task))
+            throw new PeftException($"{file}: the architecture {ModelType} has no head for the task {task}; it has heads for {string.Join(", ", Tasks)}.");
+    }
+}
