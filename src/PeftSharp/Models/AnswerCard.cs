@@ -37,7 +37,7 @@ public sealed record AnswerCard
 
     /// <summary>True if the pooling is another one than that of Hugging Face's class for sequences; other heads than BERT's read the first token anyway.</summary>
     internal bool IsApart(string modelType) =>
-        Task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression && (Pooling == Pooling.Mean || Pooling == Pooling.Cls && modelType == "bert");
+        Task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression && (Pooling == Pooling.Mean || Pooling == Pooling.Cls && Architectures.Find(modelType)?.ReadsPooler == true);
 
     /// <summary>The card as JSON text, one line.</summary>
     public string ToJson() => AnswerCardJson.Write(this).ToJsonString(AnswerCardJson.OneLine);

@@ -26,6 +26,9 @@ internal sealed record Architecture
     /// <summary>The linear maps of its head for whole texts from the pooled vector to the classes, in order; empty where it has none of its own.</summary>
     public IReadOnlyList<string> ClassifierMaps { get; init; } = [];
 
+    /// <summary>True if its head for whole texts reads the model's pooler, so that one without answers otherwise than transformers' class (BERT).</summary>
+    public bool ReadsPooler { get; init; }
+
     /// <summary>Names of its tensors in GGUF files, by those in Hugging Face's; <c>{0}</c> stands for the layer. Null where llama.cpp has no such model.</summary>
     public IReadOnlyDictionary<string, string>? GgufNames { get; init; }
 

@@ -9,6 +9,11 @@ internal static class Architectures
         RobertaModel.Architecture,
         XlmRoberta.Architecture,
         DistilBertModel.Architecture,
+        ElectraModel.Architecture,
+        AlbertModel.Architecture,
+        MpnetModel.Architecture,
+        DebertaModel.Architecture,
+        ModernBertModel.Architecture,
         Gpt2Model.Architecture,
         LlamaModel.Architecture,
         Mistral.Architecture,
@@ -17,6 +22,8 @@ internal static class Architectures
         Gemma.Architecture,
         Gemma2.Architecture,
         Phi3.Architecture,
+        OptModel.Architecture,
+        FalconModel.Architecture,
         T5Model.Architecture,
     }.ToDictionary(a => a.ModelType);
 

@@ -23,6 +23,7 @@ public sealed class BertModel : EncoderModel
         Paper = "Devlin et al. 2018, arXiv 1810.04805",
         Tasks = Architecture.EncoderTasks,
         ClassifierMaps = ["classifier"],
+        ReadsPooler = true,
         Create = plan =>
         {
             var shape = EncoderConfig.Bert(plan.Config, 0);

@@ -75,8 +75,8 @@ internal sealed record DecoderConfig
     /// <exception cref="PeftException">The list names another number of layers, or another type.</exception>
     public DecoderConfig WithWindow(ModelConfig c, int? window, Func<int, bool> otherwise)
     {
-        if (window is null) return this;
         var types = LayerTypes.Read(c, Layers, layer => otherwise(layer) ? LayerTypes.Sliding : LayerTypes.Full);
+        if (window is null) return this;
         return this with { Windows = [.. types.Select(type => type == LayerTypes.Sliding ? window : null)] };
     }
 

@@ -9,6 +9,9 @@ public sealed record EncoderConfig
     /// <summary>Width of the residual stream.</summary>
     public required int Hidden { get; init; }
 
+    /// <summary>Width of the embedding tables, where it is not that of the residual stream.</summary>
+    public int? EmbeddingSize { get; init; }
+
     /// <summary>Number of layers.</summary>
     public required int Layers { get; init; }
 
@@ -98,6 +101,8 @@ public sealed record EncoderConfig
         HarmfulFields.Refuse(source);
         return c;
     }
+
+    internal int EmbeddingWidth => EmbeddingSize ?? Hidden;
 
     internal Blocks.EncoderShape Shape => new(Hidden, Heads, Intermediate, Activation, Epsilon, HiddenDropout, AttentionDropout);
 }

@@ -8,16 +8,18 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
-/// <summary>What BERT, RoBERTa and DistilBERT have in common: embeddings, a stack of post-norm layers, a head.</summary>
+/// <summary>What encoders have in common: embeddings, a stack of layers in which tokens see each other, a head.</summary>
 public abstract class EncoderModel : TransformerModel
 {
     private readonly SiteBuilder _build;
     private protected readonly EncoderConfig Shape;
-    private EncoderLayer[] _layers = [];
+    private IEncoderLayer[] _layers = [];
+    private int _depth;
     private LayerSite? _embedded;
     private InputSite? _input;
     private EmbeddingSite? _words, _positions, _types;
     private Norm? _norm;
+    private ProjectionSite? _widen;
     private TaskHead? _head;
 
     private protected EncoderModel(ModelConfig config, EncoderConfig shape, SiteBuilder build, string prefix)
@@ -53,19 +55,53 @@ public abstract class EncoderModel : TransformerModel
     /// <summary>Rows at the start of the position table that no token uses.</summary>
     protected virtual int PositionOffset => 0;
 
+    /// <summary>True if the last layer may compute the first token alone, where the head reads no other.</summary>
+    private protected virtual bool SkipsTokens => true;
+
     private protected void BuildBody(string layers, EncoderNames names)
     {
-        var p = BasePrefix;
-        _input = _build.Input($"{p}embeddings");
-        _words = _build.Embedding($"{p}embeddings.word_embeddings", Shape.Vocabulary, Shape.Hidden);
-        _positions = _build.Embedding($"{p}embeddings.position_embeddings", Shape.MaxPositions, Shape.Hidden);
-        if (Shape.TypeVocabulary > 0) _types = _build.Embedding($"{p}embeddings.token_type_embeddings", Shape.TypeVocabulary, Shape.Hidden);
-        _norm = _build.Norm($"{p}embeddings.LayerNorm", Shape.Hidden, Shape.Epsilon);
-        _embedded = _build.In($"{p}embeddings").Layer(Shape.Hidden);
-        _layers = [.. Enumerable.Range(0, Shape.Layers).Select(i => new EncoderLayer(_build.AtLayer($"{p}{layers}.{i}", i), Shape.Shape, names))];
+        BuildEmbeddings(new());
+        BuildLayers(layers, names);
     }
 
+    private protected void BuildEmbeddings(EmbeddingNames names)
+    {
+        var (p, width) = ($"{BasePrefix}embeddings", Shape.EmbeddingWidth);
+        _input = _build.Input(p);
+        _words = _build.Embedding($"{p}.{names.Words}", Shape.Vocabulary, width);
+        if (names.Positions is { } positions) _positions = _build.Embedding($"{p}.{positions}", Shape.MaxPositions, width);
+        if (Shape.TypeVocabulary > 0) _types = _build.Embedding($"{p}.token_type_embeddings", Shape.TypeVocabulary, width);
+        _norm = _build.Norm($"{p}.{names.Norm}", width, Shape.Epsilon, hasBias: names.NormHasBias);
+        if (names.Projection is { } widen) _widen = Linear($"{BasePrefix}{widen}", ProjectionRole.Embedding, Shape.Hidden, width);
+        _embedded = _build.In(p).Layer(Shape.Hidden);
+    }
+
+    private protected void BuildLayers(string layers, EncoderNames names, EncoderShape? shape = null, DisentangledBias? bias = null) => BuildLayers(
+        [.. Enumerable.Range(0, Shape.Layers).Select(i => new EncoderLayer(_build.AtLayer($"{BasePrefix}{layers}.{i}", i), shape ?? Shape.Shape, names, bias))]);
+
+    private protected void BuildLayers(IEncoderLayer[] layers) => (_layers, _depth) = (layers, layers.Length);
+
+    /// <summary>Says how many layers the architecture's own <see cref="Runner"/> runs.</summary>
+    private protected void BuildLayers(int count) => _depth = count;
+
     private protected void BuildHead(TaskHead head) => _head = head;
+
+    /// <summary>The head for a task: those that encoders have in common, or the architecture's own for whole texts.</summary>
+    /// <param name="plan">What is asked for.</param>
+    /// <param name="pooler">What plain vectors go through; null for nothing.</param>
+    /// <param name="tokenDropout">Dropout before the map from tokens to classes.</param>
+    /// <param name="sequence">Makes the head for whole texts.</param>
+    private protected void BuildHead(ModelPlan plan, ProjectionSite? pooler, double tokenDropout, Func<Pooling, TaskHead> sequence)
+    {
+        var pooling = plan.Options.Pooling ?? Pooling.Pooler;
+        BuildHead(Flexible(plan.Options, plan.Task, plan.Outputs) ?? plan.Task switch
+        {
+            TaskKind.Embedding => new EmbeddingHead(pooling, pooler),
+            TaskKind.TokenClassification => new TokenHead(tokenDropout, Classifier("classifier", plan.Outputs, Width)),
+            TaskKind.QuestionAnswering => new AnswerHead(Linear("qa_outputs", ProjectionRole.Head, 2, Width)),
+            _ => sequence(pooling),
+        });
+    }
 
     private protected ProjectionSite Classifier(string path, long output, long input) => _build.Classifier(path, output, input);
 
@@ -92,9 +128,9 @@ public abstract class EncoderModel : TransformerModel
         SelectedTrunk.Check(batch, context.Selection);
         var depth = batch.Trunk?.Depth ?? 0;
         var (hidden, padding) = batch.Trunk is { } trunk ? (trunk.Hidden, batch.Unpadded ? null : batch.AttentionMask) : Embed(batch, context.At(-1));
-        hidden = RunLayers(hidden, padding, depth, _layers.Length, context);
-        var logits = depth < _layers.Length ? _head!.Forward(hidden, padding, context)
-            : _head!.Answer(depth == _layers.Length ? _head.Condense(hidden, context) : hidden, context);
+        hidden = RunLayers(hidden, padding, depth, _depth, context);
+        var logits = depth < _depth ? _head!.Forward(hidden, padding, context)
+            : _head!.Answer(depth == _depth ? _head.Condense(hidden, context) : hidden, context);
         return Result(OfTokens(logits, batch.Tokens, context), hidden, padding, batch, context);
     }, static output => output.MoveOut());
 
@@ -102,9 +138,9 @@ public abstract class EncoderModel : TransformerModel
     public override Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) => Call(batch, context, (batch, context) =>
     {
         var (hidden, padding) = Embed(batch, context.At(-1));
-        hidden = RunLayers(hidden, padding, 0, Math.Min(depth, _layers.Length), context);
-        if (depth >= _layers.Length) hidden = _head!.Pooled(hidden, padding);
-        return depth > _layers.Length ? _head!.Condense(hidden, context) : hidden;
+        hidden = RunLayers(hidden, padding, 0, Math.Min(depth, _depth), context);
+        if (depth >= _depth) hidden = _head!.Pooled(hidden, padding);
+        return depth > _depth ? _head!.Condense(hidden, context) : hidden;
     }, static hidden => hidden.MoveToOuterDisposeScope());
 
     // Layers from one index to below another, [rows, tokens, hidden] → the same; the last one's result for the first token alone where no more is read.
@@ -112,25 +148,42 @@ public abstract class EncoderModel : TransformerModel
     {
         if (from >= to) return hidden;
         context.Padding = padding;
-        var mask = new KeyMask { Padding = padding };
-        var firstOnly = _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
-        for (var i = from; i < to; i++) hidden = Layer(_layers[i], hidden, mask, firstOnly && i == _layers.Length - 1, context.At(i));
+        var firstOnly = SkipsTokens && _head!.ReadsFirstTokenOnly && !context.NeedsAllTokens;
+        var run = Runner(hidden, padding, context);
+        for (var i = from; i < to; i++)
+        {
+            var (layer, first) = (i, firstOnly && i == _depth - 1);
+            hidden = Layer(hidden, (x, call) => run(layer, x, first, call), context.At(i));
+        }
         return hidden;
     }
 
+    /// <summary>Runs one layer of a call: its index, [rows, tokens, hidden], whether the first token is enough, the call.</summary>
+    private protected delegate Tensor LayerRunner(int index, Tensor x, bool firstTokenOnly, ForwardContext context);
+
+    /// <summary>The layers, where they are built as those of BERT.</summary>
+    private protected IReadOnlyList<IEncoderLayer> OwnLayers => _layers;
+
+    /// <summary>How layers are run in a call: what they share (masks, positions) is made here, once.</summary>
+    private protected virtual LayerRunner Runner(Tensor hidden, Tensor? padding, ForwardContext context)
+    {
+        var mask = new KeyMask { Padding = padding };
+        return (i, x, first, call) => _layers[i].Forward(x, mask, first, call);
+    }
+
     // A scope for each layer: autograd keeps what the backward pass needs, and all else is free when the layer is done.
-    private static Tensor Layer(EncoderLayer layer, Tensor hidden, KeyMask mask, bool firstOnly, ForwardContext context)
+    private static Tensor Layer(Tensor hidden, Func<Tensor, ForwardContext, Tensor> layer, ForwardContext context)
     {
         if (context is { Checkpointing: true, Training: true }) return GradientCheckpoint.Run(Recompute, hidden);
         using var scope = NewDisposeScope();
-        return layer.Forward(hidden, mask, firstOnly, context).MoveToOuterDisposeScope();
+        return layer(hidden, context).MoveToOuterDisposeScope();
 
         Tensor Recompute(Tensor x)
         {
             var again = context.Recompute();
             try
             {
-                return layer.Forward(x, mask, firstOnly, again);
+                return layer(x, again);
             }
             finally
             {
@@ -149,8 +202,10 @@ public abstract class EncoderModel : TransformerModel
         // A table of one row tells no segments apart.
         if (_types is not null)
             sum = sum.Plus(_types.Forward((Shape.TypeVocabulary > 1 ? state.TypeIds : null) ?? zeros([1, sum.shape[1]], dtype: ScalarType.Int64, device: sum.device), context));
-        sum = sum.Plus(_positions!.Forward(Positions(batch, state, context), context));
+        var positions = Positions(batch, state, context);                       // checks the length as well
+        if (_positions is not null) sum = sum.Plus(_positions.Forward(positions, context));
         var embedded = Dropout.Base(_norm!.Forward(sum, context), Shape.HiddenDropout, _input.Path, context);
+        if (_widen is not null) embedded = _widen.Forward(embedded, context);
         state = _input.Apply(InputStage.Embedded, state with { Embeddings = embedded }, context);
         return (_embedded!.Forward(state.Embeddings, context), state.Mask);
     }
@@ -166,6 +221,17 @@ public abstract class EncoderModel : TransformerModel
         if (perRow is not null) positions = positions.Plus(tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
         // Where a row is padded past the table, its padding sits at the last place.
         return fits ? positions : positions.AtMost(PositionOffset + MaxTokens - 1L);
+    }
+
+    /// <summary>Positions that count real tokens from the padding token's id + 1, padding itself at that id (RoBERTa, MPNet).</summary>
+    private protected Tensor PositionsAfterPadding(TokenBatch batch, InputState state, Tensor sequential, ForwardContext context)
+    {
+        if (state.Prepended || batch.Unpadded) return sequential;
+        // Hugging Face takes every id of the padding token for padding; a text may spell that token, and is no shorter for it.
+        var real = batch.AttentionMask;
+        var (shift, perRow) = Sites.PositionShift(context);
+        var counted = real.cumsum(1).Plus(perRow is null ? tensor(shift, device: Device) : tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
+        return (counted * real).Plus((long)Shape.PadId);
     }
 
     // Padding needs no position: a row is refused for its own length, never for that of a row beside it.

@@ -22,6 +22,8 @@ internal static class Phi3
 
     private static DecoderConfig Read(ModelConfig c)
     {
+        // LongRoPE alone reads it.
+        _ = c.Has("original_max_position_embeddings");
         if (c.Probability("embd_pdrop", 0) > 0)
             throw new PeftException($"{c.File}: field \"embd_pdrop\" is {c.Number("embd_pdrop", 0)}; only 0 is supported, as transformers drops no embeddings of Phi-3.");
         var shape = DecoderConfig.Read(c, new() { MaxPositions = 4096, Epsilon = 1e-5, PartialRotary = true, MayNameCode = true });

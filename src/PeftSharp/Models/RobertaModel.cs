@@ -51,15 +51,6 @@ public sealed class RobertaModel : EncoderModel
     /// <inheritdoc/>
     protected override int PositionOffset => Shape.PadId + 1;
 
-    // Positions count real tokens from padding + 1; padding itself sits at the padding position.
-    private protected override Tensor Positions(TokenBatch batch, InputState state, ForwardContext context)
-    {
-        var sequential = base.Positions(batch, state, context);                 // checks the length as well
-        if (state.Prepended || batch.Unpadded) return sequential;
-        // Hugging Face takes every id of the padding token for padding; a text may spell that token, and is no shorter for it.
-        var real = batch.AttentionMask;
-        var (shift, perRow) = Sites.PositionShift(context);
-        var counted = real.cumsum(1).Plus(perRow is null ? tensor(shift, device: Device) : tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
-        return (counted * real).Plus((long)Shape.PadId);
-    }
+    private protected override Tensor Positions(TokenBatch batch, InputState state, ForwardContext context) =>
+        PositionsAfterPadding(batch, state, base.Positions(batch, state, context), context);
 }

@@ -19,6 +19,7 @@ internal static class SentenceLayout
         ["linear"] = "torch.nn.modules.linear.Identity",
         ["tanh"] = "torch.nn.modules.activation.Tanh",
         ["relu"] = "torch.nn.modules.activation.ReLU",
+        ["gelu"] = "torch.nn.modules.activation.GELU",
     };
 
     /// <summary>What the tensors of a model's head are called in a checkpoint of this layout; empty for one without it.</summary>

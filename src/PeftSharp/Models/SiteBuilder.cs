@@ -102,14 +102,25 @@ internal sealed class SiteBuilder
         return Add(new EmbeddingSite(place, table), Map.Embeddings);
     }
 
-    public Norm Norm(string name, long width, double epsilon, NormKind kind = NormKind.Layer)
+    public Norm Norm(string name, long width, double epsilon, NormKind kind = NormKind.Layer, bool hasBias = true)
     {
         var path = At(name).Path;
         var weight = new TensorSlot($"{path}.weight", SlotKind.NormWeight, Source.Get($"{path}.weight", width));
         Map.Add(weight);
-        var bias = kind == NormKind.Layer ? new TensorSlot($"{path}.bias", SlotKind.NormBias, Source.Get($"{path}.bias", width)) : null;
+        var bias = kind == NormKind.Layer && hasBias ? new TensorSlot($"{path}.bias", SlotKind.NormBias, Source.Get($"{path}.bias", width)) : null;
         if (bias is not null) Map.Add(bias);
         return Add(new Norm(kind, weight, bias, epsilon), Map.Norms);
+    }
+
+    /// <summary>A norm of a head: one that the checkpoint lacks starts as a new one does.</summary>
+    public Norm NewNorm(string name, long width, double epsilon, bool hasBias)
+    {
+        var path = At(name).Path;
+        var weight = new TensorSlot($"{path}.weight", SlotKind.NormWeight, Source.GetOrCreate($"{path}.weight", width));
+        Map.Add(weight);
+        var bias = hasBias ? new TensorSlot($"{path}.bias", SlotKind.NormBias, Source.GetOrCreate($"{path}.bias", width)) : null;
+        if (bias is not null) Map.Add(bias);
+        return Add(new Norm(NormKind.Layer, weight, bias, epsilon), Map.Norms);
     }
 
     /// <summary>The end of a residual branch.</summary>

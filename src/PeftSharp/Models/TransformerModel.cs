@@ -64,7 +64,10 @@ public abstract class TransformerModel : IDisposable
     /// what was drawn at random is known to nobody else.
     /// </summary>
     public IReadOnlyList<string> SavedModules => !CameFromCheckpoint || Head.Modules.Count == 0 ? Head.Modules
-        : [.. Head.Modules, .. Created.Where(name => name.StartsWith(BasePrefix, StringComparison.Ordinal)).Select(name => name[BasePrefix.Length..].Split('.')[0]).Except(Head.Modules).Distinct()];
+        : [.. Head.Modules, .. Created.Select(ModuleOf).Where(module => !Head.Modules.Any(known => module.EndsWith(known, StringComparison.Ordinal))).Distinct()];
+
+    // The outermost module of a tensor, the base's prefix aside.
+    private string ModuleOf(string name) => (name.StartsWith(BasePrefix, StringComparison.Ordinal) ? name[BasePrefix.Length..] : name).Split('.')[0];
 
     /// <summary>The layout of its head, where that is AdapterHub's flexible one.</summary>
     internal FlexibleHead? FlexibleHead { get; private protected set; }

@@ -67,6 +67,9 @@ public sealed class AttentionSite(
     /// <summary>Key and value heads.</summary>
     public int KeyHeads => Shape.KeyHeads;
 
+    /// <summary>Key and value heads of a prefix.</summary>
+    public int PrefixHeads => Shape.PrefixHeads;
+
     /// <summary>Width of a head.</summary>
     public int HeadDim => Shape.HeadDim;
 
@@ -98,7 +101,8 @@ public sealed class AttentionSite(
     {
         if (context.Cache is { } cache && Kind == AttentionKind.Self) (key, value, mask) = Cached(cache, query, key, value, hidden, mask, context);
         else if (Plugins.AnyActive(context)) (key, value, mask) = AddPrefixes(query, key, value, hidden, mask, context);
-        var joined = Join(Attention.Compute(query, key, value, Shape, mask, dropout, Path, context));
+        var shape = key.shape[1] == Shape.KeyHeads ? Shape : Shape with { KeyHeads = Shape.PrefixHeads };
+        var joined = Join(Attention.Compute(query, key, value, shape, mask, dropout, Path, context));
         foreach (var share in Plugins.Shares(context))
             if (share.Plugin is IAttentionAddition addition)
                 joined = Rows.Add(joined, share.Weighed(addition.Addition(State(query, hidden, share.Rows), share.Context)), share.Rows);
@@ -124,8 +128,23 @@ public sealed class AttentionSite(
             cache.Start(this, key, value);
             return (key, value, mask);
         }
+        if (HasPrefix(context)) (key, value) = AsPrefix(key, value);
         (key, value) = cache.Append(this, key, value);
         return (key, value, mask.WithPrefix(AttentionPrefixes.Lengths(Plugins.Shares(context), query.shape[0])));
+    }
+
+    private bool HasPrefix(ForwardContext context)
+    {
+        foreach (var share in Plugins.Shares(context))
+            if (share.Plugin is IAttentionPrefix) return true;
+        return false;
+    }
+
+    // With as many heads as a prefix has.
+    private (Tensor Key, Tensor Value) AsPrefix(Tensor key, Tensor value)
+    {
+        var times = Shape.PrefixHeads / Shape.KeyHeads;
+        return times == 1 ? (key, value) : (key.repeat_interleave(times, 1), value.repeat_interleave(times, 1));
     }
 
     private (Tensor Key, Tensor Value, KeyMask Mask) AddPrefixes(Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, ForwardContext context)
@@ -139,6 +158,7 @@ public sealed class AttentionSite(
             prefixes.Add(k, v, rows);
         }
         if (prefixes.Join() is not { } joined) return (key, value, mask);
+        (key, value) = AsPrefix(key, value);
         return (cat([joined.Keys, key], 2), cat([joined.Values, value], 2), mask.WithPrefix(prefixes.RowLengths));
     }
 }

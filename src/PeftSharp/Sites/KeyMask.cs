@@ -18,7 +18,7 @@ public sealed class KeyMask
 
     private KeyMask(KeyMask basis, Prefix prefix)
     {
-        (Causal, Window, Padding, Segments, Bias) = (basis.Causal, basis.Window, basis.Padding, basis.Segments, basis.Bias);
+        (Causal, Window, Reach, Padding, Segments, Bias) = (basis.Causal, basis.Window, basis.Reach, basis.Padding, basis.Segments, basis.Bias);
         _prefixes = [prefix, .. basis._prefixes];
     }
 
@@ -27,6 +27,9 @@ public sealed class KeyMask
 
     /// <summary>So many keys, the query's own included, are seen at most (sliding window); null for all.</summary>
     public int? Window { get; init; }
+
+    /// <summary>So many places before and after the query are seen at most (ModernBERT's local attention); null for all.</summary>
+    public int? Reach { get; init; }
 
     /// <summary>1 at keys that may be seen, int64 [rows, keys]; null where nothing is padded.</summary>
     public Tensor? Padding { get; init; }
@@ -41,7 +44,7 @@ public sealed class KeyMask
     public int PrefixLength => _prefixes.Sum(p => p.Length);
 
     /// <summary>True if nothing but the order of the keys hides any.</summary>
-    internal bool IsPlain => Window is null && Padding is null && Segments is null && Bias is null && _prefixes.Count == 0;
+    internal bool IsPlain => Window is null && Reach is null && Padding is null && Segments is null && Bias is null && _prefixes.Count == 0;
 
     /// <summary>The same with as many keys put before all others as the row with the most has; a row sees the last of them, as many as it has.</summary>
     /// <param name="lengths">Keys of each row.</param>
@@ -61,7 +64,7 @@ public sealed class KeyMask
     /// <param name="context">The call.</param>
     internal Tensor? Scores(long rows, long queries, long keys, ScalarType type, ForwardContext context)
     {
-        var hidesNone = (!Causal || queries == 1) && Window is null && Padding is null && Segments is null && Bias is null && _prefixes.All(p => p.IsEverybodys);
+        var hidesNone = (!Causal || queries == 1) && Window is null && Reach is null && Padding is null && Segments is null && Bias is null && _prefixes.All(p => p.IsEverybodys);
         return hidesNone ? null : context.Once(this, () => Build(rows, queries, keys, type, context));
     }
 
@@ -71,10 +74,10 @@ public sealed class KeyMask
         var device = context.Device;
         var real = keys - PrefixLength;
         var mask = Padding is null ? null : Hidden(Padding.Complement(), type).view(rows, 1, 1, real);
-        if (Causal && queries > 1 || Window is not null) mask = Sum(mask, Hidden(OutOfSight(queries, real, device), type).view(1, 1, queries, real));
+        if (Causal && queries > 1 || Window is not null || Reach is not null) mask = Sum(mask, Hidden(OutOfSight(queries, real, device), type).view(1, 1, queries, real));
         if (Segments is not null) mask = Sum(mask, Hidden(OtherSegments(queries, real), type).unsqueeze(1));
         if (_prefixes.Count > 0) mask = WithPrefixes(mask ?? zeros([1, 1, 1, real], dtype: type, device: device), rows, type, device);
-        mask = Sum(mask, Bias?.Scores(queries, keys, context));
+        mask = Sum(mask, Bias?.Scores(queries, keys, context).to(type));
         return mask!.MoveToOuterDisposeScope();
     }
 
@@ -87,15 +90,20 @@ public sealed class KeyMask
         return cat([.. parts.Select(Spread), Spread(mask)], -1);
     }
 
-    // 1 where a key comes after the query or lies before its window, [queries, keys].
+    // 1 where a key comes after the query, lies before its window or beyond its reach, [queries, keys].
     private Tensor OutOfSight(long queries, long keys, Device device)
     {
         var query = Arithmetic.Range(keys - queries, keys, device: device).unsqueeze(1);
         var key = Arithmetic.Range(0, keys, device: device).unsqueeze(0);
-        var ahead = Causal ? key.gt(query) : null;
-        if (Window is not { } window) return ahead!.to(ScalarType.Int64);
-        var behind = query.Plus((long)-window).ge(key);
-        return (ahead is null ? behind : ahead.logical_or(behind)).to(ScalarType.Int64);
+        var hidden = Causal ? key.gt(query) : null;
+        void Hide(Tensor more) => hidden = hidden is null ? more : hidden.logical_or(more);
+        if (Window is { } window) Hide(query.Plus((long)-window).ge(key));
+        if (Reach is { } reach)
+        {
+            Hide(query.Plus((long)-reach).gt(key));
+            Hide(query.Plus((long)reach).lt(key));
+        }
+        return hidden!.to(ScalarType.Int64);
     }
 
     // 1 where query and key belong to different sequences, [rows, queries, keys].

@@ -27,6 +27,8 @@ public enum ProjectionRole
     Head,
     /// <summary>Does the work of several maps at once (queries, keys and values in one).</summary>
     Fused,
+    /// <summary>Takes embeddings to the width of the residual stream.</summary>
+    Embedding,
     /// <summary>Makes the logits of a language model: part of the base, and of no layer.</summary>
     Vocabulary,
     /// <summary>Nobody knows: it belongs to a network that was written elsewhere.</summary>

@@ -10,7 +10,10 @@ internal sealed record EncoderShape(
 {
     public int HeadDim => Hidden / Heads;
 
-    public AttentionShape Attention { get; } = new(Heads, Heads, Hidden / Heads);
+    public AttentionShape Attention { get; init; } = new(Heads, Heads, Hidden / Heads);
+
+    /// <summary>Dropout behind the feed-forward block; that of hidden states unless said otherwise.</summary>
+    public double FeedForwardDropout { get; init; } = HiddenDropout;
 }
 
 /// <summary>What an architecture calls the parts of a layer, relative to the layer's path.</summary>
@@ -18,8 +21,8 @@ internal sealed record EncoderNames(
     string Attention, string Query, string Key, string Value, string AttentionOutput, string AttentionNorm,
     string Intermediate, string FeedForwardOutput, string FeedForwardNorm, string AttentionBranch, string FeedForwardBranch);
 
-/// <summary>A post-norm transformer layer: attention, add, norm, feed-forward, add, norm (BERT, RoBERTa, DistilBERT).</summary>
-internal sealed class EncoderLayer
+/// <summary>A post-norm transformer layer: attention, add, norm, feed-forward, add, norm (BERT and its kin).</summary>
+internal sealed class EncoderLayer : IEncoderLayer
 {
     private readonly EncoderShape _shape;
     private readonly ProjectionSite _query, _key, _value, _attentionOutput, _intermediate, _feedForwardOutput;
@@ -27,10 +30,15 @@ internal sealed class EncoderLayer
     private readonly AttentionSite _attention;
     private readonly BranchSite _attentionBranch, _feedForwardBranch;
     private readonly LayerSite _output;
+    private readonly DisentangledBias? _bias;
 
-    public EncoderLayer(SiteBuilder build, EncoderShape shape, EncoderNames names)
+    /// <param name="build">The layer's place.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="names">What its parts are called.</param>
+    /// <param name="bias">What is added to scores by content and distance (DeBERTa); null for nothing.</param>
+    public EncoderLayer(SiteBuilder build, EncoderShape shape, EncoderNames names, DisentangledBias? bias = null)
     {
-        _shape = shape;
+        (_shape, _bias) = (shape, bias);
         var (hidden, inner) = (shape.Hidden, shape.Intermediate);
         _query = build.Projection(names.Query, ProjectionRole.Query, hidden, hidden);
         _key = build.Projection(names.Key, ProjectionRole.Key, hidden, hidden);
@@ -47,12 +55,7 @@ internal sealed class EncoderLayer
         _output = build.Layer(hidden);
     }
 
-    /// <summary>Runs the layer.</summary>
-    /// <param name="x">[rows, tokens, hidden].</param>
-    /// <param name="mask">Which tokens are seen.</param>
-    /// <param name="firstTokenOnly">True computes the output for the first token alone.</param>
-    /// <param name="context">The call.</param>
-    /// <returns>[rows, tokens or 1, hidden].</returns>
+    /// <inheritdoc/>
     public Tensor Forward(Tensor x, KeyMask mask, bool firstTokenOnly, ForwardContext context)
     {
         var middle = Attend(x, mask, firstTokenOnly, context);                  // [rows, queries, hidden]
@@ -79,6 +82,7 @@ internal sealed class EncoderLayer
         var query = SplitHeads(maps[0]);                                        // [rows, heads, queries, headDim]
         var key = SplitHeads(maps[1]);                                          // [rows, heads, tokens, headDim]
         var value = SplitHeads(maps[2]);
+        if (_bias is not null) mask = _bias.Extend(mask, query, key, _query, _key, context);
         return _attention.Attend(query, key, value, x, mask, _shape.AttentionDropout, context).MoveToOuterDisposeScope();
     }
 
@@ -86,7 +90,7 @@ internal sealed class EncoderLayer
     {
         using var scope = NewDisposeScope();
         var wide = Activation.Apply(_shape.Activation, _intermediate.Forward(x, context, keepHalf: !_feedForwardOutput.Plugins.AnyActive(context)));
-        var narrow = Dropout.Base(_feedForwardOutput.Forward(wide, context), _shape.HiddenDropout, _feedForwardBranch.Path, context);
+        var narrow = Dropout.Base(_feedForwardOutput.Forward(wide, context), _shape.FeedForwardDropout, _feedForwardBranch.Path, context);
         return _output.Forward(_feedForwardBranch.Forward(narrow, x, x, context), context).MoveToOuterDisposeScope();
     }
 

@@ -8,7 +8,7 @@ internal sealed class RotaryScaling
     private readonly double _theta;
     private readonly int _dim;
     private readonly long _trained;
-    private readonly bool _isFixed;
+    private readonly long _fixedUpTo;
     private readonly Func<long, double[]> _frequencies;
 
     private RotaryScaling(double theta, int dim, long trained, JsonObject settings, ModelConfig config)
@@ -29,7 +29,12 @@ internal sealed class RotaryScaling
             _ => throw new PeftException(
                 $"{file}: the rotary type \"{kind}\" is not supported; supported are default, linear, dynamic, llama3, yarn and longrope."),
         };
-        _isFixed = kind != "dynamic";
+        _fixedUpTo = kind switch
+        {
+            "dynamic" => trained,
+            "longrope" or "su" => (long)Original(config, settings),
+            _ => long.MaxValue,
+        };
         // Dynamic scaling names the length of pretraining; the others name what they stretch it to.
         MaxTokens = kind == "dynamic" ? (long)(trained * Number("factor")) : trained;
         if (kind is "longrope" or "su") AttentionFactor = Read(settings, "attention_factor", file) ?? LongRopeFactor(config, settings);
@@ -44,7 +49,7 @@ internal sealed class RotaryScaling
     public long MaxTokens { get; }
 
     /// <summary>True if sequences of so many tokens turn their first ones by the same angles as shorter sequences do.</summary>
-    public bool IsFixedUpTo(long tokens) => _isFixed || tokens <= _trained;
+    public bool IsFixedUpTo(long tokens) => tokens <= _fixedUpTo;
 
     /// <summary>Angle by which each pair is turned from one position to the next, headDim / 2 of them.</summary>
     /// <param name="length">Longest sequence of the call.</param>

@@ -17,6 +17,9 @@ public sealed class SequenceHead(
     TaskKind kind, Pooling pooling, ProjectionSite? dense, string activation, bool dropoutFirst, double dropout, ProjectionSite classifier, IReadOnlyList<string> modules)
     : TaskHead
 {
+    /// <summary>Probability of dropping before the dense layer, where it is another (DeBERTa); null (default) for the same.</summary>
+    public double? DenseDropout { get; init; }
+
     /// <inheritdoc/>
     public override TaskKind Kind => kind;
 
@@ -57,7 +60,7 @@ public sealed class SequenceHead(
     /// <inheritdoc/>
     public override Tensor Answer(Tensor condensed, ForwardContext context)
     {
-        if (dropoutFirst && dense is not null) condensed = Activation.Apply(activation, dense.Forward(Drop(condensed, dense.Path, context), context));
+        if (dropoutFirst && dense is not null) condensed = Activation.Apply(activation, dense.Forward(Dropout.Apply(condensed, DenseDropout ?? dropout, dense.Path, context), context));
         return Project(classifier, Drop(condensed, classifier.Path, context), context).squeeze(1); // [rows, outputs]
     }
 

@@ -44,7 +44,9 @@ public sealed class TokenHead(double dropout, ProjectionSite classifier) : TaskH
 }
 
 /// <summary>Start and end of an answer: logits [rows, tokens, 2]; labels [rows, 2].</summary>
-public sealed class AnswerHead(ProjectionSite outputs) : TaskHead
+/// <param name="outputs">The map to start and end.</param>
+/// <param name="module">What that map is called, as peft finds it; default <c>qa_outputs</c>.</param>
+public sealed class AnswerHead(ProjectionSite outputs, string module = "qa_outputs") : TaskHead
 {
     /// <inheritdoc/>
     public override TaskKind Kind => TaskKind.QuestionAnswering;
@@ -56,7 +58,7 @@ public sealed class AnswerHead(ProjectionSite outputs) : TaskHead
     public override bool ReadsFirstTokenOnly => false;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Modules => ["qa_outputs"];
+    public override IReadOnlyList<string> Modules => [module];
 
     /// <inheritdoc/>
     public override string TaskType => "QUESTION_ANS";

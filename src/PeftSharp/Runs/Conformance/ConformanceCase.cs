@@ -67,7 +67,7 @@ internal sealed class ConformanceCase : IDisposable
 
     public Tensor this[string name] => _cache.TryGetValue(name, out var found) ? found : _cache[name] = _expected.Read(name);
 
-    public TransformerModel LoadModel(ScalarType precision = ScalarType.Float32) => ModelLoader.Load(ModelFolder, new ModelOptions { Precision = precision });
+    public TransformerModel LoadModel(ScalarType precision = ScalarType.Float32) => ModelLoader.Load(ModelFolder, new ModelOptions { Precision = precision, AlibiTwice = true });
 
     /// <summary>The case's batch; the tensors belong to the case.</summary>
     /// <param name="adapted">True for a forward through the adapter: peft drops the segment ids of question answering there.</param>

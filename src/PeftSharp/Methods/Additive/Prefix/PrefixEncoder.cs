@@ -42,7 +42,7 @@ internal sealed class PrefixAttention(PrefixEncoder encoder, int index, int leng
 
     public (Tensor Keys, Tensor Values) KeysAndValues(AttentionState state, ForwardContext context)
     {
-        var (heads, width) = (state.Site.KeyHeads, state.Site.HeadDim);
+        var (heads, width) = (state.Site.PrefixHeads, state.Site.HeadDim);
         // The table holds, for each token, keys and values of layer 0, then of layer 1 …
         Tensor Part(int which) => encoder.Output(context).narrow(1, (2 * index + which) * heads * width, heads * width)
             .view(length, heads, width).transpose(0, 1).unsqueeze(0);            // [1, heads, length, headDim]

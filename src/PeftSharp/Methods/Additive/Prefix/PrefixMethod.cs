@@ -43,8 +43,8 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         var sites = host.Sites.Attentions.Where(a => HasPrefix(a) && !_options.LeaveOut.Contains(a.Layer)).ToList();
         if (sites.Count == 0) throw new PeftException("PREFIX_TUNING: no layer is left for a prefix; shorten \"leave_out\".");
         var first = sites[0];
-        var width = first.KeyHeads * first.HeadDim;
-        _options = _options with { TokenDim = width, LayerCount = sites.Count, HeadCount = first.KeyHeads, Submodules = stacks, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
+        var width = first.PrefixHeads * first.HeadDim;
+        _options = _options with { TokenDim = width, LayerCount = sites.Count, HeadCount = first.PrefixHeads, Submodules = stacks, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
         if (!_options.HubStyle) _options = _options with { EncoderHidden = _options.EncoderHidden ?? host.Width };
         _encoder = Encoder(host, sites.Count, width);
         for (var i = 0; i < sites.Count; i++)

@@ -37,14 +37,16 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
             throw new PeftException("PROMPT_TUNING: AdapterHub has no prompts for an encoder with a decoder, and peft has; take peft's.");
         var attention = host.Sites.Attentions[0];
         var layers = host.Sites.Attentions.Count(a => a.Kind == attention.Kind && a.Place.Stack == attention.Place.Stack);
-        _options = _options with { TokenDim = host.Width, LayerCount = layers, HeadCount = attention.Heads, Submodules = inputs.Count, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
+        // Where embeddings are narrower than the layers, what stands among words is as wide as they are.
+        var width = _options.HubStyle ? host.Width : (int)host.Sites.Embeddings[0].Dim;
+        _options = _options with { TokenDim = width, LayerCount = layers, HeadCount = attention.Heads, Submodules = inputs.Count, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
         var (each, stage) = (_options.VirtualTokens, _options.HubStyle ? InputStage.Embedded : InputStage.Words);
-        var prompt = Add("", _options.HubStyle ? "prompt_embedding.weight" : "embedding.weight", [each * inputs.Count, host.Width], () => Start(host, each * inputs.Count));
+        var prompt = Add("", _options.HubStyle ? "prompt_embedding.weight" : "embedding.weight", [each * inputs.Count, width], () => Start(host, each * inputs.Count, width));
         Plug(inputs[0].Plugins, new PromptInput(prompt, each, stage));
         TrainModules(_options.ModulesToSave);
     }
 
-    private Tensor Start(MethodHost host, int tokens)
+    private Tensor Start(MethodHost host, int tokens, int width)
     {
         var words = host.Sites.Embeddings[0];
         switch (_options.Init)
@@ -57,9 +59,9 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
                 var draw = Initial.Uniform([tokens], 0.5, SeedOf("prompt")).Plus(0.5).Times(words.Vocabulary).to(ScalarType.Int64).AtLeast(0L).AtMost(words.Vocabulary - 1);
                 return words.Table.Base.index_select(0, draw.to(host.Device));
             case "UNIFORM":
-                return Initial.Uniform([tokens, host.Width], 0.5, SeedOf("prompt"));
+                return Initial.Uniform([tokens, width], 0.5, SeedOf("prompt"));
             default:
-                return Initial.Normal([tokens, host.Width], 1, SeedOf("prompt"));
+                return Initial.Normal([tokens, width], 1, SeedOf("prompt"));
         }
     }
 }

@@ -7,12 +7,13 @@ namespace PeftSharp.Methods.Reparameterized.Lora;
 internal sealed class LoraParts
 {
     // The adapted parts of each whole, in the order of its rows.
-    private readonly List<(string Whole, string[] Parts)> _wholes;
+    private readonly List<(string Whole, string[] Parts, long[] Rows)> _wholes;
 
     public LoraParts(IEnumerable<ProjectionSite> adapted) =>
         _wholes = [.. adapted.Where(p => p.Weight is PartSlot)
             .GroupBy(p => p.Path[..p.Path.LastIndexOf('.')])
-            .Select(g => (g.Key, g.OrderBy(p => ((PartSlot)p.Weight).Rows.First).Select(p => p.Path).ToArray()))];
+            .Select(g => (g.Key, Sites: g.OrderBy(p => ((PartSlot)p.Weight).Rows.First).ToList()))
+            .Select(g => (g.Key, g.Sites.Select(p => p.Path).ToArray(), g.Sites.Select(p => p.OutFeatures).ToArray()))];
 
     /// <summary>True if the module is such a part.</summary>
     public bool Contains(string path) => _wholes.Any(w => w.Parts.Contains(path));
@@ -35,21 +36,32 @@ internal sealed class LoraParts
         var result = new Dictionary<string, Tensor>();
         foreach (var (key, value) in saved)
         {
-            var (whole, parts) = _wholes.FirstOrDefault(w => key.StartsWith($"{w.Whole}.loras.", StringComparison.Ordinal));
+            var (whole, parts, widths) = _wholes.FirstOrDefault(w => key.StartsWith($"{w.Whole}.loras.", StringComparison.Ordinal));
             // What does not divide keeps its name, which has no place then: it is refused with it.
-            if (whole is null || value.shape[0] % parts.Length != 0) result[key] = value;
+            if (whole is null || RowsOf(key, value, widths) is not { } rows) result[key] = value;
             else
             {
-                var rows = value.shape[0] / parts.Length;
-                for (var i = 0; i < parts.Length; i++) result[parts[i] + key[whole.Length..]] = value.narrow(0, i * rows, rows);
+                var first = 0L;
+                for (var i = 0; i < parts.Length; i++)
+                {
+                    result[parts[i] + key[whole.Length..]] = value.narrow(0, first, rows[i]);
+                    first += rows[i];
+                }
             }
         }
         return result;
     }
 
+    // How many rows each part has of a tensor: as many as its map yields of B, the same of all others. Null where it does not divide so.
+    private static long[]? RowsOf(string key, Tensor value, long[] widths)
+    {
+        if (key.EndsWith(".lora_B", StringComparison.Ordinal)) return value.shape[0] == widths.Sum() ? widths : null;
+        return value.shape[0] % widths.Length == 0 ? [.. widths.Select(_ => value.shape[0] / widths.Length)] : null;
+    }
+
     private (string Whole, string[] Parts, int Index, string Tail)? Find(string key)
     {
-        foreach (var (whole, parts) in _wholes)
+        foreach (var (whole, parts, _) in _wholes)
             for (var i = 0; i < parts.Length; i++)
                 if (key.StartsWith($"{parts[i]}.", StringComparison.Ordinal)) return (whole, parts, i, key[parts[i].Length..]);
         return null;
