@@ -8,7 +8,7 @@ internal static class OptionGroups
     /// <summary>The headings in their order, with the options below each.</summary>
     public static readonly (string Name, string[] Options)[] All =
     [
-        ("Model", ["--base", "--adapter", "--revision", "--with", "--quantize", "--double-quant", "--block-size", "--embeddings", "--pooling"]),
+        ("Model", ["--base", "--config", "--adapter", "--revision", "--with", "--quantize", "--double-quant", "--block-size", "--embeddings", "--pooling"]),
         ("Method", ["--method", "--methods", "--set", "--rank", "--directions", "--format", "--no-base-dropout"]),
         ("Data",
         [

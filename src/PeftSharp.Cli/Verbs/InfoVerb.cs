@@ -16,17 +16,37 @@ internal static class InfoVerb
 
     public static void Build(Command command)
     {
-        var paths = new Argument<string[]>("path") { Arity = ArgumentArity.OneOrMore, Description = "A model folder, an adapter folder, a safetensors file, or owner/name[@revision] of the hub.", HelpName = "PATH" };
+        var paths = new Argument<string[]>("path") { Arity = ArgumentArity.ZeroOrMore, Description = "A model folder, an adapter folder, a safetensors file, or owner/name[@revision] of the hub.", HelpName = "PATH" };
         var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
         basis.Description = "The base model of an adapter: adds the line of trainable parameters.";
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor." };
         command.Add(paths);
         command.Add(basis);
         command.Add(revision);
+        var config = VerbParts.Text("--config", "FILE", "The config.json of a model whose weights need not be there: counts what --method would train.");
+        var method = VerbParts.Text("--method", "NAME", "With --config: a method, an alias or a preset (\"peft methods\").");
+        var set = new Option<string[]>("--set") { Description = "With --method: a setting of it, NAME=VALUE; may be given several times.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
         command.Add(tensors);
+        command.Add(config);
+        command.Add(method);
+        command.Add(set);
         command.Add(json);
-        HelpWithExamples.Add(command, "info models/bert-base", "info runs/sst2 --base models/bert-base", "info model.safetensors --tensors --json");
-        VerbParts.Run(command, parsed => Run(parsed.GetValue(paths)!, parsed.GetValue(basis), parsed.GetValue(revision), parsed.GetValue(tensors), parsed.GetValue(json)));
+        HelpWithExamples.Add(command, "info models/bert-base", "info runs/sst2 --base models/bert-base", "info model.safetensors --tensors --json",
+            "info --config Llama-2-7b/config.json --method lora --set r=8");
+        VerbParts.Run(command, parsed =>
+        {
+            var named = parsed.GetValue(paths) ?? [];
+            if (parsed.GetValue(config) is not { } file)
+            {
+                if (named.Length == 0) throw new UsageException("peft info needs a PATH, or --config FILE; see \"peft info --help\".");
+                if (parsed.GetValue(method) is not null || parsed.GetValue(set) is { Length: > 0 })
+                    throw new UsageException("--method and --set count what a method would train on a model without weights; give its configuration with --config.");
+                return Run(named, parsed.GetValue(basis), parsed.GetValue(revision), parsed.GetValue(tensors), parsed.GetValue(json));
+            }
+            if (named.Length > 0) throw new UsageException("peft info reads a PATH or --config FILE, not both.");
+            ShapeReport.Print(file, parsed.GetValue(method), parsed.GetValue(set) ?? [], parsed.GetValue(json));
+            return ExitCode.Success;
+        });
     }
 
     private static int Run(string[] paths, string? basis, string? revision, bool tensors, bool json)

@@ -35,6 +35,14 @@ public sealed class ModelConfig
         return new(StrictJson.ReadObject(file, "restore the file from the model's source"), file);
     }
 
+    /// <summary>Reads a configuration from a file of any name.</summary>
+    /// <exception cref="PeftException">The file is missing, too large, or not a JSON object.</exception>
+    public static ModelConfig ReadFile(string file)
+    {
+        if (!System.IO.File.Exists(file)) throw new PeftException($"{file} does not exist; give the config.json of a model.");
+        return new(StrictJson.ReadObject(file, "restore the file from the model's source"), file);
+    }
+
     /// <summary>Wraps a configuration made in memory.</summary>
     public static ModelConfig From(JsonObject json, string name = "config.json") => new(json, name);
 

@@ -43,6 +43,20 @@ public static class ModelLoader
         if (!Directory.Exists(path)) throw new PeftException(ForeignFile.InPlaceOfFolder(path, "model", "config.json and model.safetensors"));
     }
 
+    /// <summary>A model of that configuration whose tensors have shapes and no numbers: it takes no memory, can be counted, and cannot be run.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="task">
+    /// What its head answers; null (default): what the configuration says, else what models of its kind are for: the next token, texts, or two classes.
+    /// </param>
+    /// <exception cref="PeftException">The configuration is not as expected.</exception>
+    public static TransformerModel Shapes(ModelConfig config, TaskKind? task = null)
+    {
+        var tasks = Architectures.Of(config).Tasks;
+        TaskKind[] usual = [TaskKind.CausalLanguage, TaskKind.SequenceToSequence, TaskKind.Classification];
+        task ??= StoredHead.Of(config).Task ?? usual.First(tasks.Contains);
+        return Create(config, null, new() { Task = task, ShapesOnly = true });
+    }
+
     /// <summary>Makes a model from a configuration and a checkpoint, or with random weights where that is null.</summary>
     public static TransformerModel Create(ModelConfig config, Checkpoint? checkpoint, ModelOptions options)
     {

@@ -37,6 +37,9 @@ public sealed record ModelOptions
     /// <summary>Seed of tensors that the checkpoint lacks; default 42.</summary>
     public ulong Seed { get; init; } = 42;
 
+    /// <summary>True makes every tensor a shape without numbers: for counts of models that no memory would hold.</summary>
+    internal bool ShapesOnly { get; init; }
+
     /// <summary>True counts ALiBi twice, as the eager attention of transformers does for Falcon (its default one, and Falcon's training, count it once): for reference cases.</summary>
     internal bool AlibiTwice { get; init; }
 

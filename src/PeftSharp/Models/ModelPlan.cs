@@ -1,6 +1,8 @@
 using PeftSharp.Files;
 using PeftSharp.Interop;
 using PeftSharp.Models.Heads;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
@@ -19,7 +21,8 @@ internal sealed record ModelPlan(ModelConfig Config, Checkpoint? Checkpoint, Tas
     {
         // A bare model's names lack the prefix; a checkpoint with a head has it all the same.
         var bare = Task == TaskKind.Embedding && Checkpoint is not null && Checkpoint.Names.Any(n => n.StartsWith(prefix, StringComparison.Ordinal));
-        var source = new TensorSource(Checkpoint, bare ? "" : prefix, Options.Precision, range, Options.Seed, ComputeDevice.Parse(Options.Device))
+        var device = Options.ShapesOnly ? new Device(DeviceType.META, -1) : ComputeDevice.Parse(Options.Device);
+        var source = new TensorSource(Checkpoint, bare ? "" : prefix, Options.Precision, range, Options.Seed, device)
         {
             AddedPrefix = bare ? prefix : "",
             Others = Options.HeadNames,

@@ -139,6 +139,7 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
 
     private Tensor Create(string name, long[] shape)
     {
+        if (_device.type == DeviceType.META) return empty(shape, dtype: Precision, device: _device).DetachFromDisposeScope();
         using var scope = NewDisposeScope();
         var isNorm = name.Contains("norm", StringComparison.OrdinalIgnoreCase);
         if (name.EndsWith(".bias", StringComparison.Ordinal)) return Placed(zeros(shape, dtype: Precision));

@@ -2,6 +2,7 @@ using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Models;
+using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 using PeftSharp.Training;
 using PeftSharp.Training.Optimizers;
@@ -23,10 +24,13 @@ internal sealed class Bench : IDisposable
     public Bench(string architecture, ModelOptions options, int width = 32)
     {
         Peft = new PeftModel(TinyModels.Create(architecture, options, width));
-        Batch = TinyModels.Batch();
+        Batch = TinyModels.Batch(task: Task);
     }
 
     public PeftModel Peft { get; }
+
+    /// <summary>What the model is asked for.</summary>
+    public TaskKind Task => Peft.Model.Head.Kind;
 
     public SiteMap Sites => Peft.Model.Sites;
 
@@ -41,7 +45,7 @@ internal sealed class Bench : IDisposable
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        return Peft.Forward(row is null ? Batch : TinyModels.Batch(row), selection).Logits.MoveToOuterDisposeScope();
+        return Peft.Forward(row is null ? Batch : TinyModels.Batch(row, Task), selection).Logits.MoveToOuterDisposeScope();
     }
 
     /// <summary>Logits of any batch, in inference mode.</summary>

@@ -3,10 +3,21 @@ using PeftSharp.Models;
 
 namespace PeftSharp.Tests.Matrix;
 
-/// <summary>Every architecture with every registered method and each of its presets. A new method or architecture joins by itself.</summary>
+/// <summary>Architectures with registered methods and their presets, as <see cref="MatrixSample"/> pairs them. A new method or architecture joins by itself.</summary>
 public static class MatrixCases
 {
     public static TheoryData<string, string> All => Where(_ => true);
+
+    /// <summary>Those whose architecture answers with classes.</summary>
+    public static TheoryData<string, string> Classifying
+    {
+        get
+        {
+            var data = new TheoryData<string, string>();
+            foreach (var (architecture, method) in Pairs(_ => true).Where(pair => Architectures.Find(pair.Item1)!.Classifies)) data.Add(architecture, method);
+            return data;
+        }
+    }
 
     public static TheoryData<string, string> Neutral => Where(m => m.NeutralStart);
 
@@ -36,9 +47,7 @@ public static class MatrixCases
     }
 
     private static IEnumerable<(string, string)> Pairs(Func<MethodInfo, bool> wanted) =>
-        from architecture in TinyModels.Names
-        from info in MethodRegistry.All
-        where wanted(info)
-        from method in info.Presets.Keys.Prepend(info.Name).Distinct()
-        select (architecture, method);
+        from pair in MatrixSample.Pairs
+        where wanted(Info(pair.Method))
+        select pair;
 }

@@ -23,6 +23,10 @@ public sealed class NeighbourTests
     [InlineData("bert")]
     [InlineData("roberta")]
     [InlineData("distilbert")]
+    [InlineData("electra")]
+    [InlineData("albert")]
+    [InlineData("mpnet")]
+    [InlineData("deberta-v2")]
     public void So_It_Does_With_Every_Head_And_Pooling(string architecture)
     {
         ModelOptions[] heads =
@@ -83,11 +87,11 @@ public sealed class NeighbourTests
         var selection = Selection(adapter);
         foreach (var spelling in (bool[])[false, true])
         {
-            var alone = Enumerable.Range(0, 4).Select(row => bench.Logits(TinyModels.Rows([row], TinyModels.LengthOf(row), spelling), selection)).ToArray();
+            var alone = Enumerable.Range(0, 4).Select(row => bench.Logits(TinyModels.Rows([row], TinyModels.LengthOf(row), spelling, bench.Task), selection)).ToArray();
             foreach (var company in Companies)
                 foreach (var more in (int[])[0, 5])
                 {
-                    var together = bench.Logits(TinyModels.Rows(company, company.Max(TinyModels.LengthOf) + more, spelling), selection);
+                    var together = bench.Logits(TinyModels.Rows(company, company.Max(TinyModels.LengthOf) + more, spelling, bench.Task), selection);
                     for (var i = 0; i < company.Length; i++)
                         Bits.AssertClose(alone[company[i]], Own(together.narrow(0, i, 1), company[i], bench), Rounding.Exact, $"Row {company[i]} of [{string.Join(", ", company)}], {more} more of padding");
                 }

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Methods;
+using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
 using PeftSharp.Sites;
 using PeftSharp.Tests.Files;
@@ -62,16 +63,16 @@ public sealed class ResumeTests
     }
 
     private static Trainer Trainer(Bench bench, PeftMethod adapter, params ITrainingObserver[] observers) =>
-        new(new TrainableAdapter(bench.Peft, adapter), new Rows(), Options, new LossOf(bench, adapter), observers);
+        new(new TrainableAdapter(bench.Peft, adapter), new Rows(bench.Task), Options, new LossOf(bench, adapter), observers);
 
     /// <summary>One row a batch, in an order that depends on the epoch.</summary>
-    private sealed class Rows : IBatchSource
+    private sealed class Rows(TaskKind task) : IBatchSource
     {
         public int Examples => 4;
 
         public int BatchesPerEpoch => 4;
 
-        public TokenBatch Batch(int epoch, int index) => TinyModels.Batch((index + epoch) % 4);
+        public TokenBatch Batch(int epoch, int index) => TinyModels.Batch((index + epoch) % 4, task);
     }
 
     /// <summary>The loss of the whole batch, lower being better.</summary>

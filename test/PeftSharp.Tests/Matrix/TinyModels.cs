@@ -21,14 +21,18 @@ internal static class TinyModels
     /// <summary>The same for a gradient, which is summed over every token of a batch of four rows as well.</summary>
     public const int LongestGradientSum = LongestSum * 36;
 
-    private const int Vocabulary = 97, PadId = 3;
+    private const int Vocabulary = 97, PadId = 3, AnswerTokens = 4;
     private static readonly long[] Lengths = [9, 6, 4, 8];
 
-    /// <summary>The architectures that answer with classes; T5 answers with texts alone, and has its reference cases.</summary>
+    /// <summary>The architectures that answer with classes; T5 answers with texts alone.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Architectures.All.Where(a => a.Classifies).Select(a => a.ModelType)];
 
     /// <summary>The architectures that every method meets in every law.</summary>
-    public static IReadOnlyList<string> Core { get; } = ["bert", "roberta", "distilbert", "gpt2", "llama"];
+    public static IReadOnlyList<string> Core { get; } = ["bert", "roberta", "distilbert", "gpt2", "llama", "t5"];
+
+    /// <summary>What an architecture is asked for in the laws: three classes, or a text of four tokens.</summary>
+    public static TaskKind TaskOf(string architecture) =>
+        Architectures.Find(architecture)!.Classifies ? TaskKind.Classification : TaskKind.SequenceToSequence;
 
     private static readonly ConcurrentDictionary<(string Architecture, int Width), Lazy<string>> Folders = new();
 
@@ -42,7 +46,7 @@ internal static class TinyModels
         LibTorch.EnsureLoaded();
         set_num_threads(1);
         var folder = Folders.GetOrAdd((architecture, width), key => new(() => Write(key.Architecture, key.Width))).Value;
-        return Load(folder, options with { Task = options.Task ?? TaskKind.Classification });
+        return Load(folder, options with { Task = options.Task ?? TaskOf(architecture) });
     }
 
     private static TransformerModel Load(string folder, ModelOptions options) =>
@@ -56,8 +60,9 @@ internal static class TinyModels
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var json = (JsonObject)JsonNode.Parse(Architectures.Find(architecture)!.Tiny(width))!;
+        var task = TaskOf(architecture);
         var model = ModelLoader.Create(
-            ModelConfig.From(json), null, new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"], Seed = 7 });
+            ModelConfig.From(json), null, new ModelOptions { Task = task, Labels = task == TaskKind.Classification ? ["no", "maybe", "yes"] : null, Seed = 7 });
         var folder = new TempFolder();
         AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
         SafetensorsWriter.Write(folder.File("model.safetensors"), model.Sites.Slots
@@ -105,19 +110,23 @@ internal static class TinyModels
         TaskKind.Regression => tensor(rows.Select(r => 0.7f * r - 1).ToArray()),
         TaskKind.TokenClassification => tensor(rows.SelectMany(r => Enumerable.Range(0, width)
             .Select(t => t < Lengths[r] && t % (r + 1) == 0 ? (t + r) % 3L : -100)).ToArray(), [rows.Count, width]),
+        TaskKind.SequenceToSequence => tensor(rows.SelectMany(r => Enumerable.Range(0, AnswerTokens)
+            .Select(t => t < AnswerTokens - r % 3 ? PadId + 1 + (7L * r + 5 * t) % (Vocabulary - PadId - 1) : -100)).ToArray(), [rows.Count, AnswerTokens]),
         TaskKind.QuestionAnswering => tensor(rows.SelectMany(r => (long[])[1, r == 2 ? 40 : 3]).ToArray(), [rows.Count, 2]),
         _ => tensor(rows.Select(r => (long)((r + 2) % 3)).ToArray()),
     };
 
     /// <summary>Four rows of nine tokens, three of them padded, of the given or every row.</summary>
-    public static TokenBatch Batch(int? row = null)
+    /// <param name="row">The row; null for all.</param>
+    /// <param name="task">What the labels are for: classes, or the tokens of an answer.</param>
+    public static TokenBatch Batch(int? row = null, TaskKind task = TaskKind.Classification)
     {
         long rows = Lengths.Length, tokens = Lengths.Max();
         using var scope = NewDisposeScope();
         var mask = (arange(tokens, ScalarType.Int64).unsqueeze(0) < tensor(Lengths).unsqueeze(1)).to(ScalarType.Int64);
         var ids = (Initial.Uniform([rows, tokens], 0.5, 5).add(0.5) * (Vocabulary - PadId - 1)).to(ScalarType.Int64) + PadId + 1;
         var types = (arange(tokens, ScalarType.Int64) >= 3).to(ScalarType.Int64).unsqueeze(0) * mask;
-        var labels = tensor((long[])[2, 0, 1, 2]);
+        var labels = task == TaskKind.SequenceToSequence ? LabelsOf([0, 1, 2, 3], (int)tokens, task) : tensor((long[])[2, 0, 1, 2]);
         Tensor Part(Tensor x) => (row is { } r ? x.narrow(0, r, 1) : x).clone().MoveToOuterDisposeScope();
         return new()
         {

@@ -28,6 +28,8 @@ internal sealed class DisentangledBias(
     /// <param name="context">The call.</param>
     public KeyMask Extend(KeyMask mask, Tensor query, Tensor key, ProjectionSite queryMap, ProjectionSite keyMap, ForwardContext context)
     {
+        // The vectors of distances have no padding, whatever the tokens have.
+        context = context with { Padding = null };
         var vectors = Vectors(query.shape[0], context);                         // [rows or 1, 2 · span, hidden]
         var places = Places(key.shape[2], context);                             // [queries, keys]
         Tensor? sum = null;

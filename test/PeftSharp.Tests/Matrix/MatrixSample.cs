@@ -1,0 +1,39 @@
+using PeftSharp.Interop;
+using PeftSharp.Methods;
+
+namespace PeftSharp.Tests.Matrix;
+
+/// <summary>
+/// Which method meets which architecture. The core architectures meet every method and preset; each further one meets a drawn method of every family and
+/// of every kind of site, and a drawn part of the rest. PEFTSHARP_MATRIX=whole pairs all with all.
+/// </summary>
+internal static class MatrixSample
+{
+    // One pair in so many of the rest.
+    private const ulong Share = 16;
+
+    /// <summary>The pairs; always the same ones.</summary>
+    public static IReadOnlyList<(string Architecture, string Method)> Pairs { get; } =
+        [.. from architecture in TinyModels.Names.Append("t5")
+            from method in MethodsOf(architecture)
+            select (architecture, method)];
+
+    /// <summary>True if every method meets the architecture.</summary>
+    public static bool IsWhole(string architecture) =>
+        TinyModels.Core.Contains(architecture) || Environment.GetEnvironmentVariable("PEFTSHARP_MATRIX") == "whole";
+
+    private static IEnumerable<string> MethodsOf(string architecture)
+    {
+        if (IsWhole(architecture)) return MethodRegistry.All.SelectMany(Names).Distinct();
+        var families = MethodRegistry.All.GroupBy(info => $"{info.Family}").Select(group => Drawn(architecture, group));
+        var sites = MethodRegistry.All.GroupBy(info => info.Sites).Select(group => Drawn(architecture, group));
+        var rest = MethodRegistry.All.SelectMany(Names).Where(method => Draw(architecture, method) % Share == 0);
+        return families.Concat(sites).Concat(rest).Distinct();
+    }
+
+    private static string Drawn(string architecture, IEnumerable<MethodInfo> group) => group.SelectMany(Names).MinBy(method => Draw(architecture, method))!;
+
+    private static ulong Draw(string architecture, string method) => SeedSequence.Derive(15, $"{architecture} {method}");
+
+    private static IEnumerable<string> Names(MethodInfo info) => info.Presets.Keys.Prepend(info.Name);
+}
