@@ -29,7 +29,7 @@ public class PeftLayout : AdapterLayout
     }
 
     /// <inheritdoc/>
-    public override bool MayLeaveOut(PeftMethod adapter, string key) => adapter.Host.Sites.Slots.Any(s => IsTable(s, key));
+    public override bool MayLeaveOut(PeftMethod adapter, string key) => adapter.Host.Sites.Slots.Any(s => IsTable(adapter, s, key));
 
     // A head that stayed as it is in the base may be left out, if the settings do not name it; one that was drawn at random may not.
     private protected sealed override bool IsLeftToBase(PeftMethod adapter, AdapterTensor tensor, IReadOnlyDictionary<string, Tensor> saved)
@@ -44,7 +44,7 @@ public class PeftLayout : AdapterLayout
     // peft saves whole embedding tables that were resized or adapted: equal to the base's they say nothing, else they count.
     private static void TakeEmbeddings(PeftMethod adapter, IReadOnlyDictionary<string, Tensor> saved, string file)
     {
-        foreach (var slot in adapter.Host.Sites.Slots.Where(s => s.Kind == SlotKind.Embedding && adapter.Tensors.All(t => t.Name != s.Name)))
+        foreach (var slot in adapter.Host.Sites.Slots.Where(s => IsTable(adapter, s) && adapter.Tensors.All(t => t.Name != s.Name)))
             foreach (var key in TableNames(slot))
             {
                 if (!saved.TryGetValue(key, out var table)) continue;
@@ -64,5 +64,9 @@ public class PeftLayout : AdapterLayout
 
     private static string[] TableNames(Slot slot) => [$"{Prefix}{slot.Name}", $"{Prefix}{slot.Module}.{BaseLayer}"];
 
-    private static bool IsTable(Slot slot, string key) => slot.Kind == SlotKind.Embedding && TableNames(slot).Contains(key);
+    private static bool IsTable(PeftMethod adapter, Slot slot, string key) => IsTable(adapter, slot) && TableNames(slot).Contains(key);
+
+    // A table of embeddings, or the map that makes logits of as many tokens.
+    private static bool IsTable(PeftMethod adapter, Slot slot) =>
+        slot.Kind == SlotKind.Embedding || adapter.Host.Sites.Projections.Any(p => p.Role == ProjectionRole.Vocabulary && p.Weight == slot);
 }
