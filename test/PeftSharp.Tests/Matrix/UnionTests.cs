@@ -35,7 +35,7 @@ public sealed class UnionTests
         ("lora", new LoraOptions { Rank = 2 }, true),
         ("lora everywhere", new LoraOptions { TargetModules = new("all-linear"), LoraBias = true, Dropout = 0.1 }, true),
         ("dora", new LoraOptions { UseDora = true, TargetModules = new(["query", "q_lin", "q_proj", "c_attn"]) }, true),
-        ("lora on words", new LoraOptions { TargetModules = new(["word_embeddings", "embed_tokens", "wte"]) }, true),
+        ("lora on words", new LoraOptions { TargetModules = new(["word_embeddings", "tok_embeddings", "embed_tokens", "wte"]) }, true),
         ("trained tokens", new LoraOptions { TrainableTokens = new(new Dictionary<string, IReadOnlyList<long>> { [TokenIndices.Input] = Words() }) }, true),
         ("gated lora", new LoraOptions { UseGating = true, Roles = [ProjectionRole.Key] }, false),
         ("pfeiffer", new BottleneckOptions(), false),
