@@ -21,7 +21,7 @@ public sealed class ViewTests
     {
         ["dora"] = new() { UseDora = true },
         ["bias"] = new() { LoraBias = true, Bias = "all", TargetModules = new("all-linear") },
-        ["embedding"] = new() { TargetModules = new(["word_embeddings", "embed_tokens", "wte"]) },
+        ["embedding"] = new() { TargetModules = new(["word_embeddings", "tok_embeddings", "embed_tokens", "wte"]) },
         ["tokens"] = new() { TrainableTokens = new(new Dictionary<string, IReadOnlyList<long>> { [TokenIndices.Input] = [7, 50, 3] }) },
         ["rslora"] = new() { UseRsLora = true, Rank = 4 },
     };
