@@ -55,7 +55,7 @@ internal sealed record DecoderConfig
             Shape = new(hidden, c.Size("intermediate_size", 1 << 18), attention)
             {
                 Activation = Sites.Activation.Known(c.Text("hidden_act", defaults.Activation), c.File),
-                Epsilon = c.Number("rms_norm_eps", defaults.Epsilon),
+                Epsilon = c.Epsilon("rms_norm_eps", defaults.Epsilon),
                 AttentionDropout = c.Probability("attention_dropout", 0),
                 InputBias = c.Flag("attention_bias"),
                 OutputBias = c.Flag("attention_bias"),
@@ -64,7 +64,7 @@ internal sealed record DecoderConfig
             Rotary = RotaryScaling.Read(c, attention.HeadDim, positions, defaults.PartialRotary),
             Windows = new int?[layers],
             TiedHead = c.Has("tie_word_embeddings") ? c.Flag("tie_word_embeddings") : defaults.TiedHead,
-            InitializerRange = c.Number("initializer_range", 0.02),
+            InitializerRange = c.Deviation("initializer_range", 0.02),
         };
     }
 

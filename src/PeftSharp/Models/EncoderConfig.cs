@@ -59,12 +59,12 @@ public sealed record EncoderConfig
         MaxPositions = c.Size("max_position_embeddings"),
         TypeVocabulary = c.Int("type_vocab_size", 2),
         Activation = c.Text("hidden_act", "gelu"),
-        Epsilon = c.Number("layer_norm_eps", 1e-12),
+        Epsilon = c.Epsilon("layer_norm_eps", 1e-12),
         HiddenDropout = c.Probability("hidden_dropout_prob", 0.1),
         AttentionDropout = c.Probability("attention_probs_dropout_prob", 0.1),
         HeadDropout = c.Probability("classifier_dropout", c.Probability("hidden_dropout_prob", 0.1)),
         PadId = c.Int("pad_token_id", padId),
-        InitializerRange = c.Number("initializer_range", 0.02),
+        InitializerRange = c.Deviation("initializer_range", 0.02),
     });
 
     /// <summary>Reads the fields as DistilBERT names them.</summary>
@@ -83,7 +83,7 @@ public sealed record EncoderConfig
         AttentionDropout = c.Probability("attention_dropout", 0.1),
         HeadDropout = c.Probability("seq_classif_dropout", 0.2),
         PadId = c.Int("pad_token_id", 0),
-        InitializerRange = c.Number("initializer_range", 0.02),
+        InitializerRange = c.Deviation("initializer_range", 0.02),
     });
 
     private static EncoderConfig Checked(ModelConfig source, EncoderConfig c)
@@ -91,8 +91,6 @@ public sealed record EncoderConfig
         if (c.Hidden % c.Heads != 0)
             throw new PeftException($"{source.File}: {c.Heads} attention heads do not divide the width {c.Hidden}.");
         Sites.Activation.Known(c.Activation, source.File);
-        if (c.Epsilon is not (>= 0 and <= 1)) throw new PeftException($"{source.File}: field \"layer_norm_eps\" is {c.Epsilon}; expected a number from 0 to 1.");
-        if (c.InitializerRange is not (>= 0 and <= 100)) throw new PeftException($"{source.File}: field \"initializer_range\" is {c.InitializerRange}; expected a number from 0 to 100.");
         if (source.Text("position_embedding_type", "absolute") is var kind and not "absolute")
             throw new PeftException($"{source.File}: field \"position_embedding_type\" is \"{kind}\"; only \"absolute\" is supported.");
         foreach (var field in (string[])["is_decoder", "add_cross_attention"])

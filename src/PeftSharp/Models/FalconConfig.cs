@@ -85,7 +85,7 @@ internal sealed record FalconConfig
             Intermediate = c.Has("ffn_hidden_size") ? c.Size("ffn_hidden_size", 1 << 18) : 4 * hidden,
             MaxPositions = positions,
             Activation = Sites.Activation.Known(c.Text("activation", "gelu"), c.File),
-            Epsilon = c.Number("layer_norm_epsilon", 1e-5),
+            Epsilon = c.Epsilon("layer_norm_epsilon", 1e-5),
             HiddenDropout = c.Probability("hidden_dropout", 0),
             AttentionDropout = c.Probability("attention_dropout", 0),
             HasBias = c.Flag("bias"),
@@ -93,7 +93,7 @@ internal sealed record FalconConfig
             OwnNorms = isNew && norms == 2,
             Rotary = c.Flag("alibi") ? null : rotary,
             TiedHead = !c.Has("tie_word_embeddings") || c.Flag("tie_word_embeddings"),
-            InitializerRange = c.Number("initializer_range", 0.02),
+            InitializerRange = c.Deviation("initializer_range", 0.02),
         };
     }
 }

@@ -63,12 +63,12 @@ internal sealed record Gpt2Config
             Intermediate = c.Has("n_inner") ? c.Size("n_inner", 1 << 18) : 4 * hidden,
             MaxPositions = c.Size("n_positions"),
             Activation = c.Text("activation_function", "gelu_new"),
-            Epsilon = c.Number("layer_norm_epsilon", 1e-5),
+            Epsilon = c.Epsilon("layer_norm_epsilon", 1e-5),
             EmbeddingDropout = c.Probability("embd_pdrop", 0.1),
             AttentionDropout = c.Probability("attn_pdrop", 0.1),
             ResidualDropout = c.Probability("resid_pdrop", 0.1),
             TiedHead = !c.Has("tie_word_embeddings") || c.Flag("tie_word_embeddings"),
-            InitializerRange = c.Number("initializer_range", 0.02),
+            InitializerRange = c.Deviation("initializer_range", 0.02),
         };
     }
 }

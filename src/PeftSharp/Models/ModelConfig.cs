@@ -95,6 +95,20 @@ public sealed class ModelConfig
         return p is >= 0 and < 1 ? p : throw new PeftException($"{File}: field \"{field}\" is {p}; expected a probability from 0 to less than 1.");
     }
 
+    /// <summary>A small number that keeps a division from zero: 0 to 1.</summary>
+    public double Epsilon(string field, double fallback)
+    {
+        var number = Number(field, fallback);
+        return number is >= 0 and <= 1 ? number : throw new PeftException($"{File}: field \"{field}\" is {number}; expected a number from 0 to 1.");
+    }
+
+    /// <summary>The standard deviation of new weights: 0 to 100.</summary>
+    public double Deviation(string field, double fallback)
+    {
+        var number = Number(field, fallback);
+        return number is >= 0 and <= 100 ? number : throw new PeftException($"{File}: field \"{field}\" is {number}; expected a number from 0 to 100.");
+    }
+
     /// <summary>A text; required unless a fallback is given.</summary>
     public string Text(string field, string? fallback = null) =>
         Node(field) is JsonValue value && value.TryGetValue<string>(out var text) ? text

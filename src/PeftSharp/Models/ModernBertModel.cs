@@ -115,12 +115,12 @@ public sealed class ModernBertModel : EncoderModel
             MaxPositions = c.Size("max_position_embeddings"),
             TypeVocabulary = 0,
             Activation = Activation.Known(c.Text("hidden_activation", "gelu"), c.File),
-            Epsilon = c.Number("norm_eps", 1e-5),
+            Epsilon = c.Epsilon("norm_eps", 1e-5),
             HiddenDropout = c.Probability("embedding_dropout", 0),
             AttentionDropout = c.Probability("attention_dropout", 0),
             HeadDropout = c.Probability("classifier_dropout", 0),
             PadId = c.Int("pad_token_id", 0),
-            InitializerRange = c.Number("initializer_range", 0.02),
+            InitializerRange = c.Deviation("initializer_range", 0.02),
         };
     }
 }

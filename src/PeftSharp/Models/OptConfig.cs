@@ -77,7 +77,7 @@ internal sealed record OptConfig
             LastNorm = before && !c.Flag("_remove_final_layer_norm"),
             HasBias = Flag("enable_bias"),
             TiedHead = Flag("tie_word_embeddings"),
-            InitializerRange = c.Number("init_std", 0.02),
+            InitializerRange = c.Deviation("init_std", 0.02),
         };
     }
 }

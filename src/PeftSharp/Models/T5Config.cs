@@ -77,12 +77,12 @@ internal sealed record T5Config
             Gated = gated,
             Buckets = c.Has("relative_attention_num_buckets") ? c.Size("relative_attention_num_buckets", 1 << 16) : 32,
             MaxDistance = c.Has("relative_attention_max_distance") ? c.Size("relative_attention_max_distance") : 128,
-            Epsilon = c.Number("layer_norm_epsilon", 1e-6),
+            Epsilon = c.Epsilon("layer_norm_epsilon", 1e-6),
             Dropout = c.Probability("dropout_rate", 0.1),
             ScaledOutput = c.Has("scale_decoder_outputs") ? c.Flag("scale_decoder_outputs") : tied,
             PadId = c.Int("pad_token_id", 0),
             StartId = c.Int("decoder_start_token_id", c.Int("pad_token_id", 0)),
-            InitializerRange = 0.05 * c.Number("initializer_factor", 1),
+            InitializerRange = 0.05 * c.Deviation("initializer_factor", 1),
         };
     }
 

@@ -36,6 +36,9 @@ public sealed class ParameterCountTests
         foreach (var count in Counts(name))
         {
             var settings = (JsonObject)JsonNode.Parse(Settings[count["method"]!.ToString()])!;
+            // peft's own choice for Qwen2 is another than (IA)³'s keys and values.
+            if (name.StartsWith("qwen2", StringComparison.Ordinal) && settings["peft_type"]!.ToString() == "IA3")
+                (settings["target_modules"], settings["feedforward_modules"]) = (new JsonArray("q_proj", "v_proj", "down_proj"), new JsonArray("down_proj"));
             if (MethodRegistry.ByPeftType(settings["peft_type"]!.ToString()) is not { } info) continue;
             var adapter = model.Add(AdapterJson.Parse(settings, info, "parameter-counts.json"));
             Assert.Equal(count["line"]!.ToString(), ParameterLine.Of(model, adapter).Text);

@@ -50,6 +50,7 @@ public sealed class BitFitMethod(string name, BitFitOptions options) : PeftMetho
         foreach (var slot in host.Sites.Slots.Where(s => s.Kind is SlotKind.Bias or SlotKind.NormBias)) TrainCopy(slot);
         if (options.TrainHead) TrainHeadInPlace(host);
         TrainModules(options.ModulesToSave, head: false);
+        if (Tensors.Count == 0) throw new PeftException("BITFIT: no map and no norm of the model has a bias to train; take lora, or ln-tuning for the norms' scales.");
     }
 
     private void TrainHeadInPlace(MethodHost host)
