@@ -23,13 +23,13 @@ internal sealed class PromptMap(ProjectionSite site, ProjectionSite? whole)
     private Tensor Apply(Tensor x, ForwardContext context)
     {
         if (whole is null) return site.Forward(x, context);
-        var first = ((PartSlot)site.Weight).First;
+        var rows = ((PartSlot)site.Weight).Rows;
         if (whole.Plugins.AnyActive(context))
         {
-            var slice = whole.Forward(x, context).narrow(-1, first, site.OutFeatures);
+            var slice = rows.Of(whole.Forward(x, context), -1);
             return site.Plugins.AnyActive(context) ? site.Finish(x, slice, site.Weight.Get(context), null, context, active: true) : slice;
         }
         var own = site.Forward(x, context);
-        return whole.Bias is null ? own : own.Plus(whole.Bias.Get(context).narrow(0, first, site.OutFeatures));
+        return whole.Bias is null ? own : own.Plus(rows.Of(whole.Bias.Get(context), 0));
     }
 }
