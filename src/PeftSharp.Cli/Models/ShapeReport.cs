@@ -1,9 +1,10 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Cli.Methods;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Verbs;
 using PeftSharp.Composition;
 using PeftSharp.Models;
+using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Results;
 
 namespace PeftSharp.Cli.Models;
 
@@ -25,12 +26,12 @@ internal static class ShapeReport
         {
             var weights = model.Model.Sites.Count;
             if (json) JsonOut.Write(new JsonObject { ["architecture"] = config.ModelType, ["task"] = $"{task}", ["weights"] = weights });
-            else Screen.Say($"{Format.Count(weights)} weights ({config.ModelType}, {task})");
+            else Screen.Say($"{Figures.Count(weights)} weights ({config.ModelType}, {task})");
             return;
         }
         var pairs = changes.Select(text => VerbParts.Pair(text, "r=16"));
         var adapter = model.Add(MethodSettings.With(MethodName.Options(method), method, pairs, "--set"));
-        var line = ParameterLine.Of(model, adapter);
+        var line = ParameterCount.Of(model, adapter);
         if (json) JsonOut.Write(line.Json);
         else
             foreach (var text in line.Lines) Console.Out.WriteLine(text);

@@ -13,8 +13,8 @@ internal static class MatrixSample
     // One pair in so many of the rest.
     private const ulong Share = 16;
 
-    // T5 answers with texts: it has no head of classes, and no biases.
-    private static readonly HashSet<(string, string)> Inapplicable = [("t5", "head"), ("t5", "bitfit")];
+    // T5 answers with texts: it has no head of classes, and no biases; P-tuning of two stacks is refused.
+    private static readonly HashSet<(string, string)> Inapplicable = [("t5", "head"), ("t5", "bitfit"), ("t5", "p-tuning"), ("t5", "p-tuning-lstm")];
 
     private static string? Asked => Environment.GetEnvironmentVariable("PEFTSHARP_MATRIX");
 

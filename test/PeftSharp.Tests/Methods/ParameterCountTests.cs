@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Cli.Models;
 using PeftSharp.Composition;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;
+using PeftSharp.Runs.Results;
 using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Methods;
@@ -43,7 +43,7 @@ public sealed class ParameterCountTests
             // An encoder and a decoder would each need their vectors; that is refused so far.
             if (info.PeftType == "P_TUNING" && model.Model.Sites.Inputs.Count > 1) continue;
             var adapter = model.Add(AdapterJson.Parse(settings, info, "parameter-counts.json"));
-            Assert.Equal(count["line"]!.ToString(), ParameterLine.Of(model, adapter).Text);
+            Assert.Equal(count["line"]!.ToString(), ParameterCount.Of(model, adapter).Text);
             Assert.Equal(count["trainable"]!.GetValue<long>(), adapter.TrainedWeights);
             model.Remove(adapter.Name);
             counted++;

@@ -38,16 +38,18 @@ public sealed class PTuningMethod(string name, PTuningOptions options) : PeftMet
             throw new PeftException(
                 "P_TUNING: the model has an encoder and a decoder, which would each need a prompt; that is not supported yet: take lora or prefix.");
         }
+        // Where embeddings are narrower than the layers, what stands among words is as wide as they are.
+        var width = (int)host.Sites.Embeddings[0].Dim;
         _options = _options with
         {
-            TokenDim = host.Width,
+            TokenDim = width,
             LayerCount = host.Sites.Attentions.Count,
             HeadCount = host.Sites.Attentions[0].Heads,
             Submodules = 1,
             EncoderHidden = _options.EncoderHidden ?? host.Width,
             ModulesToSave = ModulesWithHead(_options.ModulesToSave),
         };
-        var (tokens, width, hidden) = (_options.VirtualTokens, host.Width, _options.EncoderHidden.Value);
+        var (tokens, hidden) = (_options.VirtualTokens, _options.EncoderHidden.Value);
         var embedding = Add("", "embedding.weight", [tokens, width], () => Initial.Normal([tokens, width], 1, SeedOf("embedding")), saved: false);
         IPromptNetwork network = _options.Encoder == "LSTM"
             ? new LstmNetwork(Lstm(width, hidden), _options.EncoderDropout, Maps([2 * hidden, 2 * hidden, width]))
