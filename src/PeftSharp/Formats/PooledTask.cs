@@ -1,4 +1,5 @@
 using PeftSharp.Methods;
+using PeftSharp.Methods.Layouts;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 
@@ -17,8 +18,11 @@ internal static class PooledTask
         method.Options.TaskType == Sequence && method.Host.FlexibleHead is null && method.Card is { } text && AnswerCard.Parse(text, "the adapter").IsApart(method.Host.ModelType);
 
     /// <summary>The settings as they are written.</summary>
-    public static MethodOptions Written(PeftMethod method) =>
-        IsFor(method) ? method.Options with { TaskType = Name(AnswerCard.Parse(method.Card!, "the adapter").Pooling) } : method.Options;
+    public static MethodOptions Written(PeftMethod method)
+    {
+        var options = ((PeftLayout)method.Layout(AdapterFormat.Peft)).SavedOptions(method);
+        return IsFor(method) ? options with { TaskType = Name(AnswerCard.Parse(method.Card!, "the adapter").Pooling) } : options;
+    }
 
     /// <summary>The settings as they are used, and the pooling that their task names.</summary>
     public static (MethodOptions Options, Pooling? Pooling) Read(MethodOptions options)

@@ -36,7 +36,7 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
     internal string Scope { get; set; } = "";
 
     /// <summary>The tensor itself.</summary>
-    public Tensor Value { get; } = value;
+    public Tensor Value { get; private set; } = value;
 
     /// <summary>True if weight decay acts on it.</summary>
     public bool Decay { get; } = decay;
@@ -74,6 +74,15 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
 
     /// <summary>The value as files keep it; a view where it is turned.</summary>
     internal Tensor OnDisk => IsTransposedOnDisk ? Value.t() : Value;
+
+    /// <summary>Takes another tensor in place of its own, of other sizes: before training, and where a run goes on.</summary>
+    internal void Resize(Tensor value)
+    {
+        var trained = Value.requires_grad;
+        Value.Dispose();
+        Value = value.requires_grad_(trained).DetachFromDisposeScope();
+        Slot.Store(Value);
+    }
 
     /// <summary>The value in this call.</summary>
     public Tensor Get(ForwardContext context) => Slot.Get(context);

@@ -16,6 +16,7 @@ using PeftSharp.Methods.Partial.LnTuning;
 using PeftSharp.Methods.Reparameterized.AdaLora;
 using PeftSharp.Methods.Reparameterized.Boft;
 using PeftSharp.Methods.Reparameterized.C3a;
+using PeftSharp.Methods.Reparameterized.DyLora;
 using PeftSharp.Methods.Reparameterized.FourierFt;
 using PeftSharp.Methods.Reparameterized.GraLora;
 using PeftSharp.Methods.Reparameterized.Hira;
@@ -52,6 +53,7 @@ public static class MethodRegistry
         FishMethod.Info,
         LoraMethod.Info,
         AdaLoraMethod.Info,
+        DyLoraMethod.Info,
         VeraMethod.Info,
         LoHaMethod.Info,
         LoKrMethod.Info,

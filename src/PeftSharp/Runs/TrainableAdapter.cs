@@ -58,7 +58,7 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
         }
         BatchLoss Loss(TokenBatch batch) => model.Model.Loss(batch, Call(batch));
         Tensor Logits(TokenBatch batch) => model.Model.Forward(batch, Call(batch)).Logits;
-        var before = adapter.Tensors.ToList();
+        var before = adapter.Tensors.Select(t => t.Value).ToList();
         try
         {
             adapter.OnPrepare(new(batches.EachExample(seed), Loss, Logits, model.Model.Head.Kind == TaskKind.Classification, seed, cancellation));
@@ -68,7 +68,7 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
             // Nothing of it may enter the first step.
             foreach (var tensor in adapter.Tensors) tensor.Value.grad = null;
         }
-        if (!adapter.Tensors.SequenceEqual(before)) Parameters = Trained(adapter);
+        if (!adapter.Tensors.Select(t => t.Value).SequenceEqual(before, ReferenceEqualityComparer.Instance)) Parameters = Trained(adapter);
     }
 
     /// <inheritdoc/>

@@ -49,7 +49,7 @@ public sealed class SavedElsewhereTests : IDisposable
     [Fact]
     public void New_Adapters_Do_Not_Start_From_What_Is_Missing()
     {
-        Refusal.Of(_bench, () => _bench.Peft.Add(new LoraOptions { InitLoraWeights = JsonDocument.Parse("\"eva\"").RootElement }), "only read from saved adapters");
+        Refusal.Of(_bench, () => _bench.Peft.Add(new LoraOptions { InitLoraWeights = JsonDocument.Parse("\"corda\"").RootElement }), "init_lora_weights");
         Refusal.Of(_bench, () => _bench.Peft.Add(new PromptOptions { Init = "TEXT", InitText = "Hello" }), "token ids");
     }
 

@@ -70,7 +70,15 @@ internal sealed class Bench : IDisposable
 
     public Tensor Loss(PeftMethod adapter, bool training = false, ulong seed = 0, bool checkpointing = false)
     {
-        var context = new ForwardContext { Selection = AdapterSelection.Of(adapter.Tag), Training = training, Seed = seed, Checkpointing = checkpointing };
+        var step = new StepState((long)seed, 0, 1000, seed, 0.01);
+        var context = new ForwardContext
+        {
+            Selection = AdapterSelection.Of(adapter.Tag),
+            Training = training,
+            Step = training ? step : null,
+            Seed = seed,
+            Checkpointing = checkpointing,
+        };
         BatchLoss Forward(ForwardContext call) => Peft.Model.Loss(Batch, call);
         return adapter.ComputeLoss(Forward(context), new LossCall(new StepState(0, 0, 1, seed, 0.01), context, Forward)).Mean;
     }

@@ -18,6 +18,9 @@ public class PeftLayout : AdapterLayout
     /// <inheritdoc/>
     public sealed override AdapterFormat Format => AdapterFormat.Peft;
 
+    /// <summary>The settings that go with what is written; by default the adapter's own.</summary>
+    public virtual MethodOptions SavedOptions(PeftMethod adapter) => adapter.Options;
+
     /// <inheritdoc/>
     public override string? Name(PeftMethod adapter, AdapterTensor tensor) => $"{Prefix}{tensor.Name}";
 

@@ -6,26 +6,26 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Lora;
 
 /// <summary>Low-rank update: ΔW = scale · B·A (Hu et al. 2021, arXiv 2106.09685), its scale fixed or gated.</summary>
-internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor? bBias, double scale, double dropout, Gate? gate)
+internal sealed class LoraDelta(AdaptedMap map, AdapterTensor? bBias, double dropout, Gate? gate)
     : IJoinableDelta, IMergeableProjection, ILowRankMap
 {
-    private AdapterTensor A => a;
+    private AdapterTensor A => map.A;
 
-    private AdapterTensor B => b;
+    private AdapterTensor B => map.B;
 
     private AdapterTensor? BBias => bBias;
 
-    private double Scale => scale;
+    private double Scale => map.Scale;
 
     public (Tensor Left, Tensor Right, double Scale)? Factors(ForwardContext context) =>
-        gate is null ? (b.Get(context), a.Get(context), scale) : null;
+        gate is null ? (B.Get(context), A.Get(context), Scale) : null;
 
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
-        var low = Dropout.Linear(x, a.Get(context), dropout, a.Name, context); // [rows, tokens, rank]
-        var scaled = gate is null ? low.Times(scale) : low * gate.Value(x, context);
-        var delta = nn.functional.linear(scaled, b.Get(context));                                    // [rows, tokens, out]
-        return bBias is null ? delta : delta.Plus(bBias.Get(context), scale);
+        var low = Dropout.Linear(x, A.Get(context), dropout, A.Name, context); // [rows, tokens, rank]
+        var scaled = gate is null ? low.Times(Scale) : low * gate.Value(x, context);
+        var delta = nn.functional.linear(scaled, B.Get(context));                                    // [rows, tokens, out]
+        return bBias is null ? delta : delta.Plus(bBias.Get(context), Scale);
     }
 
     // Each adapter drops inputs by a mask of its own, and a gate reads the padding of its own rows.
@@ -51,11 +51,11 @@ internal sealed class LoraDelta(AdapterTensor a, AdapterTensor b, AdapterTensor?
     }
 
     public Tensor MergedWeight(Tensor weight, ForwardContext context) => gate is null
-        ? weight.Plus(matmul(b.Get(context), a.Get(context)).Times(scale))
+        ? weight.Plus(matmul(B.Get(context), A.Get(context)).Times(Scale))
         : throw new PeftException(
-            $"LORA: the gate at {a.Path} depends on the input, so the adapter cannot be merged; serve it as an adapter instead.");
+            $"LORA: the gate at {A.Path} depends on the input, so the adapter cannot be merged; serve it as an adapter instead.");
 
     public Tensor? MergedBias(Tensor? bias, ForwardContext context) => bBias is null ? bias
-        : bias is null ? throw new PeftException($"{b.Path} has no bias to merge \"lora_bias\" into.")
-        : bias.Plus(bBias.Get(context), scale);
+        : bias is null ? throw new PeftException($"{B.Path} has no bias to merge \"lora_bias\" into.")
+        : bias.Plus(bBias.Get(context), Scale);
 }

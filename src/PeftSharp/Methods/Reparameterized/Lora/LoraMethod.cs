@@ -7,9 +7,11 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Lora;
 
 /// <summary>LoRA: low-rank updates beside linear maps and embedding tables.</summary>
-public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(name)
+public sealed partial class LoraMethod(string name, LoraOptions options) : PeftMethod(name)
 {
     private readonly PathPatterns _patterns = new("LORA");
+    private readonly List<AdaptedMap> _maps = [];
+    private readonly LoraOptions _given = options;
     private LoraOptions _options = options;
 
     /// <summary>What the registry says of it.</summary>
@@ -37,7 +39,7 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
     {
-        if (!host.FromFile) _options.ValidateStart();
+        OnDetach(Forget);
         _options = _options with { ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
         var targets = _options.TargetModules;
         bool IsSaved(string path) => _options.ModulesToSave?.Any(name => Targets.IsSavedModule(path, name)) == true;
@@ -75,21 +77,27 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
     private void Adapt(ProjectionSite site)
     {
         var (rank, scale) = RankAndScale(site.Path);
-        var a = Add(site.Path, "lora_A.weight", [rank, site.InFeatures], () => StartA(site.Path, rank, site.InFeatures));
-        var b = Add(site.Path, "lora_B.weight", [site.OutFeatures, rank], () => StartB(site.Path, rank, site.OutFeatures));
+        if (_options.StartsFromBase) RequireDense(site, rank, scale);
+        var start = new Lazy<(Tensor A, Tensor B)>(() => StartOf(site, rank, scale));
+        var a = Add(site.Path, "lora_A.weight", [rank, site.InFeatures], () => start.Value.A);
+        var b = Add(site.Path, "lora_B.weight", [site.OutFeatures, rank], () => start.Value.B);
+        var map = new AdaptedMap(site, a, b, scale);
+        _maps.Add(map);
+        ChangeBase(map, start);
         var bBias = _options.LoraBias ? Add(site.Path, "lora_B.bias", zeros(site.OutFeatures), decay: false) : null;
         Hasten(b);
         if (bBias is not null) Hasten(bBias);
         if (!_options.UseDora)
         {
-            Plug(site.Plugins, new LoraDelta(a, b, bBias, scale, _options.Dropout, _options.UseGating ? AddGate(site) : null));
+            Plug(site.Plugins, new LoraDelta(map, bBias, _options.Dropout, _options.UseGating ? AddGate(site) : null));
             return;
         }
         if (_options.LoraBias) throw new PeftException("LORA: \"lora_bias\" cannot be combined with \"use_dora\"; choose one.");
         var squared = DoraDelta.SquaredNorm(site.Weight.Base).to(Host.Precision).detach().DetachFromDisposeScope();
         OnDetach(squared.Dispose);
-        var magnitude = Add(site.Path, "lora_magnitude_vector", [site.OutFeatures], () => site.Weight.Base.Dense().Plus(matmul(b.Value, a.Value).detach().Times(scale)).norm(1));
-        Plug(site.Plugins, new DoraDelta(a, b, magnitude, scale, _options.Dropout, site.Weight.Base, squared));
+        var magnitude = Add(site.Path, "lora_magnitude_vector", [site.OutFeatures], () =>
+            site.Weight.Base.Dense().Plus(matmul(b.Value, a.Value).detach().Times(scale)).norm(1));
+        Plug(site.Plugins, new DoraDelta(map, magnitude, _options.Dropout, site.Weight.Base, squared));
     }
 
     private Gate AddGate(ProjectionSite site) => new(
@@ -99,6 +107,8 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
 
     private void Adapt(EmbeddingSite site)
     {
+        if (_options.StartsFromBase)
+            throw new PeftException($"LORA: the start \"{_options.InitText}\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         if (_options.UseDora) throw new PeftException($"LORA: \"use_dora\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         if (_options.LoraBias) throw new PeftException($"LORA: \"lora_bias\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         var (rank, scale) = RankAndScale(site.Path);
@@ -144,33 +154,5 @@ public sealed class LoraMethod(string name, LoraOptions options) : PeftMethod(na
         var rank = _patterns.Choose("rank_pattern", _options.RankPattern, path, _options.Rank);
         var alpha = _patterns.Choose("alpha_pattern", _options.AlphaPattern, path, _options.Alpha);
         return (rank, _options.UseRsLora ? alpha / Math.Sqrt(rank) : alpha / rank);
-    }
-
-    private Tensor StartA(string path, int rank, long width)
-    {
-        var seed = SeedOf($"{path}.lora_A");
-        return _options.InitText switch
-        {
-            "gaussian" => Initial.Normal([rank, width], 1.0 / rank, seed),
-            "orthogonal" => Orthogonal(path, rank, 0, width).t().Times(0.1),
-            _ => Initial.KaimingUniform([rank, width], seed),
-        };
-    }
-
-    private Tensor StartB(string path, int rank, long width)
-    {
-        if (_options.InitText == "orthogonal") return Orthogonal(path, rank, 1, width).Times(0.1);
-        return _options.InitLoraWeights.ValueKind == JsonValueKind.False
-            ? Initial.KaimingUniform([width, rank], SeedOf($"{path}.lora_B"))
-            : zeros(width, rank);
-    }
-
-    // Both factors from one orthogonal matrix: every other row of Q for each, so that B·A starts at zero.
-    private Tensor Orthogonal(string path, int rank, int parity, long width)
-    {
-        if (rank % 2 != 0) throw new PeftException($"LORA: \"init_lora_weights\": \"orthogonal\" needs an even rank; \"r\" is {rank}.");
-        var (q, _) = linalg.qr(Initial.Normal([rank, rank], 1, SeedOf($"{path}.orthogonal")));
-        var half = Arithmetic.Range(parity, rank, 2);
-        return matmul(Initial.Normal([width, rank / 2], 1, SeedOf($"{path}.orthogonal.{parity}")), q.index_select(0, half));
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using PeftSharp.Methods.Json;
+using PeftSharp.Methods.Reparameterized.Lora.Start;
 using PeftSharp.Sites;
 
 namespace PeftSharp.Methods.Reparameterized.Lora;
@@ -42,9 +43,30 @@ public sealed record LoraOptions : ExcludingOptions
     [JsonPropertyName("lora_bias")]
     public bool LoraBias { get; init; }
 
-    /// <summary>Start of the factors: true (default: A Kaiming-uniform, B zero), false, <c>gaussian</c> or <c>orthogonal</c>. A saved adapter may also have started with <c>eva</c>.</summary>
+    /// <summary>
+    /// Start of the factors: true (default: A Kaiming-uniform, B zero), false, <c>gaussian</c>, <c>orthogonal</c>; a share of the weight: <c>pissa</c>,
+    /// <c>pissa_niter_16</c>, <c>olora</c> (saved as plain LoRA of twice the rank), <c>loftq</c>; or from training data: <c>eva</c>, <c>lora_ga</c>.
+    /// </summary>
     [JsonPropertyName("init_lora_weights")]
     public JsonElement InitLoraWeights { get; init; } = JsonDocument.Parse("true").RootElement;
+
+    /// <summary>Settings of the start <c>loftq</c>: an object of <c>loftq_bits</c> (4), <c>loftq_iter</c> (default 1), <c>loftq_block_size</c> (default 64).</summary>
+    [JsonPropertyName("loftq_config")]
+    public JsonElement LoftqConfig { get; init; } = JsonDocument.Parse("{}").RootElement;
+
+    /// <summary>
+    /// Settings of the start <c>eva</c>: an object of <c>rho</c> (default 2), <c>tau</c> (0.99), <c>adjust_scaling_factors</c> (true),
+    /// <c>use_label_mask</c> (true), <c>label_mask_value</c> (-100); null (default): these.
+    /// </summary>
+    [JsonPropertyName("eva_config")]
+    public EvaOptions? Eva { get; init; }
+
+    /// <summary>
+    /// Settings of the start <c>lora_ga</c>: an object of <c>direction</c> (default ArB2r), <c>scale</c> (stable), <c>stable_gamma</c> (16),
+    /// <c>examples</c> (64); null (default): these.
+    /// </summary>
+    [JsonPropertyName("lora_ga_config")]
+    public LoraGaOptions? LoraGa { get; init; }
 
     /// <summary>
     /// What the learning rate of the second factor B is multiplied by (LoRA+, Hayou et al. 2024, arXiv 2402.12354: 16 is their advice); above 0, at most
@@ -106,9 +128,7 @@ public sealed record LoraOptions : ExcludingOptions
         ValidateTargets();
         foreach (var (pattern, rank) in RankPattern ?? new Dictionary<string, int>())
             if (rank is < 1 or > 1 << 16) throw Bad($"rank_pattern.{pattern}", rank, "a whole number from 1 to 65536");
-        if (InitLoraWeights.ValueKind is not (JsonValueKind.True or JsonValueKind.False) && InitText is not ("gaussian" or "orthogonal" or DataStart))
-            throw Bad("init_lora_weights", InitLoraWeights, ChangesBase.Any(start => InitText?.StartsWith(start, StringComparison.Ordinal) == true)
-                ? "true: it belongs to a base whose weights its start has changed; save it in Python with path_initial_model_for_weight_conversion" : Starts);
+        ValidateStart();
         foreach (var field in Unsupported)
             if (Unknown?.TryGetValue(field, out var value) == true && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False))
                 throw Bad(field, value, "null: this variant is not supported");
@@ -123,7 +143,7 @@ public sealed record LoraOptions : ExcludingOptions
         """
         {
           "alora_invocation_tokens": null, "arrow_config": null, "auto_mapping": null, "corda_config": null, "ensure_weight_tying": false,
-          "eva_config": null, "kasa_config": null, "layer_replication": null, "loftq_config": {}, "lora_ga_config": null,
+          "kasa_config": null, "layer_replication": null,
           "megatron_config": null, "megatron_core": "megatron.core", "monteclora_config": null, "qalora_group_size": 16,
           "target_parameters": null, "use_bdlora": null, "use_qalora": false, "velora_config": null
         }
@@ -134,17 +154,70 @@ public sealed record LoraOptions : ExcludingOptions
 
     internal string? InitText => InitLoraWeights.ValueKind == JsonValueKind.String ? InitLoraWeights.GetString()!.ToLowerInvariant() : null;
 
-    /// <summary>Refuses a start that no new adapter can be given.</summary>
-    internal void ValidateStart()
+    // True where the factors begin as a share of the weight, which is less by it.
+    internal bool StartsFromBase => SpectralStart.Is(InitText) || InitText == "lora_ga";
+
+    /// <summary>The settings of LoftQ, whole.</summary>
+    internal LoftqOptions Loftq => LoftqConfig.ValueKind == JsonValueKind.Object ? LoftqConfig.Deserialize<LoftqOptions>()! : new();
+
+    /// <summary>A copy that names the block size: what a saved adapter of that start quantises when it is read.</summary>
+    internal LoraOptions WithLoftqBlock() =>
+        this with { LoftqConfig = JsonSerializer.SerializeToElement(Loftq with { BlockSize = Loftq.BlockSize ?? Weights.Nf4Codec.DefaultBlock }) };
+
+    private void ValidateStart()
     {
-        if (InitText == DataStart) throw Bad("init_lora_weights", InitLoraWeights, $"{Starts}; {DataStart} is only read from saved adapters");
+        if (InitLoraWeights.ValueKind is JsonValueKind.True or JsonValueKind.False) return;
+        if (InitText is "gaussian" or "orthogonal") return;
+        if (Source is not null && (InitText is "corda" or "lora_ga" || SpectralStart.Is(InitText)) && !BringsItsBase)
+            throw Bad("init_lora_weights", InitLoraWeights,
+                "true: it belongs to a base whose weights its start has changed; save it in Python with path_initial_model_for_weight_conversion");
+        if (!StartsFromBase && InitText != "eva") throw Bad("init_lora_weights", InitLoraWeights, Starts);
+        if (StartsFromBase && (UseDora || UseGating))
+            throw Bad(UseDora ? "use_dora" : "use_gating", "true", $"false where \"init_lora_weights\" is {InitLoraWeights}: the adapter could not be saved beside the base");
+        if (InitText == "loftq") ValidateLoftq();
+        if (Eva is { } eva) Validate(eva);
+        if (LoraGa is { } ga) Validate(ga);
+    }
+
+    // A saved LoftQ adapter of ours quantises what it was trained on.
+    private bool BringsItsBase => InitText == "loftq" && LoftqConfig.ValueKind == JsonValueKind.Object && LoftqConfig.TryGetProperty("loftq_block_size", out _);
+
+    private void ValidateLoftq()
+    {
+        LoftqOptions loftq;
+        try
+        {
+            loftq = Loftq;
+        }
+        catch (JsonException)
+        {
+            throw Bad("loftq_config", LoftqConfig, "an object of whole numbers: loftq_bits, loftq_iter, loftq_block_size");
+        }
+        if (loftq.Bits != 4) throw Bad("loftq_config.loftq_bits", loftq.Bits, "4 (NF4)");
+        if (loftq.Rounds is < 1 or > 100) throw Bad("loftq_config.loftq_iter", loftq.Rounds, "a whole number from 1 to 100");
+        if (loftq.BlockSize is { } block && (block is < 32 or > 4096 || !int.IsPow2(block)))
+            throw Bad("loftq_config.loftq_block_size", block, "a power of two from 32 to 4096");
+    }
+
+    private void Validate(EvaOptions eva)
+    {
+        if (eva.Rho is not (>= 1 and <= 100)) throw Bad("eva_config.rho", eva.Rho, "a number from 1 to 100");
+        if (eva.Tau is not (>= 0 and <= 1)) throw Bad("eva_config.tau", eva.Tau, "a number from 0 to 1");
+        if (eva.Whiten) throw Bad("eva_config.whiten", "true", "false: whitening is not supported");
+    }
+
+    private void Validate(LoraGaOptions ga)
+    {
+        if (ga.Direction is not ("ArB2r" or "A2rBr" or "ArBr")) throw Bad("lora_ga_config.direction", $"\"{ga.Direction}\"", "\"ArB2r\", \"A2rBr\" or \"ArBr\"");
+        if (ga.Scale is not ("stable" or "unit")) throw Bad("lora_ga_config.scale", $"\"{ga.Scale}\"", "\"stable\" or \"unit\"");
+        if (ga.StableGamma is not (> 0 and <= 1e9)) throw Bad("lora_ga_config.stable_gamma", ga.StableGamma, "a number above 0, up to 1000000000");
+        if (ga.Examples < 1) throw Bad("lora_ga_config.examples", ga.Examples, "a whole number of 1 or more");
     }
 
     private const double LargestAlpha = 1e6;
 
-    private const string DataStart = "eva", Starts = "true, false, \"gaussian\" or \"orthogonal\"";
-
-    private static readonly string[] ChangesBase = ["pissa", "olora", "corda", "lora_ga"];
+    private const string Starts =
+        "true, false, \"gaussian\", \"orthogonal\", \"pissa\", \"pissa_niter_16\", \"olora\", \"loftq\", \"eva\" or \"lora_ga\"";
 
     // Variants that change the arithmetic: to load them as plain LoRA would give wrong answers in silence.
     private static readonly string[] Unsupported =

@@ -1,4 +1,6 @@
 using PeftSharp.Methods.Layouts;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized.Lora;
 
@@ -15,6 +17,17 @@ internal sealed class LoraPeft : PeftLayout
         return adapter.Tensors.FirstOrDefault(t => parts?.Contains(t.Path) == true) is not { } part ? null
             : $"LORA: {part.Path} is a part of a map that serves several, which peft cannot name; save in the AdapterHub format, "
               + "or adapt the whole by its name in \"target_modules\".";
+    }
+
+    // Maps that data left without a rank have no place.
+    public override string? Name(PeftMethod adapter, AdapterTensor tensor) => tensor.Value.numel() == 0 ? null : base.Name(adapter, tensor);
+
+    public override MethodOptions SavedOptions(PeftMethod adapter) => ((LoraMethod)adapter).SavedOptions();
+
+    protected override IEnumerable<KeyValuePair<string, Tensor>> Encode(PeftMethod adapter, AdapterTensor tensor, string key)
+    {
+        if (((LoraMethod)adapter).Converted(tensor) is not { Change: { A: { } startA, B: { } startB } } map) return base.Encode(adapter, tensor, key);
+        return [new(key, tensor == map.A ? cat([tensor.Value, startA]) : cat([tensor.Value, startB.neg()], 1))];
     }
 
     public override string ReferenceName(PeftMethod adapter, AdapterTensor tensor) =>
