@@ -52,9 +52,9 @@ internal sealed class IncrementalComponents(int most) : IDisposable
         directions = directions.narrow(0, 0, kept).contiguous();
         IsSettled = kept == most && _components?.shape[0] == most && SmallestCosine(directions) >= tau;
         var total = _seen + count;
-        var newMean = _mean is null ? mean : (_mean.Times(_seen) + mean.Times(count)).Times(1.0 / total);
+        var newMean = _mean is null ? mean : _mean.Times(_seen).Plus(mean.Times(count)).Times(1.0 / total);
         var squares = x.Squared().sum(0L);
-        Keep(ref _squares, _squares is null ? squares : _squares + squares);
+        Keep(ref _squares, _squares?.Plus(squares) ?? squares);
         Keep(ref _mean, newMean);
         Keep(ref _components, directions);
         Keep(ref _values, values.narrow(0, 0, kept).contiguous());
