@@ -65,7 +65,6 @@ internal static class AdapterJson
         // An override does not inherit what its property says of the name on disk, and would be written once more under its own.
         json.Remove(nameof(MethodOptions.PeftType));
         json.Remove(nameof(MethodOptions.Format));
-        foreach (var name in options.RunSettings) json.Remove(name);
         foreach (var field in options.OwnFields)
             if (json[field] is null) json.Remove(field);
         if (options.Source is { } source && source.ContainsKey(PeftType)) Literals.Keep(json, source);

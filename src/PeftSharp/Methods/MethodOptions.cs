@@ -44,10 +44,6 @@ public abstract record MethodOptions
     [JsonIgnore]
     internal virtual JsonObject PeftFields => [];
 
-    /// <summary>Settings that steer a run and are no part of the adapter, by their names on disk: its file leaves them out.</summary>
-    [JsonIgnore]
-    internal virtual IReadOnlyList<string> RunSettings => [];
-
     /// <summary>Fields of ours that peft's own settings of this method lack: not written where they are null.</summary>
     [JsonIgnore]
     internal virtual IReadOnlyList<string> OwnFields => [];

@@ -72,7 +72,8 @@ public sealed record LoraOptions : ExcludingOptions
     /// What the learning rate of the second factor B is multiplied by (LoRA+, Hayou et al. 2024, arXiv 2402.12354: 16 is their advice); above 0, at most
     /// 10000; default 1. It steers training and is not saved with the adapter.
     /// </summary>
-    [JsonPropertyName("loraplus_lr_ratio")]
+    [JsonIgnore]
+    [SettingName("loraplus_lr_ratio")]
     public double RateRatio { get; init; } = 1;
 
     /// <summary>Ranks of modules whose path ends in a match of the key (a regular expression).</summary>
@@ -136,8 +137,6 @@ public sealed record LoraOptions : ExcludingOptions
 
     /// <inheritdoc/>
     public override PeftMethod Create(string name) => new LoraMethod(name, this);
-
-    internal override IReadOnlyList<string> RunSettings => ["loraplus_lr_ratio"];
 
     internal override JsonObject PeftFields => (JsonObject)JsonNode.Parse(
         """
