@@ -39,11 +39,12 @@ public sealed class DebertaModel : EncoderModel
         var usual = (plan.Options.Pooling ?? Pooling.Pooler) == Pooling.Pooler;
         var pooler = reads && usual && plan.Options.FlexibleHead is null ? Linear("pooler.dense", ProjectionRole.Pooler, Width, Width) : null;
         var activation = Activation.Known(c.Text("pooler_hidden_act", "gelu"), c.File);
+        var (before, behind) = (c.Probability("pooler_dropout", 0), c.Probability("cls_dropout", shape.HiddenDropout));
         BuildHead(plan, null, shape.HiddenDropout, pooling => new SequenceHead(
-            plan.Task, pooling, pooling == Pooling.Pooler ? pooler : null, activation, true, c.Probability("cls_dropout", shape.HiddenDropout),
+            plan.Task, pooling, pooling == Pooling.Pooler ? pooler : null, activation, true, behind,
             Classifier("classifier", plan.Outputs, Width), ["classifier", "score"])
         {
-            DenseDropout = c.Probability("pooler_dropout", 0),
+            DenseDropout = before,
         });
     }
 

@@ -64,6 +64,8 @@ internal sealed record FalconConfig
         HarmfulFields.Refuse(c, mayNameCode: true);
         var (hidden, heads) = (c.Size("hidden_size", 1 << 16), c.Size("num_attention_heads", 1 << 10));
         if (hidden % heads != 0) throw new PeftException($"{c.File}: {heads} attention heads do not divide the width {hidden}.");
+        if (c.Flag("apply_residual_connection_post_layernorm"))
+            throw new PeftException($"{c.File}: field \"apply_residual_connection_post_layernorm\" is true; only false is supported, as in transformers.");
         var (isNew, isMulti) = (c.Flag("new_decoder_architecture"), !c.Has("multi_query") || c.Flag("multi_query"));
         var given = c.Has("num_kv_heads") ? c.Size("num_kv_heads", 1 << 10) : heads;
         var keyHeads = isNew ? given : isMulti ? 1 : heads;

@@ -103,6 +103,8 @@ public sealed class ModernBertModel : EncoderModel
     private static EncoderConfig Read(ModelConfig c)
     {
         HarmfulFields.Refuse(c);
+        // Left over from BERT's configuration: transformers does not read them.
+        _ = (c.Has("layer_norm_eps"), c.Has("position_embedding_type"));
         var (hidden, heads) = (c.Size("hidden_size", 1 << 16), c.Size("num_attention_heads", 1 << 10));
         if (hidden % heads != 0) throw new PeftException($"{c.File}: {heads} attention heads do not divide the width {hidden}.");
         return new()

@@ -56,7 +56,7 @@ public sealed class OptModel : DecoderModel
             return new OptModel(plan, shape, plan.Builder("model.", shape.InitializerRange));
         },
         Tiny = width => $$"""
-            { "model_type": "opt", "vocab_size": 97, "hidden_size": {{width}}, "word_embed_proj_dim": 20, "num_hidden_layers": 2, "num_attention_heads": 4,
+            { "model_type": "opt", "vocab_size": 97, "hidden_size": {{width}}, "word_embed_proj_dim": {{width - 12}}, "num_hidden_layers": 2, "num_attention_heads": 4,
               "ffn_dim": 56, "max_position_embeddings": 41, "do_layer_norm_before": false, "activation_function": "relu", "dropout": 0.15,
               "attention_dropout": 0.1, "pad_token_id": 3, "init_std": 0.2 }
             """,

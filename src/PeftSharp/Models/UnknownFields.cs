@@ -32,7 +32,9 @@ internal static class UnknownFields
         "initializer_range", "initializer_factor", "initializer_cutoff_factor", "init_std", "initializer", "layerdrop", "encoder_layerdrop", "decoder_layerdrop", "qa_dropout",
         // heads of transformers that have no place here
         "summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout", "summary_last_dropout", "sinusoidal_pos_embds",
-        "tie_weights_", "directionality", "decoder_bias", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type",
+        "tie_weights_", "directionality", "decoder_bias",
+        // what first releases left in their files and no version of transformers reads
+        "down_scale_factor", "gap_size", "net_structure_type", "num_memory_blocks", "cache_implementation", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type",
         "cross_attention_hidden_size", "vocab_size_or_config_json_file", "max_window_layers", "n_ctx", "_num_labels",
         // generation
         "max_length", "min_length", "max_new_tokens", "do_sample", "num_beams", "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p", "typical_p",

@@ -24,6 +24,6 @@ internal static partial class UnreadTensors
             : [.. remarks, $"{checkpoint.Path} holds the layers 0 to {deepest}, but {config.File} asks for {model.Layers}: {tensors} tensors of the layers from {model.Layers} on are left out."];
     }
 
-    [GeneratedRegex(@"(?:^|\.)(?:encoder|transformer)\.layer\.(\d{1,6})\.", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?:^|\.)(?:(?:encoder|transformer)\.layer|layers|h)\.(\d{1,6})\.", RegexOptions.CultureInvariant)]
     private static partial Regex Layer();
 }

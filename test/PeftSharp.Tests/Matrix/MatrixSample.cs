@@ -6,7 +6,8 @@ namespace PeftSharp.Tests.Matrix;
 
 /// <summary>
 /// Which method meets which architecture. The core architectures meet every method and preset; each further one meets a drawn method of every family and
-/// of every kind of site, and a drawn part of the rest. PEFTSHARP_MATRIX=whole pairs all with all, PEFTSHARP_MATRIX=NAME one architecture with all methods.
+/// of every kind of site, and a drawn part of the rest. PEFTSHARP_MATRIX=whole pairs all with all, PEFTSHARP_MATRIX=NAME one architecture with all methods,
+/// PEFTSHARP_MATRIX=further the sample without the core.
 /// </summary>
 internal static class MatrixSample
 {
@@ -16,12 +17,15 @@ internal static class MatrixSample
     // T5 answers with texts: it has no head of classes, and no biases; P-tuning of two stacks is refused.
     private static readonly HashSet<(string, string)> Inapplicable = [("t5", "head"), ("t5", "bitfit"), ("t5", "p-tuning"), ("t5", "p-tuning-lstm")];
 
+    private static IEnumerable<string> Named => Asked is { } one && Architectures.Find(one) is not null ? [one]
+        : Asked == "further" ? TinyModels.Names.Except(TinyModels.Core) : TinyModels.Names.Append("t5");
+
     private static string? Asked => Environment.GetEnvironmentVariable("PEFTSHARP_MATRIX");
 
     /// <summary>The pairs; always the same ones.</summary>
     public static IReadOnlyList<(string Architecture, string Method)> Pairs { get; } =
     [
-        .. from architecture in Asked is not null && Architectures.Find(Asked) is not null ? [Asked] : TinyModels.Names.Append("t5")
+        .. from architecture in Named
            from method in MethodsOf(architecture)
            where !Inapplicable.Contains((architecture, method))
            select (architecture, method),

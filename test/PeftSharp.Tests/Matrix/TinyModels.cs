@@ -28,7 +28,7 @@ internal static class TinyModels
     public static IReadOnlyList<string> Names { get; } = [.. Architectures.All.Where(a => a.Classifies).Select(a => a.ModelType)];
 
     /// <summary>The architectures that every method meets in every law.</summary>
-    public static IReadOnlyList<string> Core { get; } = ["bert", "roberta", "distilbert", "gpt2", "llama", "t5"];
+    public static IReadOnlyList<string> Core { get; } = ["bert", "gpt2", "llama", "t5"];
 
     /// <summary>What an architecture is asked for in the laws: three classes, or a text of four tokens.</summary>
     public static TaskKind TaskOf(string architecture) =>
