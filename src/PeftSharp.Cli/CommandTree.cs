@@ -23,6 +23,8 @@ internal static class CommandTree
         new("merge", "Write an adapter into the weights of its base model.", MergeVerb.Build),
         new("verify", "Check an adapter against its proof: base, tokenizer, weights, answers.", VerifyVerb.Build),
         new("analyze", "Tell what an adapter does to a model: ranks, norms, directions, rounding.", AnalyzeVerb.Build),
+        new("combine", "Make one adapter of several: sum, SVD, TIES, DARE, pruning, mean.", CombineVerb.Build),
+        new("convert", "Write an adapter in the layout of peft or AdapterHub, or as a LoRA.", ConvertVerb.Build),
         new("extract", "Write a full fine-tuning, or any mergeable adapter, as a LoRA of a given rank.", ExtractVerb.Build),
         new("data", "Show what a dataset holds: labels, lengths, duplicates, leakage.", DataVerb.Build),
         new("info", "Tell what a model, an adapter or a checkpoint is.", InfoVerb.Build),

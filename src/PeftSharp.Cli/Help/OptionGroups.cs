@@ -9,7 +9,11 @@ internal static class OptionGroups
     public static readonly (string Name, string[] Options)[] All =
     [
         ("Model", ["--base", "--config", "--adapter", "--revision", "--with", "--quantize", "--double-quant", "--block-size", "--embeddings", "--pooling"]),
-        ("Method", ["--method", "--methods", "--set", "--rank", "--directions", "--format", "--no-base-dropout"]),
+        ("Method",
+        [
+            "--method", "--methods", "--set", "--rank", "--directions", "--format", "--no-base-dropout",
+            "--how", "--weights", "--density", "--sign", "--head", "--to",
+        ]),
         ("Data",
         [
             "--text", "--data", "--eval-data", "--text-column", "--pair-column", "--label-column", "--problem", "--max-length", "--take", "--stratified", "--rows",

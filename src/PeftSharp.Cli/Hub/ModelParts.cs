@@ -16,14 +16,17 @@ internal sealed class ModelParts
     }
 
     /// <summary>The folders of the base and of the adapter, if there is one; fetched where need be.</summary>
-    public (ModelFolder Base, ModelFolder? Adapter) Find(ParseResult parsed, string verb)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="verb">The verb.</param>
+    /// <param name="composed">True if the verb takes several adapters as an expression.</param>
+    public (ModelFolder Base, ModelFolder? Adapter) Find(ParseResult parsed, string verb, bool composed = false)
     {
         Need(parsed, verb);
         var (named, revision) = (parsed.GetValue(Base), parsed.GetValue(Revision));
         return Folders.Find(verb, folders =>
         {
             var basis = string.IsNullOrEmpty(named) ? null : folders.Base(named, revision);
-            var adapter = parsed.GetValue(Adapter) is { Length: > 0 } given ? folders.Adapter(given) : null;
+            var adapter = parsed.GetValue(Adapter) is { Length: > 0 } given ? composed ? folders.Adapters(given) : folders.Adapter(given) : null;
             return (basis ?? folders.BaseOf(adapter!, revision), adapter);
         });
     }

@@ -21,7 +21,7 @@ internal static class MergeProbe
         using var guard = no_grad();
         using var batch = Batch(model);
         var before = model.Model.Forward(batch, model.Selection).Logits;
-        model.Model.Merge(model.Adapter!.Name);
+        model.Model.Merge(model.Composition ?? model.Adapter!.Tag.Acts);
         var after = model.Model.Forward(batch, AdapterSelection.None).Logits;
         var difference = Largest(before - after);
         var scale = Math.Max(1, Largest(before));

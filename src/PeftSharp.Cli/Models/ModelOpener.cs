@@ -11,7 +11,7 @@ internal static class ModelOpener
 
     /// <summary>Loads them.</summary>
     /// <param name="folder">The base.</param>
-    /// <param name="adapterFolder">The adapter, or null.</param>
+    /// <param name="adapterFolder">The adapter, or several as an expression of their folders; or null.</param>
     /// <param name="options">How they are loaded.</param>
     /// <param name="proof">What to do where the folder's proof says that base, adapter or tokenizer are others.</param>
     public static LoadedModel Open(string folder, string? adapterFolder, LoadOptions? options = null, ProofUse proof = ProofUse.Refuse)

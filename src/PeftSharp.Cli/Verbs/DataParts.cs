@@ -49,7 +49,7 @@ internal sealed class DataParts
     {
         var compute = ComputeModes.Parse(parsed.GetValue(_compute) ?? "fp32", "--compute");
         var device = parsed.GetValue(_device) ?? "cpu";
-        var (basis, adapter) = Models.Find(parsed, verb);
+        var (basis, adapter) = Models.Find(parsed, verb, composed: true);
         return ModelOpener.Open(basis.Folder, adapter?.Folder, new LoadOptions { Compute = ComputeModes.Choose(compute, device).Type, Device = device }, proof: VerbParts.Proof(parsed, _noVerify));
     }
 }

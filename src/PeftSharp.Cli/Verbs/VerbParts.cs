@@ -13,7 +13,7 @@ internal static class VerbParts
 
     public static Option<string> Base() => Text("--base", "FOLDER", "The base model: a Hugging Face folder, or owner/name of the hub.");
 
-    public static Option<string> Adapter() => Text("--adapter", "FOLDER", "The adapter: a folder of peft or AdapterHub, or owner/name[@revision] of the hub.");
+    public static Option<string> Adapter() => Text("--adapter", "FOLDER", "The adapter: a folder of peft or AdapterHub, or owner/name[@revision] of the hub; where several may act, also stack(A,B), average(A:0.3,B:0.7).");
 
     public static Option<string> Revision() => Text("--revision", "NAME", "Branch, tag or commit of a base model of the hub. Default: main.");
 

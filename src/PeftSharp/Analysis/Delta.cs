@@ -19,15 +19,15 @@ internal abstract class Delta(long rows, long columns)
     /// <summary>All singular values that can differ from zero, falling.</summary>
     public abstract double[] SingularValues();
 
-    /// <summary>The matrix, float32.</summary>
-    public abstract Tensor Dense();
+    /// <summary>The matrix.</summary>
+    public abstract Tensor Dense(ScalarType type = ScalarType.Float32);
 }
 
 /// <summary>A change known as a whole.</summary>
 /// <param name="change">[rows, columns]; borrowed.</param>
 internal sealed class DenseDelta(Tensor change) : Delta(change.shape[0], change.shape[1])
 {
-    public override Tensor Dense() => change.to(ScalarType.Float32);
+    public override Tensor Dense(ScalarType type) => change.to(type);
 
     public override double[] SingularValues() => Eigen().S.data<double>().ToArray();
 
@@ -53,7 +53,21 @@ internal sealed class DenseDelta(Tensor change) : Delta(change.shape[0], change.
 /// <summary>A change known as Left · Right · scale: QR of both factors leaves a matrix as small as the rank.</summary>
 internal sealed class FactoredDelta(Tensor left, Tensor right, double scale) : Delta(left.shape[0], right.shape[1])
 {
-    public override Tensor Dense() => matmul(left, right).Times(scale).to(ScalarType.Float32);
+    /// <summary>[rows, rank]; borrowed.</summary>
+    public Tensor Left => left;
+
+    /// <summary>[rank, columns]; borrowed.</summary>
+    public Tensor Right => right;
+
+    /// <summary>What scales the product.</summary>
+    public double Scale => scale;
+
+    /// <summary>Width of the factors.</summary>
+    public long Rank => left.shape[1];
+
+    public override Tensor Dense(ScalarType type) => type == ScalarType.Float64
+        ? matmul(left.to(type), right.to(type)).Times(scale)
+        : matmul(left, right).Times(scale).to(type);
 
     public override double[] SingularValues() => Leading(int.MaxValue).S.data<double>().ToArray();
 

@@ -211,10 +211,19 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
         lock (_gate)
         {
             if (Merged is not null) throw new PeftException($"The adapter \"{Merged}\" is merged already; unmerge it first.");
-            var composition = Compose(name);
+            Merge(Compose(name));
+        }
+    }
+
+    /// <inheritdoc cref="Merge(string)"/>
+    public void Merge(AdapterComposition composition)
+    {
+        lock (_gate)
+        {
+            if (Merged is not null) throw new PeftException($"The adapter \"{Merged}\" is merged already; unmerge it first.");
             if (composition.Outputs is { } own)
                 throw new PeftException(
-                    $"The adapter \"{name}\" has a head of {own} outputs, the base one of {Model.Head.Outputs}; load the base with the adapter's labels to merge it.");
+                    $"The adapter \"{composition}\" has a head of {own} outputs, the base one of {Model.Head.Outputs}; load the base with the adapter's labels to merge it.");
             var values = new Dictionary<Slot, IDisposable>();
             try
             {

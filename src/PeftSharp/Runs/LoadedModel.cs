@@ -11,7 +11,10 @@ using PeftSharp.Weights;
 
 namespace PeftSharp.Runs;
 
-/// <summary>A base model with at most one adapter as their folders describe them: head, labels, pooling, length and tokenizer come with the files.</summary>
+/// <summary>
+/// A base model with an adapter, or with several that act together, as their folders describe them: head, labels, pooling, length and tokenizer come with
+/// the files, those of the adapter whose head answers.
+/// </summary>
 public sealed class LoadedModel : IDisposable
 {
     private readonly Lazy<Tokenizer?> _tokenizer;
@@ -25,14 +28,17 @@ public sealed class LoadedModel : IDisposable
     /// <summary>The base model's folder.</summary>
     public string BaseFolder { get; }
 
-    /// <summary>The adapter's folder, or null.</summary>
+    /// <summary>The adapter's folder, that of the one whose head answers where several act; or null.</summary>
     public string? AdapterFolder { get; }
 
     /// <summary>The model, its adapter attached.</summary>
     public PeftModel Model { get; }
 
-    /// <summary>The adapter, or null.</summary>
+    /// <summary>The adapter, the one whose head answers where several act; or null.</summary>
     public PeftMethod? Adapter { get; }
+
+    /// <summary>What acts where that is more than one adapter; else null.</summary>
+    public AdapterComposition? Composition { get; private init; }
 
     /// <summary>What answers depend on besides tensors.</summary>
     public AnswerCard Card { get; }
@@ -40,8 +46,9 @@ public sealed class LoadedModel : IDisposable
     /// <summary>What the files leave to be said, a sentence each: contradictions that were decided, tensors that nothing reads.</summary>
     public IReadOnlyList<string> Remarks { get; }
 
-    /// <summary>The adapter on every row, or none.</summary>
-    public AdapterSelection Selection => Adapter is null ? AdapterSelection.None : AdapterSelection.Of(Adapter.Tag);
+    /// <summary>The adapter, or what acts together, on every row; or none.</summary>
+    public AdapterSelection Selection => Composition is not null ? AdapterSelection.Of(Composition)
+        : Adapter is null ? AdapterSelection.None : AdapterSelection.Of(Adapter.Tag);
 
     /// <summary>True if the answer is a number.</summary>
     public bool IsRegression => Model.Model.Head.Kind == TaskKind.Regression;
@@ -67,7 +74,10 @@ public sealed class LoadedModel : IDisposable
 
     /// <summary>Loads a base model, and an adapter into it.</summary>
     /// <param name="folder">The base.</param>
-    /// <param name="adapterFolder">The adapter, or null for the base alone.</param>
+    /// <param name="adapterFolder">
+    /// The adapter, or several as an expression of their folders (<c>stack(runs/a,runs/b)</c>, see <see cref="ComposedFolders"/>) or as the folder of a saved
+    /// composition; null for the base alone.
+    /// </param>
     /// <param name="options">How to load them.</param>
     /// <exception cref="PeftException">A folder is missing or damaged, or they do not belong together, as the folder's proof may say.</exception>
     public static LoadedModel Open(string folder, string? adapterFolder = null, LoadOptions? options = null)
@@ -76,8 +86,10 @@ public sealed class LoadedModel : IDisposable
         ModelLoader.RequireFolder(folder);
         if (Formats.AdapterFolder.Is(folder) && !File.Exists(Path.Combine(folder, "config.json")))
             throw new PeftException($"{folder} is an adapter, not a base model; give it as the adapter, and the model that it was trained on as the base.");
-        var notes = ProofGate.Check(adapterFolder ?? folder, folder, options);
-        return adapterFolder is null ? Plain(folder, options, notes) : WithAdapter(folder, adapterFolder, options, notes);
+        var composed = adapterFolder is null ? null : ComposedFolders.TryRead(adapterFolder);
+        IReadOnlyList<string> notes = composed is null ? ProofGate.Check(adapterFolder ?? folder, folder, options)
+            : [.. composed.Folders.SelectMany(one => ProofGate.Check(one, folder, options))];
+        return adapterFolder is null ? Plain(folder, options, notes) : WithAdapter(folder, adapterFolder, composed, options, notes);
     }
 
     /// <summary>Refuses a model that answers no question about whole texts, or has no trained head.</summary>
@@ -114,8 +126,11 @@ public sealed class LoadedModel : IDisposable
         return new(folder, null, new PeftModel(model, folder), null, card, [.. notes, .. model.Remarks, .. EarlierCard.Differences(folder, known ? card : null, earlier)]);
     }
 
-    private static LoadedModel WithAdapter(string folder, string adapterFolder, LoadOptions options, IReadOnlyList<string> notes)
+    private static LoadedModel WithAdapter(
+        string folder, string adapterFolder, ComposedFolders? composed, LoadOptions options, IReadOnlyList<string> notes)
     {
+        if (composed is null) ComposedFolders.RequireAdapter(adapterFolder);
+        else adapterFolder = composed.Answering;
         var saved = Formats.AdapterFolder.Open(adapterFolder);
         var (own, earlier) = (saved.Card(), EarlierCard.TryRead(adapterFolder));
         var head = SavedHead.Of(saved, own ?? earlier, ModelConfig.Read(folder));
@@ -123,10 +138,12 @@ public sealed class LoadedModel : IDisposable
         var model = new PeftModel(transformer, folder);
         if (options.Dense)
             foreach (var weight in transformer.Sites.Projections.Select(p => p.Weight).Where(w => w.Base is Nf4Store)) weight.Store(new DenseStore(weight.Copy()));
-        var adapter = saved.LoadInto(model);
+        var composition = composed?.LoadInto(model);
+        var adapter = composition is null ? saved.LoadInto(model) : model.Adapters.Values.First(a => a.Tag == composition.Answering);
         var card = own ?? transformer.Card with { Labels = transformer.Card.Labels ?? head.Options.Labels, MaxLength = earlier?.MaxLength, Quantize = earlier?.Quantize };
         if (own is null) model.Describe(adapter, card);
-        return new(folder, adapterFolder, model, adapter, card, [.. notes, .. transformer.Remarks, .. EarlierCard.Differences(adapterFolder, own, earlier)]);
+        IReadOnlyList<string> remarks = [.. notes, .. transformer.Remarks, .. EarlierCard.Differences(adapterFolder, own, earlier)];
+        return new(folder, adapterFolder, model, adapter, card, remarks) { Composition = composition };
     }
 
     private static ModelOptions Choose(LoadOptions options, ModelOptions model) => model with { Compute = options.Compute, Device = options.Device };

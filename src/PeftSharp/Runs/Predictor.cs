@@ -38,7 +38,7 @@ public sealed class Predictor : IDisposable
     public IReadOnlyList<string> Remarks => _loaded.Remarks;
 
     /// <summary>Loads an adapter with its base, or a model with a trained head. What is named <c>owner/name</c> and is no folder comes from the hub.</summary>
-    /// <param name="folder">The folder of an adapter or of a model.</param>
+    /// <param name="folder">The folder of an adapter or of a model, or several adapters as an expression of their folders: <c>stack(runs/a,runs/b)</c>.</param>
     /// <param name="baseModel">The base of the adapter; default: the one that the adapter names, from here, from beside its folder, or from the hub.</param>
     /// <param name="options">How to load them.</param>
     /// <exception cref="PeftException">A file is missing or damaged, they do not belong together, or the hub does not have them.</exception>
@@ -46,6 +46,12 @@ public sealed class Predictor : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         var folders = new ModelFolders(RunObserver.None, Caller.Program, default, options?.Hub);
+        if (ComposedFolders.TryRead(folder) is not null)
+        {
+            var adapters = folders.Adapters(folder);
+            var answering = ComposedFolders.TryRead(adapters.Folder)!.Answering;
+            return new(LoadedModel.Open(baseModel is null ? BaseOf(answering, folders) : folders.Base(baseModel, null).Folder, adapters.Folder, options));
+        }
         var found = folders.Any(folder).Folder;
         if (!Directory.Exists(found)) throw new PeftException($"The folder {folder} does not exist; give the folder of an adapter or of a model.");
         if (!AdapterFolder.Is(found)) return new(LoadedModel.Open(found, null, options));

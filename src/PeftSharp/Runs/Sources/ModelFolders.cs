@@ -15,8 +15,14 @@ internal sealed class ModelFolders(RunObserver observer, Caller caller, Cancella
     /// <summary>A base model.</summary>
     public ModelFolder Base(string given, string? revision) => Find(given, revision, HubContent.Model);
 
-    /// <summary>An adapter.</summary>
-    public ModelFolder Adapter(string given) => Find(given, null, HubContent.Adapter);
+    /// <summary>One adapter.</summary>
+    /// <exception cref="PeftException">It is several, as an expression or a saved composition.</exception>
+    public ModelFolder Adapter(string given) => ComposedFolders.TryRead(given) is null ? Find(given, null, HubContent.Adapter)
+        : throw new SettingsException($"{given} is several adapters, and one is wanted here; peft predict, eval, merge and combine take several.");
+
+    /// <summary>An adapter, or several as an expression of their folders.</summary>
+    public ModelFolder Adapters(string given) => ComposedFolders.TryRead(given) is not { } composed ? Find(given, null, HubContent.Adapter)
+        : new(given, composed.Renamed(name => Find(name, null, HubContent.Adapter).Folder).ToString());
 
     /// <summary>A model, an adapter, or a file.</summary>
     public ModelFolder Any(string given) => Find(given, null, HubContent.Any);
@@ -24,7 +30,7 @@ internal sealed class ModelFolders(RunObserver observer, Caller caller, Cancella
     /// <summary>The base model that an adapter says it was trained on.</summary>
     public ModelFolder BaseOf(ModelFolder adapter, string? revision)
     {
-        var options = AdapterFolder.Open(adapter.Folder).Options;
+        var options = AdapterFolder.Open(ComposedFolders.TryRead(adapter.Folder)?.Answering ?? adapter.Folder).Options;
         var name = options.BaseModel;
         if (name is null || (!Path.Exists(name) && HubRepository.TryParse(name) is null))
             throw new SettingsException($"The adapter {adapter.Name} was trained on {(name is null ? "a base that it does not name" : $"\"{name}\", which is neither here nor a name of the hub")}; {caller.GiveBase}.");
