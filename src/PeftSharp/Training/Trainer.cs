@@ -284,9 +284,7 @@ public sealed class Trainer : IDisposable
         Tell(o => o.Evaluated(State.Step, result, better));
     }
 
-    private IOptimizer CreateOptimizer() => _options.Optimizer == "sgd"
-        ? new Sgd(_model.Parameters, _options.Momentum, _options.WeightDecay)
-        : new AdamW(_model.Parameters, _options.Beta1, _options.Beta2, _options.Epsilon, _options.WeightDecay);
+    private IOptimizer CreateOptimizer() => OptimizerKind.Create(_model.Parameters, _options);
 
     private void MeasureTime() => (State.Seconds, State.StepSeconds) =
         (_secondsBefore + _watch.Elapsed.TotalSeconds, _stepSecondsBefore + _steps.Elapsed.TotalSeconds);

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using PeftSharp.Data;
+using PeftSharp.Training.Optimizers;
 
 namespace PeftSharp.Training;
 
@@ -57,9 +58,16 @@ public sealed record TrainerOptions
     [JsonPropertyName("max_grad_norm")]
     public double MaxGradientNorm { get; init; } = 1;
 
-    /// <summary><c>adamw_torch</c> (default) or <c>sgd</c>.</summary>
+    /// <summary>
+    /// <c>adamw_torch</c> (default) or <c>sgd</c>; <c>adamw_8bit</c> keeps Adam's two means in a byte a weight each; <c>paged_adamw_32bit</c> and
+    /// <c>paged_adamw_8bit</c> keep them in a file that the system pages in and out.
+    /// </summary>
     [JsonPropertyName("optim")]
     public string Optimizer { get; init; } = "adamw_torch";
+
+    /// <summary>Folder of the file of a paged optimizer; null (default): <c>peftsharp/scratch</c> in the user's folder for caches.</summary>
+    [JsonIgnore]
+    public string? StateFolder { get; init; }
 
     /// <summary>Momentum of <c>sgd</c>; default 0.</summary>
     [JsonPropertyName("momentum")]
@@ -120,7 +128,7 @@ public sealed record TrainerOptions
         Check("eval_steps", EvaluationSteps, EvaluationSteps >= 1, "1 or more");
         Check("early_stopping_patience", Patience, Patience >= 0, "0 or more");
         Check("momentum", Momentum, Momentum is >= 0 and < 1, "from 0 to less than 1");
-        Check("optim", Optimizer, Optimizer is "adamw_torch" or "adamw_torch_fused" or "adamw" or "sgd", "adamw_torch or sgd");
+        Check("optim", Optimizer, OptimizerKind.Names.Contains(Optimizer), $"one of {string.Join(", ", OptimizerKind.Names)}");
         Check("lr_scheduler_type", Schedule, PeftSharp.Training.Schedule.Names.Contains(Schedule), $"one of {string.Join(", ", PeftSharp.Training.Schedule.Names)}");
     }
 

@@ -1,4 +1,5 @@
 using PeftSharp.Training;
+using PeftSharp.Training.Optimizers;
 
 namespace PeftSharp.Runs.Estimates;
 
@@ -31,7 +32,7 @@ public sealed record MemoryEstimate(long Loaded, long State, long Activations, l
 
     /// <summary>Bytes of gradients and of the optimizer's state.</summary>
     internal static long StateBytes(ITrainingModel model, TrainerOptions options) =>
-        Bytes(model) * (options.Optimizer != "sgd" ? 3 : options.Momentum > 0 ? 2 : 1);
+        Bytes(model) + (long)(Bytes(model) / FloatBytes * OptimizerKind.BytesPerWeight(options));
 
     private static long Bytes(ITrainingModel model) => model.Parameters.Sum(p => p.Value.numel() * FloatBytes);
 

@@ -1,6 +1,7 @@
 using PeftSharp.Data;
 using PeftSharp.Runs.Rows;
 using PeftSharp.Runs.Training;
+using PeftSharp.Training.Optimizers;
 
 namespace PeftSharp.Runs.Recipes;
 
@@ -48,7 +49,8 @@ internal static class TrainKeys
         new("adam_beta1", "--adam-beta1", "B", "AdamW's first factor. Default: 0.9", (s, v) => s.Beta1 = Values.Number(v, 0, 1)),
         new("adam_beta2", "--adam-beta2", "B", "AdamW's second factor. Default: 0.999", (s, v) => s.Beta2 = Values.Number(v, 0, 1)),
         new("adam_epsilon", "--adam-epsilon", "E", "AdamW's epsilon. Default: 1e-8", (s, v) => s.Epsilon = Values.Number(v, 0, open: true)),
-        new("optim", "--optim", "NAME", "adamw_torch or sgd. Default: adamw_torch", (s, v) => s.Optimizer = Values.OneOf(v, "adamw_torch", "adamw", "adamw_torch_fused", "sgd")),
+        new("optim", "--optim", "NAME", "adamw_torch, adamw_8bit, paged_adamw, paged_adamw_8bit (state in a file) or sgd. Default: adamw_torch",
+            (s, v) => s.Optimizer = Values.OneOf(v, [.. OptimizerKind.Names])),
         new("max_grad_norm", "--max-grad-norm", "N", "Gradients are clipped to this norm; 0 for never. Default: 1", (s, v) => s.MaxGradNorm = Values.Number(v, 0)),
         new("seed", "--seed", "N", "Seed of everything random. Default: 42", (s, v) => s.Seed = Values.Seed(v)),
         new("eval_steps", "--eval-steps", "N", "Score every N steps. Default: after each epoch", (s, v) => s.EvalSteps = Values.Whole(v, 1)),

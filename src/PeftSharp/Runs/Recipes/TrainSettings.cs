@@ -71,6 +71,7 @@ internal sealed class TrainSettings
     public TrainerOptions ForTrainer(bool full, bool scored) => new()
     {
         LearningRate = Rate(full),
+        StateFolder = Cache,
         Epochs = Epochs,
         MaxSteps = MaxSteps ?? 0,
         Accumulation = Accumulate,

@@ -1,4 +1,5 @@
 using PeftSharp.Interop;
+using PeftSharp.Training.Optimizers.Memory;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -7,7 +8,10 @@ namespace PeftSharp.Training.Optimizers;
 /// <summary>AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101): all tensors in one native call. Weight decay acts on parameters that ask for it.</summary>
 public sealed class AdamW : IOptimizer
 {
+    private const string First = "/exp_avg", Second = "/exp_avg_sq";
+
     private readonly TrainableParameter[] _parameters;
+    private readonly IStateMemory _memory;
     private readonly Tensor[] _first, _second, _steps;
     private readonly double _beta1, _beta2, _epsilon, _decay;
     // One native call each.
@@ -19,24 +23,24 @@ public sealed class AdamW : IOptimizer
     /// <param name="beta2">Decay of the mean of squared gradients; default 0.999.</param>
     /// <param name="epsilon">Added to the root; default 1e-8.</param>
     /// <param name="weightDecay">Decoupled weight decay; default 0.</param>
-    public AdamW(IReadOnlyList<TrainableParameter> parameters, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0)
+    /// <param name="memory">Where the state is kept, taken over; default: the machine's memory.</param>
+    /// <exception cref="PeftException">There is no room for the state.</exception>
+    public AdamW(
+        IReadOnlyList<TrainableParameter> parameters, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0,
+        IStateMemory? memory = null)
     {
         _parameters = [.. parameters];
         (_beta1, _beta2, _epsilon, _decay) = (beta1, beta2, epsilon, weightDecay);
         _groups = [.. Enumerable.Range(0, _parameters.Length).GroupBy(i => (_parameters[i].Decay, _parameters[i].RateFactor))];
         using var scope = NewDisposeScope();
-        Tensor[] Zeros() => [.. _parameters.Select(p => zeros(p.Value.shape, dtype: p.Value.dtype, device: p.Value.device).DetachFromDisposeScope())];
-        (_first, _second) = (Zeros(), Zeros());
+        _memory = memory ?? new WorkingMemory();
+        var tensors = _memory.Allocate([.. _parameters.SelectMany(p => new[] { Place(p, First), Place(p, Second) })]);
+        (_first, _second) = ([.. _parameters.Select(p => tensors[p.Name + First])], [.. _parameters.Select(p => tensors[p.Name + Second])]);
         _steps = [.. _parameters.Select(p => zeros([], dtype: ScalarType.Float32, device: p.Value.device).DetachFromDisposeScope())];
-        var state = new Dictionary<string, Tensor>();
-        for (var i = 0; i < _parameters.Length; i++)
-        {
-            state[$"{_parameters[i].Name}/exp_avg"] = _first[i];
-            state[$"{_parameters[i].Name}/exp_avg_sq"] = _second[i];
-            state[$"{_parameters[i].Name}/step"] = _steps[i];
-        }
-        State = state;
+        State = tensors.Concat(_parameters.Zip(_steps, (p, step) => KeyValuePair.Create($"{p.Name}/step", step))).ToDictionary();
     }
+
+    private static StatePlace Place(TrainableParameter p, string what) => new(p.Name + what, p.Value.shape, p.Value.dtype, p.Value.device);
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, Tensor> State { get; }
@@ -72,6 +76,7 @@ public sealed class AdamW : IOptimizer
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var tensor in State.Values) tensor.Dispose();
+        foreach (var step in _steps) step.Dispose();
+        _memory.Dispose();
     }
 }
