@@ -15,6 +15,7 @@ internal static class AdapterHubKinds
         "mh_adapter", "output_adapter", "cross_adapter", "original_ln_before", "original_ln_after", "ln_before", "ln_after", "adapter_residual_before_ln",
         "is_parallel", "use_gating", "phm_layer", "shared_W_phm", "shared_phm_rule", "factorized_phm_W", "factorized_phm_rule", "learn_phm", "phm_bias",
         "selfattn_lora", "intermediate_lora", "output_lora", "use_dora", "flat", "cross_prefix", "encoder_prefix", "shared_gating", "train_norms",
+        "orthogonality", "tied_weights", "subtract_projection", "output_reft",
     ];
 
     private static readonly HashSet<string> Texts =
@@ -23,9 +24,9 @@ internal static class AdapterHubKinds
         "prompt_init_text", "inv_adapter",
     ];
 
-    private static readonly HashSet<string> Counts = ["r", "prefix_length", "bottleneck_size", "prompt_length"];
+    private static readonly HashSet<string> Counts = ["r", "prefix_length", "bottleneck_size", "prompt_length", "prefix_positions", "suffix_positions", "phm_dim", "phm_rank"];
 
-    private static readonly HashSet<string> Numbers = ["alpha", "dropout", "stochastic_depth"];
+    private static readonly HashSet<string> Numbers = ["alpha", "dropout", "stochastic_depth", "inv_adapter_reduction_factor", "phm_init_range"];
 
     /// <summary>Refuses a value of the wrong kind; null is allowed wherever a field may be left out.</summary>
     /// <param name="source">The document.</param>
@@ -44,6 +45,8 @@ internal static class AdapterHubKinds
             else if (Numbers.Contains(name)) _ = fields.Number(name);
             else if (name == "attn_matrices") _ = fields.Texts(name);
             else if (name == "leave_out") Layers(fields, name, value);
+            else if (name == "layers" && value.GetValueKind() == JsonValueKind.String) RequireAll(fields, name, value);
+            else if (name == "layers") Layers(fields, name, value);
             else if (name == "reduction_factor") Factors(source, fields, name, value, path);
             else if (name == "scaling" && !(IsFinite(value) || value.GetValueKind() == JsonValueKind.String)) throw fields.Wrong(name, value, "a number, \"learned\" or \"channel\"");
             else if (name == "residual_before_ln" && value.GetValueKind() is not (JsonValueKind.True or JsonValueKind.False or JsonValueKind.String))
@@ -57,6 +60,11 @@ internal static class AdapterHubKinds
         if (value is not JsonArray { Count: <= MostItems } list) throw fields.Wrong(name, value, $"a list of at most {MostItems} layers");
         for (var i = 0; i < list.Count; i++)
             if (list[i] is not JsonValue item || !item.TryGetValue<int>(out _)) throw fields.Wrong($"{name}[{i}]", list[i], "the number of a layer");
+    }
+
+    private static void RequireAll(JsonFields fields, string name, JsonNode value)
+    {
+        if (value.GetValue<string>() != "all") throw fields.Wrong(name, value, "\"all\" or a list of layers");
     }
 
     private static void Factors(JsonSource source, JsonFields fields, string name, JsonNode value, string path)

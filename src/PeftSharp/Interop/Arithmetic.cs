@@ -65,6 +65,9 @@ internal static class Arithmetic
     /// <summary>True where an element is not below a number.</summary>
     public static Tensor NotBelow(this Tensor a, double number) => With(number, a, static (t, n) => t.ge(n));
 
+    /// <summary>True where an element is above a number.</summary>
+    public static Tensor IsAbove(this Tensor a, double number) => With(number, a, static (t, n) => t.gt(n));
+
     /// <summary>True where an element is below a number.</summary>
     public static Tensor IsBelow(this Tensor a, long number) => With(number, a, static (t, n) => t.lt(n));
 

@@ -21,7 +21,7 @@ public enum TensorRole
 /// <param name="local">Its name there, for example <c>lora_A.weight</c>.</param>
 /// <param name="value">The tensor; a leaf that requires a gradient where it is trained.</param>
 /// <param name="decay">False for biases and norms, which weight decay leaves alone.</param>
-public sealed class AdapterTensor(string path, string local, Tensor value, bool decay)
+public sealed class AdapterTensor(string path, string local, Tensor value, bool decay) : ITensorSource
 {
     /// <summary>The module's path.</summary>
     public string Path { get; } = path;

@@ -58,6 +58,9 @@ public sealed record MethodInfo
     /// <summary>True if training decides how much of it is saved (ranks that go): sizes told before are the largest there can be.</summary>
     public bool SizeIsLearned { get; init; }
 
+    /// <summary>True if a gradient of it is an estimate (straight-through), which no difference of losses confirms.</summary>
+    public bool EstimatesGradients { get; init; }
+
     /// <summary>How its adapters lie on disk, by format; the first is taken unless told otherwise. Default: peft's, with nothing of its own.</summary>
     public IReadOnlyList<AdapterLayout> Layouts { get; init; } = [PeftLayout.Plain];
 

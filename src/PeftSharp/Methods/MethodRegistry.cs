@@ -6,13 +6,17 @@ using PeftSharp.Methods.Additive.Ia3;
 using PeftSharp.Methods.Additive.Prefix;
 using PeftSharp.Methods.Additive.Prompt;
 using PeftSharp.Methods.Additive.PTuning;
+using PeftSharp.Methods.Additive.Reft;
 using PeftSharp.Methods.Full;
 using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Layouts;
 using PeftSharp.Methods.Partial.BitFit;
+using PeftSharp.Methods.Partial.ChildTuning;
 using PeftSharp.Methods.Partial.Fish;
 using PeftSharp.Methods.Partial.Head;
 using PeftSharp.Methods.Partial.LnTuning;
+using PeftSharp.Methods.Partial.Mask;
+using PeftSharp.Methods.Partial.ThresholdMask;
 using PeftSharp.Methods.Reparameterized.AdaLora;
 using PeftSharp.Methods.Reparameterized.Boft;
 using PeftSharp.Methods.Reparameterized.C3a;
@@ -47,10 +51,14 @@ public static class MethodRegistry
         PTuningMethod.Info,
         AdaptionPromptMethod.Info,
         Ia3Method.Info,
+        ReftMethod.Info,
         HeadMethod.Info,
         BitFitMethod.Info,
         LnTuningMethod.Info,
         FishMethod.Info,
+        ChildTuningMethod.Info,
+        MaskMethod.Info,
+        ThresholdMaskMethod.Info,
         LoraMethod.Info,
         AdaLoraMethod.Info,
         DyLoraMethod.Info,

@@ -21,6 +21,8 @@ public static class MatrixCases
 
     public static TheoryData<string, string> Neutral => Where(m => m.NeutralStart);
 
+    public static TheoryData<string, string> Differentiable => Where(m => !m.EstimatesGradients);
+
     public static TheoryData<string, string> Mergeable => Where(m => m.Mergeable);
 
     public static TheoryData<string, string> NotMergeable => Where(m => !m.Mergeable);

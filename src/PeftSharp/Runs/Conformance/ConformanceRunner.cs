@@ -166,8 +166,8 @@ public static class ConformanceRunner
         private void TakeStart(PeftMethod adapter, Dictionary<string, Tensor> trained)
         {
             using var guard = no_grad();
-            foreach (var name in reference.Names.Where(n => n.StartsWith("start.", StringComparison.Ordinal)))
-                if (trained.TryGetValue(Plain(name["start.".Length..]), out var value))
+            foreach (var name in reference.Names.Where(n => n.StartsWith("start.", StringComparison.Ordinal) || n.StartsWith("scores.", StringComparison.Ordinal)))
+                if (trained.TryGetValue(Plain(name.StartsWith("start.", StringComparison.Ordinal) ? name["start.".Length..] : name), out var value))
                 {
                     value.copy_(reference[name].view_as(value));
                     adapter.EncoderRestored();
@@ -212,7 +212,8 @@ public static class ConformanceRunner
                 using var scope = NewDisposeScope();
                 if (reference.Has("trajectory.logits"))
                     results.Add(TensorComparison.Of("trajectory.logits", Trajectory, [("logits", _model.Forward(reference.Batch(true), Selection(adapter)).Logits, reference["trajectory.logits"])]));
-                var finals = reference.Names.Where(n => n.StartsWith("final.", StringComparison.Ordinal)).ToList();
+                var finals = reference.Names
+                    .Where(n => n.StartsWith("final.", StringComparison.Ordinal) && !n.StartsWith("final.mask.", StringComparison.Ordinal)).ToList();
                 if (finals.Count > 0)
                     results.Add(TensorComparison.Of("final", Trajectory, [.. finals.Select(n => (n, trained.GetValueOrDefault(Plain(n["final.".Length..])) ?? Frozen(adapter, n["final.".Length..]), reference[n]))], _stepNoise));
             }

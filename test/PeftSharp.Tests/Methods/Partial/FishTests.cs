@@ -7,6 +7,7 @@ using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Partial;
 using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Methods.Partial.Fish;
+using PeftSharp.Methods.Partial.Sparse;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;

@@ -7,8 +7,17 @@ using PeftSharp.Methods.Layouts;
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
 /// <summary>Bottleneck adapters as AdapterHub writes them.</summary>
-internal sealed class BottleneckAdapterHub() : AdapterHubLayout("adapters")
+internal sealed class BottleneckAdapterHub() : AdapterHubLayout("adapters", Shared, Invertible)
 {
+    private const string Shared = "shared_parameters", Invertible = "invertible_adapters";
+
+    public override string? Name(PeftMethod adapter, AdapterTensor tensor)
+    {
+        if (tensor.SavedModule) return null;
+        if (tensor.Path == ((BottleneckMethod)adapter).InvertiblePath) return $"{tensor.Path}.{adapter.Name}.{tensor.Local}";
+        return tensor.Path.Length > 0 ? base.Name(adapter, tensor) : $"{adapter.Host.BasePrefix}{Shared}.{adapter.Name}.{tensor.Local}";
+    }
+
     public override bool MayLeaveOut(PeftMethod adapter, string key) =>
         // A norm before the bottleneck is registered twice there.
         ((BottleneckOptions)adapter.Options).NormBefore && key.Contains(".adapter_down.0.", StringComparison.Ordinal);
@@ -16,14 +25,9 @@ internal sealed class BottleneckAdapterHub() : AdapterHubLayout("adapters")
     public override MethodOptions? Read(JsonObject config)
     {
         if (config["architecture"] is not null || config["reduction_factor"] is null) return null;
-        if (config["phm_layer"]?.GetValue<bool>() == true) return null;
-        foreach (var field in (string[])["inv_adapter"])
-            if (config[field] is not null) throw new PeftException($"BOTTLENECK: \"{field}\" is {config[field]!.ToJsonString()}; invertible adapters are not supported.");
-        if (config["cross_adapter"]?.GetValue<bool>() == true || config["stochastic_depth"]?.GetValue<double>() > 0)
-            throw new PeftException("BOTTLENECK: \"cross_adapter\" and \"stochastic_depth\" are not supported.");
         bool Flag(string field, bool fallback) => config[field]?.GetValue<bool>() ?? fallback;
         var (factor, layers) = Factors(config["reduction_factor"]!);
-        return new BottleneckOptions
+        return BottleneckProducts.Read(config, new BottleneckOptions
         {
             AfterAttention = Flag("mh_adapter", false),
             AfterFeedForward = Flag("output_adapter", true),
@@ -45,8 +49,12 @@ internal sealed class BottleneckAdapterHub() : AdapterHubLayout("adapters")
             TrainNorms = Flag("train_norms", false),
             Size = config["bottleneck_size"]?.GetValue<int>(),
             LeaveOut = [.. (config["leave_out"] as JsonArray)?.Select(n => n!.GetValue<int>()) ?? []],
+            AfterCrossAttention = Flag("cross_adapter", false),
+            StochasticDepth = config["stochastic_depth"]?.GetValue<double>() ?? 0,
+            Invertible = config["inv_adapter"]?.GetValue<string>(),
+            InvertibleFactor = config["inv_adapter_reduction_factor"]?.GetValue<double>(),
             Hub = config,
-        };
+        });
     }
 
     public override JsonObject Write(MethodOptions options)
@@ -70,6 +78,11 @@ internal sealed class BottleneckAdapterHub() : AdapterHubLayout("adapters")
         json["use_gating"] = o.UseGating;
         json["dropout"] = PythonNumber.Float(o.Dropout);
         json["leave_out"] = new JsonArray([.. o.LeaveOut.Select(l => (JsonNode)l)]);
+        json["cross_adapter"] = o.AfterCrossAttention;
+        json["stochastic_depth"] = PythonNumber.Float(o.StochasticDepth);
+        json["inv_adapter"] = o.Invertible;
+        json["inv_adapter_reduction_factor"] = o.InvertibleFactor is { } inner ? PythonNumber.Any(inner) : null;
+        BottleneckProducts.Write(json, o);
         Literals.Keep(json, o.Hub);
         // Always a float: AdapterHub's loader takes a whole number for no scaling that it knows.
         json["scaling"] = o.FixedScaling is { } number ? PythonNumber.Float(number) : o.Scaling;
@@ -84,12 +97,7 @@ internal sealed class BottleneckAdapterHub() : AdapterHubLayout("adapters")
     // The fields of AdapterHub's own settings that mean nothing here.
     private static JsonObject Defaults() => (JsonObject)JsonNode.Parse(
         """
-        {
-          "cross_adapter": false, "factorized_phm_W": true, "factorized_phm_rule": false, "hypercomplex_nonlinearity": "glorot-uniform",
-          "init_weights_seed": null, "inv_adapter": null, "inv_adapter_reduction_factor": null, "learn_phm": true, "phm_bias": true,
-          "phm_c_init": "normal", "phm_dim": 4, "phm_init_range": 0.0001, "phm_layer": false, "phm_rank": 1, "shared_W_phm": false,
-          "shared_phm_rule": true, "stochastic_depth": 0.0
-        }
+        { "hypercomplex_nonlinearity": "glorot-uniform", "init_weights_seed": null }
         """)!;
 
     private static JsonObject FactorMap(IReadOnlyDictionary<int, double> layers, double fallback)

@@ -6,7 +6,7 @@ namespace PeftSharp.Methods.Additive.Bottleneck;
 
 /// <summary>The tensors of one bottleneck.</summary>
 internal sealed record BottleneckTensors(
-    AdapterTensor Down, AdapterTensor DownBias, AdapterTensor Up, AdapterTensor UpBias,
+    ITensorSource Down, ITensorSource DownBias, ITensorSource Up, ITensorSource UpBias,
     AdapterTensor? Scaling, Gate? Gate, Norm? Before, Norm? After);
 
 /// <summary>A bottleneck at a residual branch: up(act(down(x))), sequential or parallel to the branch.</summary>
@@ -31,7 +31,7 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
     public object? JoinKey(ForwardContext context)
     {
         if (tensors.Gate is not null || tensors.Before is not null || tensors.After is not null) return null;
-        if (context.Training && options.Dropout > 0) return null;
+        if (context.Training && (options.Dropout > 0 || options.StochasticDepth > 0)) return null;
         // Where an adapter trains the model's norm, its rows have one of their own.
         var plainNorm = norm is null || (norm.Weight.IsPlain(context) && norm.Bias?.IsPlain(context) != false);
         if (options.OriginalNormBefore && !plainNorm) return null;
@@ -79,7 +79,7 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
 
     private Tensor Compute(Tensor x, Tensor? residual, JoinedRows rows)
     {
-        Tensor Read(Func<BottleneckTensors, AdapterTensor> choose, int dimension = 0) =>
+        Tensor Read(Func<BottleneckTensors, ITensorSource> choose, int dimension = 0) =>
             rows.Stack<BottleneckBranch>((plugin, call) => choose(plugin.Tensors).Get(call), dimension);
         var low = matmul(x, Read(t => t.Down).transpose(1, 2)).Plus(Read(t => t.DownBias).unsqueeze(1));
         var up = matmul(Activation.Apply(_activation, low), Read(t => t.Up, 1).transpose(1, 2)).Plus(Read(t => t.UpBias).unsqueeze(1));
@@ -92,12 +92,19 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
     private Tensor Compute(Tensor x, Tensor? residual, ForwardContext context)
     {
         var normal = tensors.Before is null ? x : tensors.Before.Forward(x, context);
-        var up = Scaled(Up(normal, context), context);
+        var up = Kept(Scaled(Up(normal, context), context), context);
         up = Dropout.Apply(up, options.Dropout, tensors.Up.Name, context);
         if (tensors.Gate is not null) up = up * tensors.Gate.Value(x, context);
         if (options.AdapterResidualBeforeNorm && residual is not null) up = up.Plus(residual);
         if (tensors.After is not null) up = tensors.After.Forward(up, context);
         return options.AdapterResidualBeforeNorm || residual is null ? up : up.Plus(residual);
+    }
+
+    // In training, whole rows go without the adapter now and then; the others get more of it.
+    private Tensor Kept(Tensor up, ForwardContext context)
+    {
+        if (options.StochasticDepth == 0 || !context.Training || options.IsParallel) return up;
+        return up * Dropout.Apply(ones([up.shape[0], 1, 1], up.dtype, up.device), options.StochasticDepth, $"{tensors.Up.Name}.depth", context);
     }
 
     private Tensor Up(Tensor x, ForwardContext context)

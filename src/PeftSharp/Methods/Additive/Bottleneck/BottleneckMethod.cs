@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
 /// <summary>Bottleneck adapters after attention, after the feed-forward block, or both; sequential or parallel.</summary>
-public sealed class BottleneckMethod(string name, BottleneckOptions options) : PeftMethod(name)
+public sealed partial class BottleneckMethod(string name, BottleneckOptions options) : PeftMethod(name)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()
@@ -14,7 +14,9 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
         Name = "bottleneck",
         Family = MethodFamily.Additive,
         PeftType = "BOTTLENECK",
-        Paper = "Houlsby et al. 2019, arXiv 1902.00751; Pfeiffer et al. 2020, arXiv 2005.00247; He et al. 2021, arXiv 2110.04366",
+        Paper = "Houlsby et al. 2019, arXiv 1902.00751; Pfeiffer et al. 2020, arXiv 2005.00247; He et al. 2021, arXiv 2110.04366; "
+            + "Compacter: Mahabadi et al. 2021, arXiv 2106.04647; invertible (MAD-X): Pfeiffer et al. 2020, arXiv 2005.00052; "
+            + "AdapterPlus: Steitz and Roth 2024, arXiv 2406.06820",
         Sites = "residual branches",
         Summary = "Small two-layer networks with a residual inside every layer.",
         Formula = "y = x + scaling·up(f(down(x))), x: the output of a residual branch; parallel: y = branch(z) + scaling·up(f(down(z))), z: its input",
@@ -40,6 +42,20 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
             ["par_bn"] = () => Parallel("4"),
             ["scaled-parallel"] = () => Parallel("learned"),
             ["scaled_par_bn"] = () => Parallel("learned"),
+            ["compacter"] = () => DoubleSequential() with { Phm = true, ReductionFactor = 32, NonLinearity = "gelu" },
+            ["compacter++"] = () => new BottleneckOptions { Phm = true, ReductionFactor = 32, NonLinearity = "gelu" },
+            ["seq_bn_inv"] = () => new BottleneckOptions { Invertible = "nice", InvertibleFactor = 2 },
+            ["double_seq_bn_inv"] = () => DoubleSequential() with { Invertible = "nice", InvertibleFactor = 2 },
+            ["adapterplus"] = () => new BottleneckOptions
+            {
+                ReductionFactor = 96,
+                NonLinearity = "gelu",
+                OriginalNormAfter = false,
+                ResidualBeforeNorm = "false",
+                InitWeights = "houlsby",
+                Scaling = "channel",
+                StochasticDepth = 0.1,
+            },
         },
     };
 
@@ -55,10 +71,16 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
     protected override void OnAttach(MethodHost host)
     {
         var sites = host.Sites.Branches
-            .Where(b => b.Kind == BranchKind.Attention ? options.AfterAttention : b.Kind == BranchKind.FeedForward && options.AfterFeedForward)
-            .Where(b => !options.LeaveOut.Contains(b.Layer)).ToList();
-        if (sites.Count == 0) throw new PeftException("BOTTLENECK: \"leave_out\" names every layer; leave one in.");
+            .Where(b => IsWanted(b.Kind) && !options.LeaveOut.Contains(b.Layer)).ToList();
+        if (sites.Count == 0)
+        {
+            throw new PeftException(options.AfterAttention || options.AfterFeedForward
+                ? "BOTTLENECK: \"leave_out\" names every layer; leave one in."
+                : "BOTTLENECK: \"cross_adapter\" alone is true, but the model has no attention to another sequence; set \"output_adapter\" to true.");
+        }
+        if (options.Phm) SharePhm(host.Width);
         foreach (var site in sites) Plug(site.Plugins, new BottleneckBranch(options, Create(site), site.Norm));
+        if (options.Invertible is not null) Invert(host);
         if (options.TrainNorms)
             foreach (var norm in host.Sites.Norms)
             {
@@ -69,11 +91,25 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
         if (options.UseGating) Tag.NeedAllTokens(options.GateOverPadding);
     }
 
+    private bool IsWanted(BranchKind kind) => kind switch
+    {
+        BranchKind.Attention => options.AfterAttention,
+        BranchKind.CrossAttention => options.AfterCrossAttention,
+        _ => options.AfterFeedForward,
+    };
+
+    private long SizeOf(long width, int layer)
+    {
+        var factor = options.LayerFactors?.TryGetValue(layer, out var own) == true ? own : options.ReductionFactor;
+        var size = options.Size ?? Math.Max(1, (long)Math.Floor(width / factor));
+        // AdapterHub refuses a width that its products do not fill.
+        return options.Phm ? (size + options.PhmTerms - 1) / options.PhmTerms * options.PhmTerms : size;
+    }
+
     private BottleneckTensors Create(BranchSite site)
     {
         var (path, width) = (site.Path, site.Width);
-        var factor = options.LayerFactors?.TryGetValue(site.Layer, out var own) == true ? own : options.ReductionFactor;
-        var size = options.Size ?? Math.Max(1, (long)Math.Floor(width / factor));
+        var size = SizeOf(width, site.Layer);
         AdapterTensor Part(string local, Tensor start, bool decay = true) => Add(path, local, start, decay);
         AdapterTensor Matrix(string local, long rows, long columns, bool isUp) =>
             Add(path, local, [rows, columns], () => Start($"{path}.{(isUp ? "up" : "down")}", rows, columns, isUp));
@@ -82,10 +118,10 @@ public sealed class BottleneckMethod(string name, BottleneckOptions options) : P
 
         var before = options.NormBefore ? NewNorm("adapter_norm_before") : null;
         var first = options.NormBefore ? 1 : 0;
-        var down = Matrix($"adapter_down.{first}.weight", size, width, isUp: false);
-        var downBias = Part($"adapter_down.{first}.bias", zeros(size), false);
-        var up = Matrix("adapter_up.weight", width, size, isUp: true);
-        var upBias = Part("adapter_up.bias", zeros(width), false);
+        var (down, downBias) = options.Phm ? PhmMap(path, $"adapter_down.{first}", width, size, isUp: false)
+            : (Matrix($"adapter_down.{first}.weight", size, width, isUp: false), Part($"adapter_down.{first}.bias", zeros(size), false));
+        var (up, upBias) = options.Phm ? PhmMap(path, "adapter_up", size, width, isUp: true)
+            : (Matrix("adapter_up.weight", width, size, isUp: true), Part("adapter_up.bias", zeros(width), false));
         var scaling = options.FixedScaling is null ? Part("scaling", ones(options.Scaling == "channel" ? width : 1)) : null;
         var gate = !options.UseGating ? null : new Gate(
             Part("gate.weight", Initial.Normal([1, width], 0.02, SeedOf($"{path}.gate"))), Part("gate.bias", zeros(1), false), options.GateOverPadding);

@@ -86,6 +86,66 @@ public sealed record BottleneckOptions : MethodOptions
     [JsonPropertyName("dropout")]
     public double Dropout { get; init; }
 
+    /// <summary>True puts an adapter after the attention to another sequence too, in a model that has one; default false.</summary>
+    [JsonPropertyName("cross_adapter")]
+    public bool AfterCrossAttention { get; init; }
+
+    /// <summary>Probability that a row goes without the adapter in a training step (sequential adapters); 0 ≤ p &lt; 1; default 0.</summary>
+    [JsonPropertyName("stochastic_depth")]
+    public double StochasticDepth { get; init; }
+
+    /// <summary>An invertible adapter behind the embeddings, undone before a language model's output: null (default) or <c>nice</c> (MAD-X).</summary>
+    [JsonPropertyName("inv_adapter")]
+    public string? Invertible { get; init; }
+
+    /// <summary>Half the model's width divided by the width inside the invertible adapter; null stands for 2.</summary>
+    [JsonPropertyName("inv_adapter_reduction_factor")]
+    public double? InvertibleFactor { get; init; }
+
+    /// <summary>True makes both maps of Kronecker products (Compacter); default false.</summary>
+    [JsonPropertyName("phm_layer")]
+    public bool Phm { get; init; }
+
+    /// <summary>Number of products in a sum, which divides the model's width; 1 to 1024; default 4.</summary>
+    [JsonPropertyName("phm_dim")]
+    public int PhmTerms { get; init; } = 4;
+
+    /// <summary>Rank of a product's large factor; 1 to 65536; default 1.</summary>
+    [JsonPropertyName("phm_rank")]
+    public int PhmRank { get; init; } = 1;
+
+    /// <summary>True (default) trains a bias with each map.</summary>
+    [JsonPropertyName("phm_bias")]
+    public bool PhmBias { get; init; } = true;
+
+    /// <summary>True (default) shares the products' small factors among all layers.</summary>
+    [JsonPropertyName("shared_phm_rule")]
+    public bool SharedPhmRule { get; init; } = true;
+
+    /// <summary>True makes the small factors of rank 1; default false.</summary>
+    [JsonPropertyName("factorized_phm_rule")]
+    public bool FactorizedPhmRule { get; init; }
+
+    /// <summary>True (default) trains the small factors; false keeps them as they are drawn.</summary>
+    [JsonPropertyName("learn_phm")]
+    public bool LearnPhmRule { get; init; } = true;
+
+    /// <summary>True shares the products' large factors among all layers; default false.</summary>
+    [JsonPropertyName("shared_w_phm")]
+    public bool SharedPhmWeight { get; init; }
+
+    /// <summary>True (default) makes the large factors of low rank.</summary>
+    [JsonPropertyName("factorized_phm_w")]
+    public bool FactorizedPhmWeight { get; init; } = true;
+
+    /// <summary>Start of the small factors: <c>normal</c> (default) or <c>uniform</c>.</summary>
+    [JsonPropertyName("phm_c_init")]
+    public string PhmRuleStart { get; init; } = "normal";
+
+    /// <summary>Standard deviation of shared small factors' normal start; default 0.0001.</summary>
+    [JsonPropertyName("phm_init_range")]
+    public double PhmRuleDeviation { get; init; } = 1e-4;
+
     /// <summary>Layers without adapters.</summary>
     [JsonPropertyName("leave_out")]
     public IReadOnlyList<int> LeaveOut { get; init; } = [];
@@ -104,7 +164,7 @@ public sealed record BottleneckOptions : MethodOptions
     /// <inheritdoc/>
     public override void Validate()
     {
-        if (!AfterAttention && !AfterFeedForward) throw Bad("output_adapter", "false", "true, or \"mh_adapter\": true: an adapter has to stand somewhere");
+        if (!AfterAttention && !AfterFeedForward && !AfterCrossAttention) throw Bad("output_adapter", "false", "true, or \"mh_adapter\": true: an adapter has to stand somewhere");
         foreach (var factor in (LayerFactors?.Values ?? []).Append(ReductionFactor))
             if (factor is not (>= 1e-3 and <= 1e6)) throw Bad("reduction_factor", factor, "a number from 0.001 to 1000000");
         if (Size is < 1 or > 1 << 20) throw Bad("bottleneck_size", Size, "a whole number from 1 to 1048576");
@@ -114,7 +174,22 @@ public sealed record BottleneckOptions : MethodOptions
         if (ResidualBeforeNorm is not ("true" or "false" or "post_add")) throw Bad("residual_before_ln", $"\"{ResidualBeforeNorm}\"", "true, false or \"post_add\"");
         if (FixedScaling is { } scale && !(Math.Abs(scale) <= 1e6)) throw Bad("scaling", Scaling, "a number from -1000000 to 1000000, \"learned\" or \"channel\"");
         if (FixedScaling is null && Scaling is not ("learned" or "channel")) throw Bad("scaling", $"\"{Scaling}\"", "a number, \"learned\" or \"channel\"");
+        if (StochasticDepth is not (>= 0 and < 1)) throw Bad("stochastic_depth", StochasticDepth, "a probability from 0 to less than 1");
+        if (Invertible is not (null or "nice"))
+            throw Bad("inv_adapter", $"\"{Invertible}\"", "null or \"nice\" (AdapterHub's own \"glow\" yields a list, which none of its models takes)");
+        if (InvertibleFactor is not (null or (>= 1e-3 and <= 1e6))) throw Bad("inv_adapter_reduction_factor", InvertibleFactor, "a number from 0.001 to 1000000");
+        if (Phm) ValidatePhm();
         if (Dropout is not (>= 0 and < 1)) throw Bad("dropout", Dropout, "a probability from 0 to less than 1");
+    }
+
+    private void ValidatePhm()
+    {
+        if (PhmTerms is < 1 or > 1024) throw Bad("phm_dim", PhmTerms, "a whole number from 1 to 1024");
+        if (PhmRank is < 1 or > 1 << 16) throw Bad("phm_rank", PhmRank, "a whole number from 1 to 65536");
+        if (PhmRuleStart is not ("normal" or "uniform")) throw Bad("phm_c_init", $"\"{PhmRuleStart}\"", "\"normal\" or \"uniform\"");
+        if (PhmRuleDeviation is not (>= 0 and <= 1e3)) throw Bad("phm_init_range", PhmRuleDeviation, "a number from 0 to 1000");
+        if (InitWeights != "bert") throw Bad("init_weights", $"\"{InitWeights}\"", "\"bert\" where \"phm_layer\" is true: products have a start of their own");
+        if (SharedPhmWeight && LayerFactors is { Count: > 0 }) throw Bad("shared_w_phm", "true", "false where layers have reduction factors of their own");
     }
 
     /// <inheritdoc/>

@@ -2,11 +2,11 @@ using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace PeftSharp.Methods.Partial.Fish;
+namespace PeftSharp.Methods.Partial.Sparse;
 
 /// <summary>A slot's trained values in a file: <c>NAME.values</c>, and where they belong as <c>NAME.gaps</c> or <c>NAME.bits</c>.</summary>
 /// <remarks>Files count entries as the checkpoint has them: a tensor that it keeps turned (GPT-2) is counted turned.</remarks>
-internal static class FishLayout
+internal static class SparseLayout
 {
     /// <summary>The ends of the three names.</summary>
     public const string Values = ".values", Gaps = ".gaps", Bits = ".bits";

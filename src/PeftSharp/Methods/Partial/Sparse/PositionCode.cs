@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace PeftSharp.Methods.Partial.Fish;
+namespace PeftSharp.Methods.Partial.Sparse;
 
 /// <summary>Ascending positions as bytes: each position's gap to the one before, or one bit for each entry.</summary>
 /// <remarks>

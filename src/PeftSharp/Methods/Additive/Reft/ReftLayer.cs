@@ -1,0 +1,41 @@
+using PeftSharp.Interop;
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods.Additive.Reft;
+
+/// <summary>Changes the states of each row's first and last tokens behind a layer. Where they are the same tokens, the last ones count, as in AdapterHub.</summary>
+/// <param name="first">How many first tokens.</param>
+/// <param name="last">How many last tokens.</param>
+/// <param name="atFirst">What changes the first.</param>
+/// <param name="atLast">What changes the last; may be the same.</param>
+internal sealed class ReftLayer(int first, int last, ReftUnit atFirst, ReftUnit atLast) : ILayerPlugin
+{
+    public Tensor Transform(Tensor hidden, ForwardContext context)
+    {
+        // In generation it acts on the prompt: tokens that follow it are left alone.
+        if (context.Cache is { } cache && cache.Length > hidden.shape[1]) return hidden;
+        var (rank, after) = Places(hidden, context);
+        var result = hidden;
+        if (first > 0) result = where(rank.IsBelow(first + 1L).logical_and(rank.NotBelow(1)), atFirst.Forward(hidden, context), result);
+        if (last > 0) result = where(after.IsBelow(last).logical_and(rank.NotBelow(1)), atLast.Forward(hidden, context), result);
+        return result;
+    }
+
+    // For each token its place among the real ones of its row, from 1, and how many follow it; int64 [rows or 1, tokens, 1]. Padding has place 0 or less.
+    private static (Tensor Rank, Tensor After) Places(Tensor hidden, ForwardContext context)
+    {
+        var tokens = hidden.shape[1];
+        if (context.Padding is not { } real)
+        {
+            var all = Arithmetic.Range(1, tokens + 1, device: hidden.device).view(1, -1, 1);
+            return (all, all.neg().Plus(tokens));
+        }
+        var count = real.cumsum(1);
+        var after = count.neg().Plus(real.sum(1, keepdim: true));
+        // Where the layer yields the first token alone, so do these.
+        Tensor Shape(Tensor x) => x.narrow(1, 0, tokens).unsqueeze(-1);
+        return (Shape(count * real), Shape(after));
+    }
+}

@@ -1,0 +1,79 @@
+using PeftSharp.Interop;
+using PeftSharp.Methods.Partial.Sparse;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods.Partial.ChildTuning;
+
+/// <summary>Child-Tuning D: the weights with the largest Fisher information are trained, their gradients divided by the share that they are.</summary>
+/// <remarks>They are chosen once, before the first step, as <see cref="Fish.FishMethod"/> does; <see cref="ChildTuningFreeMethod"/> is the other mode.</remarks>
+public sealed class ChildTuningMethod(string name, ChildTuningOptions options) : SparseMethod(name)
+{
+    /// <summary>What the registry says of both modes.</summary>
+    public static MethodInfo Info { get; } = new()
+    {
+        Name = "child-tuning-d",
+        Aliases = ["child-tuning"],
+        Family = MethodFamily.Partial,
+        PeftType = "CHILD_TUNING",
+        Paper = "Xu et al. 2021, arXiv 2109.05687",
+        Sites = "slots",
+        Summary = "Only a part of the weights takes part in a step: a chosen one (D), or another random one each step (F).",
+        Formula = "∂W ← M ⊙ ∂W / p; D: M the share p of entries with the largest Fisher information; F: M drawn anew each step, P(M = 1) = p",
+        OptionsType = typeof(ChildTuningOptions),
+        Layouts = [new ChildTuningPeft()],
+        NeutralStart = true,
+        Mergeable = true,
+        Presets = new Dictionary<string, Func<MethodOptions>> { ["child-tuning-f"] = () => new ChildTuningOptions { Mode = "F" } },
+    };
+
+    /// <inheritdoc/>
+    public override MethodOptions Options => options;
+
+    internal override double Share => options.Reserve;
+
+    internal override string ShareName => "reserve_p";
+
+    /// <inheritdoc/>
+    public override void OnPrepare(PreparationData data)
+    {
+        if (ChosenBy != Magnitude) return;
+        using var scope = NewDisposeScope();
+        Choose(new FisherInformation(Options.PeftType, Slots, Tag).Mean(data, options.Examples, expected: false).Scores, "empirical");
+    }
+
+    /// <inheritdoc/>
+    public override void AfterBackward(StepState step)
+    {
+        using var guard = no_grad();
+        foreach (var values in TrainedValues) values.Value.grad?.Scale(1 / options.Reserve);
+    }
+}
+
+/// <summary>Child-Tuning F: every weight is trained, but in each step a random part of the gradients outside the head is zero.</summary>
+public sealed class ChildTuningFreeMethod(string name, ChildTuningOptions options) : PeftMethod(name)
+{
+    /// <inheritdoc/>
+    public override MethodOptions Options => options;
+
+    /// <inheritdoc/>
+    protected override void OnAttach(MethodHost host)
+    {
+        foreach (var slot in host.Sites.Slots) TrainCopy(slot);
+        TrainModules(options.ModulesToSave, head: false); // all trained already: only a name that means nothing is refused
+    }
+
+    /// <inheritdoc/>
+    public override void AfterBackward(StepState step)
+    {
+        using var guard = no_grad();
+        foreach (var tensor in Tensors.Where(t => !Host.WholeHead.Any(m => Targets.IsSavedModule(t.Path, m))))
+        {
+            if (tensor.Value.grad is not { } gradient) continue;
+            using var scope = NewDisposeScope();
+            // What dropout leaves is divided by the share that is left.
+            var seed = SeedSequence.Derive(step.Seed, tensor.Name);
+            gradient.mul_(DropoutMask.Apply(ones(gradient.shape, ScalarType.Float32, gradient.device), 1 - options.Reserve, seed).to(gradient.dtype));
+        }
+    }
+}

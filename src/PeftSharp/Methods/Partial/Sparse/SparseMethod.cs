@@ -1,0 +1,122 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Interop;
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods.Partial.Sparse;
+
+/// <summary>A method that trains some entries of the base's tensors; the others stay as they are, bit for bit, and cost no optimizer state.</summary>
+/// <remarks>
+/// An adapter is always whole: entries are chosen when it is attached, and a method that chooses by data does so again before the first step.
+/// </remarks>
+public abstract class SparseMethod(string name) : PeftMethod(name)
+{
+    private readonly List<(Slot Slot, Tensor Positions, AdapterTensor Values)> _trained = [];
+    private IReadOnlyList<Slot> _slots = [];
+    private string _chosenBy = Magnitude;
+
+    /// <summary>What entries with the largest magnitudes are chosen by.</summary>
+    private protected const string Magnitude = "magnitude";
+
+    /// <summary>What trained weights were chosen by: <c>magnitude</c>, <c>file</c>, or what the method chooses by.</summary>
+    public string ChosenBy => _chosenBy;
+
+    /// <summary>The share of the weights outside the head that is trained, above 0 and at most 1.</summary>
+    internal abstract double Share { get; }
+
+    /// <summary>The name of that setting.</summary>
+    internal abstract string ShareName { get; }
+
+    /// <inheritdoc/>
+    protected override void OnAttach(MethodHost host)
+    {
+        _chosenBy = Magnitude;
+        TrainModules(Options.ModulesToSave);
+        var whole = Tensors.Select(t => t.Name).ToHashSet();
+        _slots = [.. host.Sites.Slots.Where(s => !whole.Contains(s.Name) && !host.WholeHead.Any(m => Targets.IsSavedModule(s.Module, m)))];
+        OnDetach(_trained.Clear);
+        Claim(_slots);
+        if (host.FromFile) return;
+        using var guard = no_grad();
+        ChooseAtStart();
+    }
+
+    /// <summary>Chooses entries without data; by default those with the largest magnitudes.</summary>
+    private protected virtual void ChooseAtStart() => Choose(Scores(slot => slot.Value.abs()), Magnitude);
+
+    /// <summary>A score for each entry outside the embedding tables, most of whose rows belong to words that a task's texts never hold: those come last.</summary>
+    /// <param name="score">The score of a slot's entries.</param>
+    private protected IReadOnlyList<Tensor> Scores(Func<Slot, Tensor> score) =>
+        [.. _slots.Select(s => s.Kind == SlotKind.Embedding ? Arithmetic.Filled(s.Value.shape, float.MinValue, ScalarType.Float32, s.Value.device) : score(s))];
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, Tensor> State => _trained.ToDictionary(t => t.Slot.Name, t => t.Positions);
+
+    /// <inheritdoc/>
+    public override JsonNode? StateJson => new JsonObject { ["chosen_by"] = _chosenBy };
+
+    /// <inheritdoc/>
+    public override void RestoreState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
+    {
+        var unknown = tensors.Keys.FirstOrDefault(name => !_slots.Any(s => s.Name == name));
+        if (unknown is not null || (json as JsonObject)?["chosen_by"] is not JsonValue by || !by.TryGetValue<string>(out var chosenBy))
+        {
+            throw new PeftException(
+                $"The saved training state is not that of {Options.PeftType} on this model ({unknown ?? "\"chosen_by\" is missing"}); "
+                + "resume the run that it belongs to.");
+        }
+        if (_slots.FirstOrDefault(slot => tensors.TryGetValue(slot.Name, out var saved) && !Fits(slot, saved)) is { } wrong)
+        {
+            throw new PeftException(
+                $"The saved training state holds positions of \"{wrong.Name}\" that are not all among its {wrong.Count:N0} entries; "
+                + "resume from another checkpoint.");
+        }
+        Train([.. _slots.Select(s => tensors.TryGetValue(s.Name, out var saved) ? saved.cpu().data<long>().ToArray() : [])], chosenBy);
+    }
+
+    private static bool Fits(Slot slot, Tensor saved)
+    {
+        if (saved.dtype != ScalarType.Int64 || saved.dim() != 1) return false;
+        var positions = saved.cpu().data<long>().ToArray();
+        return positions.Length > 0 && positions[0] >= 0 && positions[^1] < slot.Count
+            && positions.Zip(positions.Skip(1)).All(pair => pair.First < pair.Second);
+    }
+
+    internal long Count => Math.Max(1, (long)(Share * _slots.Sum(s => s.Count)));
+
+    /// <summary>Trains the entries with the largest of some scores, one score for each entry of <see cref="Slots"/>.</summary>
+    /// <param name="scores">The scores, each in its slot's shape, all finite.</param>
+    /// <param name="by">What they are, as <see cref="ChosenBy"/> says it.</param>
+    private protected void Choose(IReadOnlyList<Tensor> scores, string by) => Train(LargestEntries.Find(scores, Count), by);
+
+    private void Train(long[][] positions, string by)
+    {
+        foreach (var (_, _, values) in _trained) Untrain(values);
+        _trained.Clear();
+        for (var i = 0; i < positions.Length; i++)
+        {
+            if (positions[i].Length == 0) continue;
+            var (values, kept) = TrainValues(_slots[i], positions[i]);
+            _trained.Add((_slots[i], kept, values));
+        }
+        _chosenBy = by;
+    }
+
+    // The slot and the positions of trained values; null for another tensor.
+    internal (Slot Slot, Tensor Positions)? PlaceOf(AdapterTensor tensor) =>
+        _trained.Find(t => t.Values == tensor) is { Values: not null } found ? (found.Slot, found.Positions) : null;
+
+    // The tensors whose entries may be trained, in the order of the model.
+    internal IReadOnlyList<Slot> Slots => _slots;
+
+    // The trained values, which stand for some entries of a tensor each.
+    private protected IEnumerable<AdapterTensor> TrainedValues => _trained.Select(t => t.Values);
+
+    // Trains entries that a file names; none trains nothing.
+    internal void TrainSaved(long[][] positions, IEnumerable<Tensor> values)
+    {
+        Train(positions, "file");
+        foreach (var (trained, saved) in _trained.Zip(values)) trained.Values.Value.copy_(saved);
+    }
+}
