@@ -55,6 +55,9 @@ public sealed record MethodInfo
     /// <summary>True if it can be written into the base's weights.</summary>
     public bool Mergeable { get; init; }
 
+    /// <summary>True if what it writes goes into biases, so that an adapter of maps without one is refused.</summary>
+    public bool MergesIntoBiases { get; init; }
+
     /// <summary>True if training decides how much of it is saved (ranks that go): sizes told before are the largest there can be.</summary>
     public bool SizeIsLearned { get; init; }
 

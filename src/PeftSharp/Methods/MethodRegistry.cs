@@ -1,8 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PeftSharp.Methods.Additive.AdaptionPrompt;
+using PeftSharp.Methods.Additive.Beft;
 using PeftSharp.Methods.Additive.Bottleneck;
 using PeftSharp.Methods.Additive.Ia3;
+using PeftSharp.Methods.Additive.MultitaskPrompt;
 using PeftSharp.Methods.Additive.Prefix;
 using PeftSharp.Methods.Additive.Prompt;
 using PeftSharp.Methods.Additive.PTuning;
@@ -14,6 +16,7 @@ using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Methods.Partial.ChildTuning;
 using PeftSharp.Methods.Partial.Fish;
 using PeftSharp.Methods.Partial.Head;
+using PeftSharp.Methods.Partial.LastLayers;
 using PeftSharp.Methods.Partial.LnTuning;
 using PeftSharp.Methods.Partial.Mask;
 using PeftSharp.Methods.Partial.ThresholdMask;
@@ -49,10 +52,13 @@ public static class MethodRegistry
         PrefixMethod.Info,
         PromptMethod.Info,
         PTuningMethod.Info,
+        MultitaskPromptMethod.Info,
         AdaptionPromptMethod.Info,
         Ia3Method.Info,
+        BeftMethod.Info,
         ReftMethod.Info,
         HeadMethod.Info,
+        LastLayersMethod.Info,
         BitFitMethod.Info,
         LnTuningMethod.Info,
         FishMethod.Info,

@@ -14,8 +14,8 @@ internal static class MatrixSample
     // One pair in so many of the rest.
     private const ulong Share = 16;
 
-    // T5 answers with texts: it has no head of classes, and no biases; P-tuning of two stacks is refused.
-    private static readonly HashSet<(string, string)> Inapplicable = [("t5", "head"), ("t5", "bitfit"), ("t5", "p-tuning"), ("t5", "p-tuning-lstm")];
+    // T5 answers with texts: it has no head of classes, and no biases; what acts on chosen tokens or behind the embeddings is refused for two stacks.
+    private static readonly HashSet<(string, string)> Inapplicable = [("t5", "head"), ("t5", "bitfit"), ("t5", "loreft"), ("t5", "noreft"), ("t5", "direft"), ("t5", "seq_bn_inv"), ("t5", "double_seq_bn_inv")];
 
     private static IEnumerable<string> Named => Asked is { } one && Architectures.Find(one) is not null ? [one]
         : Asked == "further" ? TinyModels.Names.Except(TinyModels.Core) : TinyModels.Names.Append("t5");

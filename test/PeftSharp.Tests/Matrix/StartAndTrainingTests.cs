@@ -13,7 +13,7 @@ public sealed class StartAndTrainingTests
     private static readonly string[] WithoutGradient = [".key.bias", ".k_lin.bias"];
 
     // A decoder answers at the last token: what ReFT makes of the first ones behind the last layer is read by nobody.
-    private static readonly string[] BehindTheLastLayer = ["model.layers.1.reft_layer.", "transformer.h.1.reft_layer."];
+    private static readonly string[] BehindTheLastLayer = ["layers.1.reft_layer.", "h.1.reft_layer."];
 
     [Theory]
     [MemberData(nameof(MatrixCases.Neutral), MemberType = typeof(MatrixCases))]
@@ -66,7 +66,7 @@ public sealed class StartAndTrainingTests
         for (var step = 0; step < 2; step++)
             bench.Step(adapter, optimizer, step, look: () => reached.UnionWith(adapter.Tensors.Where(HasGradient).Select(t => t.Name)));
         var alive = adapter.Tensors.Where(t => !WithoutGradient.Any(e => t.Name.EndsWith(e, StringComparison.Ordinal))
-            && !BehindTheLastLayer.Any(e => t.Name.StartsWith(e, StringComparison.Ordinal))).ToList();
+            && !BehindTheLastLayer.Any(e => t.Name.Contains(e, StringComparison.Ordinal))).ToList();
         Assert.NotEmpty(alive);
         Assert.Equal([], alive.Select(t => t.Name).Where(n => !reached.Contains(n)));
         Assert.Equal([], alive.Where(t => Bits.Same(start[t.Name], t.Value)).Select(t => t.Name));

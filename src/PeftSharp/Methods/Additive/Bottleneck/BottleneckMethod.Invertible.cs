@@ -11,10 +11,11 @@ public sealed partial class BottleneckMethod
     {
         if (host.Sites.Inputs.Count > 1)
             throw new PeftException("BOTTLENECK: \"inv_adapter\" does not reach models with an encoder and a decoder yet; leave it out.");
-        var (front, back) = (host.Width / 2, host.Width - host.Width / 2);
-        var coupling = new Coupling(front, Network("F", back, front), Network("G", front, back));
         var embedded = host.Sites.Layers.First(l => l.Layer < 0);
         var decodes = host.Sites.Attentions[0].Place.Stack == LayerStack.Decoder;
+        var width = (int)(decodes ? host.Sites.Embeddings[0].Dim : embedded.Width);
+        var (front, back) = (width / 2, width - width / 2);
+        var coupling = new Coupling(front, Network("F", back, front), Network("G", front, back));
         if (decodes) Plug<IEmbeddingPlugin>(host.Sites.Embeddings[0].Plugins, new InvertibleWords(coupling));
         else Plug<ILayerPlugin>(embedded.Plugins, new InvertibleEntry(coupling));
         foreach (var output in host.Sites.Projections.Where(p => p.Role == ProjectionRole.Vocabulary))

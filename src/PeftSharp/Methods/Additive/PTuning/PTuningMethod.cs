@@ -33,29 +33,27 @@ public sealed class PTuningMethod(string name, PTuningOptions options) : PeftMet
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
     {
-        if (host.Sites.Inputs.Count > 1)
-        {
-            throw new PeftException(
-                "P_TUNING: the model has an encoder and a decoder, which would each need a prompt; that is not supported yet: take lora or prefix.");
-        }
+        var inputs = host.Sites.Inputs;
+        var attention = host.Sites.Attentions[0];
         // Where embeddings are narrower than the layers, what stands among words is as wide as they are.
         var width = (int)host.Sites.Embeddings[0].Dim;
         _options = _options with
         {
             TokenDim = width,
-            LayerCount = host.Sites.Attentions.Count,
-            HeadCount = host.Sites.Attentions[0].Heads,
-            Submodules = 1,
+            LayerCount = host.Sites.Attentions.Count(a => a.Kind == attention.Kind && a.Place.Stack == attention.Place.Stack),
+            HeadCount = attention.Heads,
+            Submodules = inputs.Count,
             EncoderHidden = _options.EncoderHidden ?? host.Width,
             ModulesToSave = ModulesWithHead(_options.ModulesToSave),
         };
-        var (tokens, hidden) = (_options.VirtualTokens, _options.EncoderHidden.Value);
-        var embedding = Add("", "embedding.weight", [tokens, width], () => Initial.Normal([tokens, width], 1, SeedOf("embedding")), saved: false);
+        // peft makes, counts and saves vectors for a decoder as well, and then lets it read none.
+        var (vectors, hidden) = (_options.VirtualTokens * inputs.Count, _options.EncoderHidden.Value);
+        var embedding = Add("", "embedding.weight", [vectors, width], () => Initial.Normal([vectors, width], 1, SeedOf("embedding")), saved: false);
         IPromptNetwork network = _options.Encoder == "LSTM"
             ? new LstmNetwork(Lstm(width, hidden), _options.EncoderDropout, Maps([2 * hidden, 2 * hidden, width]))
             : new MlpNetwork(Maps([width, hidden, hidden, width]));
-        _encoder = new(embedding, network, tokens);
-        Plug(host.Sites.Inputs[0].Plugins, _encoder);
+        _encoder = new(embedding, network, _options.VirtualTokens);
+        Plug(inputs[0].Plugins, _encoder);
         TrainModules(_options.ModulesToSave);
     }
 

@@ -23,7 +23,7 @@ internal sealed class PTuningPeft : PeftLayout
     public override void Read(PeftMethod adapter, IReadOnlyDictionary<string, Tensor> saved, string file)
     {
         var options = (PTuningOptions)adapter.Options;
-        SavedTensor.Require(saved, Yielded, [options.VirtualTokens, options.TokenDim!.Value], file);
+        SavedTensor.Require(saved, Yielded, [options.VirtualTokens * options.Submodules!.Value, options.TokenDim!.Value], file);
         base.Read(adapter, saved.Where(p => p.Key != Yielded).ToDictionary(), file);
         ((PTuningMethod)adapter).Fix(saved[Yielded]);
     }

@@ -13,8 +13,10 @@ internal sealed class PromptEncoder(AdapterTensor embedding, IPromptNetwork netw
 
     public int Length => tokens;
 
-    /// <summary>[tokens, width].</summary>
-    public Tensor Vectors(ForwardContext context) =>
+    /// <summary>[tokens, width]; what is made beyond the length belongs to an input that reads none.</summary>
+    public Tensor Vectors(ForwardContext context) => All(context).narrow(0, 0, tokens);
+
+    private Tensor All(ForwardContext context) =>
         Fixed is not null && !context.Training ? Fixed : network.Forward(embedding.Get(context), context);
 
     /// <summary>What the network yields where its adapter alone acts.</summary>
@@ -23,7 +25,7 @@ internal sealed class PromptEncoder(AdapterTensor embedding, IPromptNetwork netw
         var context = new ForwardContext { Selection = AdapterSelection.Of(tag) };
         try
         {
-            return Vectors(context).clone();
+            return All(context).clone();
         }
         finally
         {
