@@ -5,11 +5,12 @@ using PeftSharp.Methods.Additive.Beft;
 using PeftSharp.Methods.Additive.Bottleneck;
 using PeftSharp.Methods.Additive.Ia3;
 using PeftSharp.Methods.Additive.MultitaskPrompt;
+using PeftSharp.Methods.Additive.PTuning;
 using PeftSharp.Methods.Additive.Prefix;
 using PeftSharp.Methods.Additive.Prompt;
-using PeftSharp.Methods.Additive.PTuning;
 using PeftSharp.Methods.Additive.Reft;
 using PeftSharp.Methods.Full;
+using PeftSharp.Methods.Hybrid.MoeLora;
 using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Layouts;
 using PeftSharp.Methods.Partial.BitFit;
@@ -31,6 +32,7 @@ using PeftSharp.Methods.Reparameterized.Hra;
 using PeftSharp.Methods.Reparameterized.LoHa;
 using PeftSharp.Methods.Reparameterized.LoKr;
 using PeftSharp.Methods.Reparameterized.Lora;
+using PeftSharp.Methods.Reparameterized.LoraXs;
 using PeftSharp.Methods.Reparameterized.Miss;
 using PeftSharp.Methods.Reparameterized.Oft;
 using PeftSharp.Methods.Reparameterized.RandLora;
@@ -38,6 +40,8 @@ using PeftSharp.Methods.Reparameterized.Road;
 using PeftSharp.Methods.Reparameterized.Shira;
 using PeftSharp.Methods.Reparameterized.VbLora;
 using PeftSharp.Methods.Reparameterized.Vera;
+using PeftSharp.Methods.Unified.AdaMix;
+using PeftSharp.Methods.Unified.SparseAdapter;
 
 namespace PeftSharp.Methods;
 
@@ -83,7 +87,11 @@ public static class MethodRegistry
         ShiraMethod.Info,
         C3aMethod.Info,
         RoadMethod.Info,
+        LoraXsMethod.Info,
         UnionMethod.Info,
+        MoeLoraMethod.Info,
+        SparseMethod.Info,
+        AdaMixMethod.Info,
     ];
 
     /// <summary>The settings that a name, an alias or a preset stands for.</summary>

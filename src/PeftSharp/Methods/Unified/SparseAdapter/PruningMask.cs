@@ -1,0 +1,79 @@
+using PeftSharp.Sites;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods.Unified.SparseAdapter;
+
+/// <summary>Which entries of an adapter's tensor count: the others are read as zero, by a forward and by merging alike, and get no gradient.</summary>
+internal sealed class PruningMask : IDisposable
+{
+    private readonly Action _undo;
+    private Tensor _kept;
+
+    public PruningMask(AdapterTensor tensor, AdapterTag tag)
+    {
+        Tensor = tensor;
+        _kept = ones_like(tensor.Value, requires_grad: false).DetachFromDisposeScope();
+        _undo = tensor.Slot.Replace(tag, (value, _) => value * _kept);
+    }
+
+    /// <summary>The tensor.</summary>
+    public AdapterTensor Tensor { get; }
+
+    /// <summary>1 where an entry counts, else 0, of the tensor's shape and type.</summary>
+    public Tensor Kept => _kept;
+
+    /// <summary>Lets these entries count, by their row-major positions.</summary>
+    public void Keep(long[] positions)
+    {
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        var index = tensor(positions, ScalarType.Int64, device: _kept.device);
+        var flat = zeros(_kept.numel(), _kept.dtype, _kept.device).scatter(0, index, ones(positions.Length, _kept.dtype, _kept.device));
+        Set(flat.view(_kept.shape));
+    }
+
+    /// <summary>Lets every entry count.</summary>
+    public void KeepAll()
+    {
+        using var guard = no_grad();
+        using var all = ones_like(_kept);
+        Set(all);
+    }
+
+    /// <summary>Takes over which entries count.</summary>
+    public void Set(Tensor kept)
+    {
+        using var guard = no_grad();
+        var before = _kept;
+        _kept = kept.to(before.dtype, before.device, copy: true).DetachFromDisposeScope();
+        before.Dispose();
+    }
+
+    /// <summary>One bit an entry, the first in the lowest bit of the first byte, uint8.</summary>
+    public Tensor ToBits()
+    {
+        using var flat = _kept.to(ScalarType.Bool).cpu().contiguous();
+        var kept = flat.data<bool>().ToArray();
+        var bytes = new byte[(kept.Length + 7) / 8];
+        for (var i = 0; i < kept.Length; i++)
+            if (kept[i]) bytes[i / 8] |= (byte)(1 << (i % 8));
+        return tensor(bytes, dtype: ScalarType.Byte);
+    }
+
+    /// <summary>Takes bits over.</summary>
+    public void FromBits(Tensor bits)
+    {
+        using var scope = NewDisposeScope();
+        var bytes = bits.cpu().contiguous().data<byte>().ToArray();
+        var kept = new bool[_kept.numel()];
+        for (var i = 0; i < kept.Length; i++) kept[i] = (bytes[i / 8] >> (i % 8) & 1) == 1;
+        Set(tensor(kept, dtype: ScalarType.Bool).view(_kept.shape));
+    }
+
+    public void Dispose()
+    {
+        _undo();
+        _kept.Dispose();
+    }
+}
