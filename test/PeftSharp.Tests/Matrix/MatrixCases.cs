@@ -50,8 +50,8 @@ public static class MatrixCases
         }
     }
 
-    // A quick look while a method is written: PEFTSHARP_MATRIX=loha,oft. Laws for which none of them is meant then report that they have no data.
-    private static readonly string[]? Only = Environment.GetEnvironmentVariable("PEFTSHARP_MATRIX")?.Split(',');
+    // A quick look while a method is written: PEFTSHARP_METHODS=loha,oft. Laws for which none of them is meant then report that they have no data.
+    private static readonly string[]? Only = Environment.GetEnvironmentVariable("PEFTSHARP_METHODS")?.Split(',');
 
     /// <summary>The registry's entry of a method or of the method that a preset belongs to.</summary>
     public static MethodInfo Info(string method) => MethodRegistry.All.First(m => m.Name == method || m.Presets.ContainsKey(method));
