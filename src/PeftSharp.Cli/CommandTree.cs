@@ -20,6 +20,8 @@ internal static class CommandTree
         new("eval", "Score a model or an adapter on labelled data.", EvalVerb.Build),
         new("compare", "Compare methods on datasets: scores, sizes, memory and time in one table.", CompareVerb.Build),
         new("predict", "Answer texts with labels and probabilities.", PredictVerb.Build),
+        new("generate", "Answer prompts with text.", GenerateVerb.Build),
+        new("chat", "Talk with a model; adapters change by a command.", ChatVerb.Build),
         new("merge", "Write an adapter into the weights of its base model.", MergeVerb.Build),
         new("verify", "Check an adapter against its proof: base, tokenizer, weights, answers.", VerifyVerb.Build),
         new("analyze", "Tell what an adapter does to a model: ranks, norms, directions, rounding.", AnalyzeVerb.Build),

@@ -19,10 +19,14 @@ internal static class OptionGroups
             "--text", "--data", "--eval-data", "--text-column", "--pair-column", "--label-column", "--problem", "--max-length", "--take", "--stratified", "--rows",
             "--split", "--split-shares", "--split-seed", "--no-stratify", "--skip-bad-rows", "--allow-blank", "--header", "--separator", "--quoted", "--no-label",
         ]),
+        ("Writing",
+        [
+            "--plain", "--system", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty", "--beams", "--length-penalty", "--stop",
+        ]),
         ("Training",
         [
             "--recipe", "--epochs", "--max-steps", "--batch-size", "--accumulate", "--lr", "--learning-rates", "--schedule", "--warmup-ratio", "--warmup-steps", "--weight-decay",
-            "--optim", "--adam-beta1", "--adam-beta2", "--adam-epsilon", "--max-grad-norm", "--order", "--seed", "--seeds", "--dry-run", "--resume", "--save-steps", "--save-strategy",
+            "--optim", "--adam-beta1", "--adam-beta2", "--adam-epsilon", "--max-grad-norm", "--order", "--packing", "--seed", "--seeds", "--dry-run", "--resume", "--save-steps", "--save-strategy",
             "--save-total-limit", "--again",
         ]),
         ("Scoring", ["--take-eval", "--metric", "--eval-steps", "--early-stopping", "--load-best"]),
@@ -36,6 +40,8 @@ internal static class OptionGroups
         ["train"] = ["--base", "--method", "--set", "--data", "--eval-data", "--epochs", "--lr", "--out", "--recipe", "--dry-run"],
         ["eval"] = ["--base", "--adapter", "--data", "--text-column", "--pair-column", "--label-column", "--take", "--split", "--metric", "--json"],
         ["predict"] = ["--base", "--adapter", "--text", "--data", "--text-column", "--pair-column", "--take", "--out", "--logits", "--json"],
+        ["generate"] = ["--base", "--adapter", "--text", "--plain", "--max-new-tokens", "--temperature", "--top-p", "--stop", "--seed", "--json"],
+        ["chat"] = ["--base", "--adapter", "--system", "--max-new-tokens", "--temperature", "--top-p", "--stop", "--seed"],
         ["data"] = ["--base", "--eval-data", "--text-column", "--pair-column", "--label-column", "--max-length", "--split", "--split-shares", "--plot", "--json"],
     };
 

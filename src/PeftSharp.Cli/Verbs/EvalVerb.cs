@@ -37,6 +37,7 @@ internal static class EvalVerb
         parts.Models.Need(parsed, "eval");
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         var model = parts.Open(parsed, "eval");
+        if (model.Model.Model.Head.Kind is TaskKind.CausalLanguage or TaskKind.SequenceToSequence) return Perplexity(parsed, parts, path, model, maxLength, json);
         model.RequireHead();
         if (model.Model.Model.Head.Kind == TaskKind.MultiLabel)
             throw new PeftException($"{model.AdapterFolder ?? model.BaseFolder} answers with any number of several classes at once, for which there are no metrics yet; ask it with peft predict.");
@@ -61,6 +62,19 @@ internal static class EvalVerb
         foreach (var remark in remarks) Console.Error.WriteLine($"remark: {remark}");
         if (json) JsonOut.Write(Document(result, data, task, matrix, model.Remarks.Concat(remarks)));
         else Print(result, data, matrix);
+        return ExitCode.Success;
+    }
+
+    // How likely the model holds the answers of instruction data.
+    private static int Perplexity(ParseResult parsed, DataParts parts, string path, LoadedModel model, int? maxLength, bool json)
+    {
+        var (data, task) = (parts.Request(parsed, path) with { Kind = LabelKind.Tokens, Usual = model.Columns }).Load();
+        DataParts.Tell(data);
+        var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength), new CommandLineCaller("eval"));
+        if (LeftOut.Cut(tokens, new CommandLineCaller("eval")) is { } cut) Console.Error.WriteLine($"remark: {cut}");
+        var result = new PerplexityEvaluator(model.Model, model.Selection, tokens, tokens.Lengths).Evaluate();
+        if (json) JsonOut.Write(Document(result, data, task, null, model.Remarks));
+        else Print(result, data, null);
         return ExitCode.Success;
     }
 

@@ -99,7 +99,7 @@ public static class DataPartition
 
     private static int[] Strata(TextDataset data)
     {
-        if (data.Kind == LabelKind.None) return new int[data.Count];
+        if (data.Kind is LabelKind.None or LabelKind.Tokens) return new int[data.Count];
         if (data.Kind == LabelKind.Class)
         {
             // In the order of their names: indices may differ between the files of a model and those of its data.

@@ -15,13 +15,10 @@ internal static class EndTokens
     /// <exception cref="PeftException">The field holds something else.</exception>
     public static IReadOnlyCollection<int> Read(JsonObject json, string file)
     {
-        IEnumerable<JsonNode?> found = json[Field] switch
-        {
-            null => [],
-            JsonArray several => several,
-            var one => [one],
-        };
-        return [.. found.Select(node => Id(node, file)).Where(id => id >= 0).Distinct()];
+        var found = json[Field];
+        if (found is null) return [];
+        var ids = found is JsonArray several ? several.Select(node => Id(node, file)) : [Id(found, file)];
+        return [.. ids.Where(id => id >= 0).Distinct()];
     }
 
     /// <summary>A prompt without the end token that some tokenizers put behind every text: a model would take it for an answer that is over.</summary>

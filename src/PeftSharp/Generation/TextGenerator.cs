@@ -88,7 +88,8 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
         ended?.Invoke(new(text.Text, loop.Answer(0).Ids, loop.Answer(0).Reason, prompt.Length));
     }
 
-    private int[] Encode(string prompt)
+    /// <summary>The token ids of a prompt, as <see cref="Generate(string, GenerationOptions?, AdapterSelection?, CancellationToken)"/> reads it.</summary>
+    internal int[] Encode(string prompt)
     {
         var ids = tokenizer.Encode(prompt).Ids;
         return model.Model.Head.Kind == Models.Heads.TaskKind.CausalLanguage ? EndTokens.WithoutEnd(ids, EndTokens.Of(model.Model.Config)) : ids;

@@ -8,6 +8,7 @@ public sealed class MetricSet
     private static readonly string[] Binary = ["accuracy", "f1", "precision", "recall", "matthews"];
     private static readonly string[] ManyClasses = ["accuracy", "f1_macro", "matthews"];
     private static readonly string[] RealNumbers = ["pearson", "spearman", "mse"];
+    private static readonly string[] OfTokens = ["perplexity", "loss"];
     private readonly int _labels;
 
     private MetricSet(LabelKind kind, int labels, string[] names, string primary)
@@ -27,7 +28,7 @@ public sealed class MetricSet
     public string Primary { get; }
 
     /// <summary>Direction of that metric.</summary>
-    public bool HigherIsBetter => Primary != "mse";
+    public bool HigherIsBetter => Primary is not ("mse" or "perplexity" or "loss");
 
     /// <summary>Accuracy and Matthews; with two classes F1, precision and recall of class 1, with more the macro F1.</summary>
     /// <exception cref="PeftException"><paramref name="primary"/> is none of them.</exception>
@@ -47,6 +48,7 @@ public sealed class MetricSet
     {
         LabelKind.Class => Classification(data.Labels!.Count, primary ?? "accuracy"),
         LabelKind.Regression => Regression(primary ?? "pearson"),
+        LabelKind.Tokens => new(LabelKind.Tokens, 0, OfTokens, primary ?? "perplexity"),
         _ => throw new PeftException($"{data.Source} has no labels, so nothing can be scored on it; name its label column."),
     };
 
@@ -62,7 +64,7 @@ public sealed class MetricSet
     /// <param name="labels">True classes, [rows].</param>
     public IReadOnlyDictionary<string, double> Compute(ReadOnlySpan<float> logits, ReadOnlySpan<int> labels)
     {
-        if (Kind != LabelKind.Class) throw new InvalidOperationException("These metrics are for regression; give targets, not classes.");
+        if (Kind != LabelKind.Class) throw new InvalidOperationException("These metrics are for targets or tokens; give those, not classes.");
         if (logits.Length != labels.Length * _labels)
             throw new ArgumentException($"{logits.Length} logits were given for {labels.Length} rows of {_labels} labels; there must be one per row and label.");
         if (HasNaN(logits)) return Names.ToDictionary(name => name, _ => double.NaN);

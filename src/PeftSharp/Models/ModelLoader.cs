@@ -65,6 +65,8 @@ public static class ModelLoader
         var architecture = Architectures.Of(config);
         var stored = StoredHead.Of(config);
         var task = options.Task ?? stored.AnsweredTask(config);
+        // Asked for the next token, a model of two stacks gives that of its answer.
+        if (task == TaskKind.CausalLanguage && stored.Task == TaskKind.SequenceToSequence) task = TaskKind.SequenceToSequence;
         architecture.Require(task, config.File);
         var named = task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification;
         if (options.Labels is { } asked) options = options with { Labels = LabelNames.Distinct(asked) };

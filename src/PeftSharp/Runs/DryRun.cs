@@ -61,6 +61,8 @@ public sealed class DryRun
             FrozenTrunk.Plan(inputs, settings, observer);
             observer.Remark("Time and memory below are those of the run without its cached trunk.");
         }
+        if (inputs.Packed is not null)
+            throw new SettingsException("How long packed rows take is not estimated; ask without packing: time and memory are about the same, in fewer steps.");
         var evaluator = inputs.Evaluator();
         var options = settings.ForTrainer(inputs.IsFull, evaluator is not null);
         void Progress(int done, int most)

@@ -26,6 +26,10 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
 
     internal TokenizedDataset Data => data;
 
+    private bool IsOfTokens => data.Data.Kind == LabelKind.Tokens;
+
+    private PerplexityEvaluator OfTokens => new(model, selection, data, data.Lengths, maxTokens) { Progress = Progress, Primary = metrics?.Primary ?? "perplexity" };
+
     /// <summary>The rows of each batch, the longest first.</summary>
     public IReadOnlyList<int[]> Batches => BatchPlan.ForEvaluation(data.Lengths, maxTokens, added: model.Model.Sites.AddedTokens(selection));
 
@@ -51,6 +55,11 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     /// <summary>Runs the model on one batch: [rows, outputs], row by row.</summary>
     internal float[] Outputs(int[] rows)
     {
+        if (IsOfTokens)
+        {
+            OfTokens.Loss(rows);
+            return [];
+        }
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         using var batch = (Source ?? data).CreateBatch(rows);
@@ -61,6 +70,7 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     /// <exception cref="InvalidOperationException">No metrics were given.</exception>
     public EvaluationResult Evaluate(CancellationToken cancellation = default)
     {
+        if (IsOfTokens) return OfTokens.Evaluate(cancellation);
         var watch = Stopwatch.StartNew();
         return Score(Outputs(cancellation), watch);
     }

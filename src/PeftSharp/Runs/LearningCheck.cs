@@ -37,6 +37,8 @@ public sealed record LearningCheck(Learnt Result, double Loss, double Chance, in
         double Value(string name) => scores.Values.GetValueOrDefault(name, double.NaN);
         var (loss, chance) = (Value("loss"), Chances(rows, out var counts));
         if (!double.IsFinite(loss)) return new(Learnt.Diverged, loss, chance);
+        // A language model knows much before it learns anything: no guess is comparable.
+        if (rows.Kind == LabelKind.Tokens) return new(Learnt.Something, loss, chance);
         if (rows.Kind == LabelKind.Regression)
         {
             var correlation = Value("pearson");

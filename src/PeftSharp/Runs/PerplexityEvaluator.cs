@@ -21,6 +21,9 @@ public sealed class PerplexityEvaluator(
     /// <summary>Called after each batch with the rows done so far.</summary>
     public Action<int>? Progress { get; init; }
 
+    /// <summary>The value that selects the best model: <c>perplexity</c> (default) or <c>loss</c>, which say the same.</summary>
+    public string Primary { get; init; } = "perplexity";
+
     /// <inheritdoc/>
     /// <remarks>Values are <c>loss</c>, <c>perplexity</c> and <c>tokens</c>, the number of those that count.</remarks>
     /// <exception cref="PeftException">No token counts, or the head gives no tokens.</exception>
@@ -41,10 +44,11 @@ public sealed class PerplexityEvaluator(
         var mean = sum / weight;
         if (!double.IsFinite(mean)) throw new PeftException($"The loss is {mean}, which is no number; the weights of model or adapter are damaged, or training diverged.");
         var values = new Dictionary<string, double> { ["loss"] = mean, ["perplexity"] = Math.Exp(mean), ["tokens"] = weight };
-        return new(values, "perplexity", HigherIsBetter: false, rows.Count, watch.Elapsed.TotalSeconds);
+        return new(values, Primary, HigherIsBetter: false, rows.Count, watch.Elapsed.TotalSeconds);
     }
 
-    private (double Sum, double Weight) Loss(int[] indices)
+    /// <summary>The losses of a batch's tokens together, and how many they are.</summary>
+    internal (double Sum, double Weight) Loss(int[] indices)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();

@@ -41,6 +41,8 @@ internal sealed record SavedHead(ModelOptions Options)
             "TOKEN_CLS" => TaskKind.TokenClassification,
             "QUESTION_ANS" => TaskKind.QuestionAnswering,
             "FEATURE_EXTRACTION" => TaskKind.Embedding,
+            "CAUSAL_LM" => TaskKind.CausalLanguage,
+            "SEQ_2_SEQ_LM" => TaskKind.SequenceToSequence,
             _ => null,
         };
         if (card is null) return task;

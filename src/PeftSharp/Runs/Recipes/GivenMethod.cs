@@ -25,7 +25,11 @@ internal static class GivenMethod
         foreach (var setting in MethodSettings.Of(options))
         {
             string? Text(MethodOptions of) => MethodSettings.Value(of, setting)?.ToJsonString();
-            if (Text(options) != Text(usual)) settings.MethodSettings[setting.Name] = Text(options) ?? "null";
+            if (Text(options) != Text(usual)) settings.MethodSettings[setting.Name] = Written(MethodSettings.Value(options, setting));
         }
     }
+
+    // A text stands in a recipe without quotes.
+    private static string Written(System.Text.Json.Nodes.JsonNode? value) =>
+        value is System.Text.Json.Nodes.JsonValue text && text.TryGetValue<string>(out var plain) ? plain : value?.ToJsonString() ?? "null";
 }

@@ -24,7 +24,7 @@ internal sealed class TrainSettings
     public bool? Header, Quoted;
     public char? Separator;
     public string[] NoLabel = [];
-    public bool AllowBlank, LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, Resume, CacheTrunk, DryRun, BaseDropout = true;
+    public bool AllowBlank, Packing, LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, Resume, CacheTrunk, DryRun, BaseDropout = true;
 
     /// <summary>The settings that were given, by key, as texts.</summary>
     public Dictionary<string, string> Given { get; } = [];

@@ -45,6 +45,10 @@ internal static class Values
         _ => throw new BadValueException("true or false"),
     };
 
+    /// <summary>What is learnt, under our names and Hugging Face's.</summary>
+    public static string Problem(string text) => text.ToLowerInvariant() is "causal-lm" or "causal_lm" or "seq_2_seq_lm" ? "generation"
+        : OneOf(text.Replace("single_label_", "", StringComparison.Ordinal), "classification", "regression", "generation");
+
     public static string OneOf(string text, params string[] names) => names.FirstOrDefault(n => n.Equals(text, StringComparison.OrdinalIgnoreCase))
         ?? throw new BadValueException(Nearest.Find(text, names) is { } near ? $"{string.Join(", ", names)} (did you mean {near}?)" : string.Join(", ", names));
 }

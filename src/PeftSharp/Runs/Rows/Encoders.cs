@@ -1,5 +1,8 @@
 using PeftSharp.Data;
+using PeftSharp.Data.Instruct;
+using PeftSharp.Generation;
 using PeftSharp.Models;
+using PeftSharp.Models.Heads;
 using PeftSharp.Tokenization;
 
 namespace PeftSharp.Runs.Rows;
@@ -17,6 +20,11 @@ internal static class Encoders
             throw new PeftException($"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt); copy its files from the model's page, or give rows that hold input_ids.");
         if (maxLength > model.MaxTokens)
             throw new SettingsException($"{caller.Setting("max_length")} is {maxLength}, but the model has positions for {model.MaxTokens} tokens; set it to {model.MaxTokens} or less.");
+        if (data.Kind == LabelKind.Tokens && tokenizer is not null)
+        {
+            var twoStacks = model.Head.Kind == TaskKind.SequenceToSequence;
+            return TokenizedDataset.Create(data, new InstructEncoder(tokenizer, GenerationDefaults.EndIds(folder, model.Config), twoStacks), maxLength, cancellation);
+        }
         ITextEncoder encoder = tokenizer is null ? new PadOnly(model.Config.Int("pad_token_id", 0)) : new TokenizerTextEncoder(tokenizer);
         return TokenizedDataset.Create(data, encoder, maxLength, cancellation);
     }

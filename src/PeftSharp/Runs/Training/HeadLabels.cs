@@ -11,7 +11,7 @@ internal static class HeadLabels
     public static TrainRows Agree(string folder, string name, TrainRows all, RunObserver observer)
     {
         var (rows, held, task) = all;
-        if (ModelLoader.HeadOf(folder) is not { } head) return all;
+        if (rows.Kind == LabelKind.Tokens || ModelLoader.HeadOf(folder) is not { } head) return all;
         if (rows.Labels is not { } data)
         {
             if (head.Task != TaskKind.Regression) observer.Remark($"head: that of {name} answers {Said(head)}; for a number a new one is drawn.");

@@ -1,5 +1,6 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Data.Instruct;
 using PeftSharp.Methods;
 using PeftSharp.Metrics;
 using PeftSharp.Models;
@@ -66,9 +67,18 @@ internal sealed class TrainInputs : IDisposable
 
     public bool IsRegression => Rows.Kind == LabelKind.Regression;
 
+    /// <summary>True if the model learns to write.</summary>
+    public bool IsOfTokens => Rows.Kind == LabelKind.Tokens;
+
     /// <summary>The batches of every epoch.</summary>
     public BatchPlan Batches(TrainSettings settings) =>
-        new(Train.Lengths, settings.BatchSize, settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled, settings.Seed);
+        new(Packed?.Lengths ?? Train.Lengths, settings.BatchSize, settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled, settings.Seed);
+
+    /// <summary>Rows that hold several sequences; null where each has a row of its own.</summary>
+    public PackedRows? Packed { get; init; }
+
+    /// <summary>Where batches come from.</summary>
+    public IRowBatches Source => Packed is null ? Train : Packed;
 
     /// <summary>The adapter as the trainer drives it.</summary>
     public TrainableAdapter Trained(TrainSettings settings, int quiet = 0) => new(Model, Adapter, Forward(settings, quiet));
@@ -116,7 +126,7 @@ internal sealed class TrainInputs : IDisposable
         var format = FormatOf(settings, adapter, continued?.Format ?? method.Format);
         // After hours of training is too late to learn that a format lacks the method.
         if (adapter.Refusal(format) is { } sentence) throw new PeftException(sentence);
-        var length = settings.Length(transformer.MaxTokens, continued?.MaxLength);
+        var length = settings.Length(transformer.MaxTokens, continued?.MaxLength ?? (data.Train.Kind == LabelKind.Tokens ? 512 : null));
         TokenizedDataset Encode(TextDataset rows)
         {
             var tokens = Encoders.Encode(rows, tokenizer, transformer, basis.Folder, length, settings.Caller, cancellation);
@@ -125,8 +135,11 @@ internal sealed class TrainInputs : IDisposable
         }
         var (train, held) = (Encode(data.Train), data.Held is null ? null : Encode(data.Held));
         model.Describe(adapter, train.Origin);
+        if (settings.Packing && train.Data.Kind != LabelKind.Tokens)
+            throw new SettingsException($"{settings.Caller.Setting("packing")} puts several sequences into a row, and rows with labels of their own are one each; leave it out.");
         return new()
         {
+            Packed = settings.Packing ? new(train, length, transformer.Sites.AddedTokens(AdapterSelection.Of(adapter.Tag))) : null,
             Options = adapter.Options,
             Method = method,
             Format = format,

@@ -52,7 +52,7 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
         var log = _log = folder is null ? JsonLinesLog.InMemory() : new(Path.Combine(folder.Output.Aside, LogName), checkpoint?.Log ?? []);
         var writer = folder is null ? null : Writer(folder, identity!, log, watch);
         ITrainingObserver[] observers = writer is null ? [log, curves] : [log, curves, writer];
-        var batches = new PlannedBatches(trunk is null ? inputs.Train : trunk[inputs.Train], plan);
+        var batches = new PlannedBatches(trunk is null ? inputs.Source : trunk[inputs.Train], plan);
         using var trainer = new Trainer(inputs.Trained(settings, quiet), batches, options, inputs.Evaluator(trunk), observers);
         if (checkpoint is not null) TakeUp(checkpoint, trainer, curves, identity!);
         else if (settings.Resume) observer.Remark("There is no checkpoint yet, so the run starts from its beginning.");

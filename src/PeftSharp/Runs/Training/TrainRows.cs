@@ -1,4 +1,6 @@
 using PeftSharp.Data;
+using PeftSharp.Data.Files;
+using PeftSharp.Data.Instruct;
 using PeftSharp.Files;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Rows;
@@ -39,7 +41,7 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
         Take = settings.Take,
         Rows = settings.Rows,
         Split = GlueSplit.Train,
-        Kind = settings.Problem is null ? null : settings.Problem == "regression" ? LabelKind.Regression : LabelKind.Class,
+        Kind = settings.Problem switch { null => Recognised(settings), "regression" => LabelKind.Regression, "generation" => LabelKind.Tokens, _ => LabelKind.Class },
         SkipBadRows = settings.SkipBadRows,
         Layout = new()
         {
@@ -55,6 +57,14 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
         Sample = settings.SampleStratified,
         Storage = new() { MemoryBytes = (long)settings.DataMemory << 20, Folder = settings.Cache },
     };
+
+    // Instruction data is known by its fields; whoever names columns, or labels, has something else in mind.
+    private static LabelKind? Recognised(TrainSettings settings)
+    {
+        if (settings is not { TrainRows: null, Data: { } path, Text: null, Label: null } || Directory.Exists(path)) return null;
+        var first = FilePattern.Expand(path)[0];
+        return File.Exists(first) && DataFile.TryFormat(first) is not null && InstructRows.Recognise(first, new DataOptions()) ? LabelKind.Tokens : null;
+    }
 
     // A folder brings its validation part along, and a cut by shares makes one.
     private static DataRequest? HeldOut(TrainSettings settings, DataRequest training, TextDataset rows)
@@ -101,5 +111,6 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
 
     private static string Count(TextDataset data) => $"{Figures.Count(data.Count)} rows{(data.SkippedRows == 0 ? "" : $" ({data.SkippedRows} bad ones left out)")}";
 
-    private static string Answers(TextDataset data) => data.Labels is { } labels ? labels.Count == 1 ? "1 class" : $"{labels.Count} classes" : "a number to predict";
+    private static string Answers(TextDataset data) => data.Labels is { } labels ? labels.Count == 1 ? "1 class" : $"{labels.Count} classes"
+        : data.Kind == LabelKind.Tokens ? "texts to learn" : "a number to predict";
 }
