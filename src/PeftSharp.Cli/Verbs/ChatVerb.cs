@@ -25,10 +25,12 @@ internal static class ChatVerb
 
     private static int Run(ParseResult parsed, GenerationParts parts, string? system)
     {
-        parts.Models.Need(parsed, "chat");
         var asked = parts.Options(parsed);
+        parts.Models.Need(parsed, "chat");
         if (asked.Beams > 1) throw new UsageException("peft chat shows answers as they come, and beam search knows its answer only at the end; leave --beams out.");
         using var loaded = parts.Open(parsed, "chat");
+        // Under the name of its folder it is found again.
+        if (loaded.Adapter is { } first) loaded.Model.Rename(first.Name, NameOf(loaded.AdapterFolder!));
         var session = new ChatSession(loaded.Generator(asked), loaded.ChatTemplate()) { Selection = loaded.Selection };
         session.Reset(system);
         var live = !Console.IsInputRedirected;
@@ -111,10 +113,12 @@ internal static class ChatVerb
     private static AdapterSelection Choose(LoadedModel loaded, string named)
     {
         if (loaded.Model.Adapters.ContainsKey(named) || !Directory.Exists(named)) return loaded.Model.Select(named);
-        var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(named)));
+        var name = NameOf(named);
         if (!loaded.Model.Adapters.ContainsKey(name)) AdapterFolder.Open(named).LoadInto(loaded.Model, name);
         return loaded.Model.Select(name);
     }
+
+    private static string NameOf(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
 
     private static string Name(LoadedModel loaded, AdapterSelection selection) =>
         selection.Adapters.Count == 0 ? $"The base {Path.GetFileName(Path.TrimEndingDirectorySeparator(loaded.BaseFolder))}" : $"The adapter {selection}";

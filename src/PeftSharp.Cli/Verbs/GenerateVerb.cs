@@ -30,8 +30,8 @@ internal static class GenerateVerb
 
     private static int Run(ParseResult parsed, GenerationParts parts, string[] texts, bool plain, bool json)
     {
-        parts.Models.Need(parsed, "generate");
         var asked = parts.Options(parsed);
+        parts.Models.Need(parsed, "generate");
         if (texts.Length == 0 && !Console.IsInputRedirected) throw new UsageException("peft generate needs prompts: give --text TEXT, or lines on standard input.");
         var prompts = texts.Length > 0 ? texts : Lines();
         if (prompts.Length == 0) throw new UsageException("Standard input holds no prompt; give at least one line.");

@@ -38,6 +38,8 @@ internal sealed class GenerationParts
     /// <summary>How tokens are chosen, checked.</summary>
     public GenerationOptions Options(ParseResult parsed)
     {
+        // What is wrong with the line itself is said before a model is asked for.
+        _ = ComputeModes.Parse(parsed.GetValue(_compute) ?? "fp32", "--compute");
         var options = new GenerationOptions
         {
             MaxNewTokens = VerbParts.Whole(parsed, _tokens, 1) ?? 256,

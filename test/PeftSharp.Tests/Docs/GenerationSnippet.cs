@@ -21,7 +21,7 @@ internal static class GenerationSnippet
 
     public static async Task Chat()
     {
-        using IChatClient client = LoadedModel.Open("models/SmolLM2-135M-Instruct", "runs/alpaca").ChatClient();
+        using var client = LoadedModel.Open("models/SmolLM2-135M-Instruct", "runs/alpaca").ChatClient();
         var response = await client.GetResponseAsync("Name three rivers.", new ChatOptions { Temperature = 0.7f, ModelId = "default" });
         Console.WriteLine(response.Text);
     }
