@@ -23,6 +23,7 @@ internal static class CommandTree
         new("generate", "Answer prompts with text.", GenerateVerb.Build),
         new("chat", "Talk with a model; adapters change by a command.", ChatVerb.Build),
         new("merge", "Write an adapter into the weights of its base model.", MergeVerb.Build),
+        new("export", "Write a model, or a LoRA, as a GGUF file for llama.cpp.", ExportVerb.Build),
         new("verify", "Check an adapter against its proof: base, tokenizer, weights, answers.", VerifyVerb.Build),
         new("analyze", "Tell what an adapter does to a model: ranks, norms, directions, rounding.", AnalyzeVerb.Build),
         new("combine", "Make one adapter of several: sum, SVD, TIES, DARE, pruning, mean.", CombineVerb.Build),

@@ -5,6 +5,7 @@ using PeftSharp.Data;
 using PeftSharp.Files;
 using PeftSharp.Files.Json;
 using PeftSharp.Formats;
+using PeftSharp.Formats.Gguf;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs.Comparing;
@@ -32,6 +33,7 @@ internal sealed class Parsers(string fixtures)
     [
         new("config.json", "config.json", Models("config.json"), path => ModelLoader.Load(Path.GetDirectoryName(path)!)) { Beside = Files("models/bert/model.safetensors") },
         new("model.safetensors", "model.safetensors", Models("model.safetensors"), path => ModelLoader.Load(Path.GetDirectoryName(path)!)) { Beside = Files("models/bert/config.json") },
+        new("x.gguf", "x.gguf", Ggufs(), ReadGguf),
         new("safetensors index", "model.safetensors.index.json", [Index()], path => Checkpoint.Open(path).Dispose()) { Beside = Files("models/bert/model.safetensors") },
         new("peft settings", "adapter_config.json", Cases(PeftCases, "adapter_config.json"), Attach) { Beside = Files("cases/bert-lora/adapter_model.safetensors") },
         new("AdapterHub settings", "adapter_config.json", Cases(HubCases, "adapter_config.json"), Attach) { Beside = Files("cases/adapterhub-bert-double-seq-bn/adapter.safetensors") },
@@ -77,7 +79,7 @@ internal sealed class Parsers(string fixtures)
 
     private static void Encode(string path)
     {
-        var tokenizer = Tokenizer.Load(Path.GetDirectoryName(path)!);
+        var tokenizer = Tokenizer.Load(path.EndsWith(".gguf", StringComparison.Ordinal) ? path : Path.GetDirectoryName(path)!);
         var encoded = tokenizer.Encode("A text, not long: [MASK] 한국어 abc.", "and a second one", maxLength: 64);
         tokenizer.Decode(encoded.Ids);
     }
@@ -110,6 +112,37 @@ internal sealed class Parsers(string fixtures)
     {
         using var rows = System.Text.Json.JsonDocument.Parse(File.ReadAllBytes(Path.Combine(fixtures, "chat", "jinja.json")));
         return [.. rows.RootElement.EnumerateArray().Select(row => row.GetProperty("template").GetString()!).Distinct().Select(Encoding.UTF8.GetBytes)];
+    }
+
+    private static void ReadGguf(string path)
+    {
+        using var model = ModelLoader.Load(path);
+        Encode(path);
+    }
+
+    // A decoder of one layer with either kind of tokenizer.
+    private byte[][] Ggufs()
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"peftsharp-{Path.GetRandomFileName()}.gguf");
+        try
+        {
+            return [.. new[] { "sentencepiece-model-bpe", "bytelevel-gpt2" }.Select(name =>
+            {
+                var tokenizer = Tokenizer.Load(Path.Combine(fixtures, "tokenizers", name));
+                var config = new System.Text.Json.Nodes.JsonObject
+                {
+                    ["model_type"] = "llama", ["architectures"] = new System.Text.Json.Nodes.JsonArray("LlamaForCausalLM"), ["vocab_size"] = tokenizer.VocabularySize, ["hidden_size"] = 32,
+                    ["intermediate_size"] = 32, ["num_hidden_layers"] = 1, ["num_attention_heads"] = 4, ["num_key_value_heads"] = 2, ["tie_word_embeddings"] = true,
+                };
+                using var model = ModelLoader.Create(ModelConfig.From(config), null, new());
+                GgufModel.Write(model, file, GgufQuantization.Q8, tokenizer);
+                return File.ReadAllBytes(file);
+            })];
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     private byte[] Proof()

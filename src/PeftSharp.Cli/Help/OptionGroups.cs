@@ -30,7 +30,7 @@ internal static class OptionGroups
             "--save-total-limit", "--again",
         ]),
         ("Scoring", ["--take-eval", "--metric", "--eval-steps", "--early-stopping", "--load-best"]),
-        ("Output", ["--out", "--overwrite", "--logits", "--keep", "--keep-all", "--plot", "--dtype", "--tensors", "--markdown", "--write", "--private", "--message", "--json", "--quiet"]),
+        ("Output", ["--out", "--overwrite", "--logits", "--keep", "--keep-all", "--plot", "--dtype", "--merge", "--tensors", "--markdown", "--write", "--private", "--message", "--json", "--quiet"]),
         ("Machine", ["--compute", "--device", "--tokens-per-pass", "--checkpointing", "--cache-trunk", "--data-memory", "--cache", "--budget", "--no-verify", "--force", "--verbose", "--help", "--help-all", "--version"]),
     ];
 

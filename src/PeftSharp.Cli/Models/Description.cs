@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftSharp.Cli.Data;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Files;
 using PeftSharp.Files.Json;
@@ -18,9 +19,9 @@ internal static class Description
     public static JsonObject Of(string path, string? basis, bool tensors)
     {
         if (!Path.Exists(path)) throw new PeftException($"{path} does not exist; give a model folder, an adapter folder, or a safetensors file.");
-        if (File.Exists(path)) return CheckpointFile(path, tensors);
+        if (File.Exists(path)) return ModelLoader.IsModelFile(path) ? Model(path, tensors) : CheckpointFile(path, tensors);
         if (AdapterFolder.Is(path)) return Adapter(path, basis, tensors);
-        if (File.Exists(Path.Combine(path, "config.json"))) return Model(path, tensors);
+        if (File.Exists(Path.Combine(path, "config.json")) || ModelLoader.IsModelFile(path)) return Model(path, tensors);
         throw new PeftException($"{path} holds neither config.json (a model) nor adapter_config.json (an adapter); give a folder that holds one of them, or a safetensors file.");
     }
 
@@ -54,7 +55,8 @@ internal static class Description
             document["pairs"] = card.Pairs;
             document["max_length"] = card.MaxLength;
         }
-        document["tokenizer"] = new[] { "tokenizer.json", "vocab.txt", "vocab.json" }.FirstOrDefault(f => File.Exists(Path.Combine(path, f)));
+        document["tokenizer"] = new[] { "tokenizer.json", "tokenizer.model", "spiece.model", "vocab.txt", "vocab.json" }.FirstOrDefault(f => File.Exists(Path.Combine(path, f)))
+            ?? (Encoders.Find(path) is null ? null : "in the file");
         using var checkpoint = Checkpoint.Open(path);
         return Add(document, checkpoint.Names.Select(checkpoint.Info), tensors);
     }
@@ -109,16 +111,18 @@ internal static class Description
         document["tensor_count"] = tensors.Count;
         document["weights"] = tensors.Where(t => t.ScalarType is not (ScalarType.Int64 or ScalarType.Int32 or ScalarType.Bool)).Sum(t => t.Count); // buffers are no weights
         document["tensor_bytes"] = tensors.Sum(t => t.ByteLength);
-        document["dtypes"] = JsonText.Texts(tensors.Select(t => t.ScalarType.ToString()).Distinct());
+        document["dtypes"] = JsonText.Texts(tensors.Select(Form).Distinct());
         if (list)
         {
             document["tensors"] = new JsonArray([.. tensors.Select(t => (JsonNode)new JsonObject
             {
-                ["name"] = t.Name, ["dtype"] = t.ScalarType.ToString(), ["shape"] = new JsonArray([.. t.Shape.Select(d => (JsonNode?)d)]), ["elements"] = t.Count,
+                ["name"] = t.Name, ["dtype"] = Form(t), ["shape"] = new JsonArray([.. t.Shape.Select(d => (JsonNode?)d)]), ["elements"] = t.Count,
             })]);
         }
         return document;
     }
+
+    private static string Form(TensorInfo tensor) => tensor.Blocks ?? tensor.ScalarType.ToString();
 
     private static readonly (string Name, string[] Fields)[] Sizes =
     [

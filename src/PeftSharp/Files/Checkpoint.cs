@@ -1,8 +1,9 @@
+using PeftSharp.Files.Gguf;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Files;
 
-/// <summary>The tensors of a model as one whole: a single safetensors file, or the shards of a model folder.</summary>
+/// <summary>The tensors of a model as one whole: a single safetensors or GGUF file, or the shards of a model folder.</summary>
 /// <remarks>Opening reads headers only; a tensor's bytes are mapped when it is read. Members may be called from several threads.</remarks>
 public sealed class Checkpoint : IDisposable
 {
@@ -10,8 +11,8 @@ public sealed class Checkpoint : IDisposable
     private const string IndexName = "model.safetensors.index.json";
     private static readonly string[] PickleExtensions = [".bin", ".pt", ".pth", ".ckpt"];
 
-    private readonly List<SafetensorsFile> _files = [];
-    private readonly Dictionary<string, SafetensorsFile> _where = new(StringComparer.Ordinal);
+    private readonly List<ITensorFile> _files = [];
+    private readonly Dictionary<string, ITensorFile> _where = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _inner = new(StringComparer.Ordinal);
 
     private Checkpoint(string path) => Path = path;
@@ -33,8 +34,9 @@ public sealed class Checkpoint : IDisposable
         _files.Count > 0 ? _files[0].Metadata : new Dictionary<string, string>();
 
     /// <summary>
-    /// Opens a .safetensors file, a .safetensors.index.json file, or a folder with <c>model.safetensors</c> or
-    /// <c>model.safetensors.index.json</c> (the single file wins where both exist).
+    /// Opens a .safetensors file, a .safetensors.index.json file, a .gguf file, or a folder with <c>model.safetensors</c> or
+    /// <c>model.safetensors.index.json</c> (the single file wins where both exist), or else a single .gguf file. Tensors of a GGUF file have
+    /// the names that Hugging Face gives them, and their rows its order.
     /// </summary>
     /// <exception cref="PeftException">Nothing of the kind is there, only pickle files are, a shard is missing, or a file is
     /// malformed.</exception>
@@ -72,6 +74,9 @@ public sealed class Checkpoint : IDisposable
     /// <exception cref="PeftException">There is no such tensor, or its file has shrunk or gone.</exception>
     public Tensor Read(string name) => FileWith(name).Read(Inner(name));
 
+    /// <summary>The blocks of a tensor of a GGUF file, [rows, bytes of a row], and how they are kept; null where it is kept in plain numbers.</summary>
+    internal (Tensor Blocks, GgufType Type)? Packed(string name) => FileWith(name) is GgufCheckpoint gguf ? gguf.Packed(name) : null;
+
     /// <summary>The file that a tensor lies in.</summary>
     internal string FileWithTensor(string name) => FileWith(name).Path;
 
@@ -98,18 +103,17 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
-    private SafetensorsFile FileWith(string name) => _where.TryGetValue(name, out var file) ? file
+    private ITensorFile FileWith(string name) => _where.TryGetValue(name, out var file) ? file
         : throw new PeftException($"{Path} has no tensor {Quoted.Name(name)} among its {_where.Count}; check the name, or that the checkpoint belongs to this model.");
 
     private static string FileOf(string folder)
     {
         foreach (var name in (string[])[SingleName, IndexName])
             if (System.IO.Path.Combine(folder, name) is var file && File.Exists(file)) return file;
+        if (GgufPath.Find(folder) is { } gguf) return gguf;
         var names = Directory.EnumerateFiles(folder).Select(file => System.IO.Path.GetFileName(file)).Order(StringComparer.Ordinal).ToList();
         var pickle = names.Find(IsPickle) ?? names.Find(name => name == "pytorch_model.bin.index.json");
         if (pickle is not null) throw Pickle(System.IO.Path.Combine(folder, pickle));
-        if (names.Find(name => name.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)) is { } foreign)
-            throw new PeftException($"{folder} has no {SingleName}: its {foreign} is {ForeignFile.Of(System.IO.Path.Combine(folder, foreign))}.");
         var other = names.Find(name => name.EndsWith(".safetensors", StringComparison.Ordinal));
         throw new PeftException($"{folder} has no {SingleName} and no {IndexName}{(other is null ? "" : $" (it has {other}, which can be named as a file)")}; give the folder of a model, or a .safetensors file.");
     }
@@ -130,6 +134,13 @@ public sealed class Checkpoint : IDisposable
     {
         if (File.Exists(file) && IsPickle(file)) throw Pickle(file);
         if (!File.Exists(file)) throw new PeftException($"{file} does not exist; give the folder of a model, or a .safetensors file.");
+        if (GgufPath.Is(file))
+        {
+            var gguf = GgufCheckpoint.Open(file);
+            _files.Add(gguf);
+            foreach (var name in gguf.Tensors.Keys) _where.Add(name, gguf);
+            return;
+        }
         if (ForeignFile.Of(file) is { } foreign) throw new PeftException($"{file} is {foreign}.");
         var opened = Add(file);
         foreach (var name in opened.Tensors.Keys) _where.Add(name, opened);

@@ -7,7 +7,7 @@ internal static class ForeignFile
 {
     private static readonly (byte[] Start, string What)[] Starts =
     [
-        ("GGUF"u8.ToArray(), "a GGUF file (llama.cpp's layout), which is not read yet: give the Hugging Face folder (config.json, model.safetensors) that it was made from"),
+        ("GGUF"u8.ToArray(), "a GGUF file (llama.cpp's layout), a base model: give it where a base is asked for"),
         ("lmgg"u8.ToArray(), "a GGML file (an old layout of llama.cpp), which is not read: give the Hugging Face folder that it was made from"),
         ("tjgg"u8.ToArray(), "a GGML file (an old layout of llama.cpp), which is not read: give the Hugging Face folder that it was made from"),
         ("version https://git-lfs"u8.ToArray(), "the pointer of a Git LFS file and not the file itself: fetch it with git lfs pull"),

@@ -10,15 +10,13 @@ namespace PeftSharp.Files;
 /// The file must not be changed in place while tensors read from it live (replacing it, as <see cref="SafetensorsWriter"/>
 /// does, is safe; Windows refuses that while it is mapped). Members may be called from several threads.
 /// </remarks>
-public sealed class SafetensorsFile : IDisposable
+public sealed class SafetensorsFile : ITensorFile
 {
     private readonly SafetensorsHeader _header;
-    private readonly Dictionary<ScalarType, Tensor> _maps = [];
-    private readonly Lock _gate = new();
-    private readonly long _length;
+    private readonly MappedFile _map;
     private bool _disposed;
 
-    private SafetensorsFile(string path, SafetensorsHeader header, long length) => (Path, _header, _length) = (path, header, length);
+    private SafetensorsFile(string path, SafetensorsHeader header, long length) => (Path, _header, _map) = (path, header, new(path, length));
 
     /// <summary>The path that the file was opened by.</summary>
     public string Path { get; }
@@ -59,13 +57,7 @@ public sealed class SafetensorsFile : IDisposable
         if (info.ByteLength == 0) return empty(info.Shape, info.ScalarType).DetachFromDisposeScope();
         var size = SafetensorsType.Of(info.ScalarType).Size;
         // Bytes other than 0 and 1 are no booleans to libtorch, so those are copied and normalised.
-        return info.ScalarType != ScalarType.Bool && info.Offset % size == 0 ? View(info, size) : Copy(info);
-    }
-
-    private Tensor View(TensorInfo info, int size)
-    {
-        using var flat = Map(info.ScalarType, size).narrow(0, info.Offset / size, info.Count);
-        return flat.view(info.Shape).DetachFromDisposeScope();
+        return info.ScalarType != ScalarType.Bool && info.Offset % size == 0 ? _map.View(info.ScalarType, size, info.Offset, info.Shape) : Copy(info);
     }
 
     private Tensor Copy(TensorInfo info)
@@ -80,7 +72,7 @@ public sealed class SafetensorsFile : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             tensor.Dispose();
-            throw Gone(e);
+            throw _map.Gone(e);
         }
         if (!isBool) return tensor;
         using (tensor) return tensor.IsNot(0).DetachFromDisposeScope();
@@ -97,37 +89,10 @@ public sealed class SafetensorsFile : IDisposable
         }
     }
 
-    // One map of the whole file per element type; libtorch cannot reinterpret a tensor's type.
-    private Tensor Map(ScalarType type, int size)
-    {
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_maps.TryGetValue(type, out var map)) return map;
-            try
-            {
-                // libtorch would map a shorter file all the same, and reading beyond its end kills the process.
-                if (FileSize.Of(Path) < _length) throw new IOException("the file has shrunk");
-                return _maps[type] = from_file(Path, shared: false, size: _length / size, dtype: type).DetachFromDisposeScope();
-            }
-            catch (Exception e) when (e is IOException or System.Runtime.InteropServices.ExternalException)
-            {
-                throw Gone(e);
-            }
-        }
-    }
-
-    private PeftException Gone(Exception e) =>
-        new($"{Path} could not be read again after it was opened ({e.Message.Split('\n')[0].TrimEnd('.')}); leave the file in place while it is in use.", e);
-
     /// <summary>Releases the maps; tensors already read stay valid.</summary>
     public void Dispose()
     {
-        lock (_gate)
-        {
-            _disposed = true;
-            foreach (var map in _maps.Values) map.Dispose();
-            _maps.Clear();
-        }
+        _disposed = true;
+        _map.Dispose();
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftSharp.Files.Gguf;
 using PeftSharp.Files.Json;
 
 namespace PeftSharp.Models;
@@ -25,11 +26,16 @@ public sealed class ModelConfig
     /// <summary>The architecture, for example <c>bert</c>.</summary>
     public string ModelType => Text("model_type");
 
-    /// <summary>Reads <c>config.json</c> of a model folder.</summary>
-    /// <exception cref="PeftException">The file is missing, too large, or not a JSON object.</exception>
+    /// <summary>Reads <c>config.json</c> of a model folder; of a GGUF file, or a folder that has one and no <c>config.json</c>, what its metadata says.</summary>
+    /// <exception cref="PeftException">The file is missing, too large, or not a JSON object; the GGUF file is damaged or of an architecture that is not known.</exception>
     public static ModelConfig Read(string folder)
     {
         var file = Path.Combine(folder, "config.json");
+        if (!System.IO.File.Exists(file) && GgufPath.Find(folder) is { } path)
+        {
+            using var gguf = GgufFile.Open(path);
+            return new(GgufConfig.Of(gguf), path);
+        }
         if (!System.IO.File.Exists(file))
             throw new PeftException($"{folder} has no config.json, so it is not a Hugging Face model folder; give the folder that holds config.json and model.safetensors.");
         return new(StrictJson.ReadObject(file, "restore the file from the model's source"), file);

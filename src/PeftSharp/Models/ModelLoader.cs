@@ -1,10 +1,11 @@
 using PeftSharp.Files;
+using PeftSharp.Files.Gguf;
 using PeftSharp.Interop;
 using PeftSharp.Models.Heads;
 
 namespace PeftSharp.Models;
 
-/// <summary>Loads a model from a Hugging Face folder.</summary>
+/// <summary>Loads a model from a Hugging Face folder, or from a GGUF file.</summary>
 public static class ModelLoader
 {
     private static readonly string[] Classifiers = ["classifier.out_proj.weight", "classifier.weight", "score.weight", "qa_outputs.weight"];
@@ -12,7 +13,7 @@ public static class ModelLoader
     /// <summary>Names of the architectures (<c>model_type</c>) that can be loaded.</summary>
     public static IReadOnlyCollection<string> Supported { get; } = [.. Architectures.All.Select(a => a.ModelType)];
 
-    /// <summary>Loads a model folder (config.json and safetensors).</summary>
+    /// <summary>Loads a model folder (config.json and safetensors, or a GGUF file), or a GGUF file by its path.</summary>
     /// <exception cref="PeftException">The folder, its configuration or its tensors are not as expected.</exception>
     public static TransformerModel Load(string folder, ModelOptions? options = null)
     {
@@ -36,11 +37,15 @@ public static class ModelLoader
         return last is null ? null : (task, stored.Labels ?? (task is TaskKind.Classification or TaskKind.MultiLabel ? LabelNames.Defaults((int)checkpoint.Info(last).Shape[0]) : null));
     }
 
+    /// <summary>True if a path is a model in one file (GGUF), or a folder that holds such a file.</summary>
+    /// <exception cref="PeftException">The folder holds several.</exception>
+    public static bool IsModelFile(string path) => GgufPath.Find(path) is not null;
+
     /// <summary>Refuses a path that is no folder, saying what it is instead.</summary>
     /// <exception cref="PeftException">There is no folder: nothing, or a file (a GGUF file, one of the folder's own files, …).</exception>
     public static void RequireFolder(string path)
     {
-        if (!Directory.Exists(path)) throw new PeftException(ForeignFile.InPlaceOfFolder(path, "model", "config.json and model.safetensors"));
+        if (!Directory.Exists(path) && !GgufPath.Is(path)) throw new PeftException(ForeignFile.InPlaceOfFolder(path, "model", "config.json and model.safetensors"));
     }
 
     /// <summary>A model of that configuration whose tensors have shapes and no numbers: it takes no memory, can be counted, and cannot be run.</summary>

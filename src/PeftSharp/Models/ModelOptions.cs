@@ -31,6 +31,9 @@ public sealed record ModelOptions
     /// <summary>Quantises the layers' frozen weights to 4 bits; null (default) leaves them as they are.</summary>
     public Nf4Options? Quantize { get; init; }
 
+    /// <summary>True unpacks the weights of a GGUF file when it is loaded; false (default) leaves them in their blocks: less memory, more work a step.</summary>
+    public bool Unpack { get; init; }
+
     /// <summary>Where weights live and products run: <c>cpu</c> (default), <c>cuda</c> or <c>cuda:1</c> …, <c>mps</c>; see <see cref="PeftSharp.Interop.ComputeDevice"/>.</summary>
     public string Device { get; init; } = "cpu";
 

@@ -151,6 +151,7 @@ internal sealed class SiteBuilder
     {
         if (head) return new DenseStore(Source.GetOrCreate(name, output, input));
         if (Source.Quantized(name, output, input) is { } stored) return Computing(stored);
+        if (!transposed && _options is { Quantize: null, Unpack: false } && Source.InBlocks(name, output, input) is { } blocks) return Computing(blocks);
         var dense = transposed ? Source.GetTransposed(name, output, input) : Source.Get(name, output, input);
         if (_options.Quantize is not { } nf4 && _options.Compute == ComputeType.Float32) return new DenseStore(dense);
         using (dense)
@@ -159,7 +160,7 @@ internal sealed class SiteBuilder
                 : new HalfStore(dense.to(ScalarType.BFloat16).DetachFromDisposeScope());
     }
 
-    private Nf4Store Computing(Nf4Store store)
+    private PackedStore Computing(PackedStore store)
     {
         store.ComputeType = _options.Compute == ComputeType.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         return store;

@@ -95,6 +95,14 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
             throw new PeftException($"{checkpoint.Path}: config.json asks for a new tensor \"{name}\" of shape [{string.Join(", ", shape)}], larger than the whole checkpoint ({most:N0} numbers); check the number of labels.");
     }
 
+    /// <summary>A weight that a GGUF file keeps in blocks, in these blocks; null if it is kept in plain numbers, or is to live on another device than the CPU.</summary>
+    public GgufStore? InBlocks(string name, long output, long input)
+    {
+        if (checkpoint is null || _device.type != DeviceType.CPU || Find(name) is not { } found) return null;
+        if (checkpoint.Info(found) is not { Blocks: not null, Shape: [var rows, var columns] } || rows != output || columns != input) return null;
+        return checkpoint.Packed(found) is { } packed ? new GgufStore(packed.Blocks, packed.Type) : null;
+    }
+
     /// <summary>A weight that the checkpoint keeps in 4 bits as bitsandbytes does; null if it is kept dense.</summary>
     public Nf4Store? Quantized(string name, long output, long input)
     {

@@ -148,7 +148,5 @@ public sealed class LoadedModel : IDisposable
 
     private static ModelOptions Choose(LoadOptions options, ModelOptions model) => model with { Compute = options.Compute, Device = options.Device };
 
-    private static bool HasTokenizer(string folder) =>
-        File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "vocab.txt"))
-        || (File.Exists(Path.Combine(folder, "vocab.json")) && File.Exists(Path.Combine(folder, "merges.txt")));
+    private static bool HasTokenizer(string folder) => TokenizerFiles.Has(folder);
 }

@@ -52,7 +52,7 @@ public sealed class ProjectionGroup : IDisposable
         if (_sites[0].Bias is null) return null;
         using var scope = NewDisposeScope();
         var joined = cat([.. _sites.Select(s => s.Bias!.Base)]).DetachFromDisposeScope();
-        if (_join is Nf4Join) return joined;
+        if (_join is PackedJoin) return joined;
         var row = 0L;
         foreach (var site in _sites)
         {

@@ -15,7 +15,6 @@ namespace PeftSharp.Tokenization;
 /// </remarks>
 public sealed class Tokenizer
 {
-    private readonly TokenizerFiles files;
     private readonly Pipeline pipeline;
     private readonly ConcurrentBag<Encoder> encoders = [];
 
@@ -24,7 +23,7 @@ public sealed class Tokenizer
     private Tokenizer(TokenizerFiles files, Pipeline pipeline)
     {
         chat = new(() => ChatTemplateFile.Find(files));
-        this.files = files;
+        Files = files;
         this.pipeline = pipeline;
         PadId = FindPadId();
     }
@@ -181,14 +180,20 @@ public sealed class Tokenizer
     /// <summary>The token of an id as the vocabulary spells it, or null.</summary>
     public string? IdToToken(int id) => pipeline.Vocabulary.TokenOf(id);
 
+    /// <summary>The steps.</summary>
+    internal Pipeline Steps => pipeline;
+
+    /// <summary>The files that it was read from.</summary>
+    internal TokenizerFiles Files { get; }
+
     /// <summary>Names and exact lengths in bytes of the files that <see cref="Save"/> writes.</summary>
-    public IReadOnlyList<KeyValuePair<string, long>> SavedFiles => files.Lengths;
+    public IReadOnlyList<KeyValuePair<string, long>> SavedFiles => Files.Lengths;
 
     /// <summary>Writes the files that the tokenizer was read from into a folder, byte for byte.</summary>
     public void Save(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        files.Save(folder);
+        Files.Save(folder);
     }
 
     private static Tokenizer FromPieces(TokenizerFiles files, string name, TokenizerConfig config)
@@ -201,7 +206,7 @@ public sealed class Tokenizer
 
     private int? FindPadId()
     {
-        var named = new TokenizerConfig(files).Token("pad_token");
+        var named = new TokenizerConfig(Files).Token("pad_token");
         return named is not null ? TokenToId(named) : TokenToId("[PAD]") ?? TokenToId("<pad>");
     }
 }

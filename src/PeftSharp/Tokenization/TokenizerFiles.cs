@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using PeftSharp.Files;
+using PeftSharp.Files.Gguf;
 using PeftSharp.Files.Json;
+using PeftSharp.Tokenization.Gguf;
 using PeftSharp.Tokenization.Settings;
 
 namespace PeftSharp.Tokenization;
@@ -34,7 +36,11 @@ internal sealed class TokenizerFiles
         {
             var all = new TokenizerFiles(folderOrFile);
             all.ReadNamed();
-            return all;
+            return all.files.Keys.Any(IsWhole) || GgufPath.Find(folderOrFile) is not { } only ? all : FromGguf(only);
+        }
+        if (GgufPath.Is(folderOrFile))
+        {
+            return FromGguf(folderOrFile);
         }
         if (!File.Exists(folderOrFile))
         {
@@ -55,6 +61,23 @@ internal sealed class TokenizerFiles
         }
         one.files[isPieces ? PieceModels[0] : Json] = ReadBounded(folderOrFile);
         return one;
+    }
+
+    /// <summary>Whether a folder, or a GGUF file, has a tokenizer.</summary>
+    public static bool Has(string folderOrFile) => Names.Any(name => IsWhole(name) && File.Exists(Path.Combine(folderOrFile, name)))
+        || GgufPath.Find(folderOrFile) is { } gguf && GgufTokenizerFiles.Are(gguf);
+
+    // A file that a tokenizer can be made of; vocab.json and merges.txt are two halves.
+    private static bool IsWhole(string name) => name == Json || name == "vocab.txt" || name == "merges.txt" || PieceModels.Contains(name);
+
+    private static TokenizerFiles FromGguf(string path)
+    {
+        var read = new TokenizerFiles(path);
+        foreach (var (name, bytes) in GgufTokenizerFiles.Of(path))
+        {
+            read.files[name] = bytes;
+        }
+        return read;
     }
 
     /// <summary>The bytes of a file, or null if the folder lacks it.</summary>

@@ -9,20 +9,17 @@ namespace PeftSharp.Weights;
 /// A frozen weight in four bits (see <see cref="Nf4Codec"/>), its scales optionally quantised as well. Products dequantise it
 /// into a buffer that all stores of a thread share, in the forward and again in the backward pass: no dense copy is kept.
 /// </summary>
-public sealed class Nf4Store : WeightStore
+public sealed class Nf4Store : PackedStore
 {
     private readonly Tensor _codes;
     private readonly Tensor _absmax;
     private readonly NestedScales? _nested;
-    private readonly Nf4Product _product;
-    private ScalarType _computeType = ScalarType.Float32;
 
     // Takes the tensors over.
     internal Nf4Store(Tensor codes, Tensor absmax, NestedScales? nested, long outFeatures, long inFeatures, int block, string originalType)
     {
         (_codes, _absmax, _nested) = (codes, absmax, nested);
         (OutFeatures, InFeatures, BlockSize, OriginalType) = (outFeatures, inFeatures, block, originalType);
-        _product = new(this);
     }
 
     /// <inheritdoc/>
@@ -45,18 +42,6 @@ public sealed class Nf4Store : WeightStore
 
     /// <inheritdoc/>
     public override long Bytes => _codes.NumberOfElements + _absmax.NumberOfElements * _absmax.ElementSize + (_nested?.Bytes ?? 0);
-
-    /// <summary>
-    /// Type that the product is computed in: float32 (default; a float64 input is then computed in float64), or bfloat16,
-    /// which is faster where the processor has instructions for it and slower elsewhere. Inputs are cast to it and outputs back.
-    /// </summary>
-    /// <exception cref="PeftException">Set to another type.</exception>
-    public ScalarType ComputeType
-    {
-        get => _computeType;
-        set => _computeType = value is ScalarType.Float32 or ScalarType.BFloat16 ? value
-            : throw new PeftException($"Compute type {value} was given for an NF4 weight; use Float32 or BFloat16.");
-    }
 
     /// <summary>Quantises a dense weight, [out, in], which stays the caller's.</summary>
     /// <param name="dense">The weight, of any floating-point type.</param>
@@ -91,24 +76,6 @@ public sealed class Nf4Store : WeightStore
         BitsAndBytes.Write(this, weightName, _codes, _absmax, _nested);
 
     /// <inheritdoc/>
-    public override Tensor Linear(Tensor x, Tensor? bias = null) => _product.Linear(x, bias, x.dtype);
-
-    /// <inheritdoc/>
-    internal override bool ComputesInHalf => ComputeType == ScalarType.BFloat16;
-
-    /// <inheritdoc/>
-    internal override Tensor Linear(Tensor x, Tensor? bias, ScalarType result) => _product.Linear(x, bias, result);
-
-    /// <summary>The weight as a new float32 tensor, [out, in], in the caller's dispose scope.</summary>
-    public override Tensor Dense()
-    {
-        using var scope = NewDisposeScope();
-        var dense = empty([OutFeatures, InFeatures], ScalarType.Float32, Device);
-        DecodeInto(dense);
-        return dense.MoveToOuterDisposeScope();
-    }
-
-    /// <inheritdoc/>
     public override WeightStore Like(Tensor dense)
     {
         var store = Quantize(dense, BlockSize, IsDouble);
@@ -135,11 +102,11 @@ public sealed class Nf4Store : WeightStore
         return moved;
     }
 
-    /// <summary>Where the store lives.</summary>
-    internal Device Device => _codes.device;
+    /// <inheritdoc/>
+    internal override Device Device => _codes.device;
 
-    /// <summary>Writes the weight into a contiguous float32 or bfloat16 tensor of its size.</summary>
-    internal void DecodeInto(Tensor dense)
+    /// <inheritdoc/>
+    internal override void DecodeInto(Tensor dense)
     {
         if (Device.type != DeviceType.CPU)
         {

@@ -25,7 +25,7 @@ internal abstract class WeightJoin : IDisposable
     {
         DenseStore when stores.All(s => s is DenseStore) => new TensorJoin(stores, half: false),
         HalfStore when stores.All(s => s is HalfStore) => new TensorJoin(stores, half: true),
-        Nf4Store when stores.All(s => s is Nf4Store) => new Nf4Join([.. stores.Cast<Nf4Store>()]),
+        PackedStore when stores.All(s => s is PackedStore) => new PackedJoin([.. stores.Cast<PackedStore>()]),
         _ => null,
     };
 }

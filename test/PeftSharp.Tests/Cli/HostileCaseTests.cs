@@ -71,7 +71,7 @@ public sealed class HostileCaseTests : IDisposable
             ["merge", "--base", file, "--adapter", adapter, "--out", destination],
             ["quantize", "--base", file, "--out", destination],
         ];
-        foreach (var line in lines) Assert.Contains("is a GGUF file", Peft.Run(line).Fails(1));
+        foreach (var line in lines) Assert.Contains("has 8 bytes where a GGUF file has at least 24", Peft.Run(line).Fails(1));
     }
 
     private static string Base() => TestPaths.RequireShared("user-cases", "add-prefix-space", "base");

@@ -25,6 +25,13 @@ internal static class Goldens
         Assert.True(wrong.Count == 0, $"{wrong.Count} differ:\n{string.Join('\n', wrong.Take(10))}");
     }
 
+    /// <summary>The texts of a file.</summary>
+    public static List<string> Texts(string file)
+    {
+        using var document = JsonDocument.Parse(File.ReadAllBytes(file));
+        return [.. document.RootElement.GetProperty("goldens").EnumerateArray().Select(golden => golden.GetProperty("text").GetString()!)];
+    }
+
     /// <summary>Decodes every golden token by token: the same text, and no piece of it ends inside a character.</summary>
     public static void CheckStream(Tokenizer tokenizer, string file)
     {

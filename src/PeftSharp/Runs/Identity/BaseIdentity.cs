@@ -25,7 +25,7 @@ internal static class BaseIdentity
             yield break;
         }
         yield return new("config.json of the base", Digest(folder, ["config.json"]));
-        yield return new("weights of the base", Digest(folder, [.. Files(folder, "*.safetensors"), .. Files(folder, "*.safetensors.index.json")]));
+        yield return new("weights of the base", Digest(folder, [.. Files(folder, "*.safetensors"), .. Files(folder, "*.safetensors.index.json"), .. Files(folder, "*.gguf")]));
         yield return new("tokenizer of the base", Digest(folder, [.. TokenizerFiles.Names.Where(n => File.Exists(Path.Combine(folder, n)))]));
     }
 

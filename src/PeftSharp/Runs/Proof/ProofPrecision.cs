@@ -25,7 +25,7 @@ public sealed record ProofPrecision
         var nf4 = stores.OfType<Nf4Store>().FirstOrDefault();
         return new()
         {
-            Compute = stores.Any(s => s is HalfStore or Nf4Store { ComputeType: ScalarType.BFloat16 }) ? "bf16" : "fp32",
+            Compute = stores.Any(s => s is HalfStore or PackedStore { ComputeType: ScalarType.BFloat16 }) ? "bf16" : "fp32",
             Quantization = nf4 is null ? null : $"nf4/{nf4.BlockSize}{(nf4.IsDouble ? " double" : "")}",
             Stored = string.Join(", ", stored.Tensors.Values.Select(t => t.Dtype).Where(t => t.Contains('F', StringComparison.Ordinal)).Distinct().Order(StringComparer.Ordinal)),
         };

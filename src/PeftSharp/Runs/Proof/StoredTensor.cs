@@ -9,7 +9,7 @@ internal sealed record StoredTensor(string Name, string File, TensorInfo Info)
     /// <summary>Element type and shape, for messages: <c>F32 [384, 384]</c>.</summary>
     public string Form => TensorPrint.FormOf(TypeName, Info.Shape);
 
-    public string TypeName => SafetensorsType.Of(Info.ScalarType).Name;
+    public string TypeName => Info.Blocks ?? SafetensorsType.Of(Info.ScalarType).Name;
 }
 
 /// <summary>Reads pieces of tensors from their files, each opened once: no map, no libtorch, no tensor in memory.</summary>

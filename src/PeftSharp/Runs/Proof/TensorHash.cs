@@ -57,7 +57,7 @@ internal static class TensorHash
     // Null for whole numbers, for an empty tensor, and where the number is not finite.
     private static float? Element(StoredTensor tensor, long index, StoredBytes bytes)
     {
-        if (index >= tensor.Info.Count) return null;
+        if (index >= tensor.Info.Count || tensor.Info.Blocks is not null) return null;
         Span<byte> element = stackalloc byte[8];
         var size = (int)(tensor.Info.ByteLength / tensor.Info.Count);
         bytes.Read(tensor, index * size, element[..size]);

@@ -95,9 +95,9 @@ internal sealed record SentencePieceFile
         {
             throw reader.Bad($"has an empty piece {id}");
         }
-        if (piece.Kind == PieceKind.Unused || !Enum.IsDefined(piece.Kind))
+        if (!Enum.IsDefined(piece.Kind))
         {
-            throw reader.Bad($"has the piece {id}, {Quoted.Name(piece.Text)}, of kind {(int)piece.Kind}, and only 1, 2, 3, 4 and 6 can be read");
+            throw reader.Bad($"has the piece {id}, {Quoted.Name(piece.Text)}, of kind {(int)piece.Kind}, and there are only 1 to 6");
         }
         return float.IsFinite(piece.Score) ? piece : throw reader.Bad($"gives the piece {id}, {Quoted.Name(piece.Text)}, a score that is no finite number");
     }

@@ -149,10 +149,13 @@ public sealed partial class LoraMethod(string name, LoraOptions options) : PeftM
         }
     }
 
-    private (int Rank, double Scale) RankAndScale(string path)
+    private (int Rank, double Scale) RankAndScale(string path) => RankAndScale(_options, _patterns, path);
+
+    /// <summary>Rank and scale of the update of a module.</summary>
+    internal static (int Rank, double Scale) RankAndScale(LoraOptions options, PathPatterns patterns, string path)
     {
-        var rank = _patterns.Choose("rank_pattern", _options.RankPattern, path, _options.Rank);
-        var alpha = _patterns.Choose("alpha_pattern", _options.AlphaPattern, path, _options.Alpha);
-        return (rank, _options.UseRsLora ? alpha / Math.Sqrt(rank) : alpha / rank);
+        var rank = patterns.Choose("rank_pattern", options.RankPattern, path, options.Rank);
+        var alpha = patterns.Choose("alpha_pattern", options.AlphaPattern, path, options.Alpha);
+        return (rank, options.UseRsLora ? alpha / Math.Sqrt(rank) : alpha / rank);
     }
 }

@@ -2,11 +2,11 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Weights;
 
-/// <summary>4-bit weights that are dequantised below each other.</summary>
-internal sealed class Nf4Join(Nf4Store[] stores) : WeightJoin
+/// <summary>Weights in few bits that are unpacked below each other.</summary>
+internal sealed class PackedJoin(PackedStore[] stores) : WeightJoin
 {
     // Of the parts from 0, 1 … on.
-    private readonly Nf4Product[] _products = [.. Enumerable.Range(0, stores.Length).Select(first => new Nf4Product(stores[first..]))];
+    private readonly PackedProduct[] _products = [.. Enumerable.Range(0, stores.Length).Select(first => new PackedProduct(stores[first..]))];
 
     public override IReadOnlyList<WeightStore> Parts => stores;
 

@@ -4,14 +4,14 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Weights;
 
-/// <summary>x·Wᵀ as one node of the graph that keeps the four-bit weight, not a dense one, for the backward pass.</summary>
-internal sealed class Nf4Linear : autograd.SingleTensorFunction<Nf4Linear>
+/// <summary>x·Wᵀ as one node of the graph that keeps the packed weight, not a dense one, for the backward pass.</summary>
+internal sealed class PackedLinear : autograd.SingleTensorFunction<PackedLinear>
 {
     [ThreadStatic] private static Tensor? _returned;
 
-    public override string Name => nameof(Nf4Linear);
+    public override string Name => nameof(PackedLinear);
 
-    public static Tensor Apply(Tensor x, Nf4Product product, Tensor? bias, ScalarType result)
+    public static Tensor Apply(Tensor x, PackedProduct product, Tensor? bias, ScalarType result)
     {
         var call = new Call(product, bias, x.dtype, result);
         var y = apply(x, call);
@@ -37,9 +37,9 @@ internal sealed class Nf4Linear : autograd.SingleTensorFunction<Nf4Linear>
     }
 
     // An object, so that autograd does not take the frozen bias for an input.
-    private sealed class Call(Nf4Product product, Tensor? bias, ScalarType input, ScalarType result)
+    private sealed class Call(PackedProduct product, Tensor? bias, ScalarType input, ScalarType result)
     {
-        public Nf4Product Product { get; } = product;
+        public PackedProduct Product { get; } = product;
 
         public Tensor? Bias { get; } = bias;
 

@@ -4,9 +4,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Weights;
 
-/// <summary>Products with NF4 weights of one input, which lie below each other as one matrix: one product serves them all.</summary>
+/// <summary>Products with packed weights of one input, which lie below each other as one matrix: one product serves them all.</summary>
 /// <remarks>The weights are dequantised into a buffer that the thread shares, in the forward and again in the backward pass.</remarks>
-internal sealed class Nf4Product(params Nf4Store[] stores)
+internal sealed class PackedProduct(params PackedStore[] stores)
 {
     private readonly long _rows = stores.Sum(s => s.OutFeatures), _columns = stores[0].InFeatures;
 
@@ -17,7 +17,7 @@ internal sealed class Nf4Product(params Nf4Store[] stores)
     public Tensor Linear(Tensor x, Tensor? bias, ScalarType result)
     {
         if (bias is { requires_grad: true }) return Linear(x, null, result).Plus(bias);
-        return x.requires_grad && is_grad_enabled() ? Nf4Linear.Apply(x, this, bias, result) : Multiply(x, bias, result);
+        return x.requires_grad && is_grad_enabled() ? PackedLinear.Apply(x, this, bias, result) : Multiply(x, bias, result);
     }
 
     /// <summary>x·Wᵀ (+ bias) without a graph; [.., in] → [.., out].</summary>

@@ -1,0 +1,69 @@
+using System.Text.Json.Nodes;
+
+namespace PeftSharp.Files.Gguf;
+
+/// <summary>The <c>config.json</c> that the metadata of a GGUF file stands for.</summary>
+internal static class GgufConfig
+{
+    private const int Largest = 1 << 24;
+
+    /// <summary>Makes the configuration.</summary>
+    /// <exception cref="PeftException">The file lacks what a model needs, or is of a kind that can't be read.</exception>
+    public static JsonObject Of(GgufFile file)
+    {
+        var architecture = GgufArchitecture.Named(file.Architecture, file.Path);
+        var (name, metadata) = (architecture.Name, file.Metadata);
+        int Size(string key) => metadata.RequiredInt($"{name}.{key}", Largest);
+        if (metadata.Int($"{name}.expert_count") is > 0 and var experts)
+            throw new PeftException($"{file.Path} is a mixture of {experts} experts, which can't be read; take a dense model.");
+        var (hidden, heads) = (Size("embedding_length"), Heads(file, keys: false));
+        var headDim = metadata.Int($"{name}.attention.key_length", Largest) ?? metadata.Int($"{name}.rope.dimension_count", Largest) ?? hidden / heads;
+        var config = new JsonObject
+        {
+            ["architectures"] = new JsonArray($"{architecture.Class}ForCausalLM"),
+            ["model_type"] = architecture.ModelType,
+            ["vocab_size"] = Vocabulary(file),
+            ["hidden_size"] = hidden,
+            ["intermediate_size"] = Size("feed_forward_length"),
+            ["num_hidden_layers"] = Size("block_count"),
+            ["num_attention_heads"] = heads,
+            ["num_key_value_heads"] = Heads(file, keys: true),
+            ["head_dim"] = headDim,
+            ["max_position_embeddings"] = Size("context_length"),
+            ["rms_norm_eps"] = metadata.Number($"{name}.attention.layer_norm_rms_epsilon") ?? throw metadata.Missing($"{name}.attention.layer_norm_rms_epsilon"),
+            ["rope_parameters"] = GgufRotary.Of(file, name, headDim),
+            ["tie_word_embeddings"] = !file.Tensors.ContainsKey("output.weight"),
+            ["dtype"] = "float32",
+        };
+        AddOwn(config, file, architecture, hidden / heads);
+        foreach (var (field, key) in ((string, string)[])[("bos_token_id", "bos"), ("eos_token_id", "eos"), ("pad_token_id", "padding")])
+            if (metadata.Int($"tokenizer.ggml.{key}_token_id") is { } id) config[field] = id;
+        // As it would come from a file: kinds of numbers are those of JSON.
+        return (JsonObject)JsonNode.Parse(config.ToJsonString())!;
+    }
+
+    /// <summary>Heads of the attention, or of its keys and values.</summary>
+    public static int Heads(GgufFile file, bool keys)
+    {
+        var key = $"{file.Architecture}.attention.head_count";
+        var heads = (keys ? file.Metadata.Int($"{key}_kv", 1 << 16) : null) ?? file.Metadata.RequiredInt(key, 1 << 16);
+        return heads > 0 ? heads : throw file.Metadata.Wrong(keys && file.Metadata.Has($"{key}_kv") ? $"{key}_kv" : key, "at least one head");
+    }
+
+    private static void AddOwn(JsonObject config, GgufFile file, GgufArchitecture architecture, int perHead)
+    {
+        var metadata = file.Metadata;
+        var isGemma = architecture.ModelType.StartsWith("gemma", StringComparison.Ordinal);
+        config[isGemma ? "hidden_activation" : "hidden_act"] = isGemma ? "gelu_pytorch_tanh" : "silu";
+        if (architecture.ModelType is "llama" or "qwen3") config["attention_bias"] = file.Tensors.ContainsKey("blk.0.attn_q.bias");
+        if (metadata.Int($"{architecture.Name}.attention.sliding_window") is > 0 and var window) config["sliding_window"] = window;
+        if (architecture.ModelType != "gemma2") return;
+        foreach (var (field, key) in ((string, string)[])[("attn_logit_softcapping", "attn_logit_softcapping"), ("final_logit_softcapping", "final_logit_softcapping")])
+            if (metadata.Number($"gemma2.{key}") is { } cap) config[field] = cap;
+        // The one size of Gemma 2 whose scale is not that of its head's width.
+        config["query_pre_attn_scalar"] = metadata.Int("gemma2.block_count") == 46 ? perHead : config["head_dim"]!.GetValue<int>();
+    }
+
+    private static int Vocabulary(GgufFile file) => file.Tensors.TryGetValue("token_embd.weight", out var table) && table.Shape is [var rows, _] && rows <= Largest ? (int)rows
+        : throw new PeftException($"{file.Path} has no tensor \"token_embd.weight\" of two dimensions, the table of words that every model has; convert the model again.");
+}

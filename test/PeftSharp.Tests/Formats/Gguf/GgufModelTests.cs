@@ -1,0 +1,180 @@
+using PeftSharp.Composition;
+using PeftSharp.Data;
+using PeftSharp.Files;
+using PeftSharp.Files.Gguf;
+using PeftSharp.Formats;
+using PeftSharp.Formats.Gguf;
+using PeftSharp.Methods.Reparameterized.Lora;
+using PeftSharp.Models;
+using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
+using PeftSharp.Tests.Files;
+using PeftSharp.Tokenization;
+using PeftSharp.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Tests.Formats.Gguf;
+
+/// <summary>Models and adapters written as GGUF and read again. What llama.cpp makes of them is tested beside it (PeftSharp.LlamaTests).</summary>
+public sealed class GgufModelTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public void Dispose()
+    {
+        _scope.Dispose();
+        _folder.Dispose();
+    }
+
+    [Theory]
+    [InlineData("llama")]
+    [InlineData("llama-linear")]
+    [InlineData("llama-yarn")]
+    public void A_Model_Comes_Back_As_It_Was(string name)
+    {
+        using var model = ModelLoader.Load(TestPaths.Fixture("models", name));
+        GgufModel.Write(model, File_("model.gguf"), GgufQuantization.F32);
+        using var again = ModelLoader.Load(File_("model.gguf"));
+        Assert.Equal(TaskKind.CausalLanguage, again.Head.Kind);
+        Assert.Equal(model.Sites.Slots.Select(slot => slot.Name), again.Sites.Slots.Select(slot => slot.Name));
+        var (expected, found) = (Logits(model), Logits(again));
+        // Its numbers are kept in 32 bits, base and epsilon among them.
+        Assert.True((expected - found).abs().max().item<float>() <= 1e-5 * expected.abs().max().item<float>());
+        foreach (var (before, after) in model.Sites.Slots.Zip(again.Sites.Slots)) Assert.True(before.Copy().equal(after.Copy()).all().item<bool>(), before.Name);
+    }
+
+    [Fact]
+    public void The_Stretching_Of_Llama_3_Is_A_Table_And_Is_Known_Again()
+    {
+        var config = Tiny(96);
+        config.Json["rope_parameters"] = System.Text.Json.Nodes.JsonNode.Parse(
+            """{ "rope_theta": 500000.0, "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192 }""");
+        config.Json["head_dim"] = 64;
+        using var model = ModelLoader.Create(config, null, new());
+        GgufModel.Write(model, File_("model.gguf"), GgufQuantization.F32);
+        using var again = ModelLoader.Load(File_("model.gguf"));
+        var rotary = again.Config.Json["rope_parameters"]!;
+        Assert.Equal(("llama3", 8.0, 8192.0), (rotary["rope_type"]!.GetValue<string>(), rotary["factor"]!.GetValue<double>(), rotary["original_max_position_embeddings"]!.GetValue<double>()));
+        Assert.True((Logits(model) - Logits(again)).abs().max().item<float>() <= 1e-5);
+        using var other = ModelLoader.Load(TestPaths.Fixture("models", "llama3"));
+        GgufModel.Write(other, File_("model.gguf"), GgufQuantization.F32);
+        Assert.Contains("which is not that of Llama 3.1", Assert.Throws<PeftException>(() => ModelLoader.Load(File_("model.gguf"))).Message);
+    }
+
+    [Fact]
+    public void Eight_Bits_Stay_In_Their_Blocks_Or_Are_Unpacked()
+    {
+        using var model = ModelLoader.Load(TestPaths.Fixture("models", "llama"));
+        GgufModel.Write(model, File_("model.gguf"), GgufQuantization.Q8);
+        using var packed = ModelLoader.Load(_folder.Root);
+        using var dense = ModelLoader.Load(File_("model.gguf"), new() { Unpack = true });
+        // Rows of 56 make no blocks of 32.
+        var layers = packed.Sites.Projections.Where(site => site.Role != ProjectionRole.Vocabulary && site.InFeatures % 32 == 0).ToList();
+        Assert.NotEmpty(layers);
+        Assert.All(layers, site => Assert.Equal("q8_0", site.Weight.Base.Kind));
+        Assert.All(dense.Sites.Projections, site => Assert.Equal("dense", site.Weight.Base.Kind));
+        var (one, other) = (Logits(packed), Logits(dense));
+        var (rounding, quantization) = ((one - other).abs().max().item<float>(), (one - Logits(model)).abs().max().item<float>());
+        var largest = other.abs().max().item<float>();
+        Assert.True(rounding <= Rounding.Of(96) * largest, $"{rounding} of {largest}");
+        Assert.True(quantization < 0.05 * largest, $"{quantization} of {largest}");
+    }
+
+    [Fact]
+    public void A_Model_In_Blocks_Is_Trained_Without_A_Dense_Copy_And_Merges()
+    {
+        using var source = ModelLoader.Load(TestPaths.Fixture("models", "llama"));
+        GgufModel.Write(source, File_("model.gguf"), GgufQuantization.Q8);
+        using var model = new PeftModel(ModelLoader.Load(File_("model.gguf")));
+        var adapter = AdapterFolder.Open(TestPaths.Fixture("cases", "llama-lora-all-linear")).LoadInto(model, "a");
+        var batch = Batch();
+        var plain = model.Model.Sites.Projections[0].Weight.Base;
+        using var output = model.Forward(batch, AdapterSelection.Of(adapter.Tag));
+        model.Merge("a");
+        using var merged = model.Forward(batch, AdapterSelection.None);
+        Assert.True((output.Logits - merged.Logits).abs().max().item<float>() <= 1e-5 * output.Logits.abs().max().item<float>());
+        model.Unmerge();
+        Assert.Same(plain, model.Model.Sites.Projections[0].Weight.Base);
+    }
+
+    [Fact]
+    public void An_Adapter_Is_Named_And_Scaled_As_Llama_Cpp_Reads_It()
+    {
+        var folder = AdapterFolder.Open(TestPaths.Fixture("cases", "llama-lora"));
+        var config = ModelConfig.Read(TestPaths.Fixture("models", "llama"));
+        GgufAdapter.Write(folder, config, File_("adapter.gguf"));
+        using var written = GgufFile.Open(File_("adapter.gguf"));
+        using var saved = SafetensorsFile.Open(folder.WeightsFile);
+        Assert.Equal("adapter", written.Metadata.Text("general.type"));
+        Assert.Equal("lora", written.Metadata.Text("adapter.type"));
+        Assert.Equal("llama", written.Architecture);
+        Assert.Equal(saved.Tensors.Count, written.Tensors.Count);
+        Assert.All(written.Tensors.Keys, name => Assert.Matches(@"^blk\.\d\.(attn_[qkv]|attn_output|ffn_\w+)\.weight\.lora_[ab]$", name));
+        var options = (LoraOptions)folder.Options;
+        Assert.Equal(options.Alpha, written.Metadata.Number("adapter.lora.alpha"));
+    }
+
+    [Theory]
+    [InlineData("bert-lora", "the architecture \"bert\" can't be written as GGUF; supported are llama")]
+    [InlineData("llama-prefix", "holds PREFIX_TUNING, and a GGUF adapter is a plain LoRA")]
+    public void What_Has_No_Place_Is_Refused(string name, string message)
+    {
+        var folder = AdapterFolder.Open(TestPaths.Fixture("cases", name));
+        var config = ModelConfig.Read(TestPaths.Fixture("models", name.Split('-')[0]));
+        Assert.Contains(message, Assert.Throws<PeftException>(() => GgufAdapter.Write(folder, config, File_("a.gguf"))).Message);
+        Assert.False(File.Exists(File_("a.gguf")));
+    }
+
+    [Fact]
+    public void An_Encoder_Has_No_Place()
+    {
+        using var model = ModelLoader.Load(TestPaths.Fixture("models", "bert"));
+        Assert.Contains("for which GGUF has no place", Assert.Throws<PeftException>(() => GgufModel.Write(model, File_("a.gguf"))).Message);
+    }
+
+    [Theory]
+    [InlineData("bytelevel-gpt2", 1)]
+    [InlineData("bytelevel-llama3", 2)]
+    [InlineData("bytelevel-qwen2", 3)]
+    [InlineData("sentencepiece-bpe", 4)]
+    [InlineData("sentencepiece-model-bpe", 5)]
+    public void A_Tokenizer_Comes_Back_Equal_To_Its_Goldens(string name, int seed)
+    {
+        var tokenizer = Tokenizer.Load(TestPaths.Fixture("tokenizers", name));
+        using var model = ModelLoader.Create(Tiny(tokenizer.VocabularySize), null, new() { Seed = (ulong)seed });
+        GgufModel.Write(model, File_("model.gguf"), GgufQuantization.F16, tokenizer);
+        var again = Tokenizer.Load(File_("model.gguf"));
+        // A bare SentencePiece model finds no special tokens in a text; in a GGUF file they are told and found.
+        var texts = PeftSharp.Tests.Tokenization.Goldens.Texts(TestPaths.Fixture("tokenizers", name, "goldens.json"))
+            .Where(text => !name.StartsWith("sentencepiece-model", StringComparison.Ordinal) || !text.Contains('<')).ToList();
+        Assert.True(texts.Count > 200);
+        foreach (var text in texts)
+        {
+            var (expected, found) = (tokenizer.Encode(text), again.Encode(text));
+            Assert.Equal(expected.Ids, found.Ids);
+            Assert.Equal(tokenizer.Decode(expected.Ids), again.Decode(found.Ids));
+        }
+    }
+
+    private static ModelConfig Tiny(int vocabulary) => ModelConfig.From((System.Text.Json.Nodes.JsonObject)System.Text.Json.Nodes.JsonNode.Parse($$"""
+        { "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": {{vocabulary}}, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1,
+          "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "tie_word_embeddings": true }
+        """)!);
+
+    private string File_(string name) => Path.Combine(_folder.Root, name);
+
+    private static TokenBatch Batch() => new()
+    {
+        InputIds = tensor(new long[,] { { 3, 17, 42, 9, 77 }, { 5, 8, 1, 90, 2 } }),
+        AttentionMask = ones([2, 5], ScalarType.Int64),
+        Unpadded = true,
+    };
+
+    private static Tensor Logits(TransformerModel model)
+    {
+        using var guard = no_grad();
+        return model.Forward(Batch(), new ForwardContext()).Logits;
+    }
+}
