@@ -68,8 +68,9 @@ public sealed class GgufProofTests : IDisposable
             // llama.cpp multiplies in eight bits there, so that logits differ by rounding, and the order of near equals with them.
             var (ours, theirs) = (Ours(model, ids: ids)[^1], llama.Logits(ids)[^1]);
             Assert.True(Distance([ours], [theirs]) < 0.06 * theirs.Max(Math.Abs), $"{prompt}: {Distance([ours], [theirs])}");
-            Assert.Equal(Array.IndexOf(theirs, theirs.Max()), Array.IndexOf(ours, ours.Max()));
+            Assert.True(theirs[Array.IndexOf(ours, ours.Max())] > 0.94f * theirs.Max(), prompt);
         }
+        Assert.Equal(" Paris", tokenizer.Decode(llama.Greedy(tokenizer.Encode("The capital of France is").Ids, 1)));
     }
 
     [Theory]

@@ -79,7 +79,7 @@ public sealed class GgufModelTests : IDisposable
         var (rounding, quantization) = ((one - other).abs().max().item<float>(), (one - Logits(model)).abs().max().item<float>());
         var largest = other.abs().max().item<float>();
         Assert.True(rounding <= Rounding.Of(96) * largest, $"{rounding} of {largest}");
-        Assert.True(quantization < 0.05 * largest, $"{quantization} of {largest}");
+        Assert.True(quantization < 0.1 * largest, $"{quantization} of {largest}");
     }
 
     [Fact]
