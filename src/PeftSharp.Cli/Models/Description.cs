@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Cli.Data;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Files;
 using PeftSharp.Files.Json;
@@ -9,6 +8,7 @@ using PeftSharp.Models;
 using PeftSharp.Runs.Proof;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Results;
+using PeftSharp.Runs.Rows;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Models;

@@ -8,6 +8,9 @@ using PeftSharp.Formats;
 using PeftSharp.Formats.Gguf;
 using PeftSharp.Models;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Proof;
+using PeftSharp.Runs.Results;
+using PeftSharp.Runs.Sources;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -43,12 +46,12 @@ internal static class ExportVerb
         if (adapted && !merge && type is not null) throw new UsageException("--dtype says how a model is kept; a LoRA is kept in f32: leave it out, or add --merge.");
         OutputFile.Require(output, [parsed.GetValue(models.Base), parsed.GetValue(models.Adapter)]);
         if (File.Exists(output) && !overwrite) throw new UsageException($"{output} exists; give another file, or --overwrite.");
-        var (basis, adapter) = models.Folders(parsed, "export");
+        var (basis, adapter) = models.Find(parsed, "export");
         if (adapter is not null && !merge) GgufAdapter.Write(AdapterFolder.Open(adapter.Folder), ModelConfig.Read(basis.Folder), output);
         else WriteModel(basis, adapter, quantization, output, proof);
         var bytes = FileSize.Of(output);
         if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["kind"] = adapter is not null && !merge ? "adapter" : "model", ["bytes"] = bytes });
-        else Console.Out.WriteLine($"{(adapter is null ? "the model" : merge ? "the merged model" : "the LoRA")} was written to {output} ({Format.Count(bytes)} bytes)");
+        else Console.Out.WriteLine($"{(adapter is null ? "the model" : merge ? "the merged model" : "the LoRA")} was written to {output} ({Figures.Count(bytes)} bytes)");
         return ExitCode.Success;
     }
 
