@@ -10,10 +10,13 @@ public sealed class GgufStore : PackedStore
 {
     private readonly Tensor _blocks; // bytes, [out, bytes of a row]
     private readonly GgufType _type;
+    private readonly long _rowBytes;
+    private readonly nint _address; // of the blocks, which never move
 
     // Takes the tensor over.
-    internal GgufStore(Tensor blocks, GgufType type)
+    internal unsafe GgufStore(Tensor blocks, GgufType type)
     {
+        (_address, _rowBytes) = ((nint)TensorPointer.Of(blocks), blocks.shape[1]);
         (_blocks, _type) = (blocks, type);
         OutFeatures = blocks.shape[0];
         InFeatures = blocks.shape[1] / type.BlockBytes * type.BlockSize;
@@ -41,16 +44,23 @@ public sealed class GgufStore : PackedStore
     /// <inheritdoc/>
     internal override Device Device => _blocks.device;
 
+    /// <summary>Unpacks a stretch of a row to float32; where it begins and how long it is are multiples of a block.</summary>
+    internal unsafe void DecodeRow(long row, long column, long count, float* to)
+    {
+        var source = _address + (nint)(row * _rowBytes + column / _type.BlockSize * _type.BlockBytes);
+        GgufBlocks.Decode(_type, (byte*)source, to, count / _type.BlockSize);
+    }
+
     /// <inheritdoc/>
     internal override unsafe void DecodeInto(Tensor dense)
     {
-        var (from, to, isFloat) = ((nint)TensorPointer.Of(_blocks), (nint)TensorPointer.Of(dense), dense.dtype == ScalarType.Float32);
-        var (rowBytes, rowBlocks) = (_blocks.shape[1], InFeatures / _type.BlockSize);
+        var (to, isFloat) = ((nint)TensorPointer.Of(dense), dense.dtype == ScalarType.Float32);
+        var rowBlocks = InFeatures / _type.BlockSize;
         Ranges.ForEach(OutFeatures, Math.Max(1, (1 << 15) / InFeatures), (first, last) =>
         {
             for (var row = first; row < last; row++)
             {
-                var source = (byte*)from + row * rowBytes;
+                var source = (byte*)_address + row * _rowBytes;
                 if (isFloat) GgufBlocks.Decode(_type, source, (float*)to + row * InFeatures, rowBlocks);
                 else GgufBlocks.DecodeToBFloat16(_type, source, (ushort*)to + row * InFeatures, rowBlocks);
             }

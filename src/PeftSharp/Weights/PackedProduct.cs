@@ -25,6 +25,11 @@ internal sealed class PackedProduct(params PackedStore[] stores)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
+        if (FewRows.Fits(stores, x))
+        {
+            var few = FewRows.Multiply(stores, x);
+            return (bias is null ? few : few.Plus(bias)).to(result).MoveToOuterDisposeScope();
+        }
         var weight = Dequantized(x.dtype);
         return nn.functional.linear(x.to(weight.dtype), weight, bias?.to(weight.dtype)).to(result).MoveToOuterDisposeScope();
     }

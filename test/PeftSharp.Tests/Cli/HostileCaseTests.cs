@@ -67,7 +67,6 @@ public sealed class HostileCaseTests : IDisposable
         [
             ["info", file],
             ["predict", "--base", file, "--text", "a"],
-            ["verify", adapter, "--base", file],
             ["merge", "--base", file, "--adapter", adapter, "--out", destination],
             ["quantize", "--base", file, "--out", destination],
         ];

@@ -29,7 +29,7 @@ public sealed class MessageTests(CliFolder folder) : IClassFixture<CliFolder>
         Directory.CreateDirectory(other);
         File.Copy(Path.Combine(folder.Model, "config.json"), Path.Combine(other, "config.json"));
         File.WriteAllText(Path.Combine(other, "tiny.Q4_K_M.gguf"), "GGUF");
-        Assert.Contains("its tiny.Q4_K_M.gguf is a GGUF file", Peft.Run("predict", "--base", other, "--text", "x").Fails(1));
+        Assert.Contains("tiny.Q4_K_M.gguf has 4 bytes where a GGUF file has at least 24", Peft.Run("predict", "--base", other, "--text", "x").Fails(1));
     }
 
     [Fact]

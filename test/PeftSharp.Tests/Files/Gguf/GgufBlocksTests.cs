@@ -72,15 +72,37 @@ public sealed class GgufBlocksTests : IDisposable
         Assert.Equal(Bits(store.Dense().to(ScalarType.BFloat16).to(ScalarType.Float32)), Bits(rounded.to(ScalarType.Float32)));
     }
 
+    [Theory]
+    [MemberData(nameof(Packed))]
+    public void A_Handful_Of_Rows_Is_Multiplied_In_The_Blocks(string type)
+    {
+        using var store = new GgufStore(_fixture.Read($"{type}.blocks"), GgufType.Named(type)!);
+        var (dense, bias) = (_fixture.Read($"{type}.dequantized"), randn(store.OutFeatures));
+        foreach (var shape in (long[][])[[512], [1, 512], [2, 2, 512], [4, 512], [5, 512], [0, 512]])
+        {
+            var x = randn(shape);
+            Assert.Equal(x.numel() <= FewRows.Most * 512, FewRows.Fits([store], x));
+            foreach (var added in (Tensor?[])[null, bias])
+            {
+                var (y, expected) = (store.Linear(x, added), nn.functional.linear(x, dense, added));
+                Assert.Equal(expected.shape, y.shape);
+                if (x.numel() > 0) Assert.True(Distance(y, expected) <= Rounding.Of(512) * Largest(expected), $"{type} {Distance(y, expected)}");
+            }
+        }
+    }
+
     [Fact]
     public void Weights_Of_One_Input_In_Different_Blocks_Are_One_Product()
     {
         WeightStore[] stores = [.. new[] { "Q4_K", "Q6_K", "Q8_0" }.Select(type => new GgufStore(_fixture.Read($"{type}.blocks"), GgufType.Named(type)!))];
         var join = WeightJoin.Of(stores);
         Assert.NotNull(join);
-        var x = randn(5, 512);
-        var expected = cat([.. stores.Select(store => store.Linear(x))], -1);
-        Assert.True(Distance(expected, join.Linear(x, null, 0)) <= Rounding.Of(512) * Largest(expected));
+        foreach (var rows in new[] { 1, 3, 7 })
+        {
+            var x = randn(rows, 512);
+            var expected = cat([.. stores.Select(store => nn.functional.linear(x, store.Dense()))], -1);
+            Assert.True(Distance(expected, join.Linear(x, null, 0)) <= Rounding.Of(512) * Largest(expected));
+        }
         Array.ForEach(stores, store => store.Dispose());
     }
 
