@@ -106,7 +106,8 @@ public sealed class GgufProofTests : IDisposable
         using var model = ModelLoader.Create(ModelConfig.From(config), null, new());
         GgufModel.Write(model, File_("model.gguf"), GgufQuantization.F16, tokenizer);
         using var llama = LlamaCpp.Load(File_("model.gguf"));
-        foreach (var text in new[] { "Hello, world!", "don't we'll I'M 123 4567", "한국어 영화 리뷰: 좋다", "a  b   c\n\n\td", "naïve café 🙂 ok", "x = y[0] + 3.14;" })
+        foreach (var text in new[] { "Hello, world!", "don't we'll I'M 123 4567", "한국어 영화 리뷰: 좋다", "a  b   c\n\n\td", "naïve café 🙂 ok",
+            "x = y[0] + 3.14;" })
             Assert.Equal(tokenizer.Encode(text).Ids, llama.Tokenize(text));
     }
 
@@ -117,7 +118,8 @@ public sealed class GgufProofTests : IDisposable
         ids ??= Ids;
         using var scope = NewDisposeScope();
         using var guard = no_grad();
-        var batch = new TokenBatch { InputIds = tensor(ids.Select(id => (long)id).ToArray()).unsqueeze(0), AttentionMask = ones([1, ids.Length], ScalarType.Int64), Unpadded = true };
+        var batch = new TokenBatch { InputIds = tensor(ids.Select(id => (long)id).ToArray()).unsqueeze(0),
+            AttentionMask = ones([1, ids.Length], ScalarType.Int64), Unpadded = true };
         var logits = model.Forward(batch, new ForwardContext { Selection = selection ?? AdapterSelection.None }).Logits[0];
         return [.. Enumerable.Range(0, ids.Length).Select(i => logits[i].contiguous().data<float>().ToArray())];
     }

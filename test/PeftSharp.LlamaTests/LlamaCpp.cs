@@ -15,7 +15,8 @@ internal sealed class LlamaCpp : IDisposable
     private LlamaCpp(string model)
     {
         // Everything in 32 bits, one thread: the numbers are to be compared.
-        var settings = new ModelParams(model) { ContextSize = 256, GpuLayerCount = 0, Threads = 1, BatchThreads = 1, FlashAttention = false, TypeK = GGMLType.GGML_TYPE_F32, TypeV = GGMLType.GGML_TYPE_F32 };
+        var settings = new ModelParams(model) { ContextSize = 256, GpuLayerCount = 0, Threads = 1, BatchThreads = 1,
+            FlashAttention = false, TypeK = GGMLType.GGML_TYPE_F32, TypeV = GGMLType.GGML_TYPE_F32 };
         _weights = LLamaWeights.LoadFromFile(settings);
         _context = _weights.CreateContext(settings);
     }
@@ -28,7 +29,8 @@ internal sealed class LlamaCpp : IDisposable
     }
 
     /// <summary>Tokens of a text, special ones around it as the file says.</summary>
-    public int[] Tokenize(string text, bool ends = true) => [.. _weights.Tokenize(text, ends, true, System.Text.Encoding.UTF8).Select(token => (int)token)];
+    public int[] Tokenize(string text, bool ends = true) =>
+        [.. _weights.Tokenize(text, ends, true, System.Text.Encoding.UTF8).Select(token => (int)token)];
 
     /// <summary>Puts an adapter on.</summary>
     public void Adapt(string file, float scale = 1)

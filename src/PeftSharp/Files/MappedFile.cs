@@ -27,7 +27,8 @@ internal sealed class MappedFile(string path, long length) : IDisposable
 
     /// <summary>What to throw where the file cannot be read again.</summary>
     public PeftException Gone(Exception e) =>
-        new($"{path} could not be read again after it was opened ({e.Message.Split('\n')[0].TrimEnd('.')}); leave the file in place while it is in use.", e);
+        new($"{path} could not be read again after it was opened ({e.Message.Split('\n')[0].TrimEnd('.')}); leave the file in place while "
+            + "it is in use.", e);
 
     /// <summary>Releases the maps; tensors already read stay valid.</summary>
     public void Dispose()

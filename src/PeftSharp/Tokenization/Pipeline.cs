@@ -46,7 +46,8 @@ internal sealed class Pipeline
         var model = file.Required("model");
         var kind = KindOf(model);
         var scores = Array.Empty<double>();
-        var vocabulary = kind == "Unigram" ? Vocabulary.ReadScored(model.Required("vocab"), out scores) : Vocabulary.Read(model.Required("vocab"));
+        var vocabulary = kind == "Unigram" ? Vocabulary.ReadScored(model.Required("vocab"), out scores)
+            : Vocabulary.Read(model.Required("vocab"));
         var normalizer = file.Optional("normalizer") is { } normalizerField ? NormalizerReader.Read(normalizerField) : null;
         var preTokenizer = file.Optional("pre_tokenizer") is { } splitter ? PreTokenizerReader.Read(splitter) : null;
         var tokenModel = ReadModel(model, kind, vocabulary, scores, PreTokenizerReader.IsByteLevel(preTokenizer));
@@ -73,9 +74,11 @@ internal sealed class Pipeline
 
     // Old files leave the type out where members tell it.
     private static string KindOf(JsonField model) => model.Optional("type")?.String()
-        ?? (model.Required("vocab").Element.ValueKind == JsonValueKind.Array ? "Unigram" : model.Optional("merges") is null ? "WordPiece" : "BPE");
+        ?? (model.Required("vocab").Element.ValueKind == JsonValueKind.Array ? "Unigram" : model.Optional("merges") is null ? "WordPiece"
+            : "BPE");
 
-    private static ITokenModel ReadModel(JsonField field, string kind, Vocabulary vocabulary, double[] scores, bool byteLevel) => kind switch
+    private static ITokenModel ReadModel(JsonField field, string kind, Vocabulary vocabulary, double[] scores, bool byteLevel) =>
+        kind switch
     {
         "WordPiece" => new WordPieceModel(field, vocabulary),
         "BPE" => byteLevel ? new BpeModel(field, vocabulary) : new CharacterBpeModel(field, vocabulary),

@@ -2,7 +2,8 @@ namespace PeftSharp.Tokenization;
 
 /// <summary>Turns tokens into text as they come; see <see cref="Tokenizer.DecodeStream"/>. One thread at a time.</summary>
 /// <remarks>
-/// Text is held back while its last character may still change: a character of several tokens, or a token whose spelling depends on the next.
+/// Text is held back while its last character may still change: a character of several tokens, or a token whose spelling depends on the
+/// next.
 /// </remarks>
 public sealed class TokenStream
 {
@@ -16,7 +17,8 @@ public sealed class TokenStream
     private string given = "";
     private int since;
 
-    internal TokenStream(Tokenizer tokenizer, bool skipSpecialTokens) => (this.tokenizer, this.skipSpecialTokens) = (tokenizer, skipSpecialTokens);
+    internal TokenStream(Tokenizer tokenizer, bool skipSpecialTokens) =>
+        (this.tokenizer, this.skipSpecialTokens) = (tokenizer, skipSpecialTokens);
 
     /// <summary>Takes a token.</summary>
     /// <param name="id">Its id.</param>
@@ -48,5 +50,6 @@ public sealed class TokenStream
         return news;
     }
 
-    private string Decoded(List<int> tokens) => tokenizer.Decode(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(tokens), skipSpecialTokens);
+    private string Decoded(List<int> tokens) =>
+        tokenizer.Decode(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(tokens), skipSpecialTokens);
 }

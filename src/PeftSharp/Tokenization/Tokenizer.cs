@@ -11,7 +11,8 @@ namespace PeftSharp.Tokenization;
 /// Text to token ids and back, exactly as the tokenizer files of a model say. Safe to use from several threads at once.
 /// </summary>
 /// <remarks>
-/// Reads WordPiece, BPE over bytes or characters, and Unigram, from tokenizer.json; BPE and Unigram from a SentencePiece model too. Truncation and padding set inside tokenizer.json are ignored: the caller passes a length.
+/// Reads WordPiece, BPE over bytes or characters, and Unigram, from tokenizer.json; BPE and Unigram from a SentencePiece model too.
+/// Truncation and padding set inside tokenizer.json are ignored: the caller passes a length.
 /// </remarks>
 public sealed class Tokenizer
 {
@@ -34,7 +35,8 @@ public sealed class Tokenizer
     /// </summary>
     public int? PadId { get; }
 
-    /// <summary>Most tokens that the model takes, as <c>model_max_length</c> says it; null where nothing does. Nothing is cut by itself.</summary>
+    /// <summary>Most tokens that the model takes, as <c>model_max_length</c> says it; null where nothing does. Nothing is cut by
+    /// itself.</summary>
     public int? MaxLength => pipeline.Settings.MaxLength;
 
     /// <summary>One more than the largest id: an embedding table needs at least as many rows.</summary>
@@ -48,7 +50,8 @@ public sealed class Tokenizer
 
     /// <summary>
     /// Reads a tokenizer from a model folder (tokenizer.json, else tokenizer.model or spiece.model, else vocab.txt, else vocab.json with
-    /// merges.txt), from a tokenizer.json or from a SentencePiece model. What tokenizer_config.json beside it sets otherwise (lower case, accents, first space, side of truncation, added
+    /// merges.txt), from a tokenizer.json or from a SentencePiece model. What tokenizer_config.json beside it sets otherwise (lower case,
+    /// accents, first space, side of truncation, added
     /// tokens) counts as it does for the class that it names.
     /// </summary>
     /// <exception cref="PeftException">There is no tokenizer, it is damaged, or it has a part that can't be read yet.</exception>
@@ -65,18 +68,22 @@ public sealed class Tokenizer
         }
         if (!Has(TokenizerFiles.Json) && !TokenizerClass.Named(config.ClassName).ReadsVocabulary)
         {
-            throw new PeftException($"{config.File}: tokenizer_class is \"{config.ClassName}\", which files of a vocabulary do not describe in full; "
+            throw new PeftException($"{config.File}: tokenizer_class is \"{config.ClassName}\", which files of a vocabulary do not "
+                + "describe in full; "
                 + "expected a tokenizer.json beside it: save the tokenizer again in Python as a fast one.");
         }
         var (source, json) = Has(TokenizerFiles.Json) ? (TokenizerFiles.Json, files.Find(TokenizerFiles.Json)!)
             : Has("vocab.txt") ? ("vocab.txt", VocabularyFolder.FromVocabularyText(files))
             : Has("vocab.json") && Has("merges.txt") ? ("vocab.json", VocabularyFolder.FromMerges(files))
-            : throw new PeftException($"{folderOrFile} holds no tokenizer.json, vocab.txt, tokenizer.model, or vocab.json with merges.txt: copy one of "
+            : throw new PeftException($"{folderOrFile} holds no tokenizer.json, vocab.txt, tokenizer.model, or vocab.json with "
+                + "merges.txt: copy one of "
                 + "them from the model's page into it.");
         using var asWritten = JsonField.Parse(files.PathOf(source), json);
         var written = JsonField.Root(files.PathOf(source), asWritten);
-        using var asMeant = new TokenizerOverrides(config, written).Apply() is { } changed ? JsonField.Parse(files.PathOf(source), changed) : null;
-        return new Tokenizer(files, Pipeline.Read(JsonField.Root(files.PathOf(source), asMeant ?? asWritten), TokenizerSettings.Read(config, written)));
+        using var asMeant = new TokenizerOverrides(config, written).Apply() is { } changed ? JsonField.Parse(files.PathOf(source), changed)
+            : null;
+        return new Tokenizer(files,
+            Pipeline.Read(JsonField.Root(files.PathOf(source), asMeant ?? asWritten), TokenizerSettings.Read(config, written)));
     }
 
     /// <summary>Encodes a text, or a pair of texts.</summary>
@@ -84,7 +91,8 @@ public sealed class Tokenizer
     /// <param name="pair">The second text of a pair; null or empty if there is none.</param>
     /// <param name="addSpecialTokens">Whether to add the special tokens that the model was trained with.</param>
     /// <param name="maxLength">
-    /// Most tokens in all, special ones included; null means no limit. Tokens are dropped on the right (on the left where <c>truncation_side</c> says so), from the longer text first.
+    /// Most tokens in all, special ones included; null means no limit. Tokens are dropped on the right (on the left where
+    /// <c>truncation_side</c> says so), from the longer text first.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> has no room for the special tokens.</exception>
     public TokenizedText Encode(string text, string? pair = null, bool addSpecialTokens = true, int? maxLength = null)
@@ -96,7 +104,8 @@ public sealed class Tokenizer
         return encoding;
     }
 
-    /// <summary>How the model wants a conversation written, as chat_template.jinja or tokenizer_config.json says; null if neither does.</summary>
+    /// <summary>How the model wants a conversation written, as chat_template.jinja or tokenizer_config.json says; null if neither
+    /// does.</summary>
     /// <exception cref="PeftException">The template has what is not supported.</exception>
     public ChatTemplate? ChatTemplate => chat.Value;
 
@@ -105,7 +114,8 @@ public sealed class Tokenizer
     public IChatTemplate? Chat => chat.Value is { } template ? new TokenizerChat(this, template) : null;
 
     /// <summary>
-    /// Encodes a conversation. Special tokens come from the template alone: where a message spells one, it is encoded as the text that it is.
+    /// Encodes a conversation. Special tokens come from the template alone: where a message spells one, it is encoded as the text that it
+    /// is.
     /// No others are added around it.
     /// </summary>
     /// <param name="chat">What a template wrote.</param>
@@ -170,7 +180,8 @@ public sealed class Tokenizer
         return string.Concat(tokens);
     }
 
-    /// <summary>A decoder for tokens that come one by one: its pieces, joined, are what <see cref="Decode"/> gives, and none ends inside a character.</summary>
+    /// <summary>A decoder for tokens that come one by one: its pieces, joined, are what <see cref="Decode"/> gives, and none ends inside a
+    /// character.</summary>
     /// <param name="skipSpecialTokens">Whether to leave special tokens out.</param>
     public TokenStream DecodeStream(bool skipSpecialTokens = true) => new(this, skipSpecialTokens);
 
@@ -201,7 +212,8 @@ public sealed class Tokenizer
         var bytes = files.Find(name)!;
         using var nothing = JsonField.Parse(files.PathOf(name), "{}"u8.ToArray());
         var settings = TokenizerSettings.Read(config, JsonField.Root(files.PathOf(name), nothing));
-        return new Tokenizer(files, SentencePiecePipeline.Build(SentencePieceFile.Read(files.PathOf(name), bytes), bytes, config, settings));
+        return new Tokenizer(files,
+            SentencePiecePipeline.Build(SentencePieceFile.Read(files.PathOf(name), bytes), bytes, config, settings));
     }
 
     private int? FindPadId()

@@ -50,7 +50,8 @@ internal sealed class TokenizerFiles
         var isPieces = folderOrFile.EndsWith(".model", StringComparison.OrdinalIgnoreCase);
         if (!isPieces && !folderOrFile.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
         {
-            throw new PeftException($"{folderOrFile} is not a .json file (nor a .model): name a tokenizer.json, a tokenizer.model, or the folder that "
+            throw new PeftException($"{folderOrFile} is not a .json file (nor a .model): name a tokenizer.json, a tokenizer.model, or the "
+                + "folder that "
                 + "vocab.txt, or vocab.json and merges.txt, are in.");
         }
         var one = new TokenizerFiles(Path.GetDirectoryName(Path.GetFullPath(folderOrFile))!);
@@ -136,7 +137,8 @@ internal sealed class TokenizerFiles
     // Only what is not as usual, so that other tokenizers keep the fingerprints that they had.
     private static void WriteSettings(Utf8JsonWriter writer, TokenizerSettings settings)
     {
-        foreach (var (name, set) in new[] { ("truncate_left", settings.TruncateLeft), ("split_special", settings.SplitSpecialTokens), ("no_types", settings.WithoutTypeIds) })
+        foreach (var (name, set) in new[] { ("truncate_left", settings.TruncateLeft), ("split_special", settings.SplitSpecialTokens),
+            ("no_types", settings.WithoutTypeIds) })
         {
             if (set)
             {

@@ -6,7 +6,8 @@ namespace PeftSharp.Weights;
 internal sealed class PackedJoin(PackedStore[] stores) : WeightJoin
 {
     // Of the parts from 0, 1 … on.
-    private readonly PackedProduct[] _products = [.. Enumerable.Range(0, stores.Length).Select(first => new PackedProduct(stores[first..]))];
+    private readonly PackedProduct[] _products = [.. Enumerable.Range(0, stores.Length)
+        .Select(first => new PackedProduct(stores[first..]))];
 
     public override IReadOnlyList<WeightStore> Parts => stores;
 

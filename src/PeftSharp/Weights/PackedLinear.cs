@@ -31,7 +31,8 @@ internal sealed class PackedLinear : autograd.SingleTensorFunction<PackedLinear>
         // Autograd took its own reference to the last gradient returned here; this handle would keep it until the end of the step.
         _returned?.Dispose();
         var call = (Call)ctx.get_data("call");
-        _returned = AutogradFailures.Guard<Tensor?>(() => call.Product.MultiplyBack(grad_output, call.Input).DetachFromDisposeScope(), () => null);
+        _returned = AutogradFailures.Guard<Tensor?>(() => call.Product.MultiplyBack(grad_output, call.Input).DetachFromDisposeScope(),
+            () => null);
         grad_output.Dispose();
         return [_returned!, null!];
     }

@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Weights;
 
 /// <summary>
-/// A frozen weight in few bits. Products unpack it into a buffer that all stores of a thread share, in the forward and again in the backward
+/// A frozen weight in few bits. Products unpack it into a buffer that all stores of a thread share, in the forward and again in the
+/// backward
 /// pass: no dense copy is kept.
 /// </summary>
 public abstract class PackedStore : WeightStore

@@ -33,7 +33,8 @@ public class SentencePieceFileTests
     {
         foreach (var isBpe in new[] { true, false })
         {
-            using var folder = Folder(Model(isBpe, ("<unk>", 0, 2), ("a", -1, 1), ("b", -2, 1), ("ab", -0.5f, 1), ("ba", -0.1f, 1), ("\u2581", -3, 1), ("[ab]", 0, 4)));
+            using var folder = Folder(Model(isBpe, ("<unk>", 0, 2), ("a", -1, 1), ("b", -2, 1), ("ab", -0.5f, 1), ("ba", -0.1f, 1),
+                ("\u2581", -3, 1), ("[ab]", 0, 4)));
             var tokenizer = Tokenizer.Load(folder.Path);
             Assert.Equal([5, 6, 4, 1], tokenizer.Encode("[ab]baa", addSpecialTokens: false).Ids);
             Assert.Equal("[ab]baa", tokenizer.Decode(tokenizer.Encode("[ab]baa", addSpecialTokens: false).Ids));

@@ -9,7 +9,8 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
     private const string Block = "blk.", Layer = "model.layers.";
 
     // Modules outside the layers, and those of a layer.
-    private static readonly (string Gguf, string Other)[] outside = [("token_embd", "model.embed_tokens"), ("output_norm", "model.norm"), ("output", "lm_head")];
+    private static readonly (string Gguf, string Other)[] outside = [("token_embd", "model.embed_tokens"), ("output_norm", "model.norm"),
+        ("output", "lm_head")];
 
     private static readonly (string Gguf, string Other)[] attention =
     [
@@ -38,14 +39,16 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
         },
         new("phi3", "phi3", "Phi3")
         {
-            Modules = [.. attention, ("attn_qkv", "self_attn.qkv_proj"), ("ffn_up", "mlp.gate_up_proj"), ("ffn_norm", "post_attention_layernorm")],
+            Modules = [.. attention, ("attn_qkv", "self_attn.qkv_proj"), ("ffn_up", "mlp.gate_up_proj"),
+                ("ffn_norm", "post_attention_layernorm")],
         },
     ];
 
     /// <summary>The names in GGUF of all that are known.</summary>
     public static string Known => string.Join(", ", all.Select(architecture => architecture.Name));
 
-    /// <summary>True if the rows of queries and keys are kept with the two halves of a head interleaved, for another way to turn positions.</summary>
+    /// <summary>True if the rows of queries and keys are kept with the two halves of a head interleaved, for another way to turn
+    /// positions.</summary>
     public bool IsInterleaved { get; private init; }
 
     /// <summary>What the file adds to the weights of norms.</summary>
@@ -56,10 +59,12 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
     /// <summary>The architecture of a name in GGUF.</summary>
     /// <exception cref="PeftException">It is not known.</exception>
     public static GgufArchitecture Named(string name, string file) => Array.Find(all, architecture => architecture.Name == name)
-        ?? throw new PeftException($"{file}: the architecture {Quoted.Name(name)} can't be read from GGUF; supported are {Known}: take the Hugging Face folder of the model.");
+        ?? throw new PeftException($"{file}: the architecture {Quoted.Name(name)} can't be read from GGUF; supported are {Known}: take "
+            + "the Hugging Face folder of the model.");
 
     /// <summary>The architecture of a <c>model_type</c>; Mistral's files are Llama's. Null if it has no place in GGUF here.</summary>
-    public static GgufArchitecture? Of(string modelType) => Array.Find(all, architecture => architecture.ModelType == (modelType == "mistral" ? "llama" : modelType));
+    public static GgufArchitecture? Of(string modelType) =>
+        Array.Find(all, architecture => architecture.ModelType == (modelType == "mistral" ? "llama" : modelType));
 
     /// <summary>The Hugging Face name of a tensor; null if it has none.</summary>
     public string? ToHuggingFace(string name)
@@ -69,7 +74,8 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
         var (module, part) = (name[..dot], name[dot..]);
         if (Array.Find(outside, pair => pair.Gguf == module) is { Other: { } whole }) return whole + part;
         if (Split(module, Block) is not { } place) return null;
-        return Array.Find(Modules, pair => pair.Gguf == place.Module) is { Other: { } other } ? $"{Layer}{place.Layer}.{other}{part}" : null;
+        return Array.Find(Modules, pair => pair.Gguf == place.Module) is { Other: { } other } ? $"{Layer}{place.Layer}.{other}{part}"
+            : null;
     }
 
     /// <summary>The name of a module in GGUF by its Hugging Face name, with or without the base's prefix; null if it has none.</summary>
@@ -78,13 +84,15 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
         foreach (var name in (ReadOnlySpan<string>)[module, $"model.{module}"])
         {
             if (Array.Find(outside, pair => pair.Other == name) is { Gguf: { } whole }) return whole;
-            if (Split(name, Layer) is { } place && Array.Find(Modules, pair => pair.Other == place.Module) is { Gguf: { } part }) return $"{Block}{place.Layer}.{part}";
+            if (Split(name, Layer) is { } place
+                && Array.Find(Modules, pair => pair.Other == place.Module) is { Gguf: { } part }) return $"{Block}{place.Layer}.{part}";
         }
         return null;
     }
 
     /// <summary>True if the rows of a module, by its name in GGUF, are interleaved.</summary>
-    public bool IsTurned(string module) => IsInterleaved && (module.EndsWith(".attn_q", StringComparison.Ordinal) || module.EndsWith(".attn_k", StringComparison.Ordinal));
+    public bool IsTurned(string module) => IsInterleaved
+        && (module.EndsWith(".attn_q", StringComparison.Ordinal) || module.EndsWith(".attn_k", StringComparison.Ordinal));
 
     /// <summary>Where each row of a file's queries or keys stands in Hugging Face's order, or the other way round.</summary>
     /// <param name="rows">Number of rows.</param>

@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Files.Gguf;
 
 /// <summary>
-/// The blocks of a GGUF file as weights, bit for bit as ggml's reference dequantisation gives them: every product of a scale and a code is rounded
+/// The blocks of a GGUF file as weights, bit for bit as ggml's reference dequantisation gives them: every product of a scale and a code is
+/// rounded
 /// to float32 once, and a minimum is taken away afterwards.
 /// </summary>
 internal static unsafe class GgufBlocks
@@ -117,7 +118,8 @@ internal static unsafe class GgufBlocks
 
     private static void Half16(byte* from, float* to) => *to = HalfAt(from);
 
-    private static void BFloat16(byte* from, float* to) => *to = BitConverter.UInt32BitsToSingle((uint)Unsafe.ReadUnaligned<ushort>(from) << 16);
+    private static void BFloat16(byte* from, float* to) =>
+        *to = BitConverter.UInt32BitsToSingle((uint)Unsafe.ReadUnaligned<ushort>(from) << 16);
 
     private static void Single(byte* from, float* to) => *to = Unsafe.ReadUnaligned<float>(from);
 }

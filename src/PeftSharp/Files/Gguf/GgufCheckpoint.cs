@@ -20,7 +20,8 @@ internal sealed class GgufCheckpoint : ITensorFile
             var name = _architecture.ToHuggingFace(tensor.Name) ?? tensor.Name;
             var type = tensor.Type.Name switch { "F16" => ScalarType.Float16, "BF16" => ScalarType.BFloat16, _ => ScalarType.Float32 };
             _stored.TryAdd(name, tensor);
-            _infos.TryAdd(name, new TensorInfo(name, type, tensor.Shape, tensor.Offset, tensor.Bytes) { Blocks = tensor.Type.IsPlain ? null : tensor.Type.Name });
+            _infos.TryAdd(name, new TensorInfo(name, type, tensor.Shape, tensor.Offset, tensor.Bytes) { Blocks = tensor.Type.IsPlain ? null
+                : tensor.Type.Name });
         }
     }
 
@@ -31,7 +32,8 @@ internal sealed class GgufCheckpoint : ITensorFile
     public IReadOnlyDictionary<string, TensorInfo> Tensors => _infos;
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<string, string> Metadata => _file.Metadata.Values.Where(value => value.Value is string && value.Key.StartsWith("general.", StringComparison.Ordinal))
+    public IReadOnlyDictionary<string, string> Metadata =>
+        _file.Metadata.Values.Where(value => value.Value is string && value.Key.StartsWith("general.", StringComparison.Ordinal))
         .ToDictionary(value => value.Key, value => (string)value.Value);
 
     /// <summary>Opens a file.</summary>
@@ -86,6 +88,7 @@ internal sealed class GgufCheckpoint : ITensorFile
         if (!_architecture.IsTurned(module)) return null;
         var heads = GgufConfig.Heads(_file, module.EndsWith("attn_k", StringComparison.Ordinal));
         return tensor.Shape[0] % (2 * heads) == 0 ? GgufArchitecture.RowOrder(tensor.Shape[0], heads, toFile: false)
-            : throw new PeftException($"{Path}: tensor {Quoted.Name(tensor.Name)} has {tensor.Shape[0]} rows, which {heads} heads of an even width do not divide; convert the model again.");
+            : throw new PeftException($"{Path}: tensor {Quoted.Name(tensor.Name)} has {tensor.Shape[0]} rows, which {heads} heads of an "
+                + "even width do not divide; convert the model again.");
     }
 }

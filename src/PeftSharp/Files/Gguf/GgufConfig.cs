@@ -17,7 +17,8 @@ internal static class GgufConfig
         if (metadata.Int($"{name}.expert_count") is > 0 and var experts)
             throw new PeftException($"{file.Path} is a mixture of {experts} experts, which can't be read; take a dense model.");
         var (hidden, heads) = (Size("embedding_length"), Heads(file, keys: false));
-        var headDim = metadata.Int($"{name}.attention.key_length", Largest) ?? metadata.Int($"{name}.rope.dimension_count", Largest) ?? hidden / heads;
+        var headDim = metadata.Int($"{name}.attention.key_length", Largest) ?? metadata.Int($"{name}.rope.dimension_count", Largest)
+            ?? hidden / heads;
         var config = new JsonObject
         {
             ["architectures"] = new JsonArray($"{architecture.Class}ForCausalLM"),
@@ -30,7 +31,8 @@ internal static class GgufConfig
             ["num_key_value_heads"] = Heads(file, keys: true),
             ["head_dim"] = headDim,
             ["max_position_embeddings"] = Size("context_length"),
-            ["rms_norm_eps"] = metadata.Number($"{name}.attention.layer_norm_rms_epsilon") ?? throw metadata.Missing($"{name}.attention.layer_norm_rms_epsilon"),
+            ["rms_norm_eps"] = metadata.Number($"{name}.attention.layer_norm_rms_epsilon")
+                ?? throw metadata.Missing($"{name}.attention.layer_norm_rms_epsilon"),
             ["rope_parameters"] = GgufRotary.Of(file, name, headDim),
             ["tie_word_embeddings"] = !file.Tensors.ContainsKey("output.weight"),
             ["dtype"] = "float32",
@@ -47,7 +49,8 @@ internal static class GgufConfig
     {
         var key = $"{file.Architecture}.attention.head_count";
         var heads = (keys ? file.Metadata.Int($"{key}_kv", 1 << 16) : null) ?? file.Metadata.RequiredInt(key, 1 << 16);
-        return heads > 0 ? heads : throw file.Metadata.Wrong(keys && file.Metadata.Has($"{key}_kv") ? $"{key}_kv" : key, "at least one head");
+        return heads > 0 ? heads
+            : throw file.Metadata.Wrong(keys && file.Metadata.Has($"{key}_kv") ? $"{key}_kv" : key, "at least one head");
     }
 
     private static void AddOwn(JsonObject config, GgufFile file, GgufArchitecture architecture, int perHead)
@@ -58,12 +61,15 @@ internal static class GgufConfig
         if (architecture.ModelType is "llama" or "qwen3") config["attention_bias"] = file.Tensors.ContainsKey("blk.0.attn_q.bias");
         if (metadata.Int($"{architecture.Name}.attention.sliding_window") is > 0 and var window) config["sliding_window"] = window;
         if (architecture.ModelType != "gemma2") return;
-        foreach (var (field, key) in ((string, string)[])[("attn_logit_softcapping", "attn_logit_softcapping"), ("final_logit_softcapping", "final_logit_softcapping")])
+        foreach (var (field, key) in ((string, string)[])[("attn_logit_softcapping", "attn_logit_softcapping"),
+            ("final_logit_softcapping", "final_logit_softcapping")])
             if (metadata.Number($"gemma2.{key}") is { } cap) config[field] = cap;
         // The one size of Gemma 2 whose scale is not that of its head's width.
         config["query_pre_attn_scalar"] = metadata.Int("gemma2.block_count") == 46 ? perHead : config["head_dim"]!.GetValue<int>();
     }
 
-    private static int Vocabulary(GgufFile file) => file.Tensors.TryGetValue("token_embd.weight", out var table) && table.Shape is [var rows, _] && rows <= Largest ? (int)rows
-        : throw new PeftException($"{file.Path} has no tensor \"token_embd.weight\" of two dimensions, the table of words that every model has; convert the model again.");
+    private static int Vocabulary(GgufFile file) => file.Tensors.TryGetValue("token_embd.weight", out var table)
+        && table.Shape is [var rows, _] && rows <= Largest ? (int)rows
+        : throw new PeftException($"{file.Path} has no tensor \"token_embd.weight\" of two dimensions, the table of words that every "
+            + "model has; convert the model again.");
 }

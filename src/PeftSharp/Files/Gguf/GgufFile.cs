@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Files.Gguf;
 
-/// <summary>A GGUF file (llama.cpp's layout), opened for reading: the header is checked at once against the file, tensors are mapped when asked for.</summary>
+/// <summary>A GGUF file (llama.cpp's layout), opened for reading: the header is checked at once against the file, tensors are mapped when
+/// asked for.</summary>
 internal sealed class GgufFile : IDisposable
 {
     private const int MostTensors = 200_000, MostKeys = 100_000, MostDimensions = 4, LongestName = 1000, LargestAlignment = 1 << 16;
@@ -26,7 +27,8 @@ internal sealed class GgufFile : IDisposable
     public string Architecture => Metadata.Text("general.architecture") ?? throw Metadata.Missing("general.architecture");
 
     /// <summary>Opens a file.</summary>
-    /// <exception cref="PeftException">It is missing, unreadable, truncated or malformed, or has a block type that can't be read.</exception>
+    /// <exception cref="PeftException">It is missing, unreadable, truncated or malformed, or has a block type that can't be
+    /// read.</exception>
     public static GgufFile Open(string path)
     {
         try
@@ -36,7 +38,8 @@ internal sealed class GgufFile : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new PeftException($"{path} could not be read as a GGUF file ({e.Message.TrimEnd('.')}); check the path and its permissions.", e);
+            throw new PeftException($"{path} could not be read as a GGUF file ({e.Message.TrimEnd('.')}); check the path and its "
+                + "permissions.", e);
         }
     }
 
@@ -96,23 +99,28 @@ internal sealed class GgufFile : IDisposable
     private static GgufTensor Tensor(GgufReader reader, int alignment)
     {
         var name = reader.Text("the name of a tensor");
-        if (name.Length is 0 or > LongestName) throw reader.Bad($"names a tensor with {name.Length:N0} characters; expected 1 to {LongestName:N0}");
+        if (name.Length is 0 or > LongestName) throw reader.Bad($"names a tensor with {name.Length:N0} characters; expected 1 to "
+            + $"{LongestName:N0}");
         var dimensions = reader.UInt32($"the shape of {Quoted.Name(name)}");
-        if (dimensions is 0 or > MostDimensions) throw reader.Bad($"gives tensor {Quoted.Name(name)} {dimensions} dimensions; expected 1 to {MostDimensions}");
+        if (dimensions is 0 or > MostDimensions) throw reader.Bad($"gives tensor {Quoted.Name(name)} {dimensions} dimensions; expected 1 "
+            + $"to {MostDimensions}");
         var shape = new long[dimensions];
         var count = (UInt128)1;
         for (var i = (int)dimensions - 1; i >= 0; i--)
         {
             var size = reader.UInt64($"the shape of {Quoted.Name(name)}");
             count *= size;
-            if (size == 0 || count > long.MaxValue / 8) throw reader.Bad($"gives tensor {Quoted.Name(name)} the dimension {size:N0}, with which it has no weights or more than any file");
+            if (size == 0 || count > long.MaxValue / 8) throw reader.Bad($"gives tensor {Quoted.Name(name)} the dimension {size:N0}, with "
+                + "which it has no weights or more than any file");
             shape[i] = (long)size;
         }
         var id = reader.UInt32($"the type of {Quoted.Name(name)}");
         var type = GgufType.Of(id)
-            ?? throw new PeftException($"{reader.Path}: tensor {Quoted.Name(name)} is kept as {GgufType.Describe(id)}, which can't be read; supported are {GgufType.Known}: take the model in one of these.");
+            ?? throw new PeftException($"{reader.Path}: tensor {Quoted.Name(name)} is kept as {GgufType.Describe(id)}, which can't be "
+                + $"read; supported are {GgufType.Known}: take the model in one of these.");
         if (shape[^1] % type.BlockSize != 0)
-            throw reader.Bad($"keeps tensor {Quoted.Name(name)} in blocks of {type.BlockSize} weights, which do not divide its rows of {shape[^1]:N0}");
+            throw reader.Bad($"keeps tensor {Quoted.Name(name)} in blocks of {type.BlockSize} weights, which do not divide its rows of "
+                + $"{shape[^1]:N0}");
         var offset = reader.UInt64($"the place of {Quoted.Name(name)}");
         if (offset > long.MaxValue / 2 || offset % (ulong)alignment != 0)
             throw reader.Bad($"places tensor {Quoted.Name(name)} at byte {offset:N0} of the data, which is no multiple of {alignment}");
@@ -126,11 +134,14 @@ internal sealed class GgufFile : IDisposable
         var end = 0L;
         foreach (var tensor in listed.OrderBy(t => t.Offset))
         {
-            if (tensor.Offset < end) throw reader.Bad($"places tensor {Quoted.Name(tensor.Name)} at byte {tensor.Offset:N0} of the data, over the tensor before it, which ends at {end:N0}");
+            if (tensor.Offset < end) throw reader.Bad($"places tensor {Quoted.Name(tensor.Name)} at byte {tensor.Offset:N0} of the data, "
+                + $"over the tensor before it, which ends at {end:N0}");
             if (tensor.Bytes > reader.Length - start - tensor.Offset)
-                throw reader.Bad($"places tensor {Quoted.Name(tensor.Name)} ({tensor.Bytes:N0} bytes) at byte {tensor.Offset:N0} of the data, of which there are {Math.Max(0, reader.Length - start):N0}; it is truncated");
+                throw reader.Bad($"places tensor {Quoted.Name(tensor.Name)} ({tensor.Bytes:N0} bytes) at byte {tensor.Offset:N0} of the "
+                    + $"data, of which there are {Math.Max(0, reader.Length - start):N0}; it is truncated");
             end = tensor.Offset + tensor.Bytes;
-            if (!placed.TryAdd(tensor.Name, tensor with { Offset = start + tensor.Offset })) throw reader.Bad($"names tensor {Quoted.Name(tensor.Name)} twice");
+            if (!placed.TryAdd(tensor.Name,
+                tensor with { Offset = start + tensor.Offset })) throw reader.Bad($"names tensor {Quoted.Name(tensor.Name)} twice");
         }
         return placed;
     }

@@ -21,7 +21,8 @@ internal sealed class GgufMetadata(string path)
     public string? Text(string key) => Get<string>(key, "a text");
 
     /// <summary>A truth value.</summary>
-    public bool? Flag(string key) => _values.ContainsKey(key) ? Get<object>(key, "true or false") as bool? ?? throw Wrong(key, "true or false") : null;
+    public bool? Flag(string key) => _values.ContainsKey(key) ? Get<object>(key, "true or false") as bool?
+        ?? throw Wrong(key, "true or false") : null;
 
     /// <summary>A whole number from 0 to <paramref name="most"/>; an array counts where all its items are one number.</summary>
     public int? Int(string key, int most = int.MaxValue)
@@ -55,7 +56,8 @@ internal sealed class GgufMetadata(string path)
     public PeftException Missing(string key) => new($"{path} lacks the metadata {key}, which a model needs; convert the model again.");
 
     /// <summary>What to throw for a key of another kind.</summary>
-    public PeftException Wrong(string key, string expected) => new($"{path}: the metadata {key} is {Describe(_values[key])}; expected {expected}: convert the model again.");
+    public PeftException Wrong(string key, string expected) => new($"{path}: the metadata {key} is {Describe(_values[key])}; expected "
+        + $"{expected}: convert the model again.");
 
     private T? Get<T>(string key, string expected) where T : class =>
         !_values.TryGetValue(key, out var value) ? null : value as T ?? throw Wrong(key, expected);

@@ -25,8 +25,11 @@ internal static class GgufPath
     public static string? Find(string path)
     {
         if (!Directory.Exists(path)) return Is(path) ? path : null;
-        var found = Directory.EnumerateFiles(path).Where(file => file.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal).ToList();
+        var found = Directory.EnumerateFiles(path).Where(file => file.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
+            .Order(StringComparer.Ordinal).ToList();
         return found.Count <= 1 ? found.FirstOrDefault()
-            : throw new PeftException($"{path} holds {found.Count} GGUF files ({string.Join(", ", found.Take(4).Select(file => Path.GetFileName(file)))}{(found.Count > 4 ? ", …" : "")}); name the one that is meant.");
+            : throw new PeftException($"{path} holds {found.Count} GGUF files "
+                + $"({string.Join(", ", found.Take(4).Select(file => Path.GetFileName(file)))}{(found.Count > 4 ? ", …" : "")}); name the "
+                + "one that is meant.");
     }
 }

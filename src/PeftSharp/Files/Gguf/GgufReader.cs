@@ -50,7 +50,8 @@ internal sealed class GgufReader(Stream file, string path)
         return Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : throw Bad($"has {what} that is not UTF-8, before byte {Position}");
     }
 
-    /// <summary>A value of metadata: a whole number (long; ulong where it is larger), a number (double), a truth value, a text, or an array of one of these.</summary>
+    /// <summary>A value of metadata: a whole number (long; ulong where it is larger), a number (double), a truth value, a text, or an array
+    /// of one of these.</summary>
     public object Value(string key)
     {
         var type = UInt32($"the type of {key}");
@@ -64,7 +65,8 @@ internal sealed class GgufReader(Stream file, string path)
     {
         var type = UInt32($"the type of {key}");
         if (type == 9) throw Bad($"has the metadata {key} with arrays inside an array, which no model needs");
-        var least = type switch { 0 or 1 or 7 => 1, 2 or 3 => 2, 4 or 5 or 6 => 4, 8 or 10 or 11 or 12 => 8, _ => throw Unknown(type, key) };
+        var least = type switch { 0 or 1 or 7 => 1, 2 or 3 => 2, 4 or 5 or 6 => 4, 8 or 10 or 11 or 12 => 8, _ =>
+            throw Unknown(type, key) };
         var count = Count($"items of {key}", least, 1 << 26);
         switch (type)
         {
@@ -82,7 +84,8 @@ internal sealed class GgufReader(Stream file, string path)
                 return flags;
             default:
                 var whole = new long[count];
-                for (var i = 0; i < count; i++) whole[i] = Scalar(type, key) as long? ?? throw Bad($"has a number above 2^63 in the metadata {key}");
+                for (var i = 0; i < count; i++) whole[i] = Scalar(type, key) as long?
+                    ?? throw Bad($"has a number above 2^63 in the metadata {key}");
                 return whole;
         }
     }
@@ -96,7 +99,8 @@ internal sealed class GgufReader(Stream file, string path)
         4 => (long)UInt32(key),
         5 => (long)(int)UInt32(key),
         6 => (double)BitConverter.UInt32BitsToSingle(UInt32(key)),
-        7 => Take(1, key)[0] is var flag && flag <= 1 ? flag == 1 : throw Bad($"has the truth value {flag} in the metadata {key}; expected 0 or 1"),
+        7 => Take(1, key)[0] is var flag && flag <= 1 ? flag == 1 : throw Bad($"has the truth value {flag} in the metadata {key}; "
+            + "expected 0 or 1"),
         8 => Text(key),
         10 => UInt64(key) is var number && number <= long.MaxValue ? (long)number : number,
         11 => (long)UInt64(key),

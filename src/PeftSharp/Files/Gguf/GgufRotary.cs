@@ -19,14 +19,16 @@ internal static class GgufRotary
         var theta = metadata.Number($"{name}.rope.freq_base") ?? 10_000;
         var rotary = new JsonObject { ["rope_theta"] = theta, ["rope_type"] = "default" };
         if (file.Tensors.ContainsKey("rope_factors_long.weight"))
-            throw new PeftException($"{file.Path} stretches positions by a table for long texts (LongRoPE), which can't be read; take the model's variant for short texts.");
+            throw new PeftException($"{file.Path} stretches positions by a table for long texts (LongRoPE), which can't be read; take the "
+                + "model's variant for short texts.");
         if (file.Tensors.TryGetValue("rope_freqs.weight", out var factors)) return Llama3(file, factors, theta, width);
         var kind = metadata.Text($"{name}.rope.scaling.type") ?? "none";
         // Older files have the factor alone.
         var factor = metadata.Number($"{name}.rope.scaling.factor") ?? metadata.Number($"{name}.rope.scale_linear") ?? 1;
         if (kind == "none" && (factor == 1 || metadata.Has($"{name}.rope.scaling.type"))) return rotary;
         rotary["rope_type"] = kind is "none" or "linear" ? "linear" : kind == "yarn" ? "yarn"
-            : throw new PeftException($"{file.Path}: the metadata {name}.rope.scaling.type is {Quoted.Name(kind)}; supported are none, linear and yarn: take another model.");
+            : throw new PeftException($"{file.Path}: the metadata {name}.rope.scaling.type is {Quoted.Name(kind)}; supported are none, "
+                + "linear and yarn: take another model.");
         rotary["factor"] = factor;
         if (metadata.Int($"{name}.rope.scaling.original_context_length") is { } original) rotary["original_max_position_embeddings"] = original;
         return rotary;
@@ -39,8 +41,10 @@ internal static class GgufRotary
         var found = dense.data<float>().ToArray();
         var factor = found.Length > 0 ? Math.Round(found.Max(), 3) : 0;
         var expected = Enumerable.Range(0, width / 2).Select(i => Factor(2 * Math.PI * Math.Pow(theta, 2.0 * i / width), factor)).ToArray();
-        if (found.Length != expected.Length || found.Zip(expected).Any(pair => !(Math.Abs(pair.First - pair.Second) <= Nearly * pair.Second)))
-            throw new PeftException($"{file.Path} stretches positions by the table \"rope_freqs.weight\", which is not that of Llama 3.1 and its successors; take the Hugging Face folder of the model.");
+        if (found.Length != expected.Length || found.Zip(expected)
+            .Any(pair => !(Math.Abs(pair.First - pair.Second) <= Nearly * pair.Second)))
+            throw new PeftException($"{file.Path} stretches positions by the table \"rope_freqs.weight\", which is not that of Llama 3.1 "
+                + "and its successors; take the Hugging Face folder of the model.");
         return new()
         {
             ["rope_theta"] = theta,

@@ -16,7 +16,8 @@ internal static unsafe class GgufSuperBlocks
         }
     }
 
-    /// <summary>Q3_K: 32 bytes of third bits, 64 of codes of two, 12 of scales of six bits, d; d · (scale - 32) · (q - 4 where the third bit is missing).</summary>
+    /// <summary>Q3_K: 32 bytes of third bits, 64 of codes of two, 12 of scales of six bits, d; d · (scale - 32) · (q - 4 where the third
+    /// bit is missing).</summary>
     public static void Q3(byte* from, float* to)
     {
         var scales = from + 96;
@@ -56,7 +57,8 @@ internal static unsafe class GgufSuperBlocks
             {
                 var bytes = Vector128.Load(from + 48 + 32 * (group / 2) + i);
                 var fifth = GgufBlocks.Fifth(Vector128.Load(from + 16 + i), 1 << group);
-                GgufBlocks.Write((group % 2 == 0 ? GgufBlocks.Low(bytes) : GgufBlocks.High(bytes)) | fifth, scale, -minimum, to + 32 * group + i);
+                GgufBlocks.Write((group % 2 == 0 ? GgufBlocks.Low(bytes) : GgufBlocks.High(bytes)) | fifth, scale, -minimum, to
+                    + 32 * group + i);
             }
         }
     }
@@ -78,7 +80,8 @@ internal static unsafe class GgufSuperBlocks
     }
 
     // The pair of bits at a place of sixteen bytes.
-    private static Vector128<byte> Pairs(byte* from, int place) => (Vector128.Load(from).AsUInt16() >>> (2 * place)).AsByte() & Vector128.Create((byte)3);
+    private static Vector128<byte> Pairs(byte* from, int place) => (Vector128.Load(from).AsUInt16() >>> (2 * place))
+        .AsByte() & Vector128.Create((byte)3);
 
     // Scale and minimum of a group of Q4_K and Q5_K.
     private static (float Scale, float Minimum) Six(byte* from, int group)

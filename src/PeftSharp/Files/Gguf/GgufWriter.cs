@@ -14,7 +14,8 @@ internal sealed class GgufWriter
     private readonly List<(string Name, GgufType Type, long[] Shape, Func<Tensor> Value)> _tensors = [];
     private readonly HashSet<string> _keys = [];
 
-    /// <summary>Adds metadata: a text, a truth value, a whole number (32 bits), a number (float32), texts, whole numbers, numbers or bytes.</summary>
+    /// <summary>Adds metadata: a text, a truth value, a whole number (32 bits), a number (float32), texts, whole numbers, numbers or
+    /// bytes.</summary>
     public void Add(string key, object value)
     {
         if (!_keys.Add(key)) throw new ArgumentException($"The metadata {key} was added twice.", nameof(key));
@@ -76,7 +77,8 @@ internal sealed class GgufWriter
                 using var scope = NewDisposeScope();
                 using var guard = no_grad();
                 var tensor = value();
-                if (!tensor.shape.SequenceEqual(shape)) throw new InvalidOperationException($"The tensor {name} has another shape than was announced.");
+                if (!tensor.shape.SequenceEqual(shape)) throw new InvalidOperationException($"The tensor {name} has another shape than "
+                    + "was announced.");
                 Pad(stream, Write(stream, type, tensor));
             }
         });

@@ -20,7 +20,8 @@ internal static unsafe class Q8Encoder
             foreach (var value in values) largest = Math.Max(largest, Math.Abs(value));
             var scale = largest / 127;
             var half = (Half)scale;
-            if (!Half.IsFinite(half)) throw new PeftException($"A weight of {largest} was given to be kept as Q8_0, whose scales are 16-bit floats; keep the model in F16 or F32, or look for what is wrong with it.");
+            if (!Half.IsFinite(half)) throw new PeftException($"A weight of {largest} was given to be kept as Q8_0, whose scales are "
+                + "16-bit floats; keep the model in F16 or F32, or look for what is wrong with it.");
             var inverse = scale == 0 ? 0 : 1 / scale;
             var to = blocks.AsSpan((int)(block * 34), 34);
             BitConverter.TryWriteBytes(to, BitConverter.HalfToUInt16Bits(half));

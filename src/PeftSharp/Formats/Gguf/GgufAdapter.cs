@@ -18,7 +18,8 @@ public static class GgufAdapter
     /// <param name="folder">A LoRA in peft's layout, trained on a decoder.</param>
     /// <param name="basis">The configuration of the base model.</param>
     /// <param name="file">The file.</param>
-    /// <exception cref="PeftException">The adapter is no plain LoRA, the base's architecture has no place in GGUF, or the file cannot be written.</exception>
+    /// <exception cref="PeftException">The adapter is no plain LoRA, the base's architecture has no place in GGUF, or the file cannot be
+    /// written.</exception>
     public static void Write(AdapterFolder folder, ModelConfig basis, string file)
     {
         ArgumentNullException.ThrowIfNull(folder);
@@ -27,7 +28,8 @@ public static class GgufAdapter
         LibTorch.EnsureLoaded();
         var options = PlainLora(folder);
         var architecture = GgufArchitecture.Of(basis.ModelType)
-            ?? throw new PeftException($"{basis.File}: the architecture \"{basis.ModelType}\" can't be written as GGUF; supported are {GgufArchitecture.Known}.");
+            ?? throw new PeftException($"{basis.File}: the architecture \"{basis.ModelType}\" can't be written as GGUF; supported are "
+                + $"{GgufArchitecture.Known}.");
         using var saved = SafetensorsFile.Open(folder.WeightsFile);
         var writer = new GgufWriter();
         writer.Add("general.architecture", architecture.Name);
@@ -37,9 +39,11 @@ public static class GgufAdapter
         writer.Add("general.file_type", 0);
         writer.Add("general.quantization_version", 2);
         writer.Add("adapter.lora.alpha", (float)options.Alpha);
-        var modules = saved.Tensors.Keys.Where(name => name.EndsWith(First, StringComparison.Ordinal)).Order(StringComparer.Ordinal).ToList();
+        var modules = saved.Tensors.Keys.Where(name => name.EndsWith(First, StringComparison.Ordinal)).Order(StringComparer.Ordinal)
+            .ToList();
         if (Stray(saved, modules) is { } stray)
-            throw new PeftException($"{folder.WeightsFile} has the tensor {Quoted.Name(stray)}, for which a GGUF adapter has no place; merge the adapter and write the model.");
+            throw new PeftException($"{folder.WeightsFile} has the tensor {Quoted.Name(stray)}, for which a GGUF adapter has no place; "
+                + "merge the adapter and write the model.");
         var patterns = new PathPatterns("LORA");
         foreach (var name in modules) Add(writer, saved, name, architecture, basis, (options, patterns));
         writer.Write(file);
@@ -53,7 +57,8 @@ public static class GgufAdapter
             : lora.LoraBias ? "has biases in its second factor"
             : null;
         return problem is null ? (LoraOptions)folder.Options
-            : throw new PeftException($"{folder.Path} {problem}, and a GGUF adapter is a plain LoRA in peft's layout; extract one from it with \"peft extract\", or merge it and write the model.");
+            : throw new PeftException($"{folder.Path} {problem}, and a GGUF adapter is a plain LoRA in peft's layout; extract one from it "
+                + "with \"peft extract\", or merge it and write the model.");
     }
 
     private static string? Stray(SafetensorsFile saved, List<string> modules)
@@ -64,19 +69,23 @@ public static class GgufAdapter
 
     private static string SecondOf(string first) => first[..^First.Length] + Second;
 
-    private static void Add(GgufWriter writer, SafetensorsFile saved, string first, GgufArchitecture architecture, ModelConfig basis, (LoraOptions Lora, PathPatterns Patterns) options)
+    private static void Add(GgufWriter writer, SafetensorsFile saved, string first, GgufArchitecture architecture, ModelConfig basis,
+        (LoraOptions Lora, PathPatterns Patterns) options)
     {
         var path = first[(first.StartsWith(Prefix, StringComparison.Ordinal) ? Prefix.Length : 0)..^First.Length];
         var module = architecture.ModuleToGguf(path)
-            ?? throw new PeftException($"{saved.Path} adapts the module {Quoted.Name(path)}, for which the architecture {architecture.Name} has no place in GGUF; merge the adapter and write the model.");
+            ?? throw new PeftException($"{saved.Path} adapts the module {Quoted.Name(path)}, for which the architecture "
+                + $"{architecture.Name} has no place in GGUF; merge the adapter and write the model.");
         var (a, b) = (saved.Tensors[first].Shape, saved.Tensors.TryGetValue(SecondOf(first), out var info) ? info.Shape : []);
         if (a.Length != 2 || b.Length != 2 || a[0] != b[1])
-            throw new PeftException($"{saved.Path}: the factors of {Quoted.Name(path)} have the shapes [{string.Join(", ", a)}] and [{string.Join(", ", b)}]; expected [r, in] and [out, r].");
+            throw new PeftException($"{saved.Path}: the factors of {Quoted.Name(path)} have the shapes [{string.Join(", ", a)}] and "
+                + $"[{string.Join(", ", b)}]; expected [r, in] and [out, r].");
         writer.Add($"{module}.weight.lora_a", GgufType.F32, a, () => saved.Read(first).to(ScalarType.Float32));
         writer.Add($"{module}.weight.lora_b", GgufType.F32, b, () =>
         {
             // llama.cpp scales by alpha / r, one alpha for all: what a module's own scale differs by goes into its second factor.
-            var value = saved.Read(SecondOf(first)).to(ScalarType.Float32).Times(Correction(options.Lora, options.Patterns, path, (int)a[0]));
+            var value = saved.Read(SecondOf(first)).to(ScalarType.Float32)
+                .Times(Correction(options.Lora, options.Patterns, path, (int)a[0]));
             if (!architecture.IsTurned(module)) return value;
             var heads = GgufModelMetadata.Heads(basis, module.EndsWith("attn_k", StringComparison.Ordinal));
             return value.index_select(0, tensor(GgufArchitecture.RowOrder(b[0], heads, toFile: true)));

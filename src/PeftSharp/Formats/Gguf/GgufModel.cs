@@ -13,13 +13,16 @@ namespace PeftSharp.Formats.Gguf;
 /// <summary>Writes a model as a GGUF file, as llama.cpp's own converter lays it out.</summary>
 public static class GgufModel
 {
-    /// <summary>Writes what a decoder reads at present, merged adapters included, with its tokenizer and configuration; the file appears whole or not at all.</summary>
+    /// <summary>Writes what a decoder reads at present, merged adapters included, with its tokenizer and configuration; the file appears
+    /// whole or not at all.</summary>
     /// <param name="model">A decoder with its language head.</param>
     /// <param name="file">The file.</param>
     /// <param name="quantization">How matrices are kept; default 16-bit floats.</param>
     /// <param name="tokenizer">Its tokenizer; null writes none, and the model reads token ids.</param>
-    /// <exception cref="PeftException">The architecture, the head, the positions or the tokenizer have no place in GGUF, or the file cannot be written.</exception>
-    public static void Write(TransformerModel model, string file, GgufQuantization quantization = GgufQuantization.F16, Tokenizer? tokenizer = null)
+    /// <exception cref="PeftException">The architecture, the head, the positions or the tokenizer have no place in GGUF, or the file cannot
+    /// be written.</exception>
+    public static void Write(TransformerModel model, string file, GgufQuantization quantization = GgufQuantization.F16,
+        Tokenizer? tokenizer = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentException.ThrowIfNullOrEmpty(file);
@@ -43,16 +46,20 @@ public static class GgufModel
     internal static GgufArchitecture ArchitectureOf(TransformerModel model)
     {
         if (model.Head.Kind != TaskKind.CausalLanguage)
-            throw new PeftException($"The model's head answers the task {model.Head.Kind}, for which GGUF has no place; give a decoder that writes text.");
+            throw new PeftException($"The model's head answers the task {model.Head.Kind}, for which GGUF has no place; give a decoder "
+                + "that writes text.");
         return GgufArchitecture.Of(model.Config.ModelType)
-            ?? throw new PeftException($"{model.Config.File}: the architecture \"{model.Config.ModelType}\" can't be written as GGUF; supported are {GgufArchitecture.Known}.");
+            ?? throw new PeftException($"{model.Config.File}: the architecture \"{model.Config.ModelType}\" can't be written as GGUF; "
+                + $"supported are {GgufArchitecture.Known}.");
     }
 
-    private static void Add(GgufWriter writer, Slot slot, TransformerModel model, GgufArchitecture architecture, GgufQuantization quantization)
+    private static void Add(GgufWriter writer, Slot slot, TransformerModel model, GgufArchitecture architecture,
+        GgufQuantization quantization)
     {
         var dot = slot.Name.LastIndexOf('.');
         var module = architecture.ModuleToGguf(slot.Name[..dot])
-            ?? throw new PeftException($"The model has a tensor \"{slot.Name}\", for which the architecture {architecture.Name} has no place in GGUF; keep it in Hugging Face's layout.");
+            ?? throw new PeftException($"The model has a tensor \"{slot.Name}\", for which the architecture {architecture.Name} has no "
+                + "place in GGUF; keep it in Hugging Face's layout.");
         var shape = ShapeOf(slot);
         var isMatrix = shape.Length == 2;
         var type = !isMatrix || quantization == GgufQuantization.F32 ? GgufType.F32
@@ -66,7 +73,8 @@ public static class GgufModel
                 var heads = GgufModelMetadata.Heads(model.Config, keys);
                 return value.index_select(0, tensor(GgufArchitecture.RowOrder(value.shape[0], heads, toFile: true)));
             }
-            return !isMatrix && architecture.NormShift != 0 && slot.Name.EndsWith("norm.weight", StringComparison.Ordinal) ? value.Plus((double)architecture.NormShift) : value;
+            return !isMatrix && architecture.NormShift != 0 && slot.Name.EndsWith("norm.weight", StringComparison.Ordinal)
+                ? value.Plus((double)architecture.NormShift) : value;
         });
     }
 

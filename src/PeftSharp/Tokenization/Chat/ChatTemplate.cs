@@ -6,7 +6,8 @@ namespace PeftSharp.Tokenization.Chat;
 /// <summary>
 /// How a model wants a conversation written: a template in the part of Jinja that published models use. Immutable; threads may share it.
 /// </summary>
-/// <remarks>White space is treated as transformers does: a line break after a statement goes, and so does what stands before one on its line.</remarks>
+/// <remarks>White space is treated as transformers does: a line break after a statement goes, and so does what stands before one on its
+/// line.</remarks>
 public sealed class ChatTemplate
 {
     private const int Longest = 1 << 20, MostMessages = 100_000, LargestRange = 100_000;
@@ -21,7 +22,8 @@ public sealed class ChatTemplate
     }
 
     /// <summary>Who may speak. A role becomes part of the model's marks, so no other word is taken.</summary>
-    public static IReadOnlyList<string> Roles { get; } = ["system", "developer", "user", "assistant", "model", "tool", "function", "ipython", "observation"];
+    public static IReadOnlyList<string> Roles { get; } = ["system", "developer", "user", "assistant", "model", "tool", "function",
+        "ipython", "observation"];
 
     /// <summary>What it is called in errors: its file, usually.</summary>
     public string Name { get; }
@@ -39,7 +41,8 @@ public sealed class ChatTemplate
         ArgumentNullException.ThrowIfNull(source);
         if (source.Length > Longest)
         {
-            throw new PeftException($"The chat template {name} has {source.Length:N0} characters, above the limit of {Longest:N0}; check that it is the right file.");
+            throw new PeftException($"The chat template {name} has {source.Length:N0} characters, above the limit of {Longest:N0}; check "
+                + "that it is the right file.");
         }
         return new(name, source, tokens ?? new Dictionary<string, string>());
     }
@@ -47,14 +50,18 @@ public sealed class ChatTemplate
     /// <summary>Writes a conversation.</summary>
     /// <param name="messages">Its turns, in their order.</param>
     /// <param name="addGenerationPrompt">Whether the beginning of the model's answer follows, so that it goes on with it.</param>
-    /// <param name="settings">Further variables of the template: truth values, whole numbers or texts, for example <c>enable_thinking</c>.</param>
-    /// <exception cref="PeftException">The template refuses the messages, a role is none of <see cref="Roles"/>, or a bound is exceeded.</exception>
-    public ChatText Render(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = true, IReadOnlyDictionary<string, object>? settings = null)
+    /// <param name="settings">Further variables of the template: truth values, whole numbers or texts, for example
+    /// <c>enable_thinking</c>.</param>
+    /// <exception cref="PeftException">The template refuses the messages, a role is none of <see cref="Roles"/>, or a bound is
+    /// exceeded.</exception>
+    public ChatText Render(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = true,
+        IReadOnlyDictionary<string, object>? settings = null)
     {
         ArgumentNullException.ThrowIfNull(messages);
         if (messages.Count > MostMessages)
         {
-            throw new PeftException($"A conversation of {messages.Count:N0} messages was given, above the limit of {MostMessages:N0}; shorten it.");
+            throw new PeftException($"A conversation of {messages.Count:N0} messages was given, above the limit of {MostMessages:N0}; "
+                + "shorten it.");
         }
         var run = new TemplateRun(Name);
         SetFunctions(run);
@@ -85,7 +92,8 @@ public sealed class ChatTemplate
     {
         if (!Roles.Contains(message.Role))
         {
-            throw new PeftException($"A message has the role {Quoted.Name(message.Role ?? "")}; expected one of {string.Join(", ", Roles)}.");
+            throw new PeftException($"A message has the role {Quoted.Name(message.Role ?? "")}; expected one of "
+                + $"{string.Join(", ", Roles)}.");
         }
         return new() { ["role"] = TemplateText.Own(message.Role), ["content"] = TemplateText.Said(message.Content ?? "") };
     }
@@ -95,18 +103,21 @@ public sealed class ChatTemplate
         string text => TemplateText.Said(text),
         int number => (long)number,
         bool or long or double => value,
-        _ => throw new PeftException($"The setting {Quoted.Name(name)} of a chat template is a {value?.GetType().Name ?? "null"}; expected a truth value, a number or a text."),
+        _ => throw new PeftException($"The setting {Quoted.Name(name)} of a chat template is a {value?.GetType().Name ?? "null"}; "
+            + "expected a truth value, a number or a text."),
     };
 
     private void SetFunctions(TemplateRun run)
     {
         run.Set("raise_exception", (TemplateFunction)((arguments, _) =>
-            throw new PeftException($"The chat template {Name} refuses these messages: {Printable.Cut(TemplateValues.Text(arguments.Get(0, "message")).Value.TrimEnd('.'), 300)}.")));
+            throw new PeftException($"The chat template {Name} refuses these messages: "
+                + $"{Printable.Cut(TemplateValues.Text(arguments.Get(0, "message")).Value.TrimEnd('.'), 300)}.")));
         run.Set("namespace", (TemplateFunction)((arguments, _) => new TemplateNamespace(new(arguments.Names))));
         run.Set("dict", (TemplateFunction)((arguments, _) => new Dictionary<string, object?>(arguments.Names)));
         run.Set("range", (TemplateFunction)((arguments, line) => Range(run, arguments, line)));
         run.Set("strftime_now", (TemplateFunction)((arguments, line) =>
-            TemplateText.Own(Date(run, arguments.Text(0, "format")?.Value ?? throw run.Fail(line, "asks for the date without a format"), line))));
+            TemplateText.Own(Date(run, arguments.Text(0, "format")?.Value ?? throw run.Fail(line, "asks for the date without a format"),
+                line))));
     }
 
     private static List<object?> Range(TemplateRun run, TemplateArguments arguments, int line)
@@ -143,7 +154,8 @@ public sealed class ChatTemplate
                 'H' => "HH",
                 'M' => "mm",
                 'S' => "ss",
-                _ => throw run.Fail(line, $"asks for the date with %{Printable.Cut(format[i].ToString(), 4)}, which is none of d, m, Y, y, b, B, a, A, H, M and S"),
+                _ => throw run.Fail(line, $"asks for the date with %{Printable.Cut(format[i].ToString(), 4)}, which is none of d, m, Y, "
+                    + "y, b, B, a, A, H, M and S"),
             };
             text.Append(now.ToString(part, CultureInfo.InvariantCulture));
         }

@@ -11,12 +11,14 @@ internal static class ChatTemplateFile
 
     private static readonly string[] roles = ["bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token"];
 
-    /// <summary>The template of chat_template.jinja, else that of tokenizer_config.json (of several, the one called "default"); null if there is none.</summary>
+    /// <summary>The template of chat_template.jinja, else that of tokenizer_config.json (of several, the one called "default"); null if
+    /// there is none.</summary>
     /// <exception cref="PeftException">It is damaged, or has what is not supported.</exception>
     public static ChatTemplate? Find(TokenizerFiles files)
     {
         var config = new TokenizerConfig(files);
-        var (source, name) = files.Find(Own) is { } bytes ? (Text(bytes, files.PathOf(Own)), files.PathOf(Own)) : (Named(files), $"of {config.File}");
+        var (source, name) = files.Find(Own) is { } bytes ? (Text(bytes, files.PathOf(Own)), files.PathOf(Own))
+            : (Named(files), $"of {config.File}");
         if (source is null)
         {
             return null;
@@ -50,9 +52,11 @@ internal static class ChatTemplateFile
         {
             return file.Optional(Field)?.String();
         }
-        var several = field.Items(64).Select(item => (Name: item.Required("name").String(), Template: item.Required("template").String())).ToList();
+        var several = field.Items(64).Select(item => (Name: item.Required("name").String(), Template: item.Required("template").String()))
+            .ToList();
         var chosen = several.FindIndex(template => template.Name == "default");
         return chosen >= 0 ? several[chosen].Template
-            : throw field.Error($"a list of {string.Join(", ", several.Select(template => Quoted.Name(template.Name)))}", "a template called \"default\" among them", "rename one");
+            : throw field.Error($"a list of {string.Join(", ", several.Select(template => Quoted.Name(template.Name)))}",
+                "a template called \"default\" among them", "rename one");
     });
 }

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace PeftSharp.Tokenization.Chat;
 
-/// <summary>Reads expressions, the loosest binding first: choice, or, and, not, comparisons, sums, joins, products, signs, members and filters.</summary>
+/// <summary>Reads expressions, the loosest binding first: choice, or, and, not, comparisons, sums, joins, products, signs, members and
+/// filters.</summary>
 internal sealed class ExpressionParser(TemplateCursor cursor)
 {
     private const int Deepest = 64;
@@ -316,7 +317,8 @@ internal sealed class ExpressionParser(TemplateCursor cursor)
             return Arguments();
         }
         var isValue = cursor.Now.Kind is TemplateTokenKind.Text or TemplateTokenKind.Integer or TemplateTokenKind.Number
-            || cursor.Now.Kind == TemplateTokenKind.Name && cursor.Now.Text is not ("and" or "or" or "not" or "is" or "in" or "if" or "else");
+            || cursor.Now.Kind == TemplateTokenKind.Name
+                && cursor.Now.Text is not ("and" or "or" or "not" or "is" or "in" or "if" or "else");
         return isValue ? new([Postfix(Primary())], []) : CallArguments.None;
     }
 

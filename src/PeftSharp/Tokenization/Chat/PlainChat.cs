@@ -2,8 +2,10 @@ using System.Text;
 
 namespace PeftSharp.Tokenization.Chat;
 
-/// <summary>Conversations for models that were taught no way to read them: each turn below a heading, an end token behind each answer.</summary>
-/// <remarks>The headings are those of alpaca: <c>### Instruction:</c> and <c>### Response:</c>; what a system says stands before them.</remarks>
+/// <summary>Conversations for models that were taught no way to read them: each turn below a heading, an end token behind each
+/// answer.</summary>
+/// <remarks>The headings are those of alpaca: <c>### Instruction:</c> and <c>### Response:</c>; what a system says stands before
+/// them.</remarks>
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="endIds">Tokens that end an answer; the first is put behind answers.</param>
 public sealed class PlainChat(Tokenizer tokenizer, IReadOnlyCollection<int> endIds) : IChatTemplate

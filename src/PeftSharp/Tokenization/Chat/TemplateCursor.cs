@@ -24,10 +24,12 @@ internal sealed class TemplateCursor(string name, List<TemplateToken> tokens)
     public bool TryWord(string word) => IsWord(word) && Take().Text == word;
 
     /// <summary>Whether a word is next after the present token.</summary>
-    public bool IsWordNext(string word) => at + 1 < tokens.Count && tokens[at + 1] is { Kind: TemplateTokenKind.Name } next && next.Text == word;
+    public bool IsWordNext(string word) => at + 1 < tokens.Count && tokens[at + 1] is { Kind: TemplateTokenKind.Name } next
+        && next.Text == word;
 
     /// <summary>Whether a sign is next after the present token.</summary>
-    public bool IsSignNext(string sign) => at + 1 < tokens.Count && tokens[at + 1] is { Kind: TemplateTokenKind.Sign } next && next.Text == sign;
+    public bool IsSignNext(string sign) => at + 1 < tokens.Count && tokens[at + 1] is { Kind: TemplateTokenKind.Sign } next
+        && next.Text == sign;
 
     /// <summary>Takes a sign that must be next.</summary>
     public void Sign(string sign)

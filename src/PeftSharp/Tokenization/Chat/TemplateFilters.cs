@@ -8,7 +8,8 @@ internal static class TemplateFilters
 {
     private static readonly Dictionary<string, Func<object?, TemplateArguments, object?>> filters = new()
     {
-        ["trim"] = (value, arguments) => TemplateMethods.Strip(TemplateValues.Text(value), arguments.Text(0, "chars")?.Value, left: true, right: true),
+        ["trim"] = (value, arguments) =>
+            TemplateMethods.Strip(TemplateValues.Text(value), arguments.Text(0, "chars")?.Value, left: true, right: true),
         ["length"] = (value, _) => (long)Items(value).Count,
         ["count"] = (value, _) => (long)Items(value).Count,
         ["upper"] = (value, _) => TemplateValues.Text(value).Map(text => text.ToUpperInvariant()),
@@ -27,11 +28,16 @@ internal static class TemplateFilters
         ["d"] = Default,
         ["int"] = (value, arguments) => Int(value, arguments),
         ["float"] = (value, _) => TemplateValues.AsNumber(value)
-            ?? (double.TryParse(TemplateValues.Text(value).Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : 0.0),
-        ["abs"] = (value, _) => value is long whole and > long.MinValue ? Math.Abs(whole) : TemplateValues.AsNumber(value) is { } number ? Math.Abs(number) : throw Wrong("abs", value),
-        ["tojson"] = (value, arguments) => TemplateJson.Write(value, arguments.Int(0, "indent") is { } indent ? Math.Clamp(indent, 0, 16) : null),
+            ?? (double.TryParse(TemplateValues.Text(value).Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+                ? number : 0.0),
+        ["abs"] = (value, _) => value is long whole and > long.MinValue ? Math.Abs(whole) : TemplateValues.AsNumber(value) is { } number
+            ? Math.Abs(number) : throw Wrong("abs", value),
+        ["tojson"] = (value, arguments) =>
+            TemplateJson.Write(value, arguments.Int(0, "indent") is { } indent ? Math.Clamp(indent, 0, 16) : null),
         ["items"] = (value, arguments) => TemplateMethods.Call(value, "items", arguments),
-        ["map"] = (value, arguments) => (List<object?>)[.. Items(value).Select(item => Member(item, arguments.Text(-1, "attribute")?.Value ?? throw Wrong("map without an attribute", value)))],
+        ["map"] = (value, arguments) =>
+            (List<object?>)[.. Items(value)
+            .Select(item => Member(item, arguments.Text(-1, "attribute")?.Value ?? throw Wrong("map without an attribute", value)))],
         ["selectattr"] = (value, arguments) => Selected(value, arguments, wanted: true),
         ["rejectattr"] = (value, arguments) => Selected(value, arguments, wanted: false),
     };
@@ -84,13 +90,15 @@ internal static class TemplateFilters
 
     private static object? Default(object? value, TemplateArguments arguments)
     {
-        var missing = value is TemplateValues.Undefined || (TemplateValues.IsTrue(arguments.Get(1, "boolean")) && !TemplateValues.IsTrue(value));
+        var missing = value is TemplateValues.Undefined
+            || (TemplateValues.IsTrue(arguments.Get(1, "boolean")) && !TemplateValues.IsTrue(value));
         return missing ? arguments.Get(0, "default_value", TemplateText.Own("")) : value;
     }
 
     private static object Int(object? value, TemplateArguments arguments) =>
         TemplateValues.AsNumber(value) is { } number && Math.Abs(number) < 9e18 ? (long)number
-        : value is TemplateText { Value: var text } && long.TryParse(text.Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var parsed) ? parsed
+        : value is TemplateText { Value: var text }
+            && long.TryParse(text.Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var parsed) ? parsed
         : (long)(arguments.Int(0, "default") ?? 0);
 
     private static List<object?> Selected(object? value, TemplateArguments arguments, bool wanted)
@@ -99,10 +107,13 @@ internal static class TemplateFilters
         var test = arguments.Text(1, "test")?.Value;
         if (test is not null && !TemplateTests.Names.Contains(test))
         {
-            throw new TemplateFailure($"selects by the test {Files.Quoted.Name(test)}, which is none of {string.Join(", ", TemplateTests.Names)}");
+            throw new TemplateFailure($"selects by the test {Files.Quoted.Name(test)}, which is none of "
+                + $"{string.Join(", ", TemplateTests.Names)}");
         }
         var rest = new TemplateArguments([.. arguments.Places.Skip(2)], arguments.Names);
-        return [.. Items(value).Where(item => wanted == (test is null ? TemplateValues.IsTrue(Member(item, name)) : TemplateTests.Passes(test, Member(item, name), rest)))];
+        return [.. Items(value)
+            .Where(item => wanted == (test is null ? TemplateValues.IsTrue(Member(item, name))
+            : TemplateTests.Passes(test, Member(item, name), rest)))];
     }
 
     private static TemplateFailure Wrong(string what, object? value) => new($"asks {TemplateValues.Kind(value)} for {what}");

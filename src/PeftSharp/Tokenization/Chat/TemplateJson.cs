@@ -4,7 +4,8 @@ using System.Text;
 
 namespace PeftSharp.Tokenization.Chat;
 
-/// <summary>Values as JSON the way Python's json module writes it: spaces after commas and colons, nothing escaped that need not be.</summary>
+/// <summary>Values as JSON the way Python's json module writes it: spaces after commas and colons, nothing escaped that need not
+/// be.</summary>
 internal static class TemplateJson
 {
     private const int Deepest = 64;

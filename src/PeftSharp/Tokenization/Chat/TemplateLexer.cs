@@ -4,14 +4,16 @@ using System.Text;
 namespace PeftSharp.Tokenization.Chat;
 
 /// <summary>
-/// Divides a template into tokens, with the white space taken out as transformers sets Jinja: the line break after a statement goes, and so does
+/// Divides a template into tokens, with the white space taken out as transformers sets Jinja: the line break after a statement goes, and so
+/// does
 /// what stands before one on its line.
 /// </summary>
 internal sealed class TemplateLexer(string name, string source)
 {
     private const int MostTokens = 200_000;
 
-    private static readonly string[] signs = ["==", "!=", "<=", ">=", "//", "**", "(", ")", "[", "]", "{", "}", ",", ":", ".", "|", "~", "+", "-", "*", "/", "%", "=", "<", ">"];
+    private static readonly string[] signs = ["==", "!=", "<=", ">=", "//", "**", "(", ")", "[", "]", "{", "}", ",", ":", ".", "|", "~",
+        "+", "-", "*", "/", "%", "=", "<", ">"];
 
     private readonly string text = WithoutLastLineBreak(source.Replace("\r\n", "\n", StringComparison.Ordinal));
     private readonly List<TemplateToken> tokens = [];
@@ -105,7 +107,8 @@ internal sealed class TemplateLexer(string name, string source)
                 return trims;
             }
             ReadToken();
-            depth += tokens[^1] is { Kind: TemplateTokenKind.Sign, Text: "{" } ? 1 : tokens[^1] is { Kind: TemplateTokenKind.Sign, Text: "}" } ? -1 : 0;
+            depth += tokens[^1] is { Kind: TemplateTokenKind.Sign, Text: "{" } ? 1
+                : tokens[^1] is { Kind: TemplateTokenKind.Sign, Text: "}" } ? -1 : 0;
         }
     }
 
@@ -200,7 +203,9 @@ internal sealed class TemplateLexer(string name, string source)
             case '\n': return "";
             case 'x' or 'u':
                 var digits = text[at] == 'x' ? 2 : 4;
-                if (at + digits < text.Length && ushort.TryParse(text.AsSpan(at + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code))
+                if (at + digits < text.Length
+                    && ushort.TryParse(text.AsSpan(at + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
+                    out var code))
                 {
                     at += digits;
                     return ((char)code).ToString();

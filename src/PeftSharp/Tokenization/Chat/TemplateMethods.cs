@@ -39,7 +39,8 @@ internal static class TemplateMethods
             throw new TemplateFailure("replaces an empty text");
         }
         var (parts, at) = (new List<TemplateText>(), 0);
-        for (var count = 0; (most is null or < 0 || count < most) && text.Value.IndexOf(old, at, StringComparison.Ordinal) is >= 0 and var found; count++)
+        for (var count = 0; (most is null or < 0 || count < most)
+            && text.Value.IndexOf(old, at, StringComparison.Ordinal) is >= 0 and var found; count++)
         {
             parts.Add(text.Slice(at, found - at));
             parts.Add(instead);
@@ -63,9 +64,11 @@ internal static class TemplateMethods
         "title" => text.Map(Title),
         "capitalize" => text.Map(value => value.Length == 0 ? value : char.ToUpperInvariant(value[0]) + value[1..].ToLowerInvariant()),
         "find" => (long)text.Value.IndexOf(Needed(arguments, 0, "sub").Value, StringComparison.Ordinal),
-        "count" => (long)(Needed(arguments, 0, "sub").Value is { Length: > 0 } part ? (text.Value.Length - text.Value.Replace(part, "", StringComparison.Ordinal).Length) / part.Length : 0),
+        "count" => (long)(Needed(arguments, 0, "sub").Value is { Length: > 0 } part
+            ? (text.Value.Length - text.Value.Replace(part, "", StringComparison.Ordinal).Length) / part.Length : 0),
         "join" => TemplateFilters.Join(arguments.Get(0, "iterable"), text),
-        _ => throw new TemplateFailure($"calls the method {Files.Quoted.Name(name)} of a text, which is none of strip, lstrip, rstrip, startswith, endswith, split, "
+        _ => throw new TemplateFailure($"calls the method {Files.Quoted.Name(name)} of a text, which is none of strip, lstrip, rstrip, "
+            + "startswith, endswith, split, "
             + "replace, upper, lower, title, capitalize, find, count and join"),
     };
 
@@ -75,7 +78,8 @@ internal static class TemplateMethods
         "items" => (List<object?>)[.. map.Select(entry => (List<object?>)[TemplateText.Own(entry.Key), entry.Value])],
         "keys" => (List<object?>)[.. map.Keys.Select(TemplateText.Own)],
         "values" => (List<object?>)[.. map.Values],
-        _ => throw new TemplateFailure($"calls the method {Files.Quoted.Name(name)} of a map, which is none of get, items, keys and values"),
+        _ => throw new TemplateFailure($"calls the method {Files.Quoted.Name(name)} of a map, which is none of get, items, keys and "
+            + "values"),
     };
 
     private static TemplateText Needed(TemplateArguments arguments, int place, string name) =>

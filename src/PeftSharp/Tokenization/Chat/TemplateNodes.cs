@@ -10,17 +10,21 @@ internal sealed record DataStatement(int Line, TemplateText Text) : Statement(Li
 internal sealed record OutputStatement(int Line, Expression Value) : Statement(Line);
 
 /// <summary><c>if</c>, its <c>elif</c> and its <c>else</c> (without a condition).</summary>
-internal sealed record IfStatement(int Line, IReadOnlyList<(Expression? Condition, IReadOnlyList<Statement> Body)> Branches) : Statement(Line);
+internal sealed record IfStatement(int Line, IReadOnlyList<(Expression? Condition, IReadOnlyList<Statement> Body)> Branches)
+    : Statement(Line);
 
 /// <summary><c>for</c> with its filter and its <c>else</c>.</summary>
 internal sealed record ForStatement(
-    int Line, IReadOnlyList<string> Names, Expression Over, Expression? Filter, IReadOnlyList<Statement> Body, IReadOnlyList<Statement> Otherwise) : Statement(Line);
+    int Line, IReadOnlyList<string> Names, Expression Over, Expression? Filter, IReadOnlyList<Statement> Body,
+        IReadOnlyList<Statement> Otherwise) : Statement(Line);
 
 /// <summary><c>set</c> of a name, or of a member of a namespace; of an expression or of what is between it and <c>endset</c>.</summary>
-internal sealed record SetStatement(int Line, string Name, string? Member, Expression? Value, IReadOnlyList<Statement>? Body) : Statement(Line);
+internal sealed record SetStatement(int Line, string Name, string? Member, Expression? Value, IReadOnlyList<Statement>? Body)
+    : Statement(Line);
 
 /// <summary><c>macro</c>.</summary>
-internal sealed record MacroStatement(int Line, string Name, IReadOnlyList<(string Name, Expression? Default)> Parameters, IReadOnlyList<Statement> Body) : Statement(Line);
+internal sealed record MacroStatement(int Line, string Name, IReadOnlyList<(string Name, Expression? Default)> Parameters,
+    IReadOnlyList<Statement> Body) : Statement(Line);
 
 /// <summary>Statements in a row (<c>generation</c>).</summary>
 internal sealed record GroupStatement(int Line, IReadOnlyList<Statement> Body) : Statement(Line);

@@ -55,7 +55,8 @@ internal sealed class TemplateParser
                     break;
                 default:
                     cursor.Expect(TemplateTokenKind.BlockStart, "{%");
-                    if (cursor.Now.Kind == TemplateTokenKind.Name && (ends.Contains(cursor.Now.Text) || ends.IsEmpty && cursor.Now.Text.StartsWith("end", StringComparison.Ordinal)))
+                    if (cursor.Now.Kind == TemplateTokenKind.Name
+                        && (ends.Contains(cursor.Now.Text) || ends.IsEmpty && cursor.Now.Text.StartsWith("end", StringComparison.Ordinal)))
                     {
                         depth--;
                         return body;

@@ -159,7 +159,8 @@ internal sealed class TemplateRun(string name)
         {
             var (parameter, missing) = macro.Parameters[i];
             var given = i < arguments.Places.Count || arguments.Names.ContainsKey(parameter);
-            scope.Set(parameter, given ? arguments.Get(i, parameter) : missing is null ? new TemplateValues.Undefined(parameter) : Evaluate(missing, outer));
+            scope.Set(parameter, given ? arguments.Get(i, parameter) : missing is null ? new TemplateValues.Undefined(parameter)
+                : Evaluate(missing, outer));
         }
         return Captured(line, () => Execute(macro.Body, scope));
     }
@@ -199,7 +200,8 @@ internal sealed class TemplateRun(string name)
             case ListExpression list:
                 return list.Items.Select(item => Evaluate(item, scope)).ToList();
             case MapExpression map:
-                return map.Items.ToDictionary(item => TemplateValues.Text(Evaluate(item.Key, scope)).Value, item => Evaluate(item.Value, scope));
+                return map.Items.ToDictionary(item => TemplateValues.Text(Evaluate(item.Key, scope)).Value, item =>
+                    Evaluate(item.Value, scope));
             case MemberExpression member:
                 return TemplateMembers.Of(Evaluate(member.Of, scope), Evaluate(member.Key, scope), member.IsAttribute);
             case SliceExpression slice:

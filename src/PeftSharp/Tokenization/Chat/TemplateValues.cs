@@ -3,7 +3,8 @@ using System.Globalization;
 
 namespace PeftSharp.Tokenization.Chat;
 
-/// <summary>Values of a template: none (null), truth values, whole numbers (long), numbers (double), texts, lists, maps by name, and what is undefined.</summary>
+/// <summary>Values of a template: none (null), truth values, whole numbers (long), numbers (double), texts, lists, maps by name, and what
+/// is undefined.</summary>
 internal static class TemplateValues
 {
     /// <summary>True unless the value is none, false, zero, empty or undefined.</summary>

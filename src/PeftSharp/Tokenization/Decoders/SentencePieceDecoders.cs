@@ -96,7 +96,8 @@ internal sealed class MetaspaceDecoder(char sign, bool prepends) : IDecoder
     {
         for (var i = 0; i < tokens.Count; i++)
         {
-            tokens[i] = i == 0 && prepends ? tokens[i].Replace(sign.ToString(), "", StringComparison.Ordinal) : tokens[i].Replace(sign, ' ');
+            tokens[i] = i == 0 && prepends ? tokens[i].Replace(sign.ToString(), "", StringComparison.Ordinal)
+                : tokens[i].Replace(sign, ' ');
         }
     }
 }

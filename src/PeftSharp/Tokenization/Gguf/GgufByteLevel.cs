@@ -41,18 +41,21 @@ internal static class GgufByteLevel
         {
             return null;
         }
-        var pattern = steps.Where(step => Type(step) == "Split").Select(step => step.Required("pattern").Optional("Regex")?.String()).FirstOrDefault();
+        var pattern = steps.Where(step => Type(step) == "Split").Select(step => step.Required("pattern").Optional("Regex")?.String())
+            .FirstOrDefault();
         var digits = steps.Any(step => Type(step) == "Digits" && step.Flag("individual_digits", false));
         var name = (steps.Select(Type).ToArray(), pattern) switch
         {
             (["ByteLevel"], _) => "gpt-2",
             (["Digits", "ByteLevel"], _) when digits => "smollm",
             (["Split", "ByteLevel"], Cl100kScanner.Pattern) => "llama-bpe",
-            (["Split", "ByteLevel"], { } other) when other == Cl100kScanner.Pattern.Replace("{1,3}", "", StringComparison.Ordinal) => "qwen2",
+            (["Split", "ByteLevel"], { } other) when other == Cl100kScanner.Pattern.Replace("{1,3}", "", StringComparison.Ordinal) =>
+                "qwen2",
             _ => null,
         };
         return name is not null && !steps.Last().Flag("add_prefix_space", true) ? name
-            : throw splitter.Error("a division of words", $"one of those that llama.cpp calls {string.Join(", ", divisions.Keys)}", "keep the model in Hugging Face's layout");
+            : throw splitter.Error("a division of words", $"one of those that llama.cpp calls {string.Join(", ", divisions.Keys)}",
+                "keep the model in Hugging Face's layout");
     }
 
     /// <summary>Writes the file.</summary>
@@ -67,9 +70,11 @@ internal static class GgufByteLevel
         var isLlama3 = division is "llama-bpe" or "llama3";
         return PipelineJson.Write(json =>
         {
-            var added = tokens.Select((token, id) => (token, id)).Where(entry => entry.token.Kind is PieceKind.Control or PieceKind.UserDefined);
+            var added = tokens.Select((token, id) => (token, id))
+                .Where(entry => entry.token.Kind is PieceKind.Control or PieceKind.UserDefined);
             PipelineJson.WriteAddedTokens(json, [.. added.DistinctBy(entry => entry.token.Text)
-                .Select(entry => new AddedToken(entry.id, entry.token.Text, false, false, false, entry.token.Kind == PieceKind.UserDefined, entry.token.Kind == PieceKind.Control))]);
+                .Select(entry => new AddedToken(entry.id, entry.token.Text, false, false, false, entry.token.Kind == PieceKind.UserDefined,
+                    entry.token.Kind == PieceKind.Control))]);
             // Qwen's own tokenizer composes characters first.
             if (division == "qwen2")
             {
@@ -104,7 +109,8 @@ internal static class GgufByteLevel
 
     private static void WriteEnds(Utf8JsonWriter json, GgufMetadata metadata, List<ScoredPiece> tokens, bool startsUsually)
     {
-        int? Id(string flag, string role, bool usual) => metadata.Flag($"{Prefix}{flag}") ?? usual ? metadata.Int($"{Prefix}{role}_token_id", tokens.Count - 1) : null;
+        int? Id(string flag, string role, bool usual) => metadata.Flag($"{Prefix}{flag}") ?? usual
+            ? metadata.Int($"{Prefix}{role}_token_id", tokens.Count - 1) : null;
         var (start, end) = (Id("add_bos_token", "bos", startsUsually), Id("add_eos_token", "eos", false));
         if (start is null && end is null)
         {

@@ -124,7 +124,8 @@ internal static class GgufTokenizerFiles
     {
         var unknown = metadata.Int($"{Prefix}unknown_token_id", tokens.Count - 1) ?? 0;
         // Files of some converters call the unknown token a control token.
-        var pieces = tokens.Select((token, id) => id == unknown ? token with { Kind = PieceKind.Unknown } : token.Kind == PieceKind.Unknown ? token with { Kind = PieceKind.Control } : token);
+        var pieces = tokens.Select((token, id) => id == unknown ? token with { Kind = PieceKind.Unknown } : token.Kind == PieceKind.Unknown
+            ? token with { Kind = PieceKind.Control } : token);
         return ProtoWriter.Model([.. pieces], isBpe, tokens.Any(token => token.Kind == PieceKind.Byte),
             metadata.Ints($"{Prefix}precompiled_charsmap") is { } map ? [.. map.Select(value => (byte)value)] : [],
             metadata.Flag($"{Prefix}add_space_prefix") ?? true, metadata.Flag($"{Prefix}remove_extra_whitespaces") ?? !isBpe);

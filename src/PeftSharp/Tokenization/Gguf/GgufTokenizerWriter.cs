@@ -26,7 +26,8 @@ internal static class GgufTokenizerWriter
         }
         var files = tokenizer.Files;
         var config = new TokenizerConfig(files);
-        if (TokenizerFiles.PieceModels.FirstOrDefault(name => files.Find(name) is not null) is { } pieces && files.Find(TokenizerFiles.Json) is null)
+        if (TokenizerFiles.PieceModels.FirstOrDefault(name => files.Find(name) is not null) is { } pieces
+            && files.Find(TokenizerFiles.Json) is null)
         {
             AddPieces(SentencePieceFile.Read(files.PathOf(pieces), files.Find(pieces)), config, writer, rows);
         }
@@ -44,12 +45,14 @@ internal static class GgufTokenizerWriter
     private static void AddEnds(Tokenizer tokenizer, TokenizerConfig config, GgufWriter writer)
     {
         var (start, end) = tokenizer.Steps.PostProcessor.Ends
-            ?? throw new PeftException($"{config.File}: the tokenizer beside it puts several tokens at an end of a text, which llama.cpp cannot; keep the model in Hugging Face's layout.");
+            ?? throw new PeftException($"{config.File}: the tokenizer beside it puts several tokens at an end of a text, which llama.cpp "
+                + "cannot; keep the model in Hugging Face's layout.");
         writer.Add($"{Prefix}add_bos_token", start is not null);
         writer.Add($"{Prefix}add_eos_token", end is not null);
         int? Named(string role) => config.Token(role) is { } token ? tokenizer.TokenToId(token) : null;
         var unknown = tokenizer.Files.WithJson(TokenizerFiles.Json, file => file.Required("model").Optional("unk_token")?.String());
-        int?[] ids = [start ?? Named("bos_token"), end ?? Named("eos_token"), Named("unk_token") ?? (unknown is null ? null : tokenizer.TokenToId(unknown)), Named("pad_token")];
+        int?[] ids = [start ?? Named("bos_token"), end ?? Named("eos_token"), Named("unk_token")
+            ?? (unknown is null ? null : tokenizer.TokenToId(unknown)), Named("pad_token")];
         foreach (var (id, key) in ids.Zip(["bos", "eos", "unknown", "padding"]))
         {
             if (id is { } known)
@@ -81,7 +84,8 @@ internal static class GgufTokenizerWriter
         var model = file.Required("model");
         if (model.Optional("type")?.String() is not "BPE" and var kind)
         {
-            throw new PeftException($"{config.File}: the tokenizer beside it is {kind ?? "of an old kind"}, and llama.cpp reads BPE from such files; keep the model in Hugging Face's layout.");
+            throw new PeftException($"{config.File}: the tokenizer beside it is {kind ?? "of an old kind"}, and llama.cpp reads BPE from "
+                + "such files; keep the model in Hugging Face's layout.");
         }
         var tokens = new List<ScoredPiece>();
         foreach (var (token, id) in model.Required("vocab").Members())
@@ -94,9 +98,11 @@ internal static class GgufTokenizerWriter
         {
             Score(tokens, merges);
         }
-        foreach (var token in (file.Optional("added_tokens")?.Items() ?? []).Select(AddedToken.Read).Concat(config.DescribedTokens().Select(entry => entry.Token)))
+        foreach (var token in (file.Optional("added_tokens")?.Items() ?? []).Select(AddedToken.Read)
+            .Concat(config.DescribedTokens().Select(entry => entry.Token)))
         {
-            Put(tokens, token.Id < rows ? token.Id : throw TooMany(config, token, rows), new(token.Content, 0, token.Special ? PieceKind.Control : PieceKind.UserDefined));
+            Put(tokens, token.Id < rows ? token.Id : throw TooMany(config, token, rows),
+                new(token.Content, 0, token.Special ? PieceKind.Control : PieceKind.UserDefined));
         }
         writer.Add($"{Prefix}model", inBytes is null ? "llama" : "gpt2");
         if (inBytes is not null)
@@ -118,10 +124,12 @@ internal static class GgufTokenizerWriter
     // SentencePiece merges the piece of the highest score: the earliest merge.
     private static void Score(List<ScoredPiece> tokens, List<(string Left, string Right)> merges)
     {
-        var ids = tokens.Select((token, id) => (token.Text, id)).DistinctBy(entry => entry.Text).ToDictionary(entry => entry.Text, entry => entry.id);
+        var ids = tokens.Select((token, id) => (token.Text, id)).DistinctBy(entry => entry.Text)
+            .ToDictionary(entry => entry.Text, entry => entry.id);
         for (var id = 0; id < tokens.Count; id++)
         {
-            tokens[id] = tokens[id] with { Score = -merges.Count - 1, Kind = Models.ByteTokens.TryParse(tokens[id].Text, out _) ? PieceKind.Byte : tokens[id].Kind };
+            tokens[id] = tokens[id] with { Score = -merges.Count - 1, Kind = Models.ByteTokens.TryParse(tokens[id].Text, out _)
+                ? PieceKind.Byte : tokens[id].Kind };
         }
         for (var rank = merges.Count - 1; rank >= 0; rank--)
         {
@@ -140,7 +148,8 @@ internal static class GgufTokenizerWriter
     {
         if (tokens.Count > rows)
         {
-            throw new PeftException($"The tokenizer has {tokens.Count:N0} tokens, but the model's table of words has {rows:N0} rows; take the tokenizer that belongs to the model.");
+            throw new PeftException($"The tokenizer has {tokens.Count:N0} tokens, but the model's table of words has {rows:N0} rows; take "
+                + "the tokenizer that belongs to the model.");
         }
         for (var id = 0; id < rows; id++)
         {
@@ -187,9 +196,11 @@ internal static class GgufTokenizerWriter
             "Metaspace" => PreTokenizers.PreTokenizerReader.ReadMetaspace(step).Prepends,
             _ => false,
         };
-        return file.Optional("normalizer") is { } normalizer && Prepends(normalizer) || file.Optional("pre_tokenizer") is { } splitter && Prepends(splitter);
+        return file.Optional("normalizer") is { } normalizer && Prepends(normalizer) || file.Optional("pre_tokenizer") is { } splitter
+            && Prepends(splitter);
     }
 
     private static PeftException TooMany(TokenizerConfig config, AddedToken token, int rows) =>
-        new($"{config.File}: the tokenizer beside it gives {Quoted.Name(token.Content)} the id {token.Id}, but the model's table of words has {rows:N0} rows; take the tokenizer that belongs to the model.");
+        new($"{config.File}: the tokenizer beside it gives {Quoted.Name(token.Content)} the id {token.Id}, but the model's table of words "
+            + $"has {rows:N0} rows; take the tokenizer that belongs to the model.");
 }

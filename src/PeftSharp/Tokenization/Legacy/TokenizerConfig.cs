@@ -47,15 +47,18 @@ internal sealed class TokenizerConfig(TokenizerFiles files)
 
     /// <summary>The tokens of <c>added_tokens_decoder</c> with the ids that it gives them, in their order.</summary>
     public IReadOnlyList<(int Id, AddedToken Token)> DescribedTokens() => files.WithJson(ConfigName,
-        file => (List<(int, AddedToken)>)[.. (file.Optional("added_tokens_decoder")?.Members() ?? []).Select(Described).OrderBy(entry => entry.Id)]) ?? [];
+        file => (List<(int, AddedToken)>)[.. (file.Optional("added_tokens_decoder")?.Members() ?? []).Select(Described)
+            .OrderBy(entry => entry.Id)]) ?? [];
 
     /// <summary>The special tokens that have a role.</summary>
     public IReadOnlyList<AddedToken> SpecialTokens() =>
-        [.. roles.Select(Token).OfType<string>().Distinct().Select(text => new AddedToken(0, text, false, text == "<mask>", false, false, true))];
+        [.. roles.Select(Token).OfType<string>().Distinct()
+            .Select(text => new AddedToken(0, text, false, text == "<mask>", false, false, true))];
 
     /// <summary>Special tokens without a role, under the old and the new name of the field.</summary>
     public IReadOnlyList<AddedToken> MoreSpecialTokens() =>
-        [.. new[] { "additional_special_tokens", "extra_special_tokens" }.SelectMany(name => files.WithJson(ConfigName, file => More(file, name))
+        [.. new[] { "additional_special_tokens", "extra_special_tokens" }.SelectMany(name =>
+            files.WithJson(ConfigName, file => More(file, name))
             ?? (name == "additional_special_tokens" ? files.WithJson("special_tokens_map.json", file => More(file, name)) : null) ?? [])];
 
     private static List<AddedToken>? More(JsonField file, string name)
@@ -65,7 +68,8 @@ internal sealed class TokenizerConfig(TokenizerFiles files)
             return null;
         }
         var items = field.Element.ValueKind == JsonValueKind.Object ? field.Members().Select(member => member.Value) : field.Items();
-        return [.. items.Select(item => item.Element.ValueKind == JsonValueKind.Object ? Description(item) with { Special = true, Normalized = item.Flag("normalized", false) }
+        return [.. items.Select(item => item.Element.ValueKind == JsonValueKind.Object
+            ? Description(item) with { Special = true, Normalized = item.Flag("normalized", false) }
             : new AddedToken(0, item.String(), false, false, false, false, true))];
     }
 

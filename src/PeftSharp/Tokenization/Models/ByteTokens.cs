@@ -3,7 +3,8 @@ using System.Text;
 
 namespace PeftSharp.Tokenization.Models;
 
-/// <summary>The tokens <c>&lt;0x00&gt;</c> to <c>&lt;0xFF&gt;</c> that stand for the UTF-8 bytes of a character that a vocabulary lacks.</summary>
+/// <summary>The tokens <c>&lt;0x00&gt;</c> to <c>&lt;0xFF&gt;</c> that stand for the UTF-8 bytes of a character that a vocabulary
+/// lacks.</summary>
 internal sealed class ByteTokens
 {
     private readonly int[] ids = new int[256];

@@ -4,7 +4,8 @@ using PeftSharp.Files.Json;
 namespace PeftSharp.Tokenization.Models;
 
 /// <summary>
-/// Byte-pair encoding over the characters of a text, as SentencePiece has it (Llama 2, Mistral, Gemma): what the vocabulary lacks becomes the
+/// Byte-pair encoding over the characters of a text, as SentencePiece has it (Llama 2, Mistral, Gemma): what the vocabulary lacks becomes
+/// the
 /// tokens of its bytes, or the unknown token.
 /// </summary>
 internal sealed class CharacterBpeModel : ITokenModel
@@ -36,7 +37,8 @@ internal sealed class CharacterBpeModel : ITokenModel
     /// <param name="unknownId">The unknown token.</param>
     /// <param name="size">Number of pieces.</param>
     public CharacterBpeModel(
-        Dictionary<string, int> findable, IReadOnlyCollection<(string Text, int Id, float Score)> scores, UserPieces? user, ByteTokens? bytes, int unknownId, int size)
+        Dictionary<string, int> findable, IReadOnlyCollection<(string Text, int Id, float Score)> scores, UserPieces? user,
+            ByteTokens? bytes, int unknownId, int size)
     {
         (this.user, this.bytes, this.unknownId, this.findable) = (user, bytes, unknownId, findable);
         (fuseUnknown, largestId) = (true, size - 1);
@@ -60,7 +62,8 @@ internal sealed class CharacterBpeModel : ITokenModel
             return;
         }
         var room = bytes is null ? word.Length : word.Length * 3;
-        var chain = new MergeChain(merges, room <= MergeChain.ShortWord ? stackalloc MergeChain.Symbol[MergeChain.ShortWord] : new MergeChain.Symbol[room]);
+        var chain = new MergeChain(merges, room <= MergeChain.ShortWord ? stackalloc MergeChain.Symbol[MergeChain.ShortWord]
+            : new MergeChain.Symbol[room]);
         Span<int> inBytes = stackalloc int[4];
         var unknown = -1; // where a run of unknown characters began
         var first = output.Count;

@@ -25,10 +25,12 @@ internal static class Merges
         return merges;
     }
 
-    /// <summary>The merges of SentencePiece: two neighbours merge wherever their whole is a piece, that of the highest score first.</summary>
+    /// <summary>The merges of SentencePiece: two neighbours merge wherever their whole is a piece, that of the highest score
+    /// first.</summary>
     /// <param name="pieces">Pieces that a merge may make, with their ids and scores.</param>
     /// <param name="idOf">The id of a part, or -1 where no merge takes it.</param>
-    public static Dictionary<ulong, (int Rank, int Id)> Of(IReadOnlyCollection<(string Text, int Id, float Score)> pieces, Func<string, int> idOf)
+    public static Dictionary<ulong, (int Rank, int Id)> Of(IReadOnlyCollection<(string Text, int Id, float Score)> pieces,
+        Func<string, int> idOf)
     {
         var ranks = pieces.Select(piece => piece.Score).Distinct().OrderDescending().Select((score, rank) => (score, rank)).ToDictionary();
         var merges = new Dictionary<ulong, (int Rank, int Id)>();

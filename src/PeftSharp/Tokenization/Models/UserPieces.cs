@@ -1,6 +1,7 @@
 namespace PeftSharp.Tokenization.Models;
 
-/// <summary>Pieces that a SentencePiece model's maker set: found whole in a text, the longest first, whatever else the text would become.</summary>
+/// <summary>Pieces that a SentencePiece model's maker set: found whole in a text, the longest first, whatever else the text would
+/// become.</summary>
 internal sealed class UserPieces
 {
     private readonly HashSet<string> pieces;

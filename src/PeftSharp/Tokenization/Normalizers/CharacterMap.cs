@@ -23,7 +23,8 @@ internal sealed class CharacterMap
         var coded = field.String();
         var bytes = new byte[coded.Length / 4 * 3 + 3];
         return Convert.TryFromBase64String(coded, bytes, out var length) && TryRead(bytes.AsSpan(0, length)) is { } map
-            ? map : throw field.Error($"a text of {coded.Length:N0} characters", "SentencePiece's table of characters in base 64", "download the file again");
+            ? map : throw field.Error($"a text of {coded.Length:N0} characters", "SentencePiece's table of characters in base 64",
+                "download the file again");
     }
 
     /// <summary>Reads a table; null if it is none.</summary>

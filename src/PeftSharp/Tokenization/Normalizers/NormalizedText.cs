@@ -60,7 +60,8 @@ internal sealed class NormalizedText
         {
             if (nextLength >= longest)
             {
-                throw new PeftException($"The tokenizer's normalizers make more than {longest:N0} characters of a text, {MostGrowth} times what it has: "
+                throw new PeftException($"The tokenizer's normalizers make more than {longest:N0} characters of a text, {MostGrowth} "
+                    + "times what it has: "
                     + "check the replacements in tokenizer.json.");
             }
             var size = nextLength * 2;

@@ -4,7 +4,8 @@ using System.Text;
 namespace PeftSharp.Tokenization.Normalizers;
 
 /// <summary>
-/// Replaces characters by a table, as the reference library reads SentencePiece's: a short grapheme whole by the shortest beginning of it that the
+/// Replaces characters by a table, as the reference library reads SentencePiece's: a short grapheme whole by the shortest beginning of it
+/// that the
 /// table has, else each of its characters.
 /// </summary>
 internal sealed class PrecompiledNormalizer(CharacterMap map) : INormalizer
@@ -48,7 +49,8 @@ internal sealed class PrecompiledNormalizer(CharacterMap map) : INormalizer
         }
     }
 
-    // Each new character stands for the old one in its place; those that are left over for the last, and what is taken away is noted with the last.
+    // Each new character stands for the old one in its place; those that are left over for the last, and what is taken away is noted with
+    // the last.
     private static void Replace(List<Change> changes, ReadOnlySpan<char> old, string instead)
     {
         var difference = Count(instead) - Count(old);

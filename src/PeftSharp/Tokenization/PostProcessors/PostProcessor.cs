@@ -15,14 +15,16 @@ internal sealed class PostProcessor(TemplatePart[] single, TemplatePart[] pair, 
     /// <summary>The ids of the special tokens that are added.</summary>
     public IEnumerable<int> SpecialIds => single.Concat(pair).SelectMany(part => part.Ids);
 
-    /// <summary>The token before a single text and the one after it, where there is no more than one on each side; null where there are more.</summary>
+    /// <summary>The token before a single text and the one after it, where there is no more than one on each side; null where there are
+    /// more.</summary>
     public (int? Start, int? End)? Ends
     {
         get
         {
             var at = Array.FindIndex(single, part => part.Sequence >= 0);
             int[] before = [.. single[..at].SelectMany(part => part.Ids)], after = [.. single[(at + 1)..].SelectMany(part => part.Ids)];
-            return before.Length > 1 || after.Length > 1 ? null : (before.Length > 0 ? before[0] : null, after.Length > 0 ? after[0] : null);
+            return before.Length > 1 || after.Length > 1 ? null
+                : (before.Length > 0 ? before[0] : null, after.Length > 0 ? after[0] : null);
         }
     }
 

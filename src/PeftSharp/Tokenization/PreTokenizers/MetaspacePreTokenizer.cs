@@ -2,7 +2,8 @@ namespace PeftSharp.Tokenization.PreTokenizers;
 
 /// <summary>SentencePiece's spaces: each becomes a sign that belongs to the word after it; one may be put before the text.</summary>
 /// <param name="sign">The sign, usually U+2581.</param>
-/// <param name="prepend">Before what it is put where it lacks: <c>always</c> (every stretch), <c>first</c> (the beginning of the text) or <c>never</c>.</param>
+/// <param name="prepend">Before what it is put where it lacks: <c>always</c> (every stretch), <c>first</c> (the beginning of the text) or
+/// <c>never</c>.</param>
 /// <param name="split">Whether words are set apart.</param>
 internal sealed class MetaspacePreTokenizer(char sign, string prepend, bool split) : IPreTokenizer
 {
@@ -51,5 +52,6 @@ internal sealed class MetaspacePreTokenizer(char sign, string prepend, bool spli
         }
     }
 
-    private bool IsPrefixed(char first, int source) => first != sign && first != ' ' && (prepend == "always" || prepend == "first" && source == 0);
+    private bool IsPrefixed(char first, int source) => first != sign && first != ' '
+        && (prepend == "always" || prepend == "first" && source == 0);
 }

@@ -12,7 +12,8 @@ internal static class ProtoWriter
     /// <param name="replacements">The table of replaced characters; empty for none.</param>
     /// <param name="addsSpace">Whether a space is put before a text.</param>
     /// <param name="removesSpaces">Whether superfluous spaces go.</param>
-    public static byte[] Model(IReadOnlyList<ScoredPiece> pieces, bool isBpe, bool byteFallback, byte[] replacements, bool addsSpace, bool removesSpaces)
+    public static byte[] Model(IReadOnlyList<ScoredPiece> pieces, bool isBpe, bool byteFallback, byte[] replacements, bool addsSpace,
+        bool removesSpaces)
     {
         using var file = new MemoryStream();
         foreach (var piece in pieces)

@@ -4,7 +4,8 @@ using PeftSharp.Tokenization.Models;
 
 namespace PeftSharp.Tokenization.SentencePiece;
 
-/// <summary>Pieces to text as SentencePiece has it: the space that was put before a text goes, bytes become UTF-8, an unknown token its sign.</summary>
+/// <summary>Pieces to text as SentencePiece has it: the space that was put before a text goes, bytes become UTF-8, an unknown token its
+/// sign.</summary>
 internal sealed class SentencePieceDecoder(SentencePieceFile file) : IDecoder
 {
     private readonly string unknown = file.Pieces[file.UnknownId].Text;

@@ -18,7 +18,8 @@ internal sealed record SentencePieceEnds(int? Start, int? End)
     /// <summary>The parts around two texts. T5 does not tell them apart by segments.</summary>
     public TemplatePart[] Pair => [.. Around(0, 0), .. Around(1, Start is null ? 0 : 1)];
 
-    /// <summary>Those of a model: what tokenizer_config.json sets, else what its class does, else a start for BPE (Llama) and an end for Unigram (T5).</summary>
+    /// <summary>Those of a model: what tokenizer_config.json sets, else what its class does, else a start for BPE (Llama) and an end for
+    /// Unigram (T5).</summary>
     /// <exception cref="PeftException">The class is one that puts other tokens.</exception>
     public static SentencePieceEnds Of(SentencePieceFile file, TokenizerConfig config, Vocabulary vocabulary)
     {
@@ -27,8 +28,10 @@ internal sealed record SentencePieceEnds(int? Start, int? End)
         var isKnown = name.Length == 0 || name is "TokenizersBackend" or "PreTrainedTokenizerFast" || IsOneOf(starting) || IsOneOf(ending);
         if (!isKnown)
         {
-            throw new PeftException($"{config.File}: tokenizer_class is \"{name}\", and a SentencePiece model alone does not say what it does; "
-                + $"expected one of {string.Join(", ", starting.Concat(ending))}, or a tokenizer.json beside it: save the tokenizer in Python as a fast one.");
+            throw new PeftException($"{config.File}: tokenizer_class is \"{name}\", and a SentencePiece model alone does not say what it "
+                + "does; "
+                + $"expected one of {string.Join(", ", starting.Concat(ending))}, or a tokenizer.json beside it: save the tokenizer in "
+                    + "Python as a fast one.");
         }
         var begins = IsOneOf(starting) || (!IsOneOf(ending) && file.IsBpe);
         int? Id(string flag, bool usual, string role, string text) => !config.Flag(flag, usual) ? null

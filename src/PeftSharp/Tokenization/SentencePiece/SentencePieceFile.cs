@@ -99,7 +99,8 @@ internal sealed record SentencePieceFile
         {
             throw reader.Bad($"has the piece {id}, {Quoted.Name(piece.Text)}, of kind {(int)piece.Kind}, and there are only 1 to 6");
         }
-        return float.IsFinite(piece.Score) ? piece : throw reader.Bad($"gives the piece {id}, {Quoted.Name(piece.Text)}, a score that is no finite number");
+        return float.IsFinite(piece.Score) ? piece : throw reader.Bad($"gives the piece {id}, {Quoted.Name(piece.Text)}, a score that is "
+            + "no finite number");
     }
 
     private static string Text(ReadOnlySpan<byte> bytes, in ProtoReader reader, int id)
@@ -108,7 +109,8 @@ internal sealed record SentencePieceFile
         {
             throw reader.Bad($"has the piece {id} of {bytes.Length:N0} bytes, above the limit of {LongestPiece:N0}");
         }
-        return System.Text.Unicode.Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : throw reader.Bad($"has the piece {id}, which is not UTF-8");
+        return System.Text.Unicode.Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes)
+            : throw reader.Bad($"has the piece {id}, which is not UTF-8");
     }
 
     private SentencePieceFile WithTraining(ReadOnlySpan<byte> bytes)
@@ -123,7 +125,8 @@ internal sealed record SentencePieceFile
                     file = file with { IsBpe = reader.Number == 2 };
                     if (reader.Number is not (1 or 2))
                     {
-                        throw reader.Bad($"is of the model type {reader.Number} (words or characters), and only Unigram (1) and BPE (2) can be read");
+                        throw reader.Bad($"is of the model type {reader.Number} (words or characters), and only Unigram (1) and BPE (2) "
+                            + "can be read");
                     }
                     break;
                 case 24 when reader.Number != 0:

@@ -4,7 +4,8 @@ using PeftSharp.Tokenization.Normalizers;
 
 namespace PeftSharp.Tokenization.SentencePiece;
 
-/// <summary>What SentencePiece makes of a text before it is divided: characters replaced, spaces taken out, put before it and turned to U+2581.</summary>
+/// <summary>What SentencePiece makes of a text before it is divided: characters replaced, spaces taken out, put before it and turned to
+/// U+2581.</summary>
 internal sealed class SentencePieceNormalizer(SentencePieceFile file, UserPieces? user) : INormalizer
 {
     /// <summary>Stands for a space.</summary>

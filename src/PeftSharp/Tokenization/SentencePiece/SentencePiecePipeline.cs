@@ -32,7 +32,8 @@ internal static class SentencePiecePipeline
             vocabulary.Add(token.Content, token.Id);
         }
         var found = added.Where(token => !settings.SplitSpecialTokens || !token.Special).Select(token => (token.Content, token));
-        var special = file.Pieces.Select((piece, id) => (piece.Kind, id)).Where(p => p.Kind is PieceKind.Control or PieceKind.Unknown).Select(p => p.id);
+        var special = file.Pieces.Select((piece, id) => (piece.Kind, id)).Where(p => p.Kind is PieceKind.Control or PieceKind.Unknown)
+            .Select(p => p.id);
         var ends = SentencePieceEnds.Of(file, config, vocabulary);
         return new Pipeline
         {

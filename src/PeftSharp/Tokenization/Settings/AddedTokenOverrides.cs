@@ -47,7 +47,8 @@ internal sealed class AddedTokenOverrides
     {
         if (changed)
         {
-            changes["added_tokens"] = json => PipelineJson.WriteTokens(json, [.. order.Select(content => added[content]).OrderBy(token => token.Id)]);
+            changes["added_tokens"] = json =>
+                PipelineJson.WriteTokens(json, [.. order.Select(content => added[content]).OrderBy(token => token.Id)]);
         }
     }
 
@@ -90,8 +91,10 @@ internal sealed class AddedTokenOverrides
         var id = IdOf(token.Content) ?? next;
         if (declared is { } wanted && wanted != id)
         {
-            throw new PeftException($"{config.File}: added_tokens_decoder gives \"{token.Content}\" the id {wanted}, but tokenizer.json beside it "
-                + $"{(id == next ? $"has no such token, and its next free id is {id}" : $"gives it {id}")}; take both files from the same model.");
+            throw new PeftException($"{config.File}: added_tokens_decoder gives \"{token.Content}\" the id {wanted}, but tokenizer.json "
+                + "beside it "
+                + $"{(id == next ? $"has no such token, and its next free id is {id}" : $"gives it {id}")}; take both files from the same "
+                    + "model.");
         }
         next = Math.Max(next, id + 1);
         Put(token with { Id = id });

@@ -1,6 +1,7 @@
 namespace PeftSharp.Tokenization.Settings;
 
-/// <summary>The tokenizer's class in Python, as <c>tokenizer_class</c> names it: it decides which settings count, and what they are where they are missing.</summary>
+/// <summary>The tokenizer's class in Python, as <c>tokenizer_class</c> names it: it decides which settings count, and what they are where
+/// they are missing.</summary>
 internal sealed class TokenizerClass
 {
     private const string Tokenizer = "Tokenizer", Fast = "TokenizerFast";
@@ -23,7 +24,8 @@ internal sealed class TokenizerClass
 
     // Python has no fast form of these: what they do to a text stands in their code, not in a file.
     private static readonly HashSet<string> inCode =
-        ["BertJapanese", "Bertweet", "Phobert", "Tapas", "CTRL", "Flaubert", "XLM", "ProphetNet", "Esm", "Canine", "BertGeneration", "BioGpt", "FSMT"];
+        ["BertJapanese", "Bertweet", "Phobert", "Tapas", "CTRL", "Flaubert", "XLM", "ProphetNet", "Esm", "Canine", "BertGeneration",
+            "BioGpt", "FSMT"];
 
     private TokenizerClass(string name, string plain)
     {

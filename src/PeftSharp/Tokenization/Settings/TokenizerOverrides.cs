@@ -5,7 +5,8 @@ using PeftSharp.Tokenization.Legacy;
 namespace PeftSharp.Tokenization.Settings;
 
 /// <summary>
-/// Makes of tokenizer.json what Python's class makes of it: tokenizer_config.json beside it sets normalizer, first space and added tokens anew.
+/// Makes of tokenizer.json what Python's class makes of it: tokenizer_config.json beside it sets normalizer, first space and added tokens
+/// anew.
 /// </summary>
 /// <param name="config">tokenizer_config.json.</param>
 /// <param name="file">tokenizer.json.</param>
@@ -19,7 +20,8 @@ internal sealed class TokenizerOverrides(TokenizerConfig config, JsonField file)
     {
         if (kind.IsInCode)
         {
-            throw new PeftException($"{config.File}: tokenizer_class is \"{kind.Name}\", whose steps stand in Python code and in no file; expected a "
+            throw new PeftException($"{config.File}: tokenizer_class is \"{kind.Name}\", whose steps stand in Python code and in no file; "
+                + "expected a "
                 + "tokenizer with a tokenizer.json of its own class: choose another model.");
         }
         SetNormalizer();
@@ -60,7 +62,8 @@ internal sealed class TokenizerOverrides(TokenizerConfig config, JsonField file)
         {
             return; // other classes leave the normalizer alone
         }
-        bool? lowercase = config.Flag("do_lower_case"), chinese = config.Flag("tokenize_chinese_chars"), accents = config.Flag("strip_accents");
+        bool? lowercase = config.Flag("do_lower_case"), chinese = config.Flag("tokenize_chinese_chars"),
+            accents = config.Flag("strip_accents");
         if (lowercase is null && chinese is null && accents is null && (kind.IsUnknown || !config.Exists))
         {
             return;
@@ -105,8 +108,10 @@ internal sealed class TokenizerOverrides(TokenizerConfig config, JsonField file)
         {
             return;
         }
-        throw new PeftException($"{config.File}: do_lower_case is {(lowercase == true ? "true" : "false")}, but the normalizer of tokenizer.json "
-            + $"{(lowercase == true ? "keeps capitals" : "lowers capitals")} and is no BertNormalizer that could be set otherwise; make the two files agree.");
+        throw new PeftException($"{config.File}: do_lower_case is {(lowercase == true ? "true" : "false")}, but the normalizer of "
+            + "tokenizer.json "
+            + $"{(lowercase == true ? "keeps capitals" : "lowers capitals")} and is no BertNormalizer that could be set otherwise; make "
+                + "the two files agree.");
     }
 
     private static bool Lowers(JsonField? normalizer) => normalizer is { } field && field.Required("type").String() switch

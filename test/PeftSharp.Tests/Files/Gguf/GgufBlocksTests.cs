@@ -86,7 +86,8 @@ public sealed class GgufBlocksTests : IDisposable
             {
                 var (y, expected) = (store.Linear(x, added), nn.functional.linear(x, dense, added));
                 Assert.Equal(expected.shape, y.shape);
-                if (x.numel() > 0) Assert.True(Distance(y, expected) <= Rounding.Of(512) * Largest(expected), $"{type} {Distance(y, expected)}");
+                if (x.numel() > 0) Assert.True(Distance(y, expected) <= Rounding.Of(512) * Largest(expected),
+                    $"{type} {Distance(y, expected)}");
             }
         }
     }
@@ -94,7 +95,8 @@ public sealed class GgufBlocksTests : IDisposable
     [Fact]
     public void Weights_Of_One_Input_In_Different_Blocks_Are_One_Product()
     {
-        WeightStore[] stores = [.. new[] { "Q4_K", "Q6_K", "Q8_0" }.Select(type => new GgufStore(_fixture.Read($"{type}.blocks"), GgufType.Named(type)!))];
+        WeightStore[] stores = [.. new[] { "Q4_K", "Q6_K", "Q8_0" }.Select(type =>
+            new GgufStore(_fixture.Read($"{type}.blocks"), GgufType.Named(type)!))];
         var join = WeightJoin.Of(stores);
         Assert.NotNull(join);
         foreach (var rows in new[] { 1, 3, 7 })

@@ -78,14 +78,16 @@ public sealed class GgufFileTests : IDisposable
     {
         Write(Good());
         File.WriteAllBytes(Path.Combine(_folder.Root, "y.gguf"), Good());
-        Assert.Contains("holds 2 GGUF files (x.gguf, y.gguf); name the one that is meant", Assert.Throws<PeftException>(() => Checkpoint.Open(_folder.Root)).Message);
+        Assert.Contains("holds 2 GGUF files (x.gguf, y.gguf); name the one that is meant",
+            Assert.Throws<PeftException>(() => Checkpoint.Open(_folder.Root)).Message);
     }
 
     [Fact]
     public void An_Unknown_Architecture_Is_Named()
     {
         var path = Write(new Builder().Key("general.architecture", 8, Builder.Text("mamba")).Bytes());
-        Assert.Contains("the architecture \"mamba\" can't be read from GGUF; supported are llama, qwen2", Assert.Throws<PeftException>(() => Checkpoint.Open(path)).Message);
+        Assert.Contains("the architecture \"mamba\" can't be read from GGUF; supported are llama, qwen2",
+            Assert.Throws<PeftException>(() => Checkpoint.Open(path)).Message);
     }
 
     private string Write(byte[] bytes)
@@ -95,7 +97,8 @@ public sealed class GgufFileTests : IDisposable
         return path;
     }
 
-    private static byte[] Good() => new Builder().Key("general.architecture", 8, Builder.Text("llama")).Key("k", 9, [8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, .. Builder.Text("x")])
+    private static byte[] Good() => new Builder().Key("general.architecture", 8, Builder.Text("llama"))
+        .Key("k", 9, [8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, .. Builder.Text("x")])
         .Tensor("a", [4], 0, 0).Tensor("b", [32, 2], 2, 32).Bytes();
 
     private static byte[] Bad(string lie)
@@ -156,7 +159,8 @@ public sealed class GgufFileTests : IDisposable
 
         public Builder Tensor(string name, ulong[] dimensions, uint type, ulong offset)
         {
-            _tensors.AddRange([.. Text(name), .. U32((uint)dimensions.Length), .. dimensions.SelectMany(U64), .. U32(type), .. U64(offset)]);
+            _tensors.AddRange([.. Text(name), .. U32((uint)dimensions.Length), .. dimensions.SelectMany(U64), .. U32(type),
+                .. U64(offset)]);
             _tensorCount++;
             return this;
         }

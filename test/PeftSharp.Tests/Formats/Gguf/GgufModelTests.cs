@@ -16,7 +16,8 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Formats.Gguf;
 
-/// <summary>Models and adapters written as GGUF and read again. What llama.cpp makes of them is tested beside it (PeftSharp.LlamaTests).</summary>
+/// <summary>Models and adapters written as GGUF and read again. What llama.cpp makes of them is tested beside it
+/// (PeftSharp.LlamaTests).</summary>
 public sealed class GgufModelTests : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -42,7 +43,8 @@ public sealed class GgufModelTests : IDisposable
         var (expected, found) = (Logits(model), Logits(again));
         // Its numbers are kept in 32 bits, base and epsilon among them.
         Assert.True((expected - found).abs().max().item<float>() <= 1e-5 * expected.abs().max().item<float>());
-        foreach (var (before, after) in model.Sites.Slots.Zip(again.Sites.Slots)) Assert.True(before.Copy().equal(after.Copy()).all().item<bool>(), before.Name);
+        foreach (var (before, after) in model.Sites.Slots.Zip(again.Sites.Slots)) Assert.True(before.Copy().equal(after.Copy()).all()
+            .item<bool>(), before.Name);
     }
 
     [Fact]
@@ -56,11 +58,14 @@ public sealed class GgufModelTests : IDisposable
         GgufModel.Write(model, File_("model.gguf"), GgufQuantization.F32);
         using var again = ModelLoader.Load(File_("model.gguf"));
         var rotary = again.Config.Json["rope_parameters"]!;
-        Assert.Equal(("llama3", 8.0, 8192.0), (rotary["rope_type"]!.GetValue<string>(), rotary["factor"]!.GetValue<double>(), rotary["original_max_position_embeddings"]!.GetValue<double>()));
+        Assert.Equal(("llama3", 8.0, 8192.0),
+            (rotary["rope_type"]!.GetValue<string>(), rotary["factor"]!.GetValue<double>(),
+            rotary["original_max_position_embeddings"]!.GetValue<double>()));
         Assert.True((Logits(model) - Logits(again)).abs().max().item<float>() <= 1e-5);
         using var other = ModelLoader.Load(TestPaths.Fixture("models", "llama3"));
         GgufModel.Write(other, File_("model.gguf"), GgufQuantization.F32);
-        Assert.Contains("which is not that of Llama 3.1", Assert.Throws<PeftException>(() => ModelLoader.Load(File_("model.gguf"))).Message);
+        Assert.Contains("which is not that of Llama 3.1", Assert.Throws<PeftException>(() => ModelLoader.Load(File_("model.gguf")))
+            .Message);
     }
 
     [Fact]

@@ -26,11 +26,13 @@ public sealed class SmolLm2Tests
         {
             var ids = Numbers(row.GetProperty("ids"));
             Assert.Equal(ids, tokenizer.Encode(row.GetProperty("prompt").GetString()!).Ids.Select(id => (long)id));
-            var batch = new PeftSharp.Data.TokenBatch { InputIds = tensor(ids).unsqueeze(0), AttentionMask = ones([1, ids.Length], ScalarType.Int64), Unpadded = true };
+            var batch = new PeftSharp.Data.TokenBatch { InputIds = tensor(ids).unsqueeze(0),
+                AttentionMask = ones([1, ids.Length], ScalarType.Int64), Unpadded = true };
             var last = model.Forward(batch, new ForwardContext()).Logits[0, -1];
             var (values, places) = last.topk(10);
             Assert.Equal(Numbers(row.GetProperty("top_ids")), places.data<long>().ToArray());
-            foreach (var (expected, found) in row.GetProperty("top_logits").EnumerateArray().Select(v => v.GetSingle()).Zip(values.data<float>().ToArray()))
+            foreach (var (expected, found) in row.GetProperty("top_logits").EnumerateArray().Select(v => v.GetSingle())
+                .Zip(values.data<float>().ToArray()))
                 Assert.Equal(expected, found, 1e-3f);
         }
     }
@@ -40,8 +42,10 @@ public sealed class SmolLm2Tests
     {
         var folder = TestPaths.RequireShared("models", "SmolLM2-135M-Instruct");
         var (own, beside) = (Tokenizer.Load(Path.Combine(folder, "SmolLM2-135M-Instruct.Q4_1.gguf")), Tokenizer.Load(folder));
-        // The file says that digits are divided (smollm), as the model was trained; the tokenizer.json beside it, which transformers made of the file, has lost that.
-        var texts = PeftSharp.Tests.Tokenization.Goldens.Texts(TestPaths.RequireShared("fixtures", "tokenizers", "real-smollm2", "goldens.json"))
+        // The file says that digits are divided (smollm), as the model was trained; the tokenizer.json beside it, which transformers made
+        // of the file, has lost that.
+        var texts = PeftSharp.Tests.Tokenization.Goldens.Texts(TestPaths.RequireShared("fixtures", "tokenizers", "real-smollm2",
+            "goldens.json"))
             .Where(text => !text.EnumerateRunes().Any(System.Text.Rune.IsNumber)).ToList();
         Assert.True(texts.Count > 100);
         foreach (var text in texts)
@@ -52,7 +56,8 @@ public sealed class SmolLm2Tests
         }
         Assert.Equal(beside.PadId, own.PadId);
         Assert.NotNull(own.ChatTemplate);
-        Assert.Equal(beside.Encode(beside.ChatTemplate!.Render([new("user", "Hi")])).Ids, own.Encode(own.ChatTemplate.Render([new("user", "Hi")])).Ids);
+        Assert.Equal(beside.Encode(beside.ChatTemplate!.Render([new("user", "Hi")])).Ids,
+            own.Encode(own.ChatTemplate.Render([new("user", "Hi")])).Ids);
     }
 
     [Fact]
@@ -60,7 +65,8 @@ public sealed class SmolLm2Tests
     {
         var folder = TestPaths.RequireShared("models", "SmolLM2-135M-Instruct");
         var (beside, own) = (ModelConfig.Read(folder), ModelConfig.Read(Path.Combine(folder, "SmolLM2-135M-Instruct.Q4_1.gguf")));
-        foreach (var field in new[] { "model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
+        foreach (var field in new[] { "model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+            "num_attention_heads", "num_key_value_heads", "head_dim",
             "max_position_embeddings", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "hidden_act" })
             Assert.Equal(beside.Json[field]!.ToJsonString(), own.Json[field]!.ToJsonString());
         Assert.Equal(beside.Number("rms_norm_eps", 0), own.Number("rms_norm_eps", 1));

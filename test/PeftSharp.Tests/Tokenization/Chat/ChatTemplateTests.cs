@@ -10,7 +10,8 @@ public class ChatTemplateTests
 
     public static TheoryData<string> Names => [.. Rows().Select(row => row.GetProperty("name").GetString()!).Distinct()];
 
-    /// <summary>Templates in the manner of published models, and every construct that is supported, as Jinja2 (Python) writes them with transformers' settings.</summary>
+    /// <summary>Templates in the manner of published models, and every construct that is supported, as Jinja2 (Python) writes them with
+    /// transformers' settings.</summary>
     [Theory]
     [MemberData(nameof(Names))]
     public void TextsAreThoseOfJinja(string name)
@@ -112,7 +113,8 @@ public class ChatTemplateTests
     [InlineData("{{ 1 // 0 }}", "divides by zero")]
     [InlineData("{{ 999999999999999999 * 999999999999999999 }}", "more than 64 bits")]
     [InlineData("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}", "takes more than 2,000,000 steps")]
-    [InlineData("{% set ns = namespace(x='abcdefgh') %}{% for a in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}", "makes more than 67,108,864 characters")]
+    [InlineData("{% set ns = namespace(x='abcdefgh') %}{% for a in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        "makes more than 67,108,864 characters")]
     [InlineData("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "goes deeper than 200")]
     [InlineData("{{ range(1000000000) }}", "asks for a range of more than 100,000")]
     [InlineData("{{ strftime_now('%c') }}", "asks for the date with %c")]
@@ -122,11 +124,18 @@ public class ChatTemplateTests
     [Fact]
     public void DeepTemplatesAreRefusedBeforeTheyEndTheProcess()
     {
-        Assert.Contains("deeper than 64", Assert.Throws<PeftException>(() => ChatTemplate.Parse("{{ " + new string('(', 100_000) + " }}")).Message);
-        Assert.Contains("deeper than 64", Assert.Throws<PeftException>(() => ChatTemplate.Parse(string.Concat(Enumerable.Repeat("{% if x %}", 20_000)))).Message);
-        Assert.Contains("deeper than 64", Assert.Throws<PeftException>(() => ChatTemplate.Parse("{{ " + string.Concat(Enumerable.Repeat("not ", 20_000)) + "x }}")).Message);
-        Assert.Contains("deeper than 64", Assert.Throws<PeftException>(() => ChatTemplate.Parse("{{ " + new string('-', 100_000) + "1 }}")).Message);
-        Assert.Contains("more than 640 parts", Assert.Throws<PeftException>(() => ChatTemplate.Parse("{{ 1" + string.Concat(Enumerable.Repeat(" + 1", 20_000)) + " }}")).Message);
+        Assert.Contains("deeper than 64", Assert.Throws<PeftException>(() => ChatTemplate.Parse("{{ " + new string('(', 100_000) + " }}"))
+            .Message);
+        Assert.Contains("deeper than 64",
+            Assert.Throws<PeftException>(() => ChatTemplate.Parse(string.Concat(Enumerable.Repeat("{% if x %}", 20_000)))).Message);
+        Assert.Contains("deeper than 64",
+            Assert.Throws<PeftException>(() => ChatTemplate.Parse("{{ " + string.Concat(Enumerable.Repeat("not ", 20_000)) + "x }}"))
+            .Message);
+        Assert.Contains("deeper than 64", Assert.Throws<PeftException>(() => ChatTemplate.Parse("{{ " + new string('-', 100_000) + "1 }}"))
+            .Message);
+        Assert.Contains("more than 640 parts",
+            Assert.Throws<PeftException>(() => ChatTemplate.Parse("{{ 1" + string.Concat(Enumerable.Repeat(" + 1", 20_000)) + " }}"))
+            .Message);
     }
 
     [Fact]
