@@ -24,6 +24,11 @@ public sealed class GgufProofTests : IDisposable
     [InlineData("llama")]
     [InlineData("llama3")]
     [InlineData("llama-linear")]
+    [InlineData("qwen2")]
+    [InlineData("qwen3")]
+    [InlineData("gemma")]
+    [InlineData("gemma2")]
+    [InlineData("phi3")]
     public void A_Model_That_We_Write_Gives_Our_Logits(string name)
     {
         using var model = ModelLoader.Load(TestPaths.Fixture("models", name));

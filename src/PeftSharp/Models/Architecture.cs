@@ -29,9 +29,6 @@ internal sealed record Architecture
     /// <summary>True if its head for whole texts reads the model's pooler, so that one without answers otherwise than transformers' class (BERT).</summary>
     public bool ReadsPooler { get; init; }
 
-    /// <summary>Names of its tensors in GGUF files, by those in Hugging Face's; <c>{0}</c> stands for the layer. Null where llama.cpp has no such model.</summary>
-    public IReadOnlyDictionary<string, string>? GgufNames { get; init; }
-
     /// <summary>Makes the model that a plan describes.</summary>
     public required Func<ModelPlan, TransformerModel> Create { get; init; }
 

@@ -17,8 +17,11 @@ internal static class GgufConfig
         if (metadata.Int($"{name}.expert_count") is > 0 and var experts)
             throw new PeftException($"{file.Path} is a mixture of {experts} experts, which can't be read; take a dense model.");
         var (hidden, heads) = (Size("embedding_length"), Heads(file, keys: false));
-        var headDim = metadata.Int($"{name}.attention.key_length", Largest) ?? metadata.Int($"{name}.rope.dimension_count", Largest)
-            ?? hidden / heads;
+        var turned = metadata.Int($"{name}.rope.dimension_count", Largest);
+        // Phi alone turns a part of a head's numbers.
+        var headDim = metadata.Int($"{name}.attention.key_length", Largest) ?? (name == "phi3" ? null : turned) ?? hidden / heads;
+        if (turned is { } part && part != headDim && name != "phi3")
+            throw metadata.Wrong($"{name}.rope.dimension_count", $"{headDim}, the width of a head");
         var config = new JsonObject
         {
             ["architectures"] = new JsonArray($"{architecture.Class}ForCausalLM"),
@@ -33,7 +36,7 @@ internal static class GgufConfig
             ["max_position_embeddings"] = Size("context_length"),
             ["rms_norm_eps"] = metadata.Number($"{name}.attention.layer_norm_rms_epsilon")
                 ?? throw metadata.Missing($"{name}.attention.layer_norm_rms_epsilon"),
-            ["rope_parameters"] = GgufRotary.Of(file, name, headDim),
+            ["rope_parameters"] = GgufRotary.Of(file, name, headDim, (double)(turned ?? headDim) / headDim),
             ["tie_word_embeddings"] = !file.Tensors.ContainsKey("output.weight"),
             ["dtype"] = "float32",
         };
@@ -59,6 +62,7 @@ internal static class GgufConfig
         var isGemma = architecture.ModelType.StartsWith("gemma", StringComparison.Ordinal);
         config[isGemma ? "hidden_activation" : "hidden_act"] = isGemma ? "gelu_pytorch_tanh" : "silu";
         if (architecture.ModelType is "llama" or "qwen3") config["attention_bias"] = file.Tensors.ContainsKey("blk.0.attn_q.bias");
+        if (architecture.ModelType == "llama" && file.Tensors.ContainsKey("blk.0.ffn_gate.bias")) config["mlp_bias"] = true;
         if (metadata.Int($"{architecture.Name}.attention.sliding_window") is > 0 and var window) config["sliding_window"] = window;
         if (architecture.ModelType != "gemma2") return;
         foreach (var (field, key) in ((string, string)[])[("attn_logit_softcapping", "attn_logit_softcapping"),

@@ -12,12 +12,14 @@ internal static class GgufRotary
     /// <summary>Makes the settings.</summary>
     /// <param name="file">The file.</param>
     /// <param name="name">Its architecture.</param>
-    /// <param name="width">Numbers of a head that are turned.</param>
-    public static JsonObject Of(GgufFile file, string name, int width)
+    /// <param name="width">Numbers of a head.</param>
+    /// <param name="share">The share of them that is turned.</param>
+    public static JsonObject Of(GgufFile file, string name, int width, double share)
     {
         var metadata = file.Metadata;
         var theta = metadata.Number($"{name}.rope.freq_base") ?? 10_000;
         var rotary = new JsonObject { ["rope_theta"] = theta, ["rope_type"] = "default" };
+        if (share != 1) rotary["partial_rotary_factor"] = share;
         if (file.Tensors.ContainsKey("rope_factors_long.weight"))
             throw new PeftException($"{file.Path} stretches positions by a table for long texts (LongRoPE), which can't be read; take the "
                 + "model's variant for short texts.");

@@ -37,7 +37,7 @@ public static class GgufModel
         GgufModelMetadata.Add(model, architecture, (int)table.Vocabulary, writer);
         GgufTokenizerWriter.Add(tokenizer, writer, (int)table.Vocabulary);
         foreach (var slot in model.Sites.Slots.Where(slot => slot is not TiedSlot)) Add(writer, slot, model, architecture, quantization);
-        if (GgufModelMetadata.Stretching(model.Config) is { } factors)
+        if (GgufModelMetadata.Stretching(model.Config, model.Sites.Attentions[0].Shape.HeadDim) is { } factors)
             writer.Add("rope_freqs.weight", GgufType.F32, [factors.Length], () => tensor(factors));
         writer.Write(file);
     }
@@ -70,7 +70,7 @@ public static class GgufModel
             if (architecture.IsTurned(module))
             {
                 var keys = module.EndsWith("attn_k", StringComparison.Ordinal);
-                var heads = GgufModelMetadata.Heads(model.Config, keys);
+                var heads = keys ? model.Sites.Attentions[0].Shape.KeyHeads : model.Sites.Attentions[0].Shape.Heads;
                 return value.index_select(0, tensor(GgufArchitecture.RowOrder(value.shape[0], heads, toFile: true)));
             }
             return !isMatrix && architecture.NormShift != 0 && slot.Name.EndsWith("norm.weight", StringComparison.Ordinal)

@@ -11,36 +11,35 @@ internal static class GgufModelMetadata
     public static void Add(TransformerModel model, GgufArchitecture architecture, int vocabulary, GgufWriter writer)
     {
         var (config, name) = (model.Config, architecture.Name);
-        var (heads, width) = (Heads(config, keys: false), HeadWidth(config));
+        GgufLimits.Require(model, architecture);
+        var shape = model.Sites.Attentions[0].Shape;
         writer.Add($"{name}.vocab_size", vocabulary);
-        writer.Add($"{name}.context_length", config.Int("max_position_embeddings", 2048));
-        writer.Add($"{name}.embedding_length", config.Size("hidden_size"));
-        writer.Add($"{name}.block_count", config.Size("num_hidden_layers"));
+        writer.Add($"{name}.context_length", model.MaxTokens);
+        writer.Add($"{name}.embedding_length", model.Width);
+        writer.Add($"{name}.block_count", model.Layers);
         writer.Add($"{name}.feed_forward_length", config.Size("intermediate_size"));
-        writer.Add($"{name}.attention.head_count", heads);
-        writer.Add($"{name}.attention.head_count_kv", Heads(config, keys: true));
-        writer.Add($"{name}.attention.key_length", width);
-        writer.Add($"{name}.attention.value_length", width);
-        writer.Add($"{name}.attention.layer_norm_rms_epsilon", (float)config.Number("rms_norm_eps", 1e-6));
-        writer.Add($"{name}.rope.dimension_count", width);
+        writer.Add($"{name}.attention.head_count", shape.Heads);
+        writer.Add($"{name}.attention.head_count_kv", shape.KeyHeads);
+        writer.Add($"{name}.attention.key_length", shape.HeadDim);
+        writer.Add($"{name}.attention.value_length", shape.HeadDim);
+        writer.Add($"{name}.attention.layer_norm_rms_epsilon",
+            (float)config.Number("rms_norm_eps", config.ModelType == "phi3" ? 1e-5 : 1e-6));
+        writer.Add($"{name}.rope.dimension_count", (int)Math.Round(shape.HeadDim * Share(config)));
         AddRotary(config, name, writer);
-        if (config.Has("sliding_window") && config.ModelType is "gemma2" or "phi3") writer.Add($"{name}.attention.sliding_window",
-            config.Size("sliding_window"));
-        else if (config.ModelType == "mistral" && config.Has("sliding_window")
-            && config.Size("sliding_window") < config.Int("max_position_embeddings", 2048))
-            throw new PeftException($"{config.File}: \"sliding_window\" is {config.Size("sliding_window")}, which GGUF files of this "
-                + "architecture cannot say; keep the model in Hugging Face's layout.");
+        if (GgufLimits.Window(config) is { } window) writer.Add($"{name}.attention.sliding_window", window);
         if (config.ModelType != "gemma2") return;
-        foreach (var cap in (string[])["attn_logit_softcapping", "final_logit_softcapping"])
-            if (config.Has(cap)) writer.Add($"{name}.{cap}", (float)config.Number(cap, 0));
+        foreach (var (cap, usual) in ((string, double)[])[("attn_logit_softcapping", 50), ("final_logit_softcapping", 30)])
+            if (config.Has(cap) || !config.Json.ContainsKey(cap)) writer.Add($"{name}.{cap}", (float)config.Number(cap, usual));
     }
 
-    /// <summary>Heads of the attention, or of its keys.</summary>
+    /// <summary>Heads of the attention, or of its keys, of an architecture whose rows are interleaved.</summary>
     public static int Heads(ModelConfig config, bool keys) =>
-        keys && config.Has("num_key_value_heads") ? config.Size("num_key_value_heads") : config.Size("num_attention_heads");
+        !keys ? config.Size("num_attention_heads")
+        : config.Has("num_key_value_heads") ? config.Size("num_key_value_heads")
+        : config.ModelType == "mistral" ? 8 : config.Size("num_attention_heads");
 
     /// <summary>By how much the wave of each pair is stretched, where a table says so (Llama 3.1); null elsewhere.</summary>
-    public static float[]? Stretching(ModelConfig config)
+    public static float[]? Stretching(ModelConfig config, int width)
     {
         var settings = Rotary(config);
         if (Kind(settings) != "llama3") return null;
@@ -48,7 +47,6 @@ internal static class GgufModelMetadata
             + $"\"{field}\" is missing; restore the file.");
         var (factor, low, high, original) = (Number("factor"), Number("low_freq_factor"), Number("high_freq_factor"),
             Number("original_max_position_embeddings"));
-        var width = HeadWidth(config);
         return [.. Enumerable.Range(0, width / 2)
             .Select(i => (float)Factor(2 * Math.PI * Math.Pow(Theta(config, settings), 2.0 * i / width)))];
 
@@ -75,8 +73,8 @@ internal static class GgufModelMetadata
         if (settings["original_max_position_embeddings"]?.GetValue<double>() is { } original) writer.Add($"{name}.rope.scaling.original_context_length", (int)original);
     }
 
-    private static int HeadWidth(ModelConfig config) => config.Has("head_dim") ? config.Size("head_dim")
-        : config.Size("hidden_size") / Heads(config, keys: false);
+    private static double Share(ModelConfig config) =>
+        (Rotary(config)["partial_rotary_factor"] ?? config.Json["partial_rotary_factor"])?.GetValue<double>() ?? 1;
 
     private static JsonObject Rotary(ModelConfig config) => config.Json["rope_parameters"] as JsonObject
         ?? config.Json["rope_scaling"] as JsonObject ?? [];
