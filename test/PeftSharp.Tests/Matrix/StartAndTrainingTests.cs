@@ -24,8 +24,9 @@ public sealed class StartAndTrainingTests
         Bits.AssertSame(plain, bench.Logits(bench.Add(method)), "The output at the start");
     }
 
+    // T5's hidden states are those of its decoder, which are as many as the answer's tokens.
     [Theory]
-    [MemberData(nameof(MatrixCases.All), MemberType = typeof(MatrixCases))]
+    [MemberData(nameof(MatrixCases.Classifying), MemberType = typeof(MatrixCases))]
     public void Virtual_Tokens_Are_Told(string architecture, string method)
     {
         using var bench = new Bench(architecture);

@@ -8,12 +8,15 @@ namespace PeftSharp.Tests.Sites;
 /// <summary>Each seam by itself: what acts on some rows of a batch acts on them alone, and leaves no trace.</summary>
 public sealed class PerRowSeamTests
 {
+    // Every kind of seam is among them; the matrix tries the others' through methods.
+    private static readonly string[] Architectures = ["bert", "roberta", "distilbert", "gpt2", "llama"];
+
     public static TheoryData<string, string> Seams
     {
         get
         {
             var data = new TheoryData<string, string>();
-            foreach (var architecture in TinyModels.Names)
+            foreach (var architecture in Architectures)
                 foreach (var seam in SeamPlugins.Names.Where(seam => Has(architecture, seam))) data.Add(architecture, seam);
             return data;
         }

@@ -1,6 +1,7 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Models;
+using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 using PeftSharp.Tokenization;
 using static TorchSharp.torch;
@@ -58,7 +59,14 @@ public static class Probing
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var ids = tensor(question.InputIds.Select(id => (long)id).ToArray(), [1, question.InputIds.Count]);
-        using var batch = new TokenBatch { InputIds = ids, AttentionMask = ones_like(ids), Unpadded = true };
+        using var batch = new TokenBatch
+        {
+            InputIds = ids,
+            AttentionMask = ones_like(ids),
+            Unpadded = true,
+            // A model that answers with texts is asked how likely it is to say the question.
+            AnswerIds = model.Model.Head.Kind == TaskKind.SequenceToSequence ? ids.clone() : null,
+        };
         var flat = model.Forward(batch, selection).Logits.to(ScalarType.Float32).flatten().cpu();
         var count = flat.shape[0];
         if (count > MostNumbers)
