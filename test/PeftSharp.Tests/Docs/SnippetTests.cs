@@ -1,7 +1,9 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Formats;
+using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
+using PeftSharp.Runs;
 
 namespace PeftSharp.Tests.Docs;
 
@@ -9,8 +11,8 @@ namespace PeftSharp.Tests.Docs;
 public sealed class SnippetTests
 {
     [Theory]
-    [InlineData("README.md", 2, "SnippetTests.cs")]
-    [InlineData("README.ko.md", 2, "SnippetTests.cs")]
+    [InlineData("README.md", 3, "SnippetTests.cs")]
+    [InlineData("README.ko.md", 3, "SnippetTests.cs")]
     [InlineData("docs/csharp.md", 3, "CSharpSnippet.cs")]
     [InlineData("docs/data.md", 1, "DataSnippet.cs")]
     [InlineData("docs/estimates.md", 1, "EstimatesSnippet.cs")]
@@ -51,6 +53,13 @@ public sealed class SnippetTests
         snippet.StartsWith("using ", StringComparison.Ordinal) && !snippet.StartsWith("using var ", StringComparison.Ordinal);
 
     private static string Squeeze(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
+    internal static void Learn()
+    {
+        using var run = FineTuning.Of("models/all-MiniLM-L6-v2").With(new LoraOptions { Rank = 8 }).On("support.csv").HoldOut(0.1).To("adapters/support").Run();
+        using var support = Predictor.Load("adapters/support");        // base, labels, tokenizer and pooling come with it
+        Console.WriteLine(support.Predict("Where is my parcel?"));
+    }
 
     internal static TorchSharp.torch.Tensor Serve(PeftModel model, TokenBatch batch)
     {
