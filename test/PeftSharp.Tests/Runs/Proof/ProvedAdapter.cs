@@ -39,7 +39,9 @@ internal sealed class ProvedAdapter : IDisposable
     public List<ProofCheck> All(string? basis = null, ModelOptions? options = null)
     {
         var verifier = new ProofVerifier(AdapterProof.TryRead(Adapter)!, Adapter, basis ?? Base);
-        var model = new PeftModel(ModelLoader.Load(basis ?? Base, (options ?? new()) with { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"] }));
+        var task = TinyModels.TaskOf(ModelConfig.Read(basis ?? Base).ModelType);
+        var loading = (options ?? new()) with { Task = task, Labels = task == TaskKind.Classification ? ["no", "maybe", "yes"] : null };
+        var model = new PeftModel(ModelLoader.Load(basis ?? Base, loading));
         var adapter = AdapterFolder.Open(Adapter).LoadInto(model);
         return [.. verifier.Quick(null), .. verifier.Content(), .. verifier.Probes(model, AdapterSelection.Of(adapter.Tag), null)];
     }
