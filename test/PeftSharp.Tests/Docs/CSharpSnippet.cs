@@ -23,6 +23,50 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
         Assert.Equal(["negative", "positive"], LoadedModel.Open(files.File_("merged")).Labels);
     }
 
+    [Fact]
+    public async Task Runs_are_described_run_and_taken_up()
+    {
+        var (adapter, folder) = (files.File_("described"), files.File_("recipe-run"));
+        await Described(files.Model, adapter, TestContext.Current.CancellationToken);
+        var recipe = files.File_("recipe.yaml");
+        File.WriteAllText(recipe, $"base_model: {files.Model}\nmethod: lora\ndata: {files.Train}\nmax_steps: 3\ncompute: fp32\n");
+        Assert.True(Written(recipe, folder, new Narrator(), TestContext.Current.CancellationToken));
+        Assert.Equal(["negative", "positive", "question"], Continued(files.Model, adapter));
+        Assert.Equal(0, Compared(files.Model, files.Train, files.File_("compared")));
+    }
+
+    private async Task Described(string model, string adapter, CancellationToken cancellation)
+    {
+        using var data = TextDataset.Load(files.Train);
+        var rows = data.Examples.Select(row => (row.Text, data.LabelNames![row.Label])).ToList();
+        var progress = new Progress<StepReport>();
+        using var run = await FineTuning.Of(model).With(new LoraOptions { Rank = 8 }).On(rows).HoldOut(0.25).Epochs(5).RunAsync(progress, cancellation);
+        Console.WriteLine($"{run.Parameters.Text}; accuracy {run.Scores!.Values["accuracy"]:P1}");
+        run.Save(adapter);
+    }
+
+    private static bool Written(string recipe, string folder, RunObserver observer, CancellationToken cancellation)
+    {
+        using var first = Recipe.Load(recipe).Seed(7).To(folder).Run(observer, cancellation);
+        using var whole = Run.Resume(folder, observer);
+        return whole.WasFinished;
+    }
+
+    private static IEnumerable<string?> Continued(string model, string adapter)
+    {
+        using var more = FineTuning.Of(model).Continue(adapter).On([("the film is good", "positive"), ("is the film good", "question")]).Steps(20).Run();
+        return more.Report["labels"]!.AsArray().Select(label => (string?)label);
+    }
+
+    private static int Compared(string model, string data, string folder)
+    {
+        var plan = ComparisonPlan.Of(model, [data], ["lora", "bitfit"]) with { Seeds = [42, 43] };
+        plan.Common["split_shares"] = "0.75,0.25";
+        var comparison = Comparison.Run(plan, folder);
+        foreach (var summary in comparison.Summaries) Console.WriteLine($"{summary.Method}: {summary.Mean:0.000} ± {summary.Deviation:0.000}");
+        return comparison.Open;
+    }
+
     private static void Train(string folder, string file, string output)
     {
         var data = TextDataset.Load(file);                                                // finds the label names
@@ -50,5 +94,12 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
         loaded.Model.Merge(loaded.Adapter!.Name);
         ModelWriter.Write(loaded.Model.Model, merged, card: loaded.Card);
         loaded.Tokenizer()?.Save(merged);
+    }
+
+    internal sealed class Narrator : RunObserver
+    {
+        public override void Remark(string sentence) => Console.Error.WriteLine(sentence);
+
+        public override void StepCompleted(StepReport step) => Console.Error.WriteLine($"{step.Step}/{step.TotalSteps}: loss {step.Loss:0.000}");
     }
 }

@@ -8,6 +8,9 @@ namespace PeftSharp.Runs.Recipes;
 /// <summary>Everything that a training run is told; defaults are the trainer's.</summary>
 internal sealed class TrainSettings
 {
+    /// <summary>Most tokens a row, where nobody says how many.</summary>
+    internal const int UsualLength = 128;
+
     public string? Base, Adapter, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling, SaveStrategy, Cache;
     public double[]? SplitShares;
     public ulong SplitSeed = 42;
@@ -54,7 +57,7 @@ internal sealed class TrainSettings
     public string? DefaultMethod { get; set; }
 
     /// <summary>Most tokens a row: those of the adapter that is gone on with, else 128, unless the model takes fewer.</summary>
-    public int Length(int model, int? earlier = null) => MaxLength ?? Math.Min(earlier ?? 128, model);
+    public int Length(int model, int? earlier = null) => MaxLength ?? Math.Min(earlier ?? UsualLength, model);
 
     /// <summary>The learning rate: adapters want a larger one than a whole model.</summary>
     public double Rate(bool full) => LearningRate ?? (full ? 2e-5 : 5e-4);

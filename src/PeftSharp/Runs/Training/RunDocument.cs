@@ -61,55 +61,24 @@ internal static class RunDocument
         return new() { ["text"] = Named("text"), ["pair"] = Named("pair"), ["label"] = Named("label") };
     }
 
-    private static JsonObject Settings(TrainSettings s, TrainInputs inputs) => new()
+    private static JsonObject Settings(TrainSettings s, TrainInputs inputs)
     {
-        ["base_model"] = s.Base,
-        ["model_revision"] = s.Revision ?? inputs.Base.Revision,
-        ["model_commit"] = inputs.Base.Commit,
-        ["adapter"] = s.Adapter,
-        ["method"] = s.Method,
-        ["method_settings"] = new JsonObject(MethodSettings.Of(inputs.Options, s.Method).Select(m => KeyValuePair.Create(m.Name, MethodSettings.Value(inputs.Options, m)))),
-        ["format"] = inputs.Format == PeftSharp.Methods.AdapterFormat.Peft ? "peft" : "adapterhub",
-        ["data"] = s.Data,
-        ["eval_data"] = s.EvalData,
-        ["max_train_samples"] = s.Take,
-        ["max_eval_samples"] = s.TakeEval,
-        ["rows"] = s.Rows,
-        ["stratified"] = s.SampleStratified,
-        ["split_shares"] = s.SplitShares is null ? null : new JsonArray([.. s.SplitShares.Select(share => (JsonNode)share)]),
-        ["split_seed"] = s.SplitSeed,
-        ["split_stratified"] = s.SplitStratified,
-        ["max_length"] = inputs.Train.Origin.MaxLength,
-        ["num_train_epochs"] = s.Epochs,
-        ["max_steps"] = s.MaxSteps,
-        ["per_device_train_batch_size"] = s.BatchSize,
-        ["gradient_accumulation_steps"] = s.Accumulate,
-        ["max_tokens_per_pass"] = s.TokensPerPass,
-        ["learning_rate"] = s.Rate(inputs.IsFull),
-        ["lr_scheduler_type"] = s.Schedule,
-        ["warmup_ratio"] = s.WarmupRatio,
-        ["warmup_steps"] = s.WarmupSteps,
-        ["weight_decay"] = s.WeightDecay,
-        ["optim"] = s.Optimizer,
-        ["adam_beta1"] = s.Beta1,
-        ["adam_beta2"] = s.Beta2,
-        ["adam_epsilon"] = s.Epsilon,
-        ["max_grad_norm"] = s.MaxGradNorm,
-        ["seed"] = s.Seed,
-        ["eval_steps"] = s.EvalSteps,
-        ["early_stopping_patience"] = s.EarlyStopping,
-        ["load_best_model_at_end"] = s.LoadBest,
-        ["quantize"] = s.Quantize,
-        ["double_quant"] = s.DoubleQuant,
-        ["block_size"] = s.BlockSize,
-        ["compute"] = s.Compute,
-        ["device"] = s.Device,
-        ["pooling"] = inputs.Model.Model.Card.Pooling.ToString().ToLowerInvariant(),
-        ["base_dropout"] = s.BaseDropout,
-        ["cache_trunk"] = s.CacheTrunk,
-        ["gradient_checkpointing"] = s.Checkpointing,
-        ["batch_order"] = s.Order,
-    };
+        // As it turned out, where nothing was asked for.
+        var found = new Dictionary<string, JsonNode?>
+        {
+            ["model_revision"] = s.Revision ?? inputs.Base.Revision,
+            ["max_length"] = inputs.Train.Origin.MaxLength,
+            ["learning_rate"] = s.Rate(inputs.IsFull),
+            ["pooling"] = inputs.Model.Model.Card.Pooling.ToString().ToLowerInvariant(),
+            ["format"] = inputs.Format == PeftSharp.Methods.AdapterFormat.Peft ? "peft" : "adapterhub",
+        };
+        var json = new JsonObject();
+        foreach (var key in TrainKeys.All)
+            if (key.Told is { } name) json[name] = found.TryGetValue(name, out var value) ? value : key.Get(s);
+        json["model_commit"] = inputs.Base.Commit;
+        json["method_settings"] = new JsonObject(MethodSettings.Of(inputs.Options, s.Method).Select(m => KeyValuePair.Create(m.Name, MethodSettings.Value(inputs.Options, m))));
+        return json;
+    }
 
     public static JsonObject Data(TokenizedDataset data) => new()
     {
