@@ -9,8 +9,8 @@ using PeftSharp.Files.Json;
 using PeftSharp.Metrics;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
-using PeftSharp.Runs.Evaluation;
 using PeftSharp.Runs.Rows;
+using PeftSharp.Runs.Scores;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Verbs;
@@ -37,57 +37,12 @@ internal static class EvalVerb
         parts.Models.Need(parsed, "eval");
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         var model = parts.Open(parsed, "eval");
-        if (model.Model.Model.Head.Kind is TaskKind.CausalLanguage or TaskKind.SequenceToSequence) return Perplexity(parsed, parts, path, model, maxLength, json);
-        model.RequireHead();
-        if (model.Model.Model.Head.Kind == TaskKind.MultiLabel)
-            throw new PeftException($"{model.AdapterFolder ?? model.BaseFolder} answers with any number of several classes at once, for which there are no metrics yet; ask it with peft predict.");
-        var request = parts.Request(parsed, path) with
-        {
-            Kind = model.IsRegression ? LabelKind.Regression : LabelKind.Class,
-            Labels = model.IsRegression ? null : new LabelMap(model.Labels),
-            Usual = model.Columns,
-        };
-        var (data, task) = request.Load();
-        DataParts.Tell(data);
-        Scoring.Match(data, model);
-        var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength), new CommandLineCaller("eval"));
-        model.RequireRowsLike(tokens.Origin);
-        var evaluator = new Evaluator(model.Model, model.Selection, tokens, Scoring.MetricsFor(data, task, metric));
-        var watch = System.Diagnostics.Stopwatch.StartNew();
-        var outputs = evaluator.Outputs();
-        var result = evaluator.Score(outputs) with { Seconds = watch.Elapsed.TotalSeconds };
-        var matrix = model.IsRegression ? null : Scoring.Confusion(outputs, data);
-        List<string> remarks = [.. Remarks(data, outputs, model)];
-        if (LeftOut.Cut(tokens, new CommandLineCaller("eval")) is { } cut) remarks.Insert(0, cut);
-        foreach (var remark in remarks) Console.Error.WriteLine($"remark: {remark}");
-        if (json) JsonOut.Write(Document(result, data, task, matrix, model.Remarks.Concat(remarks)));
-        else Print(result, data, matrix);
+        var options = new EvaluationOptions { Metric = metric, MaxLength = maxLength };
+        var found = Evaluation.Run(model, parts.Request(parsed, path), options, new CommandLineCaller("eval"), new ConsoleObserver(quiet: false));
+        foreach (var remark in found.Remarks) Console.Error.WriteLine($"remark: {remark}");
+        if (json) JsonOut.Write(Document(found.Scores, found.Data, found.GlueTask, found.Confusion, model.Remarks.Concat(found.Remarks)));
+        else Print(found.Scores, found.Data, found.Confusion);
         return ExitCode.Success;
-    }
-
-    // How likely the model holds the answers of instruction data.
-    private static int Perplexity(ParseResult parsed, DataParts parts, string path, LoadedModel model, int? maxLength, bool json)
-    {
-        var (data, task) = (parts.Request(parsed, path) with { Kind = LabelKind.Tokens, Usual = model.Columns }).Load();
-        DataParts.Tell(data);
-        var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength), new CommandLineCaller("eval"));
-        if (LeftOut.Cut(tokens, new CommandLineCaller("eval")) is { } cut) Console.Error.WriteLine($"remark: {cut}");
-        var result = new PerplexityEvaluator(model.Model, model.Selection, tokens, tokens.Lengths).Evaluate();
-        if (json) JsonOut.Write(Document(result, data, task, null, model.Remarks));
-        else Print(result, data, null);
-        return ExitCode.Success;
-    }
-
-    // Scores that look good and say nothing.
-    private static IEnumerable<string> Remarks(TextDataset data, LogitTable outputs, LoadedModel model)
-    {
-        if (model.IsRegression) yield break;
-        var counts = data.Examples.GroupBy(row => row.Label).Select(group => (Label: group.Key, Count: group.Count())).ToList();
-        var only = LearningCheck.OnlyAnswer(MetricSet.Predictions(outputs.Values, outputs.Width));
-        if (counts.Count == 1)
-            yield return $"All rows have the label \"{data.LabelNames![counts[0].Label]}\": scores on them do not tell whether the model knows the others.";
-        else if (only >= 0)
-            yield return $"Every row is answered \"{data.LabelNames![only]}\": the scores only tell how many rows have that label; check that data and model belong together, or train further (another --pooling or --lr).";
     }
 
     private static void Print(EvaluationResult result, TextDataset data, ConfusionMatrix? matrix)

@@ -3,7 +3,7 @@ using PeftSharp.Metrics;
 using PeftSharp.Models.Heads;
 using PeftSharp.Training;
 
-namespace PeftSharp.Runs.Evaluation;
+namespace PeftSharp.Runs.Scores;
 
 /// <summary>Metrics of a model on a dataset.</summary>
 internal static class Scoring

@@ -1,0 +1,62 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Data;
+using PeftSharp.Models;
+
+namespace PeftSharp.Runs.Rows;
+
+/// <summary>What the parts of a dataset hold, and which rows of the others training has as well.</summary>
+internal static class DataInspection
+{
+    /// <summary>Looks at the parts of some data.</summary>
+    /// <param name="request">The data.</param>
+    /// <param name="asked">The one part to look at; null for all that there are.</param>
+    /// <param name="evalData">Held-out rows in a place of their own; null for none.</param>
+    /// <param name="encoder">Counts tokens; null counts words and characters.</param>
+    public static IReadOnlyList<DataPart> Of(DataRequest request, GlueSplit? asked, string? evalData, ITextEncoder? encoder)
+    {
+        var parts = new List<DataPart>();
+        DatasetProfile? train = null;
+        foreach (var (name, part) in Requests(request with { RequireLabels = false, AllowEmptyText = true, SkipBadRows = true }, asked, evalData))
+        {
+            var profile = DatasetProfile.Of(part.Load().Data, encoder);
+            parts.Add(new DataPart(name, profile, train is null ? null : profile.RowsAlsoIn(train)));
+            if (name == Name(GlueSplit.Train)) train = profile;
+        }
+        return parts;
+    }
+
+    /// <summary>The encoder that counts a model's tokens.</summary>
+    /// <exception cref="PeftException">The folder is no model, or has no tokenizer.</exception>
+    public static TokenizerTextEncoder EncoderOf(string folder)
+    {
+        ModelLoader.RequireFolder(folder);
+        return new(Encoders.Find(folder) ?? throw new PeftException($"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt); give a folder that has one."));
+    }
+
+    /// <summary>What was found, as JSON.</summary>
+    public static JsonObject Json(IReadOnlyList<DataPart> parts, int maxLength) => new()
+    {
+        ["columns"] = new JsonArray([.. parts[0].Data.Columns.Select(column => (JsonNode)new JsonObject { ["name"] = column.Name, ["type"] = column.Type, ["role"] = column.Role })]),
+        ["kind"] = parts[0].Data.Kind.ToString().ToLowerInvariant(),
+        ["parts"] = new JsonArray([.. parts.Select(part => (JsonNode)part.Json(maxLength))]),
+    };
+
+    private static IEnumerable<(string Name, DataRequest Request)> Requests(DataRequest request, GlueSplit? asked, string? evalData)
+    {
+        if (asked is { } split) yield return (Name(split), request with { Split = split });
+        else if (request.Shares is { } shares)
+            foreach (var part in new[] { GlueSplit.Train, GlueSplit.Dev, GlueSplit.Test }.Take(shares.Count)) yield return (Name(part), request with { Split = part });
+        else if (Directory.Exists(request.Path))
+            foreach (var part in request.Parts.Order()) yield return (Name(part), request with { Split = part });
+        else yield return (evalData is null ? "rows" : Name(GlueSplit.Train), request);
+        if (evalData is not null) yield return ("eval", request with { Path = evalData, Shares = null, Take = null, Sample = false, Rows = null, Split = GlueSplit.Dev });
+    }
+
+    private static string Name(GlueSplit split) => split switch
+    {
+        GlueSplit.Train => "train",
+        GlueSplit.Dev => "validation",
+        GlueSplit.DevMismatched => "validation_mismatched",
+        _ => "test",
+    };
+}
