@@ -63,9 +63,9 @@ public sealed class ComparisonTests : IDisposable
         Assert.Contains("\"seeds\" needs one or more different numbers", Refused(Plan("lora") with { Seeds = [1, 1] }));
         Assert.Contains("\"datasets\" is empty", Refused(Plan("lora") with { Datasets = [] }));
         Assert.Contains("no method \"lara\"", Refused(Plan("lara")));
-        Directory.CreateDirectory(Out);
-        File.WriteAllText(Path.Combine(Out, "mine.txt"), "");
-        Assert.Contains("no comparison wrote", Assert.Throws<OutputRefusedException>(() => Comparison.Run(Plan("lora"), Out, cancellation: Cancellation)).Message);
+        var mine = Directory.CreateDirectory(_folder.File_("mine")).FullName;
+        File.WriteAllText(Path.Combine(mine, "mine.txt"), "");
+        Assert.Contains("no comparison wrote", Assert.Throws<OutputRefusedException>(() => Comparison.Run(Plan("lora"), mine, cancellation: Cancellation)).Message);
     }
 
     public void Dispose() => _folder.Dispose();
