@@ -6,8 +6,12 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods;
 
-/// <summary>A method made of other methods under one identity. Every hook and everything that is kept or saved reaches each part exactly once.</summary>
-/// <remarks>A test holds that nothing virtual of <see cref="PeftMethod"/> is left out here, so that a new hook cannot be forgotten.</remarks>
+/// <summary>
+/// A method made of other methods under one identity. Every hook and everything that is kept or saved reaches each part exactly once.
+/// </summary>
+/// <remarks>
+/// A test holds that nothing virtual of <see cref="PeftMethod"/> is left out here, so that a new hook cannot be forgotten.
+/// </remarks>
 public abstract class CompositeMethod(string name) : PeftMethod(name)
 {
     private readonly List<PeftMethod> _parts = [];
@@ -15,8 +19,11 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
     /// <summary>The parts, in the order in which they were added; empty before the adapter is attached.</summary>
     public IReadOnlyList<PeftMethod> Parts => _parts;
 
-    /// <summary>Attaches a part that shares this adapter's identity and takes its tensors over; the head stays the composite's own.</summary>
-    /// <exception cref="PeftException">The part does not fit the model, or trains what another part trains; <see cref="PeftMethod.Attach"/> takes everything back then.</exception>
+    /// <summary>
+    /// Attaches a part that shares this adapter's identity and takes its tensors over; the head stays the composite's own.
+    /// </summary>
+    /// <exception cref="PeftException">The part does not fit the model, or trains what another part trains; <see cref="PeftMethod.Attach"/>
+    /// takes everything back then.</exception>
     protected PeftMethod AddPart(MethodOptions options, MethodHost host)
     {
         var index = _parts.Count;
@@ -51,7 +58,8 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
         get
         {
             var borders = Borders;
-            return borders.Count == 1 ? [] : [.. borders.Select((end, i) => new TrainingPhase($"phase {i + 1}", end - (i == 0 ? 0 : borders[i - 1])))];
+            if (borders.Count == 1) return [];
+            return [.. borders.Select((end, i) => new TrainingPhase($"phase {i + 1}", end - (i == 0 ? 0 : borders[i - 1])))];
         }
     }
 

@@ -64,10 +64,14 @@ public sealed record MethodInfo
     /// <summary>True if a gradient of it is an estimate (straight-through), which no difference of losses confirms.</summary>
     public bool EstimatesGradients { get; init; }
 
-    /// <summary>How its adapters lie on disk, by format; the first is taken unless told otherwise. Default: peft's, with nothing of its own.</summary>
+    /// <summary>
+    /// How its adapters lie on disk, by format; the first is taken unless told otherwise. Default: peft's, with nothing of its own.
+    /// </summary>
     public IReadOnlyList<AdapterLayout> Layouts { get; init; } = [PeftLayout.Plain];
 
-    /// <summary>The formats that it can be saved in and read from; settings may narrow them (<see cref="MethodOptions.Refusal"/>).</summary>
+    /// <summary>
+    /// The formats that it can be saved in and read from; settings may narrow them (<see cref="MethodOptions.Refusal"/>).
+    /// </summary>
     public IReadOnlyList<AdapterFormat> Formats => [.. Layouts.Select(l => l.Format)];
 
     /// <summary>The format that it is saved in unless told otherwise.</summary>

@@ -53,8 +53,8 @@ public abstract partial class PeftMethod
     }
 
     /// <summary>
-    /// Adds a trained tensor whose size settings decide. Where its values are read from a file next, nothing is drawn, and the size is compared with
-    /// the file before anything is made: a few bytes of settings may ask for gigabytes.
+    /// Adds a trained tensor whose size settings decide. Where its values are read from a file next, nothing is drawn, and the size is
+    /// compared with the file before anything is made: a few bytes of settings may ask for gigabytes.
     /// </summary>
     /// <param name="path">The module.</param>
     /// <param name="local">The name in it.</param>
@@ -102,8 +102,8 @@ public abstract partial class PeftMethod
     }
 
     /// <summary>
-    /// Trains some entries of a base tensor in their places: a vector [positions] that starts from their values. The others are read from the
-    /// base, and an optimizer's state is as long as the vector.
+    /// Trains some entries of a base tensor in their places: a vector [positions] that starts from their values. The others are read from
+    /// the base, and an optimizer's state is as long as the vector.
     /// </summary>
     /// <param name="slot">The base tensor.</param>
     /// <param name="positions">Row-major positions in it, ascending, each once.</param>
@@ -136,7 +136,9 @@ public abstract partial class PeftMethod
         values.Value.Dispose();
     }
 
-    /// <summary>Says that these base tensors are this method's to train, so that another part of a composite that trains one is refused.</summary>
+    /// <summary>
+    /// Says that these base tensors are this method's to train, so that another part of a composite that trains one is refused.
+    /// </summary>
     protected void Claim(IEnumerable<Slot> slots) => _copied.UnionWith(slots);
 
     /// <summary>Trains copies of whole modules (peft's <c>modules_to_save</c>): the named ones and the head.</summary>
@@ -158,7 +160,8 @@ public abstract partial class PeftMethod
         Host.HeadModules.Count == 0 ? named : [.. named ?? [], .. Host.HeadModules.Except(named ?? [])];
 
     /// <summary>Takes over the tensors of a part that another method made (a composite method).</summary>
-    /// <exception cref="PeftException">It trains a copy of a base tensor of which another part trains one: only one of them would be read.</exception>
+    /// <exception cref="PeftException">It trains a copy of a base tensor of which another part trains one: only one of them would be
+    /// read.</exception>
     private protected void Adopt(PeftMethod part)
     {
         if (part._copied.FirstOrDefault(_copied.Contains) is { } twice)

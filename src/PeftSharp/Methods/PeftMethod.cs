@@ -46,7 +46,9 @@ public abstract partial class PeftMethod(string name) : IDisposable
     /// <summary>Its trained tensors, in the order of the model.</summary>
     public IReadOnlyList<AdapterTensor> Tensors => _tensors;
 
-    /// <summary>The tensors that its plug-ins read but that are never trained (<see cref="TensorRole.Frozen"/>); saved with the others.</summary>
+    /// <summary>
+    /// The tensors that its plug-ins read but that are never trained (<see cref="TensorRole.Frozen"/>); saved with the others.
+    /// </summary>
     public IReadOnlyList<AdapterTensor> Frozen => _frozen;
 
     // What its files hold.
@@ -86,8 +88,8 @@ public abstract partial class PeftMethod(string name) : IDisposable
     }
 
     /// <summary>
-    /// Takes every plug-in away; the base model is as it was. Calls that select the adapter are refused from now on; its tensors are released when
-    /// the last call under way has ended.
+    /// Takes every plug-in away; the base model is as it was. Calls that select the adapter are refused from now on; its tensors are
+    /// released when the last call under way has ended.
     /// </summary>
     public void Detach()
     {
@@ -127,13 +129,15 @@ public abstract partial class PeftMethod(string name) : IDisposable
     protected abstract void OnAttach(MethodHost host);
 
     /// <summary>
-    /// Looks at training data before the first step; what is trained may be other tensors afterwards. A method whose tensors were read from a
-    /// file, or that has been prepared before, is left as it is.
+    /// Looks at training data before the first step; what is trained may be other tensors afterwards. A method whose tensors were read from
+    /// a file, or that has been prepared before, is left as it is.
     /// </summary>
     /// <exception cref="PeftException">The data or the task does not fit; nothing is changed then.</exception>
     public virtual void OnPrepare(PreparationData data) { }
 
-    /// <summary>The phases that training goes through, in their order; empty (default) for one without a border. The first begins with the run.</summary>
+    /// <summary>
+    /// The phases that training goes through, in their order; empty (default) for one without a border. The first begins with the run.
+    /// </summary>
     public virtual IReadOnlyList<TrainingPhase> Phases => [];
 
     /// <summary>A later phase begins, before its first step; what is trained may be other tensors afterwards.</summary>
@@ -161,8 +165,8 @@ public abstract partial class PeftMethod(string name) : IDisposable
     public virtual JsonNode? StateJson => null;
 
     /// <summary>
-    /// Takes back what <see cref="State"/> and <see cref="StateJson"/> gave, before the trained tensors are restored: a method that changes the shape
-    /// of its tensors in training brings them to the saved shapes here. By default copies into the tensors of the same names.
+    /// Takes back what <see cref="State"/> and <see cref="StateJson"/> gave, before the trained tensors are restored: a method that changes
+    /// the shape of its tensors in training brings them to the saved shapes here. By default copies into the tensors of the same names.
     /// </summary>
     /// <exception cref="PeftException">The state does not fit; nothing is changed then.</exception>
     public virtual void RestoreState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)

@@ -16,7 +16,10 @@ public static class SavedAdapter
     public static void LoadTensors(this PeftMethod adapter, IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file) =>
         adapter.Layout(format).Read(adapter, saved, file);
 
-    /// <summary>The trained tensors of an encoder whose output is all that the format keeps; saved in a file of their own, so that training can go on.</summary>
+    /// <summary>
+    /// The trained tensors of an encoder whose output is all that the format keeps; saved in a file of their own, so that training can go
+    /// on.
+    /// </summary>
     internal static IEnumerable<AdapterTensor> EncoderTensors(this PeftMethod adapter, AdapterFormat format)
     {
         var layout = adapter.Layout(format);

@@ -28,15 +28,15 @@ public interface ITrainingModel
     IReadOnlyList<TrainingPhase> Phases => [];
 
     /// <summary>
-    /// A later phase begins: before its first step. <see cref="Parameters"/> may be others afterwards; the optimizer starts anew. By default nothing
-    /// happens.
+    /// A later phase begins: before its first step. <see cref="Parameters"/> may be others afterwards; the optimizer starts anew. By
+    /// default nothing happens.
     /// </summary>
     /// <param name="phase">Its index in <see cref="Phases"/>.</param>
     void EnterPhase(int phase) { }
 
     /// <summary>
-    /// Before the first step of a run that is not resumed: lets the method look at training data. <see cref="Parameters"/> may be others afterwards. By
-    /// default nothing happens.
+    /// Before the first step of a run that is not resumed: lets the method look at training data. <see cref="Parameters"/> may be others
+    /// afterwards. By default nothing happens.
     /// </summary>
     /// <param name="batches">The training data.</param>
     /// <param name="seed">Every random draw derives from it.</param>
@@ -55,15 +55,19 @@ public interface ITrainingModel
     /// <summary>After the optimizer step, before gradients are cleared.</summary>
     void AfterStep(StepState state);
 
-    /// <summary>The method's own tensors (not its parameters), to be saved with the trainer's; empty for most methods. Their number, shapes and types may change from step to step.</summary>
+    /// <summary>
+    /// The method's own tensors (not its parameters), to be saved with the trainer's; empty for most methods. Their number, shapes and
+    /// types may change from step to step.
+    /// </summary>
     IReadOnlyDictionary<string, Tensor> MethodState { get; }
 
     /// <summary>What the method keeps besides, as JSON (counts, phases, ranks); null for most. The caller owns it.</summary>
     JsonNode? MethodStateJson => null;
 
     /// <summary>
-    /// Takes back what <see cref="MethodState"/> and <see cref="MethodStateJson"/> gave, before the parameters are restored: a method whose tensors
-    /// change shape brings them, and <see cref="Parameters"/>, to the saved shapes here. By default copies into the tensors of the same names.
+    /// Takes back what <see cref="MethodState"/> and <see cref="MethodStateJson"/> gave, before the parameters are restored: a method whose
+    /// tensors change shape brings them, and <see cref="Parameters"/>, to the saved shapes here. By default copies into the tensors of the
+    /// same names.
     /// </summary>
     /// <exception cref="PeftException">The state does not fit; nothing has changed.</exception>
     void RestoreMethodState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)

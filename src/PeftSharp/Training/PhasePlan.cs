@@ -12,8 +12,8 @@ internal sealed class PhasePlan
     {
         if (totalSteps < phases.Count)
             throw new PeftException(
-                $"The run has {totalSteps} optimizer steps, but the method trains in {phases.Count} phases ({string.Join(", ", phases.Select(p => p.Name))}); "
-                + $"give it {phases.Count} steps at least.");
+                $"The run has {totalSteps} optimizer steps, but the method trains in {phases.Count} phases "
+                + $"({string.Join(", ", phases.Select(p => p.Name))}); give it {phases.Count} steps at least.");
         _ends = Ends(phases, totalSteps);
         _schedules = [.. _ends.Select((end, i) => ScheduleOf(options, end - StartOf(i)))];
     }

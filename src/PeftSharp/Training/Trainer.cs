@@ -10,7 +10,8 @@ namespace PeftSharp.Training;
 /// <summary>Trains a model on batches: the loop, and nothing that knows a method or an architecture.</summary>
 public sealed class Trainer : IDisposable
 {
-    // Less often, and the heap's holes add up; more often, and the steps take longer to get their memory again (a second of a minute at 20).
+    // Less often, and the heap's holes add up; more often, and the steps take longer to get their memory again (a second of a minute at
+    // 20).
     private const int StepsPerTrim = 20;
 
     private readonly ITrainingModel _model;
@@ -56,7 +57,9 @@ public sealed class Trainer : IDisposable
     /// <summary>True if there is nothing left to do: the last step is taken and scored, or scores no longer rise.</summary>
     public bool IsOver => !State.EvaluationDue && (State.Step >= TotalSteps || IsOutOfPatience);
 
-    /// <summary>Runs to the end, or to the end of the step in which <paramref name="cancellation"/> is asked for (an evaluation is cut off).</summary>
+    /// <summary>
+    /// Runs to the end, or to the end of the step in which <paramref name="cancellation"/> is asked for (an evaluation is cut off).
+    /// </summary>
     /// <exception cref="PeftException">The loss is not finite; the weights are those before the step.</exception>
     public TrainingResult Run(CancellationToken cancellation = default)
     {
@@ -92,7 +95,10 @@ public sealed class Trainer : IDisposable
         return result;
     }
 
-    /// <summary>A copy of everything that the run needs to go on: numbers, parameters, optimizer, the method's own state, the best weights. The caller disposes it.</summary>
+    /// <summary>
+    /// A copy of everything that the run needs to go on: numbers, parameters, optimizer, the method's own state, the best weights. The
+    /// caller disposes it.
+    /// </summary>
     public TrainerSnapshot Export()
     {
         MeasureTime();
@@ -100,7 +106,8 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Goes back to an exported state; the next <see cref="Run"/> continues from there, bit for bit.</summary>
-    /// <exception cref="PeftException">It belongs to another model, method or optimizer: a tensor is missing or has another shape. The run is not to be used then.</exception>
+    /// <exception cref="PeftException">It belongs to another model, method or optimizer: a tensor is missing or has another shape. The run
+    /// is not to be used then.</exception>
     public void Import(TrainerSnapshot snapshot)
     {
         snapshot.RestoreModel(_model);

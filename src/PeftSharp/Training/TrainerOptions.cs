@@ -34,7 +34,10 @@ public sealed record TrainerOptions
     [JsonPropertyName("gradient_accumulation_steps")]
     public int Accumulation { get; init; } = 1;
 
-    /// <summary>Most padded tokens of a forward and backward pass, virtual ones included; a larger batch goes through in parts, which sum to the same gradient and keep fewer activations; 0 for no limit; default 512.</summary>
+    /// <summary>
+    /// Most padded tokens of a forward and backward pass, virtual ones included; a larger batch goes through in parts, which sum to the
+    /// same gradient and keep fewer activations; 0 for no limit; default 512.
+    /// </summary>
     [JsonPropertyName("max_tokens_per_pass")]
     public int TokensPerPass { get; init; } = TokenBatch.TokensPerPass;
 
@@ -59,13 +62,16 @@ public sealed record TrainerOptions
     public double MaxGradientNorm { get; init; } = 1;
 
     /// <summary>
-    /// <c>adamw_torch</c> (default) or <c>sgd</c>; <c>adamw_8bit</c> keeps Adam's two means in a byte a weight each; <c>paged_adamw_32bit</c> and
+    /// <c>adamw_torch</c> (default) or <c>sgd</c>; <c>adamw_8bit</c> keeps Adam's two means in a byte a weight each;
+    /// <c>paged_adamw_32bit</c> and
     /// <c>paged_adamw_8bit</c> keep them in a file that the system pages in and out.
     /// </summary>
     [JsonPropertyName("optim")]
     public string Optimizer { get; init; } = "adamw_torch";
 
-    /// <summary>Folder of the file of a paged optimizer; null (default): <c>peftsharp/scratch</c> in the user's folder for caches.</summary>
+    /// <summary>
+    /// Folder of the file of a paged optimizer; null (default): <c>peftsharp/scratch</c> in the user's folder for caches.
+    /// </summary>
     [JsonIgnore]
     public string? StateFolder { get; init; }
 

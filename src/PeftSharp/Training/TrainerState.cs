@@ -4,8 +4,12 @@ using System.Text.Json.Serialization;
 
 namespace PeftSharp.Training;
 
-/// <summary>Where a run stands, in numbers; with the tensors of a <see cref="TrainerSnapshot"/> it goes on as if it had never stopped.</summary>
-/// <remarks>Random draws derive from the seed and the step, and the order of the data from the seed and the epoch, so no generator has to be kept.</remarks>
+/// <summary>
+/// Where a run stands, in numbers; with the tensors of a <see cref="TrainerSnapshot"/> it goes on as if it had never stopped.
+/// </summary>
+/// <remarks>
+/// Random draws derive from the seed and the step, and the order of the data from the seed and the epoch, so no generator has to be kept.
+/// </remarks>
 public sealed record TrainerState
 {
     private static readonly JsonSerializerOptions Json = new()

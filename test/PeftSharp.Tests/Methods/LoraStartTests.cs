@@ -28,7 +28,7 @@ public sealed class LoraStartTests
         Rank = 4,
         Alpha = 6,
         InitLoraWeights = JsonSerializer.SerializeToElement(start.Split('-')[0]),
-        LoftqConfig = JsonSerializer.SerializeToElement(new LoftqOptions { Rounds = start.EndsWith("-3", StringComparison.Ordinal) ? 3 : 1, BlockSize = 32 }),
+        LoftqConfig = JsonSerializer.SerializeToElement(new LoftqOptions { Rounds = start.Contains('-') ? 3 : 1, BlockSize = 32 }),
     };
 
     // The adapter, its start looked for in data.
@@ -110,7 +110,8 @@ public sealed class LoraStartTests
         Bench.Disturb(other);
         using (var scope = NewDisposeScope())
         {
-            var mixed = bench.Logits(AdapterSelection.PerRow([adapter.Tag, null, other.Tag, .. Enumerable.Repeat<AdapterTag?>(adapter.Tag, (int)bench.Batch.Rows - 3)]));
+            var rest = Enumerable.Repeat<AdapterTag?>(adapter.Tag, (int)bench.Batch.Rows - 3);
+            var mixed = bench.Logits(AdapterSelection.PerRow([adapter.Tag, null, other.Tag, .. rest]));
             AssertNear(bench.Logits(AdapterSelection.Of(adapter.Tag), 0)[0], mixed[0], "Its row");
             AssertNear(bench.Logits(AdapterSelection.None, 1)[0], mixed[1], "The base's row");
             AssertNear(bench.Logits(AdapterSelection.Of(other.Tag), 2)[0], mixed[2], "The other's row");
@@ -224,7 +225,8 @@ public sealed class LoraStartTests
         var plain = bench.Logits(AdapterSelection.None);
         var adapter = Add(bench, Options("lora_ga"));
         AssertNear(plain, bench.Logits(adapter), "The start");
-        // The gradient of all rows alike, by finite differences along A₀'s and B₀'s directions: ‖G·a‖ for A's rows is what the leading singular values say.
+        // The gradient of all rows alike, by finite differences along A₀'s and B₀'s directions: ‖G·a‖ for A's rows is what the leading
+        // singular values say.
         var path = "bert.encoder.layer.0.attention.self.query";
         var a = adapter.Tensors.Single(t => t.Name == $"{path}.lora_A.weight").Value;
         var b = adapter.Tensors.Single(t => t.Name == $"{path}.lora_B.weight").Value;

@@ -175,7 +175,12 @@ public sealed class OptimizerMemoryTests
         Refusal.Sentence(() => new TrainerOptions { Optimizer = "adamw_4bit" }.Validate(), "paged_adamw_8bit");
     }
 
-    private static Tensor[] Leaves() => [Initial.Normal([70, 80], 1, 1).requires_grad_(), Initial.Normal([33], 1, 2).requires_grad_(), Initial.Normal([9001], 1, 3).requires_grad_()];
+    private static Tensor[] Leaves() =>
+    [
+        Initial.Normal([70, 80], 1, 1).requires_grad_(),
+        Initial.Normal([33], 1, 2).requires_grad_(),
+        Initial.Normal([9001], 1, 3).requires_grad_(),
+    ];
 
     private static TrainableParameter[] Parameters(Tensor[] leaves) => [.. leaves.Select((leaf, i) => new TrainableParameter($"p{i}", leaf, i != 1))];
 

@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Training;
 
-/// <summary>A method may train other tensors from one phase to the next; a run stops and goes on inside a phase and at a border alike.</summary>
+/// <summary>
+/// A method may train other tensors from one phase to the next; a run stops and goes on inside a phase and at a border alike.
+/// </summary>
 public sealed class PhasesTests
 {
     private static readonly TrainerOptions Options = new() { LearningRate = 0.01, MaxSteps = 9, Seed = 5, WarmupRatio = 0.25 };

@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 namespace PeftSharp.Methods.Layouts;
 
 /// <summary>
-/// AdapterHub's format: tensors are named by the module that they stand in, the kind of adapter (<c>adapters</c>, <c>loras</c> …) and the adapter's own
-/// name; the head lies in a file of its own; settings have other names than peft's.
+/// AdapterHub's format: tensors are named by the module that they stand in, the kind of adapter (<c>adapters</c>, <c>loras</c> …) and the
+/// adapter's own name; the head lies in a file of its own; settings have other names than peft's.
 /// </summary>
 /// <param name="kinds">What stands before an adapter's name in a tensor's; the first is that of the method's own tensors.</param>
 public abstract class AdapterHubLayout(params string[] kinds) : AdapterLayout

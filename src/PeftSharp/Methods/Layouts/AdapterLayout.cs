@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Layouts;
 
 /// <summary>
-/// How the adapters of a method lie in files of one format: names of tensors, and what of them is written. One object serves every adapter of the
-/// method, so it keeps nothing; <see cref="MethodInfo.Layouts"/> lists a method's.
+/// How the adapters of a method lie in files of one format: names of tensors, and what of them is written. One object serves every adapter
+/// of the method, so it keeps nothing; <see cref="MethodInfo.Layouts"/> lists a method's.
 /// </summary>
 public abstract class AdapterLayout
 {
@@ -21,10 +21,14 @@ public abstract class AdapterLayout
     /// <summary>The name under which a tensor is saved; null leaves it out.</summary>
     public abstract string? Name(PeftMethod adapter, AdapterTensor tensor);
 
-    /// <summary>The tensor's name in the reference library's live model, without the adapter's own name; reference numbers use it.</summary>
+    /// <summary>
+    /// The tensor's name in the reference library's live model, without the adapter's own name; reference numbers use it.
+    /// </summary>
     public virtual string ReferenceName(PeftMethod adapter, AdapterTensor tensor) => Name(adapter, tensor) ?? tensor.Name;
 
-    /// <summary>What is saved, by name; belongs to the caller's scope where it is computed. By default <see cref="Encode"/> of every named tensor.</summary>
+    /// <summary>
+    /// What is saved, by name; belongs to the caller's scope where it is computed. By default <see cref="Encode"/> of every named tensor.
+    /// </summary>
     public virtual IEnumerable<KeyValuePair<string, Tensor>> Write(PeftMethod adapter)
     {
         foreach (var tensor in adapter.Kept)
@@ -57,7 +61,8 @@ public abstract class AdapterLayout
     public virtual bool MayLeaveOut(PeftMethod adapter, string key) => false;
 
     /// <summary>True if the file may lack a tensor because the base's own value is meant.</summary>
-    private protected virtual bool IsLeftToBase(PeftMethod adapter, AdapterTensor tensor, IReadOnlyDictionary<string, Tensor> saved) => false;
+    private protected virtual bool IsLeftToBase(PeftMethod adapter, AdapterTensor tensor, IReadOnlyDictionary<string, Tensor> saved) =>
+        false;
 
     private static bool IsDrawnHead(PeftMethod adapter, AdapterTensor tensor) =>
         adapter.IsHead(tensor.Path) && adapter.Host.Drawn.Contains(tensor.Name);

@@ -4,11 +4,14 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Layouts;
 
 /// <summary>AdapterHub's format for a method made of others: each part's tensors under the part's own names.</summary>
-/// <remarks>A test holds that nothing virtual of <see cref="AdapterLayout"/> is left out here or in <see cref="AdapterHubLayout"/>.</remarks>
+/// <remarks>
+/// A test holds that nothing virtual of <see cref="AdapterLayout"/> is left out here or in <see cref="AdapterHubLayout"/>.
+/// </remarks>
 public abstract class CompositeHubLayout : AdapterHubLayout
 {
     /// <inheritdoc/>
-    public override string? Refusal(PeftMethod adapter) => Refusal(adapter.Options) ?? Parts(adapter).Select(p => p.Refusal(Format)).FirstOrDefault(r => r is not null);
+    public override string? Refusal(PeftMethod adapter) =>
+        Refusal(adapter.Options) ?? Parts(adapter).Select(p => p.Refusal(Format)).FirstOrDefault(r => r is not null);
 
     /// <inheritdoc/>
     public override string? Name(PeftMethod adapter, AdapterTensor tensor) =>
@@ -22,7 +25,8 @@ public abstract class CompositeHubLayout : AdapterHubLayout
     public override IEnumerable<KeyValuePair<string, Tensor>> Write(PeftMethod adapter)
     {
         var written = new HashSet<string>();
-        var own = adapter.Kept.Where(t => Owner(adapter, t) is null && Name(adapter, t) is not null).SelectMany(t => Encode(adapter, t, Name(adapter, t)!));
+        var own = adapter.Kept.Where(t => Owner(adapter, t) is null && Name(adapter, t) is not null)
+            .SelectMany(t => Encode(adapter, t, Name(adapter, t)!));
         foreach (var pair in Parts(adapter).SelectMany(p => Of(p).Write(p)).Concat(own))
         {
             if (!written.Add(pair.Key))
@@ -41,7 +45,8 @@ public abstract class CompositeHubLayout : AdapterHubLayout
         var parts = Parts(adapter);
         var places = parts.Select(p => Of(p).Write(p).ToDictionary(t => t.Key, t => t.Value.shape)).ToList();
         foreach (var (key, shape) in places.SelectMany(p => p)) SavedTensor.Require(saved, key, shape, file);
-        if (saved.Keys.FirstOrDefault(k => !places.Any(p => p.ContainsKey(k)) && !MayLeaveOut(adapter, k)) is { } stray) throw SavedTensor.Stray(stray, file);
+        if (saved.Keys.FirstOrDefault(k => !places.Any(p => p.ContainsKey(k)) && !MayLeaveOut(adapter, k)) is { } stray)
+            throw SavedTensor.Stray(stray, file);
         foreach (var (part, own) in parts.Zip(places)) Of(part).Read(part, saved.Where(t => own.ContainsKey(t.Key)).ToDictionary(), file);
         ((CompositeMethod)adapter).AdoptAnew();
     }

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Layouts;
 
 /// <summary>
-/// Hugging Face peft's format: a tensor is called <c>base_model.model.</c> and its own name, settings have peft's names. It serves most methods as it
-/// is, and methods that peft lacks as well, under names of the same kind.
+/// Hugging Face peft's format: a tensor is called <c>base_model.model.</c> and its own name, settings have peft's names. It serves most
+/// methods as it is, and methods that peft lacks as well, under names of the same kind.
 /// </summary>
 public class PeftLayout : AdapterLayout
 {
@@ -53,8 +53,8 @@ public class PeftLayout : AdapterLayout
                 if (!saved.TryGetValue(key, out var table)) continue;
                 if (!table.shape.SequenceEqual(slot.Value.shape))
                     throw new PeftException(
-                        $"{file}: tensor \"{key}\" has {table.shape[0]} rows and the base's table {slot.Value.shape[0]}: tokens were added in training; "
-                        + "expected a base whose vocabulary was extended in the same way: save the extended base in Python and give that.");
+                        $"{file}: tensor \"{key}\" has {table.shape[0]} rows and the base's table {slot.Value.shape[0]}: tokens were added in "
+                        + "training; expected a base whose vocabulary was extended in the same way: save the extended base in Python and give that.");
                 using var own = slot.Value.to(table.dtype);
                 using var given = table.to(own.device);
                 using var same = own.eq(given).all();

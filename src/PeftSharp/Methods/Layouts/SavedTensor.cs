@@ -18,5 +18,6 @@ internal static class SavedTensor
 
     /// <summary>A saved tensor that nothing here asks for.</summary>
     public static PeftException Stray(string key, string file) => new(
-        $"{file}: tensor \"{key}\" has no place in this model with these settings; the adapter was made for another base model or other settings.");
+        $"{file}: tensor \"{key}\" has no place in this model with these settings; "
+        + "the adapter was made for another base model or other settings.");
 }

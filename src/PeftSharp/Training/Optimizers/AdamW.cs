@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Training.Optimizers;
 
-/// <summary>AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101): all tensors in one native call. Weight decay acts on parameters that ask for it.</summary>
+/// <summary>
+/// AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101): all tensors in one native call. Weight decay acts on parameters that ask for it.
+/// </summary>
 public sealed class AdamW : IOptimizer
 {
     private const string First = "/exp_avg", Second = "/exp_avg_sq";
@@ -26,8 +28,8 @@ public sealed class AdamW : IOptimizer
     /// <param name="memory">Where the state is kept, taken over; default: the machine's memory.</param>
     /// <exception cref="PeftException">There is no room for the state.</exception>
     public AdamW(
-        IReadOnlyList<TrainableParameter> parameters, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0,
-        IStateMemory? memory = null)
+        IReadOnlyList<TrainableParameter> parameters, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8,
+        double weightDecay = 0, IStateMemory? memory = null)
     {
         _parameters = [.. parameters];
         (_beta1, _beta2, _epsilon, _decay) = (beta1, beta2, epsilon, weightDecay);
@@ -61,9 +63,10 @@ public sealed class AdamW : IOptimizer
                 gradients.Add(gradient.contiguous());
                 _steps[i].Increase(1);
             }
+            var decay = group.Key.Decay ? _decay : 0;
             FusedAdamW.Step(
                 [.. chosen.Select(i => _parameters[i].Value)], gradients, [.. chosen.Select(i => _first[i])], [.. chosen.Select(i => _second[i])],
-                [.. chosen.Select(i => _steps[i])], new AdamWSettings(learningRate * group.Key.RateFactor, _beta1, _beta2, _epsilon, group.Key.Decay ? _decay : 0));
+                [.. chosen.Select(i => _steps[i])], new AdamWSettings(learningRate * group.Key.RateFactor, _beta1, _beta2, _epsilon, decay));
         }
     }
 

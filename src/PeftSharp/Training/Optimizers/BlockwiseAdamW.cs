@@ -6,9 +6,9 @@ using static TorchSharp.torch;
 namespace PeftSharp.Training.Optimizers;
 
 /// <summary>
-/// AdamW whose two means take one byte a weight each (Dettmers et al. 2022, arXiv 2110.02861): codes of a dynamic map, scaled by the largest of each block of
-/// 256. Every update computes in float32 and rounds the means to their codes; tensors of fewer than 4096 weights keep 32 bits, as in
-/// bitsandbytes. Unlike there, a mean of squares above zero never becomes zero.
+/// AdamW whose two means take one byte a weight each (Dettmers et al. 2022, arXiv 2110.02861): codes of a dynamic map, scaled by the
+/// largest of each block of 256. Every update computes in float32 and rounds the means to their codes; tensors of fewer than 4096 weights
+/// keep 32 bits, as in bitsandbytes. Unlike there, a mean of squares above zero never becomes zero.
 /// </summary>
 public sealed class BlockwiseAdamW : IOptimizer
 {
@@ -34,18 +34,20 @@ public sealed class BlockwiseAdamW : IOptimizer
     /// <param name="memory">Where the state is kept, taken over; default: the machine's memory.</param>
     /// <exception cref="PeftException">A tensor is not of a kind that it can update, or there is no room for the state.</exception>
     public BlockwiseAdamW(
-        IReadOnlyList<TrainableParameter> parameters, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0,
-        IStateMemory? memory = null)
+        IReadOnlyList<TrainableParameter> parameters, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8,
+        double weightDecay = 0, IStateMemory? memory = null)
     {
         (_beta1, _beta2, _epsilon, _decay, _memory) = (beta1, beta2, epsilon, weightDecay, memory ?? new WorkingMemory());
         var large = parameters.Where(p => p.Value.numel() >= Smallest).ToList();
         if (large.Find(p => p.Value.dtype != ScalarType.Float32 || p.Value.device.type != DeviceType.CPU) is { } other)
             throw new PeftException(
-                $"The 8-bit optimizer was given {other.Name} as {other.Value.dtype} on {other.Value.device}; it updates float32 on the CPU: choose \"adamw_torch\".");
+                $"The 8-bit optimizer was given {other.Name} as {other.Value.dtype} on {other.Value.device}; it updates float32 on the CPU: "
+                + "choose \"adamw_torch\".");
         var tensors = _memory.Allocate([.. large.SelectMany(Places)]);
         _quantised = [.. large.Select(p => new Quantised(p, tensors))];
         _others = new AdamW([.. parameters.Except(large)], beta1, beta2, epsilon, weightDecay);
-        State = tensors.Concat(_quantised.Select(q => KeyValuePair.Create($"{q.Parameter.Name}/step", q.Steps))).Concat(_others.State).ToDictionary();
+        var steps = _quantised.Select(q => KeyValuePair.Create($"{q.Parameter.Name}/step", q.Steps));
+        State = tensors.Concat(steps).Concat(_others.State).ToDictionary();
     }
 
     /// <inheritdoc/>
@@ -70,7 +72,8 @@ public sealed class BlockwiseAdamW : IOptimizer
         var count = state.Parameter.Value.numel();
         var blocks = (int)((count + Block - 1) / Block);
         var all = new Pointers(
-            (float*)TensorPointer.Of(state.Parameter.Value), (float*)TensorPointer.Of(gradient), TensorPointer.Of(state.First), TensorPointer.Of(state.Second),
+            (float*)TensorPointer.Of(state.Parameter.Value), (float*)TensorPointer.Of(gradient),
+            TensorPointer.Of(state.First), TensorPointer.Of(state.Second),
             (float*)TensorPointer.Of(state.FirstScales), (float*)TensorPointer.Of(state.SecondScales));
         var pieces = (blocks + BlocksPerPiece - 1) / BlocksPerPiece;
         Parallel.For(0, pieces, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, get_num_threads()) }, piece =>
@@ -151,7 +154,8 @@ public sealed class BlockwiseAdamW : IOptimizer
 
     private readonly record struct Numbers(float Beta1, float Beta2, float Epsilon, float Keep, float Size, float Root);
 
-    private readonly unsafe struct Pointers(float* parameter, float* gradient, byte* first, byte* second, float* firstScales, float* secondScales)
+    private readonly unsafe struct Pointers(
+        float* parameter, float* gradient, byte* first, byte* second, float* firstScales, float* secondScales)
     {
         public readonly float* Parameter = parameter, Gradient = gradient, FirstScales = firstScales, SecondScales = secondScales;
 

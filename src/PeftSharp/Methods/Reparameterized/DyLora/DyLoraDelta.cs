@@ -6,10 +6,11 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.DyLora;
 
 /// <summary>
-/// ΔW = alpha / b · B[:, :b] · A[:b] (Valipour et al. 2023, arXiv 2210.07558): A [b, in] and B [out, b] as their slots yield them, cut to the rank in
-/// use.
+/// ΔW = alpha / b · B[:, :b] · A[:b] (Valipour et al. 2023, arXiv 2210.07558): A [b, in] and B [out, b] as their slots yield them, cut to
+/// the rank in use.
 /// </summary>
-internal sealed class DyLoraDelta(AdapterTensor a, AdapterTensor b, double alpha, double dropout) : IProjectionDelta, IMergeableProjection, ILowRankMap
+internal sealed class DyLoraDelta(AdapterTensor a, AdapterTensor b, double alpha, double dropout)
+    : IProjectionDelta, IMergeableProjection, ILowRankMap
 {
     public (Tensor Left, Tensor Right, double Scale)? Factors(ForwardContext context)
     {

@@ -29,7 +29,8 @@ public sealed class DyLoraMethod(string name, DyLoraOptions options) : PeftMetho
         : _options with { ServingRank = _rank.Served == _options.Rank && _options.ServingRank is null ? null : _rank.Served };
 
     /// <summary>
-    /// The rank that answers use, from the smallest that was trained to the largest; saved with the adapter. Calls under way may still use the one before.
+    /// The rank that answers use, from the smallest that was trained to the largest; saved with the adapter. Calls under way may still use
+    /// the one before.
     /// </summary>
     /// <exception cref="PeftException">It lies outside the trained range.</exception>
     public int ServedRank

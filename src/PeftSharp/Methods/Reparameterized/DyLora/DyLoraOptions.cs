@@ -22,8 +22,8 @@ public sealed record DyLoraOptions : ExcludingOptions
     public int? ServingRank { get; init; }
 
     /// <summary>
-    /// True trains only the row and the column of the rank that is drawn and takes those below as they are, which is faster; false (default) trains
-    /// those below as well, which scores a little higher in the paper.
+    /// True trains only the row and the column of the rank that is drawn and takes those below as they are, which is faster; false
+    /// (default) trains those below as well, which scores a little higher in the paper.
     /// </summary>
     [JsonPropertyName("frozen")]
     public bool Frozen { get; init; }
@@ -53,7 +53,8 @@ public sealed record DyLoraOptions : ExcludingOptions
     internal void CheckServed(int rank)
     {
         if (rank < SmallestRank || rank > Rank)
-            throw Bad("serving_rank", rank, $"a whole number from \"r_min\" ({SmallestRank}) to \"r\" ({Rank}): other ranks are not trained");
+            throw Bad(
+                "serving_rank", rank, $"a whole number from \"r_min\" ({SmallestRank}) to \"r\" ({Rank}): other ranks are not trained");
     }
 
     /// <inheritdoc/>

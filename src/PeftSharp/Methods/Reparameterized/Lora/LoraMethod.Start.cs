@@ -14,6 +14,8 @@ public sealed partial class LoraMethod
 {
     private const string PartA = "/start_A", PartB = "/start_B";
 
+    private const string Resume = "resume with the settings that the run began with";
+
     private bool _isPrepared;
 
     private void Forget()
@@ -25,9 +27,10 @@ public sealed partial class LoraMethod
 
     private (Tensor A, Tensor B) StartOf(ProjectionSite site, int rank, double scale)
     {
+        var isZero = _options.InitLoraWeights.ValueKind != JsonValueKind.False;
         if (!SpectralStart.Is(_options.InitText))
             return (LoraStart.A(_options.InitText, site.Path, rank, site.InFeatures, SeedOf),
-                LoraStart.B(_options.InitText, _options.InitLoraWeights.ValueKind != JsonValueKind.False, site.Path, rank, site.OutFeatures, SeedOf));
+                LoraStart.B(_options.InitText, isZero, site.Path, rank, site.OutFeatures, SeedOf));
         using var guard = no_grad();
         // Single precision at least: bfloat16 has no decompositions.
         var weight = site.Weight.Base.Dense().to(Host.Precision == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32);
@@ -44,7 +47,8 @@ public sealed partial class LoraMethod
     {
         if (!_options.StartsFromBase) return;
         if (_options.InitText == "loftq") map.Change = Loftq(map);
-        else if (SpectralStart.Is(_options.InitText)) map.Change = BaseChange.Residual(map.Site.Weight, InPrecision(start.Value.A), InPrecision(start.Value.B), map.Scale);
+        else if (SpectralStart.Is(_options.InitText))
+            map.Change = BaseChange.Residual(map.Site.Weight, InPrecision(start.Value.A), InPrecision(start.Value.B), map.Scale);
         OnDetach(map.Site.Weight.Replace(Tag, (store, _) => map.Change?.In(store) ?? store));
     }
 
@@ -75,10 +79,11 @@ public sealed partial class LoraMethod
         var most = Math.Min(site.InFeatures, site.OutFeatures) / (start == "lora_ga" ? 2 : 1);
         if (rank > most)
             throw new PeftException(
-                $"LORA: the start \"{start}\" asks for rank {rank} at {site.Path}, whose weight is [{site.OutFeatures}, {site.InFeatures}]; "
-                + $"set \"r\" to {most} at most.");
+                $"LORA: the start \"{start}\" asks for rank {rank} at {site.Path}, whose weight is "
+                + $"[{site.OutFeatures}, {site.InFeatures}]; set \"r\" to {most} at most.");
         if (!(scale > 0))
-            throw new PeftException($"LORA: the start \"{start}\" needs a scale above 0, but \"lora_alpha\" gives {scale} at {site.Path}; raise it.");
+            throw new PeftException(
+                $"LORA: the start \"{start}\" needs a scale above 0, but \"lora_alpha\" gives {scale} at {site.Path}; raise it.");
     }
 
     /// <inheritdoc/>
@@ -145,13 +150,18 @@ public sealed partial class LoraMethod
         {
             var state = new Dictionary<string, Tensor>();
             foreach (var map in _maps)
-                if (map.Change is { IsResidual: true } change) (state[map.Site.Path + PartA], state[map.Site.Path + PartB]) = (change.A!, change.B!);
+            {
+                if (map.Change is not { IsResidual: true } change) continue;
+                state[map.Site.Path + PartA] = change.A!;
+                state[map.Site.Path + PartB] = change.B!;
+            }
             return state;
         }
     }
 
     /// <inheritdoc/>
-    public override JsonNode? StateJson => !_isPrepared ? null : new JsonObject { ["ranks"] = new JsonArray([.. _maps.Select(m => (JsonNode)m.Rank)]) };
+    public override JsonNode? StateJson =>
+        !_isPrepared ? null : new JsonObject { ["ranks"] = new JsonArray([.. _maps.Select(m => (JsonNode)m.Rank)]) };
 
     /// <inheritdoc/>
     public override void RestoreState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
@@ -159,7 +169,8 @@ public sealed partial class LoraMethod
         var ranks = json is null ? [.. _maps.Select(m => m.Rank)] : ReadRanks(json);
         foreach (var name in tensors.Keys)
             if (!_maps.Exists(m => (name == m.Site.Path + PartA || name == m.Site.Path + PartB) && _options.StartsFromBase))
-                throw new PeftException($"LORA: the saved state holds \"{name}\", which this run has no place for; resume with the settings that the run began with.");
+                throw new PeftException(
+                    $"LORA: the saved state holds \"{name}\", which this run has no place for; {Resume}.");
         foreach (var (map, rank) in _maps.Zip(ranks)) Check(map, rank, tensors);
         using var guard = no_grad();
         SetRanks(ranks);
@@ -178,8 +189,9 @@ public sealed partial class LoraMethod
         tensors.TryGetValue(path + PartB, out var b);
         if (a is null && b is null) return;
         if (a?.shape is [var first, var width] && b?.shape is [var height, var second] && first == rank && second == rank
-            && width == map.Site.InFeatures && height == map.Site.OutFeatures && a.dtype == map.A.Value.dtype && b.dtype == map.B.Value.dtype) return;
-        throw new PeftException($"LORA: the saved state's start of {path} does not fit its rank of {rank}; resume with the settings that the run began with.");
+            && width == map.Site.InFeatures && height == map.Site.OutFeatures
+            && a.dtype == map.A.Value.dtype && b.dtype == map.B.Value.dtype) return;
+        throw new PeftException($"LORA: the saved state's start of {path} does not fit its rank of {rank}; {Resume}.");
     }
 
     private int[] ReadRanks(JsonNode json)
@@ -193,11 +205,12 @@ public sealed partial class LoraMethod
         {
             throw new PeftException("LORA: the saved state of the ranks is damaged; resume from another checkpoint.", e);
         }
-        throw new PeftException($"LORA: the saved state of the ranks is not that of {_maps.Count} maps; resume with the settings that the run began with.");
+        throw new PeftException($"LORA: the saved state of the ranks is not that of {_maps.Count} maps; {Resume}.");
     }
 
     // An adapter that began with a share of the weight is, beside the weight itself, scale · (B·A − B₀·A₀): a plain one of twice the rank.
-    internal AdaptedMap? Converted(AdapterTensor tensor) => _maps.Find(m => (m.A == tensor || m.B == tensor) && m.Change is { IsResidual: true });
+    internal AdaptedMap? Converted(AdapterTensor tensor) =>
+        _maps.Find(m => (m.A == tensor || m.B == tensor) && m.Change is { IsResidual: true });
 
     // Its settings as such.
     internal LoraOptions SavedOptions()

@@ -108,7 +108,8 @@ public sealed partial class LoraMethod(string name, LoraOptions options) : PeftM
     private void Adapt(EmbeddingSite site)
     {
         if (_options.StartsFromBase)
-            throw new PeftException($"LORA: the start \"{_options.InitText}\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
+            throw new PeftException(
+                $"LORA: the start \"{_options.InitText}\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         if (_options.UseDora) throw new PeftException($"LORA: \"use_dora\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         if (_options.LoraBias) throw new PeftException($"LORA: \"lora_bias\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         var (rank, scale) = RankAndScale(site.Path);

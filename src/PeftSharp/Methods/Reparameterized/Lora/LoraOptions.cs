@@ -44,13 +44,18 @@ public sealed record LoraOptions : ExcludingOptions
     public bool LoraBias { get; init; }
 
     /// <summary>
-    /// Start of the factors: true (default: A Kaiming-uniform, B zero), false, <c>gaussian</c>, <c>orthogonal</c>; a share of the weight: <c>pissa</c>,
-    /// <c>pissa_niter_16</c>, <c>olora</c> (saved as plain LoRA of twice the rank), <c>loftq</c>; or from training data: <c>eva</c>, <c>lora_ga</c>.
+    /// Start of the factors: true (default: A Kaiming-uniform, B zero), false, <c>gaussian</c>, <c>orthogonal</c>; a share of the weight:
+    /// <c>pissa</c>,
+    /// <c>pissa_niter_16</c>, <c>olora</c> (saved as plain LoRA of twice the rank), <c>loftq</c>; or from training data: <c>eva</c>,
+    /// <c>lora_ga</c>.
     /// </summary>
     [JsonPropertyName("init_lora_weights")]
     public JsonElement InitLoraWeights { get; init; } = JsonDocument.Parse("true").RootElement;
 
-    /// <summary>Settings of the start <c>loftq</c>: an object of <c>loftq_bits</c> (4), <c>loftq_iter</c> (default 1), <c>loftq_block_size</c> (default 64).</summary>
+    /// <summary>
+    /// Settings of the start <c>loftq</c>: an object of <c>loftq_bits</c> (4), <c>loftq_iter</c> (default 1), <c>loftq_block_size</c>
+    /// (default 64).
+    /// </summary>
     [JsonPropertyName("loftq_config")]
     public JsonElement LoftqConfig { get; init; } = JsonDocument.Parse("{}").RootElement;
 
@@ -62,15 +67,16 @@ public sealed record LoraOptions : ExcludingOptions
     public EvaOptions? Eva { get; init; }
 
     /// <summary>
-    /// Settings of the start <c>lora_ga</c>: an object of <c>direction</c> (default ArB2r), <c>scale</c> (stable), <c>stable_gamma</c> (16),
+    /// Settings of the start <c>lora_ga</c>: an object of <c>direction</c> (default ArB2r), <c>scale</c> (stable), <c>stable_gamma</c>
+    /// (16),
     /// <c>examples</c> (64); null (default): these.
     /// </summary>
     [JsonPropertyName("lora_ga_config")]
     public LoraGaOptions? LoraGa { get; init; }
 
     /// <summary>
-    /// What the learning rate of the second factor B is multiplied by (LoRA+, Hayou et al. 2024, arXiv 2402.12354: 16 is their advice); above 0, at most
-    /// 10000; default 1. It steers training and is not saved with the adapter.
+    /// What the learning rate of the second factor B is multiplied by (LoRA+, Hayou et al. 2024, arXiv 2402.12354: 16 is their advice);
+    /// above 0, at most 10000; default 1. It steers training and is not saved with the adapter.
     /// </summary>
     [JsonIgnore]
     [SettingName("loraplus_lr_ratio")]
@@ -108,7 +114,10 @@ public sealed record LoraOptions : ExcludingOptions
     [SettingName("use_gating")]
     public bool UseGating { get; init; }
 
-    /// <summary>True lets a gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it; default false.</summary>
+    /// <summary>
+    /// True lets a gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it;
+    /// default false.
+    /// </summary>
     [JsonIgnore]
     [SettingName("gate_over_padding")]
     public bool GateOverPadding { get; init; }
@@ -160,8 +169,11 @@ public sealed record LoraOptions : ExcludingOptions
     internal LoftqOptions Loftq => LoftqConfig.ValueKind == JsonValueKind.Object ? LoftqConfig.Deserialize<LoftqOptions>()! : new();
 
     /// <summary>A copy that names the block size: what a saved adapter of that start quantises when it is read.</summary>
-    internal LoraOptions WithLoftqBlock() =>
-        this with { LoftqConfig = JsonSerializer.SerializeToElement(Loftq with { BlockSize = Loftq.BlockSize ?? Weights.Nf4Codec.DefaultBlock }) };
+    internal LoraOptions WithLoftqBlock()
+    {
+        var named = Loftq with { BlockSize = Loftq.BlockSize ?? Weights.Nf4Codec.DefaultBlock };
+        return this with { LoftqConfig = JsonSerializer.SerializeToElement(named) };
+    }
 
     private void ValidateStart()
     {
@@ -169,17 +181,21 @@ public sealed record LoraOptions : ExcludingOptions
         if (InitText is "gaussian" or "orthogonal") return;
         if (Source is not null && (InitText is "corda" or "lora_ga" || SpectralStart.Is(InitText)) && !BringsItsBase)
             throw Bad("init_lora_weights", InitLoraWeights,
-                "true: it belongs to a base whose weights its start has changed; save it in Python with path_initial_model_for_weight_conversion");
+                "true: it belongs to a base whose weights its start has changed; "
+                + "save it in Python with path_initial_model_for_weight_conversion");
         if (!StartsFromBase && InitText != "eva") throw Bad("init_lora_weights", InitLoraWeights, Starts);
         if (StartsFromBase && (UseDora || UseGating))
-            throw Bad(UseDora ? "use_dora" : "use_gating", "true", $"false where \"init_lora_weights\" is {InitLoraWeights}: the adapter could not be saved beside the base");
+            throw Bad(
+                UseDora ? "use_dora" : "use_gating", "true",
+                $"false where \"init_lora_weights\" is {InitLoraWeights}: the adapter could not be saved beside the base");
         if (InitText == "loftq") ValidateLoftq();
         if (Eva is { } eva) Validate(eva);
         if (LoraGa is { } ga) Validate(ga);
     }
 
     // A saved LoftQ adapter of ours quantises what it was trained on.
-    private bool BringsItsBase => InitText == "loftq" && LoftqConfig.ValueKind == JsonValueKind.Object && LoftqConfig.TryGetProperty("loftq_block_size", out _);
+    private bool BringsItsBase =>
+        InitText == "loftq" && LoftqConfig.ValueKind == JsonValueKind.Object && LoftqConfig.TryGetProperty("loftq_block_size", out _);
 
     private void ValidateLoftq()
     {
@@ -207,9 +223,11 @@ public sealed record LoraOptions : ExcludingOptions
 
     private void Validate(LoraGaOptions ga)
     {
-        if (ga.Direction is not ("ArB2r" or "A2rBr" or "ArBr")) throw Bad("lora_ga_config.direction", $"\"{ga.Direction}\"", "\"ArB2r\", \"A2rBr\" or \"ArBr\"");
+        if (ga.Direction is not ("ArB2r" or "A2rBr" or "ArBr"))
+            throw Bad("lora_ga_config.direction", $"\"{ga.Direction}\"", "\"ArB2r\", \"A2rBr\" or \"ArBr\"");
         if (ga.Scale is not ("stable" or "unit")) throw Bad("lora_ga_config.scale", $"\"{ga.Scale}\"", "\"stable\" or \"unit\"");
-        if (ga.StableGamma is not (> 0 and <= 1e9)) throw Bad("lora_ga_config.stable_gamma", ga.StableGamma, "a number above 0, up to 1000000000");
+        if (ga.StableGamma is not (> 0 and <= 1e9))
+            throw Bad("lora_ga_config.stable_gamma", ga.StableGamma, "a number above 0, up to 1000000000");
         if (ga.Examples < 1) throw Bad("lora_ga_config.examples", ga.Examples, "a whole number of 1 or more");
     }
 

@@ -1,8 +1,8 @@
 namespace PeftSharp.Training.Optimizers.Memory;
 
 /// <summary>
-/// The 256 levels of a number between -1 and 1, or between 0 and 1, in which a code's leading zeros are its power of ten (Dettmers 2016, arXiv 1511.04561;
-/// Dettmers et al. 2022, arXiv 2110.02861): seven decades.
+/// The 256 levels of a number between -1 and 1, or between 0 and 1, in which a code's leading zeros are its power of ten (Dettmers 2016,
+/// arXiv 1511.04561; Dettmers et al. 2022, arXiv 2110.02861): seven decades.
 /// </summary>
 internal sealed class DynamicMap
 {

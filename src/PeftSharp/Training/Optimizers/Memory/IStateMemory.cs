@@ -6,8 +6,8 @@ namespace PeftSharp.Training.Optimizers.Memory;
 public interface IStateMemory : IDisposable
 {
     /// <summary>
-    /// Tensors of zeros for an optimizer that begins, in one request, so that what does not fit is refused before the first step. They live as long as
-    /// the memory does.
+    /// Tensors of zeros for an optimizer that begins, in one request, so that what does not fit is refused before the first step. They live
+    /// as long as the memory does.
     /// </summary>
     /// <param name="places">Name, shape and element type of each.</param>
     /// <exception cref="PeftException">There is no room.</exception>

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Training.Optimizers.Memory;
 
 /// <summary>
-/// State in a file that is mapped into memory: what is not in use goes to the disk when memory runs short, and comes back when it is read. The file is
-/// gone when the program is, however that ends.
+/// State in a file that is mapped into memory: what is not in use goes to the disk when memory runs short, and comes back when it is read.
+/// The file is gone when the program is, however that ends.
 /// </summary>
 /// <param name="folder">The folder of the file; null (default): <c>peftsharp/scratch</c> in the user's folder for caches.</param>
 public sealed class MappedMemory(string? folder = null) : IStateMemory
@@ -22,7 +22,9 @@ public sealed class MappedMemory(string? folder = null) : IStateMemory
     public IReadOnlyDictionary<string, Tensor> Allocate(IReadOnlyList<StatePlace> places)
     {
         if (places.FirstOrDefault(p => p.Device.type != DeviceType.CPU) is { } elsewhere)
-            throw new PeftException($"The optimizer's state for {elsewhere.Name} is on {elsewhere.Device}, and only the CPU's can be paged; choose an optimizer without \"paged\".");
+            throw new PeftException(
+                $"The optimizer's state for {elsewhere.Name} is on {elsewhere.Device}, and only the CPU's can be paged; "
+                + "choose an optimizer without \"paged\".");
         var offsets = new long[places.Count];
         var end = 0L;
         for (var i = 0; i < offsets.Length; i++)

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Training.Optimizers.Memory;
 
-/// <summary>A file of zeros, whole on the disk before it is mapped: a write to a page without a place on the disk would end the program.</summary>
+/// <summary>
+/// A file of zeros, whole on the disk before it is mapped: a write to a page without a place on the disk would end the program.
+/// </summary>
 internal sealed class PagedFile : IDisposable
 {
     private readonly string _path;
@@ -15,7 +17,8 @@ internal sealed class PagedFile : IDisposable
     private PagedFile(string path, long bytes)
     {
         _path = path;
-        foreach (var (type, size) in Types) _maps[type] = from_file(path, shared: true, size: bytes / size, dtype: type).DetachFromDisposeScope();
+        foreach (var (type, size) in Types)
+            _maps[type] = from_file(path, shared: true, size: bytes / size, dtype: type).DetachFromDisposeScope();
     }
 
     /// <summary>The types that its content can be seen as, with the bytes of a number.</summary>

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Lora.Start;
 
 /// <summary>
-/// A constant weight that stands in for the base's where an adapter that began with a share of it is active; the base itself stays as it is. Made once,
-/// where it is read first, and of the start factors that are kept for it, so that nothing has to be decomposed again.
+/// A constant weight that stands in for the base's where an adapter that began with a share of it is active; the base itself stays as it
+/// is. Made once, where it is read first, and of the start factors that are kept for it, so that nothing has to be decomposed again.
 /// </summary>
 internal sealed class BaseChange : IDisposable
 {
@@ -23,10 +23,14 @@ internal sealed class BaseChange : IDisposable
     /// <summary>The second factor's start, [out, rank].</summary>
     public Tensor? B { get; }
 
-    /// <summary>True if the weight is the base's less scale · B₀·A₀, so that the adapter is a plain one of twice the rank beside the base.</summary>
+    /// <summary>
+    /// True if the weight is the base's less scale · B₀·A₀, so that the adapter is a plain one of twice the rank beside the base.
+    /// </summary>
     public bool IsResidual => A is not null;
 
-    /// <summary>What is left of the weight: W − scale · B₀·A₀, in the form in which the base is kept. Takes copies of the factors.</summary>
+    /// <summary>
+    /// What is left of the weight: W − scale · B₀·A₀, in the form in which the base is kept. Takes copies of the factors.
+    /// </summary>
     public static BaseChange Residual(WeightSlot slot, Tensor a, Tensor b, double scale)
     {
         var (keptA, keptB) = (Own(a), Own(b));

@@ -12,7 +12,10 @@ public sealed record EvaOptions
     [JsonConverter(typeof(FloatConverter))]
     public double Rho { get; init; } = 2;
 
-    /// <summary>A map's inputs are no longer looked at once its directions agree with those of the example before by this cosine; from 0 to 1; default 0.99.</summary>
+    /// <summary>
+    /// A map's inputs are no longer looked at once its directions agree with those of the example before by this cosine; from 0 to 1;
+    /// default 0.99.
+    /// </summary>
     [JsonPropertyName("tau")]
     [JsonConverter(typeof(FloatConverter))]
     public double Tau { get; init; } = 0.99;

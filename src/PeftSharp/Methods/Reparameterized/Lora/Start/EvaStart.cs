@@ -6,15 +6,20 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Lora.Start;
 
 /// <summary>
-/// Start values from the data (EVA, Paischer et al. 2024, arXiv 2410.07170): A takes the principal directions of what a map reads, and the ranks of all
-/// maps together go where the directions explain most.
+/// Start values from the data (EVA, Paischer et al. 2024, arXiv 2410.07170): A takes the principal directions of what a map reads, and the
+/// ranks of all maps together go where the directions explain most.
 /// </summary>
 internal sealed class EvaStart(EvaOptions options, IReadOnlyList<AdaptedMap> maps, AdapterTag tag) : IDisposable
 {
-    private readonly IncrementalComponents[] _found =
-        [.. maps.Select(m => new IncrementalComponents((int)Math.Min(Math.Min(m.Site.InFeatures, m.Site.OutFeatures), (long)Math.Floor(m.Rank * options.Rho))))];
+    private readonly IncrementalComponents[] _found = [.. maps.Select(map => new IncrementalComponents(Most(map, options.Rho)))];
 
-    /// <summary>Each map's first factor, [its new rank, in], in the caller's dispose scope; the ranks sum up to what they did, or to as many directions as there are.</summary>
+    private static int Most(AdaptedMap map, double rho) =>
+        (int)Math.Min(Math.Min(map.Site.InFeatures, map.Site.OutFeatures), (long)Math.Floor(map.Rank * rho));
+
+    /// <summary>
+    /// Each map's first factor, [its new rank, in], in the caller's dispose scope; the ranks sum up to what they did, or to as many
+    /// directions as there are.
+    /// </summary>
     /// <exception cref="PeftException">The data has no example to look at.</exception>
     public IReadOnlyList<Tensor> Find(PreparationData data)
     {
@@ -35,7 +40,8 @@ internal sealed class EvaStart(EvaOptions options, IReadOnlyList<AdaptedMap> map
             {
                 data.Cancellation.ThrowIfCancellationRequested();
                 if (example.Trunk is not null)
-                    throw new PeftException("LORA: the start \"eva\" needs what every layer reads, which a cached trunk lacks; leave cache_trunk out.");
+                    throw new PeftException(
+                        "LORA: the start \"eva\" needs what every layer reads, which a cached trunk lacks; leave cache_trunk out.");
                 using var scope = NewDisposeScope();
                 labelled = Labelled(example);
                 data.Logits(example);
@@ -48,7 +54,8 @@ internal sealed class EvaStart(EvaOptions options, IReadOnlyList<AdaptedMap> map
             foreach (var action in undo) action();
         }
         if (!seen || _found.Any(f => f.IsEmpty))
-            throw new PeftException("LORA: the start \"eva\" looks at labelled training data, and there is none; check the rows to train on and their labels.");
+            throw new PeftException(
+                "LORA: the start \"eva\" looks at labelled training data, and there is none; check the rows to train on and their labels.");
     }
 
     private Tensor? Labelled(TokenBatch example) => options.UseLabelMask && example.Labels is { } labels && labels.dim() == 2
@@ -69,8 +76,8 @@ internal sealed class EvaStart(EvaOptions options, IReadOnlyList<AdaptedMap> map
         var budget = maps.Sum(m => m.Rank);
         var ranks = new int[maps.Count];
         // Of two directions that explain as much, the earlier map's comes first.
-        foreach (var (map, _) in _found.SelectMany((found, map) => found.Shares.Select(share => (map, share))).OrderByDescending(d => d.share).Take(budget))
-            ranks[map]++;
+        var directions = _found.SelectMany((found, map) => found.Shares.Select(share => (Map: map, Share: share)));
+        foreach (var (map, _) in directions.OrderByDescending(d => d.Share).Take(budget)) ranks[map]++;
         return ranks;
     }
 

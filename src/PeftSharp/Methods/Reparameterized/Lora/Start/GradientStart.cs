@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Lora.Start;
 
 /// <summary>
-/// Start values from the gradient of the weight (LoRA-GA, Wang et al. 2024, arXiv 2407.05000), so that the first step goes where full fine-tuning would
-/// go.
+/// Start values from the gradient of the weight (LoRA-GA, Wang et al. 2024, arXiv 2407.05000), so that the first step goes where full
+/// fine-tuning would go.
 /// </summary>
 internal sealed class GradientStart(LoraGaOptions options, IReadOnlyList<AdaptedMap> maps, AdapterTag tag)
 {
@@ -51,7 +51,8 @@ internal sealed class GradientStart(LoraGaOptions options, IReadOnlyList<Adapted
             {
                 data.Cancellation.ThrowIfCancellationRequested();
                 if (example.Trunk is not null)
-                    throw new PeftException("LORA: the start \"lora_ga\" needs every layer's gradients, which a cached trunk lacks; leave cache_trunk out.");
+                    throw new PeftException(
+                        "LORA: the start \"lora_ga\" needs every layer's gradients, which a cached trunk lacks; leave cache_trunk out.");
                 weights += Add(data, example, leaves, sums);
             }
         }
@@ -60,7 +61,8 @@ internal sealed class GradientStart(LoraGaOptions options, IReadOnlyList<Adapted
             foreach (var action in undo) action();
         }
         if (weights == 0)
-            throw new PeftException("LORA: the start \"lora_ga\" follows the gradient, and none of the examples is labelled; check the labels and their column.");
+            throw new PeftException(
+                "LORA: the start \"lora_ga\" follows the gradient, and none of the examples is labelled; check the labels and their column.");
         using var guard = no_grad();
         return sums.ConvertAll(sum => sum.Scale(1 / weights).MoveToOuterDisposeScope());
     }

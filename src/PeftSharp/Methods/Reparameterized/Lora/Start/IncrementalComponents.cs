@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Lora.Start;
 
 /// <summary>
-/// The leading principal components of vectors that come bit by bit (Ross et al. 2008, Incremental Learning for Robust Visual Tracking): memory for the
-/// components and the vectors at hand, whatever has gone before.
+/// The leading principal components of vectors that come bit by bit (Ross et al. 2008, Incremental Learning for Robust Visual Tracking):
+/// memory for the components and the vectors at hand, whatever has gone before.
 /// </summary>
 /// <param name="most">Components that are kept.</param>
 internal sealed class IncrementalComponents(int most) : IDisposable
@@ -45,8 +45,9 @@ internal sealed class IncrementalComponents(int most) : IDisposable
         if (count == 0) return;
         var mean = x.mean([0]);
         var centred = x - mean;
+        var shift = Math.Sqrt((double)_seen * count / (_seen + count));
         Tensor[] parts = _components is null ? [centred]
-            : [_components * _values!.unsqueeze(1), centred, (_mean! - mean).Times(Math.Sqrt((double)_seen * count / (_seen + count))).unsqueeze(0)];
+            : [_components * _values!.unsqueeze(1), centred, (_mean! - mean).Times(shift).unsqueeze(0)];
         var (_, values, directions) = linalg.svd(cat(parts), fullMatrices: false);
         var kept = (int)Math.Min(most, values.shape[0]);
         directions = directions.narrow(0, 0, kept).contiguous();

@@ -14,7 +14,10 @@ public sealed record LoftqOptions
     [JsonPropertyName("loftq_iter")]
     public int Rounds { get; init; } = 1;
 
-    /// <summary>Weights that share a scale; a power of two from 32 to 4096; null (default): 64. A saved adapter names it, and so says that it brings its base along.</summary>
+    /// <summary>
+    /// Weights that share a scale; a power of two from 32 to 4096; null (default): 64. A saved adapter names it, and so says that it brings
+    /// its base along.
+    /// </summary>
     [JsonPropertyName("loftq_block_size")]
     public int? BlockSize { get; init; }
 

@@ -8,7 +8,8 @@ namespace PeftSharp.Methods.Reparameterized.Lora.Start;
 public sealed record LoraGaOptions
 {
     /// <summary>
-    /// Which singular vectors of the gradient the factors take: <c>ArB2r</c> (default: A the first r, B the next r), <c>A2rBr</c> (the reverse) or
+    /// Which singular vectors of the gradient the factors take: <c>ArB2r</c> (default: A the first r, B the next r), <c>A2rBr</c> (the
+    /// reverse) or
     /// <c>ArBr</c> (A the odd of the first 2r, B the even).
     /// </summary>
     [JsonPropertyName("direction")]

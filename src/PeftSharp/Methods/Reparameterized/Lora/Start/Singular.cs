@@ -16,8 +16,8 @@ internal static class Singular
     }
 
     /// <summary>
-    /// The same by Halko, Martinsson and Tropp 2009 (arXiv 0909.4061, algorithms 4.4 and 5.1): a basis of k random mixtures of the columns, improved by
-    /// rounds of products with the matrix.
+    /// The same by Halko, Martinsson and Tropp 2009 (arXiv 0909.4061, algorithms 4.4 and 5.1): a basis of k random mixtures of the columns,
+    /// improved by rounds of products with the matrix.
     /// </summary>
     public static (Tensor U, Tensor S, Tensor Vt) Randomized(Tensor matrix, int k, int rounds, ulong seed)
     {

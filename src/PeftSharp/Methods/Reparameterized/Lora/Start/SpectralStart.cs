@@ -8,8 +8,9 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Lora.Start;
 
 /// <summary>
-/// Start values that are a share of the weight: its leading singular triplets (PiSSA, Meng et al. 2024, arXiv 2404.02948), the first columns of its QR
-/// decomposition (OLoRA, Büyükakyüz 2024, arXiv 2406.01775), or what quantising leaves out (LoftQ, Li et al. 2023, arXiv 2310.08659).
+/// Start values that are a share of the weight: its leading singular triplets (PiSSA, Meng et al. 2024, arXiv 2404.02948), the first
+/// columns of its QR decomposition (OLoRA, Büyükakyüz 2024, arXiv 2406.01775), or what quantising leaves out (LoftQ, Li et al. 2023, arXiv
+/// 2310.08659).
 /// </summary>
 internal static class SpectralStart
 {
@@ -23,14 +24,18 @@ internal static class SpectralStart
     {
         if (kind != "olora")
         {
-            var (u, s, vt) = RoundsOf(kind) is { } rounds ? Singular.Randomized(weight, rank, rounds, seed) : Singular.Leading(weight, rank);
+            var (u, s, vt) = RoundsOf(kind) is { } rounds
+                ? Singular.Randomized(weight, rank, rounds, seed) : Singular.Leading(weight, rank);
             return Split(u, s, vt, scale);
         }
         var (q, r) = linalg.qr(weight);
         return (r.narrow(0, 0, rank), q.narrow(1, 0, rank));
     }
 
-    /// <summary>The factors that make up best for what NF4 leaves out, and those of the round before (null in the first), which what is quantised lacks.</summary>
+    /// <summary>
+    /// The factors that make up best for what NF4 leaves out, and those of the round before (null in the first), which what is quantised
+    /// lacks.
+    /// </summary>
     public static (Tensor A, Tensor B, (Tensor A, Tensor B)? Before) Loftq(Tensor weight, int rank, double scale, LoftqOptions options)
     {
         (Tensor A, Tensor B)? before = null;
