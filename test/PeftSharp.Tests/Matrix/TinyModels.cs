@@ -49,6 +49,13 @@ internal static class TinyModels
         return Load(folder, options with { Task = options.Task ?? TaskOf(architecture) });
     }
 
+    /// <summary>The seams of an architecture's model, without numbers.</summary>
+    public static SiteMap Shapes(string architecture)
+    {
+        LibTorch.EnsureLoaded();
+        return ModelLoader.Shapes(ModelConfig.From((JsonObject)JsonNode.Parse(Architectures.Find(architecture)!.Tiny(32))!), TaskOf(architecture)).Sites;
+    }
+
     private static TransformerModel Load(string folder, ModelOptions options) =>
         ModelLoader.Load(folder, options with { Labels = options.Task is TaskKind.Classification or TaskKind.TokenClassification ? ["no", "maybe", "yes"] : null });
 

@@ -27,6 +27,9 @@ public sealed class UnionTests
     private const int Draws = 24;
 
     // Small, so that several fit the tiny models' positions.
+    private static readonly Targets Queries = new(
+        ["query", "q_lin", "q_proj", "c_attn", "attn.q", "query_proj", "Wqkv", "qkv_proj", "query_key_value"]);
+
     private static readonly (string Name, MethodOptions Options, bool Merges)[] Choice =
     [
         ("full", MethodRegistry.Options("full"), true),
@@ -34,7 +37,7 @@ public sealed class UnionTests
         ("head", new HeadOptions(), true),
         ("lora", new LoraOptions { Rank = 2 }, true),
         ("lora everywhere", new LoraOptions { TargetModules = new("all-linear"), LoraBias = true, Dropout = 0.1 }, true),
-        ("dora", new LoraOptions { UseDora = true, TargetModules = new(["query", "q_lin", "q_proj", "c_attn"]) }, true),
+        ("dora", new LoraOptions { UseDora = true, TargetModules = Queries }, true),
         ("lora on words", new LoraOptions { TargetModules = new(["word_embeddings", "tok_embeddings", "embed_tokens", "wte"]) }, true),
         ("trained tokens", new LoraOptions { TrainableTokens = new(new Dictionary<string, IReadOnlyList<long>> { [TokenIndices.Input] = Words() }) }, true),
         ("gated lora", new LoraOptions { UseGating = true, Roles = [ProjectionRole.Key] }, false),

@@ -50,10 +50,16 @@ internal sealed class T5Stack
         for (var i = 0; i < _layers.Length; i++)
         {
             var layer = _layers[i];
-            hidden = runLayer(hidden, context.At(i), (x, call) => layer.Forward(x, mask, source?.Embeddings, sourceMask, call));
+            hidden = source is not null && context is { Checkpointing: true, Training: true }
+                ? runLayer(cat([hidden, source.Embeddings], 1), context.At(i), Recomputed(layer, hidden.shape[1]))
+                : runLayer(hidden, context.At(i), (x, call) => layer.Forward(x, mask, source?.Embeddings, sourceMask, call));
         }
         hidden = Dropout.Base(_norm.Forward(hidden, context), _shape.Dropout, $"{_path}.final_layer_norm", context);
         return state with { Embeddings = hidden };
+
+        // A layer that is computed again gives gradients to its input alone: what the encoder yielded has to be part of it.
+        Func<Tensor, ForwardContext, Tensor> Recomputed(Layer layer, long tokens) => (both, call) => layer.Forward(
+            both.narrow(1, 0, tokens).contiguous(), mask, both.narrow(1, tokens, both.shape[1] - tokens).contiguous(), sourceMask, call);
     }
 
     private sealed class Layer
