@@ -66,13 +66,17 @@ public sealed class T5Model : DecoderModel
     private protected override InputState Embed(TokenBatch batch, ForwardContext context)
     {
         if (context.Cache?.Source is { } known) return known;
-        var source = _encoder.Forward(batch.InputIds, batch.Unpadded ? null : batch.AttentionMask, null, RunLayer, context with { Cache = null });
+        var source = _encoder.Forward(batch.InputIds, batch.Unpadded ? null : batch.AttentionMask, null, null, RunLayer, context with { Cache = null });
         if (context.Cache is { } cache) cache.Source = source;
         return source;
     }
 
     private protected override Tensor RunLayers(InputState state, TokenBatch batch, ForwardContext context) =>
-        _decoder.Forward(DecoderIds(batch), null, state, RunLayer, context).Embeddings;
+        _decoder.Forward(DecoderIds(batch), null, state, Answered(batch), RunLayer, context).Embeddings;
+
+    // 1 where the decoder answers with a token that counts, [rows, tokens]; null where the answer is given token by token.
+    private static Tensor? Answered(TokenBatch batch) =>
+        batch.AnswerIds is null && batch.Labels is { } labels ? labels.IsNot(-100).to(ScalarType.Int64) : null;
 
     // What the decoder reads is the answer, one place later: the start token, then all but the last.
     private Tensor DecoderIds(TokenBatch batch)

@@ -9,6 +9,9 @@ public sealed record ForwardContext
 {
     private Dictionary<object, Tensor> _once = new(ReferenceEqualityComparer.Instance);
 
+    // Names under which parts of this padding are kept, where it is not the call's first one.
+    private Dictionary<object, object>? _paddingKeys;
+
     /// <summary>Which adapters act on which rows.</summary>
     public AdapterSelection Selection { get; init; } = AdapterSelection.None;
 
@@ -69,6 +72,16 @@ public sealed record ForwardContext
     /// <summary>Index tensor (int64) of the rows that a part of the selection acts on; null means every row.</summary>
     internal Tensor? RowsOf(SelectionPart part) => part.Rows is { } rows ? Once(part, () => tensor(rows, int64, device: Device)) : null;
 
+    /// <summary>The same call for tokens of another sequence (a decoder's, or those that it attends to), with a padding of their own.</summary>
+    internal ForwardContext WithPadding(Tensor? padding) =>
+        this with { Padding = padding, _paddingKeys = new(ReferenceEqualityComparer.Instance) };
+
+    private object KeyOfPadding(object key)
+    {
+        if (_paddingKeys is null) return key;
+        return _paddingKeys.TryGetValue(key, out var own) ? own : _paddingKeys[key] = new object();
+    }
+
     /// <summary>The context of one call, which shares nothing with others made of the same.</summary>
     internal ForwardContext Begin(Device device, MergedWeights? merged) =>
         this with { InCall = true, Device = device, Merged = merged, _once = new(ReferenceEqualityComparer.Instance) };
@@ -104,7 +117,7 @@ public sealed record ForwardContext
     internal ForwardContext For(SelectionPart part, AdapterSelection? scope = null)
     {
         if (part.Rows is null) return scope is null ? this : this with { Selection = scope };
-        var padding = Padding is { } all ? Once(part.PaddingKey, () => all.index_select(0, RowsOf(part)!)) : null;
+        var padding = Padding is { } all ? Once(KeyOfPadding(part.PaddingKey), () => all.index_select(0, RowsOf(part)!)) : null;
         return this with { Selection = scope ?? part.Tree.Alone, Padding = padding };
     }
 

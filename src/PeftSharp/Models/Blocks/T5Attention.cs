@@ -51,7 +51,8 @@ internal sealed class T5Attention
     {
         using var scope = NewDisposeScope();
         var read = _norm.Forward(x, context);
-        (Tensor Key, Tensor Value) Read() => (SplitHeads(_key.Forward(encoded, context)), SplitHeads(_value.Forward(encoded, context)));
+        var elsewhere = context.WithPadding(mask.Padding);
+        (Tensor Key, Tensor Value) Read() => (SplitHeads(_key.Forward(encoded, elsewhere)), SplitHeads(_value.Forward(encoded, elsewhere)));
         var (key, value) = context.Cache is { } cache ? cache.Once(_site, Read) : Read();
         return End(x, read, SplitHeads(_query.Forward(read, context)), key, value, mask, context).MoveToOuterDisposeScope();
     }
