@@ -27,7 +27,8 @@ internal static class ChatVerb
     {
         var asked = parts.Options(parsed);
         parts.Models.Need(parsed, "chat");
-        if (asked.Beams > 1) throw new UsageException("peft chat shows answers as they come, and beam search knows its answer only at the end; leave --beams out.");
+        if (asked.Beams > 1) throw new UsageException("peft chat shows answers as they come, and beam search knows its answer only at "
+            + "the end; leave --beams out.");
         using var loaded = parts.Open(parsed, "chat");
         // Under the name of its folder it is found again.
         if (loaded.Adapter is { } first) loaded.Model.Rename(first.Name, NameOf(loaded.AdapterFolder!));
@@ -100,7 +101,8 @@ internal static class ChatVerb
                     Console.Error.WriteLine($"commands: {Commands}");
                     return true;
             }
-            Console.Error.WriteLine($"{Name(loaded, session.Selection)} listens{(session.Messages.Count == 0 ? " to a new conversation" : "")}.");
+            Console.Error.WriteLine($"{Name(loaded, session.Selection)} "
+                + $"listens{(session.Messages.Count == 0 ? " to a new conversation" : "")}.");
         }
         catch (PeftException e)
         {
@@ -121,5 +123,6 @@ internal static class ChatVerb
     private static string NameOf(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
 
     private static string Name(LoadedModel loaded, AdapterSelection selection) =>
-        selection.Adapters.Count == 0 ? $"The base {Path.GetFileName(Path.TrimEndingDirectorySeparator(loaded.BaseFolder))}" : $"The adapter {selection}";
+        selection.Adapters.Count == 0 ? $"The base {Path.GetFileName(Path.TrimEndingDirectorySeparator(loaded.BaseFolder))}"
+            : $"The adapter {selection}";
 }

@@ -37,7 +37,8 @@ internal sealed class AnswerText(Func<int, string> read, Func<string> rest, IRea
     {
         if (news.Length == 0) return;
         var text = _text.Append(news).ToString();
-        var at = stops.Select(stop => text.IndexOf(stop, Math.Min(_given, text.Length), StringComparison.Ordinal)).Where(found => found >= 0).DefaultIfEmpty(-1).Min();
+        var at = stops.Select(stop => text.IndexOf(stop, Math.Min(_given, text.Length), StringComparison.Ordinal)).Where(found =>
+            found >= 0).DefaultIfEmpty(-1).Min();
         if (at < 0) return;
         IsStopped = true;
         _text.Length = at;
@@ -56,7 +57,8 @@ internal sealed class AnswerText(Func<int, string> read, Func<string> rest, IRea
     private int HeldBack()
     {
         var text = Text;
-        for (var length = Math.Min(text.Length - _given, stops.Select(stop => stop.Length - 1).DefaultIfEmpty(0).Max()); length > 0; length--)
+        for (var length = Math.Min(text.Length - _given, stops.Select(stop =>
+            stop.Length - 1).DefaultIfEmpty(0).Max()); length > 0; length--)
             if (stops.Any(stop => stop.Length > length && stop.AsSpan().StartsWith(text.AsSpan(text.Length - length)))) return length;
         return 0;
     }

@@ -1,7 +1,10 @@
 namespace PeftSharp.Generation;
 
 /// <summary>Beam search, as transformers defines it: an answer's score is its log probability divided by its length to a power.</summary>
-/// <remarks>The search for a prompt ends when no answer that goes on can, at its present length, beat the worst of as many ended ones as there are beams.</remarks>
+/// <remarks>
+/// The search for a prompt ends when no answer that goes on can, at its present length, beat the worst of as many ended ones as there are
+/// beams.
+/// </remarks>
 internal sealed class BeamSearch(DecodingSession session, GenerationOptions options, IReadOnlyCollection<int> endIds, int most)
 {
     private readonly int _beams = options.Beams;

@@ -28,13 +28,18 @@ public sealed class ChatSession(TextGenerator generator, IChatTemplate template)
         if (!string.IsNullOrWhiteSpace(system)) _messages.Add(new(ChatMessage.System, system));
     }
 
-    /// <summary>Asks, and yields the answer piece by piece. An answer that is broken off, or fails, is kept as far as it came; of one that never began, the question goes too.</summary>
+    /// <summary>
+    /// Asks, and yields the answer piece by piece. An answer that is broken off, or fails, is kept as far as it came; of one that never
+    /// began, the question goes too.
+    /// </summary>
     /// <param name="text">What the user says.</param>
     /// <param name="options">How to generate; null for the generator's defaults.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
-    /// <exception cref="PeftException">The text is blank, the template refuses the conversation, or it is longer than the model takes.</exception>
+    /// <exception cref="PeftException">The text is blank, the template refuses the conversation, or it is longer than the model
+    /// takes.</exception>
     public async IAsyncEnumerable<string> AskAsync(
-        string text, GenerationOptions? options = null, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation = default)
+        string text, GenerationOptions? options = null,
+            [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation = default)
     {
         if (string.IsNullOrWhiteSpace(text)) throw new PeftException("What was said is blank; say something.");
         _messages.Add(new(ChatMessage.User, text));
@@ -42,7 +47,8 @@ public sealed class ChatSession(TextGenerator generator, IChatTemplate template)
         try
         {
             var prompt = template.Encode(_messages, beginAnswer: true);
-            await foreach (var piece in generator.StreamAsync(prompt, options, Selection, whole => Last = whole, cancellation).ConfigureAwait(false))
+            await foreach (var piece in generator.StreamAsync(prompt, options, Selection, whole => Last = whole,
+                cancellation).ConfigureAwait(false))
             {
                 answer.Append(piece);
                 yield return piece;

@@ -26,13 +26,16 @@ internal sealed class DecodingSession : IDisposable
     /// <param name="padId">What fills shorter prompts up; the mask hides it.</param>
     /// <param name="most">Tokens to come, at most.</param>
     /// <param name="caches">False computes whole sequences anew.</param>
-    public DecodingSession(PeftModel model, AdapterSelection selection, IReadOnlyList<IReadOnlyList<int>> prompts, int padId, int most, bool caches)
+    public DecodingSession(PeftModel model, AdapterSelection selection, IReadOnlyList<IReadOnlyList<int>> prompts, int padId, int most,
+        bool caches)
     {
         if (model.Model is not DecoderModel decoder)
-            throw new PeftException($"Models of type {model.Model.Config.ModelType} generate no text; give a decoder (GPT-2, Llama, T5 and their kin).");
+            throw new PeftException($"Models of type {model.Model.Config.ModelType} generate no text; give a decoder (GPT-2, Llama, T5 "
+                + "and their kin).");
         if (prompts.Count == 0) throw new PeftException("There is no prompt; give at least one.");
         (_model, _selection, _padId, _start) = (model, selection, padId, decoder.AnswerStart);
-        _prompts = [.. prompts.Select((p, i) => p.Count > 0 ? p.ToArray() : throw new PeftException($"Prompt {i + 1} has no token; give it some text."))];
+        _prompts = [.. prompts.Select((p, i) => p.Count > 0 ? p.ToArray()
+            : throw new PeftException($"Prompt {i + 1} has no token; give it some text."))];
         _answers = [.. _prompts.Select(_ => new List<int>())];
         var longest = Longest + most;
         var whole = selection.HasSplit || selection.Adapters.Any(adapter => adapter.NeedsAllTokens);
@@ -66,9 +69,12 @@ internal sealed class DecodingSession : IDisposable
     }
 
     /// <summary>What a row's tokens are so far, as a penalty for repetition sees them.</summary>
-    public IEnumerable<int> History(int row) => _start is { } start ? _answers[row].Prepend(start) : _prompts[row / _width].Concat(_answers[row]);
+    public IEnumerable<int> History(int row) => _start is { } start ? _answers[row].Prepend(start)
+        : _prompts[row / _width].Concat(_answers[row]);
 
-    /// <summary>Takes in each row's next token (none in the first call) and yields the logits of the one after it, [rows × vocabulary].</summary>
+    /// <summary>
+    /// Takes in each row's next token (none in the first call) and yields the logits of the one after it, [rows × vocabulary].
+    /// </summary>
     public double[] Advance(IReadOnlyList<int>? tokens = null)
     {
         for (var row = 0; tokens is not null && row < tokens.Count; row++) _answers[row].Add(tokens[row]);
@@ -81,7 +87,10 @@ internal sealed class DecodingSession : IDisposable
         return logits.to(ScalarType.Float64).cpu().contiguous().data<double>().ToArray();
     }
 
-    /// <summary>Goes on with other rows: row i is what row <paramref name="rows"/>[i] was. Rows of one prompt stay beside each other, as many for each.</summary>
+    /// <summary>
+    /// Goes on with other rows: row i is what row <paramref name="rows"/>[i] was. Rows of one prompt stay beside each other, as many for
+    /// each.
+    /// </summary>
     public void Select(IReadOnlyList<int> rows)
     {
         _cache?.Select([.. rows.Select(row => (long)row)]);
@@ -118,7 +127,8 @@ internal sealed class DecodingSession : IDisposable
         {
             InputIds = tensor(ids, [rows.Length, width]),
             AttentionMask = tensor(mask, [rows.Length, width]),
-            AnswerIds = answers is null ? null : tensor([.. answers.SelectMany(a => a.Select(id => (long)id))], [answers.Length, answers[0].Length]),
+            AnswerIds = answers is null ? null : tensor([.. answers.SelectMany(a => a.Select(id => (long)id))], [answers.Length,
+                answers[0].Length]),
             RealTokens = real,
             Unpadded = real == ids.Length,
         };

@@ -21,8 +21,11 @@ internal static class EndTokens
         return [.. ids.Where(id => id >= 0).Distinct()];
     }
 
-    /// <summary>A prompt without the end token that some tokenizers put behind every text: a model would take it for an answer that is over.</summary>
-    public static int[] WithoutEnd(int[] ids, IReadOnlyCollection<int> endIds) => ids.Length > 1 && endIds.Contains(ids[^1]) ? ids[..^1] : ids;
+    /// <summary>
+    /// A prompt without the end token that some tokenizers put behind every text: a model would take it for an answer that is over.
+    /// </summary>
+    public static int[] WithoutEnd(int[] ids, IReadOnlyCollection<int> endIds) => ids.Length > 1 && endIds.Contains(ids[^1])
+        ? ids[..^1] : ids;
 
     private static int Id(JsonNode? node, string file) => node is JsonValue value && value.TryGetValue<int>(out var id)
         ? id

@@ -6,22 +6,29 @@ using Message = PeftSharp.Tokenization.ChatMessage;
 
 namespace PeftSharp.Generation;
 
-/// <summary>A model with its adapters as the <see cref="IChatClient"/> of Microsoft.Extensions.AI, so that a program uses it as any other.</summary>
+/// <summary>
+/// A model with its adapters as the <see cref="IChatClient"/> of Microsoft.Extensions.AI, so that a program uses it as any other.
+/// </summary>
 /// <remarks>
-/// Any number of threads may ask at once. <see cref="ChatOptions.ModelId"/> names the adapter that answers, or an expression of several, and <c>base</c> none; without it,
-/// <see cref="Selection"/> does. Temperature, top-p, top-k, seed, stop sequences, greatest number of tokens and instructions are honoured, also
-/// <c>repetition_penalty</c> and <c>min_p</c> of <see cref="ChatOptions.AdditionalProperties"/>; tools and answers in JSON are refused. Messages are texts.
+/// Any number of threads may ask at once. <see cref="ChatOptions.ModelId"/> names the adapter that answers, or an expression of several,
+/// and <c>base</c> none; without it,
+/// <see cref="Selection"/> does. Temperature, top-p, top-k, seed, stop sequences, greatest number of tokens and instructions are honoured,
+/// also
+/// <c>repetition_penalty</c> and <c>min_p</c> of <see cref="ChatOptions.AdditionalProperties"/>; tools and answers in JSON are refused.
+/// Messages are texts.
 /// </remarks>
 /// <param name="generator">The model with its tokenizer; disposed with the client only where <paramref name="owner"/> says so.</param>
 /// <param name="template">How the model was taught to read conversations; null for the tokenizer's own template.</param>
 /// <param name="name">What the model is called in answers; default its architecture.</param>
 /// <param name="owner">What is disposed with the client; null for nothing.</param>
-public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? template = null, string? name = null, IDisposable? owner = null) : IChatClient
+public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? template = null, string? name = null,
+    IDisposable? owner = null) : IChatClient
 {
     private const string Base = "base";
 
     private readonly IChatTemplate _template = template ?? generator.Tokenizer.Chat
-        ?? throw new PeftException("The model has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json); give one, or PlainChat for a model that was taught none.");
+        ?? throw new PeftException("The model has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json); "
+            + "give one, or PlainChat for a model that was taught none.");
 
     private readonly ChatClientMetadata _metadata = new("PeftSharp", null, name ?? generator.Model.Model.Config.ModelType);
 
@@ -30,10 +37,12 @@ public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? templ
 
     /// <inheritdoc/>
     public async Task<ChatResponse> GetResponseAsync(
-        IEnumerable<Microsoft.Extensions.AI.ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+        IEnumerable<Microsoft.Extensions.AI.ChatMessage> messages, ChatOptions? options = null,
+            CancellationToken cancellationToken = default)
     {
         var (prompt, how, selection) = (Prompt(messages, options), Options(options), SelectionOf(options));
-        var answer = await Task.Run(() => generator.Generate([prompt], how, selection, cancellationToken)[0], cancellationToken).ConfigureAwait(false);
+        var answer = await Task.Run(() => generator.Generate([prompt], how, selection, cancellationToken)[0],
+            cancellationToken).ConfigureAwait(false);
         return new(new Microsoft.Extensions.AI.ChatMessage(ChatRole.Assistant, answer.Text))
         {
             ModelId = options?.ModelId ?? _metadata.DefaultModelId,
@@ -44,15 +53,18 @@ public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? templ
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
-        IEnumerable<Microsoft.Extensions.AI.ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        IEnumerable<Microsoft.Extensions.AI.ChatMessage> messages,
+            ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var (prompt, how, selection) = (Prompt(messages, options), Options(options), SelectionOf(options));
         var (model, id) = (options?.ModelId ?? _metadata.DefaultModelId, Guid.NewGuid().ToString("N"));
         GeneratedText? whole = null;
-        await foreach (var piece in generator.StreamAsync(prompt, how, selection, answer => whole = answer, cancellationToken).ConfigureAwait(false))
+        await foreach (var piece in generator.StreamAsync(prompt, how, selection, answer => whole = answer,
+            cancellationToken).ConfigureAwait(false))
             yield return new(ChatRole.Assistant, piece) { ModelId = model, ResponseId = id, MessageId = id };
         if (whole is null) yield break;
-        yield return new(ChatRole.Assistant, [new UsageContent(UsageOf(whole))]) { ModelId = model, ResponseId = id, MessageId = id, FinishReason = Reason(whole) };
+        yield return new(ChatRole.Assistant, [new UsageContent(UsageOf(whole))]) { ModelId = model, ResponseId = id, MessageId = id,
+            FinishReason = Reason(whole) };
     }
 
     /// <inheritdoc/>
@@ -70,8 +82,10 @@ public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? templ
     private int[] Prompt(IEnumerable<Microsoft.Extensions.AI.ChatMessage> messages, ChatOptions? options)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        if (options?.Tools is { Count: > 0 }) throw new NotSupportedException("Tools are not supported: the model answers with text alone. Leave ChatOptions.Tools out.");
-        if (options?.ResponseFormat is not (null or ChatResponseFormatText)) throw new NotSupportedException("Only text is supported as the format of answers. Leave ChatOptions.ResponseFormat out.");
+        if (options?.Tools is { Count: > 0 }) throw new NotSupportedException("Tools are not supported: the model answers with text "
+            + "alone. Leave ChatOptions.Tools out.");
+        if (options?.ResponseFormat is not (null or ChatResponseFormatText)) throw new NotSupportedException("Only text is supported "
+            + "as the format of answers. Leave ChatOptions.ResponseFormat out.");
         var turns = messages.Select(Turn).ToList();
         if (options?.Instructions is { Length: > 0 } system) turns.Insert(0, new(Message.System, system));
         if (turns.Count == 0) throw new PeftException("There is no message; give at least one of the user.");
@@ -114,7 +128,8 @@ public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? templ
         return named == Base ? AdapterSelection.None : generator.Model.Select(named);
     }
 
-    private static ChatFinishReason Reason(GeneratedText answer) => answer.Reason == StopReason.Length ? ChatFinishReason.Length : ChatFinishReason.Stop;
+    private static ChatFinishReason Reason(GeneratedText answer) => answer.Reason == StopReason.Length ? ChatFinishReason.Length
+        : ChatFinishReason.Stop;
 
     private static UsageDetails UsageOf(GeneratedText answer) => new()
     {

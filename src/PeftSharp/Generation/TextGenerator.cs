@@ -10,7 +10,8 @@ namespace PeftSharp.Generation;
 /// <param name="model">A model with a head for the next token, and its adapters. It stays the caller's.</param>
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <remarks>
-/// Any number of threads may generate at once with one model; each call keeps what it needs for itself. Adapters may be added, removed and merged
+/// Any number of threads may generate at once with one model; each call keeps what it needs for itself. Adapters may be added, removed and
+/// merged
 /// meanwhile: an answer goes on with those that it was begun with, unless they are removed.
 /// </remarks>
 public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
@@ -23,12 +24,16 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
     /// <summary>The tokenizer.</summary>
     public Tokenizer Tokenizer => tokenizer;
 
-    /// <summary>Settings where a call gives none, with the end tokens of the model's <c>generation_config.json</c>; by default those of <see cref="GenerationOptions"/>.</summary>
+    /// <summary>
+    /// Settings where a call gives none, with the end tokens of the model's <c>generation_config.json</c>; by default those of
+    /// <see cref="GenerationOptions"/>.
+    /// </summary>
     public GenerationOptions Defaults { get; init; } = new();
 
     /// <summary>Answers one text.</summary>
     /// <inheritdoc cref="Generate(IReadOnlyList{string}, GenerationOptions?, AdapterSelection?, CancellationToken)"/>
-    public GeneratedText Generate(string prompt, GenerationOptions? options = null, AdapterSelection? selection = null, CancellationToken cancellation = default) =>
+    public GeneratedText Generate(string prompt, GenerationOptions? options = null, AdapterSelection? selection = null,
+        CancellationToken cancellation = default) =>
         Generate([prompt], options, selection, cancellation)[0];
 
     /// <summary>Answers several texts in one batch.</summary>
@@ -36,19 +41,24 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
     /// <param name="options">How to generate; null for <see cref="Defaults"/>.</param>
     /// <param name="selection">Which adapters act, on every text or one choice for each; null for none.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
-    /// <exception cref="PeftException">A setting is out of range, a text has no token or is too long, or the model gives no next token.</exception>
+    /// <exception cref="PeftException">A setting is out of range, a text has no token or is too long, or the model gives no next
+    /// token.</exception>
     public IReadOnlyList<GeneratedText> Generate(
-        IReadOnlyList<string> prompts, GenerationOptions? options = null, AdapterSelection? selection = null, CancellationToken cancellation = default) =>
+        IReadOnlyList<string> prompts, GenerationOptions? options = null, AdapterSelection? selection = null,
+            CancellationToken cancellation = default) =>
         Generate([.. prompts.Select(Encode)], options, selection, cancellation);
 
     /// <summary>Answers several prompts that are token ids already (those of a chat template, say) in one batch.</summary>
     /// <inheritdoc cref="Generate(IReadOnlyList{string}, GenerationOptions?, AdapterSelection?, CancellationToken)"/>
     public IReadOnlyList<GeneratedText> Generate(
-        IReadOnlyList<int[]> prompts, GenerationOptions? options = null, AdapterSelection? selection = null, CancellationToken cancellation = default)
+        IReadOnlyList<int[]> prompts, GenerationOptions? options = null, AdapterSelection? selection = null,
+            CancellationToken cancellation = default)
     {
         options ??= Defaults;
-        var answers = options.Beams > 1 ? ByBeams(prompts, options, selection, cancellation) : TokenByToken(prompts, options, selection, cancellation);
-        return [.. answers.Select((answer, i) => new GeneratedText(answer.Text, answer.Tokens.Ids, answer.Tokens.Reason, prompts[i].Length))];
+        var answers = options.Beams > 1 ? ByBeams(prompts, options, selection, cancellation)
+            : TokenByToken(prompts, options, selection, cancellation);
+        return [.. answers.Select((answer, i) => new GeneratedText(answer.Text, answer.Tokens.Ids, answer.Tokens.Reason,
+            prompts[i].Length))];
     }
 
     /// <summary>Answers one text piece by piece, as tokens come: whole characters, and nothing of a stop text.</summary>
@@ -56,7 +66,8 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
     /// <param name="options">How to generate, without beams; null for <see cref="Defaults"/>.</param>
     /// <param name="selection">Which adapters act; null for none.</param>
     /// <param name="cancellation">Stops between two tokens with an <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="PeftException">As <see cref="Generate(string, GenerationOptions?, AdapterSelection?, CancellationToken)"/>; with the first piece.</exception>
+    /// <exception cref="PeftException">As <see cref="Generate(string, GenerationOptions?, AdapterSelection?, CancellationToken)"/>; with
+    /// the first piece.</exception>
     public IAsyncEnumerable<string> StreamAsync(
         string prompt, GenerationOptions? options = null, AdapterSelection? selection = null, CancellationToken cancellation = default) =>
         StreamAsync(Encode(prompt), options, selection, null, cancellation);
@@ -72,7 +83,8 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
         [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         options ??= Defaults;
-        if (options.Beams > 1) throw new PeftException("Beam search knows its answer only at the end, so it cannot be streamed; use one beam.");
+        if (options.Beams > 1) throw new PeftException("Beam search knows its answer only at the end, so it cannot be streamed; use "
+            + "one beam.");
         using var session = _tokens.Open([prompt], options, selection ?? AdapterSelection.None, out var most);
         var endIds = _tokens.EndIds(options);
         var loop = new TokenLoop(session, options, endIds, most);
@@ -88,11 +100,14 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
         ended?.Invoke(new(text.Text, loop.Answer(0).Ids, loop.Answer(0).Reason, prompt.Length));
     }
 
-    /// <summary>The token ids of a prompt, as <see cref="Generate(string, GenerationOptions?, AdapterSelection?, CancellationToken)"/> reads it.</summary>
+    /// <summary>
+    /// The token ids of a prompt, as <see cref="Generate(string, GenerationOptions?, AdapterSelection?, CancellationToken)"/> reads it.
+    /// </summary>
     internal int[] Encode(string prompt)
     {
         var ids = tokenizer.Encode(prompt).Ids;
-        return model.Model.Head.Kind == Models.Heads.TaskKind.CausalLanguage ? EndTokens.WithoutEnd(ids, EndTokens.Of(model.Model.Config)) : ids;
+        return model.Model.Head.Kind == Models.Heads.TaskKind.CausalLanguage
+            ? EndTokens.WithoutEnd(ids, EndTokens.Of(model.Model.Config)) : ids;
     }
 
     private AnswerText Answer(GenerationOptions options)

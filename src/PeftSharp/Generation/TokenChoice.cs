@@ -39,7 +39,9 @@ internal sealed class TokenChoice(GenerationOptions options)
         return double.IsFinite(logits[best]) ? best : throw NotFinite(logits[best]);
     }
 
-    /// <summary>The token on which a number from [0, 1) falls where tokens lie side by side, the likeliest first, each as wide as it is likely.</summary>
+    /// <summary>
+    /// The token on which a number from [0, 1) falls where tokens lie side by side, the likeliest first, each as wide as it is likely.
+    /// </summary>
     internal int Draw(Span<double> logits, double at)
     {
         foreach (ref var logit in logits) logit /= options.Temperature;

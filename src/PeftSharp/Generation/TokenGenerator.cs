@@ -13,15 +13,19 @@ public sealed class TokenGenerator(PeftModel model)
 
     /// <summary>Answers several prompts in one batch.</summary>
     /// <param name="prompts">Token ids of each, at least one; they may be of different lengths.</param>
-    /// <param name="options">How to generate; null for the defaults. Stop texts are for <see cref="TextGenerator"/>: here they are refused.</param>
+    /// <param name="options">How to generate; null for the defaults. Stop texts are for <see cref="TextGenerator"/>: here they are
+    /// refused.</param>
     /// <param name="selection">Which adapters act, on every prompt or one choice for each; null for none.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
-    /// <exception cref="PeftException">A setting is out of range, a prompt is empty or too long, or the model gives no next token.</exception>
+    /// <exception cref="PeftException">A setting is out of range, a prompt is empty or too long, or the model gives no next
+    /// token.</exception>
     public IReadOnlyList<GeneratedTokens> Generate(
-        IReadOnlyList<IReadOnlyList<int>> prompts, GenerationOptions? options = null, AdapterSelection? selection = null, CancellationToken cancellation = default)
+        IReadOnlyList<IReadOnlyList<int>> prompts, GenerationOptions? options = null, AdapterSelection? selection = null,
+            CancellationToken cancellation = default)
     {
         options ??= new();
-        if (options.Stop.Count > 0) throw new PeftException("Stop texts end answers of texts, and these are token ids; give EndIds, or use TextGenerator.");
+        if (options.Stop.Count > 0) throw new PeftException("Stop texts end answers of texts, and these are token ids; give EndIds, or "
+            + "use TextGenerator.");
         using var session = Open(prompts, options, selection ?? AdapterSelection.None, out var most);
         var endIds = EndIds(options);
         if (options.Beams > 1) return new BeamSearch(session, options, endIds, most).Run(cancellation);
@@ -35,16 +39,19 @@ public sealed class TokenGenerator(PeftModel model)
     }
 
     /// <summary>Checks what was asked, and makes ready for it.</summary>
-    internal DecodingSession Open(IReadOnlyList<IReadOnlyList<int>> prompts, GenerationOptions options, AdapterSelection selection, out int most)
+    internal DecodingSession Open(IReadOnlyList<IReadOnlyList<int>> prompts, GenerationOptions options, AdapterSelection selection,
+        out int most)
     {
         options.Validate();
         if (selection.IsPerRow && selection.Rows != prompts.Count)
-            throw new PeftException($"There are {prompts.Count} prompts, but adapters were chosen for {selection.Rows}; give one choice per prompt.");
+            throw new PeftException($"There are {prompts.Count} prompts, but adapters were chosen for {selection.Rows}; give one "
+                + "choice per prompt.");
         if (prompts.Count == 0 || prompts.Any(p => p.Count == 0)) throw new PeftException("A prompt has no token; give each some text.");
         most = Math.Min(options.MaxNewTokens, DecodingSession.Room(Model, selection, prompts));
         return new(Model, selection, prompts, Math.Max(0, Model.Model.Config.Int("pad_token_id", 0)), most, options.Cache);
     }
 
     /// <summary>The tokens that end an answer.</summary>
-    internal IReadOnlyCollection<int> EndIds(GenerationOptions options) => options.EndIds is { } given ? [.. given] : EndTokens.Of(Model.Model.Config);
+    internal IReadOnlyCollection<int> EndIds(GenerationOptions options) => options.EndIds is { } given ? [.. given]
+        : EndTokens.Of(Model.Model.Config);
 }

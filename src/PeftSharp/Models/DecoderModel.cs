@@ -8,12 +8,15 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
-/// <summary>What decoders have in common: a word table, pre-norm layers in which tokens see those before them, a last norm, a head.</summary>
+/// <summary>
+/// What decoders have in common: a word table, pre-norm layers in which tokens see those before them, a last norm, a head.
+/// </summary>
 public abstract class DecoderModel : TransformerModel
 {
     private readonly SiteBuilder _build;
 
-    private protected DecoderModel(ModelConfig config, SiteBuilder build, string prefix) => (Config, _build, BasePrefix) = (config, build, prefix);
+    private protected DecoderModel(ModelConfig config, SiteBuilder build, string prefix) =>
+        (Config, _build, BasePrefix) = (config, build, prefix);
 
     /// <inheritdoc/>
     public override ModelConfig Config { get; }
@@ -43,16 +46,20 @@ public abstract class DecoderModel : TransformerModel
     }, static output => output.MoveOut());
 
     /// <inheritdoc/>
-    /// <remarks>Over a vocabulary it is computed in chunks of tokens, of the labelled ones alone: logits of a whole batch never exist.</remarks>
+    /// <remarks>
+    /// Over a vocabulary it is computed in chunks of tokens, of the labelled ones alone: logits of a whole batch never exist.
+    /// </remarks>
     public override BatchLoss Loss(TokenBatch batch, ForwardContext context)
     {
         // Where rows have trained heads of their own, their logits are made row by row.
-        if (Head.VocabularyMap is not { } map || batch.Labels is null || context.Selection.IsPerRow && !map.IsPlain(context)) return base.Loss(batch, context);
+        if (Head.VocabularyMap is not { } map || batch.Labels is null) return base.Loss(batch, context);
+        if (context.Selection.IsPerRow && !map.IsPlain(context)) return base.Loss(batch, context);
         return Call(batch, context, (batch, context) =>
         {
             var (state, hidden) = Run(batch, context);
             var places = Places(state, hidden, batch, context);
-            var read = hidden.flatten(0, 1).index_select(0, tensor(places.Columns, dtype: ScalarType.Int64, device: hidden.device)); // [labelled, hidden]
+            // [labelled, hidden]
+            var read = hidden.flatten(0, 1).index_select(0, tensor(places.Columns, dtype: ScalarType.Int64, device: hidden.device));
             return VocabularyLoss.Of(read, places.Targets, Head, context);
         }, static loss => loss with { Mean = loss.Mean.MoveToOuterDisposeScope() });
     }
@@ -83,13 +90,17 @@ public abstract class DecoderModel : TransformerModel
     private void RequirePackable(TokenBatch batch, ForwardContext context)
     {
         if (AnswerStart is not null || context.Cache is not null)
-            throw new PeftException("Packed rows are for training decoders that read prompt and answer as one sequence; give each sequence a row of its own.");
+            throw new PeftException("Packed rows are for training decoders that read prompt and answer as one sequence; give each "
+                + "sequence a row of its own.");
         if (context.Selection.IsPerRow || context.Selection.HasSplit)
-            throw new PeftException("Adapters were chosen row by row or for parts of rows, but a packed row holds several sequences; give each sequence a row of its own.");
+            throw new PeftException("Adapters were chosen row by row or for parts of rows, but a packed row holds several sequences; "
+                + "give each sequence a row of its own.");
         if (context.Selection.Adapters.FirstOrDefault(a => a.NeedsAllTokens) is { } adapter)
-            throw new PeftException($"The adapter \"{adapter.Name}\" averages over a whole row, and a packed row holds several sequences; train it without packing.");
+            throw new PeftException($"The adapter \"{adapter.Name}\" averages over a whole row, and a packed row holds several "
+                + "sequences; train it without packing.");
         if (!batch.Segments!.shape.SequenceEqual(batch.InputIds.shape))
-            throw new PeftException($"The segments of a batch have the shape [{string.Join(", ", batch.Segments.shape)}] and its ids [{string.Join(", ", batch.InputIds.shape)}]; give one number for each id.");
+            throw new PeftException($"The segments of a batch have the shape [{string.Join(", ", batch.Segments.shape)}] and its ids "
+                + $"[{string.Join(", ", batch.InputIds.shape)}]; give one number for each id.");
     }
 
     /// <summary>True if keys that were computed for a sequence stay good while it grows to so many tokens.</summary>
@@ -126,11 +137,17 @@ public abstract class DecoderModel : TransformerModel
         }
     }
 
-    /// <summary>1 at the keys that the tokens may see, those of earlier calls first, int64 [rows, keys]; null where nothing is padded. Asked once a call.</summary>
+    /// <summary>
+    /// 1 at the keys that the tokens may see, those of earlier calls first, int64 [rows, keys]; null where nothing is padded. Asked once a
+    /// call.
+    /// </summary>
     internal static Tensor? Seen(InputState state, ForwardContext context) =>
         context.Cache is { } cache ? cache.Extend(state.Mask, state.Embeddings.shape[0], state.Embeddings.shape[1]) : state.Mask;
 
-    /// <summary>Position of each token, int64 [rows or 1, tokens]: the number of real tokens before it, virtual ones and those of earlier calls included. Asked once a call.</summary>
+    /// <summary>
+    /// Position of each token, int64 [rows or 1, tokens]: the number of real tokens before it, virtual ones and those of earlier calls
+    /// included. Asked once a call.
+    /// </summary>
     private protected Tensor Positions(InputState state, TokenBatch batch, ForwardContext context)
     {
         using var scope = NewDisposeScope();
@@ -144,12 +161,15 @@ public abstract class DecoderModel : TransformerModel
             throw new PeftException($"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; " +
                 $"shorten it with --max-length {MaxTokens - (last - Math.Min(longest, batch.Tokens))}.");
         // Padding behind a row counts on, as in the reference; nothing sees it.
-        if (state.Mask is { } mask && state.Segments is null) positions = positions.sub(mask.cumsum(1).eq(mask.zeros_like()).to(ScalarType.Int64).sum(1, keepdim: true)).AtLeast(0L);
+        if (state.Mask is { } mask && state.Segments is null) positions = positions.sub(LeadingPadding(mask)).AtLeast(0L);
         if (shift > 0) positions = positions.Plus(shift);
         if (earlier is not null) positions = positions.Plus(earlier);
         if (perRow is not null) positions = positions.Plus(tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
         return positions.MoveToOuterDisposeScope();
     }
+
+    // [rows, 1]
+    private static Tensor LeadingPadding(Tensor mask) => mask.cumsum(1).eq(mask.zeros_like()).to(ScalarType.Int64).sum(1, keepdim: true);
 
     // Counted anew in each of a row's sequences.
     private static Tensor PositionsIn(Tensor segments)
@@ -172,15 +192,18 @@ public abstract class DecoderModel : TransformerModel
     private void RequireNextToken()
     {
         if (Head.Kind is not (TaskKind.CausalLanguage or TaskKind.SequenceToSequence))
-            throw new PeftException($"The model's head answers {Head.Kind} and not the next token; load it for the task {(AnswerStart is null ? TaskKind.CausalLanguage : TaskKind.SequenceToSequence)}.");
+            throw new PeftException($"The model's head answers {Head.Kind} and not the next token; load it for the task "
+                + $"{(AnswerStart is null ? TaskKind.CausalLanguage : TaskKind.SequenceToSequence)}.");
     }
 
     private static void RequireCacheable(ForwardContext context)
     {
         if (context.Training) throw new PeftException("A call with cached keys and values has no gradients; train without a cache.");
         if (context.Selection.Adapters.FirstOrDefault(a => a.NeedsAllTokens) is { } adapter)
-            throw new PeftException($"The adapter \"{adapter.Name}\" reads the whole sequence at each token, so nothing of earlier calls can be kept; call without a cache.");
+            throw new PeftException($"The adapter \"{adapter.Name}\" reads the whole sequence at each token, so nothing of earlier "
+                + "calls can be kept; call without a cache.");
         if (context.Selection.HasSplit)
-            throw new PeftException("A split gives adapters places of the whole sequence, and a call with cached keys and values sees its new tokens alone; call without a cache.");
+            throw new PeftException("A split gives adapters places of the whole sequence, and a call with cached keys and values sees "
+                + "its new tokens alone; call without a cache.");
     }
 }

@@ -16,7 +16,8 @@ namespace PeftSharp.Runs;
 /// <param name="lengths">Tokens of each row.</param>
 /// <param name="maxTokens">Padded tokens a batch at most; default 512, as in training.</param>
 public sealed class PerplexityEvaluator(
-    PeftModel model, AdapterSelection selection, IRowBatches rows, IReadOnlyList<int> lengths, int maxTokens = TokenBatch.TokensPerPass) : IEvaluator
+    PeftModel model, AdapterSelection selection, IRowBatches rows, IReadOnlyList<int> lengths, int maxTokens = TokenBatch.TokensPerPass)
+        : IEvaluator
 {
     /// <summary>Called after each batch with the rows done so far.</summary>
     public Action<int>? Progress { get; init; }
@@ -30,7 +31,8 @@ public sealed class PerplexityEvaluator(
     public EvaluationResult Evaluate(CancellationToken cancellation = default)
     {
         if (model.Model.Head.VocabularyMap is null)
-            throw new PeftException($"The model answers {model.Model.Head.Kind} and gives no tokens, so it has no perplexity; load it for causal language or for texts from texts.");
+            throw new PeftException($"The model answers {model.Model.Head.Kind} and gives no tokens, so it has no perplexity; load it "
+                + "for causal language or for texts from texts.");
         var watch = Stopwatch.StartNew();
         var (sum, weight, done) = (0.0, 0.0, 0);
         foreach (var batch in BatchPlan.ForEvaluation(lengths, maxTokens, added: model.Model.Sites.AddedTokens(selection)))
@@ -40,9 +42,11 @@ public sealed class PerplexityEvaluator(
             (sum, weight) = (sum + batchSum, weight + batchWeight);
             Progress?.Invoke(done += batch.Length);
         }
-        if (weight == 0) throw new PeftException("No token of the rows counts: every answer lies beyond the greatest length; raise it, or leave out rows with long prompts.");
+        if (weight == 0) throw new PeftException("No token of the rows counts: every answer lies beyond the greatest length; raise it, "
+            + "or leave out rows with long prompts.");
         var mean = sum / weight;
-        if (!double.IsFinite(mean)) throw new PeftException($"The loss is {mean}, which is no number; the weights of model or adapter are damaged, or training diverged.");
+        if (!double.IsFinite(mean)) throw new PeftException($"The loss is {mean}, which is no number; the weights of model or adapter "
+            + "are damaged, or training diverged.");
         var values = new Dictionary<string, double> { ["loss"] = mean, ["perplexity"] = Math.Exp(mean), ["tokens"] = weight };
         return new(values, Primary, HigherIsBetter: false, rows.Count, watch.Elapsed.TotalSeconds);
     }

@@ -16,8 +16,10 @@ public static class TextModels
     {
         var model = loaded.Model.Model;
         if (model.Head.Kind is not (TaskKind.CausalLanguage or TaskKind.SequenceToSequence))
-            throw new PeftException($"{loaded.AdapterFolder ?? loaded.BaseFolder} answers {model.Head.Kind} and gives no text; give a model of causal language (GPT-2, Llama, …) or T5.");
-        var tokenizer = loaded.Tokenizer() ?? throw new PeftException($"{loaded.BaseFolder} has no tokenizer; copy its files from the model's page.");
+            throw new PeftException($"{loaded.AdapterFolder ?? loaded.BaseFolder} answers {model.Head.Kind} and gives no text; give a "
+                + "model of causal language (GPT-2, Llama, …) or T5.");
+        var tokenizer = loaded.Tokenizer()
+            ?? throw new PeftException($"{loaded.BaseFolder} has no tokenizer; copy its files from the model's page.");
         defaults ??= new();
         return new(loaded.Model, tokenizer) { Defaults = defaults.EndIds is null ? defaults with { EndIds = EndIds(loaded) } : defaults };
     }
@@ -25,14 +27,20 @@ public static class TextModels
     /// <summary>How the model reads conversations: its own template, else headings as alpaca has them.</summary>
     public static IChatTemplate ChatTemplate(this LoadedModel loaded)
     {
-        var tokenizer = loaded.Tokenizer() ?? throw new PeftException($"{loaded.BaseFolder} has no tokenizer; copy its files from the model's page.");
+        var tokenizer = loaded.Tokenizer()
+            ?? throw new PeftException($"{loaded.BaseFolder} has no tokenizer; copy its files from the model's page.");
         return tokenizer.Chat ?? new PlainChat(tokenizer, EndIds(loaded));
     }
 
-    /// <summary>The model as the chat client of Microsoft.Extensions.AI, its adapter answering by default; it is disposed with the client.</summary>
+    /// <summary>
+    /// The model as the chat client of Microsoft.Extensions.AI, its adapter answering by default; it is disposed with the client.
+    /// </summary>
     public static PeftChatClient ChatClient(this LoadedModel loaded, GenerationOptions? defaults = null) =>
-        new(loaded.Generator(defaults), loaded.ChatTemplate(), Path.GetFileName(Path.TrimEndingDirectorySeparator(loaded.AdapterFolder ?? loaded.BaseFolder)), loaded) { Selection = loaded.Selection };
+        new(loaded.Generator(defaults), loaded.ChatTemplate(),
+            Path.GetFileName(Path.TrimEndingDirectorySeparator(loaded.AdapterFolder ?? loaded.BaseFolder)),
+            loaded) { Selection = loaded.Selection };
 
     /// <summary>The tokens that end an answer.</summary>
-    internal static IReadOnlyList<int> EndIds(LoadedModel loaded) => GenerationDefaults.EndIds(loaded.BaseFolder, loaded.Model.Model.Config);
+    internal static IReadOnlyList<int> EndIds(LoadedModel loaded) =>
+        GenerationDefaults.EndIds(loaded.BaseFolder, loaded.Model.Model.Config);
 }

@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 namespace PeftSharp.Sites;
 
 /// <summary>Collects the keys and values that adapters put before those of an attention, row by row.</summary>
-/// <remarks>Each row's own end right before its real keys, whatever other rows have: how far a key is from a query counts (relative positions, windows).</remarks>
+/// <remarks>
+/// Each row's own end right before its real keys, whatever other rows have: how far a key is from a query counts (relative positions,
+/// windows).
+/// </remarks>
 internal sealed class AttentionPrefixes(long rows)
 {
     private readonly List<(Tensor Keys, Tensor Values, long[]? Rows)> _blocks = []; // the last comes first in the sequence
@@ -42,7 +45,8 @@ internal sealed class AttentionPrefixes(long rows)
         return (Chosen(keys, index), Chosen(values, index));
     }
 
-    private static Tensor Chosen(Tensor all, Tensor index) => all.gather(2, index.expand(all.shape[0], all.shape[1], index.shape[2], all.shape[3]));
+    private static Tensor Chosen(Tensor all, Tensor index) =>
+        all.gather(2, index.expand(all.shape[0], all.shape[1], index.shape[2], all.shape[3]));
 
     // Which of the joined keys stands where in each row; before a row's own, any.
     private long[] Places()

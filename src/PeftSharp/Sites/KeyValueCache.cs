@@ -6,7 +6,8 @@ namespace PeftSharp.Sites;
 
 /// <summary>Keys and values that earlier calls computed, so that a call computes those of its new tokens alone.</summary>
 /// <remarks>
-/// It belongs to one model, one selection of adapters and one batch of sequences, and to one call at a time. What adapters put before a sequence
+/// It belongs to one model, one selection of adapters and one batch of sequences, and to one call at a time. What adapters put before a
+/// sequence
 /// (prefixes, prompts) comes in with the first call. It never carries gradients. Dispose it after the last call.
 /// </remarks>
 public sealed class KeyValueCache : IDisposable
@@ -24,7 +25,7 @@ public sealed class KeyValueCache : IDisposable
     internal InputState? Source
     {
         get => _source;
-        set => _source = value is null ? null : value with { Embeddings = Kept(value.Embeddings.alias()), Mask = value.Mask is { } mask ? Kept(mask.alias()) : null };
+        set => _source = value is null ? null : Changed(value, tensor => Kept(tensor.alias()));
     }
 
     /// <summary>Bytes that keys and values take.</summary>
@@ -49,7 +50,9 @@ public sealed class KeyValueCache : IDisposable
         return _padding = Kept(all);
     }
 
-    /// <summary>Real tokens of each row before the new ones, int64 [rows or 1, 1], counting the new ones from now on; null for none.</summary>
+    /// <summary>
+    /// Real tokens of each row before the new ones, int64 [rows or 1, 1], counting the new ones from now on; null for none.
+    /// </summary>
     /// <param name="mask">1 at the real ones of the new tokens, int64 [rows, tokens]; null where all are.</param>
     /// <param name="tokens">New tokens of a row.</param>
     /// <param name="device">Where positions are computed.</param>
@@ -92,7 +95,8 @@ public sealed class KeyValueCache : IDisposable
         var index = tensor(rows.ToArray(), dtype: ScalarType.Int64);
         Tensor Chosen(Tensor all)
         {
-            if (all.shape[0] == 1 && rows.All(row => row == 0)) return Kept(all.expand([rows.Count, .. all.shape[1..]]).contiguous().alias());
+            var isShared = all.shape[0] == 1 && rows.All(row => row == 0);
+            if (isShared) return Kept(all.expand([rows.Count, .. all.shape[1..]]).contiguous().alias());
             return Kept(all.index_select(0, index.to(all.device)));
         }
         Tensor Replace(Tensor all)
@@ -105,7 +109,7 @@ public sealed class KeyValueCache : IDisposable
         foreach (var (site, pair) in _other.ToList()) _other[site] = (Replace(pair.Keys), Replace(pair.Values));
         if (_padding is not null) _padding = Replace(_padding);
         if (_counted is { } counted && counted.shape[0] > 1) _counted = Replace(counted);
-        if (_source is { } source) _source = source with { Embeddings = Replace(source.Embeddings), Mask = source.Mask is { } mask ? Replace(mask) : null };
+        if (_source is { } source) _source = Changed(source, Replace);
     }
 
     /// <summary>Forgets everything: the next call is a first one.</summary>
@@ -128,6 +132,9 @@ public sealed class KeyValueCache : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Clear();
+
+    private static InputState Changed(InputState state, Func<Tensor, Tensor> change) =>
+        state with { Embeddings = change(state.Embeddings), Mask = state.Mask is { } mask ? change(mask) : null };
 
     private static Tensor Kept(Tensor tensor) => tensor.DetachFromDisposeScope();
 }

@@ -6,7 +6,9 @@ namespace PeftSharp.Sites;
 /// <summary>Puts vectors before each of the sequences that a packed row holds.</summary>
 internal static class PackedInput
 {
-    /// <summary>The row with the vectors in it; rows with more sequences than others grow more, and the others are padded at the right.</summary>
+    /// <summary>
+    /// The row with the vectors in it; rows with more sequences than others grow more, and the others are padded at the right.
+    /// </summary>
     /// <param name="state">A state with segments.</param>
     /// <param name="vectors">[length, hidden].</param>
     public static InputState Prepend(InputState state, Tensor vectors)
@@ -34,7 +36,8 @@ internal static class PackedInput
             Mask = numbers.Contains(0) ? own.sign() : null,
             TypeIds = null,
             Prepended = true,
-            Places = state.Places is { } places ? [.. places.Select((place, i) => moved[i / (places.Length / rows) * tokens + place])] : moved,
+            Places = state.Places is { } places ? [.. places.Select((place, i) => moved[i / (places.Length / rows) * tokens + place])]
+                : moved,
         };
     }
 

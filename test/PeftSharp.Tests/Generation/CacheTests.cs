@@ -11,21 +11,25 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Generation;
 
-/// <summary>A law: logits that are computed token by token with a cache, padded at the left among other rows, are those of each row alone at once.</summary>
+/// <summary>
+/// A law: logits that are computed token by token with a cache, padded at the left among other rows, are those of each row alone at once.
+/// </summary>
 public sealed class CacheTests
 {
     private static readonly int[][] Texts = [[13, 76, 79, 5, 44, 9, 31], [56, 92, 6], [57, 75, 30, 5, 14, 31, 71, 8, 61], [40, 4, 90, 17]];
     private static readonly int[] Next = [7, 33, 65, 12, 50];
 
     /// <summary>The reference models that read prompt and answer as one sequence. A new one joins by itself.</summary>
-    internal static IReadOnlyList<string> Decoders { get; } = [.. Directory.GetDirectories(TestPaths.Fixture("models")).Select(f => Path.GetFileName(f)!).Order().Where(IsDecoder)];
+    internal static IReadOnlyList<string> Decoders { get; } = [.. Directory.GetDirectories(TestPaths.Fixture("models")).Select(f =>
+        Path.GetFileName(f)!).Order().Where(IsDecoder)];
 
     private static bool IsDecoder(string name)
     {
         var config = ModelConfig.Read(TestPaths.Fixture("models", name));
         var architecture = config.Json["architectures"]?[0]?.ToString() ?? "";
         // Dynamic angles change with the longest row of a batch: not a law's business.
-        return (architecture.EndsWith("ForCausalLM", StringComparison.Ordinal) || architecture.EndsWith("LMHeadModel", StringComparison.Ordinal))
+        return (architecture.EndsWith("ForCausalLM", StringComparison.Ordinal)
+            || architecture.EndsWith("LMHeadModel", StringComparison.Ordinal))
             && ModelLoader.Supported.Contains(config.ModelType) && name != "llama-dynamic";
     }
 
@@ -36,7 +40,8 @@ public sealed class CacheTests
             var data = new TheoryData<string, string>();
             foreach (var model in Decoders.Concat(["t5", "t5v1"]))
                 // A head for the next token belongs to the base: there is none to train.
-                foreach (var method in MethodRegistry.All.SelectMany(m => m.Presets.Keys.Prepend(m.Name)).Distinct().Where(m => m != "head"))
+                foreach (var method in MethodRegistry.All.SelectMany(m => m.Presets.Keys.Prepend(m.Name)).Distinct().Where(m =>
+                    m != "head"))
                     if (model is "llama" or "gpt2" or "t5" || method is "lora" or "prompt" or "prefix") data.Add(model, method);
             return data;
         }
@@ -56,7 +61,8 @@ public sealed class CacheTests
             var context = new ForwardContext { Selection = selection, Cache = cache, LastToken = true };
             if (selection.Adapters.Any(adapter => adapter.NeedsAllTokens))
             {
-                Assert.Contains("nothing of earlier calls can be kept", Assert.Throws<PeftException>(() => Run(peft, LeftPadded(peft, 0), context)).Message, StringComparison.Ordinal);
+                Assert.Contains("nothing of earlier calls can be kept",
+                    Assert.Throws<PeftException>(() => Run(peft, LeftPadded(peft, 0), context)).Message, StringComparison.Ordinal);
                 return;
             }
             for (var step = 0; step <= Next.Length; step++)
@@ -66,7 +72,8 @@ public sealed class CacheTests
                 {
                     var alone = names[row] is { } adapter ? peft.Select(adapter) : AdapterSelection.None;
                     var whole = Run(peft, Alone(peft, row, step), new() { Selection = alone });
-                    Bits.AssertClose(whole.narrow(1, whole.shape[1] - 1, 1), logits.narrow(0, row, 1), Rounding.Exact, $"Row {row} of [{string.Join(", ", names)}] after {step} tokens");
+                    Bits.AssertClose(whole.narrow(1, whole.shape[1] - 1, 1), logits.narrow(0, row, 1), Rounding.Exact,
+                        $"Row {row} of [{string.Join(", ", names)}] after {step} tokens");
                 }
             }
         }
@@ -130,11 +137,14 @@ public sealed class CacheTests
         using var peft = Load("llama");
         using var cache = new KeyValueCache();
         using var batch = Batch(peft, [[1, 5, 9]]);
-        Assert.Contains("no gradients", Assert.Throws<PeftException>(() => peft.Model.Forward(batch, new() { Cache = cache, Training = true })).Message, StringComparison.Ordinal);
+        Assert.Contains("no gradients", Assert.Throws<PeftException>(() =>
+            peft.Model.Forward(batch, new() { Cache = cache, Training = true })).Message, StringComparison.Ordinal);
         using var encoder = TinyModels.Create("bert");
-        Assert.Contains("no next token", Assert.Throws<PeftException>(() => encoder.Forward(batch, new() { Cache = cache })).Message, StringComparison.Ordinal);
+        Assert.Contains("no next token", Assert.Throws<PeftException>(() => encoder.Forward(batch, new() { Cache = cache })).Message,
+            StringComparison.Ordinal);
         using var classes = TinyModels.Create("llama");
-        Assert.Contains("not the next token", Assert.Throws<PeftException>(() => classes.Forward(batch, new() { LastToken = true })).Message, StringComparison.Ordinal);
+        Assert.Contains("not the next token", Assert.Throws<PeftException>(() =>
+            classes.Forward(batch, new() { LastToken = true })).Message, StringComparison.Ordinal);
     }
 
     internal static PeftModel Load(string name) => new(ModelLoader.Load(TestPaths.Fixture("models", name), new()
@@ -167,10 +177,12 @@ public sealed class CacheTests
         return peft.Model.Forward(batch, context).Logits;
     }
 
-    private static TokenBatch LeftPadded(PeftModel peft, int step) => Batch(peft, [.. Texts.Select(text => (int[])[.. text, .. Next[..step]])]);
+    private static TokenBatch LeftPadded(PeftModel peft, int step) =>
+        Batch(peft, [.. Texts.Select(text => (int[])[.. text, .. Next[..step]])]);
 
     private static TokenBatch OneToken(PeftModel peft, int step, long[]? rows = null) =>
-        Batch(peft, [.. (rows ?? [0, 1, 2, 3]).Select(row => peft.Model.Head.Kind == TaskKind.SequenceToSequence ? Texts[row] : [Next[step - 1]])], [Next[step - 1]]);
+        Batch(peft, [.. (rows ?? [0, 1, 2, 3]).Select(row => peft.Model.Head.Kind == TaskKind.SequenceToSequence ? Texts[row]
+            : [Next[step - 1]])], [Next[step - 1]]);
 
     private static TokenBatch Alone(PeftModel peft, int row, int step) => peft.Model.Head.Kind == TaskKind.SequenceToSequence
         ? Batch(peft, [Texts[row]], [0, .. Next[..step]])
@@ -180,7 +192,8 @@ public sealed class CacheTests
     private static TokenBatch Batch(PeftModel peft, int[][] rows, int[]? answer = null)
     {
         var width = rows.Max(r => r.Length);
-        long[] Padded(Func<int[], int, long> value) => [.. rows.SelectMany(r => Enumerable.Range(r.Length - width, width).Select(i => i < 0 ? 0 : value(r, i)))];
+        long[] Padded(Func<int[], int, long> value) => [.. rows.SelectMany(r =>
+            Enumerable.Range(r.Length - width, width).Select(i => i < 0 ? 0 : value(r, i)))];
         answer ??= [0];
         return new()
         {

@@ -26,7 +26,8 @@ public sealed class TextGeneratorTests : IDisposable
         GeneratedText? told = null;
         var prompt = generator.Tokenizer.Encode("Number 1 is").Ids;
         var pieces = new List<string>();
-        await foreach (var piece in generator.StreamAsync(prompt, ended: answer => told = answer, cancellation: Cancellation)) pieces.Add(piece);
+        await foreach (var piece in generator.StreamAsync(prompt, ended: answer => told = answer,
+            cancellation: Cancellation)) pieces.Add(piece);
         Assert.True(pieces.Count > 5);
         Assert.Equal(whole.Text, string.Concat(pieces));
         Assert.Equal(whole.Ids, told!.Ids);
@@ -43,7 +44,8 @@ public sealed class TextGeneratorTests : IDisposable
         var batch = generator.Generate(prompts, selection: _loaded.Model.SelectPerRow(adapters), cancellation: Cancellation);
         for (var i = 0; i < prompts.Length; i++)
         {
-            var alone = generator.Generate(prompts[i], selection: adapters[i] is { } name ? _loaded.Model.Select(name) : AdapterSelection.None, cancellation: Cancellation);
+            var alone = generator.Generate(prompts[i], selection: adapters[i] is { } name ? _loaded.Model.Select(name)
+                : AdapterSelection.None, cancellation: Cancellation);
             Assert.Equal(alone.Ids, batch[i].Ids);
         }
         Assert.NotEqual(batch[0].Text, generator.Generate(prompts[0], cancellation: Cancellation).Text);
@@ -62,7 +64,8 @@ public sealed class TextGeneratorTests : IDisposable
         Assert.Equal(generator.Tokenizer.Decode([.. whole.Ids.Take(at)]), ended.Text);
         var stop = whole.Text.Substring(whole.Text.Length / 2, 3);
         var stopped = generator.Generate("Number 1 is", Drawn with { EndIds = [], Stop = [stop] }, cancellation: Cancellation);
-        Assert.Equal((StopReason.StopText, whole.Text[..whole.Text.IndexOf(stop, StringComparison.Ordinal)]), (stopped.Reason, stopped.Text));
+        Assert.Equal((StopReason.StopText, whole.Text[..whole.Text.IndexOf(stop, StringComparison.Ordinal)]), (stopped.Reason,
+            stopped.Text));
     }
 
     [Fact]
@@ -86,7 +89,8 @@ public sealed class TextGeneratorTests : IDisposable
         var generator = _loaded.Generator(new() { MaxNewTokens = 10_000, EndIds = [] });
         int[] prompt = [.. Enumerable.Repeat(5, 250)];
         Assert.Equal(6, generator.Generate([prompt], cancellation: Cancellation)[0].Ids.Count);
-        Assert.Contains("leaves no room", Assert.Throws<PeftException>(() => generator.Generate([Enumerable.Repeat(5, 256).ToArray()])).Message, StringComparison.Ordinal);
+        Assert.Contains("leaves no room", Assert.Throws<PeftException>(() =>
+            generator.Generate([Enumerable.Repeat(5, 256).ToArray()])).Message, StringComparison.Ordinal);
         Assert.Contains("streamed", Assert.ThrowsAsync<PeftException>(async () =>
         {
             await foreach (var _ in generator.StreamAsync("x", new() { Beams = 2 }, cancellation: Cancellation)) { }
@@ -101,7 +105,8 @@ public sealed class TextGeneratorTests : IDisposable
         var first = string.Concat(await Collect(session.AskAsync("Hello?", cancellation: Cancellation)));
         var second = string.Concat(await Collect(session.AskAsync("And?", cancellation: Cancellation)));
         Assert.Equal(
-            [("system", "Be brief."), ("user", "Hello?"), ("assistant", first), ("user", "And?"), ("assistant", second)], session.Messages.Select(m => (m.Role, m.Content)));
+            [("system", "Be brief."), ("user", "Hello?"), ("assistant", first), ("user", "And?"), ("assistant", second)],
+                session.Messages.Select(m => (m.Role, m.Content)));
         var prompt = _loaded.ChatTemplate().Encode([.. session.Messages.Take(4)], beginAnswer: true);
         Assert.Equal(_loaded.Generator(Drawn).Generate([prompt], cancellation: Cancellation)[0].Text, second);
         await Assert.ThrowsAsync<PeftException>(() => Collect(session.AskAsync(" ", cancellation: Cancellation)));
@@ -119,18 +124,23 @@ public sealed class TextGeneratorTests : IDisposable
         Microsoft.Extensions.AI.ChatMessage[] messages = [new(ChatRole.User, "Hello?")];
         var response = await client.GetResponseAsync(messages, options, Cancellation);
         var prompt = _loaded.ChatTemplate().Encode([new("system", "Be brief."), new("user", "Hello?")], beginAnswer: true);
-        var expected = _loaded.Generator().Generate([prompt], new() { Temperature = 1, MaxNewTokens = 20, Seed = 3, EndIds = [0] }, cancellation: Cancellation)[0];
+        var expected = _loaded.Generator().Generate([prompt], new() { Temperature = 1, MaxNewTokens = 20, Seed = 3, EndIds = [0] },
+            cancellation: Cancellation)[0];
         Assert.Equal(expected.Text, response.Text);
         Assert.Equal((prompt.Length, expected.Ids.Count), ((int)response.Usage!.InputTokenCount!, (int)response.Usage.OutputTokenCount!));
         var updates = new List<ChatResponseUpdate>();
         await foreach (var update in client.GetStreamingResponseAsync(messages, options, Cancellation)) updates.Add(update);
         Assert.True(updates.Count > 3);
         var joined = updates.ToChatResponse();
-        Assert.Equal((response.Text, response.FinishReason, response.Usage.OutputTokenCount), (joined.Text, joined.FinishReason, joined.Usage!.OutputTokenCount));
-        var adapted = await client.GetResponseAsync(messages, new() { Temperature = 1, MaxOutputTokens = 20, Seed = 3, Instructions = "Be brief.", ModelId = "a" }, Cancellation);
+        Assert.Equal((response.Text, response.FinishReason, response.Usage.OutputTokenCount), (joined.Text, joined.FinishReason,
+            joined.Usage!.OutputTokenCount));
+        var adapted = await client.GetResponseAsync(messages,
+            new() { Temperature = 1, MaxOutputTokens = 20, Seed = 3, Instructions = "Be brief.", ModelId = "a" }, Cancellation);
         Assert.NotEqual(response.Text, adapted.Text);
-        Assert.Contains("There is no adapter", (await Assert.ThrowsAsync<PeftException>(() => client.GetResponseAsync(messages, new() { ModelId = "b" }, Cancellation))).Message, StringComparison.Ordinal);
-        await Assert.ThrowsAsync<NotSupportedException>(() => client.GetResponseAsync([new(ChatRole.User, [new UriContent("https://example.org/a.png", "image/png")])], null, Cancellation));
+        Assert.Contains("There is no adapter", (await Assert.ThrowsAsync<PeftException>(() =>
+            client.GetResponseAsync(messages, new() { ModelId = "b" }, Cancellation))).Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<NotSupportedException>(() =>
+            client.GetResponseAsync([new(ChatRole.User, [new UriContent("https://example.org/a.png", "image/png")])], null, Cancellation));
         Assert.NotNull(client.GetService<ChatClientMetadata>());
     }
 
@@ -138,7 +148,8 @@ public sealed class TextGeneratorTests : IDisposable
     public void Models_That_Write_Nothing_Are_Refused()
     {
         var bert = LoadedModel.Open(TestPaths.Fixture("models", "bert"));
-        using (bert) Assert.Contains("gives no text", Assert.Throws<PeftException>(() => bert.Generator()).Message, StringComparison.Ordinal);
+        using (bert) Assert.Contains("gives no text", Assert.Throws<PeftException>(() => bert.Generator()).Message,
+            StringComparison.Ordinal);
         using var silent = LoadedModel.Open(TestPaths.Fixture("models", "llama"));
         Assert.Contains("no tokenizer", Assert.Throws<PeftException>(() => silent.Generator()).Message, StringComparison.Ordinal);
     }

@@ -25,7 +25,8 @@ public sealed class TokenChoiceTests
     [InlineData(0.71, 4)]
     [InlineData(0.91, 0)]
     [InlineData(0.99, 2)]
-    public void Tokens_Lie_Side_By_Side(double at, int expected) => Assert.Equal(expected, new TokenChoice(new() { Temperature = 1 }).Draw(Logits, at));
+    public void Tokens_Lie_Side_By_Side(double at, int expected) =>
+        Assert.Equal(expected, new TokenChoice(new() { Temperature = 1 }).Draw(Logits, at));
 
     [Fact]
     public void Temperature_Sharpens()
@@ -76,7 +77,8 @@ public sealed class TokenChoiceTests
     [Fact]
     public void Logits_That_Are_No_Numbers_Are_Refused()
     {
-        Assert.Contains("NaN", Assert.Throws<PeftException>(() => TokenChoice.Likeliest([double.NaN, double.NaN])).Message, StringComparison.Ordinal);
+        Assert.Contains("NaN", Assert.Throws<PeftException>(() => TokenChoice.Likeliest([double.NaN, double.NaN])).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]

@@ -12,7 +12,8 @@ namespace PeftSharp.Tests.Generation;
 /// <summary>A folder with a tiny Llama, a byte-level tokenizer, a chat template, and rows to learn from.</summary>
 internal sealed class WritingModel : IDisposable
 {
-    public const string Template = "{% for m in messages %}{{ '<' + m['role'] + '>' + m['content'] + '<|endoftext|>' }}\n{% endfor %}{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}";
+    public const string Template = "{% for m in messages %}{{ '<' + m['role'] + '>' + m['content'] + '<|endoftext|>' }}\n{% endfor "
+        + "%}{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}";
 
     private readonly TempFolder _folder = new();
 
@@ -29,7 +30,8 @@ internal sealed class WritingModel : IDisposable
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         using var model = ModelLoader.Create(ModelConfig.From(json), null, new() { Task = TaskKind.CausalLanguage, Seed = 5 });
-        SafetensorsWriter.Write(Path.Combine(Model, "model.safetensors"), model.Sites.Slots.Select(slot => KeyValuePair.Create(slot.Name, slot.Value)));
+        SafetensorsWriter.Write(Path.Combine(Model, "model.safetensors"),
+            model.Sites.Slots.Select(slot => KeyValuePair.Create(slot.Name, slot.Value)));
         File.Copy(TestPaths.Fixture("tokenizers", "bytelevel-gpt2", "tokenizer.json"), Path.Combine(Model, "tokenizer.json"));
         if (chat) File.WriteAllText(Path.Combine(Model, "chat_template.jinja"), Template, new UTF8Encoding(false));
         File.WriteAllText(Rows, string.Concat(Enumerable.Range(0, 40).Select(i => new JsonObject

@@ -17,7 +17,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Models;
 
-/// <summary>The loss over a vocabulary, a chunk of tokens at a time: equal to that of whole logits, gradients included, and far smaller.</summary>
+/// <summary>
+/// The loss over a vocabulary, a chunk of tokens at a time: equal to that of whole logits, gradients included, and far smaller.
+/// </summary>
 public sealed class ChunkedLossTests
 {
     private const int Vocabulary = 60_000; // 69 tokens a chunk
@@ -117,7 +119,8 @@ public sealed class ChunkedLossTests
         using var scope = NewDisposeScope();
         using var peft = Create(tied: false, ScalarType.Float32);
         using var batch = Batch(2, 7, (row, token) => token == 3 ? Vocabulary : -100);
-        Assert.Contains($"the token id {Vocabulary}", Assert.Throws<PeftException>(() => peft.Model.Loss(batch, new())).Message, StringComparison.Ordinal);
+        Assert.Contains($"the token id {Vocabulary}", Assert.Throws<PeftException>(() => peft.Model.Loss(batch, new())).Message,
+            StringComparison.Ordinal);
         using var none = Batch(2, 7, (_, _) => -100);
         var loss = peft.Model.Loss(none, new());
         Assert.Equal((0, 0), (loss.Weight, loss.Mean.item<float>()));
@@ -130,7 +133,8 @@ public sealed class ChunkedLossTests
             { "model_type": "llama", "vocab_size": {{Vocabulary}}, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
               "intermediate_size": 24, "max_position_embeddings": 64, "hidden_act": "silu", "rms_norm_eps": 1e-5, "tie_word_embeddings": {{(tied ? "true" : "false")}}, "initializer_range": 0.2 }
             """)!.AsObject();
-        return new(ModelLoader.Create(ModelConfig.From(json), null, new() { Task = TaskKind.CausalLanguage, Precision = precision, Seed = 5 }));
+        return new(ModelLoader.Create(ModelConfig.From(json), null,
+            new() { Task = TaskKind.CausalLanguage, Precision = precision, Seed = 5 }));
     }
 
     // Rows of unequal length, padded at the right; labels of a prompt are left out.
@@ -145,7 +149,8 @@ public sealed class ChunkedLossTests
             mask[i] = real ? 1 : 0;
             labels[i] = label?.Invoke(row, token) ?? (real && token >= row % 4 ? ids[i] : -100);
         }
-        return new() { InputIds = tensor(ids, [rows, tokens]), AttentionMask = tensor(mask, [rows, tokens]), Labels = tensor(labels, [rows, tokens]) };
+        return new() { InputIds = tensor(ids, [rows, tokens]), AttentionMask = tensor(mask, [rows, tokens]),
+            Labels = tensor(labels, [rows, tokens]) };
     }
 
     private static BatchLoss WholeLoss(PeftModel peft, TokenBatch batch, ForwardContext context) =>

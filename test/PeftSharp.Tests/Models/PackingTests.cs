@@ -23,7 +23,8 @@ public sealed class PackingTests
         {
             var data = new TheoryData<string, string>();
             foreach (var model in CacheTests.Decoders)
-                foreach (var method in MethodRegistry.All.SelectMany(m => m.Presets.Keys.Prepend(m.Name)).Distinct().Where(m => m != "head"))
+                foreach (var method in MethodRegistry.All.SelectMany(m => m.Presets.Keys.Prepend(m.Name)).Distinct().Where(m =>
+                    m != "head"))
                     if (model is "llama" or "gpt2" || method is "lora" or "prompt" or "prefix") data.Add(model, method);
             return data;
         }
@@ -42,7 +43,8 @@ public sealed class PackingTests
         using var packed = Packed([[0, 1], [3, 2]]);
         if (peft["a"].Tag.NeedsAllTokens)
         {
-            Assert.Contains("averages over a whole row", Assert.Throws<PeftException>(() => peft.Model.Loss(packed, context)).Message, StringComparison.Ordinal);
+            Assert.Contains("averages over a whole row", Assert.Throws<PeftException>(() => peft.Model.Loss(packed, context)).Message,
+                StringComparison.Ordinal);
             return;
         }
         var expected = peft.Model.Loss(apart, context);
@@ -50,7 +52,8 @@ public sealed class PackingTests
         Assert.Equal(expected.Weight, actual.Weight);
         Bits.AssertClose(expected.Mean, actual.Mean, Rounding.Exact, "The loss");
         var gradients = Gradients(peft["a"], expected.Mean);
-        foreach (var (tensor, gradient) in Gradients(peft["a"], actual.Mean)) Bits.AssertClose(gradients[tensor], gradient, Rounding.Exact, tensor);
+        foreach (var (tensor, gradient) in Gradients(peft["a"], actual.Mean)) Bits.AssertClose(gradients[tensor], gradient,
+            Rounding.Exact, tensor);
     }
 
     [Fact]
@@ -72,11 +75,13 @@ public sealed class PackingTests
         using var scope = NewDisposeScope();
         using var packed = Packed([[0, 1], [3, 2]]);
         using var encoder = TinyModels.Create("bert");
-        Assert.Contains("one sequence a row", Assert.Throws<PeftException>(() => encoder.Forward(packed, new())).Message, StringComparison.Ordinal);
+        Assert.Contains("one sequence a row", Assert.Throws<PeftException>(() => encoder.Forward(packed, new())).Message,
+            StringComparison.Ordinal);
         using var peft = CacheTests.Load("llama");
         Assert.True(CacheTests.TryAdd(peft, "lora", out _));
         var perRow = new ForwardContext { Selection = peft.SelectPerRow(["a", null]) };
-        Assert.Contains("row by row", Assert.Throws<PeftException>(() => peft.Model.Loss(packed, perRow)).Message, StringComparison.Ordinal);
+        Assert.Contains("row by row", Assert.Throws<PeftException>(() => peft.Model.Loss(packed, perRow)).Message,
+            StringComparison.Ordinal);
     }
 
     private static Dictionary<string, Tensor> Gradients(PeftMethod adapter, Tensor loss)
@@ -93,7 +98,8 @@ public sealed class PackingTests
     private static TokenBatch Packed(int[][] rows, bool numbered = true)
     {
         var width = rows.Max(row => row.Sum(text => Texts[text].Length));
-        var (ids, mask, labels, segments) = (new long[rows.Length * width], new long[rows.Length * width], new long[rows.Length * width], new long[rows.Length * width]);
+        var (ids, mask, labels, segments) = (new long[rows.Length * width], new long[rows.Length * width], new long[rows.Length * width],
+            new long[rows.Length * width]);
         Array.Fill(labels, -100);
         for (var row = 0; row < rows.Length; row++)
         {

@@ -5,7 +5,8 @@ namespace PeftSharp.Data.Instruct;
 
 /// <summary>What a row of instruction data says: turns, of which the model learns its own.</summary>
 /// <param name="Messages">The turns; the model's are those of the assistant. A text alone is one of these.</param>
-/// <param name="IsPlain">True for a prompt and its completion, or a text alone, that belong to no conversation where a model knows none.</param>
+/// <param name="IsPlain">True for a prompt and its completion, or a text alone, that belong to no conversation where a model knows
+/// none.</param>
 internal sealed record Conversation(IReadOnlyList<ChatMessage> Messages, bool IsPlain)
 {
     /// <summary>A prompt and what follows it; a text alone where that is null.</summary>
@@ -43,7 +44,8 @@ internal sealed record Conversation(IReadOnlyList<ChatMessage> Messages, bool Is
     {
         using var document = JsonDocument.Parse(text);
         var root = document.RootElement;
-        var messages = root.GetProperty("messages").EnumerateArray().Select(m => new ChatMessage(m.GetProperty("role").GetString()!, m.GetProperty("content").GetString()!));
+        var messages = root.GetProperty("messages").EnumerateArray().Select(m =>
+            new ChatMessage(m.GetProperty("role").GetString()!, m.GetProperty("content").GetString()!));
         return new([.. messages], root.TryGetProperty("plain", out _));
     }
 }

@@ -5,7 +5,8 @@ namespace PeftSharp.Data.Instruct;
 
 /// <summary>Turns conversations into tokens of which the model's own words are marked to be learnt.</summary>
 /// <remarks>
-/// By the model's chat template where it has one; else a prompt and its completion follow each other, parted by a line break where none is there, and
+/// By the model's chat template where it has one; else a prompt and its completion follow each other, parted by a line break where none is
+/// there, and
 /// conversations are written by <see cref="PlainChat"/>. What ends an answer is learnt with it.
 /// </remarks>
 /// <param name="tokenizer">The base's tokenizer.</param>
@@ -48,7 +49,9 @@ internal sealed class InstructEncoder(Tokenizer tokenizer, IReadOnlyCollection<i
             marks.AsSpan(before.Length, end - before.Length).Fill(TokenMarks.Learnt);
             learnt = true;
         }
-        return learnt ? (ids, marks) : throw new PeftException("The model's chat template writes a conversation otherwise once it is answered, so that no answer in it can be learnt as it is read; give rows of one question and one answer each.");
+        return learnt ? (ids, marks)
+            : throw new PeftException("The model's chat template writes a conversation otherwise once it is answered, so that no "
+            + "answer in it can be learnt as it is read; give rows of one question and one answer each.");
     }
 
     private (int[] Ids, int[] Marks) Plain(Conversation conversation)
@@ -67,7 +70,8 @@ internal sealed class InstructEncoder(Tokenizer tokenizer, IReadOnlyCollection<i
     private (int[] Ids, int[] Marks) TwoStacks(Conversation conversation, int maxLength)
     {
         if (conversation.IsTextAlone)
-            throw new PeftException("The data holds texts alone, but the model answers one text with another; give a prompt and its completion in each row.");
+            throw new PeftException("The data holds texts alone, but the model answers one text with another; give a prompt and its "
+                + "completion in each row.");
         var prompt = string.Join("\n", conversation.Messages.SkipLast(1).Select(m => m.Content));
         var (source, answer) = (tokenizer.Encode(prompt).Ids, tokenizer.Encode(conversation.Messages[^1].Content).Ids);
         if (source.Length + answer.Length > maxLength)

@@ -8,7 +8,8 @@ internal static class InstructRows
     /// <summary>True if a file's first good row is one of instruction data, told by its fields; only JSON is looked at.</summary>
     public static bool Recognise(string path, DataOptions options)
     {
-        if (options.Text is not null || options.Label is not null || DataFile.FormatOf(path, options.Format) != DataFormat.Json) return false;
+        if (options.Text is not null || options.Label is not null
+            || DataFile.FormatOf(path, options.Format) != DataFormat.Json) return false;
         var first = JsonRows.Read(path, options).FirstOrDefault(row => row.Problem is null);
         return first is { Problem: null, Line: > 0 } && InstructFields.Recognise(first.Value);
     }
@@ -17,7 +18,8 @@ internal static class InstructRows
     public static IEnumerable<RawExample> Read(string path, DataOptions options, BadRows bad, SharedColumns shared)
     {
         if (options.Text is null && DataFile.FormatOf(path, options.Format) == DataFormat.Json) return ReadJson(path, options, bad, shared);
-        return FileRows.Read(path, options, bad, shared).Select(row => row with { Text = Conversation.Of(row.Text, row.Pair).ToText(), Pair = null });
+        return FileRows.Read(path, options, bad, shared).Select(row =>
+            row with { Text = Conversation.Of(row.Text, row.Pair).ToText(), Pair = null });
     }
 
     private static IEnumerable<RawExample> ReadJson(string path, DataOptions options, BadRows bad, SharedColumns shared)
@@ -32,7 +34,8 @@ internal static class InstructRows
                 bad.Report(path, row.Line, problem);
                 continue;
             }
-            yield return new RawExample(path, row.Line, conversation.ToText(), null, null) { Row = number, Kept = KeptColumns.OfJson(path, row.Value, options, shared) };
+            yield return new RawExample(path, row.Line, conversation.ToText(), null, null) { Row = number,
+                Kept = KeptColumns.OfJson(path, row.Value, options, shared) };
         }
     }
 }

@@ -1,7 +1,9 @@
 namespace PeftSharp.Data.Instruct;
 
 /// <summary>Rows of instruction data packed into rows of a given length: several sequences in each, which do not see each other.</summary>
-/// <remarks>The longest sequences come first, each into the first row with room for it, so that the same data is packed alike everywhere.</remarks>
+/// <remarks>
+/// The longest sequences come first, each into the first row with room for it, so that the same data is packed alike everywhere.
+/// </remarks>
 public sealed class PackedRows : IRowBatches
 {
     private readonly TokenizedDataset _data;
@@ -15,7 +17,8 @@ public sealed class PackedRows : IRowBatches
     public PackedRows(TokenizedDataset data, int length, int added = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
-        if (data.Data.Kind != LabelKind.Tokens) throw new PeftException($"{data.Data.Source} holds rows with labels of their own, which cannot be packed; packing is for instruction data.");
+        if (data.Data.Kind != LabelKind.Tokens) throw new PeftException($"{data.Data.Source} holds rows with labels of their own, "
+            + "which cannot be packed; packing is for instruction data.");
         _data = data;
         var rows = new List<(List<int> Sequences, int Room)>();
         foreach (var sequence in Enumerable.Range(0, data.Count).OrderByDescending(i => data.Lengths[i]))

@@ -27,7 +27,9 @@ internal sealed class ChunkedLoss(TaskHead head, long[] targets, long chunk, For
         return sum;
     }
 
-    /// <summary>The same, with the sum's gradient by the hidden states written into <paramref name="gradient"/>. The head is frozen.</summary>
+    /// <summary>
+    /// The same, with the sum's gradient by the hidden states written into <paramref name="gradient"/>. The head is frozen.
+    /// </summary>
     public double Sum(Tensor hidden, Tensor gradient)
     {
         var sum = 0.0;
@@ -89,16 +91,19 @@ internal sealed class ChunkedLoss(TaskHead head, long[] targets, long chunk, For
     // A call of its own: what is drawn in one chunk is not drawn in the next.
     private ForwardContext CallOf(long first) => context.Recompute() with { Seed = SeedSequence.Derive(context.Seed, (ulong)first) };
 
-    private Tensor Logits(Tensor part, ForwardContext call) => head.Forward(part.unsqueeze(0), null, call).squeeze(0); // [tokens, vocabulary]
+    // [tokens, vocabulary]
+    private Tensor Logits(Tensor part, ForwardContext call) => head.Forward(part.unsqueeze(0), null, call).squeeze(0);
 
-    private Tensor Targets(long first, long count, Device device) => tensor(targets.AsSpan((int)first, (int)count).ToArray(), dtype: ScalarType.Int64, device: device).unsqueeze(1);
+    private Tensor Targets(long first, long count, Device device) =>
+        tensor(targets.AsSpan((int)first, (int)count).ToArray(), dtype: ScalarType.Int64, device: device).unsqueeze(1);
 
     // The sum of −log softmax at the targets; where shares are wanted, the logits become its gradient: softmax − 1 at the target.
     private static double LossAndShares(Tensor logits, Tensor targets, bool shares)
     {
         var normaliser = logits.logsumexp(1, keepdim: true);                         // [tokens, 1]
         var sum = normaliser.sub(logits.gather(1, targets)).to(ScalarType.Float64).sum().item<double>();
-        if (shares) logits.sub_(normaliser).exp_().scatter_add_(1, targets, Arithmetic.Filled(targets.shape, -1, logits.dtype, logits.device));
+        if (shares) logits.sub_(normaliser).exp_().scatter_add_(1, targets,
+            Arithmetic.Filled(targets.shape, -1, logits.dtype, logits.device));
         return sum;
     }
 }

@@ -5,9 +5,12 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Heads;
 
-/// <summary>Cross-entropy over a vocabulary, in chunks of tokens: logits of all tokens never exist at once, neither forward nor backward.</summary>
+/// <summary>
+/// Cross-entropy over a vocabulary, in chunks of tokens: logits of all tokens never exist at once, neither forward nor backward.
+/// </summary>
 /// <remarks>
-/// Where the head is frozen and plain, the gradient of a chunk's hidden states is computed with its loss, so that nothing of the head is computed twice.
+/// Where the head is frozen and plain, the gradient of a chunk's hidden states is computed with its loss, so that nothing of the head is
+/// computed twice.
 /// Where something in it is trained, a chunk's logits are computed again in the backward pass.
 /// </remarks>
 internal static class VocabularyLoss

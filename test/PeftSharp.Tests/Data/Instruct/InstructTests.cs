@@ -9,7 +9,8 @@ namespace PeftSharp.Tests.Data.Instruct;
 /// <summary>Instruction data of every kind: what is read, and which tokens are learnt.</summary>
 public sealed class InstructTests
 {
-    private const string Template = "{% for m in messages %}{{ '<' + m['role'] + '>' + m['content'] + '<|endoftext|>' }}\n{% endfor %}{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}";
+    private const string Template = "{% for m in messages %}{{ '<' + m['role'] + '>' + m['content'] + '<|endoftext|>' }}\n{% endfor "
+        + "%}{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}";
 
     private static readonly DataOptions Tokens = new() { Kind = LabelKind.Tokens };
 
@@ -34,7 +35,8 @@ public sealed class InstructTests
     [Fact]
     public void Tables_Have_A_Prompt_And_What_Follows_It()
     {
-        using var folder = new TempFolder().Write("rows.csv", "mr,ref\n\"name[A], food[B]\",\"A serves B.\"\n").Write("other.tsv", "q\tnote\ta\nWho?\tx\tMe.\n");
+        using var folder = new TempFolder().Write("rows.csv", "mr,ref\n\"name[A], food[B]\",\"A serves "
+            + "B.\"\n").Write("other.tsv", "q\tnote\ta\nWho?\tx\tMe.\n");
         using var known = TextDataset.Load(Path.Combine(folder.Path, "rows.csv"), Tokens);
         Assert.Equal("plain user: name[A], food[B] | assistant: A serves B.", Told(Conversation.Parse(known.Examples[0].Text)));
         using var named = TextDataset.Load(Path.Combine(folder.Path, "other.tsv"), Tokens with { Text = "q", Pair = "a" });
@@ -67,7 +69,8 @@ public sealed class InstructTests
         var tokenizer = Tokenizer.Load(folder.Path);
         var end = tokenizer.TokenToId("<|endoftext|>")!.Value;
         var encoder = new InstructEncoder(tokenizer, [end], twoStacks: false);
-        ChatMessage[] turns = [new("user", "Why <|endoftext|>?"), new("assistant", "So."), new("user", "And?"), new("assistant", "Yes <assistant>.")];
+        ChatMessage[] turns = [new("user", "Why <|endoftext|>?"), new("assistant", "So."), new("user", "And?"),
+            new("assistant", "Yes <assistant>.")];
         var encoded = encoder.Encode(new Conversation(turns, false).ToText(), null, 1000);
         Assert.Equal(tokenizer.Chat!.Encode(turns, beginAnswer: false), encoded.Ids);
         Assert.Equal(["So.<|endoftext|>", "Yes <assistant>.<|endoftext|>"], Learnt(tokenizer, encoded));
@@ -85,11 +88,14 @@ public sealed class InstructTests
         var end = tokenizer.TokenToId("<|endoftext|>")!.Value;
         var encoder = new InstructEncoder(tokenizer, [end], twoStacks: false);
         EncodedText Encode(Conversation row) => encoder.Encode(row.ToText(), null, 1000);
-        Assert.Equal("name[A]\nA serves.<|endoftext|>", tokenizer.Decode(Encode(Conversation.Of("name[A]", "A serves.")).Ids, skipSpecialTokens: false));
+        Assert.Equal("name[A]\nA serves.<|endoftext|>", tokenizer.Decode(Encode(Conversation.Of("name[A]", "A serves.")).Ids,
+            skipSpecialTokens: false));
         Assert.Equal(["A serves.<|endoftext|>"], Learnt(tokenizer, Encode(Conversation.Of("name[A]", "A serves."))));
         Assert.Equal(["Once.<|endoftext|>"], Learnt(tokenizer, Encode(Conversation.Of("Once.", null))));
-        var chat = Encode(new([new("system", "S"), new("user", "A?"), new("assistant", "B."), new("user", "C?"), new("assistant", "D.")], false));
-        Assert.Equal("S\n\n### Instruction:\nA?\n\n### Response:\nB.<|endoftext|>\n\n### Instruction:\nC?\n\n### Response:\nD.<|endoftext|>", tokenizer.Decode(chat.Ids, skipSpecialTokens: false));
+        var chat = Encode(new([new("system", "S"), new("user", "A?"), new("assistant", "B."), new("user", "C?"), new("assistant", "D.")],
+            false));
+        Assert.Equal("S\n\n### Instruction:\nA?\n\n### Response:\nB.<|endoftext|>\n\n### Instruction:\nC?\n\n### "
+            + "Response:\nD.<|endoftext|>", tokenizer.Decode(chat.Ids, skipSpecialTokens: false));
         Assert.Equal(["B.<|endoftext|>", "D.<|endoftext|>"], Learnt(tokenizer, chat));
     }
 
@@ -103,7 +109,8 @@ public sealed class InstructTests
         using var tokens = TokenizedDataset.Create(data, new InstructEncoder(tokenizer, [end], false), 100);
         using var batch = tokens.CreateBatch([0, 1]);
         var (ids, labels) = (batch.InputIds.data<long>().ToArray(), batch.Labels!.data<long>().ToArray());
-        Assert.Equal("B.<|endoftext|>", tokenizer.Decode([.. labels[..batch.Tokens].Where(l => l >= 0).Select(l => (int)l)], skipSpecialTokens: false));
+        Assert.Equal("B.<|endoftext|>", tokenizer.Decode([.. labels[..batch.Tokens].Where(l => l >= 0).Select(l => (int)l)],
+            skipSpecialTokens: false));
         Assert.All(labels.Zip(ids), pair => Assert.True(pair.First == -100 || pair.First == pair.Second));
         Assert.Null(batch.TokenTypeIds);
         var packing = new PackedRows(tokens, 100);
@@ -128,10 +135,12 @@ public sealed class InstructTests
         Assert.Equal(tokenizer.Encode("das haus").Ids.Select(id => (long)id), batch.Labels!.data<long>().ToArray());
     }
 
-    private static TempFolder Chat() => new TempFolder().Write("tokenizer.json", File.ReadAllText(TestPaths.Fixture("tokenizers", "bytelevel-gpt2", "tokenizer.json")))
+    private static TempFolder Chat() => new TempFolder().Write("tokenizer.json",
+        File.ReadAllText(TestPaths.Fixture("tokenizers", "bytelevel-gpt2", "tokenizer.json")))
         .Write("chat_template.jinja", Template);
 
-    private static string Told(Conversation row) => (row.IsPlain ? "plain " : "") + string.Join(" | ", row.Messages.Select(m => $"{m.Role}: {m.Content}"));
+    private static string Told(Conversation row) => (row.IsPlain ? "plain " : "")
+        + string.Join(" | ", row.Messages.Select(m => $"{m.Role}: {m.Content}"));
 
     // The runs of learnt tokens, as text.
     private static List<string> Learnt(Tokenizer tokenizer, EncodedText row)
