@@ -63,6 +63,9 @@ public sealed record ForwardContext
     /// <summary>1 at real tokens of what the layers read, virtual ones included, int64 [rows, tokens], of the rows of this call; null where nothing is padded. The model says so when the layers begin.</summary>
     public Tensor? Padding { get; internal set; }
 
+    /// <summary>Which sequence of its row each token belongs to, from 1, int64 [rows, tokens], 0 at padding, where rows hold several; null where each holds one. The model says so when the layers begin.</summary>
+    public Tensor? Segments { get; internal set; }
+
     /// <summary>True if no position may be skipped, by the caller's wish or an active adapter's.</summary>
     public bool NeedsAllTokens => AllTokens || Selection.HasSplit || Selection.Adapters.Any(a => a.NeedsAllTokens);
 
