@@ -29,10 +29,3 @@ internal sealed class PromptAttention(AdapterTensor prompt, AdapterTensor gate, 
     // Query heads share key heads in groups of neighbours.
     private static Tensor Shared(Tensor x, AttentionShape shape) => shape.Group == 1 ? x : x.repeat_interleave(shape.Group, 1);
 }
-
-/// <summary>The same result added behind the map that joins the heads, as peft has it in GPT-2, where queries have no rotary positions: they are made again.</summary>
-internal sealed class PromptBranch(PromptAttention attention, PromptMap query, AttentionShape shape) : IBranchPlugin
-{
-    public Tensor Transform(Tensor output, BranchState state, ForwardContext context) =>
-        output.Plus(attention.Attend(query.Heads(state.Input, shape.Heads, context), shape, context));
-}

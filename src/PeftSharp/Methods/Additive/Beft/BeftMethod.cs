@@ -1,34 +1,7 @@
-using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
-using PeftSharp.Interop;
 using PeftSharp.Sites;
-using PeftSharp.Weights;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.Beft;
-
-/// <summary>Settings of BEFT (arXiv 2509.15974): a new bias beside the frozen one.</summary>
-public sealed record BeftOptions : MethodOptions
-{
-    /// <inheritdoc/>
-    public override string PeftType => "BEFT";
-
-    /// <summary>Linear maps that get a bias: names, a pattern, or <c>all-linear</c>; null (default): values, as in the paper.</summary>
-    [JsonPropertyName("target_modules")]
-    public Targets? TargetModules { get; init; }
-
-    /// <summary>True (default) starts every bias at zero, where the model is the base; false draws them from N(0, 1), as peft does for its own tests.</summary>
-    [JsonPropertyName("init_weights")]
-    public bool InitWeights { get; init; } = true;
-
-    /// <inheritdoc/>
-    public override void Validate() { }
-
-    /// <inheritdoc/>
-    public override PeftMethod Create(string name) => new BeftMethod(name, this);
-
-    internal override JsonObject PeftFields => new() { ["auto_mapping"] = null };
-}
 
 /// <summary>BEFT: new biases of chosen linear maps, those of maps that have none included.</summary>
 public sealed class BeftMethod(string name, BeftOptions options) : PeftMethod(name)
@@ -84,16 +57,4 @@ public sealed class BeftMethod(string name, BeftOptions options) : PeftMethod(na
         if (_options.TargetModules is not { } targets) return site.Role is ProjectionRole.Value or ProjectionRole.Fused;
         return targets.IsAllLinear ? site.Role is not (ProjectionRole.Head or ProjectionRole.Vocabulary) : targets.Match(site.Path);
     }
-}
-
-/// <summary>The new bias, [1, out].</summary>
-internal sealed class BeftBias(AdapterTensor bias) : IProjectionDelta, IMergeableProjection
-{
-    public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context) => bias.Get(context).expand(wx.shape);
-
-    public Tensor MergedWeight(Tensor weight, ForwardContext context) => weight;
-
-    public Tensor? MergedBias(Tensor? own, ForwardContext context) => own is null
-        ? throw new PeftException($"BEFT cannot be merged: {bias.Path} has no bias that it could be written into; serve it as an adapter instead.")
-        : own.Plus(bias.Get(context).view(-1));
 }

@@ -1,4 +1,3 @@
-using PeftSharp.Interop;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 
@@ -32,52 +31,4 @@ public sealed partial class BottleneckMethod
     }
 
     internal string InvertiblePath => $"{Host.BasePrefix}invertible_adapters";
-}
-
-/// <summary>A small network of two maps.</summary>
-internal sealed record CouplingNetwork(AdapterTensor First, AdapterTensor FirstBias, AdapterTensor Second, AdapterTensor SecondBias, string NonLinearity)
-{
-    public Tensor Forward(Tensor x, ForwardContext context)
-    {
-        var inner = Activation.Apply(NonLinearity, nn.functional.linear(x, First.Get(context), FirstBias.Get(context)));
-        return nn.functional.linear(inner, Second.Get(context), SecondBias.Get(context));
-    }
-}
-
-/// <summary>Both halves of a state shifted by what a network makes of the other: a change that can be undone (NICE, Dinh et al. 2014, arXiv 1410.8516).</summary>
-internal sealed class Coupling(long front, CouplingNetwork f, CouplingNetwork g)
-{
-    public Tensor Forward(Tensor x, ForwardContext context)
-    {
-        var (first, second) = Halves(x);
-        first = first.Plus(f.Forward(second, context));
-        return cat([first, second.Plus(g.Forward(first, context))], -1);
-    }
-
-    public Tensor Undo(Tensor x, ForwardContext context)
-    {
-        var (first, second) = Halves(x);
-        second = second.Plus(g.Forward(first, context), -1);
-        return cat([first.Plus(f.Forward(second, context), -1), second], -1);
-    }
-
-    private (Tensor First, Tensor Second) Halves(Tensor x) => (x.narrow(-1, 0, front), x.narrow(-1, front, x.shape[^1] - front));
-}
-
-/// <summary>The coupling behind the embeddings.</summary>
-internal sealed class InvertibleEntry(Coupling coupling) : ILayerPlugin
-{
-    public Tensor Transform(Tensor hidden, ForwardContext context) => coupling.Forward(hidden, context);
-}
-
-/// <summary>The coupling behind the words.</summary>
-internal sealed class InvertibleWords(Coupling coupling) : IEmbeddingPlugin
-{
-    public Tensor Transform(Tensor vectors, Tensor ids, ForwardContext context) => coupling.Forward(vectors, context);
-}
-
-/// <summary>The coupling undone, before the map that makes a language model's logits.</summary>
-internal sealed class InvertibleExit(Coupling coupling) : IProjectionInput
-{
-    public Tensor Input(Tensor x, ForwardContext context) => coupling.Undo(x, context);
 }

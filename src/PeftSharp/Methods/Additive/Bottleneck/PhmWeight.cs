@@ -21,19 +21,3 @@ internal sealed class PhmWeight(string name, ITensorSource rule, ITensorSource w
         return sum.view(terms, terms, input, output).permute(0, 2, 1, 3).reshape(terms * input, terms * output).t();
     }
 }
-
-/// <summary>Factors of low rank, multiplied: [n, rows, rank] × [n, rank, columns].</summary>
-internal sealed class PhmProduct(AdapterTensor left, AdapterTensor right) : ITensorSource
-{
-    public string Name => left.Name;
-
-    public Tensor Get(ForwardContext context) => matmul(left.Get(context), right.Get(context));
-}
-
-/// <summary>No bias.</summary>
-internal sealed class NoBias(long size, ScalarType type, Device device) : ITensorSource
-{
-    public string Name => "";
-
-    public Tensor Get(ForwardContext context) => zeros(size, type, device);
-}

@@ -15,14 +15,3 @@ internal sealed class Ia3Output(AdapterTensor factor) : IProjectionOutput, IMerg
 
     public Tensor? MergedBias(Tensor? bias, ForwardContext context) => bias is null ? null : bias * Factor(context);
 }
-
-/// <summary>Scales what a linear map reads: x ← l ⊙ x.</summary>
-/// <param name="factor">l, [1, in].</param>
-internal sealed class Ia3Input(AdapterTensor factor) : IProjectionInput, IMergeableProjection
-{
-    private Tensor Factor(ForwardContext context) => factor.Get(context).view(-1);
-
-    public Tensor Input(Tensor x, ForwardContext context) => x * Factor(context);
-
-    public Tensor MergedWeight(Tensor weight, ForwardContext context) => weight * Factor(context);
-}

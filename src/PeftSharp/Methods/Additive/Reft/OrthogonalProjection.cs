@@ -5,19 +5,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.Reft;
 
-/// <summary>The subspace that states are changed in.</summary>
-internal interface IReftProjection
-{
-    /// <summary>R, [r, width].</summary>
-    Tensor Rows(ForwardContext context);
-}
-
-/// <summary>R trained as it is.</summary>
-internal sealed class FreeProjection(AdapterTensor weight) : IReftProjection
-{
-    public Tensor Rows(ForwardContext context) => weight.Get(context);
-}
-
 /// <summary>
 /// R with orthonormal rows, as PyTorch's orthogonal parametrization has it: a product of r reflections, turned by a fixed orthogonal frame.
 /// </summary>

@@ -4,39 +4,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.PTuning;
 
-/// <summary>W·x + b.</summary>
-internal sealed record LinearMap(AdapterTensor Weight, AdapterTensor Bias)
-{
-    public Tensor Forward(Tensor x, ForwardContext context) => nn.functional.linear(x, Weight.Get(context), Bias.Get(context));
-}
-
-/// <summary>One direction of an LSTM layer; its gates stand below each other: input, forget, cell, output.</summary>
-internal sealed record LstmDirection(LinearMap OfInput, LinearMap OfState);
-
-/// <summary>An LSTM layer of both directions.</summary>
-internal sealed record LstmLayer(LstmDirection Forth, LstmDirection Back);
-
-/// <summary>What makes vectors from an embedding.</summary>
-internal interface IPromptNetwork
-{
-    /// <summary>x: [tokens, width] → the same.</summary>
-    Tensor Forward(Tensor x, ForwardContext context);
-}
-
-/// <summary>Maps with a relu between any two.</summary>
-internal sealed class MlpNetwork(IReadOnlyList<LinearMap> maps) : IPromptNetwork
-{
-    public Tensor Forward(Tensor x, ForwardContext context)
-    {
-        for (var i = 0; i < maps.Count; i++)
-        {
-            if (i > 0) x = x.relu();
-            x = maps[i].Forward(x, context);
-        }
-        return x;
-    }
-}
-
 /// <summary>An LSTM over the vectors in both directions, then maps.</summary>
 internal sealed class LstmNetwork(IReadOnlyList<LstmLayer> layers, double dropout, IReadOnlyList<LinearMap> maps) : IPromptNetwork
 {

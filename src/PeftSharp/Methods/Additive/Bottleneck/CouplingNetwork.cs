@@ -1,0 +1,14 @@
+using PeftSharp.Sites;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Methods.Additive.Bottleneck;
+
+/// <summary>A small network of two maps.</summary>
+internal sealed record CouplingNetwork(AdapterTensor First, AdapterTensor FirstBias, AdapterTensor Second, AdapterTensor SecondBias, string NonLinearity)
+{
+    public Tensor Forward(Tensor x, ForwardContext context)
+    {
+        var inner = Activation.Apply(NonLinearity, nn.functional.linear(x, First.Get(context), FirstBias.Get(context)));
+        return nn.functional.linear(inner, Second.Get(context), SecondBias.Get(context));
+    }
+}

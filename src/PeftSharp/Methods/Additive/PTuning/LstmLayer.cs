@@ -1,0 +1,4 @@
+namespace PeftSharp.Methods.Additive.PTuning;
+
+/// <summary>An LSTM layer of both directions.</summary>
+internal sealed record LstmLayer(LstmDirection Forth, LstmDirection Back);
