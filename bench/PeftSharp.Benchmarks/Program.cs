@@ -7,6 +7,8 @@ using PeftSharp.Interop;
 //   memory MODEL DATA [fp32|bf16] resident memory after each phase of an SST-2 run (a process of its own each time)
 //   serve MODEL [CALLS] memory and answers of many calls from eight threads while adapters come and go
 //   serve-rows MODEL [ROUNDS] 32 rows with 1 to 32 adapters, as multiples of 32 rows with one
+//   adapter-drop MODEL [ROUNDS] a training step and an answer with the lowest layers free of adapters, as shares of those with all
+//   resident MODEL METHOD [ROUNDS] 1 to 1,000 adapters on one base: memory of one, time to switch, 32 rows with 32 of them
 //   tokenize MODEL FILE words per second
 // And how readers stand damaged files:
 //   mutate FIXTURES [COUNT] [SEED] a million damaged inputs over every parser; FIXTURES is test/PeftSharp.Tests/fixtures
@@ -15,13 +17,15 @@ if (args is ["mutate", var fixtures, ..])
     LibTorch.EnsureLoaded();
     return MutationBench.Run(fixtures, args.Length > 2 ? int.Parse(args[2]) : 1_000_000, args.Length > 3 ? int.Parse(args[3]) : 1);
 }
-if (args.Length < (args is ["step" or "nf4" or "serve" or "serve-rows", ..] ? 2 : 3) || args[0] is not ("step" or "nf4" or "memory" or "serve" or "serve-rows" or "tokenize"))
+string[] known = ["step", "nf4", "memory", "serve", "serve-rows", "adapter-drop", "resident", "tokenize"];
+if (args.Length < (args is ["step" or "nf4" or "serve" or "serve-rows" or "adapter-drop", ..] ? 2 : 3) || !known.Contains(args[0]))
 {
     Console.Error.WriteLine(
-        "usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | serve-rows MODEL [ROUNDS] | tokenize MODEL FILE | "
-        + "mutate FIXTURES [COUNT] [SEED]");
+        "usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | serve-rows MODEL [ROUNDS] | adapter-drop MODEL [ROUNDS] | "
+        + "resident MODEL METHOD [ROUNDS] | tokenize MODEL FILE | mutate FIXTURES [COUNT] [SEED]");
     return 2;
 }
+int Rounds(int at, int fallback) => args.Length > at ? int.Parse(args[at], System.Globalization.CultureInfo.InvariantCulture) : fallback;
 if (args[0] != "memory") LibTorch.EnsureLoaded();
 TorchThreads.Configure();
 switch (args[0])
@@ -30,6 +34,8 @@ switch (args[0])
     case "nf4": StepBench.RunNf4(args[1]); break;
     case "serve": ServeBench.Run(args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 10_000); break;
     case "serve-rows": ServeRowsBench.Run(args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 20); break;
+    case "adapter-drop": AdapterDropBench.Run(args[1], Rounds(2, 9)); break;
+    case "resident": ResidentBench.Run(args[1], args[2], Rounds(3, 9)); break;
     case "memory": MemoryBench.Run(args[1], args[2], args.Length > 3 ? args[3] : "bf16"); break;
     default: TokenizeBench.Run(args[1], args[2]); break;
 }

@@ -29,19 +29,24 @@ internal static class CombineVerb
     public static void Build(Command command)
     {
         var (models, output) = (new ModelParts(), new AdapterOutput("combine"));
-        var how = VerbParts.Text("--how", "NAME", $"How changes of weights become one: {string.Join(", ", Ways.Keys)}. Default: cat, the exact sum; mean averages tensors.");
-        var weights = VerbParts.Text("--weights", "W,W", "A weight for each adapter, negative ones included. Default: those of average(…), divided by their sum; 1 in a stack.");
-        var rank = VerbParts.Text("--rank", "N", "Rank of the result, or, as 0.9, the share of each matrix's energy to keep. Default: what the way needs.");
+        var how = VerbParts.Text("--how", "NAME",
+            $"How changes of weights become one: {string.Join(", ", Ways.Keys)}. Default: cat, the exact sum; mean averages tensors.");
+        var weights = VerbParts.Text("--weights", "W,W",
+            "A weight for each adapter, negative ones included. Default: those of average(…), divided by their sum; 1 in a stack.");
+        var rank = VerbParts.Text("--rank", "N",
+            "Rank of the result, or, as 0.9, the share of each matrix's energy to keep. Default: what the way needs.");
         var density = VerbParts.Text("--density", "SHARE", "Share of the entries that pruning keeps. Default: 0.2.");
         var sign = VerbParts.Text("--sign", "NAME", "How ties elects signs: total or frequency. Default: total.");
         var seed = VerbParts.Text("--seed", "N", "Seed of what dare drops. Default: 42.");
-        var head = VerbParts.Text("--head", "FOLDER", "The adapter whose head the result has. Default: the mean of the heads, where all answer the same labels.");
-        foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, how, weights, rank, density, sign, seed, head]) command.Add(option);
+        var head = VerbParts.Text("--head", "FOLDER",
+            "The adapter whose head the result has. Default: the mean of the heads, where all answer the same labels.");
+        foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, how, weights, rank, density, sign, seed, head])
+            command.Add(option);
         output.AddTo(command);
         HelpWithExamples.Add(command,
             "combine --base models/bert-base --adapter \"average(runs/a,runs/b)\" --out runs/ab",
             "combine --base models/bert-base --adapter \"stack(runs/a,runs/b)\" --weights 1,-0.5 --out runs/a-without-b",
-            "combine --base models/bert-base --adapter \"stack(runs/a,runs/b)\" --how ties --density 0.2 --rank 8 --head runs/a --out runs/ties");
+            "combine --base models/bert-base --adapter \"stack(runs/a,runs/b)\" --how ties --density 0.2 --rank 8 --out runs/ties");
         VerbParts.Run(command, parsed =>
         {
             var (most, energy) = RankOf(parsed, rank);
@@ -51,7 +56,8 @@ internal static class CombineVerb
                 Rank = most,
                 Energy = energy,
                 Density = Number(parsed, density) ?? 0.2,
-                Sign = Choice(parsed, sign, new() { ["total"] = SignElection.Total, ["frequency"] = SignElection.Frequency }, SignElection.Total),
+                Sign = Choice(parsed, sign, new() { ["total"] = SignElection.Total, ["frequency"] = SignElection.Frequency },
+                    SignElection.Total),
                 Seed = (ulong)(VerbParts.Whole(parsed, seed) ?? 42),
             };
             return Run(parsed, models, output, options, Weights(parsed, weights), parsed.GetValue(head));
@@ -62,15 +68,21 @@ internal static class CombineVerb
     public static (int? Rank, double? Energy) RankOf(ParseResult parsed, Option<string> option)
     {
         if (parsed.GetValue(option) is not { } text) return (null, null);
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var rank) && rank is >= 1 and <= 1 << 16) return (rank, null);
-        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var energy) && energy is > 0 and < 1 ? (null, energy)
-            : throw new UsageException($"{option.Name} is \"{text}\"; expected a whole number from 1 to 65536, or a share of the energy above 0 and below 1.");
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var rank) && rank is >= 1 and <= 1 << 16)
+            return (rank, null);
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var energy) && energy is > 0 and < 1
+            ? (null, energy)
+            : throw new UsageException(
+                $"{option.Name} is \"{text}\"; expected a whole number from 1 to 65536, or a share of the energy above 0 and below 1.");
     }
 
-    private static int Run(ParseResult parsed, ModelParts models, AdapterOutput output, CombineOptions options, double[]? weights, string? head)
+    private static int Run(ParseResult parsed, ModelParts models, AdapterOutput output, CombineOptions options, double[]? weights,
+        string? head)
     {
         var given = VerbParts.Need(parsed, models.Adapter, "combine");
-        if (!AdapterExpression.IsComposed(given)) throw new UsageException($"--adapter is \"{given}\"; peft combine takes several, as in stack(runs/a,runs/b) or average(runs/a:0.3,runs/b:0.7).");
+        if (!AdapterExpression.IsComposed(given))
+            throw new UsageException(
+                $"--adapter is \"{given}\"; peft combine takes several, as in stack(runs/a,runs/b) or average(runs/a:0.3,runs/b:0.7).");
         using var folder = output.Plan(parsed, models);
         var (basis, adapters) = models.Find(parsed, "combine", composed: true);
         var composed = ComposedFolders.TryRead(adapters!.Folder)!;
@@ -81,22 +93,25 @@ internal static class CombineVerb
         var chosen = head is null ? null : HeadOf(AdapterExpression.Parse(given), head, loaded.Composition!);
         var combined = AdapterCombination.Combine(loaded.Model, sources, options with { Head = chosen }, FreeName(loaded.Model));
         output.Write(folder, loaded, combined.Adapter, basis.Folder, null);
-        var target = parsed.GetValue(output.Folder)!;
+        var (target, count) = (parsed.GetValue(output.Folder)!, Figures.Count(combined.Adapter.TrainedWeights));
         if (parsed.GetValue(output.Json))
-            JsonOut.Write(new JsonObject { ["out"] = target, ["weights"] = combined.Adapter.TrainedWeights, ["energy"] = JsonText.Number(combined.Energy) });
+            JsonOut.Write(new JsonObject { ["out"] = target, ["weights"] = combined.Adapter.TrainedWeights,
+                ["energy"] = JsonText.Number(combined.Energy) });
         else
             Console.Out.WriteLine(FormattableString.Invariant(
-                $"{sources.Count} adapters in one, {Figures.Count(combined.Adapter.TrainedWeights)} weights, {100 * combined.Energy:0.0} % of ‖ΔW‖² kept; written to {target}"));
+                $"{sources.Count} adapters in one, {count} weights, {100 * combined.Energy:0.0} % of ‖ΔW‖² kept; written to {target}"));
         return ExitCode.Success;
     }
 
     // A stack and an average of adapters; what is nested has no one weight a piece.
     private static List<(AdapterTag Adapter, double Weight)> Parts(AdapterComposition composition, double[]? weights)
     {
-        if (composition.Children.Any(child => child is not AdapterComposition.One) || composition is not (AdapterComposition.Stack or AdapterComposition.Average))
+        if (composition.Children.Any(child => child is not AdapterComposition.One)
+            || composition is not (AdapterComposition.Stack or AdapterComposition.Average))
             throw new UsageException("peft combine takes a stack or an average of adapters, with nothing nested.");
         var own = composition is AdapterComposition.Average average ? average.Weights : [.. composition.Children.Select(_ => 1.0)];
-        if (weights is not null && weights.Length != own.Count) throw new UsageException($"--weights names {weights.Length} weights, but --adapter {own.Count} adapters; give one for each.");
+        if (weights is not null && weights.Length != own.Count)
+            throw new UsageException($"--weights names {weights.Length} weights, but --adapter {own.Count} adapters; give one for each.");
         return [.. composition.Children.Select((child, i) => (((AdapterComposition.One)child).Adapter, weights?[i] ?? own[i]))];
     }
 
@@ -104,14 +119,17 @@ internal static class CombineVerb
     {
         var at = given.Children.ToList().FindIndex(child => child.Name == head);
         return at >= 0 ? ((AdapterComposition.One)loaded.Children[at]).Adapter.Name
-            : throw new UsageException($"--head is \"{head}\", which is none of the adapters; expected one of {string.Join(", ", given.Names)}.");
+            : throw new UsageException(
+                $"--head is \"{head}\", which is none of the adapters; expected one of {string.Join(", ", given.Names)}.");
     }
 
     private static string FreeName(PeftModel model) => model.Adapters.ContainsKey("default") ? "combined" : "default";
 
-    private static double[]? Weights(ParseResult parsed, Option<string> option) => parsed.GetValue(option)?.Split(',', StringSplitOptions.TrimEntries).Select(text => Number(option, text)).ToArray();
+    private static double[]? Weights(ParseResult parsed, Option<string> option) =>
+        parsed.GetValue(option)?.Split(',', StringSplitOptions.TrimEntries).Select(text => Number(option, text)).ToArray();
 
-    private static double? Number(ParseResult parsed, Option<string> option) => parsed.GetValue(option) is { } text ? Number(option, text) : null;
+    private static double? Number(ParseResult parsed, Option<string> option) =>
+        parsed.GetValue(option) is { } text ? Number(option, text) : null;
 
     private static double Number(Option<string> option, string text) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number

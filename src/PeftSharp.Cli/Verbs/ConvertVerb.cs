@@ -17,7 +17,8 @@ internal static class ConvertVerb
     public static void Build(Command command)
     {
         var (models, output) = (new ModelParts(), new AdapterOutput("convert"));
-        var to = VerbParts.Text("--to", "NAME", "peft or adapterhub: the layout on disk, where the method is the same in both. lora: a LoRA of what the adapter does to weights.");
+        var to = VerbParts.Text("--to", "NAME",
+            "peft or adapterhub: the layout on disk, where both have the method. lora: a LoRA of what the adapter does to weights.");
         var rank = VerbParts.Text("--rank", "N", "With --to lora: the rank, or, as 0.9, the share of each matrix's energy to keep.");
         foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, to, rank]) command.Add(option);
         output.AddTo(command);
@@ -36,8 +37,10 @@ internal static class ConvertVerb
             _ => throw new UsageException($"--to is \"{to}\"; expected peft, adapterhub or lora."),
         };
         var (rank, energy) = CombineVerb.RankOf(parsed, rankOption);
-        if (to != "lora" && parsed.GetValue(rankOption) is not null) throw new UsageException("--rank belongs to --to lora; the layouts keep an adapter as it is.");
-        if (to == "lora" && rank is null && energy is null) throw new UsageException("peft convert --to lora needs --rank N, or a share of the energy as --rank 0.9.");
+        if (to != "lora" && parsed.GetValue(rankOption) is not null)
+            throw new UsageException("--rank belongs to --to lora; the layouts keep an adapter as it is.");
+        if (to == "lora" && rank is null && energy is null)
+            throw new UsageException("peft convert --to lora needs --rank N, or a share of the energy as --rank 0.9.");
         VerbParts.Need(parsed, models.Adapter, "convert");
         using var folder = output.Plan(parsed, models);
         var (basis, own) = models.Find(parsed, "convert");
@@ -47,16 +50,19 @@ internal static class ConvertVerb
         if (adapter.Options.Refusal(format.Value) is { } sentence) throw new PeftException(sentence);
         output.Write(folder, loaded, adapter, basis.Folder, format);
         var target = parsed.GetValue(output.Folder)!;
-        if (parsed.GetValue(output.Json)) JsonOut.Write(new JsonObject { ["out"] = target, ["to"] = to, ["weights"] = adapter.TrainedWeights, ["energy"] = JsonText.Number(kept) });
-        else Console.Out.WriteLine(FormattableString.Invariant(
-            $"{Figures.Count(adapter.TrainedWeights)} weights{(to == "lora" ? $", {100 * kept:0.0} % of ‖ΔW‖² kept" : "")}; written to {target}"));
+        var energyKept = to == "lora" ? FormattableString.Invariant($", {100 * kept:0.0} % of ‖ΔW‖² kept") : "";
+        if (parsed.GetValue(output.Json))
+            JsonOut.Write(new JsonObject { ["out"] = target, ["to"] = to, ["weights"] = adapter.TrainedWeights,
+                ["energy"] = JsonText.Number(kept) });
+        else Console.Out.WriteLine($"{Figures.Count(adapter.TrainedWeights)} weights{energyKept}; written to {target}");
         return ExitCode.Success;
     }
 
     private static (PeftMethod, double) AsLora(LoadedModel loaded, int? rank, double? energy)
     {
         var options = new CombineOptions { How = CombineMethod.Svd, Rank = rank, Energy = energy };
-        var made = AdapterCombination.Combine(loaded.Model, [(loaded.Adapter!, 1)], options, loaded.Adapter!.Name == "default" ? "converted" : "default");
+        var made = AdapterCombination.Combine(loaded.Model, [(loaded.Adapter!, 1)], options, loaded.Adapter!.Name == "default"
+            ? "converted" : "default");
         return (made.Adapter, made.Energy);
     }
 }

@@ -10,7 +10,8 @@ namespace PeftSharp.Composition;
 /// <remarks>A name that holds one of <c>, ( ) [ ] "</c> stands in double quotes, a double quote in it is written twice.</remarks>
 public sealed class AdapterExpression
 {
-    private AdapterExpression(CompositionKind kind, string? name, IReadOnlyList<AdapterExpression> children, IReadOnlyList<double> numbers) =>
+    private AdapterExpression(CompositionKind kind, string? name, IReadOnlyList<AdapterExpression> children,
+        IReadOnlyList<double> numbers) =>
         (Kind, Name, Children, Numbers) = (kind, name, children, numbers);
 
     /// <summary>What it says.</summary>
@@ -26,11 +27,13 @@ public sealed class AdapterExpression
     public IReadOnlyList<double> Numbers { get; }
 
     /// <summary>Every adapter that it names, each once, in order; fusions are not among them.</summary>
-    public IReadOnlyList<string> Names => [.. (Kind == CompositionKind.One ? [Name!] : Children.SelectMany(child => child.Names)).Distinct()];
+    public IReadOnlyList<string> Names => [.. (Kind == CompositionKind.One ? [Name!]
+        : Children.SelectMany(child => child.Names)).Distinct()];
 
     /// <summary>Every fusion that it names.</summary>
     public IReadOnlyList<string> FusionNames =>
-        [.. Children.SelectMany(child => child.FusionNames).Concat(Kind == CompositionKind.Fuse && Name is not null ? [Name] : []).Distinct()];
+        [.. Children.SelectMany(child => child.FusionNames)
+            .Concat(Kind == CompositionKind.Fuse && Name is not null ? [Name] : []).Distinct()];
 
     /// <summary>True if a text is more than a name.</summary>
     public static bool IsComposed(string text) => ExpressionReader.StartsComposition(text);
@@ -50,7 +53,8 @@ public sealed class AdapterExpression
         new(CompositionKind.Average, null, children, weights);
 
     /// <summary>A fusion; without a name, the one of its adapters.</summary>
-    public static AdapterExpression Fuse(string? name, IReadOnlyList<AdapterExpression> children) => new(CompositionKind.Fuse, name, children, []);
+    public static AdapterExpression Fuse(string? name, IReadOnlyList<AdapterExpression> children) =>
+        new(CompositionKind.Fuse, name, children, []);
 
     /// <summary>Parts of the sequence; there is one number of tokens less than parts.</summary>
     public static AdapterExpression Split(IReadOnlyList<AdapterExpression> children, IReadOnlyList<double> tokens) =>
@@ -59,7 +63,8 @@ public sealed class AdapterExpression
     /// <summary>The same with other names.</summary>
     /// <param name="adapter">The new name of an adapter.</param>
     /// <param name="fusion">The new name of a fusion.</param>
-    public AdapterExpression Renamed(Func<string, AdapterExpression> adapter, Func<string, string> fusion) => Kind == CompositionKind.One ? adapter(Name!)
+    public AdapterExpression Renamed(Func<string, AdapterExpression> adapter, Func<string, string> fusion) =>
+        Kind == CompositionKind.One ? adapter(Name!)
         : new(Kind, Name is null ? null : fusion(Name), [.. Children.Select(child => child.Renamed(adapter, fusion))], Numbers);
 
     /// <summary>The composition that it means.</summary>
@@ -74,7 +79,8 @@ public sealed class AdapterExpression
         {
             CompositionKind.Stack => AdapterComposition.StackOf(children),
             CompositionKind.Average => AdapterComposition.AverageOf([.. children.Zip(Numbers)]),
-            CompositionKind.Split => AdapterComposition.SplitOf([.. children.Select((child, i) => (child, i < Numbers.Count ? (int)Numbers[i] : 0))]),
+            CompositionKind.Split => AdapterComposition.SplitOf([.. children
+                .Select((child, i) => (child, i < Numbers.Count ? (int)Numbers[i] : 0))]),
             _ => AdapterComposition.FuseOf(fusion(Name, children), children),
         };
     }

@@ -10,7 +10,8 @@ internal sealed class ExpressionReader(string text)
 {
     private const int Longest = 1 << 15;
 
-    private static readonly CompositionKind[] Composed = [CompositionKind.Stack, CompositionKind.Average, CompositionKind.Fuse, CompositionKind.Split];
+    private static readonly CompositionKind[] Composed = [CompositionKind.Stack, CompositionKind.Average, CompositionKind.Fuse,
+        CompositionKind.Split];
 
     private int _at, _depth, _count;
 
@@ -28,7 +29,8 @@ internal sealed class ExpressionReader(string text)
     /// <exception cref="PeftException">It is no expression.</exception>
     public AdapterExpression Read()
     {
-        if (text.Length > Longest) throw new PeftException($"An expression of adapters has {text.Length:N0} characters; at most {Longest:N0} are allowed.");
+        if (text.Length > Longest)
+            throw new PeftException($"An expression of adapters has {text.Length:N0} characters; at most {Longest:N0} are allowed.");
         var read = ReadPart();
         SkipBlanks();
         return _at == text.Length ? read : throw Bad("the end");
@@ -38,7 +40,8 @@ internal sealed class ExpressionReader(string text)
     {
         SkipBlanks();
         if (WordAt(text, _at) is not { } kind) return ReadName();
-        if (++_depth > AdapterComposition.MostDepth) throw new PeftException($"The expression {Shown} is more than {AdapterComposition.MostDepth} deep; nest less.");
+        if (++_depth > AdapterComposition.MostDepth)
+            throw new PeftException($"The expression {Shown} is more than {AdapterComposition.MostDepth} deep; nest less.");
         _at += kind.ToString().Length;
         var name = kind == CompositionKind.Fuse && Take('[') ? ReadFusionName() : null;
         Need('(');
@@ -66,15 +69,17 @@ internal sealed class ExpressionReader(string text)
                 return AdapterExpression.Average(children, [.. numbers.Select(number => number ?? 1)]);
             default:
                 if (given != numbers.Count - 1 || numbers[^1] is not null)
-                    throw Wrong("a split has a number of tokens for each part but the last, which takes those that are left, as in split(a:12,b)");
-                if (numbers.Take(given).Any(n => n is not (>= 1 and <= 1 << 20) || n % 1 != 0)) throw Wrong("tokens of a split are whole numbers from 1");
+                    throw Wrong("a split has a number of tokens for each part but the last, which takes what is left: split(a:12,b)");
+                if (numbers.Take(given).Any(n => n is not (>= 1 and <= 1 << 20) || n % 1 != 0))
+                    throw Wrong("tokens of a split are whole numbers from 1");
                 return AdapterExpression.Split(children, [.. numbers.Take(given).Select(n => n!.Value)]);
         }
     }
 
     private AdapterExpression ReadName()
     {
-        if (++_count > AdapterComposition.MostAdapters) throw new PeftException($"The expression {Shown} names more than {AdapterComposition.MostAdapters} adapters; name fewer.");
+        if (++_count > AdapterComposition.MostAdapters)
+            throw new PeftException($"The expression {Shown} names more than {AdapterComposition.MostAdapters} adapters; name fewer.");
         if (_at < text.Length && text[_at] == '"') return AdapterExpression.Of(ReadQuoted());
         var run = Run();
         // A colon may belong to a path: it begins a number only where a number follows.
@@ -104,7 +109,8 @@ internal sealed class ExpressionReader(string text)
         if (!Take(':')) return null;
         if (kind is CompositionKind.Stack or CompositionKind.Fuse) throw Wrong($"a {kind.ToString().ToLowerInvariant()} has no weights");
         var run = Run();
-        if (!double.TryParse(run.Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !double.IsFinite(number)) throw Bad("a finite number");
+        if (!double.TryParse(run.Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !double.IsFinite(number))
+            throw Bad("a finite number");
         _at += run.Length;
         return number;
     }
@@ -175,5 +181,6 @@ internal sealed class ExpressionReader(string text)
     private PeftException Wrong(string why) => new($"The expression {Shown} makes no sense: {why}.");
 
     private PeftException Bad(string expected) =>
-        new($"The expression {Shown} goes wrong at character {_at + 1}: expected {expected}; see stack(a,b), average(a:0.3,b:0.7), fuse(a,b), split(a:12,b).");
+        new($"The expression {Shown} goes wrong at character {_at + 1}: expected {expected}; "
+            + "see stack(a,b), average(a:0.3,b:0.7), fuse(a,b), split(a:12,b).");
 }

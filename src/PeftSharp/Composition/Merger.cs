@@ -21,17 +21,20 @@ internal static class Merger
             if (any) throw Refused(method, path);
         foreach (var tied in sites.Projections.Where(s => s.Weight is TiedSlot && Any(s.Plugins)))
             throw new PeftException(
-                $"{method} cannot be merged: what it does at {tied.Path} would change the input embedding too, for the two are one tensor; serve it as an adapter instead.");
+                $"{method} cannot be merged: what it does at {tied.Path} would change the input embedding too, for the two are one tensor; "
+                + "serve it as an adapter instead.");
         foreach (var slot in sites.Slots)
             if (MergedValue(sites, slot, tree, method) is { } value) yield return (slot, value);
     }
 
     /// <summary>The same for one adapter.</summary>
-    public static IEnumerable<(Slot Slot, Tensor Value)> MergedValues(SiteMap sites, AdapterTag tag, string method) => MergedValues(sites, tag.Single, method);
+    public static IEnumerable<(Slot Slot, Tensor Value)> MergedValues(SiteMap sites, AdapterTag tag, string method) =>
+        MergedValues(sites, tag.Single, method);
 
     /// <summary>What an adapter makes of one slot; null if it leaves it alone.</summary>
     /// <exception cref="PeftException">A plug-in cannot be written into the weight.</exception>
-    public static Tensor? MergedValue(SiteMap sites, Slot slot, AdapterTag tag, string method) => MergedValue(sites, slot, tag.Single, method);
+    public static Tensor? MergedValue(SiteMap sites, Slot slot, AdapterTag tag, string method) =>
+        MergedValue(sites, slot, tag.Single, method);
 
     /// <summary>What adapters together make of one slot; null if they leave it alone.</summary>
     /// <exception cref="PeftException">A plug-in cannot be written into the weight.</exception>
@@ -91,7 +94,8 @@ internal static class Merger
         List<Weighted> plugins =
         [
             .. tree.Alone.Parts[0].Leaves.SelectMany(leaf => Of(site.Plugins, leaf.Adapter).Select(plugin => new Weighted(
-                plugin as IMergeableProjection ?? throw Refused(method, site.Path), leaf.Weight, ContextOf(tree, leaf)))).OrderBy(p => Surrounds(p.Plugin)),
+                plugin as IMergeableProjection ?? throw Refused(method, site.Path), leaf.Weight, ContextOf(tree, leaf))))
+                    .OrderBy(p => Surrounds(p.Plugin)),
         ];
         // A mean of such changes is another one than each of them after the other.
         if (plugins.Count > 1 && plugins.Exists(p => p.Weight != 1 && Surrounds(p.Plugin))) throw Mixed(tree, site.Path);

@@ -4,9 +4,14 @@ namespace PeftSharp.Composition;
 
 public sealed partial class PeftModel
 {
-    /// <summary>The composition that an expression of this model's adapters means: <c>a</c>, <c>stack(a,b)</c>, <c>average(a:0.3,b:0.7)</c>, <c>fuse(a,b)</c>, <c>split(a:12,b)</c>.</summary>
+    /// <summary>
+    /// The composition that an expression of this model's adapters means: <c>a</c>, <c>stack(a,b)</c>, <c>average(a:0.3,b:0.7)</c>,
+    /// <c>fuse(a,b)</c>, <c>split(a:12,b)</c>.
+    /// </summary>
     /// <param name="expression">The expression; an adapter of that very name comes first.</param>
-    /// <exception cref="PeftException">It is no expression, a name is unknown or merged, or it makes no sense for these adapters.</exception>
+    /// <exception cref="PeftException">
+    /// It is no expression, a name is unknown or merged, or it makes no sense for these adapters.
+    /// </exception>
     public AdapterComposition Compose(string expression)
     {
         if (Adapters.ContainsKey(expression)) return Usable(AdapterComposition.Of(this[expression].Tag));
@@ -16,7 +21,8 @@ public sealed partial class PeftModel
     /// <inheritdoc cref="Compose(string)"/>
     public AdapterComposition Compose(AdapterExpression expression)
     {
-        var composition = expression.Resolve(name => this[name].Tag, (name, adapters) => name is null ? FusionOf(adapters).Tag : this[name].Tag);
+        var composition = expression.Resolve(name => this[name].Tag, (name, adapters) => name is null ? FusionOf(adapters).Tag
+            : this[name].Tag);
         Model.Sites.Require(composition);
         return Usable(composition);
     }
@@ -28,7 +34,8 @@ public sealed partial class PeftModel
     /// <exception cref="PeftException">The batch does not fit the model, or an adapter was removed.</exception>
     public IReadOnlyList<TorchSharp.torch.Tensor> ForwardParallel(Data.TokenBatch batch, IReadOnlyList<AdapterComposition?> compositions)
     {
-        if (compositions.Count is < 1 or > 1024) throw new PeftException($"{compositions.Count} compositions were given to run side by side; expected 1 to 1024.");
+        if (compositions.Count is < 1 or > 1024)
+            throw new PeftException($"{compositions.Count} compositions were given to run side by side; expected 1 to 1024.");
         using var scope = TorchSharp.torch.NewDisposeScope();
         using var repeated = batch.Repeat(compositions.Count);
         var selection = AdapterSelection.PerRow([.. compositions.SelectMany(tree => Enumerable.Repeat(tree, batch.Rows))]);

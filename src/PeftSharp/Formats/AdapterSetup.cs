@@ -8,7 +8,10 @@ using PeftSharp.Sites;
 
 namespace PeftSharp.Formats;
 
-/// <summary>A composition on disk, as AdapterHub's <c>save_adapter_setup</c> writes it: <c>adapter_setup.json</c>, and a folder for each adapter and fusion.</summary>
+/// <summary>
+/// A composition on disk, as AdapterHub's <c>save_adapter_setup</c> writes it: <c>adapter_setup.json</c>, and a folder for each adapter and
+/// fusion.
+/// </summary>
 public static class AdapterSetup
 {
     /// <summary>The file that says what acts how.</summary>
@@ -35,14 +38,18 @@ public static class AdapterSetup
     /// <param name="model">The model.</param>
     /// <param name="composition">The composition.</param>
     /// <param name="folder">The folder; created if need be.</param>
-    /// <exception cref="PeftException">An adapter has no place in that format, or its name cannot be that of a folder; nothing is written then.</exception>
+    /// <exception cref="PeftException">
+    /// An adapter has no place in that format, or its name cannot be that of a folder; nothing is written then.
+    /// </exception>
     public static void Save(PeftModel model, AdapterComposition composition, string folder)
     {
         var adapters = composition.Adapters.Distinct().Select(tag => model.Adapters.Values.FirstOrDefault(a => a.Tag == tag)
-            ?? throw new PeftException($"The adapter \"{tag.Name}\" is not one of this model's; save the composition with the model that has it.")).ToList();
+            ?? throw new PeftException(
+                $"The adapter \"{tag.Name}\" is not one of this model's; save the composition with the model that has it.")).ToList();
         foreach (var adapter in adapters)
         {
-            if (!IsFolderName(adapter.Name)) throw new PeftException($"The adapter {Quoted.Name(adapter.Name)} cannot have a folder of that name; rename it.");
+            if (!IsFolderName(adapter.Name))
+                throw new PeftException($"The adapter {Quoted.Name(adapter.Name)} cannot have a folder of that name; rename it.");
             if (adapter.Refusal(AdapterFormat.AdapterHub) is { } sentence) throw new PeftException(sentence);
         }
         var document = new JsonObject
@@ -66,9 +73,11 @@ public static class AdapterSetup
         if (type == "single")
         {
             var names = node.Texts("children");
-            return names is [var name] && IsFolderName(name) ? AdapterExpression.Of(Path.Combine(folder, name)) : throw node.Wrong("children", null, "the name of one adapter");
+            return names is [var name] && IsFolderName(name) ? AdapterExpression.Of(Path.Combine(folder, name))
+                : throw node.Wrong("children", null, "the name of one adapter");
         }
-        var children = (node.Objects("children", AdapterComposition.MostAdapters) ?? []).Select(child => Node(folder, child, depth - 1)).ToList();
+        var children = (node.Objects("children", AdapterComposition.MostAdapters) ?? []).Select(child => Node(folder, child, depth - 1))
+            .ToList();
         if (children.Count == 0) throw node.Wrong("children", null, "at least one adapter");
         var settings = node.Object("kwargs");
         switch (type)
@@ -80,29 +89,35 @@ public static class AdapterSetup
                 return AdapterExpression.Fuse(Path.Combine(folder, fused), children);
             case "Average":
                 var weights = settings?.Numbers("weights") ?? [.. children.Select(_ => 1.0)];
-                return weights.Count == children.Count ? AdapterExpression.Average(children, weights) : throw node.Wrong("kwargs", null, "a weight for each adapter");
+                return weights.Count == children.Count ? AdapterExpression.Average(children, weights)
+                    : throw node.Wrong("kwargs", null, "a weight for each adapter");
             case "Split":
                 var tokens = settings?.Numbers("splits") ?? [];
-                if (tokens.Count != children.Count || tokens.Any(n => n is not (>= 1 and <= 1 << 20) || n % 1 != 0)) throw node.Wrong("kwargs", null, "a number of tokens for each adapter");
+                if (tokens.Count != children.Count || tokens.Any(n => n is not (>= 1 and <= 1 << 20) || n % 1 != 0))
+                    throw node.Wrong("kwargs", null, "a number of tokens for each adapter");
                 return AdapterExpression.Split(children, [.. tokens.Take(tokens.Count - 1)]);
             default:
-                throw node.Wrong("type", type is null ? null : JsonValue.Create(type), "\"single\", \"Stack\", \"Fuse\", \"Average\" or \"Split\" (what belongs to rows of a batch is chosen row by row here)");
+                throw node.Wrong("type", type is null ? null : JsonValue.Create(type),
+                    "\"single\", \"Stack\", \"Fuse\", \"Average\" or \"Split\" (what belongs to rows is chosen row by row here)");
         }
     }
 
     private static JsonObject Document(AdapterComposition node) => node switch
     {
         AdapterComposition.One one => new() { ["type"] = "single", ["children"] = new JsonArray(one.Adapter.Name) },
-        AdapterComposition.Average average => Block("Average", node, new() { ["weights"] = new JsonArray([.. average.Weights.Select(w => (JsonNode)PythonNumber.Float(w))]) }),
+        AdapterComposition.Average average => Block("Average", node,
+            new() { ["weights"] = new JsonArray([.. average.Weights.Select(w => (JsonNode)PythonNumber.Float(w))]) }),
         AdapterComposition.Fuse => Block("Fuse", node, null),
         AdapterComposition.Split => throw new PeftException(
-            $"{node}: AdapterHub's file of a split names the tokens of every part, and here the last takes those that are left; keep the expression instead."),
+            $"{node}: AdapterHub's file of a split names the tokens of every part, and here the last takes those that are left; "
+            + "keep the expression instead."),
         _ => Block("Stack", node, null),
     };
 
     private static JsonObject Block(string type, AdapterComposition node, JsonObject? settings)
     {
-        var block = new JsonObject { ["type"] = type, ["children"] = new JsonArray([.. node.Children.Select(child => (JsonNode)Document(child))]) };
+        var block = new JsonObject { ["type"] = type,
+            ["children"] = new JsonArray([.. node.Children.Select(child => (JsonNode)Document(child))]) };
         if (settings is not null) block["kwargs"] = settings;
         return block;
     }

@@ -7,7 +7,8 @@ using PeftSharp.Sites;
 namespace PeftSharp.Runs;
 
 /// <summary>
-/// Adapters that act together, named by their folders: an expression such as <c>stack(runs/a,runs/b)</c> or <c>fuse[runs/f](runs/a,runs/b)</c>, or a folder
+/// Adapters that act together, named by their folders: an expression such as <c>stack(runs/a,runs/b)</c> or
+/// <c>fuse[runs/f](runs/a,runs/b)</c>, or a folder
 /// with a saved composition.
 /// </summary>
 public sealed class ComposedFolders
@@ -20,7 +21,9 @@ public sealed class ComposedFolders
     /// <summary>Every folder of an adapter or a fusion.</summary>
     public IReadOnlyList<string> Folders => [.. Expression.Names.Concat(Expression.FusionNames)];
 
-    /// <summary>The folder whose head, labels and tokenizer count: the last of a stack or split, the first of an average, a fusion's own.</summary>
+    /// <summary>
+    /// The folder whose head, labels and tokenizer count: the last of a stack or split, the first of an average, a fusion's own.
+    /// </summary>
     /// <exception cref="PeftException">A fusion answers whose folder is not named.</exception>
     public string Answering => Find(Expression);
 
@@ -35,7 +38,8 @@ public sealed class ComposedFolders
     }
 
     /// <summary>The same with other folders in place of those named.</summary>
-    public ComposedFolders Renamed(Func<string, string> folder) => new(Expression.Renamed(name => AdapterExpression.Of(folder(name)), folder));
+    public ComposedFolders Renamed(Func<string, string> folder) =>
+        new(Expression.Renamed(name => AdapterExpression.Of(folder(name)), folder));
 
     /// <summary>The expression, which reads back the same.</summary>
     public override string ToString() => Expression.ToString();
@@ -52,7 +56,8 @@ public sealed class ComposedFolders
             if (adapters.TryGetValue(path, out var known)) return known.Tag;
             RequireAdapter(path);
             var folder = AdapterFolder.Open(path);
-            var tag = folder.LoadInto(model, FreeName(model, folder.SavedAs ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(path)))).Tag;
+            var tag = folder.LoadInto(model,
+                FreeName(model, folder.SavedAs ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(path)))).Tag;
             adapters[path] = (tag, folder.SavedAs);
             return tag;
         }
@@ -75,7 +80,8 @@ public sealed class ComposedFolders
     {
         if (AdapterFolder.IsFusion(folder) && !File.Exists(Path.Combine(folder, AdapterFolder.ConfigFile)))
             throw new PeftException(
-                $"{folder} holds a fusion, which acts with its adapters alone; write fuse[{folder}](FOLDER,FOLDER), each with the folder of an adapter.");
+                $"{folder} holds a fusion, which acts with its adapters alone; write fuse[{folder}](FOLDER,FOLDER), "
+                + "each with the folder of an adapter.");
     }
 
     private static bool IsSetup(string folder) => AdapterSetup.Is(folder) && !AdapterFolder.Is(folder);
@@ -92,7 +98,8 @@ public sealed class ComposedFolders
     {
         var expected = fusion.FusedNames;
         if (expected.Count != saved.Count)
-            throw new PeftException($"{fusion.Path} fuses {expected.Count} adapters ({string.Join(", ", expected)}), but {saved.Count} were named with it.");
+            throw new PeftException(
+                $"{fusion.Path} fuses {expected.Count} adapters ({string.Join(", ", expected)}), but {saved.Count} were named with it.");
         if (!saved.Contains(null) && !saved.SequenceEqual(expected) && saved.Order().SequenceEqual(expected.Order()))
             throw new PeftException($"{fusion.Path} was trained on {string.Join(", ", expected)} in this order; name the adapters so.");
     }

@@ -54,7 +54,8 @@ public abstract partial class AdapterComposition
         internal override int? Outputs => Children[0].Outputs;
 
         /// <inheritdoc/>
-        public override string ToString() => $"average({Listed(i => string.Create(CultureInfo.InvariantCulture, $":{Weights[i]:0.######}"))})";
+        public override string ToString() =>
+            $"average({Listed(i => string.Create(CultureInfo.InvariantCulture, $":{Weights[i]:0.######}"))})";
 
         private protected override bool SaysTheSame(AdapterComposition other) => ((Average)other).Weights.SequenceEqual(Weights);
     }

@@ -1,11 +1,13 @@
 namespace PeftSharp.Sites;
 
 /// <summary>
-/// How adapters act together on a row: a tree of adapters that never changes. Two trees are equal if they say the same of the same adapters.
+/// How adapters act together on a row: a tree of adapters that never changes. Two trees are equal if they say the same of the same
+/// adapters.
 /// </summary>
 /// <remarks>
 /// <see cref="Stack"/>: one after the other. <see cref="Average"/>: the weighted mean of what each makes of a seam's value.
-/// <see cref="Fuse"/>: an attention over what several bottleneck adapters add (AdapterFusion). <see cref="Split"/>: each on tokens of its own.
+/// <see cref="Fuse"/>: an attention over what several bottleneck adapters add (AdapterFusion). <see cref="Split"/>: each on tokens of its
+/// own.
 /// </remarks>
 public abstract partial class AdapterComposition : IEquatable<AdapterComposition>
 {
@@ -23,7 +25,8 @@ public abstract partial class AdapterComposition : IEquatable<AdapterComposition
         Depth = 1 + children.Select(child => child.Depth).DefaultIfEmpty(0).Max();
         Count = Math.Max(1, children.Sum(child => child.Count));
         if (Depth > MostDepth) throw new PeftException($"A composition is {Depth} deep; at most {MostDepth} are allowed, so nest less.");
-        if (Count > MostAdapters) throw new PeftException($"A composition names {Count} adapters; at most {MostAdapters} are allowed, so name fewer.");
+        if (Count > MostAdapters)
+            throw new PeftException($"A composition names {Count} adapters; at most {MostAdapters} are allowed, so name fewer.");
     }
 
     /// <summary>What it is made of, in order; empty for one adapter.</summary>
@@ -74,10 +77,14 @@ public abstract partial class AdapterComposition : IEquatable<AdapterComposition
         foreach (var (part, weight) in parts)
             if (!double.IsFinite(weight)) throw new PeftException($"The weight of {part} is {weight}; expected a finite number.");
         var sum = parts.Sum(part => part.Weight);
-        if (!(sum > 0) || !double.IsFinite(sum)) throw new PeftException($"The weights of an average add up to {sum}; expected a finite sum above 0.");
+        if (!(sum > 0) || !double.IsFinite(sum))
+            throw new PeftException($"The weights of an average add up to {sum}; expected a finite sum above 0.");
         if (parts.Count == 1) return parts[0].Part;
         var heads = parts.Select(part => part.Part.Outputs).Distinct().ToList();
-        if (heads.Count > 1) throw new PeftException($"The heads of an average have {string.Join(" and ", heads.Select(n => n?.ToString() ?? "the base's"))} outputs, so they have no mean; average adapters of one task.");
+        if (heads.Count > 1)
+            throw new PeftException(
+                $"The heads of an average have {string.Join(" and ", heads.Select(n => n?.ToString() ?? "the base's"))} outputs, so "
+                + "they have no mean; average adapters of one task.");
         return new Average([.. parts.Select(part => part.Part)], [.. parts.Select(part => part.Weight / sum)]);
     }
 
@@ -89,18 +96,22 @@ public abstract partial class AdapterComposition : IEquatable<AdapterComposition
     {
         if (children.Count < 2) throw new PeftException("A fusion needs at least two adapters; name more.");
         foreach (var child in children)
-            if (!child.IsFlat) throw new PeftException($"{child} cannot stand in a fusion: it fuses adapters and stacks of adapters alone.");
+            if (!child.IsFlat)
+                throw new PeftException($"{child} cannot stand in a fusion: it fuses adapters and stacks of adapters alone.");
         return new Fuse(fusion, [.. children]);
     }
 
-    /// <summary>Each part acts on tokens of its own, counted from the left as the layers read them; the last takes those that are left.</summary>
+    /// <summary>
+    /// Each part acts on tokens of its own, counted from the left as the layers read them; the last takes those that are left.
+    /// </summary>
     /// <param name="parts">Each with its number of tokens, from 1; that of the last is not read.</param>
     /// <exception cref="PeftException">There is none, or a number of tokens is out of range.</exception>
     public static AdapterComposition SplitOf(params IReadOnlyList<(AdapterComposition Part, int Tokens)> parts)
     {
         if (parts.Count == 0) throw new PeftException("A split is empty; name at least one adapter.");
         foreach (var (part, tokens) in parts.Take(parts.Count - 1))
-            if (tokens is < 1 or > 1 << 20) throw new PeftException($"{part} is to act on {tokens} tokens of a split; expected a whole number from 1 to {1 << 20}.");
+            if (tokens is < 1 or > 1 << 20)
+                throw new PeftException($"{part} is to act on {tokens} tokens of a split; expected a whole number from 1 to {1 << 20}.");
         if (parts.Count == 1) return parts[0].Part;
         return new Split([.. parts.Select(part => part.Part)], [.. parts.Take(parts.Count - 1).Select(part => part.Tokens)]);
     }
@@ -110,7 +121,8 @@ public abstract partial class AdapterComposition : IEquatable<AdapterComposition
 
     /// <inheritdoc/>
     public bool Equals(AdapterComposition? other) =>
-        ReferenceEquals(this, other) || other is not null && other.GetType() == GetType() && other.Children.SequenceEqual(Children) && SaysTheSame(other);
+        ReferenceEquals(this, other) || other is not null && other.GetType() == GetType() && other.Children.SequenceEqual(Children)
+            && SaysTheSame(other);
 
     /// <inheritdoc/>
     public override bool Equals(object? other) => Equals(other as AdapterComposition);

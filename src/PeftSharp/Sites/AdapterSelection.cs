@@ -1,6 +1,9 @@
 namespace PeftSharp.Sites;
 
-/// <summary>Which adapters act on a call: none, a composition on every row, or a choice per row. It never changes, and may serve any number of calls and threads.</summary>
+/// <summary>
+/// Which adapters act on a call: none, a composition on every row, or a choice per row. It never changes, and may serve any number of calls
+/// and threads.
+/// </summary>
 public sealed class AdapterSelection
 {
     private readonly AdapterTag[] _all;
@@ -78,7 +81,8 @@ public sealed class AdapterSelection
     {
         if (_rows is not { } rows || times == 1) return this;
         long[] Repeated(long[] some) => [.. some.SelectMany(row => Enumerable.Range(0, times).Select(i => row * times + i))];
-        return new([.. _parts.Select(part => new SelectionPart(part.Tree, Repeated(part.Rows!)))], [.. rows.SelectMany(row => Enumerable.Repeat(row, times))], Drop);
+        return new([.. _parts.Select(part => new SelectionPart(part.Tree, Repeated(part.Rows!)))],
+            [.. rows.SelectMany(row => Enumerable.Repeat(row, times))], Drop);
     }
 
     /// <summary>The index of the part of a row, where rows differ; -1 for none.</summary>

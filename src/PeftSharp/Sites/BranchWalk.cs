@@ -41,7 +41,9 @@ internal sealed class BranchWalk(BranchSite site)
         var ends = node.Children.Select(child => child.Adapters.Any(tag => site.Plugins.Of(tag).Length > 0)).ToList();
         if (!ends.Contains(true)) return value;
         var fusion = site.Fusions.Of(node.Fusion) is [var only] ? only
-            : throw new PeftException($"{node}: the fusion \"{node.Fusion.Name}\" has no attention at {site.Path}, where the adapters act; make a fusion of these adapters.");
+            : throw new PeftException(
+                $"{node}: the fusion \"{node.Fusion.Name}\" has no attention at {site.Path}, where the adapters act; make a fusion of "
+                + "these adapters.");
         var last = Plugin(node, node.Last);
         var input = last.Enter(value.Output, state, context.Within(node.Children[^1]));
         var added = new List<Tensor>();
@@ -66,8 +68,11 @@ internal sealed class BranchWalk(BranchSite site)
     private IFusibleBranch Plugin(AdapterComposition node, AdapterTag adapter) => site.Plugins.Of(adapter) switch
     {
         [IFusibleBranch plugin] => plugin,
-        [] => throw new PeftException($"{node}: the adapter \"{adapter.Name}\" does nothing at {site.Path}, where others act; fuse adapters that act at the same places."),
-        _ => throw new PeftException($"{node}: what the adapter \"{adapter.Name}\" does at {site.Path} cannot be fused; fuse bottleneck adapters."),
+        [] => throw new PeftException(
+            $"{node}: the adapter \"{adapter.Name}\" does nothing at {site.Path}, where others act; fuse adapters that act at the "
+            + "same places."),
+        _ => throw new PeftException(
+            $"{node}: what the adapter \"{adapter.Name}\" does at {site.Path} cannot be fused; fuse bottleneck adapters."),
     };
 
     private Value Pieces(AdapterComposition.Split split, Value value, BranchState state, ForwardContext context)
@@ -93,5 +98,6 @@ internal sealed class BranchWalk(BranchSite site)
     }
 
     private PeftException Unlike(AdapterComposition node) =>
-        new($"{node}: at {site.Path} some of the adapters replace the model's own norm (\"original_ln_after\": false) and others do not; compose adapters that agree.");
+        new($"{node}: at {site.Path} some of the adapters replace the model's own norm (\"original_ln_after\": false) and others do not; "
+            + "compose adapters that agree.");
 }

@@ -16,7 +16,8 @@ internal static class CompositionCheck
 
     private static void RequireMean(SiteMap sites, AdapterTag adapter)
     {
-        if (sites.Attentions.FirstOrDefault(site => site.Plugins.Of(adapter).OfType<IAttentionPrefix>().Any()) is { } attention) throw attention.Plugins.NoMean("a prefix");
+        if (sites.Attentions.FirstOrDefault(site => site.Plugins.Of(adapter).OfType<IAttentionPrefix>().Any()) is { } attention)
+            throw attention.Plugins.NoMean("a prefix");
         if (sites.Inputs.FirstOrDefault(site => site.Plugins.Of(adapter).Length > 0) is { } input) throw input.Plugins.NoMean("a prompt");
     }
 
@@ -26,6 +27,7 @@ internal static class CompositionCheck
         foreach (var (module, seam) in sites.ActiveAt(adapter))
             if (sites.LayerOf(module) is not null && sites.Branches.All(site => site.Path != module))
                 throw new PeftException(
-                    $"The adapter \"{adapter.Name}\" acts at {seam}, but {whole} reaches residual branches alone; fuse and split bottleneck adapters, and stack or average others.");
+                    $"The adapter \"{adapter.Name}\" acts at {seam}, but {whole} reaches residual branches alone; "
+                        + "fuse and split bottleneck adapters, and stack or average others.");
     }
 }

@@ -28,7 +28,9 @@ public sealed class PluginList<T>(SitePlace place) where T : class
     /// <summary>What acts in this call one after the other; the parts that <see cref="Pass"/> has to walk are left out.</summary>
     internal ReadOnlySpan<Share<T>> FlatShares(ForwardContext context) => Shares(context, flatOnly: true);
 
-    /// <summary>Passes a value, [rows, …], through what acts here: in a stack one after the other, in an average beside each other.</summary>
+    /// <summary>
+    /// Passes a value, [rows, …], through what acts here: in a stack one after the other, in an average beside each other.
+    /// </summary>
     /// <param name="value">The value.</param>
     /// <param name="context">The call.</param>
     /// <param name="step">What a plug-in makes of the value of its rows.</param>
@@ -76,7 +78,8 @@ public sealed class PluginList<T>(SitePlace place) where T : class
     }
 
     // The value is that of the part's rows, and the context knows no others.
-    private Tensor Walk(AdapterComposition node, Tensor value, Tensor? rows, ForwardContext context, int part, Func<Share<T>, Tensor, Tensor> step)
+    private Tensor Walk(AdapterComposition node, Tensor value, Tensor? rows, ForwardContext context, int part, Func<Share<T>, Tensor,
+        Tensor> step)
     {
         switch (node)
         {
@@ -89,14 +92,17 @@ public sealed class PluginList<T>(SitePlace place) where T : class
                 var input = value;
                 return Mixture.Of(average, child => Walk(child, input, rows, context.Within(child), part, step));
             default:
-                if (node.Children.SelectMany(child => child.Adapters).FirstOrDefault(tag => _table.Of(tag).Length > 0) is { } acting) throw Unreached(acting, node);
+                if (node.Children.SelectMany(child => child.Adapters).FirstOrDefault(tag => _table.Of(tag).Length > 0) is { } acting)
+                    throw Unreached(acting, node);
                 return value;
         }
     }
 
     /// <summary>The refusal of an average over what has no mean.</summary>
-    internal PeftException NoMean(string what) => new($"{what} at {place.Path} has no mean with other adapters; leave its adapter out of the average.");
+    internal PeftException NoMean(string what) =>
+        new($"{what} at {place.Path} has no mean with other adapters; leave its adapter out of the average.");
 
     private PeftException Unreached(AdapterTag adapter, AdapterComposition whole) =>
-        new($"The adapter \"{adapter.Name}\" acts at {place.Path}, but {whole} reaches residual branches alone; fuse and split bottleneck adapters, and stack or average others.");
+        new($"The adapter \"{adapter.Name}\" acts at {place.Path}, but {whole} reaches residual branches alone; "
+            + "fuse and split bottleneck adapters, and stack or average others.");
 }

@@ -26,7 +26,8 @@ internal sealed class SelectionPart
     /// <summary>Key of the padding of its rows, among what a call computes once.</summary>
     public object PaddingKey { get; } = new();
 
-    private static void Collect(AdapterComposition node, double weight, AdapterSelection? scope, AdapterComposition? whole, List<SelectionLeaf> leaves)
+    private static void Collect(AdapterComposition node, double weight, AdapterSelection? scope, AdapterComposition? whole,
+        List<SelectionLeaf> leaves)
     {
         switch (node)
         {
@@ -34,7 +35,8 @@ internal sealed class SelectionPart
                 leaves.Add(new(one.Adapter, weight, scope, whole));
                 return;
             case AdapterComposition.Average average:
-                for (var i = 0; i < node.Children.Count; i++) Collect(node.Children[i], weight * average.Weights[i], node.Children[i].Alone, whole, leaves);
+                for (var i = 0; i < node.Children.Count; i++) Collect(node.Children[i], weight * average.Weights[i], node.Children[i].Alone,
+                    whole, leaves);
                 return;
             case AdapterComposition.Fuse or AdapterComposition.Split:
                 foreach (var child in node.Children) Collect(child, weight, child.Alone, node, leaves);

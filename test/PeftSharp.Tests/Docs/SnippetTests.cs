@@ -14,6 +14,7 @@ public sealed class SnippetTests
     [InlineData("README.md", 3, "SnippetTests.cs")]
     [InlineData("README.ko.md", 3, "SnippetTests.cs")]
     [InlineData("docs/csharp.md", 8, "CSharpSnippet.cs")]
+    [InlineData("docs/compositions.md", 3, "CompositionSnippetTests.cs")]
     [InlineData("docs/data.md", 1, "DataSnippet.cs")]
     [InlineData("docs/estimates.md", 1, "EstimatesSnippet.cs")]
     [InlineData("docs/foreign-modules.md", 1, "ForeignSnippetTests.cs")]

@@ -9,8 +9,9 @@ using static TorchSharp.torch;
 namespace PeftSharp.Analysis.Combining;
 
 /// <summary>
-/// Makes a new adapter of others. What changes weights is combined as changes of weights, whatever the methods: ΔW of each adapter is what merging
-/// would add (scales, biases and magnitudes included), and the result is a LoRA whose scale is 1. What does not is averaged tensor by tensor.
+/// Makes a new adapter of others. What changes weights is combined as changes of weights, whatever the methods: ΔW of each adapter is what
+/// merging would add (scales, biases and magnitudes included), and the result is a LoRA whose scale is 1. What does not is averaged
+/// tensor by tensor.
 /// </summary>
 public static class AdapterCombination
 {
@@ -21,7 +22,8 @@ public static class AdapterCombination
     /// <param name="name">Name of the new adapter.</param>
     /// <exception cref="PeftException">The adapters cannot be combined so; nothing is changed then.</exception>
     public static CombinedAdapter Combine(
-        PeftModel model, IReadOnlyList<(PeftMethod Adapter, double Weight)> sources, CombineOptions? options = null, string name = "combined")
+        PeftModel model, IReadOnlyList<(PeftMethod Adapter, double Weight)> sources, CombineOptions? options = null,
+            string name = "combined")
     {
         options ??= new();
         options.Validate();
@@ -29,7 +31,8 @@ public static class AdapterCombination
         foreach (var (adapter, weight) in sources)
         {
             adapter.RequireAttached();
-            if (!double.IsFinite(weight)) throw new PeftException($"The weight of \"{adapter.Name}\" is {weight}; expected a finite number.");
+            if (!double.IsFinite(weight))
+                throw new PeftException($"The weight of \"{adapter.Name}\" is {weight}; expected a finite number.");
         }
         using var guard = no_grad();
         var heads = CombinedHeads.Of(model, sources, options.Head);
@@ -47,7 +50,8 @@ public static class AdapterCombination
     private static CombinedMatrix Factors(MatrixSources matrices, MatrixPlace place, CombineOptions options)
     {
         using var scope = NewDisposeScope();
-        var made = options.How == CombineMethod.Cat && options.Energy is null ? Sum(matrices, place, options.Rank) : Cut(matrices, place, options);
+        var made = options.How == CombineMethod.Cat && options.Energy is null ? Sum(matrices, place, options.Rank)
+            : Cut(matrices, place, options);
         made.Left.MoveToOuterDisposeScope();
         made.Right.MoveToOuterDisposeScope();
         return made;
@@ -57,7 +61,9 @@ public static class AdapterCombination
     {
         var exact = matrices.ExactRank(place);
         if (exact is null && rank is null)
-            throw new PeftException($"One of the adapters changes the whole matrix at {place.Path}, so the sum has no low rank that would be exact; give a rank, or a share of the energy to keep.");
+            throw new PeftException(
+                $"One of the adapters changes the whole matrix at {place.Path}, so the sum has no low rank that would be exact; give "
+                + "a rank, or a share of the energy to keep.");
         if (exact is not { } most || rank < most) return Cut(matrices, place, new() { How = CombineMethod.Svd, Rank = rank });
         var (left, right) = matrices.Joined(place);
         return new(left, right, 1, 1);
@@ -66,7 +72,9 @@ public static class AdapterCombination
     private static CombinedMatrix Cut(MatrixSources matrices, MatrixPlace place, CombineOptions options)
     {
         var rank = options.Rank ?? (options.Energy is null ? matrices.LargestRank(place) : int.MaxValue)
-            ?? throw new PeftException($"One of the adapters changes the whole matrix at {place.Path}, so no rank follows from them; give a rank, or a share of the energy to keep.");
+            ?? throw new PeftException(
+                $"One of the adapters changes the whole matrix at {place.Path}, so no rank follows from them; give a rank, or a share "
+                + "of the energy to keep.");
         var changes = matrices.Dense(place);
         var seeds = changes.Select(one => SeedSequence.Derive(options.Seed, $"{one.Adapter.Name} at {place.Path}")).ToList();
         var sum = TaskVectors.Combine([.. changes.Select(one => (one.Change, one.Weight))], options, seeds);
@@ -93,9 +101,13 @@ public static class AdapterCombination
     }
 
     private static PeftMethod Attach(
-        PeftModel model, IReadOnlyList<(PeftMethod Adapter, double Weight)> sources, Dictionary<MatrixPlace, CombinedMatrix> factors, string name, CombinedHeads heads)
+        PeftModel model, IReadOnlyList<(PeftMethod Adapter, double Weight)> sources, Dictionary<MatrixPlace, CombinedMatrix> factors,
+            string name, CombinedHeads heads)
     {
-        if (factors.Count == 0) throw new PeftException("None of the adapters changes a matrix of the layers, so there is nothing to combine as low-rank updates; combine them by the mean of their tensors.");
+        if (factors.Count == 0)
+            throw new PeftException(
+                "None of the adapters changes a matrix of the layers, so there is nothing to combine as low-rank updates; combine "
+                + "them by the mean of their tensors.");
         var others = new CombinedOthers(model, sources);
         var rank = factors.Values.GroupBy(matrix => matrix.Rank).MaxBy(group => group.Count())!.Key;
         // An exact path as a pattern; the scale is alpha / rank = 1 everywhere.

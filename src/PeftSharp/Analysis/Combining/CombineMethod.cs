@@ -9,12 +9,20 @@ public enum CombineMethod
     Svd,
     /// <summary>The largest entries of each change alone, then the weighted sum, cut to a rank.</summary>
     MagnitudePrune,
-    /// <summary>The largest entries of each change, a sign elected for each entry, and the mean of those that agree (Yadav et al. 2023, arXiv 2306.01708).</summary>
+    /// <summary>
+    /// The largest entries of each change, a sign elected for each entry, and the mean of those that agree (Yadav et al. 2023, arXiv
+    /// 2306.01708).
+    /// </summary>
     Ties,
-    /// <summary>Entries of each change dropped at random and the rest enlarged (Yu et al. 2023, arXiv 2311.03099), then the weighted sum.</summary>
+    /// <summary>
+    /// Entries of each change dropped at random and the rest enlarged (Yu et al. 2023, arXiv 2311.03099), then the weighted sum.
+    /// </summary>
     DareLinear,
     /// <summary>The same, then signs elected and the mean of those that agree.</summary>
     DareTies,
-    /// <summary>The weighted mean of tensors: for adapters that are no changes of weights (bottlenecks, prompts), of equal settings. Weights are divided by their sum.</summary>
+    /// <summary>
+    /// The weighted mean of tensors: for adapters that are no changes of weights (bottlenecks, prompts), of equal settings. Weights are
+    /// divided by their sum.
+    /// </summary>
     Mean,
 }

@@ -23,7 +23,9 @@ internal sealed class CombinedHeads
         if (named is not null)
         {
             var one = sources.FirstOrDefault(source => source.Adapter.Name == named).Adapter
-                ?? throw new PeftException($"The head of {Quoted.Name(named)} was asked for, which is not among the adapters {string.Join(", ", sources.Select(s => s.Adapter.Name))}.");
+                ?? throw new PeftException(
+                    $"The head of {Quoted.Name(named)} was asked for, which is not among the adapters "
+                    + $"{string.Join(", ", sources.Select(s => s.Adapter.Name))}.");
             return new([(one, 1)]);
         }
         var heads = sources.Where(source => source.Adapter.Tensors.Any(t => t.SavedModule && source.Adapter.IsHead(t.Path))).ToList();
@@ -33,10 +35,13 @@ internal sealed class CombinedHeads
         {
             var (outputs, labels) = (adapter.Tag.Outputs, model.CardOf(adapter).Labels);
             if (outputs != heads[0].Adapter.Tag.Outputs || !(labels ?? []).SequenceEqual(first.Labels ?? []))
-                throw new PeftException($"The adapters \"{heads[0].Adapter.Name}\" and \"{adapter.Name}\" answer different labels, so their heads have no mean; say whose head the combination is to have.");
+                throw new PeftException(
+                    $"The adapters \"{heads[0].Adapter.Name}\" and \"{adapter.Name}\" answer different labels, so their heads have no "
+                    + "mean; say whose head the combination is to have.");
         }
         var sum = heads.Sum(head => head.Weight);
-        if (heads.Count > 1 && !(sum > 0)) throw new PeftException($"The weights add up to {sum}, so the heads have no mean; say whose head the combination is to have.");
+        if (heads.Count > 1 && !(sum > 0))
+            throw new PeftException($"The weights add up to {sum}, so the heads have no mean; say whose head the combination is to have.");
         return new([.. heads.Select(head => (head.Adapter, heads.Count == 1 ? 1 : head.Weight / sum))]);
     }
 
@@ -49,7 +54,8 @@ internal sealed class CombinedHeads
         foreach (var tensor in adapter.Tensors.Where(Owns))
         {
             using var scope = NewDisposeScope();
-            var each = _heads.Select(head => (Found: head.Adapter.Tensors.FirstOrDefault(t => t.SavedModule && t.Name == tensor.Name), head.Weight)).ToList();
+            var each = _heads.Select(head => (Found: head.Adapter.Tensors.FirstOrDefault(t => t.SavedModule && t.Name == tensor.Name),
+                head.Weight)).ToList();
             // A source without a head of its own has the base's, which the new adapter starts from.
             if (each.Exists(one => one.Found is null)) continue;
             tensor.Value.copy_(each.Select(one => one.Found!.Value.detach().Times(one.Weight)).Aggregate((sum, next) => sum.Plus(next)));

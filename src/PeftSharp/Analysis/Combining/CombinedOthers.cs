@@ -13,7 +13,8 @@ internal sealed class CombinedOthers(PeftModel model, IReadOnlyList<(PeftMethod 
     public bool Changes(params SlotKind[] kinds)
     {
         using var scope = NewDisposeScope();
-        return model.Model.Sites.Slots.Any(slot => kinds.Contains(slot.Kind) && !IsHead(slot) && sources.Any(source => Merged(slot, source.Adapter) is not null));
+        return model.Model.Sites.Slots.Any(slot => kinds.Contains(slot.Kind) && !IsHead(slot)
+            && sources.Any(source => Merged(slot, source.Adapter) is not null));
     }
 
     /// <summary>Fills the combined adapter's copies of base tensors, its head aside.</summary>
@@ -33,5 +34,6 @@ internal sealed class CombinedOthers(PeftModel model, IReadOnlyList<(PeftMethod 
 
     private bool IsHead(Slot slot) => model.Model.SavedModules.Any(module => Targets.IsSavedModule(slot.Module, module));
 
-    private Tensor? Merged(Slot slot, PeftMethod source) => Merger.MergedValue(model.Model.Sites, slot, source.Tag, source.Options.PeftType);
+    private Tensor? Merged(Slot slot, PeftMethod source) =>
+        Merger.MergedValue(model.Model.Sites, slot, source.Tag, source.Options.PeftType);
 }

@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Runs.Conformance;
 
 /// <summary>
-/// What a reference case says of several adapters on one model: each alone, stacked, fused, averaged, and row by row. Names say what is asked:
-/// <c>stack-a-b.logits</c>, <c>fuse-a-b.logits</c>, <c>average-a-d.logits</c>, <c>batchsplit-a1-b2.logits</c>.
+/// What a reference case says of several adapters on one model: each alone, stacked, fused, averaged, and row by row. Names say what is
+/// asked: <c>stack-a-b.logits</c>, <c>fuse-a-b.logits</c>, <c>average-a-d.logits</c>, <c>batchsplit-a1-b2.logits</c>.
 /// </summary>
 /// <param name="reference">The case.</param>
 /// <param name="model">The model, without adapters.</param>
@@ -22,13 +22,16 @@ internal sealed class CompositionRun(ConformanceCase reference, PeftModel model,
     /// <summary>Attaches the adapters and the fusion, compares everything but the fusion's training, and gives the fusion.</summary>
     public FusionMethod Run()
     {
-        foreach (var folder in Directory.GetDirectories(reference.Folder).Where(folder => !AdapterFolder.IsFusion(folder)).Order(StringComparer.Ordinal))
+        foreach (var folder in Directory.GetDirectories(reference.Folder).Where(folder => !AdapterFolder.IsFusion(folder))
+            .Order(StringComparer.Ordinal))
             AdapterFolder.Open(folder).LoadInto(model);
         // The loss of the reference is the model's own: its trainer adds the regularisation.
         reference.Adapter!.Options = (FusionOptions)reference.Options with { Regularization = false };
         var fusion = (FusionMethod)reference.Adapter.LoadInto(model);
         using (no_grad())
-            foreach (var name in reference.Names.Where(name => name.EndsWith(".logits", StringComparison.Ordinal) && !name.StartsWith("base.") && !name.StartsWith("trajectory.")).ToList())
+            foreach (var name in reference.Names
+                .Where(name => name.EndsWith(".logits", StringComparison.Ordinal) && !name.StartsWith("base.")
+                && !name.StartsWith("trajectory.")).ToList())
                 Compare(name[..^".logits".Length]);
         return fusion;
     }
@@ -40,7 +43,8 @@ internal sealed class CompositionRun(ConformanceCase reference, PeftModel model,
         var output = model.Forward(batch, Selection(what, batch));
         results.Add(TensorComparison.Of($"{what}.logits", tolerance, [("logits", output.Logits, reference[$"{what}.logits"])]));
         if (reference.Has($"{what}.loss"))
-            results.Add(TensorComparison.Of($"{what}.loss", tolerance, [("loss", model.Model.Head.Loss(output, batch.Labels!).Mean, reference[$"{what}.loss"])]));
+            results.Add(TensorComparison.Of($"{what}.loss", tolerance,
+                [("loss", model.Model.Head.Loss(output, batch.Labels!).Mean, reference[$"{what}.loss"])]));
     }
 
     private AdapterSelection Selection(string what, TokenBatch batch)
@@ -52,7 +56,9 @@ internal sealed class CompositionRun(ConformanceCase reference, PeftModel model,
             "stack" => AdapterSelection.Of(AdapterComposition.StackOf([.. names.Select(Of)])),
             "fuse" => AdapterSelection.Of(AdapterComposition.FuseOf(model[string.Join(",", names)].Tag, [.. names.Select(Of)])),
             "average" => AdapterSelection.Of(Averaged(names).Tag),
-            "batchsplit" => AdapterSelection.PerRow([.. names.SelectMany(name => Enumerable.Repeat(Of(name[..1]), int.Parse(name[1..], System.Globalization.CultureInfo.InvariantCulture)))]),
+            "batchsplit" => AdapterSelection.PerRow([.. names
+                .SelectMany(name => Enumerable.Repeat(Of(name[..1]),
+                int.Parse(name[1..], System.Globalization.CultureInfo.InvariantCulture)))]),
             _ => AdapterSelection.Of(Of(kind)),
         };
     }

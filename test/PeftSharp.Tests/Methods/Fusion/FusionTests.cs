@@ -167,6 +167,21 @@ public sealed class FusionTests
         Refusal.Of(bench, () => bench.Peft.PruneFusion(fusion, ["a"]), "two");
     }
 
+    /// <summary>The last of a stack reads what those before it made; an adapter that adds nothing changes nothing.</summary>
+    [Theory]
+    [InlineData("bert")]
+    [InlineData("llama")]
+    public void A_Stack_In_A_Fusion_Starts_From_The_Branch(string architecture)
+    {
+        using var bench = new Bench(architecture, ScalarType.Float64);
+        foreach (var (name, seed) in (IEnumerable<(string, ulong)>)[("a", 70), ("b", 80), ("x", 90), ("nothing", 60)]) Off(bench, "pfeiffer", name, seed);
+        using (no_grad())
+            foreach (var tensor in bench.Peft["nothing"].Tensors.Where(t => t.Local.StartsWith("adapter_up"))) tensor.Value.zero_();
+        var fusion = Off(bench.Peft.AddFusion(["a", "b"]), 95);
+        Bits.AssertClose(bench.Logits(fusion), bench.Logits(bench.Peft.Select("fuse(stack(nothing,a),b)")), Rounding.Exact, "With an adapter that adds nothing");
+        Bits.AssertDiffers(bench.Logits(fusion), bench.Logits(bench.Peft.Select("fuse(stack(x,a),b)")), "With another below");
+    }
+
     [Fact]
     public void What_Cannot_Be_Fused_Is_Refused()
     {

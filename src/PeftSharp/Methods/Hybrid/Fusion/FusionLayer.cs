@@ -19,7 +19,8 @@ internal sealed record FusionMap(AdapterTensor Weight, AdapterTensor? Bias)
 /// <param name="value">Makes values of what they add.</param>
 /// <param name="path">The branch, from which its draws derive.</param>
 /// <param name="temperature">What scores are divided by, at present.</param>
-internal sealed class FusionLayer(FusionOptions options, FusionMap? query, FusionMap? key, FusionMap? value, string path, Func<double> temperature) : IBranchFusion
+internal sealed class FusionLayer(FusionOptions options, FusionMap? query, FusionMap? key, FusionMap? value, string path,
+    Func<double> temperature) : IBranchFusion
 {
     private readonly double _dropout = options.Dropout ?? options.ModelDropout;
 

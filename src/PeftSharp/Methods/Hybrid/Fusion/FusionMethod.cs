@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Hybrid.Fusion;
 
 /// <summary>
-/// AdapterFusion (Pfeiffer et al. 2021, arXiv 2005.00247): an attention over what several trained adapters add, trained in a second stage while they stay
-/// as they are. It is an artefact beside its adapters: it has tensors and a head of its own, and acts with them alone.
+/// AdapterFusion (Pfeiffer et al. 2021, arXiv 2005.00247): an attention over what several trained adapters add, trained in a second stage
+/// while they stay as they are. It is an artefact beside its adapters: it has tensors and a head of its own, and acts with them alone.
 /// </summary>
 public sealed class FusionMethod(string name, FusionOptions options) : PeftMethod(name)
 {
@@ -42,11 +42,16 @@ public sealed class FusionMethod(string name, FusionOptions options) : PeftMetho
         _values.Clear();
         _steps = host.FromFile ? Cold : 0;
         var sites = host.Sites.Branches.Where(site => Fused.Any(child => Acts(site, child))).ToList();
-        if (sites.Count == 0) throw new PeftException($"{FusionOptions.Type}: none of the adapters {string.Join(", ", FusedNames)} acts at a residual branch; fuse bottleneck adapters.");
+        if (sites.Count == 0)
+            throw new PeftException(
+                $"{FusionOptions.Type}: none of the adapters {string.Join(", ", FusedNames)} acts at a residual branch; fuse "
+                + "bottleneck adapters.");
         foreach (var site in sites)
         {
             if (Fused.FirstOrDefault(child => !Acts(site, child)) is { } idle)
-                throw new PeftException($"{FusionOptions.Type}: \"{idle.Last.Name}\" does not act at {site.Path}, where others act; fuse adapters that act at the same places.");
+                throw new PeftException(
+                    $"{FusionOptions.Type}: \"{idle.Last.Name}\" does not act at {site.Path}, where others act; fuse adapters that "
+                    + "act at the same places.");
             Plug(site.Fusions, Layer(site));
         }
         TrainModules(options.ModulesToSave);
@@ -57,7 +62,8 @@ public sealed class FusionMethod(string name, FusionOptions options) : PeftMetho
     private FusionLayer Layer(BranchSite site)
     {
         FusionMap Map(string local, bool hasBias) => new(
-            Add(site.Path, $"{local}.weight", [site.Width, site.Width], () => Initial.Normal([site.Width, site.Width], 0.02, SeedOf($"{site.Path}.{local}"))),
+            Add(site.Path, $"{local}.weight", [site.Width, site.Width],
+                () => Initial.Normal([site.Width, site.Width], 0.02, SeedOf($"{site.Path}.{local}"))),
             hasBias ? Add(site.Path, $"{local}.bias", zeros(site.Width), decay: false) : null);
         var query = options.Query ? Map("query", true) : null;
         var key = options.Key ? Map("key", true) : null;
@@ -100,7 +106,9 @@ public sealed class FusionMethod(string name, FusionOptions options) : PeftMetho
     {
         base.RestoreState(tensors, json);
         if (!options.Temperature) return;
-        _steps = json is JsonObject state && state["steps"] is JsonValue value && value.TryGetValue<int>(out var steps) && steps is >= 0 and <= Cold ? steps
-            : throw new PeftException($"{FusionOptions.Type}: the saved state lacks the number of steps taken; resume from another checkpoint.");
+        _steps = json is JsonObject state && state["steps"] is JsonValue value && value.TryGetValue<int>(out var steps)
+            && steps is >= 0 and <= Cold ? steps
+            : throw new PeftException(
+                $"{FusionOptions.Type}: the saved state lacks the number of steps taken; resume from another checkpoint.");
     }
 }

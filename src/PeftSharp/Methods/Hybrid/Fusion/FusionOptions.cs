@@ -4,7 +4,9 @@ using PeftSharp.Sites;
 
 namespace PeftSharp.Methods.Hybrid.Fusion;
 
-/// <summary>Settings of AdapterFusion (Pfeiffer et al. 2021, arXiv 2005.00247), under AdapterHub's names; the defaults are its <c>dynamic</c> ones.</summary>
+/// <summary>
+/// Settings of AdapterFusion (Pfeiffer et al. 2021, arXiv 2005.00247), under AdapterHub's names; the defaults are its <c>dynamic</c> ones.
+/// </summary>
 public sealed record FusionOptions : MethodOptions
 {
     /// <summary>The name in messages; on disk AdapterHub has a file of its own for fusions.</summary>
@@ -29,7 +31,9 @@ public sealed record FusionOptions : MethodOptions
     [JsonPropertyName("value")]
     public bool Value { get; init; } = true;
 
-    /// <summary>True asks with the branch's output before the model's norm; default false: after it, where the last adapter reads after it.</summary>
+    /// <summary>
+    /// True asks with the branch's output before the model's norm; default false: after it, where the last adapter reads after it.
+    /// </summary>
     [JsonPropertyName("query_before_ln")]
     public bool QueryBeforeNorm { get; init; }
 
@@ -41,7 +45,9 @@ public sealed record FusionOptions : MethodOptions
     [JsonPropertyName("residual_before")]
     public bool ResidualBefore { get; init; }
 
-    /// <summary>True divides scores by a temperature that falls from 50 to 1 in the first 980 steps of training; default false: 1.</summary>
+    /// <summary>
+    /// True divides scores by a temperature that falls from 50 to 1 in the first 980 steps of training; default false: 1.
+    /// </summary>
     [JsonPropertyName("temperature")]
     public bool Temperature { get; init; }
 
@@ -71,7 +77,8 @@ public sealed record FusionOptions : MethodOptions
     /// <inheritdoc/>
     public override void Validate()
     {
-        if (!Query && !Key && !Value) throw Bad("query", "false, as are \"key\" and \"value\"", "one of them true: there is nothing to train");
+        if (!Query && !Key && !Value)
+            throw Bad("query", "false, as are \"key\" and \"value\"", "one of them true: there is nothing to train");
         if (Dropout is not (null or >= 0 and < 1)) throw Bad("dropout_prob", Dropout, "null, or a probability from 0 to less than 1");
     }
 
