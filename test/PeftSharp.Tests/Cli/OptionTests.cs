@@ -227,6 +227,7 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         "convert" => ["--base", folder.Model, "--adapter", folder.Model, "--to", "lora", "--out", folder.File_("none")],
         "merge" or "analyze" or "extract" or "combine" => ["--base", folder.Model, "--adapter", folder.Model, "--out", folder.File_("none")],
         "quantize" => ["--base", folder.Model, "--out", folder.File_("none")],
+        "export" => ["--base", folder.Model, "--adapter", folder.Model, "--out", folder.File_("none.gguf")],
         "data" => [folder.Train],
         "verify" => [folder.Model],
         "info" => [folder.Model],
