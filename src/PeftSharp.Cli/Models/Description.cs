@@ -68,20 +68,23 @@ internal static class Description
     private static JsonObject Adapter(string path, string? basis, bool tensors)
     {
         var folder = AdapterFolder.Open(path);
-        var method = MethodRegistry.ByPeftType(folder.Options.PeftType)!;
+        // A fusion is an artefact beside its adapters, and no method of its own.
+        var method = MethodRegistry.ByPeftType(folder.Options.PeftType);
+        var isFusion = folder.FusedNames.Count > 0;
         var settings = MethodSettings.Of(folder.Options);
         var document = new JsonObject
         {
             ["path"] = path,
-            ["kind"] = "adapter",
-            ["method"] = method.Name,
-            ["family"] = method.Family.ToString().ToLowerInvariant(),
+            ["kind"] = isFusion ? "fusion" : "adapter",
+            ["method"] = method?.Name ?? "fusion",
+            ["family"] = (method?.Family ?? MethodFamily.Hybrid).ToString().ToLowerInvariant(),
             ["format"] = folder.Format == AdapterFormat.Peft ? "peft" : "adapterhub",
             ["peft_type"] = folder.Options.PeftType,
             ["task_type"] = folder.Options.TaskType,
             ["base_model"] = folder.Options.BaseModel,
             ["settings"] = new JsonObject(settings.Select(s => KeyValuePair.Create(s.Name, MethodSettings.Value(folder.Options, s)))),
         };
+        if (isFusion) document["fuses"] = JsonText.Texts(folder.FusedNames);
         var card = File.Exists(folder.WeightsFile) ? folder.Card() : null;
         var report = RunFile.TryRead(path);
         if ((card?.Labels ?? report?.Labels) is { } labels) document["labels"] = JsonText.Texts(labels);
@@ -95,7 +98,7 @@ internal static class Description
         {
             document["metrics"] = run.Json["metrics"]?.DeepClone();
         }
-        if (basis is not null)
+        if (basis is not null && !isFusion)
         {
             var loaded = ModelOpener.Open(basis, path, proof: ProofUse.Warn);
             document["parameters"] = ParameterCount.Of(loaded.Model, loaded.Adapter!).Json;

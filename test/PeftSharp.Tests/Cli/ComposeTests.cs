@@ -39,6 +39,8 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
         AdapterSetup.Save(loaded.Model, fusion.Tag.Acts, folder.File_("setup"));
         string Answer(string adapter) => Peft.Run("predict", "--base", folder.Model, "--adapter", adapter, "--text", "the book is dull", "--json").Succeeds().Output;
         Assert.Equal(Answer($"fuse[{folder.File_("fusion")}]({a},{b})"), Answer(folder.File_("setup")));
+        var told = Peft.Run("info", folder.File_("fusion"), "--base", folder.Model, "--json").Succeeds().Json;
+        Assert.Equal(("fusion", 2), ((string?)told["kind"], told["fuses"]!.AsArray().Count));
         string Fails(string adapter, int code = 1) => Peft.Run("predict", "--base", folder.Model, "--adapter", adapter, "--text", "x").Fails(code);
         Assert.Contains("acts with its adapters alone", Fails(folder.File_("fusion")));
         Assert.Contains("needs the folder that holds it", Fails($"fuse({a},{b})"));
