@@ -51,4 +51,32 @@ public sealed class HostileTokenizerTests
 
     [Fact]
     public void A_Word_Of_Megabytes_Is_Encoded() => Assert.Equal([1, 0, 2], TinyTokenizer.Load().Encode(new string('a', 10_000_000)).Ids);
+
+    [Fact]
+    public void ATableThatReplacesACharacterByMegabytesIsRefused()
+    {
+        // Root with its label at once: "a" is a leaf whose text is at the start of the texts.
+        var units = new uint[512];
+        units[0] = 1u << 10;
+        units[1 ^ 'a'] = 'a' | 1u << 8 | 2u << 10;
+        units[1 ^ 'a' ^ 2] = 1u << 31;
+        var text = Enumerable.Repeat((byte)'x', 1 << 20);
+        byte[] table = [.. BitConverter.GetBytes(units.Length * 4), .. units.SelectMany(BitConverter.GetBytes), .. text, 0];
+        var tokenizer = TinyTokenizer.Load(file => file["normalizer"] = new System.Text.Json.Nodes.JsonObject
+        {
+            ["type"] = "Precompiled", ["precompiled_charsmap"] = Convert.ToBase64String(table),
+        });
+        Assert.Equal(2, tokenizer.Encode("b", addSpecialTokens: true).Ids.Length - 1);
+        var error = Assert.Throws<PeftException>(() => tokenizer.Encode("a")).Message;
+        Assert.Contains("replaces 1 bytes by 1,048,576, above the limit of 128", error);
+    }
+
+    [Fact]
+    public void ATokenOfManyCharactersIsNotFollowedThroughATextOfThem()
+    {
+        var longest = new string('a', 1001);
+        var model = JsonNode.Parse($$"""{ "type": "Unigram", "unk_id": 0, "vocab": [["[UNK]", 0], ["{{longest}}", -1]] }""");
+        var error = Assert.Throws<PeftException>(() => TinyTokenizer.Load(file => file["model"] = model)).Message;
+        Assert.Contains("model.vocab[1][0] is a text of 1,001 characters, expected at most 1,000", error);
+    }
 }

@@ -29,6 +29,9 @@ internal sealed class Vocabulary
         return vocabulary;
     }
 
+    // At every place of a text, tokens are followed as far as they go.
+    private const int LongestScored = 1000;
+
     /// <summary>Reads the <c>vocab</c> list of a Unigram model: each token with its score, the id being its place.</summary>
     public static Vocabulary ReadScored(JsonField field, out double[] scores)
     {
@@ -39,6 +42,11 @@ internal sealed class Vocabulary
             if (item.Items().Take(3).ToArray() is not [var token, { Element.ValueKind: JsonValueKind.Number } score])
             {
                 throw item.Error(item.Describe(), "a token and its score", "download the file again");
+            }
+            if (token.String().Length > LongestScored)
+            {
+                throw token.Error($"a text of {token.String().Length:N0} characters", $"at most {LongestScored:N0}",
+                    "download the file again");
             }
             vocabulary.Add(token.String(), found.Count);
             found.Add(score.Element.GetDouble());

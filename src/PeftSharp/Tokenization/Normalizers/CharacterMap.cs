@@ -10,7 +10,8 @@ namespace PeftSharp.Tokenization.Normalizers;
 /// </summary>
 internal sealed class CharacterMap
 {
-    private const int LargestTable = 64 << 20;
+    // The longest that Unicode has is 33 bytes (U+FDFA); a long one for every character of a text would fill the memory.
+    private const int LargestTable = 64 << 20, LongestText = 128;
 
     private readonly uint[] units;
     private readonly byte[] texts;
@@ -82,7 +83,10 @@ internal sealed class CharacterMap
         }
         var rest = texts.AsSpan((int)found);
         var end = rest.IndexOf((byte)0);
-        return Encoding.UTF8.GetString(end < 0 ? rest : rest[..end]);
+        rest = end < 0 ? rest : rest[..end];
+        return rest.Length <= LongestText ? Encoding.UTF8.GetString(rest)
+            : throw new PeftException($"The tokenizer's table of characters replaces {length} bytes by {rest.Length:N0}, above the "
+                + $"limit of {LongestText}: download the tokenizer again.");
     }
 
     private static uint Label(uint unit) => unit & 0x8000_00FF;
