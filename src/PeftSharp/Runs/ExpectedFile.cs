@@ -74,6 +74,11 @@ public sealed record ExpectedFile(string Name, long Bytes, bool Exact)
     private static EvaluationResult? Score(TrainInputs inputs)
     {
         if (inputs.Evaluator() is not { } evaluator) return null;
+        if (inputs.IsOfTokens)
+        {
+            var values = new Dictionary<string, double> { ["loss"] = Some, ["perplexity"] = Some, ["tokens"] = inputs.Held!.Tokens };
+            return new(values, inputs.Metrics.Primary, inputs.Metrics.HigherIsBetter, inputs.Held.Count, 0);
+        }
         var table = new LogitTable(inputs.Held!.Count, inputs.Model.Model.Head.Outputs);
         table.Add([.. Enumerable.Range(0, inputs.Held.Count)], new float[inputs.Held.Count * inputs.Model.Model.Head.Outputs]);
         var score = evaluator.Score(table);

@@ -97,6 +97,8 @@ public sealed class LoadedModel : IDisposable
     public void RequireHead()
     {
         var head = Model.Model.Head;
+        if (head.VocabularyMap is not null)
+            throw new PeftException($"{AdapterFolder ?? BaseFolder} answers with text and not with labels or numbers; ask it with generate or chat, score it with eval.");
         if (head.Kind is not (TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression))
             throw new PeftException($"{AdapterFolder ?? BaseFolder} answers no question about whole texts (its task is {head.Kind}); give a model or an adapter with a classification head.");
         if (Model.Model.Created.Count > 0 && Adapter is null)

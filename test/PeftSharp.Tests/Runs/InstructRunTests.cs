@@ -61,6 +61,19 @@ public sealed class InstructRunTests : IDisposable
     }
 
     [Fact]
+    public void A_Run_Is_Estimated_Before_It_Starts()
+    {
+        string[] line = ["train", "--base", _files.Model, "--method", "lora", "--data", _files.Rows, "--eval-data",
+            _files.Rows, "--epochs", "2", "--compute", "fp32", "--dry-run"];
+        var estimate = Peft.Run([.. line, "--out", _files.File_("dry"), "--json"]).Succeeds().Json;
+        Assert.True(estimate.AsObject().Count > 3);
+        Assert.False(Directory.Exists(_files.File_("dry")));
+        Assert.Contains("packed rows", Peft.Run([.. line, "--packing", "--out", _files.File_("dry")]).Fails(2), StringComparison.Ordinal);
+        Assert.Contains("ask it with generate", Peft.Run("predict", "--base", _files.Model, "--text", "x").Fails(1),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_Cannot_Be_Done_Is_Refused()
     {
         Assert.Contains("--top-k", Peft.Run("generate", "--help").Output, StringComparison.Ordinal);
