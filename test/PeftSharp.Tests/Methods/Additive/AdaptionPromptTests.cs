@@ -1,4 +1,5 @@
 using PeftSharp.Formats;
+using PeftSharp.Methods;
 using PeftSharp.Methods.Additive.AdaptionPrompt;
 using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Reparameterized.Lora;
@@ -48,18 +49,21 @@ public sealed class AdaptionPromptTests : IDisposable
         Bits.AssertDiffers(seen[0], seen[1], "The prompt");
     }
 
-    [Fact]
-    public void Prompts_Pass_Through_What_A_Union_Puts_At_Keys_And_Values()
+    [Theory]
+    [InlineData("lora")]
+    [InlineData("ia3-adapterhub")]
+    public void Prompts_Pass_Through_What_A_Union_Puts_At_Keys_And_Values(string method)
     {
         foreach (var architecture in (string[])["bert", "gpt2", "llama"])
         {
             using var bench = new Bench(architecture, ScalarType.Float64);
-            var lora = new LoraOptions { TargetModules = new(["key", "value", "k_proj", "v_proj", "c_attn"]) };
-            var union = bench.Add(new UnionOptions { Parts = [new AdaptionPromptOptions { Length = 3 }, lora] });
+            var beside = method != "lora" ? MethodRegistry.Options(method)
+                : new LoraOptions { TargetModules = new(["key", "value", "k_proj", "v_proj", "c_attn"]) };
+            var union = bench.Add(new UnionOptions { Parts = [new AdaptionPromptOptions { Length = 3 }, beside] });
             Bench.Disturb(union);
             var adapted = bench.Logits(union);
             // The same with the updates in the weights themselves.
-            var alone = bench.Add(lora, "alone");
+            var alone = bench.Add(beside, "alone");
             foreach (var (to, from) in alone.Tensors.Join(union.Tensors, t => t.Name, t => t.Name, (to, from) => (to, from)))
                 using (no_grad()) to.Value.copy_(from.Value);
             var prompt = bench.Add(new AdaptionPromptOptions { Length = 3 }, "prompt");

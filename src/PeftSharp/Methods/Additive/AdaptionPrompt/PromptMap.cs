@@ -1,4 +1,3 @@
-using PeftSharp.Interop;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 
@@ -29,7 +28,8 @@ internal sealed class PromptMap(ProjectionSite site, ProjectionSite? whole)
             var slice = rows.Of(whole.Forward(x, context), -1);
             return site.Plugins.AnyActive(context) ? site.Finish(x, slice, site.Weight.Get(context), null, context, active: true) : slice;
         }
-        var own = site.Forward(x, context);
-        return whole.Bias is null ? own : own.Plus(rows.Of(whole.Bias.Get(context), 0));
+        var (weight, bias) = (site.Weight.Get(context), whole.Bias is { } all ? rows.Of(all.Get(context), -1) : null);
+        var input = site.ApplyInputs(x, context);
+        return site.Finish(input, weight.Linear(input), weight, bias, context, site.Plugins.AnyActive(context));
     }
 }
