@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 namespace PeftSharp.Sites;
 
 /// <summary>Everything a forward pass needs to know besides its input, passed explicitly.</summary>
-/// <remarks>It never changes: a model works on a copy of its own for each call, so that one context may serve any number of calls and threads.</remarks>
+/// <remarks>
+/// It never changes: a model works on a copy of its own for each call, so that one context may serve any number of calls and threads.
+/// </remarks>
 public sealed record ForwardContext
 {
     private Dictionary<object, Tensor> _once = new(ReferenceEqualityComparer.Instance);
@@ -27,13 +29,18 @@ public sealed record ForwardContext
     /// <summary>False switches off the frozen base's own dropout in training; adapters keep theirs.</summary>
     public bool BaseDropout { get; init; } = true;
 
-    /// <summary>The lowest layers (embeddings with them) in which the base's own dropout is off even so, as a cached trunk has it; 0 (default) for none.</summary>
+    /// <summary>
+    /// The lowest layers (embeddings with them) in which the base's own dropout is off even so, as a cached trunk has it; 0 (default) for
+    /// none.
+    /// </summary>
     public int LayersWithoutDropout { get; init; }
 
     /// <summary>True recomputes each layer's activations in the backward pass instead of keeping them.</summary>
     public bool Checkpointing { get; init; }
 
-    /// <summary>The only adapter whose tensors get gradients, while others act and stay as they are; null (default) for every adapter.</summary>
+    /// <summary>
+    /// The only adapter whose tensors get gradients, while others act and stay as they are; null (default) for every adapter.
+    /// </summary>
     public AdapterTag? Trained { get; init; }
 
     /// <summary>Hears how much each adapter of a fusion counts; null (default) for nobody.</summary>
@@ -48,7 +55,9 @@ public sealed record ForwardContext
     /// </summary>
     public KeyValueCache? Cache { get; init; }
 
-    /// <summary>True if the next token alone is asked for: logits of the last real token of each row, [rows, 1, vocabulary]. Default false.</summary>
+    /// <summary>
+    /// True if the next token alone is asked for: logits of the last real token of each row, [rows, 1, vocabulary]. Default false.
+    /// </summary>
     public bool LastToken { get; init; }
 
     /// <summary>Where the model computes; the model says so when the call begins.</summary>
@@ -60,10 +69,16 @@ public sealed record ForwardContext
     /// <summary>What was written into the weights when the call began; null for nothing.</summary>
     internal MergedWeights? Merged { get; private init; }
 
-    /// <summary>1 at real tokens of what the layers read, virtual ones included, int64 [rows, tokens], of the rows of this call; null where nothing is padded. The model says so when the layers begin.</summary>
+    /// <summary>
+    /// 1 at real tokens of what the layers read, virtual ones included, int64 [rows, tokens], of the rows of this call; null where nothing
+    /// is padded. The model says so when the layers begin.
+    /// </summary>
     public Tensor? Padding { get; internal set; }
 
-    /// <summary>Which sequence of its row each token belongs to, from 1, int64 [rows, tokens], 0 at padding, where rows hold several; null where each holds one. The model says so when the layers begin.</summary>
+    /// <summary>
+    /// Which sequence of its row each token belongs to, from 1, int64 [rows, tokens], 0 at padding, where rows hold several; null where
+    /// each holds one. The model says so when the layers begin.
+    /// </summary>
     public Tensor? Segments { get; internal set; }
 
     /// <summary>True if no position may be skipped, by the caller's wish or an active adapter's.</summary>

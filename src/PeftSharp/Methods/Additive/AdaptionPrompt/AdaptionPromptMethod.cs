@@ -53,7 +53,9 @@ public sealed class AdaptionPromptMethod(string name, AdaptionPromptOptions opti
                 + $"{string.Join(", ", self.Select(a => Tail(a.Path)).Distinct())}.");
         }
         var count = _options.LayerCount ?? sites.Count;
-        if (count > sites.Count) throw new PeftException($"ADAPTION_PROMPT: \"adapter_layers\" is {count}, but the model has {sites.Count} layers with such an attention.");
+        if (count > sites.Count)
+            throw new PeftException(
+                $"ADAPTION_PROMPT: \"adapter_layers\" is {count}, but the model has {sites.Count} layers with such an attention.");
         return sites[^count..];
     }
 
@@ -63,7 +65,8 @@ public sealed class AdaptionPromptMethod(string name, AdaptionPromptOptions opti
     private void Adapt(AttentionSite site, MethodHost host)
     {
         var prompt = Add(
-            site.Path, "adaption_prompt", [1, _options.Length, host.Width], () => Initial.Normal([1, _options.Length, host.Width], 1, SeedOf(site.Path)));
+            site.Path, "adaption_prompt", [1, _options.Length, host.Width], () =>
+                Initial.Normal([1, _options.Length, host.Width], 1, SeedOf(site.Path)));
         var gate = Add(site.Path, "adaption_gate", zeros(1));
         var attention = new PromptAttention(prompt, gate, PromptMap.Of(site.Key, host.Sites), PromptMap.Of(site.Value, host.Sites));
         if (host.ModelType != "gpt2")

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.AdaptionPrompt;
 
-/// <summary>A second attention, to trained vectors: g · softmax(scale · q·kᵀ)·v, added to the first before the map that joins the heads.</summary>
+/// <summary>
+/// A second attention, to trained vectors: g · softmax(scale · q·kᵀ)·v, added to the first before the map that joins the heads.
+/// </summary>
 /// <param name="prompt">The vectors, [1, length, hidden].</param>
 /// <param name="gate">g, [1].</param>
 /// <param name="key">Makes their keys.</param>

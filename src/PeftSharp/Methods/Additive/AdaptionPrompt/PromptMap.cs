@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.AdaptionPrompt;
 
-/// <summary>A linear map of a layer as vectors pass through it beside the layer: with its bias, and with what other plug-ins make of it.</summary>
+/// <summary>
+/// A linear map of a layer as vectors pass through it beside the layer: with its bias, and with what other plug-ins make of it.
+/// </summary>
 /// <param name="site">The map.</param>
 /// <param name="whole">The map that it is a part of; null where it owns its tensors.</param>
 internal sealed class PromptMap(ProjectionSite site, ProjectionSite? whole)

@@ -46,7 +46,8 @@ public sealed class BeftMethod(string name, BeftOptions options) : PeftMethod(na
         {
             long[] shape = [1, site.OutFeatures];
             var bias = Add(
-                site.Path, Bias, shape, () => _options.InitWeights ? zeros(shape) : Initial.Normal(shape, 1, SeedOf($"{site.Path}.{Bias}")), decay: false);
+                site.Path, Bias, shape, () =>
+                    _options.InitWeights ? zeros(shape) : Initial.Normal(shape, 1, SeedOf($"{site.Path}.{Bias}")), decay: false);
             Plug<IProjectionPlugin>(site.Plugins, new BeftBias(bias));
         }
         TrainModules(_options.ModulesToSave);

@@ -25,7 +25,8 @@ public sealed partial class BottleneckMethod
     {
         var size = Math.Max(1, (int)(input / (options.InvertibleFactor ?? 2)));
         AdapterTensor Weight(int index, int rows, int columns) => Add(
-            InvertiblePath, $"{local}.{index}.weight", [rows, columns], () => Initial.Normal([rows, columns], 0.02, SeedOf($"{local}.{index}")));
+            InvertiblePath, $"{local}.{index}.weight", [rows, columns], () =>
+                Initial.Normal([rows, columns], 0.02, SeedOf($"{local}.{index}")));
         AdapterTensor Bias(int index, int rows) => Add(InvertiblePath, $"{local}.{index}.bias", zeros(rows), decay: false);
         return new(Weight(0, size, input), Bias(0, size), Weight(2, output, size), Bias(2, output), options.NonLinearity.ToLowerInvariant());
     }

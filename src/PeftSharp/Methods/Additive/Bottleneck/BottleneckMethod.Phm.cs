@@ -12,7 +12,8 @@ public sealed partial class BottleneckMethod
     private void SharePhm(int width)
     {
         var (terms, size) = (options.PhmTerms, SizeOf(width, -1));
-        if (width % terms != 0) throw new PeftException($"BOTTLENECK: \"phm_dim\" is {terms}; expected a divisor of the model's width, {width}.");
+        if (width % terms != 0)
+            throw new PeftException($"BOTTLENECK: \"phm_dim\" is {terms}; expected a divisor of the model's width, {width}.");
         if (options.SharedPhmWeight)
         {
             _sharedDown = PhmWeight("", "W_down", width / terms, size / terms);
@@ -39,7 +40,8 @@ public sealed partial class BottleneckMethod
     }
 
     private AdapterTensor Xavier(string path, string local, long terms, long rows, long columns) => Add(
-        path, local, [terms, rows, columns], () => Initial.Normal([terms, rows, columns], Math.Sqrt(2.0 / (rows + columns)), SeedOf($"{path}.{local}")));
+        path, local, [terms, rows, columns], () =>
+            Initial.Normal([terms, rows, columns], Math.Sqrt(2.0 / (rows + columns)), SeedOf($"{path}.{local}")));
 
     private ITensorSource PhmRule(string path, string local, double deviation, double bound)
     {

@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
-/// <summary>Both halves of a state shifted by what a network makes of the other: a change that can be undone (NICE, Dinh et al. 2014, arXiv 1410.8516).</summary>
+/// <summary>
+/// Both halves of a state shifted by what a network makes of the other: a change that can be undone (NICE, Dinh et al. 2014, arXiv
+/// 1410.8516).
+/// </summary>
 internal sealed class Coupling(long front, CouplingNetwork f, CouplingNetwork g)
 {
     public Tensor Forward(Tensor x, ForwardContext context)

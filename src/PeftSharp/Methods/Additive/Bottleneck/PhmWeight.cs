@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
-/// <summary>A map's weight as a sum of Kronecker products: Σ rule_i ⊗ weight_i (Mahabadi et al. 2021, arXiv 2106.04647), turned to [out, in].</summary>
+/// <summary>
+/// A map's weight as a sum of Kronecker products: Σ rule_i ⊗ weight_i (Mahabadi et al. 2021, arXiv 2106.04647), turned to [out, in].
+/// </summary>
 /// <param name="name">The map's name.</param>
 /// <param name="rule">The small factors, [n, n, n].</param>
 /// <param name="weight">The large factors, [n, in / n, out / n].</param>

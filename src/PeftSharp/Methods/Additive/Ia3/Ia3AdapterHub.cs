@@ -44,7 +44,8 @@ internal sealed class Ia3AdapterHub() : AdapterHubLayout("loras")
         Require(config["r"]?.GetValue<int>() ?? 1, 1, "r");
         Require(config["alpha"]?.GetValue<double>() ?? 1, 1, "alpha");
         Require(config["dropout"]?.GetValue<double>() ?? 0, 0, "dropout");
-        if (config["use_gating"]?.GetValue<bool>() == true) throw new PeftException("IA3: \"use_gating\" is true; (IA)³ with a gate is not supported.");
+        if (config["use_gating"]?.GetValue<bool>() == true)
+            throw new PeftException("IA3: \"use_gating\" is true; (IA)³ with a gate is not supported.");
         var roles = new List<ProjectionRole>();
         if (config["selfattn_lora"]?.GetValue<bool>() ?? true)
             foreach (var matrix in (config["attn_matrices"] as JsonArray)?.Select(m => m!.ToString()) ?? ["k", "v"]) roles.Add(Role(matrix));
@@ -90,6 +91,8 @@ internal sealed class Ia3AdapterHub() : AdapterHubLayout("loras")
 
     private static void Require(double found, double expected, string field)
     {
-        if (found != expected) throw new PeftException($"IA3: \"{field}\" is {PythonNumber.AnyText(found)}; only {expected} is supported where \"composition_mode\" is \"scale\".");
+        if (found != expected)
+            throw new PeftException(
+                $"IA3: \"{field}\" is {PythonNumber.AnyText(found)}; only {expected} is supported where \"composition_mode\" is \"scale\".");
     }
 }

@@ -52,7 +52,8 @@ public sealed class Ia3Method(string name, Ia3Options options) : PeftMethod(name
         Parts = maps.Sites.Any(p => p.Weight is PartSlot) ? new(maps.Sites) : null;
         var transposed = maps.Sites.Any(p => p.Weight.IsTransposedOnDisk);
         if (_options.FanInFanOut && !transposed)
-            throw new PeftException("IA3: \"fan_in_fan_out\" is true, but the weights of this model's maps are [out, in]; set it to false.");
+            throw new PeftException(
+                "IA3: \"fan_in_fan_out\" is true, but the weights of this model's maps are [out, in]; set it to false.");
         _options = _options with { FanInFanOut = transposed };
         if (_options.Roles is null) _options = _options with { TargetModules = maps.Targets, FeedForwardModules = maps.Inputs };
         foreach (var site in maps.Sites) Scale(site, maps.ReadsScaled(site));
@@ -62,7 +63,8 @@ public sealed class Ia3Method(string name, Ia3Options options) : PeftMethod(name
     private void Scale(ProjectionSite site, bool input)
     {
         long[] shape = input ? [1, site.InFeatures] : [site.OutFeatures, 1];
-        var factor = Add(site.Path, Factor, shape, () => _options.InitWeights ? ones(shape) : Initial.Normal(shape, 1, SeedOf($"{site.Path}.{Factor}")));
+        var factor = Add(site.Path, Factor, shape, () =>
+            _options.InitWeights ? ones(shape) : Initial.Normal(shape, 1, SeedOf($"{site.Path}.{Factor}")));
         Plug<IProjectionPlugin>(site.Plugins, input ? new Ia3Input(factor) : new Ia3Output(factor));
     }
 }

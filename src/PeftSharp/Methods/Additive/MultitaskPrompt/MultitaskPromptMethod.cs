@@ -17,7 +17,8 @@ public sealed class MultitaskPromptMethod(string name, MultitaskPromptOptions op
         Paper = "Wang et al. 2023, arXiv 2303.02861",
         Sites = "input",
         Summary = "A prompt that tasks share, scaled by a small factor of each task.",
-        Formula = "the model reads [P ⊙ (Ut·Vt); E(tokens)], P shared by all tasks t, Ut [vectors, ranks] and Vt [ranks, width] the task's own; all trained",
+        Formula = "the model reads [P ⊙ (Ut·Vt); E(tokens)], P shared by all tasks t, Ut [vectors, ranks] and Vt [ranks, width] "
+            + "the task's own; all trained",
         OptionsType = typeof(MultitaskPromptOptions),
         Layouts = [new MultitaskPromptPeft()],
     };
@@ -49,7 +50,8 @@ public sealed class MultitaskPromptMethod(string name, MultitaskPromptOptions op
         // peft counts and saves a prompt for the decoder as well, and then lets it read none.
         var (vectors, tasks, rank) = (_options.VirtualTokens * inputs.Count, _options.Tasks, _options.Rank);
         var shared = Add("", "embedding.weight", [vectors, width], () => Initial.Normal([vectors, width], 1, SeedOf("prompt")));
-        var columns = Add("", "prefix_task_cols", [tasks, vectors, rank], () => Initial.Normal([tasks, vectors, rank], 0.02, SeedOf("columns")));
+        var columns = Add("", "prefix_task_cols", [tasks, vectors, rank], () =>
+            Initial.Normal([tasks, vectors, rank], 0.02, SeedOf("columns")));
         var rows = Add("", "prefix_task_rows", [tasks, rank, width], () => Initial.Normal([tasks, rank, width], 0.02, SeedOf("rows")));
         Plug(inputs[0].Plugins, new MultitaskPrompt(shared, columns, rows, _options.Task ?? 0, _options.VirtualTokens));
         TrainModules(_options.ModulesToSave);

@@ -21,7 +21,8 @@ public sealed class PTuningMethod(string name, PTuningOptions options) : PeftMet
         Paper = "Liu et al. 2021, arXiv 2103.10385",
         Sites = "input",
         Summary = "Vectors before the sequence, made by a small trained network.",
-        Formula = "the model reads [f(E); E(tokens)]; MLP: f(E) = W3·relu(W2·relu(W1·E + b1) + b2) + b3; LSTM: f(E) = W2·relu(W1·lstm(E) + b1) + b2; E and f trained",
+        Formula = "the model reads [f(E); E(tokens)]; MLP: f(E) = W3·relu(W2·relu(W1·E + b1) + b2) + b3; LSTM: f(E) = "
+            + "W2·relu(W1·lstm(E) + b1) + b2; E and f trained",
         OptionsType = typeof(PTuningOptions),
         Layouts = [new PTuningPeft()],
         Presets = new Dictionary<string, Func<MethodOptions>> { ["p-tuning-lstm"] = () => new PTuningOptions { Encoder = "LSTM" } },
@@ -48,7 +49,8 @@ public sealed class PTuningMethod(string name, PTuningOptions options) : PeftMet
         };
         // peft makes, counts and saves vectors for a decoder as well, and then lets it read none.
         var (vectors, hidden) = (_options.VirtualTokens * inputs.Count, _options.EncoderHidden.Value);
-        var embedding = Add("", "embedding.weight", [vectors, width], () => Initial.Normal([vectors, width], 1, SeedOf("embedding")), saved: false);
+        var embedding = Add("", "embedding.weight", [vectors, width], () =>
+            Initial.Normal([vectors, width], 1, SeedOf("embedding")), saved: false);
         IPromptNetwork network = _options.Encoder == "LSTM"
             ? new LstmNetwork(Lstm(width, hidden), _options.EncoderDropout, Maps([2 * hidden, 2 * hidden, width]))
             : new MlpNetwork(Maps([width, hidden, hidden, width]));

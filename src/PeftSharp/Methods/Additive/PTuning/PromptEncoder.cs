@@ -6,7 +6,9 @@ namespace PeftSharp.Methods.Additive.PTuning;
 /// <summary>The vectors that a network makes from an embedding, put before the words.</summary>
 internal sealed class PromptEncoder(AdapterTensor embedding, IPromptNetwork network, int tokens) : IInputPlugin
 {
-    /// <summary>Vectors read from a file that holds only what the network once yielded; they stand in until training starts again.</summary>
+    /// <summary>
+    /// Vectors read from a file that holds only what the network once yielded; they stand in until training starts again.
+    /// </summary>
     public Tensor? Fixed { get; set; }
 
     public InputStage Stage => InputStage.Words;

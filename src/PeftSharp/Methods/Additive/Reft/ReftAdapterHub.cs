@@ -13,7 +13,8 @@ internal sealed class ReftAdapterHub() : AdapterHubLayout("refts")
     public override MethodOptions? Read(JsonObject config)
     {
         if (config["architecture"]?.ToString() != "reft") return null;
-        if (config["output_reft"]?.GetValue<bool>() == false) throw new PeftException("REFT: \"output_reft\" is false; only true is supported.");
+        if (config["output_reft"]?.GetValue<bool>() == false)
+            throw new PeftException("REFT: \"output_reft\" is false; only true is supported.");
         return new ReftOptions
         {
             Layers = config["layers"] is JsonArray list ? new([.. list.Select(n => n!.GetValue<int>())]) : null,

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.Reft;
 
-/// <summary>Changes the states of each sequence's first and last tokens behind a layer. Where they are the same tokens, the last ones count, as in AdapterHub.</summary>
+/// <summary>
+/// Changes the states of each sequence's first and last tokens behind a layer. Where they are the same tokens, the last ones count, as in
+/// AdapterHub.
+/// </summary>
 /// <param name="first">How many first tokens.</param>
 /// <param name="last">How many last tokens.</param>
 /// <param name="atFirst">What changes the first.</param>
@@ -30,7 +33,8 @@ internal sealed class ReftLayer(int first, int last, ReftUnit atFirst, ReftUnit 
     private static (Tensor Rank, Tensor After) Places(Tensor hidden, ForwardContext context)
     {
         var tokens = hidden.shape[1];
-        if (context.Segments is { } segments) return (context.Once(RankKey, () => RankIn(segments)), context.Once(AfterKey, () => AfterIn(segments)));
+        if (context.Segments is { } segments) return (context.Once(RankKey, () => RankIn(segments)), context.Once(AfterKey, () =>
+            AfterIn(segments)));
         if (context.Padding is not { } real)
         {
             var all = Arithmetic.Range(1, tokens + 1, device: hidden.device).view(1, -1, 1);

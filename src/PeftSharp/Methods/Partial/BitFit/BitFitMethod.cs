@@ -36,7 +36,9 @@ public sealed class BitFitMethod(string name, BitFitOptions options) : PeftMetho
         foreach (var slot in chosen) TrainCopy(slot);
         if (options.TrainHead) TrainHeadInPlace(host);
         TrainModules(options.ModulesToSave, head: false);
-        if (Tensors.Count == 0) throw new PeftException("BITFIT: no map and no norm of the model has a bias to train; take lora, or ln-tuning for the norms' scales.");
+        if (Tensors.Count == 0)
+            throw new PeftException(
+                "BITFIT: no map and no norm of the model has a bias to train; take lora, or ln-tuning for the norms' scales.");
     }
 
     private bool IsWanted(Slot slot, SiteMap sites)
@@ -55,7 +57,8 @@ public sealed class BitFitMethod(string name, BitFitOptions options) : PeftMetho
         string[] parts = ["query", "key", "value"];
         var named = parts.Count(components.Contains);
         if (named is 0 or 3) return named == 3;
-        throw new PeftException($"BITFIT: \"{slot.Name}\" is one bias for queries, keys and values; name all three in \"components\", or none of them.");
+        throw new PeftException(
+            $"BITFIT: \"{slot.Name}\" is one bias for queries, keys and values; name all three in \"components\", or none of them.");
     }
 
     private static string? Component(ProjectionRole? role) => role switch

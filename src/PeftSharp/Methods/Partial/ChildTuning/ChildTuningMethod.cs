@@ -4,8 +4,13 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Partial.ChildTuning;
 
-/// <summary>Child-Tuning D: the weights with the largest Fisher information are trained, their gradients divided by the share that they are.</summary>
-/// <remarks>They are chosen once, before the first step, as <see cref="Fish.FishMethod"/> does; <see cref="ChildTuningFreeMethod"/> is the other mode.</remarks>
+/// <summary>
+/// Child-Tuning D: the weights with the largest Fisher information are trained, their gradients divided by the share that they are.
+/// </summary>
+/// <remarks>
+/// They are chosen once, before the first step, as <see cref="Fish.FishMethod"/> does; <see cref="ChildTuningFreeMethod"/> is the other
+/// mode.
+/// </remarks>
 public sealed class ChildTuningMethod(string name, ChildTuningOptions options) : SparseMethod(name)
 {
     /// <summary>What the registry says of both modes.</summary>
@@ -18,7 +23,8 @@ public sealed class ChildTuningMethod(string name, ChildTuningOptions options) :
         Paper = "Xu et al. 2021, arXiv 2109.05687",
         Sites = "slots",
         Summary = "Only a part of the weights takes part in a step: a chosen one (D), or another random one each step (F).",
-        Formula = "∂W ← M ⊙ ∂W / p; D: M the share p of entries with the largest Fisher information; F: M drawn anew each step, P(M = 1) = p",
+        Formula = "∂W ← M ⊙ ∂W / p; D: M the share p of entries with the largest Fisher information; F: M drawn anew each step, "
+            + "P(M = 1) = p",
         OptionsType = typeof(ChildTuningOptions),
         Layouts = [new ChildTuningPeft()],
         NeutralStart = true,

@@ -2,7 +2,10 @@ using PeftSharp.Sites;
 
 namespace PeftSharp.Methods.Partial.LastLayers;
 
-/// <summary>Fine-tuning by place: trained copies stand in for the tensors of chosen layers, each layer with a rate of its own where that is asked for.</summary>
+/// <summary>
+/// Fine-tuning by place: trained copies stand in for the tensors of chosen layers, each layer with a rate of its own where that is asked
+/// for.
+/// </summary>
 public sealed class LastLayersMethod(string name, LastLayersOptions options) : PeftMethod(name)
 {
     /// <summary>What the registry says of it.</summary>

@@ -18,7 +18,8 @@ public sealed class MaskMethod(string name, MaskOptions options) : SparseMethod(
         Paper = "smallest weights (PaFi): Liao et al. 2023, arXiv 2305.16742; the others are controls",
         Sites = "slots",
         Summary = "Only the largest, the smallest or random weights are trained, and the head; no data is needed to choose them.",
-        Formula = "W' = W but at the k entries outside embedding tables with the largest |W| (pafi: the smallest; random-mask: drawn), which are trained",
+        Formula = "W' = W but at the k entries outside embedding tables with the largest |W| (pafi: the smallest; random-mask: "
+            + "drawn), which are trained",
         OptionsType = typeof(MaskOptions),
         Layouts = [new SparsePeft()],
         NeutralStart = true,

@@ -34,7 +34,8 @@ internal static class SparseLayout
         if (values is null || code is null)
         {
             var missing = values is null ? $"\"{place}{Values}\"" : $"\"{place}{Gaps}\" or \"{place}{Bits}\"";
-            throw new PeftException($"{file}: tensor {missing} is missing: values and their places belong together; save the adapter again.");
+            throw new PeftException(
+                $"{file}: tensor {missing} is missing: values and their places belong together; save the adapter again.");
         }
         var positions = Positions(slot, values, code, isGaps) ?? throw new PeftException(
             $"{file}: \"{place}{(isGaps ? Gaps : Bits)}\" does not name as many of the {slot.Count:N0} entries of \"{slot.Name}\" "

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Partial.Sparse;
 
-/// <summary>A method that trains some entries of the base's tensors; the others stay as they are, bit for bit, and cost no optimizer state.</summary>
+/// <summary>
+/// A method that trains some entries of the base's tensors; the others stay as they are, bit for bit, and cost no optimizer state.
+/// </summary>
 /// <remarks>
 /// An adapter is always whole: entries are chosen when it is attached, and a method that chooses by data does so again before the first step.
 /// </remarks>
@@ -45,7 +47,10 @@ public abstract class SparseMethod(string name) : PeftMethod(name)
     /// <summary>Chooses entries without data; by default those with the largest magnitudes.</summary>
     private protected virtual void ChooseAtStart() => Choose(Scores(slot => slot.Value.abs()), Magnitude);
 
-    /// <summary>A score for each entry outside the embedding tables, most of whose rows belong to words that a task's texts never hold: those come last.</summary>
+    /// <summary>
+    /// A score for each entry outside the embedding tables, most of whose rows belong to words that a task's texts never hold: those come
+    /// last.
+    /// </summary>
     /// <param name="score">The score of a slot's entries.</param>
     private protected IReadOnlyList<Tensor> Scores(Func<Slot, Tensor> score) =>
         [.. _slots.Select(s => s.Kind == SlotKind.Embedding ? Arithmetic.Filled(s.Value.shape, float.MinValue, ScalarType.Float32, s.Value.device) : score(s))];

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Partial.Sparse;
 
-/// <summary>A sparse change of weights in peft's format, which has no such method: trained values and their places (<see cref="SparseLayout"/>).</summary>
+/// <summary>
+/// A sparse change of weights in peft's format, which has no such method: trained values and their places (<see cref="SparseLayout"/>).
+/// </summary>
 internal sealed class SparsePeft : PeftLayout
 {
     protected override IEnumerable<KeyValuePair<string, Tensor>> Encode(PeftMethod adapter, AdapterTensor tensor, string key) =>

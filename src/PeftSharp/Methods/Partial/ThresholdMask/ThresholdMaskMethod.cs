@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Partial.ThresholdMask;
 
 /// <summary>Learned masks: weights stay as they are or count as zero, by trained scores.</summary>
-/// <remarks>What the threshold does to a gradient is passed over: a score gets the gradient that its mask would (straight-through).</remarks>
+/// <remarks>
+/// What the threshold does to a gradient is passed over: a score gets the gradient that its mask would (straight-through).
+/// </remarks>
 public sealed class ThresholdMaskMethod(string name, ThresholdMaskOptions options) : PeftMethod(name)
 {
     internal const string Scores = "weight.mask_scores";

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Partial.ThresholdMask;
 
-/// <summary>Learned masks in peft's format, which has no such method: <c>WEIGHT.mask</c>, one bit for each entry, the lowest of a byte first.</summary>
+/// <summary>
+/// Learned masks in peft's format, which has no such method: <c>WEIGHT.mask</c>, one bit for each entry, the lowest of a byte first.
+/// </summary>
 /// <remarks>Entries are counted as the checkpoint has them: a tensor that it keeps turned (GPT-2) is counted turned.</remarks>
 internal sealed class ThresholdMaskPeft : PeftLayout
 {
@@ -35,7 +37,8 @@ internal sealed class ThresholdMaskPeft : PeftLayout
             SavedTensor.Require(saved, key, [(entries + 7) / 8], file);
             var bits = saved[key].dtype == ScalarType.Byte ? Unpacked(saved[key]) : null;
             if (bits is null || bits.narrow(0, entries, bits.shape[0] - entries).any().item<bool>())
-                throw new PeftException($"{file}: \"{key}\" does not hold one bit for each of {entries:N0} weights; the file is damaged, or another program's.");
+                throw new PeftException(
+                    $"{file}: \"{key}\" does not hold one bit for each of {entries:N0} weights; the file is damaged, or another program's.");
             var mask = bits.narrow(0, 0, entries);
             rest[key] = ((ThresholdMaskMethod)adapter).ScoresOf(IsTurned(adapter, tensor) ? mask.view(shape[1], shape[0]).t() : mask.view(shape));
         }
