@@ -17,7 +17,8 @@ internal static class Cayley
     }
 
     /// <summary>
-    /// (I + Q)·(I − Q)⁻¹ as a sum of powers that is cut off: I + 2Q + 2Q² + … + Qⁿ⁻¹, as peft has it, for n = 2 I + 2Q and for n = 3 what n = 4 gives.
+    /// (I + Q)·(I − Q)⁻¹ as a sum of powers that is cut off: I + 2Q + 2Q² + … + Qⁿ⁻¹, as peft has it, for n = 2 I + 2Q and for n = 3 what n
+    /// = 4 gives.
     /// </summary>
     /// <param name="skew">Q.</param>
     /// <param name="terms">n, 2 or more.</param>
@@ -35,7 +36,9 @@ internal static class Cayley
         return sum.Plus(matmul(power, skew));
     }
 
-    /// <summary>Rows [.., blocks · size] times the block-diagonal matrix of <paramref name="blocks"/> [blocks, size, size]; one block serves all.</summary>
+    /// <summary>
+    /// Rows [.., blocks · size] times the block-diagonal matrix of <paramref name="blocks"/> [blocks, size, size]; one block serves all.
+    /// </summary>
     /// <param name="rows">The rows.</param>
     /// <param name="blocks">The blocks.</param>
     /// <param name="transposed">True for the transposed matrix.</param>

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized;
 
-/// <summary>Dropout of a change of a weight in training, as LyCORIS has it: the whole change of a map, or rows of it (outputs), are left out.</summary>
+/// <summary>
+/// Dropout of a change of a weight in training, as LyCORIS has it: the whole change of a map, or rows of it (outputs), are left out.
+/// </summary>
 /// <param name="Rows">Probability of leaving a row out.</param>
 /// <param name="Module">Probability of leaving the whole change out.</param>
 /// <param name="Rescales">True divides by the share of rows that are left.</param>

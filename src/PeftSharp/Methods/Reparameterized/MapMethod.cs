@@ -2,7 +2,9 @@ using PeftSharp.Sites;
 
 namespace PeftSharp.Methods.Reparameterized;
 
-/// <summary>A method that changes the weights of linear maps, one map at a time: its settings choose them, and it says what is put at each.</summary>
+/// <summary>
+/// A method that changes the weights of linear maps, one map at a time: its settings choose them, and it says what is put at each.
+/// </summary>
 /// <typeparam name="T">Its settings.</typeparam>
 public abstract class MapMethod<T>(string name, T options) : PeftMethod(name)
     where T : TargetOptions
@@ -27,7 +29,8 @@ public abstract class MapMethod<T>(string name, T options) : PeftMethod(name)
         Settings = (T)((TargetOptions)Settings with { ModulesToSave = ModulesWithHead(Settings.ModulesToSave) });
         var maps = ChosenMaps.Of(Settings, host);
         if (Settings.SaysTransposed && !maps.AreTransposed)
-            throw new PeftException($"{Settings.PeftType}: \"fan_in_fan_out\" is true, but this model's maps are [out, in]; set it to false.");
+            throw new PeftException(
+                $"{Settings.PeftType}: \"fan_in_fan_out\" is true, but this model's maps are [out, in]; set it to false.");
         // By name, since peft's own choice for this method may be another.
         var targets = maps.Targets ?? new Targets([.. maps.Sites.Select(p => p.Path.Split('.')[^1]).Distinct()]);
         Settings = (T)((TargetOptions)Settings with { TargetModules = targets, AreTransposed = maps.AreTransposed });

@@ -3,7 +3,9 @@ using PeftSharp.Methods.Json;
 
 namespace PeftSharp.Methods.Reparameterized;
 
-/// <summary>Settings that the methods of LyCORIS (LoHa, LoKr) share in peft: rank and scale, by map where need be, and dropout of the change itself.</summary>
+/// <summary>
+/// Settings that the methods of LyCORIS (LoHa, LoKr) share in peft: rank and scale, by map where need be, and dropout of the change itself.
+/// </summary>
 public abstract record PatternedMapOptions : ExcludingOptions
 {
     private const double LargestAlpha = 1e6;

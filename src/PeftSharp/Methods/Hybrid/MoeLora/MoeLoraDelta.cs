@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Hybrid.MoeLora;
 
 /// <summary>
-/// Adds scale · Σₑ gₑ(x)·Bₑ·Aₑ·x, g = softmax(R·x): for each token its own mixture of experts (Dou et al. 2023, arXiv 2312.09979). All of them are one
-/// LoRA, the ranks of which are weighed by the gates.
+/// Adds scale · Σₑ gₑ(x)·Bₑ·Aₑ·x, g = softmax(R·x): for each token its own mixture of experts (Dou et al. 2023, arXiv 2312.09979). All of
+/// them are one LoRA, the ranks of which are weighed by the gates.
 /// </summary>
 /// <param name="a">The experts' A below each other, [experts · rank, in].</param>
 /// <param name="b">The experts' B beside each other, [out, experts · rank].</param>

@@ -19,7 +19,8 @@ public sealed class MoeLoraMethod(string name, MoeLoraOptions options) : MapMeth
         PeftType = "MOE_LORA",
         Paper = "Dou et al. 2023, arXiv 2312.09979",
         Sites = "projections",
-        Summary = "Several LoRAs at each map, and a router that mixes them anew for each token; cannot be merged, for the mixture depends on the input.",
+        Summary = "Several LoRAs at each map, and a router that mixes them anew for each token; cannot be merged, for the mixture "
+            + "depends on the input.",
         Formula = "y = W·x + b + s·Σₑ gₑ·Bₑ·Aₑ·dropout(x), g = softmax(R·x), s = alpha / r; top_k: of the k highest scores alone",
         OptionsType = typeof(MoeLoraOptions),
         NeutralStart = true,

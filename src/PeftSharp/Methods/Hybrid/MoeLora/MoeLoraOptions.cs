@@ -3,7 +3,9 @@ using PeftSharp.Methods.Json;
 
 namespace PeftSharp.Methods.Hybrid.MoeLora;
 
-/// <summary>Settings of a mixture of LoRA experts (Dou et al. 2023, arXiv 2312.09979). peft lacks the method; its files have names of the same kind.</summary>
+/// <summary>
+/// Settings of a mixture of LoRA experts (Dou et al. 2023, arXiv 2312.09979). peft lacks the method; its files have names of the same kind.
+/// </summary>
 public sealed record MoeLoraOptions : ExcludingOptions
 {
     /// <inheritdoc/>

@@ -17,7 +17,8 @@ public sealed class BoftMethod(string name, BoftOptions options) : MapMethod<Bof
         Paper = "Liu et al. 2024, arXiv 2311.06243",
         Sites = "projections",
         Summary = "Weights are multiplied by orthogonal matrices made of butterfly factors, and their rows by factors; merges.",
-        Formula = "y = s ⊙ (W·Rᵀ·x) + b, R = Fₙ·…·F₁, F = P·D·Pᵀ, D block-diagonal with blocks (I − Q)·(I + Q)⁻¹, Q skew-symmetric, P a permutation",
+        Formula = "y = s ⊙ (W·Rᵀ·x) + b, R = Fₙ·…·F₁, F = P·D·Pᵀ, D block-diagonal with blocks (I − Q)·(I + Q)⁻¹, Q skew-symmetric, P "
+            + "a permutation",
         OptionsType = typeof(BoftOptions),
         NeutralStart = true,
         Mergeable = true,
@@ -53,13 +54,15 @@ public sealed class BoftMethod(string name, BoftOptions options) : MapMethod<Bof
         var (field, given) = Settings.BlockSize == 0 ? ("boft_block_num", Settings.Blocks) : ("boft_block_size", Settings.BlockSize);
         var width = site.InFeatures;
         if (width % given != 0)
-            throw new PeftException($"BOFT: \"{field}\" is {given}, which does not divide the {width} numbers that {site.Path} reads; give a divisor of it.");
+            throw new PeftException(
+                $"BOFT: \"{field}\" is {given}, which does not divide the {width} numbers that {site.Path} reads; give a divisor of it.");
         var (blocks, size) = Settings.BlockSize == 0 ? ((long)given, width / given) : (width / given, (long)given);
         if (Settings.Factors == 1) return (blocks, size);
         // Each factor beyond the first doubles the groups within which halves of blocks change places.
         if (size % 2 != 0 || blocks % (1L << (Settings.Factors - 1)) != 0)
             throw new PeftException(
-                $"BOFT: \"boft_n_butterfly_factor\" is {Settings.Factors}, for which {site.Path} with {blocks} blocks of {size} is not made: "
+                $"BOFT: \"boft_n_butterfly_factor\" is {Settings.Factors}, for which {site.Path} with {blocks} blocks of {size} is not "
+                + "made: "
                 + $"expected blocks of an even size, and a multiple of {1L << (Settings.Factors - 1)} of them.");
         return (blocks, size);
     }

@@ -10,17 +10,21 @@ public sealed record BoftOptions : ExcludingOptions
     /// <inheritdoc/>
     public override string PeftType => "BOFT";
 
-    /// <summary>Size of the blocks, a divisor of the width of a map's input; 0 where <c>boft_block_num</c> is given instead; default 4.</summary>
+    /// <summary>
+    /// Size of the blocks, a divisor of the width of a map's input; 0 where <c>boft_block_num</c> is given instead; default 4.
+    /// </summary>
     [JsonPropertyName("boft_block_size")]
     public int BlockSize { get; init; } = 4;
 
-    /// <summary>Number of blocks of each map, a divisor of the width of its input; 0 (default) where <c>boft_block_size</c> is given instead.</summary>
+    /// <summary>
+    /// Number of blocks of each map, a divisor of the width of its input; 0 (default) where <c>boft_block_size</c> is given instead.
+    /// </summary>
     [JsonPropertyName("boft_block_num")]
     public int Blocks { get; init; }
 
     /// <summary>
-    /// Number of butterfly factors, from 1 (OFT with factors of the outputs) to 16; default 1. peft without its CUDA kernel trains and saves one
-    /// whatever is asked: say 1 to read such a file.
+    /// Number of butterfly factors, from 1 (OFT with factors of the outputs) to 16; default 1. peft without its CUDA kernel trains and
+    /// saves one whatever is asked: say 1 to read such a file.
     /// </summary>
     [JsonPropertyName("boft_n_butterfly_factor")]
     public int Factors { get; init; } = 1;

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Boft;
 
 /// <summary>
-/// Turns a linear map's input by orthogonal factors, each block-diagonal in an order of its own: x · Fₙ · … · F₁, F = P · blocks · Pᵀ (Liu et al.
-/// 2024, arXiv 2311.06243).
+/// Turns a linear map's input by orthogonal factors, each block-diagonal in an order of its own: x · Fₙ · … · F₁, F = P · blocks · Pᵀ (Liu
+/// et al. 2024, arXiv 2311.06243).
 /// </summary>
 /// <param name="turns">[factors, blocks, size, size]; their skew-symmetric halves make the blocks.</param>
 /// <param name="orders">For each factor the order and the one that undoes it, int64 [in]; null where there is one factor.</param>

@@ -29,7 +29,8 @@ public sealed class C3aMethod(string name, C3aOptions options) : MapMethod<C3aOp
         var size = _patterns.Choose("block_size_pattern", Settings.BlockSizePattern, site.Path, Settings.BlockSize);
         if (site.InFeatures % size != 0 || site.OutFeatures % size != 0)
             throw new PeftException(
-                $"C3A: \"block_size\" is {size}, which does not divide both widths of {site.Path}, {site.InFeatures} and {site.OutFeatures}; give a divisor "
+                $"C3A: \"block_size\" is {size}, which does not divide both widths of {site.Path}, {site.InFeatures} and "
+                + $"{site.OutFeatures}; give a divisor "
                 + "of the widths of all maps, or the map's own size in \"block_size_pattern\".");
         long[] shape = [site.OutFeatures / size, site.InFeatures / size, size];
         var kernel = Add(site.Path, "c3a_kernel", shape, () =>

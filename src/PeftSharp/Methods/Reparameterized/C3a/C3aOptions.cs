@@ -21,7 +21,8 @@ public sealed record C3aOptions : TargetOptions
     public IReadOnlyDictionary<string, int>? BlockSizePattern { get; init; } = new Dictionary<string, int>();
 
     /// <summary>
-    /// Start: <c>xavier_uniform</c> (default, false as well), <c>kaiming_uniform</c>, <c>gaussian</c>, or true for zero, where the model is the base.
+    /// Start: <c>xavier_uniform</c> (default, false as well), <c>kaiming_uniform</c>, <c>gaussian</c>, or true for zero, where the model is
+    /// the base.
     /// </summary>
     [JsonPropertyName("init_weights")]
     public JsonElement InitWeights { get; init; } = JsonDocument.Parse($"\"{Xavier}\"").RootElement;

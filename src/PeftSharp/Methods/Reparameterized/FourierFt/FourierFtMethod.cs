@@ -18,7 +18,8 @@ public sealed class FourierFtMethod(string name, FourierFtOptions options) : Map
         PeftType = "FOURIERFT",
         Paper = "Gao et al. 2024, arXiv 2405.03003",
         Sites = "projections",
-        Summary = "The change of a weight is the Fourier transform of a few trained numbers at places drawn once: a thousand numbers a map; merges.",
+        Summary = "The change of a weight is the Fourier transform of a few trained numbers at places drawn once: a thousand numbers a "
+            + "map; merges.",
         Formula = "y = W·x + b + scaling·Re(F⁻¹(S))·x, S zero but for the trained numbers",
         OptionsType = typeof(FourierFtOptions),
         Mergeable = true,
@@ -31,7 +32,8 @@ public sealed class FourierFtMethod(string name, FourierFtOptions options) : Map
         var weights = site.OutFeatures * site.InFeatures;
         if (count > weights)
             throw new PeftException(
-                $"FOURIERFT: \"n_frequency\" is {count}, but {site.Path} has {weights} weights, which have as many frequencies; give fewer, "
+                $"FOURIERFT: \"n_frequency\" is {count}, but {site.Path} has {weights} weights, which have as many frequencies; give "
+                + "fewer, "
                 + "or its own number in \"n_frequency_pattern\".");
         var spectrum = Add(site.Path, "fourierft_spectrum", [count], () =>
             Settings.StartsAtZero ? zeros(count) : Initial.Normal([count], 1, SeedOf($"{site.Path}.fourierft_spectrum")));

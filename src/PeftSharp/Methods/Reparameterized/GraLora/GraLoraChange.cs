@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.GraLora;
 
 /// <summary>
-/// ΔW in blocks, each of low rank: a part of the input is brought to rank r, its rank is dealt out over the parts of the output, and what comes to a
-/// part of the output from all parts of the input is widened there (Jung et al. 2025, arXiv 2505.20355).
+/// ΔW in blocks, each of low rank: a part of the input is brought to rank r, its rank is dealt out over the parts of the output, and what
+/// comes to a part of the output from all parts of the input is widened there (Jung et al. 2025, arXiv 2505.20355).
 /// </summary>
 /// <param name="a">A, [parts, in / parts, rank].</param>
 /// <param name="b">B, [parts, rank, out / parts].</param>

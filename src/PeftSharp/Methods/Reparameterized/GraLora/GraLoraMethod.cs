@@ -15,7 +15,8 @@ public sealed class GraLoraMethod(string name, GraLoraOptions options) : MapMeth
         Paper = "Jung et al. 2025, arXiv 2505.20355",
         Sites = "projections",
         Summary = "The change of a weight is cut into k·k blocks of low rank, at LoRA's number of weights and k times its rank; merges.",
-        Formula = "y = W·x + b + s·ΔW·x, block (o, i) of ΔW is Bₒᵀ[ranks of i]·Aᵢᵀ[ranks of o], s = alpha / (r + hybrid_r); hybrid_r: an ordinary LoRA is added",
+        Formula = "y = W·x + b + s·ΔW·x, block (o, i) of ΔW is Bₒᵀ[ranks of i]·Aᵢᵀ[ranks of o], s = alpha / (r + hybrid_r); hybrid_r: "
+            + "an ordinary LoRA is added",
         OptionsType = typeof(GraLoraOptions),
         NeutralStart = true,
         Mergeable = true,
@@ -27,7 +28,8 @@ public sealed class GraLoraMethod(string name, GraLoraOptions options) : MapMeth
         var (parts, rank) = (Settings.Parts, Settings.Rank);
         if (site.InFeatures % parts != 0 || site.OutFeatures % parts != 0)
             throw new PeftException(
-                $"GRALORA: \"gralora_k\" is {parts}, which does not divide both widths of {site.Path}, {site.InFeatures} and {site.OutFeatures}; "
+                $"GRALORA: \"gralora_k\" is {parts}, which does not divide both widths of {site.Path}, {site.InFeatures} and "
+                + $"{site.OutFeatures}; "
                 + "give a divisor of the widths of all maps.");
         // Kaiming's bound depends on the last size, so the factors are drawn as they are in LoRA and turned.
         AdapterTensor Factor(string local, long[] shape, bool turned, bool isZero) => Add(

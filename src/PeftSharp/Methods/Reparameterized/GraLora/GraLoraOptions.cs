@@ -28,7 +28,9 @@ public sealed record GraLoraOptions : TargetOptions
     [JsonConverter(typeof(FloatConverter))]
     public double Dropout { get; init; }
 
-    /// <summary>Parts of a map's input, and of its output: there are the square of it of blocks; a divisor of both widths; at least 1; default 2.</summary>
+    /// <summary>
+    /// Parts of a map's input, and of its output: there are the square of it of blocks; a divisor of both widths; at least 1; default 2.
+    /// </summary>
     [JsonPropertyName("gralora_k")]
     public int Parts { get; init; } = 2;
 

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized.Hira;
 
-/// <summary>ΔW = W ∘ (B·A): a product of low rank multiplies the weight number by number, so that the change is of high rank (Huang et al. 2025).</summary>
+/// <summary>
+/// ΔW = W ∘ (B·A): a product of low rank multiplies the weight number by number, so that the change is of high rank (Huang et al. 2025).
+/// </summary>
 /// <param name="a">A, [rank, in].</param>
 /// <param name="b">B, [out, rank].</param>
 /// <param name="dropout">Dropout of the change's input.</param>

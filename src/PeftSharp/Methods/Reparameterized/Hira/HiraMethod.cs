@@ -16,7 +16,8 @@ public sealed class HiraMethod(string name, HiraOptions options) : MapMethod<Hir
         PeftType = "HIRA",
         Paper = "Huang et al. 2025, openreview TwJrTz9cRS",
         Sites = "projections",
-        Summary = "The weight times a product of low rank, number by number, is added to it: changes of high rank from as few numbers as LoRA's; merges.",
+        Summary = "The weight times a product of low rank, number by number, is added to it: changes of high rank from as few numbers "
+            + "as LoRA's; merges.",
         Formula = "y = W·x + b + (W ∘ (B·A))·dropout(x)",
         OptionsType = typeof(HiraOptions),
         NeutralStart = true,

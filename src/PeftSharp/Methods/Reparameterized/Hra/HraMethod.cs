@@ -14,7 +14,8 @@ public sealed class HraMethod(string name, HraOptions options) : MapMethod<HraOp
         PeftType = "HRA",
         Paper = "Yuan et al. 2024, arXiv 2405.17484",
         Sites = "projections",
-        Summary = "Weights are multiplied by a few reflections: orthogonal, and a change of low rank; starts as the base up to rounding; merges.",
+        Summary = "Weights are multiplied by a few reflections: orthogonal, and a change of low rank; starts as the base up to "
+            + "rounding; merges.",
         Formula = "y = W·H₁·…·Hᵣ·x + b, Hᵢ = I − 2·uᵢ·uᵢᵀ / ‖uᵢ‖²",
         OptionsType = typeof(HraOptions),
         Mergeable = true,
@@ -25,7 +26,8 @@ public sealed class HraMethod(string name, HraOptions options) : MapMethod<HraOp
     {
         if (Settings.Orthogonalises && Settings.Rank > site.InFeatures)
             throw new PeftException(
-                $"HRA: \"r\" is {Settings.Rank}, but {site.Path} reads {site.InFeatures} numbers, and no more vectors are orthogonal to each other there; "
+                $"HRA: \"r\" is {Settings.Rank}, but {site.Path} reads {site.InFeatures} numbers, and no more vectors are orthogonal to "
+                + "each other there; "
                 + "give a smaller rank, or set \"apply_GS\" to false.");
         var vectors = Add(site.Path, "hra_u", [site.InFeatures, Settings.Rank], () => Start(site));
         Plug<IProjectionPlugin>(site.Plugins, new HraTurn(vectors, Settings.Orthogonalises));

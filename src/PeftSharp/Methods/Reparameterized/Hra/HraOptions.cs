@@ -13,11 +13,17 @@ public sealed record HraOptions : ExcludingOptions
     [JsonPropertyName("r")]
     public int Rank { get; init; } = 8;
 
-    /// <summary>True makes the reflections orthogonal to each other first (Gram–Schmidt), so that they cannot undo each other at the start; default false.</summary>
+    /// <summary>
+    /// True makes the reflections orthogonal to each other first (Gram–Schmidt), so that they cannot undo each other at the start; default
+    /// false.
+    /// </summary>
     [JsonPropertyName("apply_GS")]
     public bool Orthogonalises { get; init; }
 
-    /// <summary>True (default) starts with pairs of equal reflections, which undo each other up to rounding, where r is even and apply_GS false; else from random ones.</summary>
+    /// <summary>
+    /// True (default) starts with pairs of equal reflections, which undo each other up to rounding, where r is even and apply_GS false;
+    /// else from random ones.
+    /// </summary>
     [JsonPropertyName("init_weights")]
     public bool InitWeights { get; init; } = true;
 

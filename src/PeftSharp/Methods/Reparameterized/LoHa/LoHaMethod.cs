@@ -16,7 +16,8 @@ public sealed class LoHaMethod(string name, LoHaOptions options) : MapMethod<LoH
         PeftType = "LOHA",
         Paper = "Hyeon-Woo et al. 2022, arXiv 2108.06098; LyCORIS: Yeh et al. 2024, arXiv 2309.14859",
         Sites = "projections",
-        Summary = "The change of a weight is the product, number by number, of two products of low rank, so that r + r ranks make up to r·r; merges.",
+        Summary = "The change of a weight is the product, number by number, of two products of low rank, so that r + r ranks make up "
+            + "to r·r; merges.",
         Formula = "y = W·x + b + s·((A₁·B₁) ∘ (A₂·B₂))·x, s = alpha / r",
         OptionsType = typeof(LoHaOptions),
         NeutralStart = true,

@@ -12,8 +12,8 @@ internal sealed record KroneckerFactor(AdapterTensor Left, AdapterTensor? Right)
     public Tensor Get(ForwardContext context) => Right is null ? Left.Get(context) : matmul(Left.Get(context), Right.Get(context));
 
     /// <summary>
-    /// A number as the product of two, the first no larger than the second: as near to <paramref name="factor"/> as LyCORIS comes, or near the square
-    /// root where it is -1.
+    /// A number as the product of two, the first no larger than the second: as near to <paramref name="factor"/> as LyCORIS comes, or near
+    /// the square root where it is -1.
     /// </summary>
     public static (long Small, long Large) Split(long number, long factor)
     {

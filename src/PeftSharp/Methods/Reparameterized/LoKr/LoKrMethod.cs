@@ -17,7 +17,8 @@ public sealed class LoKrMethod(string name, LoKrOptions options) : MapMethod<LoK
         Paper = "Yeh et al. 2024, arXiv 2309.14859",
         Sites = "projections",
         Summary = "The change of a weight is the Kronecker product of a small matrix and a product of low rank; merges.",
-        Formula = "y = W·x + b + s·(w₁ ⊗ w₂)·x, s = alpha / r; w₂ = w₂ₐ·w₂ᵦ where r is below half of its larger side, and so is w₁ with decompose_both",
+        Formula = "y = W·x + b + s·(w₁ ⊗ w₂)·x, s = alpha / r; w₂ = w₂ₐ·w₂ᵦ where r is below half of its larger side, and so is w₁ "
+            + "with decompose_both",
         OptionsType = typeof(LoKrOptions),
         NeutralStart = true,
         Mergeable = true,

@@ -20,21 +20,22 @@ public sealed record LoKrOptions : PatternedMapOptions
     public bool RankDropoutScale { get; init; }
 
     /// <summary>
-    /// True makes the first (small) factor a product of rank r as well, where that saves numbers: r below half of its larger side. Default false.
+    /// True makes the first (small) factor a product of rank r as well, where that saves numbers: r below half of its larger side. Default
+    /// false.
     /// </summary>
     [JsonPropertyName("decompose_both")]
     public bool DecomposeBoth { get; init; }
 
     /// <summary>
-    /// Sides of the first factor, where they divide those of the weight, else the nearest divisors that are no larger; -1 (default): divisors near
-    /// the square root.
+    /// Sides of the first factor, where they divide those of the weight, else the nearest divisors that are no larger; -1 (default):
+    /// divisors near the square root.
     /// </summary>
     [JsonPropertyName("decompose_factor")]
     public int DecomposeFactor { get; init; } = -1;
 
     /// <summary>
-    /// Start: true (default) lets the first factor be zero, <c>lycoris</c> the second, as that library does; false draws both, so that the adapter does
-    /// not start as the base.
+    /// Start: true (default) lets the first factor be zero, <c>lycoris</c> the second, as that library does; false draws both, so that the
+    /// adapter does not start as the base.
     /// </summary>
     [JsonPropertyName("init_weights")]
     public JsonElement InitWeights { get; init; } = JsonDocument.Parse("true").RootElement;

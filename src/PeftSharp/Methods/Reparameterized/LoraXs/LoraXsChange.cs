@@ -3,7 +3,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized.LoraXs;
 
-/// <summary>ΔW = scale · U·R·V: U and V are the weight's own largest singular directions and stay, R is trained (Bałazy et al. 2024, arXiv 2405.17604).</summary>
+/// <summary>
+/// ΔW = scale · U·R·V: U and V are the weight's own largest singular directions and stay, R is trained (Bałazy et al. 2024, arXiv
+/// 2405.17604).
+/// </summary>
 /// <param name="left">U, its columns times their singular values, [out, rank].</param>
 /// <param name="trained">R, [rank, rank].</param>
 /// <param name="right">V, [rank, in].</param>

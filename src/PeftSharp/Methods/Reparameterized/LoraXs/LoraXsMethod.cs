@@ -14,7 +14,8 @@ public sealed class LoraXsMethod(string name, LoraXsOptions options) : MapMethod
         PeftType = "LORA_XS",
         Paper = "Bałazy et al. 2024, arXiv 2405.17604",
         Sites = "projections",
-        Summary = "Of each map r·r numbers are trained, between the largest singular directions of its weight, which are saved with them and stay; merges.",
+        Summary = "Of each map r·r numbers are trained, between the largest singular directions of its weight, which are saved with "
+            + "them and stay; merges.",
         Formula = "y = W·x + b + s·U·R·V·dropout(x), s = alpha / r, U·V the best approximation of W of rank r, its singular values in U",
         OptionsType = typeof(LoraXsOptions),
         Mergeable = true,
@@ -26,7 +27,8 @@ public sealed class LoraXsMethod(string name, LoraXsOptions options) : MapMethod
         var rank = Settings.Rank;
         if (rank > Math.Min(site.InFeatures, site.OutFeatures))
             throw new PeftException(
-                $"LORA_XS: \"r\" is {rank}, but {site.Path} has {Math.Min(site.InFeatures, site.OutFeatures)} singular directions; give a smaller rank.");
+                $"LORA_XS: \"r\" is {rank}, but {site.Path} has {Math.Min(site.InFeatures, site.OutFeatures)} singular directions; give "
+                + "a smaller rank.");
         var found = new Lazy<(Tensor Left, Tensor Right)>(() => Directions(site, rank));
         var left = AddFrozen(site.Path, "lora_xs_A", [site.OutFeatures, rank], () => found.Value.Left);
         var right = AddFrozen(site.Path, "lora_xs_B", [rank, site.InFeatures], () => found.Value.Right);

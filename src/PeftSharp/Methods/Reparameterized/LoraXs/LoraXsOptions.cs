@@ -3,7 +3,9 @@ using PeftSharp.Methods.Json;
 
 namespace PeftSharp.Methods.Reparameterized.LoraXs;
 
-/// <summary>Settings of LoRA-XS (Bałazy et al. 2024, arXiv 2405.17604). peft lacks the method; its files have names of the same kind.</summary>
+/// <summary>
+/// Settings of LoRA-XS (Bałazy et al. 2024, arXiv 2405.17604). peft lacks the method; its files have names of the same kind.
+/// </summary>
 public sealed record LoraXsOptions : ExcludingOptions
 {
     /// <inheritdoc/>
@@ -23,7 +25,10 @@ public sealed record LoraXsOptions : ExcludingOptions
     [JsonConverter(typeof(FloatConverter))]
     public double Dropout { get; init; }
 
-    /// <summary>Deviation of the normal distribution that the trained matrix starts from; 0 starts as the base; from 0 to 1; default 1e-5, as in the paper.</summary>
+    /// <summary>
+    /// Deviation of the normal distribution that the trained matrix starts from; 0 starts as the base; from 0 to 1; default 1e-5, as in the
+    /// paper.
+    /// </summary>
     [JsonPropertyName("init_std")]
     [JsonConverter(typeof(FloatConverter))]
     public double Deviation { get; init; } = 1e-5;

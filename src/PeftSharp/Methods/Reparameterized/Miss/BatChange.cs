@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Miss;
 
 /// <summary>
-/// ΔW, cut into blocks [rank, rank], is W·D + D, D shared by the blocks of the same rows: the variant of MiSS that was called BAT (Kang and Yin 2024,
-/// arXiv 2409.15371).
+/// ΔW, cut into blocks [rank, rank], is W·D + D, D shared by the blocks of the same rows: the variant of MiSS that was called BAT (Kang and
+/// Yin 2024, arXiv 2409.15371).
 /// </summary>
 /// <param name="block">D, [out / rank, rank, rank].</param>
 internal sealed class BatChange(AdapterTensor block) : WeightChange

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized.Miss;
 
-/// <summary>ΔW = Dᵀ · [I I I …]: the input's numbers r apart are summed, and a block maps the sums (Kang and Yin 2024, arXiv 2409.15371).</summary>
+/// <summary>
+/// ΔW = Dᵀ · [I I I …]: the input's numbers r apart are summed, and a block maps the sums (Kang and Yin 2024, arXiv 2409.15371).
+/// </summary>
 /// <param name="block">D, [rank, out], or [rank, fewer] to be repeated.</param>
 /// <param name="inFeatures">Width of the input; the last group may be cut off.</param>
 /// <param name="outFeatures">Width of the output.</param>

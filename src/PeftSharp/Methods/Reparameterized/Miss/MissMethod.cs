@@ -27,9 +27,12 @@ public sealed class MissMethod(string name, MissOptions options) : MapMethod<Mis
     {
         var (rank, width) = (Settings.Rank, site.OutFeatures);
         if (Settings.IsBat && (site.InFeatures % rank != 0 || width % rank != 0))
-            throw new PeftException($"MISS: with \"bat\", \"r\" ({rank}) has to divide both widths of {site.Path}, {site.InFeatures} and {width}; give such a rank.");
+            throw new PeftException(
+                $"MISS: with \"bat\", \"r\" ({rank}) has to divide both widths of {site.Path}, {site.InFeatures} and {width}; give such "
+                + "a rank.");
         if (Settings.IsMini && width % Settings.MiniRank != 0)
-            throw new PeftException($"MISS: \"mini_r\" ({Settings.MiniRank}) has to divide the {width} outputs of {site.Path}; give a divisor of it.");
+            throw new PeftException(
+                $"MISS: \"mini_r\" ({Settings.MiniRank}) has to divide the {width} outputs of {site.Path}; give a divisor of it.");
         var shape = Settings.IsBat ? [width / rank, rank, rank] : (long[])[rank, Settings.IsMini ? Settings.MiniRank : width];
         var isRandom = Settings.InitWeights.ValueKind == System.Text.Json.JsonValueKind.False;
         var block = Add(site.Path, "miss_block", shape, () =>

@@ -17,7 +17,9 @@ public sealed record MissOptions : ExcludingOptions
     [JsonPropertyName("r")]
     public int Rank { get; init; } = 64;
 
-    /// <summary>Columns that are trained where <c>init_weights</c> is <c>mini</c>, a divisor of the width of a map's output; at least 1; default 1.</summary>
+    /// <summary>
+    /// Columns that are trained where <c>init_weights</c> is <c>mini</c>, a divisor of the width of a map's output; at least 1; default 1.
+    /// </summary>
     [JsonPropertyName("mini_r")]
     public int MiniRank { get; init; } = 1;
 
@@ -27,8 +29,8 @@ public sealed record MissOptions : ExcludingOptions
     public double Dropout { get; init; }
 
     /// <summary>
-    /// True (default): one block for all columns, from zero; <c>mini</c>: a block of few columns, repeated; <c>bat</c>: blocks that are multiplied with those of the
-    /// weight as well (r has to divide both widths); false: the default's block, from random numbers.
+    /// True (default): one block for all columns, from zero; <c>mini</c>: a block of few columns, repeated; <c>bat</c>: blocks that are
+    /// multiplied with those of the weight as well (r has to divide both widths); false: the default's block, from random numbers.
     /// </summary>
     [JsonPropertyName("init_weights")]
     public JsonElement InitWeights { get; init; } = JsonDocument.Parse("true").RootElement;

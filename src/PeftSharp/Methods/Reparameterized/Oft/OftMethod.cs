@@ -17,7 +17,8 @@ public sealed class OftMethod(string name, OftOptions options) : MapMethod<OftOp
         PeftType = "OFT",
         Paper = "Qiu et al. 2023, arXiv 2306.07280; Qiu et al. 2025, arXiv 2506.19847",
         Sites = "projections",
-        Summary = "Weights are multiplied by orthogonal matrices of blocks, which turn what a map reads and keep angles between neurons; merges.",
+        Summary = "Weights are multiplied by orthogonal matrices of blocks, which turn what a map reads and keep angles between "
+            + "neurons; merges.",
         Formula = "y = W·Rᵀ·x + b, R block-diagonal, each block (I − Q)·(I + Q)⁻¹ of a skew-symmetric Q; "
             + "with use_cayley_neumann I + 2Q + 2Q² + … + Qⁿ⁻¹, that is, the inverse turn up to what is cut off",
         OptionsType = typeof(OftOptions),
@@ -31,7 +32,8 @@ public sealed class OftMethod(string name, OftOptions options) : MapMethod<OftOp
         var (blocks, size) = Sizes(site);
         if (size == 1)
             throw new PeftException(
-                $"OFT: {site.Path} reads {site.InFeatures} numbers, which blocks of such a size do not divide, so that blocks of 1 would be left, "
+                $"OFT: {site.Path} reads {site.InFeatures} numbers, which blocks of such a size do not divide, so that blocks of 1 "
+                + "would be left, "
                 + "and those cannot turn; choose another \"oft_block_size\" or leave the map out.");
         if (_upper.Count == 0) OnDetach(_upper.Clear);
         long[] shape = [Settings.SharesBlock ? 1 : blocks, size * (size - 1) / 2];

@@ -11,15 +11,15 @@ public sealed record OftOptions : ExcludingOptions
     public override string PeftType => "OFT";
 
     /// <summary>
-    /// Number of blocks of each map, 0 (default) where <c>oft_block_size</c> is given instead. Where it does not divide the width of a map's input, the
-    /// nearest divisor is taken, as peft does.
+    /// Number of blocks of each map, 0 (default) where <c>oft_block_size</c> is given instead. Where it does not divide the width of a
+    /// map's input, the nearest divisor is taken, as peft does.
     /// </summary>
     [JsonPropertyName("r")]
     public int Blocks { get; init; }
 
     /// <summary>
-    /// Size of the blocks, 0 where <c>r</c> is given instead; default 32. Where it does not divide the width of a map's input, the nearest divisor is
-    /// taken, as peft does.
+    /// Size of the blocks, 0 where <c>r</c> is given instead; default 32. Where it does not divide the width of a map's input, the nearest
+    /// divisor is taken, as peft does.
     /// </summary>
     [JsonPropertyName("oft_block_size")]
     public int BlockSize { get; init; } = 32;

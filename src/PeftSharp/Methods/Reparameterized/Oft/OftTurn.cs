@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Oft;
 
 /// <summary>
-/// Turns blocks of a linear map's input: x·R, R block-diagonal and orthogonal, each block made of a skew-symmetric Q by the Cayley transform (Qiu et
-/// al. 2023, arXiv 2306.07280).
+/// Turns blocks of a linear map's input: x·R, R block-diagonal and orthogonal, each block made of a skew-symmetric Q by the Cayley
+/// transform (Qiu et al. 2023, arXiv 2306.07280).
 /// </summary>
 /// <param name="upper">The numbers of each Q above its diagonal, row by row, [blocks, size · (size − 1) / 2].</param>
 /// <param name="places">Their places in a matrix, row-major, int64.</param>

@@ -5,8 +5,9 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.RandLora;
 
 /// <summary>
-/// ΔW = scale · Σⱼ Bⱼ·diag(λⱼ)·A·diag(γⱼ): random bases A and B that all maps share, frozen, and trained factors of their own; of full rank (Albert et
-/// al. 2025, arXiv 2502.00987). The factors stand at the narrower side of a map; where that is the output, the sum is turned over.
+/// ΔW = scale · Σⱼ Bⱼ·diag(λⱼ)·A·diag(γⱼ): random bases A and B that all maps share, frozen, and trained factors of their own; of full rank
+/// (Albert et al. 2025, arXiv 2502.00987). The factors stand at the narrower side of a map; where that is the output, the sum is turned
+/// over.
 /// </summary>
 /// <param name="a">A [rank, 1, widest narrow side].</param>
 /// <param name="b">B [widest wide side, most bases, rank].</param>

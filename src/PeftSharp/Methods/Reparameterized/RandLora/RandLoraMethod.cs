@@ -21,7 +21,8 @@ public sealed class RandLoraMethod(string name, RandLoraOptions options) : MapMe
         Paper = "Albert et al. 2025, arXiv 2502.00987",
         Sites = "projections",
         Summary = "Updates of full rank: frozen random bases shared by all layers, and trained factors that mix them; merges.",
-        Formula = "y = W·x + b + s·Σⱼ Bⱼ·diag(λⱼ)·A·diag(γⱼ)·dropout(x), s = alpha / r; as many j as make full rank; A and B are drawn once and shared",
+        Formula = "y = W·x + b + s·Σⱼ Bⱼ·diag(λⱼ)·A·diag(γⱼ)·dropout(x), s = alpha / r; as many j as make full rank; A and B are drawn "
+            + "once and shared",
         OptionsType = typeof(RandLoraOptions),
         Layouts = [new RandLoraPeft()],
         NeutralStart = true,

@@ -10,7 +10,9 @@ public sealed record RandLoraOptions : TargetOptions
     /// <inheritdoc/>
     public override string PeftType => "RANDLORA";
 
-    /// <summary>Rank of each random base; the smaller it is, the more bases make up full rank, and the more is trained; from 1 to 65536; default 32.</summary>
+    /// <summary>
+    /// Rank of each random base; the smaller it is, the more bases make up full rank, and the more is trained; from 1 to 65536; default 32.
+    /// </summary>
     [JsonPropertyName("r")]
     public int Rank { get; init; } = 32;
 

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.RandLora;
 
 /// <summary>
-/// RandLoRA as peft reads it: the shared bases once, unless they are to be drawn again. peft writes them again for each map, which is read and not
-/// repeated.
+/// RandLoRA as peft reads it: the shared bases once, unless they are to be drawn again. peft writes them again for each map, which is read
+/// and not repeated.
 /// </summary>
 internal sealed class RandLoraPeft : PeftLayout
 {
@@ -36,6 +36,7 @@ internal sealed class RandLoraPeft : PeftLayout
         var shared = saved.GetValueOrDefault(Shared + key[(key.LastIndexOf('.') + 1)..]);
         if (shared is null || !shared.shape.SequenceEqual(saved[key].shape) || !shared.equal(saved[key]).all().item<bool>())
             throw new PeftException(
-                $"{file}: tensor \"{key}\" is not the base that all maps share; expected one pair of bases for the whole adapter: save it again.");
+                $"{file}: tensor \"{key}\" is not the base that all maps share; expected one pair of bases for the whole adapter: save "
+                + "it again.");
     }
 }

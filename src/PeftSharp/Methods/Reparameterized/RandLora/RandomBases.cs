@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized.RandLora;
 
-/// <summary>The random bases that all maps share, drawn as peft draws them: in bfloat16, scaled to a deviation of one, from one generator on the CPU.</summary>
+/// <summary>
+/// The random bases that all maps share, drawn as peft draws them: in bfloat16, scaled to a deviation of one, from one generator on the
+/// CPU.
+/// </summary>
 /// <param name="Rank">Rank of each base.</param>
 /// <param name="Narrow">The largest smaller width of a map.</param>
 /// <param name="Wide">The largest greater width of a map.</param>

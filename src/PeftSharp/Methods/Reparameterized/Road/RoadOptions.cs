@@ -10,13 +10,16 @@ public sealed record RoadOptions : TargetOptions
     public override string PeftType => "ROAD";
 
     /// <summary>
-    /// How many numbers each pair of outputs has: <c>road_1</c> (default), one angle and one factor; <c>road_2</c>, one of each for either output;
-    /// <c>road_4</c>, one of each for every number of the turn.
+    /// How many numbers each pair of outputs has: <c>road_1</c> (default), one angle and one factor; <c>road_2</c>, one of each for either
+    /// output; <c>road_4</c>, one of each for every number of the turn.
     /// </summary>
     [JsonPropertyName("variant")]
     public string Variant { get; init; } = "road_1";
 
-    /// <summary>Outputs of a group, in which the first half is paired with the second; even, a divisor of the width of every map's output; default 64.</summary>
+    /// <summary>
+    /// Outputs of a group, in which the first half is paired with the second; even, a divisor of the width of every map's output; default
+    /// 64.
+    /// </summary>
     [JsonPropertyName("group_size")]
     public int GroupSize { get; init; } = 64;
 

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Road;
 
 /// <summary>
-/// Turns and scales pairs of a linear map's outputs, bias included (Liao and Monz 2024, arXiv 2409.00119): y ← c ∘ y + s ∘ (−y₂, y₁), y₁ and y₂ the
-/// halves of a group.
+/// Turns and scales pairs of a linear map's outputs, bias included (Liao and Monz 2024, arXiv 2409.00119): y ← c ∘ y + s ∘ (−y₂, y₁), y₁
+/// and y₂ the halves of a group.
 /// </summary>
 /// <param name="angles">The angles.</param>
 /// <param name="factors">The factors, as many.</param>

@@ -9,7 +9,9 @@ public sealed record ShiraOptions : TargetOptions
     /// <inheritdoc/>
     public override string PeftType => "SHIRA";
 
-    /// <summary>As many weights of a map are trained as a LoRA of this rank has: r · (in + out), no more than the map has; at least 1; default 32.</summary>
+    /// <summary>
+    /// As many weights of a map are trained as a LoRA of this rank has: r · (in + out), no more than the map has; at least 1; default 32.
+    /// </summary>
     [JsonPropertyName("r")]
     public int Rank { get; init; } = 32;
 

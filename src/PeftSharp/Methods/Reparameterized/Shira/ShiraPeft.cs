@@ -60,7 +60,8 @@ internal sealed class ShiraPeft : PeftLayout
     {
         var (lowest, highest) = (indices.min().item<long>(), indices.max().item<long>());
         if (lowest < 0 || highest >= size)
-            throw new PeftException($"{what} from {lowest} to {highest}; expected 0 to {size - 1}: the adapter was made for another base model.");
+            throw new PeftException(
+                $"{what} from {lowest} to {highest}; expected 0 to {size - 1}: the adapter was made for another base model.");
     }
 
     private static string PlacesOf(string key) => $"{key[..(key.LastIndexOf('.') + 1)]}{Places}";

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized.VbLora;
 
-/// <summary>Scores of which only those that count are kept: which they are, and their shares, the last of which follows from the others.</summary>
+/// <summary>
+/// Scores of which only those that count are kept: which they are, and their shares, the last of which follows from the others.
+/// </summary>
 internal static class MixedScores
 {
     private const string IndexEnd = "_topk_indices", ShareEnd = "_topk_weights";
@@ -27,7 +29,9 @@ internal static class MixedScores
         var shares = Required(saved, key + ShareEnd, [.. outer, mixed - 1], file);
         var (lowest, highest) = (index.min().item<long>(), index.max().item<long>());
         if (lowest < 0 || highest >= shape[^1])
-            throw new PeftException($"{file}: tensor \"{key}{IndexEnd}\" names the vectors {lowest} to {highest}; expected 0 to {shape[^1] - 1}: save the adapter again.");
+            throw new PeftException(
+                $"{file}: tensor \"{key}{IndexEnd}\" names the vectors {lowest} to {highest}; expected 0 to {shape[^1] - 1}: save the "
+                + "adapter again.");
         var last = shares.sum(-1, keepdim: true).Complement();
         var scores = Arithmetic.Filled(shape, double.NegativeInfinity, shares.dtype, shares.device);
         return scores.scatter(-1, index, cat([shares, last], -1).log());

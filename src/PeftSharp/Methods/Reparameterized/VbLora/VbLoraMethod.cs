@@ -19,7 +19,8 @@ public sealed class VbLoraMethod(string name, VbLoraOptions options) : MapMethod
         Paper = "Li et al. 2024, arXiv 2405.15179",
         Sites = "projections",
         Summary = "Low-rank updates whose factors are put together from a bank of vectors that all layers share: very small files; merges.",
-        Formula = "y = W·x + b + B·A·dropout(x), each piece of A and B a mixture of the topk vectors of the bank with the highest scores; bank and scores are trained",
+        Formula = "y = W·x + b + B·A·dropout(x), each piece of A and B a mixture of the topk vectors of the bank with the highest "
+            + "scores; bank and scores are trained",
         OptionsType = typeof(VbLoraOptions),
         Layouts = [new VbLoraPeft()],
         Mergeable = true,
@@ -34,7 +35,8 @@ public sealed class VbLoraMethod(string name, VbLoraOptions options) : MapMethod
         foreach (var map in maps)
             if (map.InFeatures % Settings.Length != 0 || map.OutFeatures % Settings.Length != 0)
                 throw new PeftException(
-                    $"VBLORA: \"vector_length\" is {Settings.Length}, which does not divide both widths of {map.Path}, {map.InFeatures} and "
+                    $"VBLORA: \"vector_length\" is {Settings.Length}, which does not divide both widths of {map.Path}, {map.InFeatures} "
+                    + "and "
                     + $"{map.OutFeatures}; give a divisor of the widths of all maps.");
         _bank = Add("", Bank, [Settings.Vectors, Settings.Length], () =>
             Initial.Uniform([Settings.Vectors, Settings.Length], Settings.BankBound, SeedOf(Bank)));
@@ -56,7 +58,8 @@ public sealed class VbLoraMethod(string name, VbLoraOptions options) : MapMethod
     {
         if (LacksScores && call.Context.Training)
             throw new PeftException(
-                $"VBLORA: the adapter {Name} was saved with \"save_only_topk_weights\", so the scores of the other vectors are gone and it cannot be trained "
+                $"VBLORA: the adapter {Name} was saved with \"save_only_topk_weights\", so the scores of the other vectors are gone and "
+                + "it cannot be trained "
                 + "further; start a new one, or from one that was saved without it.");
         return loss;
     }

@@ -18,8 +18,10 @@ public sealed class AdaMixMethod(string name, AdaMixOptions options) : Composite
         PeftType = "ADAMIX",
         Paper = "Wang et al. 2022, arXiv 2205.12410",
         Sites = "those of its part",
-        Summary = "Several copies of each module of another method (part): a training step draws one of each, and the mean of them answers; merges where its part does.",
-        Formula = "training: the part with modules drawn, and ½·(KL(p‖q) + KL(q‖p)) of two draws' answers added to the loss; else the part with the mean of the modules",
+        Summary = "Several copies of each module of another method (part): a training step draws one of each, and the mean of them "
+            + "answers; merges where its part does.",
+        Formula = "training: the part with modules drawn, and ½·(KL(p‖q) + KL(q‖p)) of two draws' answers added to the loss; else the "
+            + "part with the mean of the modules",
         OptionsType = typeof(AdaMixOptions),
     };
 
@@ -32,7 +34,8 @@ public sealed class AdaMixMethod(string name, AdaMixOptions options) : Composite
         var part = AddPart(options.Part.Options, host);
         var mixed = part.Tensors.Where(t => t.Role == TensorRole.Trained).ToList();
         if (mixed.Count == 0)
-            throw new PeftException($"ADAMIX: its part, {options.Part}, has no modules of its own that could be mixed; name another method.");
+            throw new PeftException(
+                $"ADAMIX: its part, {options.Part}, has no modules of its own that could be mixed; name another method.");
         var starts = host.FromFile ? [] : Enumerable.Range(1, options.Copies - 1).Select(copy => Starts(host, copy)).ToList();
         for (var i = 0; i < mixed.Count; i++)
         {

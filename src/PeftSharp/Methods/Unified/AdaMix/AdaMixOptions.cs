@@ -4,7 +4,9 @@ using PeftSharp.Methods.Json;
 
 namespace PeftSharp.Methods.Unified.AdaMix;
 
-/// <summary>Settings of AdaMix (Wang et al. 2022, arXiv 2205.12410): several copies of another method's modules, of which each step draws some.</summary>
+/// <summary>
+/// Settings of AdaMix (Wang et al. 2022, arXiv 2205.12410): several copies of another method's modules, of which each step draws some.
+/// </summary>
 public sealed record AdaMixOptions : MethodOptions
 {
     /// <inheritdoc/>
@@ -19,8 +21,8 @@ public sealed record AdaMixOptions : MethodOptions
     public int Copies { get; init; } = 4;
 
     /// <summary>
-    /// Weight of the divergence of two draws' answers, from 0 (off, which saves the second forward) to 1000; default 1. It acts where a row has one
-    /// answer among classes.
+    /// Weight of the divergence of two draws' answers, from 0 (off, which saves the second forward) to 1000; default 1. It acts where a row
+    /// has one answer among classes.
     /// </summary>
     [JsonPropertyName("consistency")]
     [JsonConverter(typeof(FloatConverter))]

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Unified.AdaMix;
 
 /// <summary>
-/// A tensor of which there are several copies: in a training step one of them is read, drawn by the step's seed, and otherwise their mean, by a forward
-/// and by merging alike.
+/// A tensor of which there are several copies: in a training step one of them is read, drawn by the step's seed, and otherwise their mean,
+/// by a forward and by merging alike.
 /// </summary>
 /// <param name="module">What is drawn together (a weight and its bias).</param>
 /// <param name="others">The copies beside the tensor's own value.</param>

@@ -7,7 +7,9 @@ namespace PeftSharp.Methods.Unified.SparseAdapter;
 /// <summary>Which entries of several matrices are kept.</summary>
 internal static class Pruning
 {
-    /// <summary>The entries with the largest scores of all. Matrices whose scores are all zero (which start at zero) keep their share at random.</summary>
+    /// <summary>
+    /// The entries with the largest scores of all. Matrices whose scores are all zero (which start at zero) keep their share at random.
+    /// </summary>
     /// <param name="scores">A score for each entry.</param>
     /// <param name="share">Share of the entries to keep.</param>
     /// <param name="seed">Seed of what is random.</param>
@@ -25,7 +27,9 @@ internal static class Pruning
     public static long[][] ByChance(IReadOnlyList<Tensor> matrices, double share, Func<int, ulong> seed) =>
         [.. matrices.Select((m, i) => AtRandom(m.numel(), share, seed(i)))];
 
-    /// <summary>Entries at random, of each matrix a share that is in proportion to (rows + columns) / (rows · columns), none above 1.</summary>
+    /// <summary>
+    /// Entries at random, of each matrix a share that is in proportion to (rows + columns) / (rows · columns), none above 1.
+    /// </summary>
     public static long[][] ByErdosRenyi(IReadOnlyList<Tensor> matrices, double share, Func<int, ulong> seed)
     {
         double[] sides = [.. matrices.Select(m => m.shape[0] + (double)m.numel() / m.shape[0])], sizes = [.. matrices.Select(m => (double)m.numel())];

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Unified.SparseAdapter;
 
-/// <summary>Which entries of an adapter's tensor count: the others are read as zero, by a forward and by merging alike, and get no gradient.</summary>
+/// <summary>
+/// Which entries of an adapter's tensor count: the others are read as zero, by a forward and by merging alike, and get no gradient.
+/// </summary>
 internal sealed class PruningMask : IDisposable
 {
     private readonly Action _undo;

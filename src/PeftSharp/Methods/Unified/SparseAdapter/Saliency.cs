@@ -16,8 +16,8 @@ internal sealed class Saliency(IReadOnlyList<AdapterTensor> tensors, Preparation
     public IReadOnlyList<Tensor> Snip() => [.. Gradients().Zip(tensors, (g, t) => (g * t.Value.detach()).abs())];
 
     /// <summary>
-    /// GraSP (Wang et al. 2020, arXiv 2002.07376): w · (H·g), large where the gradient's length falls if the weight goes. H·g is the difference of the
-    /// gradients at both sides of w along g.
+    /// GraSP (Wang et al. 2020, arXiv 2002.07376): w · (H·g), large where the gradient's length falls if the weight goes. H·g is the
+    /// difference of the gradients at both sides of w along g.
     /// </summary>
     public IReadOnlyList<Tensor> Grasp()
     {

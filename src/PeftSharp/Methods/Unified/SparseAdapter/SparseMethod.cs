@@ -23,7 +23,8 @@ public sealed class SparseMethod(string name, SparseOptions options) : Composite
         PeftType = "SPARSE_ADAPTER",
         Paper = "He et al. 2022, arXiv 2210.04284",
         Sites = "those of its part",
-        Summary = "Another method (part) of whose weights most are pruned before training, so that it can be larger for the same number; merges where its part does.",
+        Summary = "Another method (part) of whose weights most are pruned before training, so that it can be larger for the same "
+            + "number; merges where its part does.",
         Formula = "the part's own, each of its matrices A read as M ⊙ A; M, of zeros and ones, is chosen before the first step and stays",
         OptionsType = typeof(SparseOptions),
         Layouts = [new SparsePeft()],
@@ -32,7 +33,9 @@ public sealed class SparseMethod(string name, SparseOptions options) : Composite
     /// <inheritdoc/>
     public override MethodOptions Options => Parts.Count == 0 ? options : options with { Part = new(Parts[0].Options) };
 
-    /// <summary>What the weights were chosen by, as far as it is known: the setting, what stands in for it before the data is seen, or <c>file</c>.</summary>
+    /// <summary>
+    /// What the weights were chosen by, as far as it is known: the setting, what stands in for it before the data is seen, or <c>file</c>.
+    /// </summary>
     public string PrunedBy => _prunedBy;
 
     /// <summary>Number of trained weights of the part that are pruned.</summary>
@@ -49,7 +52,8 @@ public sealed class SparseMethod(string name, SparseOptions options) : Composite
         var part = AddPart(options.Part.Options, host);
         foreach (var tensor in part.Tensors.Where(t => t.Role == TensorRole.Trained && t.Value.dim() >= 2)) _masks.Add(new(tensor, Tag));
         if (_masks.Count == 0)
-            throw new PeftException($"SPARSE_ADAPTER: its part, {options.Part}, has no matrices of its own that could be pruned; name another method.");
+            throw new PeftException(
+                $"SPARSE_ADAPTER: its part, {options.Part}, has no matrices of its own that could be pruned; name another method.");
         TrainModules(options.ModulesToSave);
         _prunedBy = host.FromFile ? File : options.PruneBy is "snip" or "grasp" ? StandIn : options.PruneBy;
         if (host.FromFile || options.Sparsity == 0) return;
@@ -119,7 +123,8 @@ public sealed class SparseMethod(string name, SparseOptions options) : Composite
     public override void RestoreState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
     {
         if ((json as JsonObject)?["pruned_by"] is not JsonValue by || !by.TryGetValue<string>(out var prunedBy))
-            throw new PeftException("SPARSE_ADAPTER: the saved training state does not say what pruned the weights; resume the run that it belongs to.");
+            throw new PeftException(
+                "SPARSE_ADAPTER: the saved training state does not say what pruned the weights; resume the run that it belongs to.");
         var own = tensors.Where(t => t.Key.StartsWith(MaskStart, StringComparison.Ordinal)).ToDictionary();
         NamedTensors.Check(_masks.ToDictionary(m => MaskStart + m.Tensor.Name, m => m.Kept), own, "the method's state");
         base.RestoreState(tensors.Where(t => !own.ContainsKey(t.Key)).ToDictionary(), ((JsonObject)json)["parts"]?.DeepClone());

@@ -4,27 +4,31 @@ using PeftSharp.Methods.Json;
 
 namespace PeftSharp.Methods.Unified.SparseAdapter;
 
-/// <summary>Settings of SparseAdapter (He et al. 2022, arXiv 2210.04284): another method of which most weights are pruned before training.</summary>
+/// <summary>
+/// Settings of SparseAdapter (He et al. 2022, arXiv 2210.04284): another method of which most weights are pruned before training.
+/// </summary>
 public sealed record SparseOptions : MethodOptions
 {
     /// <inheritdoc/>
     public override string PeftType => "SPARSE_ADAPTER";
 
     /// <summary>
-    /// The method that is pruned: its settings, or its name; default: bottleneck adapters. Larger sizes at a higher sparsity cost the same weights
-    /// (the paper's Large-Sparse).
+    /// The method that is pruned: its settings, or its name; default: bottleneck adapters. Larger sizes at a higher sparsity cost the same
+    /// weights (the paper's Large-Sparse).
     /// </summary>
     [JsonPropertyName("part")]
     public MethodPart Part { get; init; } = new(new BottleneckOptions());
 
-    /// <summary>Share of the weights of its matrices that are pruned; 0 (nothing) to less than 1; default 0.8. Vectors (biases, norms) stay whole.</summary>
+    /// <summary>
+    /// Share of the weights of its matrices that are pruned; 0 (nothing) to less than 1; default 0.8. Vectors (biases, norms) stay whole.
+    /// </summary>
     [JsonPropertyName("sparsity")]
     [JsonConverter(typeof(FloatConverter))]
     public double Sparsity { get; init; } = 0.8;
 
     /// <summary>
-    /// What decides: <c>snip</c> (default) and <c>grasp</c> look at training data before the first step, and until then at magnitudes; <c>magnitude</c>;
-    /// <c>erdos-renyi</c>, at random with a share of each matrix that falls with its size; <c>random</c>.
+    /// What decides: <c>snip</c> (default) and <c>grasp</c> look at training data before the first step, and until then at magnitudes;
+    /// <c>magnitude</c>; <c>erdos-renyi</c>, at random with a share of each matrix that falls with its size; <c>random</c>.
     /// </summary>
     [JsonPropertyName("prune_by")]
     public string PruneBy { get; init; } = "snip";

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Unified.SparseAdapter;
 
 /// <summary>
-/// Version 1 of the layout: the part's tensors under names of peft's kind, what is pruned at zero, and beside each pruned matrix <c>NAME.mask</c>, uint8,
-/// one bit an entry (row-major, the first in the lowest bit of the first byte), 1 where it is kept.
+/// Version 1 of the layout: the part's tensors under names of peft's kind, what is pruned at zero, and beside each pruned matrix
+/// <c>NAME.mask</c>, uint8, one bit an entry (row-major, the first in the lowest bit of the first byte), 1 where it is kept.
 /// </summary>
 internal sealed class SparsePeft : PeftLayout
 {
@@ -27,7 +27,8 @@ internal sealed class SparsePeft : PeftLayout
             var key = Name(adapter, mask.Tensor)! + End;
             SavedTensor.Require(saved, key, [(mask.Tensor.Value.numel() + 7) / 8], file);
             if (saved[key].dtype != ScalarType.Byte)
-                throw new PeftException($"{file}: tensor \"{key}\" holds {saved[key].dtype}; expected uint8, one bit for each entry: save the adapter again.");
+                throw new PeftException(
+                    $"{file}: tensor \"{key}\" holds {saved[key].dtype}; expected uint8, one bit for each entry: save the adapter again.");
             rest.Remove(key);
         }
         base.Read(adapter, rest, file);
