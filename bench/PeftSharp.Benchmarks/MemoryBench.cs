@@ -20,7 +20,15 @@ internal static class MemoryBench
         PeftSharp.Interop.LibTorch.EnsureLoaded();
         TorchSharp.torch.ones(3).Dispose();
         Print("libtorch");
-        var model = new PeftModel(ModelLoader.Load(folder, new ModelOptions { Task = TaskKind.Classification, Labels = ["a", "b"], Compute = compute == "fp32" ? ComputeType.Float32 : ComputeType.BFloat16 }));
+        var model = new PeftModel(
+            ModelLoader.Load(
+                folder,
+                new ModelOptions
+                {
+                    Task = TaskKind.Classification,
+                    Labels = ["a", "b"],
+                    Compute = compute == "fp32" ? ComputeType.Float32 : ComputeType.BFloat16,
+                }));
         Print("model");
         var adapter = model.Add(new LoraOptions { Alpha = 16, Dropout = 0.1 });
         var task = GlueTask.Find("SST-2")!;
@@ -40,7 +48,14 @@ internal static class MemoryBench
 
     private static void Print(string phase)
     {
-        long Of(string key) => long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(key, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) / 1024;
-        Console.WriteLine($"{phase,-12} peak {Of("VmHWM:"),5} MB, now {Of("VmRSS:"),5} = anonymous {Of("RssAnon:"),5} + files {Of("RssFile:"),5}; managed heap {GC.GetTotalMemory(false) >> 20,4}, committed {GC.GetGCMemoryInfo().TotalCommittedBytes >> 20,4}");
+        long Of(string key) =>
+            long.Parse(
+                File.ReadLines("/proc/self/status")
+                    .First(l => l.StartsWith(key, StringComparison.Ordinal))
+                    .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+                System.Globalization.CultureInfo.InvariantCulture) / 1024;
+        Console.WriteLine(
+            $"{phase,-12} peak {Of("VmHWM:"),5} MB, now {Of("VmRSS:"),5} = anonymous {Of("RssAnon:"),5} + files {Of("RssFile:"),5}; "
+            + $"managed heap {GC.GetTotalMemory(false) >> 20,4}, committed {GC.GetGCMemoryInfo().TotalCommittedBytes >> 20,4}");
     }
 }

@@ -21,7 +21,8 @@ string[] known = ["step", "nf4", "memory", "serve", "serve-rows", "adapter-drop"
 if (args.Length < (args is ["step" or "nf4" or "serve" or "serve-rows" or "adapter-drop", ..] ? 2 : 3) || !known.Contains(args[0]))
 {
     Console.Error.WriteLine(
-        "usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | serve-rows MODEL [ROUNDS] | adapter-drop MODEL [ROUNDS] | "
+        "usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | serve-rows MODEL [ROUNDS] | adapter-drop "
+        + "MODEL [ROUNDS] | "
         + "resident MODEL METHOD [ROUNDS] | tokenize MODEL FILE | mutate FIXTURES [COUNT] [SEED]");
     return 2;
 }
@@ -32,8 +33,10 @@ switch (args[0])
 {
     case "step": StepBench.Run(args[1]); break;
     case "nf4": StepBench.RunNf4(args[1]); break;
-    case "serve": ServeBench.Run(args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 10_000); break;
-    case "serve-rows": ServeRowsBench.Run(args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 20); break;
+    case "serve": ServeBench.Run(
+        args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 10_000); break;
+    case "serve-rows": ServeRowsBench.Run(
+        args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 20); break;
     case "adapter-drop": AdapterDropBench.Run(args[1], Rounds(2, 9)); break;
     case "resident": ResidentBench.Run(args[1], args[2], Rounds(3, 9)); break;
     case "memory": MemoryBench.Run(args[1], args[2], args.Length > 3 ? args[3] : "bf16"); break;

@@ -13,7 +13,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Benchmarks;
 
-/// <summary>Many calls from several threads, in no dispose scope, while adapters are loaded, added, merged and removed: resident memory by quarter, and every answer compared.</summary>
+/// <summary>
+/// Many calls from several threads, in no dispose scope, while adapters are loaded, added, merged and removed: resident memory by quarter,
+/// and every answer compared.
+/// </summary>
 internal static class ServeBench
 {
     private const int Threads = 8, Batches = 16;
@@ -26,14 +29,19 @@ internal static class ServeBench
         string[] names = ["one", "two", "five labels"];
         foreach (var name in names) Disturb(model.Add(new LoraOptions(), name, outputs: name == "five labels" ? 5 : null));
         AdapterSelection[] selections =
-            [model.Select("one"), model.Select("two"), model.Select("five labels"), model.SelectPerRow(["one", "five labels", null, "two"])];
+            [
+                model.Select("one"), model.Select("two"), model.Select("five labels"),
+                model.SelectPerRow(["one", "five labels", null, "two"]),
+            ];
         var batches = Enumerable.Range(0, Batches).Select(i => Batch(i, model.Model)).ToArray();
         var expected = selections.Select(s => batches.Select(b => Ask(model, b, s)).ToArray()).ToArray();
         var saved = Directory.CreateTempSubdirectory("peftsharp-serve-").FullName;
         try
         {
             AdapterFolder.Save(model.Adapters["one"], saved, AdapterFormat.Peft);
-            Measure(model, calls, saved, i => Ask(model, batches[i % Batches], selections[i % selections.Length]), i => expected[i % selections.Length][i % Batches]);
+            Measure(
+                model, calls, saved, i => Ask(model, batches[i % Batches], selections[i % selections.Length]),
+                i => expected[i % selections.Length][i % Batches]);
         }
         finally
         {
@@ -77,7 +85,9 @@ internal static class ServeBench
         over.Cancel();
         changer.Join();
         Print("end", watch.Elapsed.TotalSeconds);
-        Console.WriteLine($"{calls:N0} answers compared, {wrong} other than a single thread's (largest difference {largest:E1}); adapters loaded, added, renamed and removed {changes:N0} times");
+        Console.WriteLine(
+            $"{calls:N0} answers compared, {wrong} other than a single thread's (largest difference {largest:E1}); adapters loaded, added, "
+            + $"renamed and removed {changes:N0} times");
     }
 
     private static void Print(string when, double seconds) =>

@@ -25,7 +25,9 @@ internal static class StepBench
         var variants = WorthIt(fp32, bf16)
             .SelectMany(compute => new[] { true, false }.Select(dropout => new Variant(folder, compute, dropout, null))).ToArray();
         foreach (var v in Interleaved(variants))
-            Console.WriteLine($"{v,-38} {v.Median,6:0.0} ms  {Rows / v.Median * 1000,5:0} samples/s  {v.Useful,4:0} GFLOP/s useful = {v.Useful / (v.Compute == ComputeType.Float32 ? fp32 : bf16):P0} of its peak");
+            Console.WriteLine(
+                $"{v,-38} {v.Median,6:0.0} ms  {Rows / v.Median * 1000,5:0} samples/s  {v.Useful,4:0} GFLOP/s useful = "
+                + $"{v.Useful / (v.Compute == ComputeType.Float32 ? fp32 : bf16):P0} of its peak");
     }
 
     public static void RunNf4(string folder)
@@ -33,7 +35,11 @@ internal static class StepBench
         var (fp32, bf16) = Peaks();
         foreach (var compute in WorthIt(fp32, bf16))
         {
-            var variants = Interleaved([new(folder, compute, false, null), new(folder, compute, false, new Nf4Options()), new(folder, compute, false, new Nf4Options(64, true))]);
+            var variants = Interleaved(
+                [
+                    new(folder, compute, false, null), new(folder, compute, false, new Nf4Options()),
+                    new(folder, compute, false, new Nf4Options(64, true)),
+                ]);
             foreach (var v in variants) Console.WriteLine($"{v,-38} {v.Median,6:0.0} ms  {v.Median / variants[0].Median:0.00} × dense");
         }
     }
@@ -48,7 +54,8 @@ internal static class StepBench
     }
 
     // Without instructions for it, a bf16 step takes minutes.
-    private static ComputeType[] WorthIt(double fp32, double bf16) => bf16 < fp32 / 4 ? [ComputeType.Float32] : [ComputeType.Float32, ComputeType.BFloat16];
+    private static ComputeType[] WorthIt(double fp32, double bf16) =>
+        bf16 < fp32 / 4 ? [ComputeType.Float32] : [ComputeType.Float32, ComputeType.BFloat16];
 
     private static (double Fp32, double Bf16) Peaks()
     {
@@ -83,7 +90,10 @@ internal static class StepBench
         {
             Compute = compute;
             _name = $"{compute}, dropout {(dropout ? "on" : "off")}{(quantize is null ? "" : quantize.Double ? ", NF4 double" : ", NF4")}";
-            var model = new PeftModel(ModelLoader.Load(folder, new ModelOptions { Task = TaskKind.Classification, Labels = ["a", "b"], Compute = compute, Quantize = quantize }));
+            var model = new PeftModel(
+                ModelLoader.Load(
+                    folder,
+                    new ModelOptions { Task = TaskKind.Classification, Labels = ["a", "b"], Compute = compute, Quantize = quantize }));
             var adapter = model.Add(new LoraOptions { Alpha = 16, Dropout = 0.1 });
             _training = new(model, adapter, new ForwardOptions { BaseDropout = dropout });
             _optimizer = new(_training.Parameters, weightDecay: 0.01);

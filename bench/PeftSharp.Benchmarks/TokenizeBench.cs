@@ -17,6 +17,8 @@ internal static class TokenizeBench
             foreach (var line in lines) tokenizer.Encode(line);
             return Stopwatch.GetElapsedTime(start).TotalSeconds;
         }).ToArray();
-        Console.WriteLine($"{words:N0} words on one core: first pass {words / times[0] / 1e6:0.00} M words/s, best of five {words / times[1..].Min() / 1e6:0.00} M words/s");
+        Console.WriteLine(
+            $"{words:N0} words on one core: first pass {words / times[0] / 1e6:0.00} M words/s, best of five "
+            + $"{words / times[1..].Min() / 1e6:0.00} M words/s");
     }
 }

@@ -15,7 +15,8 @@ internal sealed class CommandLineCaller(string verb) : Caller
 
     public override string Setting(string key) => TrainKeys.Find(key)!.Option;
 
-    public override string Setting(string key, string value) => TrainKeys.Find(key) is { Value: null, Option: var option } ? option : $"{Setting(key)} {value}";
+    public override string Setting(string key, string value) =>
+        TrainKeys.Find(key) is { Value: null, Option: var option } ? option : $"{Setting(key)} {value}";
 
     public override string MethodSettings => "--set";
 
@@ -31,7 +32,10 @@ internal sealed class CommandLineCaller(string verb) : Caller
     {
         var option = $"{Setting(key)} {TrainKeys.Find(key)!.Value}";
         if (settings.Resume && settings.Recipe is null)
-            return $"--resume: there is no run to go on with in {settings.Out ?? "an unnamed folder"}; give its folder (--out FOLDER), or the settings of a new one.";
-        return settings.Recipe is null ? $"peft train needs {option}; see \"peft train --help\"." : $"{settings.Recipe} has no \"{key}\"; add it, or give {option}.";
+            return $"--resume: there is no run to go on with in {settings.Out ?? "an unnamed folder"}; give its folder (--out FOLDER), or "
+                + "the settings of a new one.";
+        return settings.Recipe is null
+            ? $"peft train needs {option}; see \"peft train --help\"."
+            : $"{settings.Recipe} has no \"{key}\"; add it, or give {option}.";
     }
 }

@@ -10,7 +10,12 @@ internal static class CommandTree
     /// <summary>Shared by all verbs: the stack trace of a failure.</summary>
     public static readonly Option<bool> Verbose = new("--verbose") { Description = "Show the stack trace of a failure.", Recursive = true };
 
-    private static readonly Option<bool> HelpAll = new("--help-all") { Description = "Show help with every option.", Recursive = true, Action = new HelpWithExamples(all: true) };
+    private static readonly Option<bool> HelpAll = new("--help-all")
+    {
+        Description = "Show help with every option.",
+        Recursive = true,
+        Action = new HelpWithExamples(all: true),
+    };
 
     // One line a verb; the order is the order of the help.
     private static readonly Verb[] Verbs =
@@ -82,10 +87,4 @@ internal static class CommandTree
     }
 
     private sealed record Verb(string Name, string Summary, Action<Command> Build);
-}
-
-/// <summary>What the program returns.</summary>
-internal static class ExitCode
-{
-    public const int Success = 0, Failure = 1, Usage = 2, Interrupted = 130;
 }

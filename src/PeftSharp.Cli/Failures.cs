@@ -3,12 +3,6 @@ using PeftSharp.Runs;
 
 namespace PeftSharp.Cli;
 
-/// <summary>A command line that cannot be carried out as it stands: exit code 2.</summary>
-internal sealed class UsageException(string message) : PeftException(message);
-
-/// <summary>An interruption of which more can be said than that there is no result; exit code 130.</summary>
-internal sealed class InterruptedException(string message) : OperationCanceledException(message);
-
 /// <summary>Turns failures into one sentence on standard error and an exit code.</summary>
 internal static class Failures
 {
@@ -29,7 +23,8 @@ internal static class Failures
     {
         if (failure is OperationCanceledException)
         {
-            Console.Error.WriteLine($"error: {(failure is InterruptedException ? failure.Message : "interrupted; no result was written.")}");
+            Console.Error.WriteLine(
+                $"error: {(failure is InterruptedException ? failure.Message : "interrupted; no result was written.")}");
             return ExitCode.Interrupted;
         }
         Console.Error.WriteLine($"error: {Sentence(failure)}");

@@ -15,7 +15,9 @@ internal sealed class HelpWithExamples(bool all) : SynchronousCommandLineAction
     // Help is asked for instead of what the command line lacks.
     public override bool ClearsParseErrors => true;
 
-    /// <summary>Gives a command its examples: command lines without "peft", each with an optional comment after two spaces and "#".</summary>
+    /// <summary>
+    /// Gives a command its examples: command lines without "peft", each with an optional comment after two spaces and "#".
+    /// </summary>
     public static void Add(Command command, params string[] examples) => Examples.Add(command, examples);
 
     /// <summary>The help of a command.</summary>
@@ -27,7 +29,8 @@ internal sealed class HelpWithExamples(bool all) : SynchronousCommandLineAction
 
     public override int Invoke(ParseResult parseResult)
     {
-        foreach (var line in Lines(parseResult.CommandResult.Command, (RootCommand)parseResult.RootCommandResult.Command, all, Screen.HelpWidth))
+        foreach (
+            var line in Lines(parseResult.CommandResult.Command, (RootCommand)parseResult.RootCommandResult.Command, all, Screen.HelpWidth))
             parseResult.InvocationConfiguration.Output.WriteLine(line);
         return ExitCode.Success;
     }

@@ -17,8 +17,11 @@ internal static class Usage
         var swallowed = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value);
         if (parsed.UnmatchedTokens.Concat(swallowed).FirstOrDefault(t => t.StartsWith('-') && t.Length > 1) is { } option)
         {
-            if (OptionNames.MovedTo(command.Name, option) is { } moved) return $"{name} has no option \"{option}\": {moved} has no letter, since each letter means one option in every verb; write {moved}.";
-            var known = command.Options.Concat(parsed.RootCommandResult.Command.Options).Where(o => !o.Hidden).SelectMany(OptionNames.Shown);
+            if (OptionNames.MovedTo(command.Name, option) is { } moved)
+                return $"{name} has no option \"{option}\": {moved} has no letter, since each letter means one option in every verb; "
+                    + $"write {moved}.";
+            var known =
+                command.Options.Concat(parsed.RootCommandResult.Command.Options).Where(o => !o.Hidden).SelectMany(OptionNames.Shown);
             return $"{name} has no option \"{option}\"; {(option.Length > 2 ? Nearest.Hint(option, known) : "")}see \"{name} --help\".";
         }
         if (parsed.Errors.Count == 0) return null;

@@ -5,7 +5,8 @@ namespace PeftSharp;
 
 /// <summary>The loss of a batch, and how much the batch counts where batches of different sizes make one step.</summary>
 /// <param name="Mean">The mean over what is labelled, a scalar with its graph; 0 where nothing is.</param>
-/// <param name="Weight">What the mean was taken over: labelled rows, tokens or spans; 0 or more. A step's gradient is that of Σ Weight · Mean / Σ Weight.</param>
+/// <param name="Weight">What the mean was taken over: labelled rows, tokens or spans; 0 or more. A step's gradient is that of Σ Weight ·
+/// Mean / Σ Weight.</param>
 public readonly record struct BatchLoss(Tensor Mean, double Weight)
 {
     /// <summary>The same loss with something added to its mean: a method's penalty, say.</summary>

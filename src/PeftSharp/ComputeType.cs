@@ -1,6 +1,8 @@
 namespace PeftSharp;
 
-/// <summary>The precision of products with frozen weights; adapters, norms, softmax, loss and the residual stream are float32 in either.</summary>
+/// <summary>
+/// The precision of products with frozen weights; adapters, norms, softmax, loss and the residual stream are float32 in either.
+/// </summary>
 public enum ComputeType
 {
     /// <summary>float32.</summary>

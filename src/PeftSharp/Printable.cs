@@ -9,14 +9,20 @@ internal static class Printable
 {
     private const int LongestSentence = 1200, LongestSentenceEnd = 400;
 
-    /// <summary>A sentence that may quote a file: control characters become "?", and of a very long one the middle is left out, so that its advice stays.</summary>
+    /// <summary>
+    /// A sentence that may quote a file: control characters become "?", and of a very long one the middle is left out, so that its advice
+    /// stays.
+    /// </summary>
     public static string Sentence(string text) => text.Length <= LongestSentence ? Clean(text)
         : $"{Clean(text[..(LongestSentence - LongestSentenceEnd)])} … {Clean(text[^LongestSentenceEnd..])}";
 
     /// <summary>A piece of text, cut where it is long.</summary>
     public static string Cut(string text, int longest) => text.Length <= longest ? Clean(text) : $"{Clean(text[..longest])}…";
 
-    /// <summary>The text with "?" for whatever is no visible character of one line: controls, line breaks, changes of direction, halves of surrogate pairs.</summary>
+    /// <summary>
+    /// The text with "?" for whatever is no visible character of one line: controls, line breaks, changes of direction, halves of surrogate
+    /// pairs.
+    /// </summary>
     public static string Clean(string text)
     {
         if (text.All(IsPlain)) return text;
@@ -42,7 +48,8 @@ internal static class Printable
 
     private static bool IsVisible(Rune rune) => Rune.GetUnicodeCategory(rune) switch
     {
-        UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate => false,
+        UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate =>
+            false,
         // Joiners belong to words and pictures; the other format characters reorder a line or hide in it.
         UnicodeCategory.Format => rune.Value is 0x200C or 0x200D,
         _ => true,

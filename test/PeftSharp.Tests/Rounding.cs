@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests;
 
-/// <summary>What rounding may leave between two ways to one result. It follows from the number format, not from what a processor gave.</summary>
+/// <summary>
+/// What rounding may leave between two ways to one result. It follows from the number format, not from what a processor gave.
+/// </summary>
 internal static class Rounding
 {
     /// <summary>In float64, where laws of equality are judged: rounding hides nothing.</summary>

@@ -27,11 +27,14 @@ internal static class TestPaths
         return Path.Combine([root.FullName, .. parts]);
     }
 
-    /// <summary>A new, empty folder for a test; in memory where there is such a place, so that flushes to a busy disk are not waited for.</summary>
+    /// <summary>
+    /// A new, empty folder for a test; in memory where there is such a place, so that flushes to a busy disk are not waited for.
+    /// </summary>
     public static string Temporary(string prefix)
     {
         const string memory = "/dev/shm";
-        if (!Directory.Exists(memory) || new DriveInfo(memory).AvailableFreeSpace < 256 << 20) return Directory.CreateTempSubdirectory(prefix).FullName;
+        if (!Directory.Exists(memory) || new DriveInfo(memory).AvailableFreeSpace < 256 << 20)
+            return Directory.CreateTempSubdirectory(prefix).FullName;
         return Directory.CreateDirectory(Path.Combine(memory, prefix + Path.GetRandomFileName())).FullName;
     }
 

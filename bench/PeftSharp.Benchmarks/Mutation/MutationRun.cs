@@ -40,7 +40,9 @@ internal sealed class MutationRun(string folder)
     {
         var (watch, before) = (Stopwatch.StartNew(), GC.GetAllocatedBytesForCurrentThread());
         // What hangs cannot be stopped from outside: the process ends, and says where.
-        using var alarm = new Timer(_ => Environment.FailFast($"{input} takes more than {6 * LongestTime}; the file is {path}."), null, 6 * LongestTime, Timeout.InfiniteTimeSpan);
+        using var alarm = new Timer(
+            _ => Environment.FailFast($"{input} takes more than {6 * LongestTime}; the file is {path}."), null, 6 * LongestTime,
+            Timeout.InfiniteTimeSpan);
         try
         {
             parser.Parse(path);
@@ -49,11 +51,14 @@ internal sealed class MutationRun(string folder)
         catch (PeftException e)
         {
             Refused++;
-            if (e.Message.Any(char.IsControl) || e.Message.Length > 1500) Failures.Add($"{input}: the sentence is no printable line: {e.Message}");
+            if (e.Message.Any(char.IsControl) || e.Message.Length > 1500)
+                Failures.Add($"{input}: the sentence is no printable line: {e.Message}");
         }
         catch (Exception e)
         {
-            Failures.Add($"{input}: {e.GetType().Name}: {e.Message.Split('\n')[0]} {e.StackTrace?.Split('\n').FirstOrDefault(line => line.Contains("PeftSharp", StringComparison.Ordinal))?.Trim()}");
+            Failures.Add(
+                $"{input}: {e.GetType().Name}: {e.Message.Split('\n')[0]} "
+                + $"{e.StackTrace?.Split('\n').FirstOrDefault(line => line.Contains("PeftSharp", StringComparison.Ordinal))?.Trim()}");
         }
         if (watch.Elapsed > Slowest.Time) Slowest = (watch.Elapsed, input);
         if (watch.Elapsed > LongestTime) Failures.Add($"{input}: took {watch.Elapsed.TotalSeconds:0} seconds");

@@ -9,8 +9,10 @@ internal sealed class Mutator(int seed)
     [
         .. ((string[])
         [
-            "null", "true", "false", "0", "-1", "1.5", "1e999", "-1e400", "NaN", "Infinity", "2147483648", "9223372036854775807", "1e-320", "65536",
-            "\"\"", "\"NaN\"", "\"\\ud800\"", "\"a\\u001b[31m\\nb\"", "[]", "{}", "[null]", "[[]]", "{\"a\":null}", "[1,\"a\"]", "\"../../etc/passwd\"",
+            "null", "true", "false", "0", "-1", "1.5", "1e999", "-1e400", "NaN", "Infinity", "2147483648", "9223372036854775807", "1e-320",
+            "65536",
+            "\"\"", "\"NaN\"", "\"\\ud800\"", "\"a\\u001b[31m\\nb\"", "[]", "{}", "[null]", "[[]]", "{\"a\":null}", "[1,\"a\"]",
+            "\"../../etc/passwd\"",
             "*a", "&a [*a]", "!!float x", "? a", ": ", "- ", "---", "~", "|", "{a: {b: ",
         ]).Select(Encoding.UTF8.GetBytes),
         Encoding.UTF8.GetBytes(new string('[', 5000)),

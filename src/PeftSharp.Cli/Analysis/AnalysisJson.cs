@@ -19,9 +19,20 @@ internal static class AnalysisJson
 
     public static JsonObject Of(AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps) => new()
     {
-        ["groups"] = new JsonObject(Enum.GetValues<MatrixGroup>().Where(g => analysis.Spectra(g).Count > 0).Select(g => KeyValuePair.Create(g.ToString().ToLowerInvariant(), (JsonNode?)Group(analysis, g)))),
+        ["groups"] = new JsonObject(
+            Enum.GetValues<MatrixGroup>()
+                .Where(g => analysis.Spectra(g).Count > 0)
+                .Select(g => KeyValuePair.Create(g.ToString().ToLowerInvariant(), (JsonNode?)Group(analysis, g)))),
         ["matrices"] = Array(analysis.Matrices, Matrix),
-        ["vectors"] = Array(analysis.Vectors, v => new() { ["name"] = v.Name, ["kind"] = v.Kind.ToString(), ["norm"] = JsonText.Number(v.Norm), ["base_norm"] = JsonText.Number(v.BaseNorm) }),
+        ["vectors"] = Array(
+            analysis.Vectors,
+            v => new()
+            {
+                ["name"] = v.Name,
+                ["kind"] = v.Kind.ToString(),
+                ["norm"] = JsonText.Number(v.Norm),
+                ["base_norm"] = JsonText.Number(v.BaseNorm),
+            }),
         ["effects"] = Array(analysis.Effects, e => new()
         {
             ["path"] = e.Path,
@@ -46,8 +57,10 @@ internal static class AnalysisJson
         {
             ["matrices"] = spectra.Count,
             ["norm"] = JsonText.Number(analysis.Norm(group)),
-            ["energy_at_rank"] = new JsonObject(Ranks(spectra).Select(r => KeyValuePair.Create($"{r}", JsonText.Number(analysis.EnergyAt(r, group))))),
-            ["rank_for_energy"] = new JsonObject(Shares.Select(s => KeyValuePair.Create(Percent(s), (JsonNode?)Spectrum.SmallestRank(spectra, s)))),
+            ["energy_at_rank"] = new JsonObject(
+                Ranks(spectra).Select(r => KeyValuePair.Create($"{r}", JsonText.Number(analysis.EnergyAt(r, group))))),
+            ["rank_for_energy"] = new JsonObject(
+                Shares.Select(s => KeyValuePair.Create(Percent(s), (JsonNode?)Spectrum.SmallestRank(spectra, s)))),
         };
     }
 
@@ -59,7 +72,14 @@ internal static class AnalysisJson
         json.Insert(2, "module", m.Place.Module);
         json.Insert(3, "shape", new JsonArray(m.Rows, m.Columns));
         json.Insert(4, "base_norm", JsonText.Number(m.BaseNorm));
-        json["rounding"] = Array(m.Rounding, r => new() { ["type"] = r.Type, ["update_error"] = JsonText.Number(r.UpdateError), ["output_error"] = JsonText.Number(r.OutputError) });
+        json["rounding"] = Array(
+            m.Rounding,
+            r => new()
+            {
+                ["type"] = r.Type,
+                ["update_error"] = JsonText.Number(r.UpdateError),
+                ["output_error"] = JsonText.Number(r.OutputError),
+            });
         return json;
     }
 
@@ -75,10 +95,15 @@ internal static class AnalysisJson
 
     private static JsonArray Array<T>(IEnumerable<T> items, Func<T, JsonObject> of) => new([.. items.Select(i => (JsonNode)of(i))]);
 
-    private static JsonArray Numbers(IEnumerable<double> values) => new([.. values.Select(v => JsonText.Number(double.IsFinite(v) ? double.Parse(v.ToString("G6", null), null) : v))]);
+    private static JsonArray Numbers(IEnumerable<double> values) =>
+        new([.. values.Select(v => JsonText.Number(double.IsFinite(v) ? double.Parse(v.ToString("G6", null), null) : v))]);
 
     private static JsonArray Grid(double[,] values) =>
-        new([.. Enumerable.Range(0, values.GetLength(0)).Select(i => (JsonNode)Numbers(Enumerable.Range(0, values.GetLength(1)).Select(j => values[i, j])))]);
+        new(
+            [
+                .. Enumerable.Range(0, values.GetLength(0))
+                    .Select(i => (JsonNode)Numbers(Enumerable.Range(0, values.GetLength(1)).Select(j => values[i, j]))),
+            ]);
 
     private static string Percent(double share) => FormattableString.Invariant($"{100 * share:0}%");
 }

@@ -8,7 +8,8 @@ internal static class AnalysisPictures
     private const string Spectra = "spectrum.png", NormMap = "norms.png", Inputs = "overlap-input.png", Outputs = "overlap-output.png";
 
     /// <summary>Draws what there is to draw, in place of what an earlier analysis drew; returns the names of the files.</summary>
-    public static IReadOnlyList<string> Write(string folder, AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps, string name)
+    public static IReadOnlyList<string> Write(
+        string folder, AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps, string name)
     {
         string[] names = [Spectra, NormMap, Inputs, Outputs];
         foreach (var old in names) File.Delete(Path.Combine(folder, old));
@@ -42,7 +43,9 @@ internal static class AnalysisPictures
         for (var i = 0; i < rows; i++)
             for (var j = 0; j < columns; j++) values[i, j] = SubspaceOverlap.Mean(overlaps, i + 1, j + 1, input);
         string[] Numbers(int count) => [.. Enumerable.Range(1, count).Select(n => $"{n}")];
-        HeatMap.Write(file, values, Numbers(rows), Numbers(columns), $"φ(i, j) of the {(input ? "input" : "output")} directions", "j, second adapter", "i, first adapter", most: 1);
+        HeatMap.Write(
+            file, values, Numbers(rows), Numbers(columns), $"φ(i, j) of the {(input ? "input" : "output")} directions", "j, second adapter",
+            "i, first adapter", most: 1);
     }
 
     private static double[,] Empty(int rows, int columns)

@@ -24,11 +24,14 @@ internal static class AnalysisTables
     private static void Matrices(AdapterAnalysis analysis)
     {
         Title("Changed matrices (rank 90: the smallest rank that keeps 90 % of ‖ΔW‖²)");
-        var grid = new Grid("matrix", ">shape", ">‖ΔW‖", ">‖ΔW‖/‖W‖", ">largest σ", ">stable rank", ">entropy rank", ">rank 90", ">95", ">99");
+        var grid = new Grid(
+            "matrix", ">shape", ">‖ΔW‖", ">‖ΔW‖/‖W‖", ">largest σ", ">stable rank", ">entropy rank", ">rank 90", ">95", ">99");
         foreach (var m in analysis.Matrices)
         {
             var s = m.Spectrum;
-            grid.Row(Name(m.Place), $"{m.Rows}×{m.Columns}", Number(s.Norm), Number(m.RelativeNorm), Number(s.Largest), Short(s.StableRank), Short(s.EntropyRank),
+            grid.Row(
+                Name(m.Place), $"{m.Rows}×{m.Columns}", Number(s.Norm), Number(m.RelativeNorm), Number(s.Largest), Short(s.StableRank),
+                Short(s.EntropyRank),
                 $"{s.RankFor(0.9)}", $"{s.RankFor(0.95)}", $"{s.RankFor(0.99)}");
         }
         grid.Write();
@@ -45,7 +48,9 @@ internal static class AnalysisTables
             var grid = new Grid([.. ranks.Select(r => $">rank {r}").Prepend("")]);
             grid.Row([.. ranks.Select(r => Percent(analysis.EnergyAt(r, group))).Prepend("energy kept")]);
             grid.Write();
-            Screen.Say($"smallest rank for all of them that keeps 90 %: {Spectrum.SmallestRank(spectra, 0.9)}, 95 %: {Spectrum.SmallestRank(spectra, 0.95)}, 99 %: {Spectrum.SmallestRank(spectra, 0.99)}");
+            Screen.Say(
+                $"smallest rank for all of them that keeps 90 %: {Spectrum.SmallestRank(spectra, 0.9)}, 95 %: "
+                + $"{Spectrum.SmallestRank(spectra, 0.95)}, 99 %: {Spectrum.SmallestRank(spectra, 0.99)}");
         }
     }
 
@@ -57,8 +62,11 @@ internal static class AnalysisTables
         var grid = new Grid("type", ">rounding / update, median", ">worst", "worst matrix", ">relative output error, median");
         foreach (var type in rounded[0].Rounding.Select(r => r.Type))
         {
-            var all = rounded.Select(m => (m.Place, Error: m.Rounding.First(r => r.Type == type))).OrderBy(e => e.Error.UpdateError).ToList();
-            grid.Row(type, Number(all[all.Count / 2].Error.UpdateError), Number(all[^1].Error.UpdateError), Name(all[^1].Place), Number(all.Select(e => e.Error.OutputError).Order().ElementAt(all.Count / 2)));
+            var all =
+                rounded.Select(m => (m.Place, Error: m.Rounding.First(r => r.Type == type))).OrderBy(e => e.Error.UpdateError).ToList();
+            grid.Row(
+                type, Number(all[all.Count / 2].Error.UpdateError), Number(all[^1].Error.UpdateError), Name(all[^1].Place),
+                Number(all.Select(e => e.Error.OutputError).Order().ElementAt(all.Count / 2)));
         }
         grid.Write();
     }
@@ -70,7 +78,9 @@ internal static class AnalysisTables
         foreach (var kind in analysis.Vectors.GroupBy(v => v.Kind))
         {
             var most = kind.MaxBy(v => v.Norm)!;
-            grid.Row(kind.Key switch { SlotKind.Bias => "biases", SlotKind.NormBias => "norms' shifts", _ => "norms' scales" }, $"{kind.Count()}",
+            grid.Row(
+                kind.Key switch { SlotKind.Bias => "biases", SlotKind.NormBias => "norms' shifts", _ => "norms' scales" },
+                $"{kind.Count()}",
                 Number(Math.Sqrt(kind.Sum(v => v.Norm * v.Norm))), Number(most.Norm), Number(most.Norm / most.BaseNorm), most.Name);
         }
         grid.Write();
@@ -92,13 +102,19 @@ internal static class AnalysisTables
             Screen.Say("\nThe two adapters change no matrix in common, so their directions cannot be compared.");
             return;
         }
-        Title($"Directions shared with the other adapter, mean of {overlaps.Count} matrices (1: the same, random: what unrelated directions have)");
+        Title(
+            $"Directions shared with the other adapter, mean of {overlaps.Count} matrices (1: the same, random: what unrelated "
+            + "directions have)");
         var grid = new Grid("leading directions", ">φ input", ">random", ">φ output", ">random");
         foreach (var i in (int[])[1, 2, 4, 8, 16, 32])
             if (SubspaceOverlap.Mean(overlaps, i, i, true) is var input && double.IsFinite(input))
-                grid.Row($"{i}", Number(input), Number(overlaps.Average(o => (double)i / o.Columns)), Number(SubspaceOverlap.Mean(overlaps, i, i, false)), Number(overlaps.Average(o => (double)i / o.Rows)));
+                grid.Row(
+                    $"{i}", Number(input), Number(overlaps.Average(o => (double)i / o.Columns)),
+                    Number(SubspaceOverlap.Mean(overlaps, i, i, false)), Number(overlaps.Average(o => (double)i / o.Rows)));
         grid.Write();
-        Screen.Say($"smallest principal angle, mean: {Short(overlaps.Average(o => o.AnglesIn[0]))}° of the input, {Short(overlaps.Average(o => o.AnglesOut[0]))}° of the output");
+        Screen.Say(
+            $"smallest principal angle, mean: {Short(overlaps.Average(o => o.AnglesIn[0]))}° of the input, "
+            + $"{Short(overlaps.Average(o => o.AnglesOut[0]))}° of the output");
     }
 
     private static void Title(string text) => Screen.Say($"\n{text}");
@@ -107,7 +123,10 @@ internal static class AnalysisTables
 
     private static string Name(MatrixPlace place) => place.Layer < 0 ? place.Path : $"{place.Layer}.{place.Module}";
 
-    private static string Number(double value) => !double.IsFinite(value) ? "n/a" : value.ToString(Math.Abs(value) is >= 0.01 and < 1e5 or 0 ? "0.###" : "0.0e+0", CultureInfo.InvariantCulture);
+    private static string Number(double value) =>
+        !double.IsFinite(value)
+            ? "n/a"
+            : value.ToString(Math.Abs(value) is >= 0.01 and < 1e5 or 0 ? "0.###" : "0.0e+0", CultureInfo.InvariantCulture);
 
     private static string Short(double value) => !double.IsFinite(value) ? "n/a" : value.ToString("0.0", CultureInfo.InvariantCulture);
 

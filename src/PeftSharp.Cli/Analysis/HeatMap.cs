@@ -11,13 +11,16 @@ internal static class HeatMap
     private const int CellWidth = 90, CellHeight = 44, NameCells = 30, Margin = 40;
 
     /// <summary>Draws cells by their value between 0 and <paramref name="most"/>; rows from top to bottom.</summary>
-    public static void Write(string file, double[,] values, IReadOnlyList<string> rows, IReadOnlyList<string> columns, string title, string x, string y, double? most = null)
+    public static void Write(
+        string file, double[,] values, IReadOnlyList<string> rows, IReadOnlyList<string> columns, string title, string x, string y,
+        double? most = null)
     {
         var (plot, pixels) = Draw(values, PictureStyle.Names(rows, NameCells), PictureStyle.Names(columns, NameCells), title, x, y, most);
         plot.SavePng(file, pixels.Width, pixels.Height);
     }
 
-    internal static (Plot Plot, (int Width, int Height) Pixels) Draw(double[,] values, IReadOnlyList<string> rows, IReadOnlyList<string> columns, string title, string x, string y, double? most = null)
+    internal static (Plot Plot, (int Width, int Height) Pixels) Draw(
+        double[,] values, IReadOnlyList<string> rows, IReadOnlyList<string> columns, string title, string x, string y, double? most = null)
     {
         var plot = new Plot();
         var (height, width) = (values.GetLength(0), values.GetLength(1));
@@ -27,7 +30,8 @@ internal static class HeatMap
                 if (double.IsFinite(values[row, column])) Cell(plot, column, height - 1 - row, values[row, column], largest);
         plot.Axes.Bottom.SetTicks([.. Enumerable.Range(0, width).Select(i => (double)i)], [.. columns]);
         plot.Axes.Left.SetTicks([.. Enumerable.Range(0, height).Select(i => (double)(height - 1 - i))], [.. rows]);
-        var (left, bottom) = (PictureStyle.Pixels(rows) + (y.Length > 0 ? Margin : 0), PictureStyle.Slant(plot.Axes.Bottom, columns, CellWidth));
+        var (left, bottom) =
+            (PictureStyle.Pixels(rows) + (y.Length > 0 ? Margin : 0), PictureStyle.Slant(plot.Axes.Bottom, columns, CellWidth));
         if (x.Length > 0) bottom += Margin;
         left = Math.Max(left, PictureStyle.Overhang(columns, CellWidth));
         plot.Axes.Left.MinimumSize = left;

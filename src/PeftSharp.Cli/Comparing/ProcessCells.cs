@@ -13,7 +13,8 @@ internal sealed partial class ProcessCells(Interruption interruption) : ICellRun
     /// <inheritdoc/>
     public string? Run(string recipe, string folder)
     {
-        if (Directory.Exists(OutputFolder.WorkOf(folder)) && Start("train", "--resume", "--out", folder, "--json", "--quiet") is null) return null;
+        if (Directory.Exists(OutputFolder.WorkOf(folder)) && Start("train", "--resume", "--out", folder, "--json", "--quiet") is null)
+            return null;
         return Start("train", "--recipe", recipe, "--out", folder, "--overwrite", "--json", "--quiet");
     }
 
@@ -27,7 +28,9 @@ internal sealed partial class ProcessCells(Interruption interruption) : ICellRun
         interruption.Token.ThrowIfCancellationRequested();
         if (process.ExitCode == 0) return null;
         var lines = error.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        var sentence = lines.LastOrDefault(l => l.StartsWith("error: ", StringComparison.Ordinal))?[7..] ?? lines.LastOrDefault() ?? "it said nothing";
+        var sentence = lines.LastOrDefault(l => l.StartsWith("error: ", StringComparison.Ordinal))?[7..]
+            ?? lines.LastOrDefault()
+            ?? "it said nothing";
         return $"{sentence.Trim()} (exit code {process.ExitCode})";
     }
 

@@ -9,7 +9,8 @@ internal static class SummaryTable
 {
     private static readonly string[] Heads =
     [
-        "dataset", "method", "metric", ">score", ">seeds", ">trained", ">share", ">adapter", ">rate", ">peak memory", ">seconds", ">samples/s", ">eval samples/s",
+        "dataset", "method", "metric", ">score", ">seeds", ">trained", ">share", ">adapter", ">rate", ">peak memory", ">seconds",
+        ">samples/s", ">eval samples/s",
     ];
 
     public static Grid Of(IEnumerable<MethodSummary> summaries)
@@ -19,14 +20,19 @@ internal static class SummaryTable
         {
             var scored = s.Results.All(r => r.EvaluationSamplesPerSecond is not null);
             grid.Row(
-                s.Dataset, s.Method, s.First.Metric, Score(s), $"{s.Results.Count}/{s.Planned}", Figures.Count(s.First.Trained), $"{Fixed(s.First.Percent, "0.###")} %",
-                Figures.Bytes(s.First.AdapterBytes), Fixed(s.First.LearningRate, "0.#e+0"), Figures.Bytes((long)s.Average(r => r.PeakBytes)), Fixed(s.Average(r => r.Seconds), "0.0"),
-                Fixed(s.Average(r => r.SamplesPerSecond), "0"), scored ? Fixed(s.Average(r => r.EvaluationSamplesPerSecond!.Value), "0") : "");
+                s.Dataset, s.Method, s.First.Metric, Score(s), $"{s.Results.Count}/{s.Planned}", Figures.Count(s.First.Trained),
+                $"{Fixed(s.First.Percent, "0.###")} %",
+                Figures.Bytes(s.First.AdapterBytes), Fixed(s.First.LearningRate, "0.#e+0"),
+                Figures.Bytes((long)s.Average(r => r.PeakBytes)), Fixed(s.Average(r => r.Seconds), "0.0"),
+                Fixed(s.Average(r => r.SamplesPerSecond), "0"),
+                scored ? Fixed(s.Average(r => r.EvaluationSamplesPerSecond!.Value), "0") : "");
         }
         return grid;
     }
 
-    private static string Score(MethodSummary s) => s.Deviation is { } deviation ? $"{Figures.Score(s.Mean)} ± {Figures.Score(deviation)}" : Figures.Score(s.Mean);
+    private static string Score(MethodSummary s) =>
+        s.Deviation is { } deviation ? $"{Figures.Score(s.Mean)} ± {Figures.Score(deviation)}" : Figures.Score(s.Mean);
 
-    private static string Fixed(double value, string format) => double.IsFinite(value) ? value.ToString(format, CultureInfo.InvariantCulture) : "";
+    private static string Fixed(double value, string format) =>
+        double.IsFinite(value) ? value.ToString(format, CultureInfo.InvariantCulture) : "";
 }

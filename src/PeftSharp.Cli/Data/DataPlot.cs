@@ -14,7 +14,8 @@ internal static class DataPlot
     public static void Write(string file, IReadOnlyList<DataPart> parts)
     {
         var picture = Draw(parts);
-        AtomicFile.Write(file, stream => stream.Write(picture.Render(900, picture.Subplots.Count > 1 ? 900 : 460).GetImageBytes(ImageFormat.Png)));
+        AtomicFile.Write(
+            file, stream => stream.Write(picture.Render(900, picture.Subplots.Count > 1 ? 900 : 460).GetImageBytes(ImageFormat.Png)));
     }
 
     internal static Multiplot Draw(IReadOnlyList<DataPart> parts)
@@ -62,7 +63,8 @@ internal static class DataPlot
         for (var p = 0; p < parts.Count; p++)
         {
             double[] percents = [.. Enumerable.Range(0, 101).Select(i => (double)i)];
-            var line = plot.Add.ScatterLine(percents.Select(percent => (double)parts[p].Lengths.Percentile(percent)).ToArray(), percents, Palette[p % Palette.Length]);
+            var line = plot.Add.ScatterLine(
+                percents.Select(percent => (double)parts[p].Lengths.Percentile(percent)).ToArray(), percents, Palette[p % Palette.Length]);
             line.LegendText = parts[p].Name;
             line.LineWidth = 2;
         }

@@ -27,7 +27,9 @@ internal static class DataReport
         var grid = new Grid("part", "source", ">rows", ">bad rows", ">empty texts", ">duplicates", ">also in train");
         foreach (var part in parts)
         {
-            grid.Row(part.Name, part.Data.Source, Figures.Count(part.Data.Count), Figures.Count(part.Data.SkippedRows), Figures.Count(part.Profile.Empty),
+            grid.Row(
+                part.Name, part.Data.Source, Figures.Count(part.Data.Count), Figures.Count(part.Data.SkippedRows),
+                Figures.Count(part.Profile.Empty),
                 Figures.Count(part.Profile.Duplicates), part.Seen is { } seen ? Figures.Count(seen.Count) : "");
         }
         grid.Write();
@@ -56,7 +58,10 @@ internal static class DataReport
         }
         foreach (var part in parts)
             if (part.Profile.Targets is { } targets)
-                Screen.Say(string.Create(CultureInfo.InvariantCulture, $"{part.Name}: targets from {targets.Min:0.####} to {targets.Max:0.####}, mean {targets.Mean:0.####}\n"));
+                Screen.Say(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{part.Name}: targets from {targets.Min:0.####} to {targets.Max:0.####}, mean {targets.Mean:0.####}\n"));
     }
 
     private static string[] Count(DataPart part, string name)
@@ -68,14 +73,19 @@ internal static class DataReport
 
     private static void Lengths(IReadOnlyList<DataPart> parts, int maxLength)
     {
-        var grid = new Grid(["lengths", "unit", ">min", ">mean", .. DataPart.Percentiles.Select(percent => $">{percent:0}%"), ">max", $">over {maxLength}", ">share"]);
+        var grid = new Grid(
+            [
+                "lengths", "unit", ">min", ">mean", .. DataPart.Percentiles.Select(percent => $">{percent:0}%"), ">max",
+                $">over {maxLength}", ">share",
+            ]);
         foreach (var part in parts)
         {
             foreach (var lengths in part.Profile.Lengths)
             {
                 grid.Row([part.Name, lengths.Unit, Figures.Count(lengths.Min), lengths.Mean.ToString("0.0", CultureInfo.InvariantCulture),
                     .. DataPart.Percentiles.Select(percent => Figures.Count(lengths.Percentile(percent))), Figures.Count(lengths.Max),
-                    lengths.Unit == "characters" ? "" : Figures.Count(lengths.Above(maxLength)), lengths.Unit == "characters" ? "" : Share(lengths.Above(maxLength), part.Data.Count)]);
+                    lengths.Unit == "characters" ? "" : Figures.Count(lengths.Above(maxLength)),
+                    lengths.Unit == "characters" ? "" : Share(lengths.Above(maxLength), part.Data.Count)]);
             }
         }
         grid.Write();
@@ -88,7 +98,9 @@ internal static class DataReport
         var most = bins.Max(bin => bin.Rows);
         var grid = new Grid($">{part.Name}: {part.Lengths.Unit}", ">rows", "");
         foreach (var (from, to, rows) in bins)
-            grid.Row(from == to ? $"{from}" : $"{from}-{to}", Figures.Count(rows), new string('#', (int)Math.Ceiling((double)BarWidth * rows / most)));
+            grid.Row(
+                from == to ? $"{from}" : $"{from}-{to}", Figures.Count(rows),
+                new string('#', (int)Math.Ceiling((double)BarWidth * rows / most)));
         grid.Write();
         Console.Out.WriteLine();
     }
@@ -101,12 +113,15 @@ internal static class DataReport
         {
             Screen.Say(part.Lengths.Unit == "tokens"
                 ? $"{part.Name}: --max-length {maxLength} would cut {Figures.Count(cut)} rows ({Share(cut, part.Data.Count)})."
-                : $"{part.Name}: {Figures.Count(cut)} rows have more than {maxLength} words, and no fewer tokens; give --base FOLDER to count tokens.");
+                : $"{part.Name}: {Figures.Count(cut)} rows have more than {maxLength} words, and no fewer tokens; give --base FOLDER to "
+                    + "count tokens.");
         }
         if (part.Profile.Contradictions > 0)
             Screen.Say($"{part.Name}: {Figures.Count(part.Profile.Contradictions)} rows say what an earlier row says, with another label.");
         if (part.Seen is { Count: > 0 } seen)
-            Screen.Say($"{part.Name}: {Figures.Count(seen.Count)} rows ({Share(seen.Count, part.Data.Count)}) are in the training part too, first {part.Place(seen[0])}: a score on them says little.");
+            Screen.Say(
+                $"{part.Name}: {Figures.Count(seen.Count)} rows ({Share(seen.Count, part.Data.Count)}) are in the training part too, first "
+                + $"{part.Place(seen[0])}: a score on them says little.");
     }
 
     private static string Share(int count, int all) => ((double)count / all).ToString("0.0%", CultureInfo.InvariantCulture);

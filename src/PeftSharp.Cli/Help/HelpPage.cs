@@ -24,7 +24,8 @@ internal sealed partial class HelpPage(Command command, IReadOnlyList<Option> sh
         Line();
         Usage();
         if (command is RootCommand) Section("Verbs", command.Subcommands.Select(c => (c.Name, c.Description ?? "")));
-        else if (command.Arguments.Count > 0) Section("Arguments", command.Arguments.Select(a => (a.HelpName ?? a.Name, a.Description ?? "")));
+        else if (command.Arguments.Count > 0)
+            Section("Arguments", command.Arguments.Select(a => (a.HelpName ?? a.Name, a.Description ?? "")));
         Options(all);
         Examples();
         return _lines;
@@ -38,7 +39,11 @@ internal sealed partial class HelpPage(Command command, IReadOnlyList<Option> sh
             Line();
             return;
         }
-        var arguments = command.Arguments.Select(a => a.Arity.MinimumNumberOfValues == 0 ? $"[{a.HelpName ?? a.Name}]" : a.Arity.MaximumNumberOfValues > 1 ? $"{a.HelpName ?? a.Name}..." : a.HelpName ?? a.Name);
+        var arguments = command.Arguments.Select(
+            a =>
+                a.Arity.MinimumNumberOfValues == 0 ? $"[{a.HelpName ?? a.Name}]"
+                    : a.Arity.MaximumNumberOfValues > 1 ? $"{a.HelpName ?? a.Name}..."
+                    : a.HelpName ?? a.Name);
         Line($"Usage: {string.Join(' ', arguments.Prepend($"peft {command.Name}").Append("[options]"))}");
         Line();
     }
@@ -50,7 +55,8 @@ internal sealed partial class HelpPage(Command command, IReadOnlyList<Option> sh
         {
             Section("Options", told.Select(Row));
             Line($"More options, told by \"peft {command.Name} --help-all\":");
-            foreach (var (name, options) in OptionGroups.Of([.. _options.Except(told)])) Hang($"  {name,-10}", string.Join(' ', options.Select(o => o.Name)));
+            foreach (var (name, options) in OptionGroups.Of([.. _options.Except(told)]))
+                Hang($"  {name,-10}", string.Join(' ', options.Select(o => o.Name)));
             Line();
         }
         else if (_options.Count <= Few) Section("Options", OptionGroups.Of(_options).SelectMany(g => g.Options).Select(Row));

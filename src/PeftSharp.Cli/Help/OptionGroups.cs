@@ -8,7 +8,12 @@ internal static class OptionGroups
     /// <summary>The headings in their order, with the options below each.</summary>
     public static readonly (string Name, string[] Options)[] All =
     [
-        ("Model", ["--base", "--config", "--adapter", "--revision", "--with", "--quantize", "--double-quant", "--block-size", "--embeddings", "--pooling"]),
+        (
+            "Model",
+            [
+                "--base", "--config", "--adapter", "--revision", "--with", "--quantize", "--double-quant", "--block-size", "--embeddings",
+                "--pooling",
+            ]),
         ("Method",
         [
             "--method", "--methods", "--set", "--rank", "--directions", "--format", "--no-base-dropout",
@@ -16,37 +21,62 @@ internal static class OptionGroups
         ]),
         ("Data",
         [
-            "--text", "--data", "--eval-data", "--text-column", "--pair-column", "--label-column", "--problem", "--max-length", "--take", "--stratified", "--rows",
-            "--split", "--split-shares", "--split-seed", "--no-stratify", "--skip-bad-rows", "--allow-blank", "--header", "--separator", "--quoted", "--no-label",
+            "--text", "--data", "--eval-data", "--text-column", "--pair-column", "--label-column", "--problem", "--max-length", "--take",
+            "--stratified", "--rows",
+            "--split", "--split-shares", "--split-seed", "--no-stratify", "--skip-bad-rows", "--allow-blank", "--header", "--separator",
+            "--quoted", "--no-label",
         ]),
         ("Writing",
         [
-            "--plain", "--system", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty", "--beams", "--length-penalty", "--stop",
+            "--plain", "--system", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty", "--beams",
+            "--length-penalty", "--stop",
         ]),
         ("Training",
         [
-            "--recipe", "--epochs", "--max-steps", "--batch-size", "--accumulate", "--lr", "--learning-rates", "--schedule", "--warmup-ratio", "--warmup-steps", "--weight-decay",
-            "--optim", "--adam-beta1", "--adam-beta2", "--adam-epsilon", "--max-grad-norm", "--order", "--packing", "--seed", "--seeds", "--dry-run", "--resume", "--save-steps", "--save-strategy",
+            "--recipe", "--epochs", "--max-steps", "--batch-size", "--accumulate", "--lr", "--learning-rates", "--schedule",
+            "--warmup-ratio", "--warmup-steps", "--weight-decay",
+            "--optim", "--adam-beta1", "--adam-beta2", "--adam-epsilon", "--max-grad-norm", "--order", "--packing", "--seed", "--seeds",
+            "--dry-run", "--resume", "--save-steps", "--save-strategy",
             "--save-total-limit", "--again",
         ]),
         ("Scoring", ["--take-eval", "--metric", "--eval-steps", "--early-stopping", "--load-best"]),
-        ("Output", ["--out", "--overwrite", "--logits", "--keep", "--keep-all", "--plot", "--dtype", "--merge", "--tensors", "--markdown", "--write", "--private", "--message", "--json", "--quiet"]),
-        ("Machine", ["--compute", "--device", "--tokens-per-pass", "--checkpointing", "--cache-trunk", "--data-memory", "--cache", "--budget", "--no-verify", "--force", "--verbose", "--help", "--help-all", "--version"]),
+        (
+            "Output",
+            [
+                "--out", "--overwrite", "--logits", "--keep", "--keep-all", "--plot", "--dtype", "--merge", "--tensors", "--markdown",
+                "--write", "--private", "--message", "--json", "--quiet",
+            ]),
+        (
+            "Machine",
+            [
+                "--compute", "--device", "--tokens-per-pass", "--checkpointing", "--cache-trunk", "--data-memory", "--cache", "--budget",
+                "--no-verify", "--force", "--verbose", "--help", "--help-all", "--version",
+            ]),
     ];
 
     // The ten that most command lines are made of, for verbs with many.
     private static readonly Dictionary<string, string[]> First = new()
     {
         ["train"] = ["--base", "--method", "--set", "--data", "--eval-data", "--epochs", "--lr", "--out", "--recipe", "--dry-run"],
-        ["eval"] = ["--base", "--adapter", "--data", "--text-column", "--pair-column", "--label-column", "--take", "--split", "--metric", "--json"],
-        ["predict"] = ["--base", "--adapter", "--text", "--data", "--text-column", "--pair-column", "--take", "--out", "--logits", "--json"],
-        ["generate"] = ["--base", "--adapter", "--text", "--plain", "--max-new-tokens", "--temperature", "--top-p", "--stop", "--seed", "--json"],
+        ["eval"] =
+        [
+            "--base", "--adapter", "--data", "--text-column", "--pair-column", "--label-column", "--take", "--split", "--metric", "--json",
+        ],
+        ["predict"] =
+            ["--base", "--adapter", "--text", "--data", "--text-column", "--pair-column", "--take", "--out", "--logits", "--json"],
+        ["generate"] =
+            ["--base", "--adapter", "--text", "--plain", "--max-new-tokens", "--temperature", "--top-p", "--stop", "--seed", "--json"],
         ["chat"] = ["--base", "--adapter", "--system", "--max-new-tokens", "--temperature", "--top-p", "--stop", "--seed"],
-        ["data"] = ["--base", "--eval-data", "--text-column", "--pair-column", "--label-column", "--max-length", "--split", "--split-shares", "--plot", "--json"],
+        ["data"] =
+        [
+            "--base", "--eval-data", "--text-column", "--pair-column", "--label-column", "--max-length", "--split", "--split-shares",
+            "--plot", "--json",
+        ],
     };
 
     /// <summary>The options of a verb that its short help tells; all of them where they are few.</summary>
-    public static IReadOnlyList<Option> Common(Command command, IReadOnlyList<Option> options) => First.TryGetValue(command.Name, out var names)
+    public static IReadOnlyList<Option> Common(Command command, IReadOnlyList<Option> options) =>
+        First.TryGetValue(command.Name, out var names)
         ? [.. names.Select(n => options.FirstOrDefault(o => o.Name == n)).OfType<Option>()]
         : options;
 

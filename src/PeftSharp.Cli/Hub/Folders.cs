@@ -21,6 +21,7 @@ internal static class Folders
         using var interruption = new Interruption(Stopping);
         var observer = new ConsoleObserver(quiet: false);
         var stop = interruption.Token;
-        return observer.During(PeftSharp.Runs.RunStage.Transfer, "", () => transfer(new ObservedTransfer(observer), stop).GetAwaiter().GetResult());
+        return observer.During(
+            PeftSharp.Runs.RunStage.Transfer, "", () => transfer(new ObservedTransfer(observer), stop).GetAwaiter().GetResult());
     }
 }

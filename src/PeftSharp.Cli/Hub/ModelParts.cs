@@ -26,7 +26,9 @@ internal sealed class ModelParts
         return Folders.Find(verb, folders =>
         {
             var basis = string.IsNullOrEmpty(named) ? null : folders.Base(named, revision);
-            var adapter = parsed.GetValue(Adapter) is { Length: > 0 } given ? composed ? folders.Adapters(given) : folders.Adapter(given) : null;
+            var adapter = parsed.GetValue(Adapter) is { Length: > 0 } given ? composed ? folders.Adapters(given)
+                : folders.Adapter(given)
+                : null;
             return (basis ?? folders.BaseOf(adapter!, revision), adapter);
         });
     }

@@ -10,7 +10,8 @@ namespace PeftSharp.Cli.Hub;
 /// <summary>The part of run.json that others need or may see: labels, length, settings, scores; no paths of this machine.</summary>
 internal static class SharedRun
 {
-    private static readonly string[] Kept = ["program", "problem", "task", "labels", "settings", "parameters", "steps", "primary", "metrics"];
+    private static readonly string[] Kept =
+        ["program", "problem", "task", "labels", "settings", "parameters", "steps", "primary", "metrics"];
     private static readonly string[] Paths = ["base_model", "adapter", "data", "eval_data", "rows"];
 
     public static byte[] Of(RunFile run)

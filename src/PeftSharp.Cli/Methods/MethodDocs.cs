@@ -26,7 +26,10 @@ internal static partial class MethodDocs
         try
         {
             return XDocument.Load(file).Descendants("member")
-                .Where(m => m.Attribute("name")?.Value.StartsWith("P:PeftSharp.Methods.", StringComparison.Ordinal) == true && m.Element("summary") is not null)
+                .Where(
+                    m =>
+                        m.Attribute("name")?.Value.StartsWith("P:PeftSharp.Methods.", StringComparison.Ordinal) == true
+                            && m.Element("summary") is not null)
                 .ToDictionary(m => m.Attribute("name")!.Value, m => Plain(m.Element("summary")!));
         }
         catch (XmlException)

@@ -22,9 +22,12 @@ internal static partial class MethodPage
 
 
             """);
-        page.Append("| method | family | where it acts | merges | starts as the base | saved in the layout of |\n|---|---|---|---|---|---|\n");
+        page.Append(
+            "| method | family | where it acts | merges | starts as the base | saved in the layout of |\n|---|---|---|---|---|---|\n");
         foreach (var m in MethodRegistry.All)
-            page.Append($"| [`{m.Name}`](#{m.Name}) | {Word(m.Family)} | {m.Sites} | {Yes(m.Mergeable)} | {Yes(m.NeutralStart)} | {Layout(m.Format)} |\n");
+            page.Append(
+                $"| [`{m.Name}`](#{m.Name}) | {Word(m.Family)} | {m.Sites} | {Yes(m.Mergeable)} | {Yes(m.NeutralStart)} | "
+                + $"{Layout(m.Format)} |\n");
         foreach (var m in MethodRegistry.All) Add(page, m);
         return page.ToString();
     }
@@ -39,13 +42,17 @@ internal static partial class MethodPage
         if (method.Presets.Count > 0)
         {
             page.Append("\n| preset | differs from the defaults in |\n|---|---|\n");
-            foreach (var (settings, names) in method.Presets.GroupBy(p => Differences(defaults, p.Value()), p => p.Key).Select(g => (g.Key, g.ToList())))
+            foreach (
+                var (settings, names) in method.Presets.GroupBy(p => Differences(defaults, p.Value()), p => p.Key)
+                    .Select(g => (g.Key, g.ToList())))
                 page.Append($"| {Code(names)} | {settings} |\n");
         }
         if (defaults is UnionOptions union)
         {
             var parts = UnionExpression.Names(union, null);
-            page.Append($"\nAny methods can be joined, written with `|` between them: `--method \"lora|prefix_tuning|seq_bn\"`. A part's settings go by its name: ")
+            page.Append(
+                "\nAny methods can be joined, written with `|` between them: `--method \"lora|prefix_tuning|seq_bn\"`. A part's settings "
+                + "go by its name: ")
                 .Append($"`--set lora.r=4 prefix_tuning.num_virtual_tokens=5`; those of `{method.Name}` are called {Code(parts)}.\n");
         }
         page.Append("\n| setting | default | |\n|---|---|---|\n");
@@ -55,7 +62,10 @@ internal static partial class MethodPage
 
     private static string Differences(MethodOptions defaults, MethodOptions preset)
     {
-        var changed = MethodSettings.Of(preset.GetType()).Where(s => Text(preset, s) != Text(defaults, s)).Select(s => $"`{s.Name}` {Text(preset, s)}").ToList();
+        var changed = MethodSettings.Of(preset.GetType())
+            .Where(s => Text(preset, s) != Text(defaults, s))
+            .Select(s => $"`{s.Name}` {Text(preset, s)}")
+            .ToList();
         if (preset.Format != defaults.Format) changed.Add($"conventions and layout of {Layout(preset.Format)}");
         return changed.Count > 0 ? Cell(string.Join(", ", changed)) : preset.Equals(defaults) ? "nothing: the defaults" : "its parts";
     }

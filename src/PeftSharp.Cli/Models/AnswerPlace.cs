@@ -4,11 +4,14 @@ using PeftSharp.Data;
 
 namespace PeftSharp.Cli.Models;
 
-/// <summary>What ties an answer to the row that it answers: the row's number in its source, its line, file and part, and the columns that were kept.</summary>
+/// <summary>
+/// What ties an answer to the row that it answers: the row's number in its source, its line, file and part, and the columns that were kept.
+/// </summary>
 internal sealed class AnswerPlace
 {
     // What an answer's JSON has of its own.
-    private static readonly string[] Taken = ["row", "line", "file", "split", "text", "pair", "label", "labels", "probability", "probabilities", "value"];
+    private static readonly string[] Taken =
+        ["row", "line", "file", "split", "text", "pair", "label", "labels", "probability", "probabilities", "value"];
 
     private readonly TextDataset _data;
     private readonly string? _part;

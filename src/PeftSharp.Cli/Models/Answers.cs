@@ -26,7 +26,8 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
     public static void CheckExtension(string? file)
     {
         if (file is not null && Kind(file) is null)
-            throw new UsageException($"--out {file}: the format cannot be told from the extension \"{Path.GetExtension(file)}\"; use .jsonl, .tsv or .csv.");
+            throw new UsageException(
+                $"--out {file}: the format cannot be told from the extension \"{Path.GetExtension(file)}\"; use .jsonl, .tsv or .csv.");
     }
 
     /// <summary>Writes to a file by its extension, or to standard output as JSON.</summary>
@@ -95,7 +96,8 @@ internal sealed class Answers(TextDataset data, LogitTable table, IReadOnlyList<
     }
 
     private static void Line(TextWriter writer, bool csv, string[] cells) => writer.WriteLine(csv
-        ? string.Join(',', cells.Select(c => c.AsSpan().IndexOfAny(",\"\r\n") >= 0 ? $"\"{c.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : c))
+        ? string.Join(
+            ',', cells.Select(c => c.AsSpan().IndexOfAny(",\"\r\n") >= 0 ? $"\"{c.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : c))
         : string.Join('\t', cells.Select(c => c.ReplaceLineEndings(" ").Replace('\t', ' '))));
 
     private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);

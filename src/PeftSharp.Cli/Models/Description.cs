@@ -18,18 +18,22 @@ internal static class Description
 {
     public static JsonObject Of(string path, string? basis, bool tensors)
     {
-        if (!Path.Exists(path)) throw new PeftException($"{path} does not exist; give a model folder, an adapter folder, or a safetensors file.");
+        if (!Path.Exists(path))
+            throw new PeftException($"{path} does not exist; give a model folder, an adapter folder, or a safetensors file.");
         if (File.Exists(path)) return ModelLoader.IsModelFile(path) ? Model(path, tensors) : CheckpointFile(path, tensors);
         if (AdapterFolder.Is(path)) return Adapter(path, basis, tensors);
         if (File.Exists(Path.Combine(path, "config.json")) || ModelLoader.IsModelFile(path)) return Model(path, tensors);
-        throw new PeftException($"{path} holds neither config.json (a model) nor adapter_config.json (an adapter); give a folder that holds one of them, or a safetensors file.");
+        throw new PeftException(
+            $"{path} holds neither config.json (a model) nor adapter_config.json (an adapter); give a folder that holds one of them, or a "
+            + "safetensors file.");
     }
 
     private static JsonObject CheckpointFile(string path, bool tensors)
     {
         using var checkpoint = Checkpoint.Open(path);
         var document = new JsonObject { ["path"] = path, ["kind"] = "checkpoint", ["bytes"] = FileSize.Of(path) };
-        if (checkpoint.Metadata.Count > 0) document["metadata"] = new JsonObject(checkpoint.Metadata.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value)));
+        if (checkpoint.Metadata.Count > 0)
+            document["metadata"] = new JsonObject(checkpoint.Metadata.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value)));
         return Add(document, checkpoint.Names.Select(checkpoint.Info), tensors);
     }
 
@@ -55,7 +59,14 @@ internal static class Description
             document["pairs"] = card.Pairs;
             document["max_length"] = card.MaxLength;
         }
-        document["tokenizer"] = new[] { "tokenizer.json", "tokenizer.model", "spiece.model", "vocab.txt", "vocab.json" }.FirstOrDefault(f => File.Exists(Path.Combine(path, f)))
+        document["tokenizer"] = new[]
+        {
+            "tokenizer.json",
+            "tokenizer.model",
+            "spiece.model",
+            "vocab.txt",
+            "vocab.json",
+        }.FirstOrDefault(f => File.Exists(Path.Combine(path, f)))
             ?? (Encoders.Find(path) is null ? null : "in the file");
         using var checkpoint = Checkpoint.Open(path);
         return Add(document, checkpoint.Names.Select(checkpoint.Info), tensors);
@@ -103,7 +114,8 @@ internal static class Description
             var loaded = ModelOpener.Open(basis, path, proof: ProofUse.Warn);
             document["parameters"] = ParameterCount.Of(loaded.Model, loaded.Adapter!).Json;
         }
-        if (!File.Exists(folder.WeightsFile)) throw new PeftException($"{folder.WeightsFile} does not exist; the adapter folder is incomplete.");
+        if (!File.Exists(folder.WeightsFile))
+            throw new PeftException($"{folder.WeightsFile} does not exist; the adapter folder is incomplete.");
         using var file = SafetensorsFile.Open(folder.WeightsFile);
         return Add(document, file.Tensors.Values, tensors);
     }
@@ -112,14 +124,17 @@ internal static class Description
     {
         var tensors = infos.OrderBy(t => t.Offset).ToList();
         document["tensor_count"] = tensors.Count;
-        document["weights"] = tensors.Where(t => t.ScalarType is not (ScalarType.Int64 or ScalarType.Int32 or ScalarType.Bool)).Sum(t => t.Count); // buffers are no weights
+        // buffers are no weights
+        document["weights"] =
+            tensors.Where(t => t.ScalarType is not (ScalarType.Int64 or ScalarType.Int32 or ScalarType.Bool)).Sum(t => t.Count);
         document["tensor_bytes"] = tensors.Sum(t => t.ByteLength);
         document["dtypes"] = JsonText.Texts(tensors.Select(Form).Distinct());
         if (list)
         {
             document["tensors"] = new JsonArray([.. tensors.Select(t => (JsonNode)new JsonObject
             {
-                ["name"] = t.Name, ["dtype"] = Form(t), ["shape"] = new JsonArray([.. t.Shape.Select(d => (JsonNode?)d)]), ["elements"] = t.Count,
+                ["name"] = t.Name, ["dtype"] = Form(t), ["shape"] = new JsonArray([.. t.Shape.Select(d => (JsonNode?)d)]),
+                ["elements"] = t.Count,
             })]);
         }
         return document;

@@ -27,7 +27,9 @@ internal static class MergeProbe
         var scale = Math.Max(1, Largest(before));
         return difference <= Tolerance * scale
             ? difference
-            : throw new PeftException($"Merged answers differ from the adapter's by {Figures.Small(difference)}, more than rounding explains; nothing was written.");
+            : throw new PeftException(
+                $"Merged answers differ from the adapter's by {Figures.Small(difference)}, more than rounding explains; nothing "
+                + "was written.");
     }
 
     private static double Largest(Tensor x) => x.abs().max().to(ScalarType.Float64).item<double>();

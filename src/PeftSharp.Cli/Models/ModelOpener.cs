@@ -3,7 +3,9 @@ using PeftSharp.Runs.Proof;
 
 namespace PeftSharp.Cli.Models;
 
-/// <summary>Loads a model, and an adapter into it, after a look at their proof; what the files leave to be said goes to standard error.</summary>
+/// <summary>
+/// Loads a model, and an adapter into it, after a look at their proof; what the files leave to be said goes to standard error.
+/// </summary>
 internal static class ModelOpener
 {
     /// <summary>The option that goes on where a proof does not fit.</summary>

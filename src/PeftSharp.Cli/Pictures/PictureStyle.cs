@@ -21,7 +21,8 @@ internal static class PictureStyle
     /// <summary>Puts the legend outside of the data: below it where it is short, at its right else.</summary>
     public static void Legend(Plot plot)
     {
-        var names = plot.PlottableList.SelectMany(p => p.LegendItems).Select(i => i.LabelText).Where(n => !string.IsNullOrEmpty(n)).ToList();
+        var names =
+            plot.PlottableList.SelectMany(p => p.LegendItems).Select(i => i.LabelText).Where(n => !string.IsNullOrEmpty(n)).ToList();
         if (names.Count == 0) return;
         var isShort = names.Sum(n => TextWidth.Of(n) + 6) <= 100;
         plot.Legend.OutlineColor = Colors.Transparent;
@@ -47,13 +48,17 @@ internal static class PictureStyle
 
     /// <summary>Names as they can be drawn: shortened, and by number where no font of this system has their letters.</summary>
     public static string[] Names(IReadOnlyList<string> names, int cells) =>
-        CanDraw(string.Concat(names)) ? [.. names.Select(n => TextWidth.Shorten(n, cells))] : [.. names.Select((n, i) => CanDraw(n) ? TextWidth.Shorten(n, cells) : $"#{i + 1}")];
+        CanDraw(string.Concat(names))
+            ? [.. names.Select(n => TextWidth.Shorten(n, cells))]
+            : [.. names.Select((n, i) => CanDraw(n) ? TextWidth.Shorten(n, cells) : $"#{i + 1}")];
 
     /// <summary>What a title adds where names were numbered: in which order, and why.</summary>
-    public static string Numbered(IReadOnlyList<string> names) => CanDraw(string.Concat(names)) ? "" : " (#1 is the first class: no font here has all letters of their names)";
+    public static string Numbered(IReadOnlyList<string> names) =>
+        CanDraw(string.Concat(names)) ? "" : " (#1 is the first class: no font here has all letters of their names)";
 
     /// <summary>Pixels that the longest of some names takes in letters of the usual size.</summary>
-    public static int Pixels(IEnumerable<string> names, float fontSize = 14) => (int)(names.Max(TextWidth.Of) * CellPixels * fontSize / 14) + 12;
+    public static int Pixels(IEnumerable<string> names, float fontSize = 14) =>
+        (int)(names.Max(TextWidth.Of) * CellPixels * fontSize / 14) + 12;
 
     /// <summary>Slants the names below an axis where they would run into each other; returns the pixels that they then take.</summary>
     public static int Slant(IAxis axis, IReadOnlyList<string> names, float room, float fontSize = 14)
@@ -66,7 +71,8 @@ internal static class PictureStyle
     }
 
     /// <summary>Pixels left of an axis that the first of slanted names below it takes.</summary>
-    public static int Overhang(IReadOnlyList<string> names, float room) => Pixels(names) <= room ? 0 : (int)(Pixels(names.Take(1)) * 0.78f - room / 2) + 12;
+    public static int Overhang(IReadOnlyList<string> names, float room) =>
+        Pixels(names) <= room ? 0 : (int)(Pixels(names.Take(1)) * 0.78f - room / 2) + 12;
 
     /// <summary>True if some font of this system has all letters of a text.</summary>
     public static bool CanDraw(string text) => text.EnumerateRunes().All(rune => rune.IsAscii || Has(rune));

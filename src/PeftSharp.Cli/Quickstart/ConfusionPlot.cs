@@ -10,7 +10,8 @@ internal static class ConfusionPlot
 {
     private const int NameCells = 34, SmallestCell = 34;
     private const float FontSize = 15;
-    private static readonly Color Right = Color.FromHex("#1f5f99"), Wrong = Color.FromHex("#c0392b"), Empty = Color.FromHex("#f4f6f8"), Ink = Color.FromHex("#2b2f33");
+    private static readonly Color Right = Color.FromHex("#1f5f99"),
+        Wrong = Color.FromHex("#c0392b"), Empty = Color.FromHex("#f4f6f8"), Ink = Color.FromHex("#2b2f33");
 
     /// <summary>Draws counts; the diagonal holds what was right.</summary>
     public static void Write(string file, ConfusionMatrix matrix, IReadOnlyList<string> labels, string title)
@@ -27,7 +28,10 @@ internal static class ConfusionPlot
         for (var expected = 0; expected < n; expected++)
         {
             var support = Math.Max(1, matrix.Scores(expected).Support);
-            for (var predicted = 0; predicted < n; predicted++) Cell(plot, predicted, n - 1 - expected, matrix[expected, predicted], (double)matrix[expected, predicted] / support, expected == predicted);
+            for (var predicted = 0; predicted < n; predicted++)
+                Cell(
+                    plot, predicted, n - 1 - expected, matrix[expected, predicted], (double)matrix[expected, predicted] / support,
+                    expected == predicted);
         }
         string[] names = [.. labels];
         plot.Axes.Bottom.SetTicks([.. Enumerable.Range(0, n).Select(i => (double)i)], names);

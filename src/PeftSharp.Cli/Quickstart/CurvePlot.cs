@@ -1,5 +1,4 @@
 using PeftSharp.Cli.Pictures;
-using PeftSharp.Cli.Training;
 using PeftSharp.Runs;
 using ScottPlot;
 
@@ -8,7 +7,9 @@ namespace PeftSharp.Cli.Quickstart;
 /// <summary>The course of the run as a picture: losses on the left axis, held-out accuracy on the right.</summary>
 internal static class CurvePlot
 {
-    private static readonly Color Step = Color.FromHex("#b9cfe4"), Smooth = Color.FromHex("#1f5f99"), Held = Color.FromHex("#e08a1e"), Accuracy = Color.FromHex("#2f8f5b"), Ink = Color.FromHex("#2b2f33");
+    private static readonly Color Step = Color.FromHex("#b9cfe4"),
+        Smooth = Color.FromHex("#1f5f99"), Held = Color.FromHex("#e08a1e"), Accuracy = Color.FromHex("#2f8f5b"),
+        Ink = Color.FromHex("#2b2f33");
 
     /// <summary>Draws the curves that the progress kept.</summary>
     public static void Write(string file, TrainingCurves run)
@@ -26,8 +27,12 @@ internal static class CurvePlot
         if (run.Scores.Count > 0)
         {
             double[] scored = [.. run.Scores.Select(s => (double)s.Step)];
-            Points(plot, scored, [.. run.Scores.Select(s => s.Result.Values.GetValueOrDefault("loss", double.NaN))], Held, "loss, held-out sentences");
-            var right = Points(plot, scored, [.. run.Scores.Select(s => 100 * s.Result.Values.GetValueOrDefault("accuracy", double.NaN))], Accuracy, "accuracy, held-out sentences (%)");
+            Points(
+                plot, scored, [.. run.Scores.Select(s => s.Result.Values.GetValueOrDefault("loss", double.NaN))], Held,
+                "loss, held-out sentences");
+            var right = Points(
+                plot, scored, [.. run.Scores.Select(s => 100 * s.Result.Values.GetValueOrDefault("accuracy", double.NaN))], Accuracy,
+                "accuracy, held-out sentences (%)");
             right.Axes.YAxis = plot.Axes.Right;
             plot.Axes.SetLimitsY(0, 100, plot.Axes.Right);
             plot.Axes.Right.Label.Text = "accuracy (%)";

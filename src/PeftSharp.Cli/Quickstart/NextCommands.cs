@@ -9,7 +9,9 @@ internal static class NextCommands
         var (model, mine) = (Shown(QuickstartFiles.Model), Shown(adapter));
         yield return $"{Program} predict --base {model} --adapter {mine} --text \"Where is my parcel?\"";
         yield return $"{Program} eval --base {model} --adapter {mine} --data {Shown(QuickstartFiles.Test)}";
-        yield return $"{Program} train --base {model} --method bitfit --pooling mean --data {Shown(QuickstartFiles.Train)} --eval-data {Shown(QuickstartFiles.Test)} --lr 3e-3 --out {Shown(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(adapter))!, "..", "peftsharp-bitfit"))}";
+        yield return $"{Program} train --base {model} --method bitfit --pooling mean --data {Shown(QuickstartFiles.Train)} --eval-data "
+            + $"{Shown(QuickstartFiles.Test)} --lr 3e-3 --out "
+            + $"{Shown(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(adapter))!, "..", "peftsharp-bitfit"))}";
     }
 
     // "peft" where the shell finds it, else the program that runs now.
@@ -18,7 +20,9 @@ internal static class NextCommands
         get
         {
             var name = OperatingSystem.IsWindows() ? "peft.exe" : "peft";
-            var installed = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => folder.Length > 0 && File.Exists(Path.Combine(folder, name)));
+            var installed = (Environment.GetEnvironmentVariable("PATH") ?? "")
+                .Split(Path.PathSeparator)
+                .Any(folder => folder.Length > 0 && File.Exists(Path.Combine(folder, name)));
             if (installed) return "peft";
             var own = Path.Combine(AppContext.BaseDirectory, name);
             return File.Exists(own) ? Command(own) : $"dotnet {Shown(Path.Combine(AppContext.BaseDirectory, "peft.dll"))}";

@@ -23,7 +23,9 @@ internal static class QuickstartFiles
     public static void Check()
     {
         foreach (var file in (string[])[Weights, Train, Test])
-            if (!File.Exists(file)) throw new PeftException($"{file} is missing, so the quickstart has nothing to train on; install or build the program again.");
+            if (!File.Exists(file))
+                throw new PeftException(
+                    $"{file} is missing, so the quickstart has nothing to train on; install or build the program again.");
     }
 
     /// <summary>SHA-256 of model, data and settings: an earlier run with the same one need not be repeated.</summary>

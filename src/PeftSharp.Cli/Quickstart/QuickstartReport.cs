@@ -14,7 +14,9 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
     /// <summary>Writes everything to standard output.</summary>
     public void Write()
     {
-        Line($"{Model}, {Figures.Count(Whole("base_weights"))} weights kept in 4 bits ({Figures.Bytes(Whole("base_bytes"))}), was trained to sort customer requests into {Whole("classes")} classes.");
+        Line(
+            $"{Model}, {Figures.Count(Whole("base_weights"))} weights kept in 4 bits ({Figures.Bytes(Whole("base_bytes"))}), was trained "
+            + $"to sort customer requests into {Whole("classes")} classes.");
         Line(run["parameters"]!["line"]!.ToString());
         Line();
         Scores();
@@ -34,7 +36,8 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
         Line($"In {folder}: {string.Join(", ", ((string[])["confusion.png", "loss.png", "run.json"]).Where(f => File.Exists(Path.Combine(folder, f))).Prepend("adapter/ (peft's format)"))}");
         Line();
         Line("Next:");
-        foreach (var command in NextCommands.For(Path.Combine(folder, "adapter"))) Console.Out.WriteLine($"  {command}"); // to be copied as it stands
+        // to be copied as it stands
+        foreach (var command in NextCommands.For(Path.Combine(folder, "adapter"))) Console.Out.WriteLine($"  {command}");
     }
 
     private void Scores()
@@ -54,7 +57,9 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
             Line($"{run["method"]} is no change of weights, so it cannot be merged into them.");
             return;
         }
-        Line($"Merged into a dense float32 copy of the base (into four bits would round again): {merge["equal_answers"]} of {merge["rows"]} answers are the same,");
+        Line(
+            $"Merged into a dense float32 copy of the base (into four bits would round again): {merge["equal_answers"]} of {merge["rows"]} "
+            + "answers are the same,");
         Line($"largest difference of a logit {Figures.Small((double)merge["largest_difference"]!)}.");
     }
 
@@ -64,5 +69,6 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
 
     private string Seconds(string key) => string.Create(CultureInfo.InvariantCulture, $"{(double)run[key]!:0} s");
 
-    private static string Percent(double share, string format = "0.0") => (100 * share).ToString(format, CultureInfo.InvariantCulture) + " %";
+    private static string Percent(double share, string format = "0.0") =>
+        (100 * share).ToString(format, CultureInfo.InvariantCulture) + " %";
 }

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Cli.Training;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Files.Json;
@@ -37,11 +36,14 @@ internal sealed class QuickstartRun(QuickstartSettings settings, ConsoleObserver
         var training = settings.Training(options);
         var inputs = TrainInputs.Load(training, options, null, new RunObserver(), cancellation);
         var held = inputs.Held!;
-        observer.Remark($"Learning from {inputs.Train.Count} sentences in {inputs.Rows.Labels!.Count} classes; {held.Count} others are held out.");
+        observer.Remark(
+            $"Learning from {inputs.Train.Count} sentences in {inputs.Rows.Labels!.Count} classes; {held.Count} others are held out.");
         var evaluator = new KeptOutputs(new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), held, inputs.Metrics));
         var untrained = evaluator.Evaluate(cancellation).Values["accuracy"];
         var head = HeadOnly.Accuracy(inputs.Model, inputs.Train, held, cancellation);
-        observer.Remark($"Before: {Percent(untrained)} right with an untrained head, {Percent(head)} with a head trained on the frozen model. Training the adapter:");
+        observer.Remark(
+            $"Before: {Percent(untrained)} right with an untrained head, {Percent(head)} with a head trained on the frozen model. Training "
+            + "the adapter:");
 
         folder.Create();
         var adapterFolder = Path.Combine(folder.Aside, AdapterName);
@@ -64,7 +66,9 @@ internal sealed class QuickstartRun(QuickstartSettings settings, ConsoleObserver
             ["train_sentences"] = inputs.Train.Count,
             ["test_sentences"] = held.Count,
             ["classes"] = inputs.Rows.Labels.Count,
-            ["base_weights"] = inputs.Model.Model.Sites.Count - inputs.Model.Model.Sites.Slots.Where(s => inputs.Model.Model.Created.Contains(s.Name)).Sum(s => s.Count),
+            ["base_weights"] = inputs.Model.Model.Sites.Count - inputs.Model.Model.Sites.Slots
+                .Where(s => inputs.Model.Model.Created.Contains(s.Name))
+                .Sum(s => s.Count),
             ["base_bytes"] = new FileInfo(Path.Combine(QuickstartFiles.Model, "model.safetensors")).Length,
             ["accuracy"] = new JsonObject { ["untrained"] = untrained, ["head_only"] = head, ["trained"] = score.Values["accuracy"] },
             ["steps"] = result.Steps,
@@ -83,9 +87,11 @@ internal sealed class QuickstartRun(QuickstartSettings settings, ConsoleObserver
         return RunFile.TryRead(folder.Target)!.Json; // as a second run reads it
     }
 
-    private (TrainingResult, TrainingCurves) Train(TrainInputs inputs, TrainSettings training, KeptOutputs evaluator, string folder, CancellationToken cancellation)
+    private (TrainingResult, TrainingCurves) Train(
+        TrainInputs inputs, TrainSettings training, KeptOutputs evaluator, string folder, CancellationToken cancellation)
     {
-        var batches = new PlannedBatches(inputs.Train, new BatchPlan(inputs.Train.Lengths, training.BatchSize, BatchOrder.Bucketed, training.Seed));
+        var batches = new PlannedBatches(
+            inputs.Train, new BatchPlan(inputs.Train.Lengths, training.BatchSize, BatchOrder.Bucketed, training.Seed));
         var curves = new TrainingCurves(observer);
         using var log = new JsonLinesLog(Path.Combine(folder, "training_log.jsonl"));
         var model = new TrainableAdapter(inputs.Model, inputs.Adapter, new ForwardOptions { BaseDropout = training.BaseDropout });
@@ -108,7 +114,9 @@ internal sealed class QuickstartRun(QuickstartSettings settings, ConsoleObserver
     {
         try
         {
-            ConfusionPlot.Write(Path.Combine(folder, "confusion.png"), matrix, inputs.Rows.LabelNames!, $"{inputs.Method.Name}: {Percent(matrix.Accuracy)} of {matrix.Total} held-out sentences right");
+            ConfusionPlot.Write(
+                Path.Combine(folder, "confusion.png"), matrix, inputs.Rows.LabelNames!,
+                $"{inputs.Method.Name}: {Percent(matrix.Accuracy)} of {matrix.Total} held-out sentences right");
             CurvePlot.Write(Path.Combine(folder, "loss.png"), curves);
         }
         catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or InvalidOperationException)

@@ -1,5 +1,3 @@
-using PeftSharp.Cli.Methods;
-using PeftSharp.Cli.Training;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Runs.Recipes;
@@ -50,5 +48,6 @@ internal sealed record QuickstartSettings(string Out, string Method, ulong Seed,
     };
 
     /// <summary>Everything that decides the result, as one text.</summary>
-    public string Key => FormattableString.Invariant($"1 {Method.ToLowerInvariant()} {Seed} {MaxSteps} r={Rank} alpha={Alpha} lr={Rate} epochs={Epochs}");
+    public string Key =>
+        FormattableString.Invariant($"1 {Method.ToLowerInvariant()} {Seed} {MaxSteps} r={Rank} alpha={Alpha} lr={Rate} epochs={Epochs}");
 }

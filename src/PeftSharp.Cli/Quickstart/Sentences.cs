@@ -6,9 +6,6 @@ using PeftSharp.Runs;
 
 namespace PeftSharp.Cli.Quickstart;
 
-/// <summary>An answer to one sentence.</summary>
-internal sealed record Answer(string Text, string Label, double Probability);
-
 /// <summary>Five sentences that are in neither file, and what the model makes of them.</summary>
 internal static class Sentences
 {
@@ -22,9 +19,11 @@ internal static class Sentences
     ];
 
     /// <summary>Answers all of them.</summary>
-    public static IReadOnlyList<Answer> Ask(PeftModel model, PeftSharp.Sites.AdapterSelection selection, ITextEncoder encoder, IReadOnlyList<string> labels)
+    public static IReadOnlyList<Answer> Ask(
+        PeftModel model, PeftSharp.Sites.AdapterSelection selection, ITextEncoder encoder, IReadOnlyList<string> labels)
     {
-        var rows = new TextDataset([.. Texts.Select((t, i) => new Example(t, null, -1, float.NaN, i + 1))], LabelKind.None, null, "the quickstart's sentences");
+        var rows = new TextDataset(
+            [.. Texts.Select((t, i) => new Example(t, null, -1, float.NaN, i + 1))], LabelKind.None, null, "the quickstart's sentences");
         var table = new Evaluator(model, selection, TokenizedDataset.Create(rows, encoder, 64)).Outputs();
         return [.. Texts.Select((text, row) => Best(text, table.Values.Slice(row * table.Width, table.Width), labels))];
     }

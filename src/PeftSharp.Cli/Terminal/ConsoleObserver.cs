@@ -40,7 +40,9 @@ internal sealed class ConsoleObserver(bool quiet, bool json = false) : RunObserv
         if (stage == RunStage.Transfer) return _transfer.Show(IsLive, work);
         if (!IsLive) return work();
         if (stage == RunStage.Cell) return Screen.Error.Status().Spinner(Spinner.Known.Dots).Start(Markup.Escape(title), _ => work());
-        return Screen.Error.Progress().Columns(new ProgressBarColumn(), new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }).Start(context =>
+        return Screen.Error.Progress()
+            .Columns(new ProgressBarColumn(), new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
+            .Start(context =>
         {
             _task = context.AddTask(stage == RunStage.Training ? "starting" : title);
             try

@@ -3,7 +3,8 @@ using Spectre.Console;
 namespace PeftSharp.Cli.Terminal;
 
 /// <summary>
-/// A table of texts: drawn on a terminal as wide as that is, aligned columns of any width in a pipe. What is too wide for a terminal is fitted:
+/// A table of texts: drawn on a terminal as wide as that is, aligned columns of any width in a pipe. What is too wide for a terminal is
+/// fitted:
 /// heads and texts are wrapped at words, numbers never; where that does not do, each row becomes a record of lines.
 /// </summary>
 /// <param name="columns">Column heads; one that starts with ">" is a number, aligned to the right.</param>
@@ -43,7 +44,8 @@ internal sealed class Grid(params string[] columns)
         for (var i = 0; i < _heads.Length; i++)
         {
             var head = new Text(Cell(_heads[i], widths[i]), new Style(decoration: Decoration.Bold));
-            table.AddColumn(new TableColumn(head) { Alignment = IsNumber(i) ? Justify.Right : Justify.Left, NoWrap = true, Width = widths[i] });
+            table.AddColumn(
+                new TableColumn(head) { Alignment = IsNumber(i) ? Justify.Right : Justify.Left, NoWrap = true, Width = widths[i] });
         }
         foreach (var row in _rows) table.AddRow(row.Select((cell, i) => new Text(Cell(cell, widths[i]))));
         console.Write(table);
@@ -57,7 +59,9 @@ internal sealed class Grid(params string[] columns)
     {
         var cells = row.Select((cell, i) => TextWidth.Wrap(cell, widths[i])).ToList();
         for (var line = 0; line < cells.Max(c => c.Count); line++)
-            yield return string.Join("  ", cells.Select((cell, i) => TextWidth.Pad(line < cell.Count ? cell[line] : "", widths[i], IsNumber(i)))).TrimEnd();
+            yield return string.Join(
+                "  ", cells.Select((cell, i) => TextWidth.Pad(line < cell.Count ? cell[line] : "", widths[i], IsNumber(i))))
+                .TrimEnd();
     }
 
     // Null where the columns do not fit side by side.
@@ -89,7 +93,8 @@ internal sealed class Grid(params string[] columns)
                 if (row[i].Length == 0) continue;
                 var value = IsNumber(i) ? [row[i]] : TextWidth.Wrap(row[i], Math.Max(1, width - label - 2));
                 for (var line = 0; line < value.Count; line++)
-                    yield return $"{TextWidth.Pad(line == 0 ? TextWidth.Shorten(_heads[i], label) : "", label, right: false)}  {value[line]}";
+                    yield return $"{TextWidth.Pad(line == 0 ? TextWidth.Shorten(_heads[i], label) : "", label, right: false)}  "
+                        + $"{value[line]}";
             }
             yield return "";
         }

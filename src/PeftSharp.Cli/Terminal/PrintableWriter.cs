@@ -2,7 +2,10 @@ using System.Text;
 
 namespace PeftSharp.Cli.Terminal;
 
-/// <summary>Standard output or standard error as everything but the drawing of tables and progress writes to it: no control characters reach a terminal, whatever a file holds.</summary>
+/// <summary>
+/// Standard output or standard error as everything but the drawing of tables and progress writes to it: no control characters reach a
+/// terminal, whatever a file holds.
+/// </summary>
 internal sealed class PrintableWriter(TextWriter inner) : TextWriter
 {
     public override Encoding Encoding => inner.Encoding;

@@ -2,7 +2,9 @@ using Spectre.Console;
 
 namespace PeftSharp.Cli.Terminal;
 
-/// <summary>Standard output and standard error as consoles: colours and live displays on a terminal only, plain text in a pipe or with NO_COLOR.</summary>
+/// <summary>
+/// Standard output and standard error as consoles: colours and live displays on a terminal only, plain text in a pipe or with NO_COLOR.
+/// </summary>
 internal static class Screen
 {
     private const int PipeWidth = 240, DefaultWidth = 80, WidestHelp = 110, LeastWidth = 20;
@@ -35,7 +37,9 @@ internal static class Screen
     }
 
     private static bool IsPlain(bool redirected) =>
-        redirected || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) || Environment.GetEnvironmentVariable("TERM") == "dumb";
+        redirected
+            || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
+            || Environment.GetEnvironmentVariable("TERM") == "dumb";
 
     private static IAnsiConsole Create(TextWriter writer, bool redirected)
     {
@@ -48,7 +52,8 @@ internal static class Screen
             Interactive = plain ? InteractionSupport.No : InteractionSupport.Detect,
         });
         if (redirected) console.Profile.Width = PipeWidth;
-        else if (int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), out var asked) && asked > 0) console.Profile.Width = Math.Max(asked, LeastWidth);
+        else if (int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), out var asked) && asked > 0)
+            console.Profile.Width = Math.Max(asked, LeastWidth);
         return console;
     }
 }

@@ -25,7 +25,8 @@ internal sealed class TransferBars
             if (!live) return transfer();
             ProgressColumn[] columns =
             [
-                new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn(),
+                new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new DownloadedColumn(),
+                new TransferSpeedColumn(), new RemainingTimeColumn(),
             ];
             return Screen.Error.Progress().AutoClear(true).Columns(columns).Start(context =>
             {
@@ -48,7 +49,9 @@ internal sealed class TransferBars
     {
         if (_context is not { } context) return;
         foreach (var file in files)
-            _tasks[file.Name] = context.AddTask(Markup.Escape(file.Name.Length <= LongestName ? file.Name : $"…{file.Name[^LongestName..]}"), maxValue: Math.Max(1, file.Bytes));
+            _tasks[file.Name] = context.AddTask(
+                Markup.Escape(file.Name.Length <= LongestName ? file.Name : $"…{file.Name[^LongestName..]}"),
+                maxValue: Math.Max(1, file.Bytes));
     }
 
     public void Moved(string file, long bytes)

@@ -23,7 +23,11 @@ internal sealed class DryRunReport(DryRun run)
     {
         ["dry_run"] = true,
         ["parameters"] = Parameters(),
-        ["data"] = new JsonObject { ["train"] = RunDocument.Data(_inputs.Train), ["eval"] = _inputs.Held is { } held ? RunDocument.Data(held) : null },
+        ["data"] = new JsonObject
+        {
+            ["train"] = RunDocument.Data(_inputs.Train),
+            ["eval"] = _inputs.Held is { } held ? RunDocument.Data(held) : null,
+        },
         ["plan"] = new JsonObject
         {
             ["total_steps"] = _plan.Steps,
@@ -63,8 +67,11 @@ internal sealed class DryRunReport(DryRun run)
             ["replaces"] = _folder.Replaces,
             ["bytes"] = run.Bytes,
             ["free_bytes"] = _folder.FreeSpace,
-            ["working_folder"] = run.SavedStates == 0 ? null : new JsonObject { ["folder"] = _folder.Work, ["saved_states"] = run.SavedStates, ["bytes_each"] = _estimate.Memory.State },
-            ["files"] = new JsonArray([.. run.Files.Select(f => (JsonNode)new JsonObject { ["name"] = f.Name, ["bytes"] = f.Bytes, ["exact"] = f.Exact })]),
+            ["working_folder"] = run.SavedStates == 0
+                ? null
+                : new JsonObject { ["folder"] = _folder.Work, ["saved_states"] = run.SavedStates, ["bytes_each"] = _estimate.Memory.State },
+            ["files"] = new JsonArray(
+                [.. run.Files.Select(f => (JsonNode)new JsonObject { ["name"] = f.Name, ["bytes"] = f.Bytes, ["exact"] = f.Exact })]),
         },
         ["warnings"] = JsonText.Texts(run.Warnings),
     };
@@ -74,23 +81,33 @@ internal sealed class DryRunReport(DryRun run)
     {
         foreach (var line in _parameters.Lines) Screen.Say(line);
         var grid = new Grid("trained", ">tensors", ">weights", ">share");
-        foreach (var (name, tensors, weights) in _components) grid.Row(name, Figures.Count(tensors), Figures.Count(weights), string.Create(CultureInfo.InvariantCulture, $"{100.0 * weights / _parameters.Trainable:0.0} %"));
+        foreach (var (name, tensors, weights) in _components)
+            grid.Row(
+                name, Figures.Count(tensors), Figures.Count(weights),
+                string.Create(CultureInfo.InvariantCulture, $"{100.0 * weights / _parameters.Trainable:0.0} %"));
         Section(grid);
         Section(Data());
         Screen.Say(string.Create(CultureInfo.InvariantCulture,
-            $"{_plan.Steps:N0} steps ({_plan.StepsPerEpoch:N0} an epoch), {_plan.Batches:N0} batches in {_plan.Passes:N0} passes; {_plan.Tokens:N0} tokens and {100 * _plan.PaddingShare:0.0} % padding; scored {_plan.Evaluations:N0} {(_plan.Evaluations == 1 ? "time" : "times")}"));
+            $"{_plan.Steps:N0} steps ({_plan.StepsPerEpoch:N0} an epoch), {_plan.Batches:N0} batches in {_plan.Passes:N0} passes; "
+            + $"{_plan.Tokens:N0} tokens and {100 * _plan.PaddingShare:0.0} % padding; scored {_plan.Evaluations:N0} "
+            + $"{(_plan.Evaluations == 1 ? "time" : "times")}"));
         Section(Memory());
         Section(Time());
         Section(Files());
-        if (run.SavedStates > 0) Screen.Say($"while it lasts, {_folder.Work} holds up to {run.SavedStates} saved states of about {Figures.Bytes(_estimate.Memory.State)} each");
-        Screen.Say($"{_folder.Target} {(_folder.Replaces ? "holds an earlier run, which would be replaced" : "is free")}; nothing was written.");
+        if (run.SavedStates > 0)
+            Screen.Say(
+                $"while it lasts, {_folder.Work} holds up to {run.SavedStates} saved states of about "
+                + $"{Figures.Bytes(_estimate.Memory.State)} each");
+        Screen.Say(
+            $"{_folder.Target} {(_folder.Replaces ? "holds an earlier run, which would be replaced" : "is free")}; nothing was written.");
     }
 
     private Grid Data()
     {
         var grid = new Grid("rows to", ">rows", ">tokens", ">cut", "of");
         foreach (var (what, data) in new[] { ("train on", _inputs.Train), ("score on", _inputs.Held) })
-            if (data is not null) grid.Row(what, Figures.Count(data.Count), Figures.Count(data.Tokens), Figures.Count(data.TruncatedRows), data.Data.Source);
+            if (data is not null)
+                grid.Row(what, Figures.Count(data.Count), Figures.Count(data.Tokens), Figures.Count(data.TruncatedRows), data.Data.Source);
         return grid;
     }
 
@@ -99,7 +116,9 @@ internal sealed class DryRunReport(DryRun run)
         var grid = new Grid("memory", ">expected");
         grid.Row("program, weights and rows", Figures.Bytes(_estimate.Memory.Loaded));
         grid.Row("gradients and optimizer", Figures.Bytes(_estimate.Memory.State));
-        grid.Row($"activations{(_estimate.Probe.Refused is null ? "" : ", extrapolated from a small batch")}", Figures.Bytes(_estimate.Memory.Activations));
+        grid.Row(
+            $"activations{(_estimate.Probe.Refused is null ? "" : ", extrapolated from a small batch")}",
+            Figures.Bytes(_estimate.Memory.Activations));
         grid.Row("growth of the heap later", Figures.Bytes(_estimate.Memory.Growth));
         grid.Row("most at once", Figures.Bytes(_estimate.Memory.Peak));
         grid.Row("available", Figures.Bytes(_estimate.Machine.Bytes));
@@ -109,7 +128,13 @@ internal sealed class DryRunReport(DryRun run)
     private Grid Time()
     {
         var grid = new Grid("time", ">expected", ">from", ">to");
-        foreach (var (what, time) in new[] { ("training", _estimate.Time.Training), ("scoring", _estimate.Time.Evaluation), ("all, with loading and writing", (TimeRange?)_estimate.Time.Total) })
+        foreach (
+            var (what, time) in new[]
+            {
+                ("training", _estimate.Time.Training),
+                ("scoring", _estimate.Time.Evaluation),
+                ("all, with loading and writing", (TimeRange?)_estimate.Time.Total),
+            })
             if (time is { } range) grid.Row(what, Clock(range.Expected), Clock(range.Low), Clock(range.High));
         return grid;
     }
@@ -124,7 +149,8 @@ internal sealed class DryRunReport(DryRun run)
     private JsonObject Parameters()
     {
         var json = _parameters.Json;
-        json["components"] = new JsonArray([.. _components.Select(c => (JsonNode)new JsonObject { ["name"] = c.Name, ["tensors"] = c.Tensors, ["weights"] = c.Weights })]);
+        json["components"] = new JsonArray(
+            [.. _components.Select(c => (JsonNode)new JsonObject { ["name"] = c.Name, ["tensors"] = c.Tensors, ["weights"] = c.Weights })]);
         return json;
     }
 
@@ -134,7 +160,9 @@ internal sealed class DryRunReport(DryRun run)
         grid.Write();
     }
 
-    private static string Clock(double seconds) => Figures.Time(TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.MaxValue.TotalSeconds / 2)));
+    private static string Clock(double seconds) =>
+        Figures.Time(TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.MaxValue.TotalSeconds / 2)));
 
-    private static JsonObject? Range(TimeRange? time) => time is not { } range ? null : new() { ["low"] = range.Low, ["expected"] = range.Expected, ["high"] = range.High };
+    private static JsonObject? Range(TimeRange? time) =>
+        time is not { } range ? null : new() { ["low"] = range.Low, ["expected"] = range.Expected, ["high"] = range.High };
 }

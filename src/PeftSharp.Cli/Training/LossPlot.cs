@@ -19,7 +19,9 @@ internal static class LossPlot
         Add(plot, steps, Smooth(losses), "loss, smoothed", Colors.SteelBlue, 2);
         if (run.Scores.Count > 0)
         {
-            var scores = plot.Add.Scatter(run.Scores.Select(s => (double)s.Step).ToArray(), run.Scores.Select(s => s.Result.Values.GetValueOrDefault("loss", double.NaN)).ToArray(), Colors.DarkOrange);
+            var scores = plot.Add.Scatter(
+                run.Scores.Select(s => (double)s.Step).ToArray(),
+                run.Scores.Select(s => s.Result.Values.GetValueOrDefault("loss", double.NaN)).ToArray(), Colors.DarkOrange);
             scores.LegendText = "loss on held-out rows";
         }
         plot.XLabel("step");

@@ -26,7 +26,9 @@ internal static class AnalyzeVerb
         var directions = VerbParts.Text("--directions", "N", "Leading directions to compare with --with. Default: 8.");
         var output = VerbParts.Text("--out", "FOLDER", $"Write spectrum.png, norms.png, the overlaps' pictures and {FileName} there.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
-        foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, with, directions, output, overwrite, noVerify, json]) command.Add(option);
+        foreach (
+            var option in (Option[])[models.Base, models.Adapter, models.Revision, with, directions, output, overwrite, noVerify, json])
+            command.Add(option);
         HelpWithExamples.Add(command,
             "analyze --base models/bert-base --adapter runs/full --out analysis",
             "analyze --base models/bert-base --adapter runs/seed1 --with runs/seed2 --json");
@@ -35,10 +37,13 @@ internal static class AnalyzeVerb
             parsed.GetValue(output), parsed.GetValue(overwrite), VerbParts.Proof(parsed, noVerify), parsed.GetValue(json)));
     }
 
-    private static int Run(ParseResult parsed, ModelParts models, string? with, int directions, string? output, bool overwrite, ProofUse proof, bool json)
+    private static int Run(
+        ParseResult parsed, ModelParts models, string? with, int directions, string? output, bool overwrite, ProofUse proof, bool json)
     {
         var adapter = VerbParts.Need(parsed, models.Adapter, "analyze");
-        using var folder = output is null ? null : OutputFolder.Plan(output, Outputs.Options("analyze", overwrite), parsed.GetValue(models.Base), adapter, with);
+        using var folder = output is null
+            ? null
+            : OutputFolder.Plan(output, Outputs.Options("analyze", overwrite), parsed.GetValue(models.Base), adapter, with);
         var (basis, own) = models.Find(parsed, "analyze");
         folder?.Protect(basis.Folder, own!.Folder);
         var loaded = ModelOpener.Open(basis.Folder, own!.Folder, new LoadOptions { Dense = true }, proof: proof);
@@ -55,7 +60,9 @@ internal static class AnalyzeVerb
         if (json) JsonOut.Write(document);
         else
         {
-            Console.Out.WriteLine($"{adapter}: {loaded.Adapter.Options.PeftType}, {analysis.Matrices.Count} changed matrices, {analysis.Vectors.Count} changed vectors, {analysis.Effects.Count} other effects");
+            Console.Out.WriteLine(
+                $"{adapter}: {loaded.Adapter.Options.PeftType}, {analysis.Matrices.Count} changed matrices, {analysis.Vectors.Count} "
+                + $"changed vectors, {analysis.Effects.Count} other effects");
             AnalysisTables.Write(analysis, overlaps);
         }
         if (folder is not null) Save(folder, output!, document, analysis, overlaps, loaded.Adapter.Options.PeftType);
@@ -64,11 +71,14 @@ internal static class AnalyzeVerb
 
     private static PeftMethod Second(LoadedModel loaded, string with, ProofUse proof)
     {
-        foreach (var note in ProofGate.Check(with, loaded.BaseFolder, ModelOpener.With(new(), proof))) Console.Error.WriteLine($"note: {note}");
+        foreach (var note in ProofGate.Check(with, loaded.BaseFolder, ModelOpener.With(new(), proof)))
+            Console.Error.WriteLine($"note: {note}");
         return AdapterFolder.Open(with).LoadInto(loaded.Model, loaded.Adapter!.Name == "second" ? "other" : "second");
     }
 
-    private static void Save(OutputFolder folder, string output, JsonObject document, AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps, string name)
+    private static void Save(
+        OutputFolder folder, string output, JsonObject document, AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps,
+        string name)
     {
         AtomicFile.WriteText(Path.Combine(folder.Create(), FileName), JsonText.Text(document) + "\n");
         string told;

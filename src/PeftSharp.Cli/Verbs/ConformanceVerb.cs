@@ -11,7 +11,12 @@ internal static class ConformanceVerb
 {
     public static void Build(Command command)
     {
-        var folders = new Argument<string[]>("dir") { Arity = ArgumentArity.OneOrMore, Description = "A case folder, or a folder of case folders.", HelpName = "DIR" };
+        var folders = new Argument<string[]>("dir")
+        {
+            Arity = ArgumentArity.OneOrMore,
+            Description = "A case folder, or a folder of case folders.",
+            HelpName = "DIR",
+        };
         var json = VerbParts.Json();
         command.Add(folders);
         command.Add(json);
@@ -36,10 +41,14 @@ internal static class ConformanceVerb
 
     private static IEnumerable<string> Expand(string folder)
     {
-        if (!Directory.Exists(folder)) throw new PeftException($"The folder {folder} does not exist; give a case folder, or a folder of them.");
+        if (!Directory.Exists(folder))
+            throw new PeftException($"The folder {folder} does not exist; give a case folder, or a folder of them.");
         if (File.Exists(Path.Combine(folder, "case.json"))) return [folder];
         string[] children = [.. Directory.GetDirectories(folder).Order(StringComparer.Ordinal)];
-        return children.Length > 0 ? children : throw new PeftException($"{folder} holds neither case.json nor folders, so there is nothing to compare; give a case folder, or a folder of them.");
+        return children.Length > 0
+            ? children
+            : throw new PeftException(
+                $"{folder} holds neither case.json nor folders, so there is nothing to compare; give a case folder, or a folder of them.");
     }
 
     // A case that this program cannot run has failed, whatever the reason.
@@ -51,7 +60,9 @@ internal static class ConformanceVerb
         }
         catch (Exception e)
         {
-            return new(Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)), [], $"unexpected {e.GetType().Name}: {e.Message.Split('\n')[0]}", 0);
+            return new(
+                Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)), [],
+                $"unexpected {e.GetType().Name}: {e.Message.Split('\n')[0]}", 0);
         }
     }
 
@@ -77,7 +88,8 @@ internal static class ConformanceVerb
             ["seconds"] = r.Seconds,
             ["quantities"] = new JsonArray([.. r.Quantities.Select(q => (JsonNode)new JsonObject
             {
-                ["name"] = q.Name, ["error"] = JsonText.Number(q.Error), ["tolerance"] = q.Tolerance, ["passed"] = q.Passed, ["where"] = q.Where,
+                ["name"] = q.Name, ["error"] = JsonText.Number(q.Error), ["tolerance"] = q.Tolerance, ["passed"] = q.Passed,
+                ["where"] = q.Where,
             })]),
         })]),
     };

@@ -15,9 +15,12 @@ internal sealed class DataParts
 {
     public readonly ModelParts Models = new();
     public readonly Option<string> Data = VerbParts.Text("--data", "PATH", SourceParts.Kinds);
-    public readonly Option<string> MaxLength = VerbParts.Text("--max-length", "N", "Most tokens a row. Default: as in training, else what the model takes, 512 at most.");
-    private readonly Option<string> _compute = VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32, bf16, or auto. Default: fp32.");
-    private readonly Option<string> _device = VerbParts.Text("--device", "NAME", $"Where to compute: {PeftSharp.Interop.ComputeDevice.Names}; GPUs are untested. Default: cpu.");
+    public readonly Option<string> MaxLength =
+        VerbParts.Text("--max-length", "N", "Most tokens a row. Default: as in training, else what the model takes, 512 at most.");
+    private readonly Option<string> _compute =
+        VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32, bf16, or auto. Default: fp32.");
+    private readonly Option<string> _device =
+        VerbParts.Text("--device", "NAME", $"Where to compute: {PeftSharp.Interop.ComputeDevice.Names}; GPUs are untested. Default: cpu.");
     private readonly SourceParts _source;
     private readonly Option<bool> _noVerify = VerbParts.NoVerify();
 
@@ -50,6 +53,8 @@ internal sealed class DataParts
         var compute = ComputeModes.Parse(parsed.GetValue(_compute) ?? "fp32", "--compute");
         var device = parsed.GetValue(_device) ?? "cpu";
         var (basis, adapter) = Models.Find(parsed, verb, composed: true);
-        return ModelOpener.Open(basis.Folder, adapter?.Folder, new LoadOptions { Compute = ComputeModes.Choose(compute, device).Type, Device = device }, proof: VerbParts.Proof(parsed, _noVerify));
+        return ModelOpener.Open(
+            basis.Folder, adapter?.Folder, new LoadOptions { Compute = ComputeModes.Choose(compute, device).Type, Device = device },
+            proof: VerbParts.Proof(parsed, _noVerify));
     }
 }

@@ -34,11 +34,14 @@ internal static class DataVerb
         VerbParts.Run(command, parsed =>
         {
             var picture = parsed.GetValue(plot);
-            if (picture is not null && !picture.EndsWith(".png", StringComparison.OrdinalIgnoreCase)) throw new UsageException($"--plot {picture}: pictures are .png files; name one.");
-            Outputs.RequireFiles([("--plot", picture)], [parsed.GetValue(path), parsed.GetValue(evalData), parsed.GetValue(basis), source.RowsFile(parsed)]);
+            if (picture is not null && !picture.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
+                throw new UsageException($"--plot {picture}: pictures are .png files; name one.");
+            Outputs.RequireFiles(
+                [("--plot", picture)], [parsed.GetValue(path), parsed.GetValue(evalData), parsed.GetValue(basis), source.RowsFile(parsed)]);
             var length = VerbParts.Whole(parsed, maxLength, 1) ?? DefaultMaxLength;
             var encoder = parsed.GetValue(basis) is { } model ? DataInspection.EncoderOf(model) : null;
-            var parts = DataInspection.Of(source.Request(parsed, parsed.GetValue(path)!), source.SplitOf(parsed), parsed.GetValue(evalData), encoder);
+            var parts = DataInspection.Of(
+                source.Request(parsed, parsed.GetValue(path)!), source.SplitOf(parsed), parsed.GetValue(evalData), encoder);
             if (picture is not null) DataPlot.Write(picture, parts);
             if (parsed.GetValue(json)) JsonOut.Write(DataInspection.Json(parts, length));
             else DataReport.Print(parts, length);

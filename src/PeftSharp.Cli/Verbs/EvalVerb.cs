@@ -21,7 +21,8 @@ internal static class EvalVerb
     public static void Build(Command command)
     {
         var parts = new DataParts(command);
-        var metric = VerbParts.Text("--metric", "NAME", "The metric to name first. Default: what GLUE reports for the task, else accuracy or pearson.");
+        var metric = VerbParts.Text(
+            "--metric", "NAME", "The metric to name first. Default: what GLUE reports for the task, else accuracy or pearson.");
         var json = VerbParts.Json();
         command.Add(metric);
         command.Add(json);
@@ -38,7 +39,8 @@ internal static class EvalVerb
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         var model = parts.Open(parsed, "eval");
         var options = new EvaluationOptions { Metric = metric, MaxLength = maxLength };
-        var found = Evaluation.Run(model, parts.Request(parsed, path), options, new CommandLineCaller("eval"), new ConsoleObserver(quiet: false));
+        var found =
+            Evaluation.Run(model, parts.Request(parsed, path), options, new CommandLineCaller("eval"), new ConsoleObserver(quiet: false));
         foreach (var remark in found.Remarks) Console.Error.WriteLine($"remark: {remark}");
         if (json) JsonOut.Write(Document(found.Scores, found.Data, found.GlueTask, found.Confusion, model.Remarks.Concat(found.Remarks)));
         else Print(found.Scores, found.Data, found.Confusion);
@@ -47,7 +49,9 @@ internal static class EvalVerb
 
     private static void Print(EvaluationResult result, TextDataset data, ConfusionMatrix? matrix)
     {
-        Console.Out.WriteLine($"{Figures.Count(result.Examples)} rows of {data.Source}{(data.SkippedRows == 0 ? "" : $" ({Figures.Count(data.SkippedRows)} left out)")}");
+        Console.Out.WriteLine(
+            $"{Figures.Count(result.Examples)} rows of "
+            + $"{data.Source}{(data.SkippedRows == 0 ? "" : $" ({Figures.Count(data.SkippedRows)} left out)")}");
         ScoreTable.Of(result).Write();
         if (matrix is null) return;
         Console.Out.WriteLine();
@@ -55,12 +59,17 @@ internal static class EvalVerb
         for (var row = 0; row < matrix.Classes && row < data.LabelNames!.Count; row++)
         {
             var scores = matrix.Scores(row);
-            grid.Row([data.LabelNames[row], .. Enumerable.Range(0, data.LabelNames.Count).Select(c => Figures.Count(matrix[row, c])), Figures.Score(scores.Precision), Figures.Score(scores.Recall), Figures.Score(scores.F1)]);
+            grid.Row(
+                [
+                    data.LabelNames[row], .. Enumerable.Range(0, data.LabelNames.Count).Select(c => Figures.Count(matrix[row, c])),
+                    Figures.Score(scores.Precision), Figures.Score(scores.Recall), Figures.Score(scores.F1),
+                ]);
         }
         grid.Write();
     }
 
-    private static JsonObject Document(EvaluationResult result, TextDataset data, GlueTask? task, ConfusionMatrix? matrix, IEnumerable<string> remarks) => new()
+    private static JsonObject Document(
+        EvaluationResult result, TextDataset data, GlueTask? task, ConfusionMatrix? matrix, IEnumerable<string> remarks) => new()
     {
         ["data"] = data.Source,
         ["task"] = task?.Name,

@@ -24,10 +24,12 @@ internal static class ExtractVerb
         var rank = VerbParts.Text("--rank", "N", "Rank of the LoRA: each ΔW is cut to its N leading singular triplets.");
         var output = VerbParts.Text("--out", "FOLDER", "Where to write the adapter.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
-        foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, rank, output, overwrite, noVerify, json]) command.Add(option);
+        foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, rank, output, overwrite, noVerify, json])
+            command.Add(option);
         HelpWithExamples.Add(command, "extract --base models/bert-base --adapter runs/full --rank 8 --out runs/full-r8");
         VerbParts.Run(command, parsed => Run(
-            parsed, models, Rank(parsed, rank), VerbParts.Need(parsed, output, "extract"), parsed.GetValue(overwrite), VerbParts.Proof(parsed, noVerify), parsed.GetValue(json)));
+            parsed, models, Rank(parsed, rank), VerbParts.Need(parsed, output, "extract"), parsed.GetValue(overwrite),
+            VerbParts.Proof(parsed, noVerify), parsed.GetValue(json)));
     }
 
     private static int Rank(ParseResult parsed, Option<string> option)
@@ -44,15 +46,25 @@ internal static class ExtractVerb
         var (basis, own) = models.Find(parsed, "extract");
         folder.Protect(basis.Folder, own!.Folder);
         var loaded = ModelOpener.Open(basis.Folder, own.Folder, new LoadOptions { Dense = true }, proof: proof);
-        var (adapter, energy) = LowRankExtraction.Extract(loaded.Model, loaded.Adapter!, rank, loaded.Adapter!.Name == "default" ? "extracted" : "default");
+        var (adapter, energy) =
+            LowRankExtraction.Extract(loaded.Model, loaded.Adapter!, rank, loaded.Adapter!.Name == "default" ? "extracted" : "default");
         // Labels, length and pooling are those of the adapter that it comes from.
         loaded.Model.Describe(adapter, loaded.Card);
         AdapterFolder.Save(adapter, folder.Create(), AdapterFormat.Peft);
         loaded.Tokenizer()?.Save(folder.Aside);
-        if (RunFile.TryRead(own.Folder) is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonText.Text(run.Json) + "\n");
+        if (RunFile.TryRead(own.Folder) is { } run)
+            File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonText.Text(run.Json) + "\n");
         AdapterProof.Create(loaded.Model, adapter, basis.Folder, AdapterFolder.Open(folder.Aside), loaded.Tokenizer()).Write(folder.Aside);
         folder.Finish();
-        if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["rank"] = rank, ["energy"] = JsonText.Number(energy), ["weights"] = adapter.TrainedWeights });
+        if (json)
+            JsonOut.Write(
+                new JsonObject
+                {
+                    ["out"] = output,
+                    ["rank"] = rank,
+                    ["energy"] = JsonText.Number(energy),
+                    ["weights"] = adapter.TrainedWeights,
+                });
         else Console.Out.WriteLine(FormattableString.Invariant($"rank {rank} keeps {100 * energy:0.0} % of the matrices' ‖ΔW‖²; {Figures.Count(adapter.TrainedWeights)} weights written to {output}"));
         return ExitCode.Success;
     }

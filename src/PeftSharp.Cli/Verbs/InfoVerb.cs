@@ -16,22 +16,34 @@ internal static class InfoVerb
 
     public static void Build(Command command)
     {
-        var paths = new Argument<string[]>("path") { Arity = ArgumentArity.ZeroOrMore, Description = "A model folder, an adapter folder, a safetensors file, or owner/name[@revision] of the hub.", HelpName = "PATH" };
+        var paths = new Argument<string[]>("path")
+        {
+            Arity = ArgumentArity.ZeroOrMore,
+            Description = "A model folder, an adapter folder, a safetensors file, or owner/name[@revision] of the hub.",
+            HelpName = "PATH",
+        };
         var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
         basis.Description = "The base model of an adapter: adds the line of trainable parameters.";
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor." };
         command.Add(paths);
         command.Add(basis);
         command.Add(revision);
-        var config = VerbParts.Text("--config", "FILE", "The config.json of a model whose weights need not be there: counts what --method would train.");
+        var config = VerbParts.Text(
+            "--config", "FILE", "The config.json of a model whose weights need not be there: counts what --method would train.");
         var method = VerbParts.Text("--method", "NAME", "With --config: a method, an alias or a preset (\"peft methods\").");
-        var set = new Option<string[]>("--set") { Description = "With --method: a setting of it, NAME=VALUE; may be given several times.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
+        var set = new Option<string[]>("--set")
+        {
+            Description = "With --method: a setting of it, NAME=VALUE; may be given several times.",
+            HelpName = "NAME=VALUE",
+            AllowMultipleArgumentsPerToken = true,
+        };
         command.Add(tensors);
         command.Add(config);
         command.Add(method);
         command.Add(set);
         command.Add(json);
-        HelpWithExamples.Add(command, "info models/bert-base", "info runs/sst2 --base models/bert-base", "info model.safetensors --tensors --json",
+        HelpWithExamples.Add(
+            command, "info models/bert-base", "info runs/sst2 --base models/bert-base", "info model.safetensors --tensors --json",
             "info --config Llama-2-7b/config.json --method lora --set r=8");
         VerbParts.Run(command, parsed =>
         {
@@ -40,7 +52,9 @@ internal static class InfoVerb
             {
                 if (named.Length == 0) throw new UsageException("peft info needs a PATH, or --config FILE; see \"peft info --help\".");
                 if (parsed.GetValue(method) is not null || parsed.GetValue(set) is { Length: > 0 })
-                    throw new UsageException("--method and --set count what a method would train on a model without weights; give its configuration with --config.");
+                    throw new UsageException(
+                        "--method and --set count what a method would train on a model without weights; give its configuration "
+                        + "with --config.");
                 return Run(named, parsed.GetValue(basis), parsed.GetValue(revision), parsed.GetValue(tensors), parsed.GetValue(json));
             }
             if (named.Length > 0) throw new UsageException("peft info reads a PATH or --config FILE, not both.");
@@ -52,7 +66,8 @@ internal static class InfoVerb
     private static int Run(string[] paths, string? basis, string? revision, bool tensors, bool json)
     {
         if (basis is not null) basis = Folders.Find("info", folders => folders.Base(basis, revision)).Folder;
-        var documents = paths.Select(path => Description.Of(Folders.Find("info", folders => folders.Any(path)).Folder, basis, tensors)).ToList();
+        var documents =
+            paths.Select(path => Description.Of(Folders.Find("info", folders => folders.Any(path)).Folder, basis, tensors)).ToList();
         if (json) JsonOut.Write(documents.Count == 1 ? documents[0] : new JsonArray([.. documents]));
         else
             foreach (var document in documents) Print(document);
@@ -69,14 +84,19 @@ internal static class InfoVerb
             else if (value is not null) Screen.Say($"{Label(key)}{Plain(value)}", LabelWidth);
         }
         if (document["parameters"] is JsonObject parameters)
-            foreach (var line in new ParameterCount((long)parameters["trainable"]!, (long)parameters["all"]!, (long)parameters["head"]!, (long)parameters["all_head"]!).Lines) Console.Out.WriteLine(line);
+            foreach (
+                var line in new ParameterCount(
+                    (long)parameters["trainable"]!, (long)parameters["all"]!, (long)parameters["head"]!,
+                    (long)parameters["all_head"]!).Lines)
+                Console.Out.WriteLine(line);
         Console.Out.WriteLine();
     }
 
     private static void Tensors(JsonArray tensors)
     {
         var grid = new Grid("tensor", "type", "shape", ">elements");
-        foreach (var t in tensors.OfType<JsonObject>()) grid.Row(t["name"]!.ToString(), t["dtype"]!.ToString(), t["shape"]!.ToJsonString(), Figures.Count((long)t["elements"]!));
+        foreach (var t in tensors.OfType<JsonObject>())
+            grid.Row(t["name"]!.ToString(), t["dtype"]!.ToString(), t["shape"]!.ToJsonString(), Figures.Count((long)t["elements"]!));
         grid.Write();
     }
 

@@ -30,8 +30,11 @@ internal static class MergeVerb
         var type = VerbParts.Text("--dtype", "TYPE", "Element type on disk: float32, float16 or bfloat16. Default: float32.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
         var noVerify = VerbParts.NoVerify();
-        foreach (var option in new Option[] { models.Base, models.Adapter, models.Revision, output, type, overwrite, noVerify, json }) command.Add(option);
-        HelpWithExamples.Add(command, "merge --base models/bert-base --adapter runs/sst2 --out merged", "merge --base models/bert-base --adapter runs/sst2 --out merged --dtype bfloat16 --overwrite",
+        foreach (var option in new Option[] { models.Base, models.Adapter, models.Revision, output, type, overwrite, noVerify, json })
+            command.Add(option);
+        HelpWithExamples.Add(
+            command, "merge --base models/bert-base --adapter runs/sst2 --out merged",
+            "merge --base models/bert-base --adapter runs/sst2 --out merged --dtype bfloat16 --overwrite",
             "merge --base models/bert-base --adapter \"average(runs/a:0.3,runs/b:0.7)\" --out merged");
         VerbParts.Run(command, parsed => Run(
             parsed, models, VerbParts.Need(parsed, output, "merge"),
@@ -40,28 +43,36 @@ internal static class MergeVerb
 
     private static int Run(ParseResult parsed, ModelParts models, string output, string type, bool overwrite, ProofUse proof, bool json)
     {
-        if (!Types.TryGetValue(type.ToLowerInvariant(), out var scalar)) throw new UsageException($"--dtype is \"{type}\"; expected {string.Join(", ", Types.Keys)}.");
+        if (!Types.TryGetValue(type.ToLowerInvariant(), out var scalar))
+            throw new UsageException($"--dtype is \"{type}\"; expected {string.Join(", ", Types.Keys)}.");
         models.Need(parsed, "merge");
         VerbParts.Need(parsed, models.Adapter, "merge");
-        using var folder = OutputFolder.Plan(output, Outputs.Options("merge", overwrite), parsed.GetValue(models.Base), parsed.GetValue(models.Adapter));
+        using var folder = OutputFolder.Plan(
+            output, Outputs.Options("merge", overwrite), parsed.GetValue(models.Base), parsed.GetValue(models.Adapter));
         var (basis, adapter) = models.Find(parsed, "merge", composed: true);
         var composed = ComposedFolders.TryRead(adapter!.Folder);
         folder.Protect([basis.Folder, .. composed?.Folders ?? [adapter.Folder]]);
         var model = ModelOpener.Open(basis.Folder, adapter.Folder, new LoadOptions { Dense = true }, proof: proof);
         // A proof is of one adapter.
-        var before = composed is not null ? null : AdapterProof.Create(model.Model, model.Adapter!, basis.Folder, AdapterFolder.Open(adapter.Folder), model.Tokenizer());
+        var before = composed is not null
+            ? null
+            : AdapterProof.Create(model.Model, model.Adapter!, basis.Folder, AdapterFolder.Open(adapter.Folder), model.Tokenizer());
         var difference = MergeProbe.Merge(model);
         if (model.Model.Model.Drawn.FirstOrDefault() is { } drawn)
-            throw new PeftException($"{basis.Folder} has no \"{drawn}\", and the adapter brings none: what was drawn in its place is not trained, so nothing was written; give the base that has it.");
+            throw new PeftException(
+                $"{basis.Folder} has no \"{drawn}\", and the adapter brings none: what was drawn in its place is not trained, so nothing "
+                + "was written; give the base that has it.");
         ModelWriter.Write(model.Model.Model, folder.Create(), scalar, card: model.Card);
         model.Tokenizer()?.Save(folder.Aside);
-        if (RunFile.TryRead(adapter.Folder) is { } run) File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonText.Text(run.Json) + "\n");
+        if (RunFile.TryRead(adapter.Folder) is { } run)
+            File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonText.Text(run.Json) + "\n");
         before?.ForMerged(folder.Aside, model.Model).Write(folder.Aside);
         folder.Finish();
         if (model.Model.Model.HasOwnPooling)
             Console.Error.WriteLine($"pooling {model.Card.Pooling.ToString().ToLowerInvariant()} has no place in Hugging Face's own class: written for sentence-transformers, whose encode gives the logits.");
         if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["dtype"] = type, ["largest_difference"] = difference });
-        else Console.Out.WriteLine($"merged answers equal the adapter's to {Figures.Small(difference)} on {MergeProbe.Rows} probe rows; written to {output}");
+        else Console.Out.WriteLine(
+            $"merged answers equal the adapter's to {Figures.Small(difference)} on {MergeProbe.Rows} probe rows; written to {output}");
         return ExitCode.Success;
     }
 }

@@ -13,7 +13,12 @@ internal static class MethodsVerb
 {
     public static void Build(Command command)
     {
-        var name = new Argument<string?>("name") { Arity = ArgumentArity.ZeroOrOne, Description = "A method, an alias or a preset; without it, all methods are listed.", HelpName = "NAME" };
+        var name = new Argument<string?>("name")
+        {
+            Arity = ArgumentArity.ZeroOrOne,
+            Description = "A method, an alias or a preset; without it, all methods are listed.",
+            HelpName = "NAME",
+        };
         var json = VerbParts.Json();
         command.Add(name);
         var markdown = new Option<bool>("--markdown") { Description = "Everything about every method as one page, docs/methods.md." };
@@ -27,7 +32,8 @@ internal static class MethodsVerb
 
     private static int Page(string? name, bool json)
     {
-        if (name is not null || json) throw new UsageException("--markdown writes one page about all methods; leave out the name and --json.");
+        if (name is not null || json)
+            throw new UsageException("--markdown writes one page about all methods; leave out the name and --json.");
         Console.Out.Write(MethodPage.Write());
         return ExitCode.Success;
     }
@@ -71,9 +77,12 @@ internal static class MethodsVerb
         }
         Screen.Say($"{method.Name}: {method.Summary}");
         Screen.Say($"Formula: {method.Formula}.");
-        Screen.Say($"Family {Family(method)}; acts on {method.Sites}; {(method.Mergeable ? "mergeable" : "not mergeable")}; {(method.NeutralStart ? "starts neutral" : "does not start neutral")}; saved as {method.PeftType}.");
+        Screen.Say(
+            $"Family {Family(method)}; acts on {method.Sites}; {(method.Mergeable ? "mergeable" : "not mergeable")}; "
+            + $"{(method.NeutralStart ? "starts neutral" : "does not start neutral")}; saved as {method.PeftType}.");
         Screen.Say($"Paper: {method.Paper}.");
-        if (method.Aliases.Count + method.Presets.Count > 0) Screen.Say($"Aliases and presets: {string.Join(", ", method.Aliases.Concat(method.Presets.Keys))}.");
+        if (method.Aliases.Count + method.Presets.Count > 0)
+            Screen.Say($"Aliases and presets: {string.Join(", ", method.Aliases.Concat(method.Presets.Keys))}.");
         Console.Out.WriteLine();
         var grid = new Grid("setting", "default", "help");
         foreach (var setting in settings)

@@ -17,9 +17,15 @@ internal static class PredictVerb
     public static void Build(Command command)
     {
         var parts = new DataParts(command, columnsOnly: true);
-        var text = new Option<string[]>("--text") { Description = "A text to answer; may be given several times. Without it and --data, lines of standard input are texts.", HelpName = "TEXT" };
+        var text = new Option<string[]>("--text")
+        {
+            Description = "A text to answer; may be given several times. Without it and --data, lines of standard input are texts.",
+            HelpName = "TEXT",
+        };
         var output = VerbParts.Text("--out", "FILE", "Write to a .jsonl, .tsv or .csv file. Default: JSON lines on standard output.");
-        var logits = VerbParts.Text("--logits", "FILE", "Write the raw outputs as a safetensors file: \"logits\", float32, [rows, labels], in the order of the rows.");
+        var logits = VerbParts.Text(
+            "--logits", "FILE",
+            "Write the raw outputs as a safetensors file: \"logits\", float32, [rows, labels], in the order of the rows.");
         var keep = VerbParts.Text("--keep", "NAME,NAME", "Columns of the data that are written with each answer, such as an id.");
         var keepAll = new Option<bool>("--keep-all") { Description = "Write all columns of the data with each answer." };
         var json = new Option<bool>("--json") { Description = "Write one JSON array on standard output." };
@@ -37,8 +43,11 @@ internal static class PredictVerb
             "predict --base merged < lines.txt");
         VerbParts.Run(command, parsed =>
         {
-            var kept = new KeptChoice(parsed.GetValue(keep)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [], parsed.GetValue(keepAll));
-            return Run(parsed, parts, parsed.GetValue(text) ?? [], kept, parsed.GetValue(output), parsed.GetValue(logits), parsed.GetValue(json));
+            var kept = new KeptChoice(
+                parsed.GetValue(keep)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [],
+                parsed.GetValue(keepAll));
+            return Run(
+                parsed, parts, parsed.GetValue(text) ?? [], kept, parsed.GetValue(output), parsed.GetValue(logits), parsed.GetValue(json));
         });
     }
 
@@ -58,7 +67,8 @@ internal static class PredictVerb
         model.RequireHead();
         var data = given ?? (request! with { Usual = model.Columns }).Load().Data;
         DataParts.Tell(data);
-        var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength), new CommandLineCaller("predict"));
+        var tokens = Encoders.Encode(
+            data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength), new CommandLineCaller("predict"));
         model.RequireRowsLike(tokens.Origin);
         if (LeftOut.Cut(tokens, new CommandLineCaller("predict")) is { } cut) Console.Error.WriteLine($"remark: {cut}");
         var table = new Evaluator(model.Model, model.Selection, tokens).Outputs();
@@ -69,7 +79,8 @@ internal static class PredictVerb
 
     private static DataRequest RequestOf(ParseResult parsed, DataParts parts, string path, string[] texts, KeptChoice kept)
     {
-        if (texts.Length > 0) throw new UsageException("--text and --data were both given; give one of them (a column is named with --text-column).");
+        if (texts.Length > 0)
+            throw new UsageException("--text and --data were both given; give one of them (a column is named with --text-column).");
         return parts.Request(parsed, path) with
         {
             Kind = LabelKind.None,
@@ -81,10 +92,12 @@ internal static class PredictVerb
 
     private static TextDataset Texts(ParseResult parsed, DataParts parts, string[] texts, KeptChoice kept)
     {
-        if (kept.All || kept.Names.Length > 0) throw new UsageException("--keep names columns of --data; texts of --text and of standard input have none.");
+        if (kept.All || kept.Names.Length > 0)
+            throw new UsageException("--keep names columns of --data; texts of --text and of standard input have none.");
         var options = parts.ForTexts(parsed);
         if (texts.Length > 0) return TextDataset.FromTexts(texts, "--text", options);
-        if (!Console.IsInputRedirected) throw new UsageException("peft predict needs texts: give --data PATH, --text TEXT, or lines on standard input.");
+        if (!Console.IsInputRedirected)
+            throw new UsageException("peft predict needs texts: give --data PATH, --text TEXT, or lines on standard input.");
         using var lines = Console.OpenStandardInput();
         return TextDataset.FromLines(lines, "standard input", options);
     }

@@ -22,13 +22,21 @@ internal static class PullVerb
         command.Add(name);
         foreach (var option in (Option[])[revision, output, overwrite, json]) command.Add(option);
         HelpWithExamples.Add(command, "pull google-bert/bert-base-uncased", "pull someone/sst2-lora --revision v1 --out adapters/sst2");
-        VerbParts.Run(command, parsed => Run(HubRepository.Parse(parsed.GetValue(name)!, parsed.GetValue(revision)), parsed.GetValue(output), parsed.GetValue(overwrite), parsed.GetValue(json)));
+        VerbParts.Run(
+            command,
+            parsed =>
+                Run(
+                    HubRepository.Parse(parsed.GetValue(name)!, parsed.GetValue(revision)), parsed.GetValue(output),
+                    parsed.GetValue(overwrite), parsed.GetValue(json)));
     }
 
     private static int Run(HubRepository repository, string? output, bool overwrite, bool json)
     {
-        using var target = output is null ? null : OutputFolder.Plan(output, Outputs.Options("pull", overwrite), HubSettings.FromEnvironment().CacheFolder);
-        var snapshot = Folders.Transfer((progress, stop) => new HubDownload(HubSettings.FromEnvironment(), progress).GetAsync(repository, HubContent.Any, stop));
+        using var target = output is null
+            ? null
+            : OutputFolder.Plan(output, Outputs.Options("pull", overwrite), HubSettings.FromEnvironment().CacheFolder);
+        var snapshot = Folders.Transfer(
+            (progress, stop) => new HubDownload(HubSettings.FromEnvironment(), progress).GetAsync(repository, HubContent.Any, stop));
         var bytes = snapshot.Files.Sum(file => FileSize.Of(Path.Combine(snapshot.Folder, file)));
         if (target is not null)
         {
@@ -50,7 +58,8 @@ internal static class PullVerb
                 ["files"] = JsonText.Texts(snapshot.Files),
             });
         }
-        else Console.Out.WriteLine($"{repository.Id} at commit {snapshot.Commit}: {snapshot.Files.Count} files, {Figures.Bytes(bytes)}, in {folder}");
+        else Console.Out.WriteLine(
+            $"{repository.Id} at commit {snapshot.Commit}: {snapshot.Files.Count} files, {Figures.Bytes(bytes)}, in {folder}");
         return ExitCode.Success;
     }
 }

@@ -24,18 +24,26 @@ internal static class PushVerb
         command.Add(folder);
         command.Add(name);
         foreach (var option in (Option[])[hidden, message, revision, json]) command.Add(option);
-        HelpWithExamples.Add(command, "push runs/sst2 someone/sst2-lora --private", "push merged someone/bert-sst2 --message \"Merged\" --revision v2");
+        HelpWithExamples.Add(
+            command, "push runs/sst2 someone/sst2-lora --private", "push merged someone/bert-sst2 --message \"Merged\" --revision v2");
         VerbParts.Run(command, parsed => Run(
             parsed.GetValue(folder)!, HubRepository.Parse(parsed.GetValue(name)!, parsed.GetValue(revision)),
-            new HubUploadOptions { Private = parsed.GetValue(hidden), Message = parsed.GetValue(message) is { Length: > 0 } text ? text : new HubUploadOptions().Message }, parsed.GetValue(json)));
+            new HubUploadOptions
+            {
+                Private = parsed.GetValue(hidden),
+                Message = parsed.GetValue(message) is { Length: > 0 } text ? text : new HubUploadOptions().Message,
+            },
+            parsed.GetValue(json)));
     }
 
     private static int Run(string folder, HubRepository repository, HubUploadOptions options, bool json)
     {
         var run = RunFile.TryRead(folder);
-        var files = HubUpload.FilesOf(folder).Select(f => f.Name == RunFile.Name ? HubUploadFile.Of(SharedRun.Of(run!), f.Name) : f).ToList();
+        var files =
+            HubUpload.FilesOf(folder).Select(f => f.Name == RunFile.Name ? HubUploadFile.Of(SharedRun.Of(run!), f.Name) : f).ToList();
         Remark(folder);
-        var commit = Folders.Transfer((progress, stop) => new HubUpload(HubSettings.FromEnvironment(), progress).PushAsync(repository, files, options, stop));
+        var commit = Folders.Transfer(
+            (progress, stop) => new HubUpload(HubSettings.FromEnvironment(), progress).PushAsync(repository, files, options, stop));
         var bytes = files.Sum(f => f.Bytes);
         if (json)
         {
@@ -55,7 +63,12 @@ internal static class PushVerb
 
     private static void Remark(string folder)
     {
-        if (AdapterFolder.Is(folder) && AdapterFolder.Open(folder).Options.BaseModel is { } name && (Path.Exists(name) || HubRepository.TryParse(name) is null))
-            Console.Error.WriteLine($"The adapter names its base as {name}, a folder of this machine: whoever uses it has to give --base. Train with --base owner/name to name it for all.");
+        if (
+            AdapterFolder.Is(folder)
+                && AdapterFolder.Open(folder).Options.BaseModel is { } name
+                && (Path.Exists(name) || HubRepository.TryParse(name) is null))
+            Console.Error.WriteLine(
+                $"The adapter names its base as {name}, a folder of this machine: whoever uses it has to give --base. Train with --base "
+                + "owner/name to name it for all.");
     }
 }

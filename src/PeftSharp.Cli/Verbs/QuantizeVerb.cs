@@ -18,14 +18,21 @@ internal static class QuantizeVerb
         var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
         var folder = VerbParts.Text("--out", "FOLDER", "Where the quantised model is written.");
         var block = VerbParts.Text("--block-size", "N", "Weights that share a scale: a power of two from 32 to 4096. Default: 64.");
-        var twice = new Option<bool>("--double-quant") { Description = "Quantise the scales too: 0.52 bytes a weight in place of 0.56 at block size 64." };
-        var tables = VerbParts.Text("--embeddings", "nf4|none", "Also quantise large embedding tables, which only this program reads. Default: none.");
+        var twice = new Option<bool>("--double-quant")
+        {
+            Description = "Quantise the scales too: 0.52 bytes a weight in place of 0.56 at block size 64.",
+        };
+        var tables = VerbParts.Text(
+            "--embeddings", "nf4|none", "Also quantise large embedding tables, which only this program reads. Default: none.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
         foreach (var option in (Option[])[basis, revision, folder, block, twice, tables, overwrite, json]) command.Add(option);
-        HelpWithExamples.Add(command, "quantize --base models/bert-base --out models/bert-base-nf4", "quantize -b models/minilm -o minilm-nf4 --double-quant --embeddings nf4");
+        HelpWithExamples.Add(
+            command, "quantize --base models/bert-base --out models/bert-base-nf4",
+            "quantize -b models/minilm -o minilm-nf4 --double-quant --embeddings nf4");
         VerbParts.Run(command, parsed => Run(
             VerbParts.Need(parsed, basis, "quantize"), parsed.GetValue(revision), VerbParts.Need(parsed, folder, "quantize"),
-            new Nf4Options(BlockSize(VerbParts.Whole(parsed, block, 1)), parsed.GetValue(twice)), Tables(parsed.GetValue(tables)), parsed.GetValue(overwrite), parsed.GetValue(json)));
+            new Nf4Options(BlockSize(VerbParts.Whole(parsed, block, 1)), parsed.GetValue(twice)), Tables(parsed.GetValue(tables)),
+            parsed.GetValue(overwrite), parsed.GetValue(json)));
     }
 
     private static int Run(string basis, string? revision, string folder, Nf4Options nf4, bool tables, bool overwrite, bool json)
@@ -36,7 +43,8 @@ internal static class QuantizeVerb
         var model = ModelLoader.Load(basis);
         if (model.Created.Count > 0)
         {
-            Console.Error.WriteLine($"note: the checkpoint has no {model.Created[0]}, so it has no trained head; the bare model is written.");
+            Console.Error.WriteLine(
+                $"note: the checkpoint has no {model.Created[0]}, so it has no trained head; the bare model is written.");
             model = ModelLoader.Load(basis, new ModelOptions { Task = TaskKind.Embedding });
         }
         ModelWriter.WriteQuantized(model, output.Create(), nf4, tables);

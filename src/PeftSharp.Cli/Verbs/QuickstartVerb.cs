@@ -62,5 +62,7 @@ internal static class QuickstartVerb
 
     // The folder's run.json appears with the whole folder, so a run that is there is finished.
     private static JsonObject? Earlier(string folder) =>
-        RunFile.TryRead(folder) is { } run && run.Json["quickstart"] is JsonValue marker && marker.TryGetValue<bool>(out var ours) && ours ? run.Json : null;
+        RunFile.TryRead(folder) is { } run && run.Json["quickstart"] is JsonValue marker && marker.TryGetValue<bool>(out var ours) && ours
+            ? run.Json
+            : null;
 }

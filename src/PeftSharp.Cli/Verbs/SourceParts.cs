@@ -10,19 +10,33 @@ namespace PeftSharp.Cli.Verbs;
 /// <summary>The options that say which rows of which files are meant: the same for all verbs that read data.</summary>
 internal sealed class SourceParts
 {
-    public const string Kinds = "A .tsv, .csv, .jsonl (or .gz of these) or .parquet file, a pattern (\"part-*.parquet\"), or a folder with its parts.";
+    public const string Kinds =
+        "A .tsv, .csv, .jsonl (or .gz of these) or .parquet file, a pattern (\"part-*.parquet\"), or a folder with its parts.";
 
     private readonly Option<string> _text, _pair, _label;
     private readonly Option<string> _take = VerbParts.Text("--take", "N", "Use the first N rows.");
-    private readonly Option<bool> _stratified = new("--stratified") { Description = "With --take: draw the rows so that labels keep their shares." };
+    private readonly Option<bool> _stratified = new("--stratified")
+    {
+        Description = "With --take: draw the rows so that labels keep their shares.",
+    };
     private readonly Option<string> _rows = VerbParts.Text("--rows", "FILE", "Use the rows that FILE lists: one zero-based number a line.");
-    private readonly Option<string> _split = VerbParts.Text("--split", "NAME", "Part of a folder, or of --split-shares: train, validation (or dev), dev_mismatched or test. Default: validation.");
-    private readonly Option<string> _shares = VerbParts.Text("--split-shares", "A,B,C", "Cut the rows into training, validation and test parts of these shares, as \"peft train\" does (two numbers: no test part).");
-    private readonly Option<string> _splitSeed = VerbParts.Text("--split-seed", "N", "Seed of --split-shares and --stratified. Default: 42.");
+    private readonly Option<string> _split = VerbParts.Text(
+        "--split", "NAME",
+        "Part of a folder, or of --split-shares: train, validation (or dev), dev_mismatched or test. Default: validation.");
+    private readonly Option<string> _shares = VerbParts.Text(
+        "--split-shares", "A,B,C",
+        "Cut the rows into training, validation and test parts of these shares, as \"peft train\" does (two numbers: no test part).");
+    private readonly Option<string> _splitSeed =
+        VerbParts.Text("--split-seed", "N", "Seed of --split-shares and --stratified. Default: 42.");
     private readonly Option<bool> _noStratify = new("--no-stratify") { Description = "Cut without regard to labels." };
-    private readonly Option<string> _memory = VerbParts.Text("--data-memory", "MB", "Memory for rows, and as much for tokens; more of them are kept in files. Default: 256.");
-    private readonly Option<string> _cache = VerbParts.Text("--cache", "FOLDER", "Where those files are kept meanwhile. Default: the user's folder for caches.");
-    private readonly Option<bool> _skip = new("--skip-bad-rows") { Description = "Leave bad rows out instead of stopping at the first; they are counted on standard error." };
+    private readonly Option<string> _memory =
+        VerbParts.Text("--data-memory", "MB", "Memory for rows, and as much for tokens; more of them are kept in files. Default: 256.");
+    private readonly Option<string> _cache =
+        VerbParts.Text("--cache", "FOLDER", "Where those files are kept meanwhile. Default: the user's folder for caches.");
+    private readonly Option<bool> _skip = new("--skip-bad-rows")
+    {
+        Description = "Leave bad rows out instead of stopping at the first; they are counted on standard error.",
+    };
     private readonly Option<bool> _blank = new("--allow-blank") { Description = $"{FileLayout.AllowBlankHelp}." };
     private readonly Option<string> _header = VerbParts.Text("--header", "yes|no", $"{FileLayout.HeaderHelp}.");
     private readonly Option<string> _separator = VerbParts.Text("--separator", "CHAR", $"{FileLayout.SeparatorHelp}.");
@@ -38,7 +52,10 @@ internal sealed class SourceParts
         _label = VerbParts.Text("--label-column", "COLUMN", "Column of the label.");
         Option[] columns = columnsOnly ? [_text, _pair] : [_text, _pair, _label];
         if (!columnsOnly) columns = [.. columns, _noLabel];
-        foreach (var option in columns.Concat([_header, _separator, _quoted, _blank]).Concat([_take, _stratified, _rows, _split, _shares, _splitSeed, _noStratify, _skip, _memory, _cache])) command.Add(option);
+        foreach (
+            var option in columns.Concat([_header, _separator, _quoted, _blank])
+                .Concat([_take, _stratified, _rows, _split, _shares, _splitSeed, _noStratify, _skip, _memory, _cache]))
+            command.Add(option);
     }
 
     public DataRequest Request(ParseResult parsed, string path) => new(path)

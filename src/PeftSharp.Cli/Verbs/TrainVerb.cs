@@ -12,8 +12,16 @@ internal static class TrainVerb
 {
     public static void Build(Command command)
     {
-        var recipe = VerbParts.Text("--recipe", "FILE", "A YAML file with these settings under their Hugging Face names (in brackets in this help) and the method's under their peft names; options win.");
-        var set = new Option<string[]>("--set") { Description = "A setting of the method: NAME=VALUE, any that \"peft methods METHOD\" lists; may be given several times.", HelpName = "NAME=VALUE", AllowMultipleArgumentsPerToken = true };
+        var recipe = VerbParts.Text(
+            "--recipe", "FILE",
+            "A YAML file with these settings under their Hugging Face names (in brackets in this help) and the method's under their peft "
+            + "names; options win.");
+        var set = new Option<string[]>("--set")
+        {
+            Description = "A setting of the method: NAME=VALUE, any that \"peft methods METHOD\" lists; may be given several times.",
+            HelpName = "NAME=VALUE",
+            AllowMultipleArgumentsPerToken = true,
+        };
         command.Add(recipe);
         command.Add(set);
         var options = TrainKeys.All.Select(key => (Key: key, Option: Create(key))).ToList();
@@ -24,7 +32,8 @@ internal static class TrainVerb
         command.Add(json);
         HelpWithExamples.Add(command,
             "train --base models/bert-base --method lora --set r=16 lora_alpha=32 --data data/SST-2 --out runs/sst2",
-            "train --base models/bert-base --method houlsby --data train.tsv --eval-data dev.tsv --text-column sentence --label-column label --epochs 5 --out runs/mine",
+            "train --base models/bert-base --method houlsby --data train.tsv --eval-data dev.tsv --text-column sentence --label-column "
+            + "label --epochs 5 --out runs/mine",
             "train --base models/bert-base --method lora --quantize nf4 --data data/CoLA --early-stopping 2 --out runs/cola",
             "train --recipe recipes/sst2-lora.yaml --seed 7 --out runs/seed7 --overwrite",
             "train --resume --out runs/seed7");
@@ -37,7 +46,8 @@ internal static class TrainVerb
         return key.Value is null ? new Option<bool>(key.Option) { Description = help } : VerbParts.Text(key.Option, key.Value, help);
     }
 
-    private static int Run(ParseResult parsed, Option<string> recipe, Option<string[]> set, List<(TrainKey Key, Option Option)> options, bool quiet, bool json)
+    private static int Run(
+        ParseResult parsed, Option<string> recipe, Option<string[]> set, List<(TrainKey Key, Option Option)> options, bool quiet, bool json)
     {
         var file = parsed.GetValue(recipe);
         TrainSettings Read(TrainSettings settings)
@@ -47,7 +57,9 @@ internal static class TrainVerb
             foreach (var (key, option) in options)
             {
                 if (parsed.GetResult(option) is not { Implicit: false }) continue;
-                var text = option is Option<bool> flag ? (parsed.GetValue(flag) ? key.Switch : null) : parsed.GetValue((Option<string>)option);
+                var text = option is Option<bool> flag
+                    ? (parsed.GetValue(flag) ? key.Switch : null)
+                    : parsed.GetValue((Option<string>)option);
                 if (text is not null) key.Apply(settings, text, key.Option);
             }
             return settings;
@@ -69,7 +81,8 @@ internal static class TrainVerb
 
     private static int Train(TrainSettings settings, IReadOnlyList<KeyValuePair<string, string>> changes, bool quiet, bool json)
     {
-        if (settings is { DryRun: true, Resume: true }) throw new UsageException("--dry-run tells of a run from its start; leave out --resume.");
+        if (settings is { DryRun: true, Resume: true })
+            throw new UsageException("--dry-run tells of a run from its start; leave out --resume.");
         using var interruption = new Interruption();
         var training = new TrainingRun(settings, changes, new ConsoleObserver(quiet, json));
         if (!settings.DryRun) return Report(training.Execute(interruption.Token), quiet, json);
@@ -95,7 +108,8 @@ internal static class TrainVerb
         if (run.Interrupted)
         {
             var next = run.CanGoOn ? $"; go on with: peft train --resume --out {run.Folder}" : ".";
-            Console.Error.WriteLine($"Interrupted after step {result.Steps} of {run.Curves.TotalSteps}; the adapter as it was then is in {run.Folder}{next}");
+            Console.Error.WriteLine(
+                $"Interrupted after step {result.Steps} of {run.Curves.TotalSteps}; the adapter as it was then is in {run.Folder}{next}");
         }
         if (run.LearningRemark is { } learning && !quiet) Console.Error.WriteLine($"remark: {learning}");
         return run.Interrupted ? ExitCode.Interrupted : ExitCode.Success;

@@ -13,11 +13,19 @@ internal static class VerbParts
 
     public static Option<string> Base() => Text("--base", "FOLDER", "The base model: a Hugging Face folder, or owner/name of the hub.");
 
-    public static Option<string> Adapter() => Text("--adapter", "FOLDER", "The adapter: a folder of peft or AdapterHub, or owner/name[@revision] of the hub; where several may act, also stack(A,B), average(A:0.3,B:0.7).");
+    public static Option<string> Adapter() =>
+        Text(
+            "--adapter", "FOLDER",
+            "The adapter: a folder of peft or AdapterHub, or owner/name[@revision] of the hub; where several may act, also stack(A,B), "
+            + "average(A:0.3,B:0.7).");
 
-    public static Option<string> Revision() => Text("--revision", "NAME", "Branch, tag or commit of a base model of the hub. Default: main.");
+    public static Option<string> Revision() =>
+        Text("--revision", "NAME", "Branch, tag or commit of a base model of the hub. Default: main.");
 
-    public static Option<bool> NoVerify() => new(Models.ModelOpener.Override, "--force") { Description = "Go on where the adapter's proof says that base, adapter or tokenizer are others; a warning is written." };
+    public static Option<bool> NoVerify() => new(Models.ModelOpener.Override, "--force")
+    {
+        Description = "Go on where the adapter's proof says that base, adapter or tokenizer are others; a warning is written.",
+    };
 
     /// <summary>What <see cref="NoVerify"/> asks for.</summary>
     public static ProofUse Proof(ParseResult parsed, Option<bool> noVerify) => parsed.GetValue(noVerify) ? ProofUse.Warn : ProofUse.Refuse;
@@ -31,7 +39,9 @@ internal static class VerbParts
     public static int? Whole(ParseResult parsed, Option<string> option, int least = 0)
     {
         if (parsed.GetValue(option) is not { } text) return null;
-        return int.TryParse(text, System.Globalization.NumberStyles.Integer, System.Globalization.CultureInfo.InvariantCulture, out var value) && value >= least
+        return int.TryParse(
+            text, System.Globalization.NumberStyles.Integer, System.Globalization.CultureInfo.InvariantCulture, out var value)
+            && value >= least
             ? value
             : throw new UsageException($"{option.Name} is \"{text}\"; expected a whole number of at least {least}.");
     }
@@ -40,9 +50,12 @@ internal static class VerbParts
     public static KeyValuePair<string, string> Pair(string text, string example)
     {
         var at = text.IndexOf('=', StringComparison.Ordinal);
-        return at > 0 ? new(text[..at].Trim(), text[(at + 1)..].Trim()) : throw new UsageException($"--set {text} is no NAME=VALUE; write for example --set {example}.");
+        return at > 0
+            ? new(text[..at].Trim(), text[(at + 1)..].Trim())
+            : throw new UsageException($"--set {text} is no NAME=VALUE; write for example --set {example}.");
     }
 
     /// <summary>Wires a verb: its work runs behind the one handler of failures.</summary>
-    public static void Run(Command command, Func<ParseResult, int> work) => command.SetAction(parsed => Failures.Guard(parsed, () => work(parsed)));
+    public static void Run(Command command, Func<ParseResult, int> work) =>
+        command.SetAction(parsed => Failures.Guard(parsed, () => work(parsed)));
 }

@@ -17,11 +17,20 @@ internal static class VerifyVerb
 {
     public static void Build(Command command)
     {
-        var folder = new Argument<string>("folder") { Description = "An adapter that this program trained, or a model that it merged.", HelpName = "FOLDER" };
+        var folder = new Argument<string>("folder")
+        {
+            Description = "An adapter that this program trained, or a model that it merged.",
+            HelpName = "FOLDER",
+        };
         var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
-        basis.Description = "The base model that the adapter is to be used on; a merged model needs none. Default: the one that the adapter names.";
-        var compute = VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32, bf16, or auto; the wider tolerance of bf16 is shown. Default: fp32.");
-        var write = new Option<bool>("--write") { Description = "Write the proof of an adapter that has none, or anew: its files and this base are taken for right." };
+        basis.Description =
+            "The base model that the adapter is to be used on; a merged model needs none. Default: the one that the adapter names.";
+        var compute = VerbParts.Text(
+            "--compute", "MODE", "Precision of frozen weights: fp32, bf16, or auto; the wider tolerance of bf16 is shown. Default: fp32.");
+        var write = new Option<bool>("--write")
+        {
+            Description = "Write the proof of an adapter that has none, or anew: its files and this base are taken for right.",
+        };
         command.Add(folder);
         foreach (var option in (Option[])[basis, revision, compute, write, json]) command.Add(option);
         HelpWithExamples.Add(command,
@@ -34,22 +43,32 @@ internal static class VerifyVerb
             var mode = ComputeModes.Parse(parsed.GetValue(compute) ?? "fp32", "--compute");
             var given = Folders.Find("verify", folders => folders.Any(parsed.GetValue(folder)!));
             if (!Directory.Exists(given.Folder))
-                throw new PeftException(File.Exists(given.Folder) ? $"{given.Folder} is a file; give the folder of an adapter, or of a merged model." : $"The folder {given.Folder} does not exist; give an adapter, or a merged model.");
+                throw new PeftException(
+                    File.Exists(given.Folder)
+                        ? $"{given.Folder} is a file; give the folder of an adapter, or of a merged model."
+                        : $"The folder {given.Folder} does not exist; give an adapter, or a merged model.");
             var own = !AdapterFolder.Is(given.Folder) ? given.Folder
-                : parsed.GetValue(basis) is { Length: > 0 } named ? Folders.Find("verify", folders => folders.Base(named, parsed.GetValue(revision))).Folder
+                : parsed.GetValue(basis) is { Length: > 0 } named ? Folders
+                    .Find("verify", folders => folders.Base(named, parsed.GetValue(revision))).Folder
                 : Folders.Find("verify", folders => folders.BaseOf(given, parsed.GetValue(revision))).Folder;
             ModelLoader.RequireFolder(own);
-            return parsed.GetValue(write) ? Write(given.Folder, own, parsed.GetValue(json)) : Verify(given.Folder, own, mode, parsed.GetValue(json));
+            return parsed.GetValue(write)
+                ? Write(given.Folder, own, parsed.GetValue(json))
+                : Verify(given.Folder, own, mode, parsed.GetValue(json));
         });
     }
 
     private static int Write(string folder, string basis, bool json)
     {
-        if (!AdapterFolder.Is(folder)) throw new UsageException($"--write makes the proof of an adapter, and {folder} is none; the proof of a merged model is written by peft merge.");
+        if (!AdapterFolder.Is(folder))
+            throw new UsageException(
+                $"--write makes the proof of an adapter, and {folder} is none; the proof of a merged model is written by peft merge.");
         var proof = ProofWriter.Write(ModelOpener.Open(basis, folder, proof: ProofUse.Skip), folder);
         var file = Path.Combine(folder, AdapterProof.FileName);
         PeftSharp.Runs.OutputFolder.Vouch(folder, AdapterProof.FileName);
-        if (json) JsonOut.Write(new JsonObject { ["written"] = file, ["probes"] = proof.Probes.Count, ["precision"] = proof.Precision.ToString() });
+        if (json)
+            JsonOut.Write(
+                new JsonObject { ["written"] = file, ["probes"] = proof.Probes.Count, ["precision"] = proof.Precision.ToString() });
         else Console.Out.WriteLine($"{file}: {proof.Probes.Count} probes answered in {proof.Precision}");
         return ExitCode.Success;
     }
@@ -57,11 +76,14 @@ internal static class VerifyVerb
     private static int Verify(string folder, string basis, string compute, bool json)
     {
         var proof = AdapterProof.TryRead(folder) ?? throw new PeftException(
-            $"{folder} has no {AdapterProof.FileName}: other tools write none; to have one from now on, run peft verify {folder} --base FOLDER --write.");
-        var tokenizer = new Lazy<Tokenization.Tokenizer?>(() => LoadedModel.TokenizerOf(basis, null) ?? LoadedModel.TokenizerOf(folder, null));
+            $"{folder} has no {AdapterProof.FileName}: other tools write none; to have one from now on, run peft verify {folder} --base "
+            + "FOLDER --write.");
+        var tokenizer = new Lazy<Tokenization.Tokenizer?>(
+            () => LoadedModel.TokenizerOf(basis, null) ?? LoadedModel.TokenizerOf(folder, null));
         var verifier = new ProofVerifier(proof, folder, basis);
         List<ProofCheck> checks = [.. verifier.Quick(tokenizer.Value)];
-        if (checks.TrueForAll(c => c.Result != CheckResult.Fail)) checks.AddRange(verifier.Content().Where(c => checks.TrueForAll(done => done.Name != c.Name)));
+        if (checks.TrueForAll(c => c.Result != CheckResult.Fail))
+            checks.AddRange(verifier.Content().Where(c => checks.TrueForAll(done => done.Name != c.Name)));
         checks.AddRange(Answers(verifier, proof, folder, basis, compute));
         if (json) JsonOut.Write(Document(folder, basis, proof, checks));
         else Print(proof, checks);
@@ -74,7 +96,8 @@ internal static class VerifyVerb
         try
         {
             var use = ComputeModes.Choose(compute);
-            var loaded = ModelOpener.Open(basis, proof.Adapter is null ? null : folder, new LoadOptions { Compute = use.Type }, proof: ProofUse.Skip);
+            var loaded = ModelOpener.Open(
+                basis, proof.Adapter is null ? null : folder, new LoadOptions { Compute = use.Type }, proof: ProofUse.Skip);
             List<ProofCheck> checks = [.. verifier.Probes(loaded.Model, loaded.Selection, loaded.Tokenizer())];
             if (checks.TrueForAll(c => c.Result != CheckResult.Fail) && MergedAnswers(verifier, loaded) is { } merged) checks.Add(merged);
             return checks;
@@ -88,7 +111,8 @@ internal static class VerifyVerb
     // Packing a merged weight into 4 bits again would round the update away: there is nothing to show then.
     private static ProofCheck? MergedAnswers(ProofVerifier verifier, LoadedModel loaded)
     {
-        if (loaded.Adapter is not { } adapter || loaded.Model.Model.Sites.Projections.Any(p => p.Weight.Base is PeftSharp.Weights.Nf4Store)) return null;
+        if (loaded.Adapter is not { } adapter || loaded.Model.Model.Sites.Projections.Any(p => p.Weight.Base is PeftSharp.Weights.Nf4Store))
+            return null;
         try
         {
             loaded.Model.Merge(adapter.Name);
@@ -104,7 +128,8 @@ internal static class VerifyVerb
 
     private static void Print(AdapterProof proof, List<ProofCheck> checks)
     {
-        Console.Out.WriteLine($"proof of {proof.MadeBy.Library}, libtorch {proof.MadeBy.Libtorch}, {proof.MadeBy.Processor}; answers in {proof.Precision}");
+        Console.Out.WriteLine(
+            $"proof of {proof.MadeBy.Library}, libtorch {proof.MadeBy.Libtorch}, {proof.MadeBy.Processor}; answers in {proof.Precision}");
         var grid = new Grid("check", "expected", "found", "result");
         foreach (var check in checks) grid.Row(check.Name, check.Expected, check.Found, Verdict(check));
         grid.Write();
@@ -113,14 +138,20 @@ internal static class VerifyVerb
         Console.Out.WriteLine(failed == 0 ? $"verified: {checks.Count} checks" : $"not verified: {failed} of {checks.Count} checks failed");
     }
 
-    private static string Verdict(ProofCheck check) => check.Result switch { CheckResult.Pass => "pass", CheckResult.Note => "note", _ => "FAIL" };
+    private static string Verdict(ProofCheck check) =>
+        check.Result switch { CheckResult.Pass => "pass", CheckResult.Note => "note", _ => "FAIL" };
 
     private static JsonObject Document(string folder, string basis, AdapterProof proof, List<ProofCheck> checks) => new()
     {
         ["folder"] = folder,
         ["base"] = basis,
         ["verified"] = checks.TrueForAll(c => c.Result != CheckResult.Fail),
-        ["made_by"] = new JsonObject { ["library"] = proof.MadeBy.Library, ["libtorch"] = proof.MadeBy.Libtorch, ["processor"] = proof.MadeBy.Processor },
+        ["made_by"] = new JsonObject
+        {
+            ["library"] = proof.MadeBy.Library,
+            ["libtorch"] = proof.MadeBy.Libtorch,
+            ["processor"] = proof.MadeBy.Processor,
+        },
         ["precision"] = proof.Precision.ToString(),
         ["checks"] = new JsonArray([.. checks.Select(c => (JsonNode)new JsonObject
         {

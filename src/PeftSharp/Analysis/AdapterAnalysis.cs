@@ -6,26 +6,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Analysis;
 
-/// <summary>A matrix that an adapter changes.</summary>
-/// <param name="Place">Where it stands.</param>
-/// <param name="Rows">Rows: outputs of a linear map, entries of a table.</param>
-/// <param name="Columns">Columns.</param>
-/// <param name="Spectrum">Singular values of the change.</param>
-/// <param name="BaseNorm">‖W‖_F.</param>
-/// <param name="Rounding">What merging into rounded weights would cost; empty if it was not asked for.</param>
-public sealed record MatrixReport(MatrixPlace Place, long Rows, long Columns, Spectrum Spectrum, double BaseNorm, IReadOnlyList<RoundingError> Rounding)
-{
-    /// <summary>‖ΔW‖ / ‖W‖.</summary>
-    public double RelativeNorm => Spectrum.Norm / BaseNorm;
-}
-
-/// <summary>A bias, or a norm's scale or shift, that an adapter changes.</summary>
-/// <param name="Name">The tensor.</param>
-/// <param name="Kind">What it is.</param>
-/// <param name="Norm">‖Δ‖.</param>
-/// <param name="BaseNorm">The base tensor's norm.</param>
-public sealed record VectorReport(string Name, SlotKind Kind, double Norm, double BaseNorm);
-
 /// <summary>What an adapter does to a model, in numbers.</summary>
 public sealed record AdapterAnalysis
 {
@@ -39,14 +19,17 @@ public sealed record AdapterAnalysis
     public required IReadOnlyList<EffectReport> Effects { get; init; }
 
     /// <summary>The spectra of one group's matrices.</summary>
-    public IReadOnlyList<Spectrum> Spectra(MatrixGroup group = MatrixGroup.Maps) => [.. Matrices.Where(m => m.Place.Group == group).Select(m => m.Spectrum)];
+    public IReadOnlyList<Spectrum> Spectra(MatrixGroup group = MatrixGroup.Maps) =>
+        [.. Matrices.Where(m => m.Place.Group == group).Select(m => m.Spectrum)];
 
     /// <summary>‖Δ‖_F over all matrices of a group.</summary>
     public double Norm(MatrixGroup group) => Math.Sqrt(Spectra(group).Sum(s => s.Energy));
 
     /// <summary>The share of the energy of a group's matrices that the best approximations of a rank keep together.</summary>
     public double EnergyAt(int rank, MatrixGroup group = MatrixGroup.Maps) =>
-        Spectra(group) is { Count: > 0 } all && all.Sum(s => s.Energy) is > 0 and var total ? all.Sum(s => s.EnergyAt(rank) * s.Energy) / total : 1;
+        Spectra(group) is { Count: > 0 } all && all.Sum(s => s.Energy) is > 0 and var total
+            ? all.Sum(s => s.EnergyAt(rank) * s.Energy) / total
+            : 1;
 
     /// <summary>Looks at one adapter of a model.</summary>
     /// <param name="model">The base with the adapter, not merged.</param>
@@ -56,7 +39,8 @@ public sealed record AdapterAnalysis
     /// <exception cref="PeftException">The adapter is merged at present.</exception>
     public static AdapterAnalysis Of(PeftModel model, PeftMethod adapter, bool rounding = true, CancellationToken cancellation = default)
     {
-        if (model.Merged is not null) throw new PeftException($"The adapter \"{model.Merged}\" is merged; unmerge it to look at what an adapter changes.");
+        if (model.Merged is not null)
+            throw new PeftException($"The adapter \"{model.Merged}\" is merged; unmerge it to look at what an adapter changes.");
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var refusals = new List<string>();
@@ -67,9 +51,16 @@ public sealed record AdapterAnalysis
             using var inner = NewDisposeScope();
             var (weight, spectrum) = (matrix.Slot.Value, new Spectrum(matrix.Delta.SingularValues()));
             matrices.Add(new(matrix.Place, matrix.Delta.Rows, matrix.Delta.Columns, spectrum, RoundingError.Norm(weight),
-                rounding && spectrum.Energy > 0 && matrix.Place.Group == MatrixGroup.Maps ? RoundingError.Of(weight, matrix.Delta.Dense()) : []));
+                rounding && spectrum.Energy > 0 && matrix.Place.Group == MatrixGroup.Maps
+                    ? RoundingError.Of(weight, matrix.Delta.Dense())
+                    : []));
         }
-        return new() { Matrices = matrices, Vectors = [.. VectorsOf(model, adapter)], Effects = [.. EffectReport.Of(model, adapter), .. refusals.Select(EffectReport.Refused)] };
+        return new()
+        {
+            Matrices = matrices,
+            Vectors = [.. VectorsOf(model, adapter)],
+            Effects = [.. EffectReport.Of(model, adapter), .. refusals.Select(EffectReport.Refused)],
+        };
     }
 
     private static IEnumerable<VectorReport> VectorsOf(PeftModel model, PeftMethod adapter)
@@ -77,7 +68,8 @@ public sealed record AdapterAnalysis
         foreach (var slot in model.Model.Sites.Slots.Where(s => s.Kind is SlotKind.Bias or SlotKind.NormBias or SlotKind.NormWeight))
         {
             using var scope = NewDisposeScope();
-            if (Changed(model, slot, adapter) is { } value) yield return new(slot.Name, slot.Kind, RoundingError.Norm(value - slot.Value), RoundingError.Norm(slot.Value));
+            if (Changed(model, slot, adapter) is { } value)
+                yield return new(slot.Name, slot.Kind, RoundingError.Norm(value - slot.Value), RoundingError.Norm(slot.Value));
         }
     }
 

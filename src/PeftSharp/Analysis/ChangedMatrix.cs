@@ -6,33 +6,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Analysis;
 
-/// <summary>What a matrix belongs to.</summary>
-public enum MatrixGroup
-{
-    /// <summary>A linear map of the base model: its layers' and its pooler.</summary>
-    Maps,
-    /// <summary>An embedding table.</summary>
-    Embeddings,
-    /// <summary>The task's head.</summary>
-    Head,
-}
-
-/// <summary>Where a matrix stands in its model.</summary>
-/// <param name="Path">The module's path.</param>
-/// <param name="Layer">Index of its layer; -1 outside the layers.</param>
-/// <param name="Module">Its path inside the layer, for example <c>attention.self.query</c>; outside the layers its path.</param>
-/// <param name="Group">What it belongs to.</param>
-public sealed record MatrixPlace(string Path, int Layer, string Module, MatrixGroup Group)
-{
-    internal static MatrixPlace Of(string path, MatrixGroup group)
-    {
-        var parts = path.Split('.');
-        var at = Array.FindIndex(parts, p => p.Length > 0 && p.All(char.IsAsciiDigit) && p.Length < 6);
-        return at < 0 || at == parts.Length - 1 ? new(path, -1, path, group)
-            : new(path, int.Parse(parts[at], System.Globalization.CultureInfo.InvariantCulture), string.Join('.', parts[(at + 1)..]), group);
-    }
-}
-
 /// <summary>A matrix that an adapter changes, by the method's own way of merging: any method that merges is covered.</summary>
 internal sealed record ChangedMatrix(MatrixPlace Place, Slot Slot, Delta Delta)
 {
@@ -44,7 +17,8 @@ internal sealed record ChangedMatrix(MatrixPlace Place, Slot Slot, Delta Delta)
         {
             using var scope = NewDisposeScope();
             if (Find(sites, site.Weight, adapter, [.. Merger.Of(site.Plugins, adapter.Tag)], refusals) is { } delta)
-                yield return new(MatrixPlace.Of(site.Path, site.Role == ProjectionRole.Head ? MatrixGroup.Head : MatrixGroup.Maps), site.Weight, delta);
+                yield return new(
+                    MatrixPlace.Of(site.Path, site.Role == ProjectionRole.Head ? MatrixGroup.Head : MatrixGroup.Maps), site.Weight, delta);
         }
         foreach (var site in sites.Embeddings)
         {

@@ -9,8 +9,10 @@ using static TorchSharp.torch;
 namespace PeftSharp.Analysis;
 
 /// <summary>
-/// Writes what any mergeable adapter, a full fine-tuning above all, does to a model's matrices as a LoRA of a given rank: each ΔW is cut to its leading
-/// singular triplets, which no matrix of that rank comes closer to (Eckart and Young 1936). Biases, norms and the head are taken over as they are.
+/// Writes what any mergeable adapter, a full fine-tuning above all, does to a model's matrices as a LoRA of a given rank: each ΔW is cut to
+/// its leading
+/// singular triplets, which no matrix of that rank comes closer to (Eckart and Young 1936). Biases, norms and the head are taken over as
+/// they are.
 /// </summary>
 public static class LowRankExtraction
 {
@@ -28,7 +30,10 @@ public static class LowRankExtraction
         // Refuses what is no change of weights, before anything is made.
         foreach (var _ in Merger.MergedValues(sites, source.Tag, source.Options.PeftType)) { }
         var paths = ChangedMatrix.Of(model, source).Where(IsCut).Select(m => m.Place.Path).ToList();
-        if (paths.Count == 0) throw new PeftException($"{source.Options.PeftType} changes no matrix of the layers, so there is nothing to write as low-rank updates; take an adapter that does.");
+        if (paths.Count == 0)
+            throw new PeftException(
+                $"{source.Options.PeftType} changes no matrix of the layers, so there is nothing to write as low-rank updates; take an "
+                + "adapter that does.");
         var options = new LoraOptions
         {
             Rank = rank,
@@ -40,7 +45,8 @@ public static class LowRankExtraction
         var adapter = model.Add(options, name);
         try
         {
-            foreach (var tensor in adapter.Tensors.Where(t => !t.Local.StartsWith("lora_", StringComparison.Ordinal))) TakeOver(sites, source, tensor);
+            foreach (var tensor in adapter.Tensors.Where(t => !t.Local.StartsWith("lora_", StringComparison.Ordinal)))
+                TakeOver(sites, source, tensor);
             return (adapter, Fill(model, source, adapter, rank));
         }
         catch
@@ -56,7 +62,8 @@ public static class LowRankExtraction
     private static bool Changes(SiteMap sites, PeftMethod source, params SlotKind[] kinds)
     {
         using var scope = NewDisposeScope();
-        return sites.Slots.Any(s => kinds.Contains(s.Kind) && Merger.MergedValue(sites, s, source.Tag, source.Options.PeftType) is not null);
+        return sites.Slots.Any(
+            s => kinds.Contains(s.Kind) && Merger.MergedValue(sites, s, source.Tag, source.Options.PeftType) is not null);
     }
 
     private static void TakeOver(SiteMap sites, PeftMethod source, AdapterTensor tensor)
@@ -78,7 +85,8 @@ public static class LowRankExtraction
             var (left, right) = (u * s.sqrt(), v * s.sqrt());                    // [rows, k], [columns, k]: ΔW ≈ left · rightᵀ
             var path = matrix.Place.Path;
             // In an embedding the factors change places: the table gains (B · A)ᵀ.
-            if (matrix.Place.Group == MatrixGroup.Embeddings) Put(tensors[$"{path}.lora_embedding_A"], left.t(), tensors[$"{path}.lora_embedding_B"], right);
+            if (matrix.Place.Group == MatrixGroup.Embeddings)
+                Put(tensors[$"{path}.lora_embedding_A"], left.t(), tensors[$"{path}.lora_embedding_B"], right);
             else Put(tensors[$"{path}.lora_A.weight"], right.t(), tensors[$"{path}.lora_B.weight"], left);
             kept += s.Squared().sum().item<double>();
             all += matrix.Delta.SingularValues().Sum(value => value * value);

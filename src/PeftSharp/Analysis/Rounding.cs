@@ -8,7 +8,8 @@ namespace PeftSharp.Analysis;
 /// <summary>What rounding a merged weight does.</summary>
 /// <param name="Type"><c>bf16</c>, <c>fp16</c> or <c>nf4</c>.</param>
 /// <param name="UpdateError">‖round(W + ΔW) − (W + ΔW)‖ / ‖ΔW‖: above 1, more is rounded than was learned.</param>
-/// <param name="OutputError">‖round(W + ΔW) − (W + ΔW)‖ / ‖W + ΔW‖: the relative error of the map's output for inputs of no preferred direction.</param>
+/// <param name="OutputError">‖round(W + ΔW) − (W + ΔW)‖ / ‖W + ΔW‖: the relative error of the map's output for inputs of no preferred
+/// direction.</param>
 public sealed record RoundingError(string Type, double UpdateError, double OutputError)
 {
     private const int Block = 64;

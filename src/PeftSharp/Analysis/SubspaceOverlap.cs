@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Analysis;
 
 /// <summary>
-/// How far two changes of the same matrix share their leading directions: φ(A, B, i, j) = ‖U_Aᵀ U_B‖_F² / min(i, j) with the i and j leading singular
+/// How far two changes of the same matrix share their leading directions: φ(A, B, i, j) = ‖U_Aᵀ U_B‖_F² / min(i, j) with the i and j
+/// leading singular
 /// vectors (Hu et al. 2021, arXiv 2106.09685, section 7.2): 1 if the smaller subspace lies in the larger, 0 if they are perpendicular.
 /// </summary>
 /// <param name="Place">The matrix.</param>
@@ -18,7 +19,8 @@ namespace PeftSharp.Analysis;
 /// <param name="Rows">Rows of the matrix: random subspaces of dimensions i and j have φ = max(i, j) / rows on average.</param>
 /// <param name="Columns">Columns of the matrix, for input subspaces.</param>
 public sealed record SubspaceOverlap(
-    MatrixPlace Place, double[,] In, double[,] Out, IReadOnlyList<double> AnglesIn, IReadOnlyList<double> AnglesOut, long Rows, long Columns)
+    MatrixPlace Place, double[,] In, double[,] Out, IReadOnlyList<double> AnglesIn, IReadOnlyList<double> AnglesOut, long Rows,
+    long Columns)
 {
     /// <summary>Compares two adapters of one model at every matrix of its layers that both change.</summary>
     /// <param name="model">The base with both adapters.</param>
@@ -28,10 +30,17 @@ public sealed record SubspaceOverlap(
     public static IReadOnlyList<SubspaceOverlap> Of(PeftModel model, PeftMethod first, PeftMethod second, int most = 8)
     {
         using var guard = no_grad();
-        var others = ChangedMatrix.Of(model, second).Where(m => m.Place.Group == MatrixGroup.Maps).ToDictionary(m => m.Place.Path, m => Subspaces.Of(m, most));
+        var others = ChangedMatrix.Of(model, second)
+            .Where(m => m.Place.Group == MatrixGroup.Maps)
+            .ToDictionary(m => m.Place.Path, m => Subspaces.Of(m, most));
         try
         {
-            return [.. ChangedMatrix.Of(model, first).Where(m => others.ContainsKey(m.Place.Path)).Select(m => Compare(m, others[m.Place.Path], most)).OfType<SubspaceOverlap>()];
+            return [
+                .. ChangedMatrix.Of(model, first)
+                    .Where(m => others.ContainsKey(m.Place.Path))
+                    .Select(m => Compare(m, others[m.Place.Path], most))
+                    .OfType<SubspaceOverlap>(),
+            ];
         }
         finally
         {
@@ -54,7 +63,11 @@ public sealed record SubspaceOverlap(
     /// <param name="j">Leading directions of the second.</param>
     /// <param name="input">True for what is read, false for what is written.</param>
     public static double Mean(IEnumerable<SubspaceOverlap> all, int i, int j, bool input) =>
-        all.Select(o => input ? o.In : o.Out).Where(p => p.GetLength(0) >= i && p.GetLength(1) >= j).Select(p => p[i - 1, j - 1]).DefaultIfEmpty(double.NaN).Average();
+        all.Select(o => input ? o.In : o.Out)
+            .Where(p => p.GetLength(0) >= i && p.GetLength(1) >= j)
+            .Select(p => p[i - 1, j - 1])
+            .DefaultIfEmpty(double.NaN)
+            .Average();
 
     private static double[,] Phi(Tensor products)
     {

@@ -5,7 +5,9 @@ using PeftSharp.Models.Heads;
 
 namespace PeftSharp.Composition;
 
-/// <summary>Compares the classes of data with those that a head answers: a class learnt under another's number is an inverted answer.</summary>
+/// <summary>
+/// Compares the classes of data with those that a head answers: a class learnt under another's number is an inverted answer.
+/// </summary>
 internal static class LabelCheck
 {
     /// <summary>Refuses data that the head does not answer; rows without labels are answered by any.</summary>
@@ -17,17 +19,25 @@ internal static class LabelCheck
         if (data.Kind == LabelKind.Regression != (head.Kind == TaskKind.Regression))
         {
             var (has, answers) = data.Kind == LabelKind.Regression ? ("numbers", "classes") : ("classes", "a number");
-            throw new PeftException($"{data.Source} holds {has}, but the model answers with {answers}; load the model with ModelOptions.For(data), or give data of its task.");
+            throw new PeftException(
+                $"{data.Source} holds {has}, but the model answers with {answers}; load the model with ModelOptions.For(data), or give "
+                + "data of its task.");
         }
         if (data.Labels is not { } labels) return;
         if (labels.Count != outputs)
-            throw new PeftException($"{data.Source} has {labels.Count} classes ({Some(labels)}), but the model's head has {outputs} outputs{(names is null ? "" : $" ({Some(names)})")}; load the model with ModelOptions.For(data).");
-        if (names is null || LabelNames.Match(names, labels) is null && (LabelNames.AreIndices(names) || LabelNames.AreIndices(labels))) return;
+            throw new PeftException(
+                $"{data.Source} has {labels.Count} classes ({Some(labels)}), but the model's head has {outputs} "
+                + $"outputs{(names is null ? "" : $" ({Some(names)})")}; load the model with ModelOptions.For(data).");
+        if (names is null || LabelNames.Match(names, labels) is null && (LabelNames.AreIndices(names) || LabelNames.AreIndices(labels)))
+            return;
         if (LabelNames.Match(names, labels) is not { } places)
-            throw new PeftException($"{data.Source} has the classes {Some(labels)}, but the model answers {Some(names)}; load the model with ModelOptions.For(data).");
+            throw new PeftException(
+                $"{data.Source} has the classes {Some(labels)}, but the model answers {Some(names)}; load the model with "
+                + "ModelOptions.For(data).");
         if (places.Select((place, i) => place == i).All(same => same)) return;
         throw new PeftException(
-            $"{data.Source} numbers its classes {Some(labels)}, but the model answers {Some(names)} in this order, so that answers would be swapped; "
+            $"{data.Source} numbers its classes {Some(labels)}, but the model answers {Some(names)} in this order, so that answers would "
+            + "be swapped; "
             + "load the data with DataOptions.Labels = new LabelMap(model.Labels), or the model with ModelOptions.For(data).");
     }
 

@@ -10,11 +10,15 @@ namespace PeftSharp.Composition;
 
 /// <summary>A base model with any number of adapters; which of them act is a property of each call.</summary>
 /// <remarks>
-/// <para>Any number of threads may forward, select, add, load, rename, remove, merge and unmerge at the same time. A call sees the adapters and what is
-/// merged as they were when it began, and holds on to them until it ends; a selection that names an adapter removed before the call is refused.</para>
-/// <para>One adapter may be trained while others serve. The answers of the adapter that is trained, and of anything merged, removed or saved while it is
+/// <para>Any number of threads may forward, select, add, load, rename, remove, merge and unmerge at the same time. A call sees the adapters
+/// and what is
+/// merged as they were when it began, and holds on to them until it ends; a selection that names an adapter removed before the call is
+/// refused.</para>
+/// <para>One adapter may be trained while others serve. The answers of the adapter that is trained, and of anything merged, removed or
+/// saved while it is
 /// trained, come from weights between two steps: train a copy where that matters. Two trainers may not train one adapter.</para>
-/// <para>The model owns the base and its adapters: <see cref="Dispose"/> releases all of them when the last call under way has ended.</para>
+/// <para>The model owns the base and its adapters: <see cref="Dispose"/> releases all of them when the last call under way has
+/// ended.</para>
 /// </remarks>
 public sealed partial class PeftModel(TransformerModel model, string? baseName = null) : IDisposable
 {
@@ -56,7 +60,8 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
     /// <param name="options">The method's settings.</param>
     /// <param name="name">The adapter's name; default <c>default</c>.</param>
     /// <param name="seed">Seed of start values; default 42.</param>
-    /// <param name="outputs">Outputs of the adapter's own head, which starts at random where they are not the base's; null (default) for the base's.</param>
+    /// <param name="outputs">Outputs of the adapter's own head, which starts at random where they are not the base's; null (default) for
+    /// the base's.</param>
     /// <exception cref="PeftException">The name is taken, or the settings do not fit the model; nothing is changed then.</exception>
     public PeftMethod Add(MethodOptions options, string name = "default", ulong seed = 42, int? outputs = null)
     {
@@ -103,13 +108,15 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
     }
 
     /// <summary>What an adapter's answers depend on besides tensors; saved with it.</summary>
-    public AnswerCard CardOf(PeftMethod adapter) => adapter.Card is { } text ? AnswerCard.Parse(text, $"the adapter \"{adapter.Name}\"") : Model.Card;
+    public AnswerCard CardOf(PeftMethod adapter) =>
+        adapter.Card is { } text ? AnswerCard.Parse(text, $"the adapter \"{adapter.Name}\"") : Model.Card;
 
     /// <summary>Says what an adapter's answers depend on besides tensors. Training does so by itself, from the rows that it sees.</summary>
     public void Describe(PeftMethod adapter, AnswerCard card) => adapter.Card = card.ToJson();
 
     /// <summary>Says that an adapter is trained on some data: what its answers depend on of it is saved with it.</summary>
-    /// <exception cref="PeftException">The model's head does not answer the data: it has other classes, or has them in another order.</exception>
+    /// <exception cref="PeftException">The model's head does not answer the data: it has other classes, or has them in another
+    /// order.</exception>
     public void Describe(PeftMethod adapter, DataOrigin data)
     {
         var card = CardOf(adapter);
@@ -127,7 +134,8 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
 
     /// <summary>The card of what a selection answers: its adapter's where there is one, else the model's.</summary>
     internal AnswerCard CardOf(AdapterSelection selection) =>
-        selection.Compositions.Select(tree => Adapters.Values.FirstOrDefault(a => a.Tag == tree.Answering)).FirstOrDefault(a => a is not null) is { } adapter
+        selection.Compositions.Select(tree => Adapters.Values.FirstOrDefault(a => a.Tag == tree.Answering))
+            .FirstOrDefault(a => a is not null) is { } adapter
             ? CardOf(adapter) : Model.Card;
 
     /// <summary>Takes an adapter away. Calls under way that use it finish; its tensors are released after the last of them.</summary>
@@ -171,28 +179,38 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
         }
     }
 
-    /// <summary>Selects adapters by name or expression (see <see cref="Compose(string)"/>), acting one after the other on every row.</summary>
+    /// <summary>
+    /// Selects adapters by name or expression (see <see cref="Compose(string)"/>), acting one after the other on every row.
+    /// </summary>
     /// <exception cref="PeftException">There is none of a name, it is merged, or an expression makes no sense.</exception>
     public AdapterSelection Select(params IReadOnlyList<string> names) =>
         names.Count == 0 ? AdapterSelection.None : AdapterSelection.Of(AdapterComposition.StackOf([.. names.Select(Compose)]));
 
     /// <summary>Selects one adapter or expression (see <see cref="Compose(string)"/>), or none (null), for each row.</summary>
     /// <exception cref="PeftException">There is none of a name, it is merged, or an expression makes no sense.</exception>
-    public AdapterSelection SelectPerRow(IReadOnlyList<string?> names) => AdapterSelection.PerRow([.. names.Select(n => n is null ? null : Compose(n))]);
+    public AdapterSelection SelectPerRow(IReadOnlyList<string?> names) =>
+        AdapterSelection.PerRow([.. names.Select(n => n is null ? null : Compose(n))]);
 
     /// <summary>Outputs per row (or token) of a call: those of the widest head that acts.</summary>
     public int OutputsOf(AdapterSelection selection)
     {
         if (selection.Compositions is [var only] && !selection.IsPerRow) return only.Outputs ?? Model.Head.Outputs;
-        return Enumerable.Range(0, selection.Rows).Select(row => selection.OutputsOfRow(row) ?? Model.Head.Outputs).DefaultIfEmpty(Model.Head.Outputs).Max();
+        return Enumerable.Range(0, selection.Rows)
+            .Select(row => selection.OutputsOfRow(row) ?? Model.Head.Outputs)
+            .DefaultIfEmpty(Model.Head.Outputs)
+            .Max();
     }
 
-    /// <summary>Runs the model in inference mode with a selection of adapters: no dropout, no graph, and nothing kept but the result.</summary>
+    /// <summary>
+    /// Runs the model in inference mode with a selection of adapters: no dropout, no graph, and nothing kept but the result.
+    /// </summary>
     /// <param name="batch">The rows; they stay the caller's.</param>
     /// <param name="selection">Which adapters act on which rows.</param>
     /// <param name="allTokens">True if <see cref="ModelOutput.Hidden"/> is wanted, at every position.</param>
     /// <returns>What belongs to the caller: to the dispose scope that is open, if one is; else dispose it.</returns>
-    /// <remarks>For gradients there is <c>TrainableAdapter.Loss</c>, or <see cref="TransformerModel.Forward"/> with a context of one's own.</remarks>
+    /// <remarks>
+    /// For gradients there is <c>TrainableAdapter.Loss</c>, or <see cref="TransformerModel.Forward"/> with a context of one's own.
+    /// </remarks>
     /// <exception cref="PeftException">The batch does not fit the model or the selection, or a selected adapter was removed.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public ModelOutput Forward(TokenBatch batch, AdapterSelection selection, bool allTokens = false)
@@ -202,7 +220,8 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
     }
 
     /// <summary>
-    /// Writes an adapter, or several by an expression (<c>stack(a,b)</c>, <c>average(a:0.3,b:0.7)</c>), into the weights: no cost at inference. The base's
+    /// Writes an adapter, or several by an expression (<c>stack(a,b)</c>, <c>average(a:0.3,b:0.7)</c>), into the weights: no cost at
+    /// inference. The base's
     /// own tensors are kept for <see cref="Unmerge"/>. Calls that begin afterwards see it; calls under way do not.
     /// </summary>
     /// <exception cref="PeftException">The method cannot be merged, or something is merged already; nothing is changed then.</exception>
@@ -223,13 +242,15 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
             if (Merged is not null) throw new PeftException($"The adapter \"{Merged}\" is merged already; unmerge it first.");
             if (composition.Outputs is { } own)
                 throw new PeftException(
-                    $"The adapter \"{composition}\" has a head of {own} outputs, the base one of {Model.Head.Outputs}; load the base with the adapter's labels to merge it.");
+                    $"The adapter \"{composition}\" has a head of {own} outputs, the base one of {Model.Head.Outputs}; load the base with "
+                    + "the adapter's labels to merge it.");
             var values = new Dictionary<Slot, IDisposable>();
             try
             {
                 using var guard = no_grad();
                 using var scope = NewDisposeScope();
-                foreach (var (slot, value) in Merger.MergedValues(Model.Sites, composition, NameOf(composition))) values.Add(slot, slot.Keep(value));
+                foreach (var (slot, value) in Merger.MergedValues(Model.Sites, composition, NameOf(composition)))
+                    values.Add(slot, slot.Keep(value));
             }
             catch
             {
@@ -242,7 +263,9 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
 
     // For refusals: the method where there is one.
     private string NameOf(AdapterComposition composition) =>
-        composition is AdapterComposition.One one && Adapters.Values.FirstOrDefault(a => a.Tag == one.Adapter) is { } adapter ? adapter.Options.PeftType : composition.ToString()!;
+        composition is AdapterComposition.One one && Adapters.Values.FirstOrDefault(a => a.Tag == one.Adapter) is { } adapter
+            ? adapter.Options.PeftType
+            : composition.ToString()!;
 
     /// <summary>Puts the base's own tensors back, bit for bit, for the calls that begin from now on.</summary>
     public void Unmerge()
@@ -270,7 +293,8 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
     }
 
     /// <summary>Weights of model and adapters together, a module that is trained as a copy counted twice, as peft counts.</summary>
-    public long AllWeights(PeftMethod adapter) => Model.Sites.Count + adapter.Tensors.Concat(adapter.Frozen).Where(t => t.Additional).Sum(t => t.Value.numel());
+    public long AllWeights(PeftMethod adapter) =>
+        Model.Sites.Count + adapter.Tensors.Concat(adapter.Frozen).Where(t => t.Additional).Sum(t => t.Value.numel());
 
     private static PeftException Taken(string name) => new($"There is an adapter \"{name}\" already; choose another name.");
 

@@ -2,19 +2,6 @@ using System.Runtime.InteropServices;
 
 namespace PeftSharp.Data;
 
-/// <summary>How the rows of an epoch are put into batches.</summary>
-public enum BatchOrder
-{
-    /// <summary>Rows in random order.</summary>
-    Shuffled,
-
-    /// <summary>Rows of like length together, batches in random order: little padding (Hugging Face's group_by_length).</summary>
-    Bucketed,
-
-    /// <summary>Rows in file order, every epoch alike.</summary>
-    Sequential,
-}
-
 /// <summary>Which rows make up each batch of each epoch: a function of seed and epoch alone, so that a run can be resumed.</summary>
 public sealed class BatchPlan
 {
@@ -59,7 +46,9 @@ public sealed class BatchPlan
         return Order == BatchOrder.Shuffled ? Cut(rows) : Bucket(rows, random);
     }
 
-    /// <summary>Batches for scoring: rows sorted by length, the greatest power of two together that fits a budget of padded tokens.</summary>
+    /// <summary>
+    /// Batches for scoring: rows sorted by length, the greatest power of two together that fits a budget of padded tokens.
+    /// </summary>
     /// <param name="lengths">Tokens of each row.</param>
     /// <param name="maxTokens">Rows × longest row stays at or below this; a longer row is a batch of its own.</param>
     /// <param name="maxRows">Rows a batch at most.</param>
@@ -105,7 +94,8 @@ public sealed class BatchPlan
             var last = Math.Min((int)((long)BatchesPerEpoch * (bucket + 1) / buckets) * BatchSize, rows.Length);
             // Rows of one length stay in random order (the sort is stable), and lengths are blurred by up to 3 %:
             // where all differ, an exact sort would put the same rows together in every epoch.
-            var blurred = rows[first..last].Select(row => (Row: row, Length: _lengths[row] + random.Next(_lengths[row] / 32 + 1))).ToArray();
+            var blurred =
+                rows[first..last].Select(row => (Row: row, Length: _lengths[row] + random.Next(_lengths[row] / 32 + 1))).ToArray();
             batches.AddRange(Cut([.. blurred.OrderByDescending(item => item.Length).Select(item => item.Row)]));
         }
         random.Shuffle(CollectionsMarshal.AsSpan(batches));

@@ -19,7 +19,8 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
 
     private static readonly (string Text, string? Pair)[] KnownPrompts =
     [
-        ("prompt", "completion"), ("instruction", "output"), ("instruction", "response"), ("question", "answer"), ("prompt", "response"), ("source", "target"),
+        ("prompt", "completion"), ("instruction", "output"), ("instruction", "response"), ("question", "answer"), ("prompt", "response"),
+        ("source", "target"),
         ("input", "output"), ("mr", "ref"), ("text", null),
     ];
 
@@ -33,11 +34,14 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
 
         var (text, pair) = (-1, -1);
         if (options.Text is { } name) text = Named("--text-column", name);
-        else if (hasHeader) (text, pair) = UsualTexts(columns, options.Usual) ?? Recognise(columns, options.Kind == LabelKind.Tokens ? KnownPrompts : KnownTexts);
+        else if (hasHeader)
+            (text, pair) = UsualTexts(columns, options.Usual)
+                ?? Recognise(columns, options.Kind == LabelKind.Tokens ? KnownPrompts : KnownTexts);
         if (text < 0)
         {
             throw new PeftException(
-                $"{path}, line 1: no text column was recognised among {List(columns)}; {(DelimitedLayout.Hint(columns) is { } hint ? hint + ", or " : "")}"
+                $"{path}, line 1: no text column was recognised among {List(columns)}; "
+                + $"{(DelimitedLayout.Hint(columns) is { } hint ? hint + ", or " : "")}"
                 + "name it with the option 'text' (--text-column), or give column numbers (from 1) if the file has no header.");
         }
         if (options.Text is null)
@@ -58,7 +62,8 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
         var label = hasHeader ? KnownLabels.Select(known => IndexOf(columns, known)).FirstOrDefault(i => i >= 0, -1) : -1;
         if (label >= 0) CheckOne(path, columns, label, "--label-column");
         if (label < 0 && options.RequireLabels)
-            throw new PeftException($"{path}, line 1: no label column was recognised among {List(columns)}; name it with the option 'label' (--label-column).");
+            throw new PeftException(
+                $"{path}, line 1: no label column was recognised among {List(columns)}; name it with the option 'label' (--label-column).");
         return label;
     }
 
@@ -88,25 +93,32 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
         var count = columns.Count(column => column.Trim().Equals(columns[index].Trim(), StringComparison.OrdinalIgnoreCase));
         if (count == 1) return;
         throw new PeftException(
-            $"{path}, line 1: {count} columns are called {BadRows.Quote(columns[index])}; give the number of the one that is meant ({option} N, from 1) and say --header yes.");
+            $"{path}, line 1: {count} columns are called {BadRows.Quote(columns[index])}; give the number of the one that is meant "
+            + $"({option} N, from 1) and say --header yes.");
     }
 
     /// <summary>True for a name that columns of texts or labels usually have.</summary>
     public static bool IsKnown(string name) =>
-        KnownTexts.SelectMany(known => new[] { known.Text, known.Pair }).OfType<string>().Concat(KnownLabels).Contains(name.Trim(), StringComparer.OrdinalIgnoreCase);
+        KnownTexts.SelectMany(known => new[] { known.Text, known.Pair })
+            .OfType<string>()
+            .Concat(KnownLabels)
+            .Contains(name.Trim(), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The index of the column that an option names or numbers.</summary>
     public static int Find(string path, IReadOnlyList<string> columns, bool hasHeader, string option, string name)
     {
         var index = hasHeader ? IndexOf(columns, name) : -1;
         if (index >= 0) CheckOne(path, columns, index, option);
-        if (index < 0 && int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= columns.Count)
+        if (
+            index < 0 && int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1
+                && number <= columns.Count)
             index = number - 1;
         if (index >= 0) return index;
         throw new PeftException(hasHeader
             ? $"{path}, line 1: there is no column '{name}' among {List(columns)}; set {Said(option)} to one of them."
             : $"{path}, line 1: there is no column '{name}' in a file without a header and with {columns.Count} columns; "
-              + $"set {Said(option)} to a number from 1 to {columns.Count}{(DelimitedLayout.Hint(columns) is { } hint ? $"; {hint}" : "")}.");
+              + $"set {Said(option)} to a number from 1 to "
+              + $"{columns.Count}{(DelimitedLayout.Hint(columns) is { } hint ? $"; {hint}" : "")}.");
     }
 
     private static int IndexOf(IReadOnlyList<string> columns, string name)

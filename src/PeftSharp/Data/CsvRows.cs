@@ -37,7 +37,9 @@ internal static class CsvRows
         {
             // What follows an endless record cannot be told from it, so there is no skipping.
             throw new PeftException(
-                $"{path}, line {e.LineNumber}: the row is longer than {options.MaxLineBytes:N0} bytes; look for a quote that is never closed, or raise the limit (MaxLineBytes).", e);
+                $"{path}, line {e.LineNumber}: the row is longer than {options.MaxLineBytes:N0} bytes; look for a quote that is never "
+                + "closed, or raise the limit (MaxLineBytes).",
+                e);
         }
     }
 

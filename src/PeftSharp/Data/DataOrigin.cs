@@ -11,7 +11,9 @@ namespace PeftSharp.Data;
 /// <param name="PairColumn">Column of the second text, or null.</param>
 /// <param name="LabelColumn">Column of the label, or null.</param>
 public sealed record DataOrigin(
-    string Source, LabelKind Kind, IReadOnlyList<string>? Labels, int MaxLength, bool? Pairs, bool Texts, string? TextColumn, string? PairColumn, string? LabelColumn)
+    string Source,
+        LabelKind Kind, IReadOnlyList<string>? Labels, int MaxLength, bool? Pairs, bool Texts, string? TextColumn, string? PairColumn,
+        string? LabelColumn)
 {
     /// <summary>What a dataset is, cut at so many tokens.</summary>
     public static DataOrigin Of(TextDataset data, int maxLength)
@@ -19,6 +21,8 @@ public sealed record DataOrigin(
         string? Column(string role) => data.Columns.FirstOrDefault(c => c.Role == role)?.Name;
         var texts = data.Count == 0 || data.Examples[0].InputIds is null;
         bool? pairs = !texts ? null : data.Columns.Count > 0 ? Column("pair") is not null : data.Examples.Any(e => e.Pair is not null);
-        return new(data.Source, data.Kind, data.LabelNames, maxLength, pairs, texts, texts ? Column("text") : null, texts ? Column("pair") : null, Column("label"));
+        return new(
+            data.Source, data.Kind, data.LabelNames, maxLength, pairs, texts, texts ? Column("text") : null, texts ? Column("pair") : null,
+            Column("label"));
     }
 }

@@ -10,12 +10,15 @@ public static class DataPartition
     /// <param name="shares">Share of each part, above 0; together at most 1. What is left belongs to no part.</param>
     /// <param name="seed">Seed of the cut.</param>
     /// <param name="stratify">True gives every part the same shares of labels (of regression targets: of tenths of them).</param>
-    /// <returns>The parts, their rows in file order. Rows that say the same belong to the same part, so sizes may differ a little from shares.</returns>
+    /// <returns>
+    /// The parts, their rows in file order. Rows that say the same belong to the same part, so sizes may differ a little from shares.
+    /// </returns>
     /// <exception cref="PeftException">A share is not above 0, they are more than 1 together, or a part would have no row.</exception>
     public static IReadOnlyList<TextDataset> Split(TextDataset data, IReadOnlyList<double> shares, ulong seed, bool stratify = true)
     {
         if (shares.Count == 0 || shares.Any(share => !(share > 0)) || shares.Sum() > 1 + 1e-9)
-            throw new PeftException($"The shares {string.Join(", ", shares)} are no cut of a dataset; give numbers above 0 that sum up to 1 at most.");
+            throw new PeftException(
+                $"The shares {string.Join(", ", shares)} are no cut of a dataset; give numbers above 0 that sum up to 1 at most.");
         double[] all = shares.Sum() < 1 - 1e-9 ? [.. shares, 1 - shares.Sum()] : [.. shares];
         var parts = all.Select(_ => new List<int>()).ToArray();
         var done = 0;
@@ -29,7 +32,9 @@ public static class DataPartition
         for (var i = 0; i < shares.Count; i++)
         {
             if (parts[i].Count == 0)
-                throw new PeftException($"{data.Source} has {data.Count} rows, too few for a part with the share {shares[i]}; give more rows, or another share.");
+                throw new PeftException(
+                    $"{data.Source} has {data.Count} rows, too few for a part with the share {shares[i]}; give more rows, or "
+                    + "another share.");
             parts[i].Sort();
         }
         return [.. parts.Take(shares.Count).Select(data.Subset)];

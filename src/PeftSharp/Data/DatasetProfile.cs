@@ -45,7 +45,10 @@ public sealed class DatasetProfile
             tokens[row] = example.InputIds?.Length ?? encoder?.Encode(example.Text, example.Pair, int.MaxValue / 2).Ids.Length ?? 0;
             words[row] = Words(example.Text) + Words(example.Pair);
             characters[row] = example.Text.Length + (example.Pair?.Length ?? 0);
-            if (example.InputIds is null && (string.IsNullOrWhiteSpace(example.Text) || example.Pair is not null && string.IsNullOrWhiteSpace(example.Pair))) Interlocked.Increment(ref empty);
+            if (
+                example.InputIds is null
+                    && (string.IsNullOrWhiteSpace(example.Text) || example.Pair is not null && string.IsNullOrWhiteSpace(example.Pair)))
+                Interlocked.Increment(ref empty);
         });
         var (first, duplicates, contradictions) = (new Dictionary<UInt128, int>(data.Count), 0, 0);
         var labels = new int[data.Labels?.Count ?? 0];
@@ -54,16 +57,23 @@ public sealed class DatasetProfile
         {
             var example = data.Kind == LabelKind.None ? null : data.Examples[row];
             if (example is { Label: >= 0 } && labels.Length > 0) labels[example.Label]++;
-            if (data.Kind == LabelKind.Regression) targets = (Math.Min(targets.Min, example!.Target), targets.Sum + example.Target, Math.Max(targets.Max, example.Target));
+            if (data.Kind == LabelKind.Regression)
+                targets = (Math.Min(targets.Min, example!.Target), targets.Sum + example.Target, Math.Max(targets.Max, example.Target));
             if (first.TryAdd(keys[row], row)) continue;
             duplicates++;
-            if (example is not null && data.Examples[first[keys[row]]] is var other && (other.Label != example.Label || !other.Target.Equals(example.Target))) contradictions++;
+            if (
+                example is not null
+                    && data.Examples[first[keys[row]]] is var other
+                    && (other.Label != example.Label || !other.Target.Equals(example.Target)))
+                contradictions++;
         }
         return new DatasetProfile(data, first)
         {
             LabelCounts = data.Kind == LabelKind.Class ? labels : null,
             Targets = data.Kind == LabelKind.Regression ? (targets.Min, targets.Sum / data.Count, targets.Max) : null,
-            Lengths = countsTokens ? [new LengthProfile("tokens", tokens)] : [new LengthProfile("words", words), new LengthProfile("characters", characters)],
+            Lengths = countsTokens
+                ? [new LengthProfile("tokens", tokens)]
+                : [new LengthProfile("words", words), new LengthProfile("characters", characters)],
             Empty = empty,
             Duplicates = duplicates,
             Contradictions = contradictions,

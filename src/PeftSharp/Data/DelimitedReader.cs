@@ -3,17 +3,16 @@ using PeftSharp.Data.Files;
 
 namespace PeftSharp.Data;
 
-/// <summary>One row of a delimited file: its fields, or why it has none.</summary>
-internal readonly record struct DelimitedRow(int Line, IReadOnlyList<string> Fields, string? Problem);
-
 /// <summary>Picks the columns out of delimited rows and checks each row.</summary>
 internal static class DelimitedReader
 {
-    public static IEnumerable<RawExample> Read(string path, IEnumerable<DelimitedRow> rows, DataOptions options, BadRows bad, SharedColumns shared)
+    public static IEnumerable<RawExample> Read(
+        string path, IEnumerable<DelimitedRow> rows, DataOptions options, BadRows bad, SharedColumns shared)
     {
         options = options.Usual.ByNumber(options);
         // A column given by number says that there are no names, unless the caller says otherwise.
-        var hasHeader = options.HasHeader ?? new[] { options.Text, options.Pair, options.Label }.All(c => c is null || !c.All(char.IsAsciiDigit));
+        var hasHeader = options.HasHeader
+            ?? new[] { options.Text, options.Pair, options.Label }.All(c => c is null || !c.All(char.IsAsciiDigit));
         if (!hasHeader && options.HasHeader is null) rows = HeaderGuess.Checked(path, rows, options);
         IReadOnlyList<string>? columns = null, names = null;
         ColumnMap map = default;
@@ -47,12 +46,14 @@ internal static class DelimitedReader
         }
     }
 
-    private static string? Check(IReadOnlyList<string> fields, IReadOnlyList<string> columns, ColumnMap map, bool hasHeader, DataOptions options)
+    private static string? Check(
+        IReadOnlyList<string> fields, IReadOnlyList<string> columns, ColumnMap map, bool hasHeader, DataOptions options)
     {
         if (fields.Count != columns.Count)
         {
             var source = hasHeader ? "the header" : "the first row";
-            return $"{Columns(fields.Count)} found, {Columns(columns.Count)} expected as in {source}; correct the row or skip bad rows (--skip-bad-rows)";
+            return $"{Columns(fields.Count)} found, {Columns(columns.Count)} expected as in {source}; correct the row or skip bad rows "
+                + "(--skip-bad-rows)";
         }
         string Name(int column) => hasHeader ? $"column {BadRows.Quote(columns[column])}" : $"column {column + 1}";
         if (!options.AllowEmptyText)
@@ -68,7 +69,8 @@ internal static class DelimitedReader
     /// <summary>The one sentence about a blank text, whichever way it comes in.</summary>
     /// <param name="name">The column, such as "column 'text'"; null where there are no columns.</param>
     public static string Blank(string? name) =>
-        $"the text{(name is null ? "" : $" in {name}")} is empty; correct the row, skip bad rows (--skip-bad-rows), or allow blank texts (--allow-blank)";
+        $"the text{(name is null ? "" : $" in {name}")} is empty; correct the row, skip bad rows (--skip-bad-rows), or allow blank texts "
+        + "(--allow-blank)";
 
     private static RawExample Pick(string path, DelimitedRow row, ColumnMap map) => new(
         path,

@@ -14,10 +14,13 @@ public sealed record Example(
     /// <summary>The file that the row comes from; null for a row made in memory.</summary>
     public string? File { get; init; }
 
-    /// <summary>Number of the row in its file, from 0: the header is no row, and a bad row is one. -1 for a row made in memory by hand.</summary>
+    /// <summary>
+    /// Number of the row in its file, from 0: the header is no row, and a bad row is one. -1 for a row made in memory by hand.
+    /// </summary>
     public int Row { get; init; } = -1;
 
-    /// <summary>Values of the columns that were asked for (<see cref="DataOptions.Keep"/>), in the order of <see cref="TextDataset.KeptColumns"/>;
+    /// <summary>Values of the columns that were asked for (<see cref="DataOptions.Keep"/>), in the order of
+    /// <see cref="TextDataset.KeptColumns"/>;
     /// fewer where the last ones are missing. Null where none was asked for.</summary>
     public IReadOnlyList<KeptValue>? Kept { get; init; }
 

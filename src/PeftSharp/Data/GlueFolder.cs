@@ -28,7 +28,8 @@ internal static class GlueFolder
             if (files.Length > 1)
             {
                 throw new PeftException(
-                    $"{folder} holds several {Describe(split)} files ({string.Join(", ", files.Select(Path.GetFileName))}); keep one, or name it {Patterns[split][0]}.");
+                    $"{folder} holds several {Describe(split)} files ({string.Join(", ", files.Select(Path.GetFileName))}); keep one, or "
+                    + $"name it {Patterns[split][0]}.");
             }
         }
         return null;
@@ -38,8 +39,10 @@ internal static class GlueFolder
     private static string? FirstOf(string folder) =>
         Candidates(folder, GlueSplit.Train).Concat(Candidates(folder, GlueSplit.Dev)).FirstOrDefault(files => files.Length > 0)?[0];
 
-    private static IEnumerable<string[]> Candidates(string folder, GlueSplit split) => Patterns[split].Select(pattern => Directory.GetFiles(folder, pattern)
-        .Where(file => split == GlueSplit.DevMismatched || !Path.GetFileName(file).Contains("mismatched", StringComparison.OrdinalIgnoreCase))
+    private static IEnumerable<string[]> Candidates(string folder, GlueSplit split) =>
+        Patterns[split].Select(pattern => Directory.GetFiles(folder, pattern)
+        .Where(
+            file => split == GlueSplit.DevMismatched || !Path.GetFileName(file).Contains("mismatched", StringComparison.OrdinalIgnoreCase))
         .Order(StringComparer.Ordinal).ToArray());
 
     public static string Describe(GlueSplit split) => split switch

@@ -79,7 +79,8 @@ public sealed class GlueTask
     public static TextDataset Load(string folder, GlueSplit split, DataOptions? options = null)
     {
         var task = TryRecognise(folder) ?? throw new PeftException(
-            $"{folder} is no GLUE folder; name it after its task ({string.Join(", ", All.Select(t => t.Name))}), or give a dataset file and its columns.");
+            $"{folder} is no GLUE folder; name it after its task ({string.Join(", ", All.Select(t => t.Name))}), or give a dataset file "
+            + "and its columns.");
         return task.LoadFrom(folder, split, options);
     }
 

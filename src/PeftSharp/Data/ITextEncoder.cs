@@ -9,8 +9,3 @@ public interface ITextEncoder
     /// <summary>The id that fills the rows of a batch up to its longest.</summary>
     int PadId { get; }
 }
-
-/// <summary>One encoded text.</summary>
-/// <param name="Ids">Token ids, unpadded.</param>
-/// <param name="TypeIds">Segment ids, one per token; null means all zeros.</param>
-public readonly record struct EncodedText(int[] Ids, int[]? TypeIds);

@@ -6,7 +6,8 @@ namespace PeftSharp.Data;
 /// <summary>Picks the fields out of JSON rows: texts, or token ids that are there already.</summary>
 internal static class JsonReader
 {
-    public static IEnumerable<RawExample> Read(string path, IEnumerable<JsonRow> rows, DataOptions options, BadRows bad, SharedColumns shared)
+    public static IEnumerable<RawExample> Read(
+        string path, IEnumerable<JsonRow> rows, DataOptions options, BadRows bad, SharedColumns shared)
     {
         Fields? fields = null;
         var number = -1;
@@ -23,7 +24,8 @@ internal static class JsonReader
                 fields = Fields.Resolve(path, row.Value, options);
                 // Rows may have fields that others lack: only those that are read have to agree.
                 shared.Check(path, [.. new[] { fields.Text ?? "input_ids", fields.Pair, fields.Label }.OfType<string>()]);
-                shared.Read([("text", fields.Text), ("pair", fields.Pair), ("label", fields.Label), .. fields.Text is null ? TokenRow.Roles : []]);
+                shared.Read(
+                    [("text", fields.Text), ("pair", fields.Pair), ("label", fields.Label), .. fields.Text is null ? TokenRow.Roles : []]);
             }
             shared.Guess.See(row.Value);
             var problem = fields.Pick(path, row, out var example);
@@ -67,7 +69,8 @@ internal static class JsonReader
         private string? TakeText(JsonElement row, string name, out string? text)
         {
             text = null;
-            if (!row.TryGetProperty(name, out var value)) return $"the field '{name}' is missing; add it or skip bad rows (--skip-bad-rows)";
+            if (!row.TryGetProperty(name, out var value))
+                return $"the field '{name}' is missing; add it or skip bad rows (--skip-bad-rows)";
             if (value.ValueKind != JsonValueKind.String) return $"the field '{name}' holds a {JsonRows.Kind(value)}, expected a string";
             if (TryString(value, out text) is { } problem) return $"the field '{name}' {problem}";
             return !AllowEmpty && string.IsNullOrWhiteSpace(text) ? DelimitedReader.Blank($"the field '{name}'") : null;
@@ -82,7 +85,9 @@ internal static class JsonReader
                 return $"the label field '{name}' holds an {JsonRows.Kind(value)}, expected a number or a name";
             if (value.ValueKind != JsonValueKind.String) label = value.GetRawText();
             else if (TryString(value, out label) is { } problem) return $"the label field '{name}' {problem}";
-            return string.IsNullOrWhiteSpace(label) ? $"the label field '{name}' is empty; give the row a label or skip bad rows (--skip-bad-rows)" : null;
+            return string.IsNullOrWhiteSpace(label)
+                ? $"the label field '{name}' is empty; give the row a label or skip bad rows (--skip-bad-rows)"
+                : null;
         }
 
         // A parsed document may still hold bytes that are no text.

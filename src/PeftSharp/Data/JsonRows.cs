@@ -4,15 +4,17 @@ using PeftSharp.Data.Files;
 
 namespace PeftSharp.Data;
 
-/// <summary>One JSON object of a file, or why there is none.</summary>
-internal readonly record struct JsonRow(int Line, JsonElement Value, string? Problem);
-
 /// <summary>The objects of a JSON Lines file, or of a file that is one JSON array.</summary>
 internal static class JsonRows
 {
     public static IEnumerable<JsonRow> Read(string path, DataOptions options) =>
         StartsArray(path, options) ? JsonArrayReader.Read(path, options)
-            .Select(element => element.Problem is { } problem ? new JsonRow(element.Line, default, problem) : Row(element.Line, element.Value)) : ReadLines(path, options);
+            .Select(
+                element =>
+                    element.Problem is { } problem
+                        ? new JsonRow(element.Line, default, problem)
+                        : Row(element.Line, element.Value)) : ReadLines(path,
+                options);
 
     private static IEnumerable<JsonRow> ReadLines(string path, DataOptions options)
     {
@@ -33,7 +35,10 @@ internal static class JsonRows
         }
         catch (JsonException e)
         {
-            return new JsonRow(line, default, $"not valid JSON at byte {e.BytePositionInLine + 1}, expected one object a line; correct the row or skip bad rows (--skip-bad-rows)");
+            return new JsonRow(
+                line, default,
+                $"not valid JSON at byte {e.BytePositionInLine + 1}, expected one object a line; correct the row or skip bad rows "
+                + "(--skip-bad-rows)");
         }
     }
 

@@ -17,7 +17,8 @@ public sealed class LabelMap
         for (var i = 0; i < Names.Count; i++)
         {
             if (!_index.TryAdd(Names[i], i))
-                throw new PeftException($"The label name '{Names[i]}' occurs twice in the list of labels; give each class a name of its own.");
+                throw new PeftException(
+                    $"The label name '{Names[i]}' occurs twice in the list of labels; give each class a name of its own.");
         }
         _acceptsIndices = !Names.Any(name => TryInteger(name, out _));
     }

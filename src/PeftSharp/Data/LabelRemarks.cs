@@ -13,7 +13,8 @@ internal static class LabelRemarks
     // What people and programs write where there is no label. All may be classes too ("none" of the stances), hence a remark.
     private static readonly HashSet<string> Markers = new(StringComparer.OrdinalIgnoreCase)
     {
-        "-1", "-100", "na", "n/a", "#n/a", "<na>", "nan", "none", "null", "nil", "?", "-", "--", "unknown", "unlabeled", "unlabelled", "undefined", "missing", "\\n",
+        "-1", "-100", "na", "n/a", "#n/a", "<na>", "nan", "none", "null", "nil", "?", "-", "--", "unknown", "unlabeled", "unlabelled",
+        "undefined", "missing", "\\n",
     };
 
     /// <summary>Remarks on classes that were told from the labels themselves.</summary>
@@ -30,15 +31,23 @@ internal static class LabelRemarks
         if (markers.Count > 0)
         {
             shared.Remark(
-                $"{string.Join(" and ", markers.Take(Named).Select(Class))} {(markers.Count == 1 ? "is read as a class, but may say" : "are read as classes, but may say")} "
-                + $"that a row has no label; leave such rows out with --no-label \"{string.Join(',', markers.Take(Named).Select(label => map.Names[label]))}\".");
+                $"{string.Join(" and ", markers.Take(Named).Select(Class))} "
+                + $"{(markers.Count == 1 ? "is read as a class, but may say" : "are read as classes, but may say")} "
+                + "that a row has no label; leave such rows out with --no-label "
+                + $"\"{string.Join(',', markers.Take(Named).Select(label => map.Names[label]))}\".");
         }
         foreach (var alike in used.GroupBy(label => Plain(map.Names[label])).Where(group => group.Count() > 1).Take(Named))
-            shared.Remark($"The classes {string.Join(" and ", alike.Take(Named).Select(Class))} differ in case, blanks or form of letters only; make them one if they are.");
+            shared.Remark(
+                $"The classes {string.Join(" and ", alike.Take(Named).Select(Class))} differ in case, blanks or form of letters only; make "
+                + "them one if they are.");
         if (used.Count == 1 && labels.Length > 0)
-            shared.Remark($"All {Rows(labels.Length)} have one label, {BadRows.Quote(map.Names[used[0]])}: there is nothing to tell apart; check the label column (--label-column).");
+            shared.Remark(
+                $"All {Rows(labels.Length)} have one label, {BadRows.Quote(map.Names[used[0]])}: there is nothing to tell apart; check the "
+                + "label column (--label-column).");
         if (used.Count > 10 && used.Count * 2 > labels.Length)
-            shared.Remark($"There are {used.Count:N0} classes for {Rows(labels.Length)}; check the label column (--label-column), or read the labels as numbers (--problem regression).");
+            shared.Remark(
+                $"There are {used.Count:N0} classes for {Rows(labels.Length)}; check the label column (--label-column), or read the labels "
+                + "as numbers (--problem regression).");
         if (used.Count > 0 && used.All(label => HasDecimalComma(map.Names[label])))
             shared.Remark($"Labels such as {BadRows.Quote(map.Names[used[0]])} are read as classes; write numbers with a point.");
     }
@@ -53,12 +62,15 @@ internal static class LabelRemarks
         }
         if (targets.Length < 2 * different.Count || !different.All(target => target == MathF.Round(target))) return;
         var values = different.Order().Select(target => target.ToString(CultureInfo.InvariantCulture));
-        shared.Remark($"Labels are written with decimals and so are read as numbers to predict, though only {string.Join(", ", values)} occur; are they classes? Then say --problem classification.");
+        shared.Remark(
+            $"Labels are written with decimals and so are read as numbers to predict, though only {string.Join(", ", values)} occur; are "
+            + "they classes? Then say --problem classification.");
     }
 
     private static string Rows(int count) => count == 1 ? "1 row" : $"{count.ToString("N0", CultureInfo.InvariantCulture)} rows";
 
-    private static bool HasDecimalComma(string name) => name.Count(c => c == ',') == 1 && name.All(c => char.IsAsciiDigit(c) || c is ',' or '-');
+    private static bool HasDecimalComma(string name) =>
+        name.Count(c => c == ',') == 1 && name.All(c => char.IsAsciiDigit(c) || c is ',' or '-');
 
     // Case, kinds of blanks, invisible characters and composed letters do not count.
     private static string Plain(string name)

@@ -67,7 +67,8 @@ internal static class LabelResolver
         float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && float.IsFinite(value);
 
     private static string NotANumber(string label) =>
-        $"the label {BadRows.Quote(label)} is not a number, as labels of this file are; correct it, skip bad rows (--skip-bad-rows), or read labels as classes (--problem classification, LabelKind.Class)";
+        $"the label {BadRows.Quote(label)} is not a number, as labels of this file are; correct it, skip bad rows (--skip-bad-rows), or "
+        + "read labels as classes (--problem classification, LabelKind.Class)";
 
     private static string Unknown(string label, LabelMap labels) =>
         $"the label {BadRows.Quote(label)} is none of the known ones ({string.Join(", ", labels.Names.Take(20).Select(BadRows.Quote))}"

@@ -4,10 +4,10 @@ using PeftSharp.Data.Files;
 
 namespace PeftSharp.Data;
 
-/// <summary>One physical line of a file: its text, or why it has none.</summary>
-internal readonly record struct TextLine(int Number, string? Text, string? Problem);
-
-/// <summary>Splits a UTF-8 file into lines (LF or CRLF; CR where the file has no other), checking what a <see cref="StreamReader"/> would replace in silence.</summary>
+/// <summary>
+/// Splits a UTF-8 file into lines (LF or CRLF; CR where the file has no other), checking what a <see cref="StreamReader"/> would replace in
+/// silence.
+/// </summary>
 internal sealed class LineReader(Stream stream, string name, int maxBytes)
 {
     // A stream without line ends, as some devices are, would be passed over for ever.
@@ -81,7 +81,9 @@ internal sealed class LineReader(Stream stream, string name, int maxBytes)
                 return true;
             }
             passed += _window.Bytes.Length;
-            if (passed > MaxDiscarded) throw new PeftException($"{name}, line {_number}: no line end within {MaxDiscarded >> 30} GB, as no text file has it; check the file.");
+            if (passed > MaxDiscarded)
+                throw new PeftException(
+                    $"{name}, line {_number}: no line end within {MaxDiscarded >> 30} GB, as no text file has it; check the file.");
             _window.Skip(_window.Bytes.Length);
         }
         while (_window.Fill());
@@ -95,7 +97,9 @@ internal sealed class LineReader(Stream stream, string name, int maxBytes)
     public static string? Problem(ReadOnlySpan<byte> bytes)
     {
         if (!Utf8.IsValid(bytes)) return NotUtf8(bytes);
-        return bytes.IndexOf((byte)0) is var at and >= 0 ? $"byte {at + 1} is 0, as in UTF-16 and in binary files; save the file as UTF-8 text" : null;
+        return bytes.IndexOf((byte)0) is var at and >= 0
+            ? $"byte {at + 1} is 0, as in UTF-16 and in binary files; save the file as UTF-8 text"
+            : null;
     }
 
     private static string NotUtf8(ReadOnlySpan<byte> bytes)

@@ -14,7 +14,8 @@ internal static class RowEncoder
         var truncated = 0;
         try
         {
-            Parallel.For(0, (rows.Length + RowsAtATime - 1) / RowsAtATime, new ParallelOptions { CancellationToken = cancellation }, chunk =>
+            Parallel.For(
+                0, (rows.Length + RowsAtATime - 1) / RowsAtATime, new ParallelOptions { CancellationToken = cancellation }, chunk =>
             {
                 var cut = 0;
                 var end = Math.Min((chunk + 1) * RowsAtATime, rows.Length);
@@ -42,11 +43,14 @@ internal static class RowEncoder
                 ? (new EncodedText(ids, example.TypeIds), false)
                 : (new EncodedText(ids[..maxLength], example.TypeIds?[..maxLength]), true);
         }
-        if (!data.AllowEmptyText && (string.IsNullOrWhiteSpace(example.Text) || example.Pair is not null && string.IsNullOrWhiteSpace(example.Pair)))
+        if (
+            !data.AllowEmptyText
+                && (string.IsNullOrWhiteSpace(example.Text) || example.Pair is not null && string.IsNullOrWhiteSpace(example.Pair)))
             throw new PeftException($"{example.Place(data.Source)}: {DelimitedReader.Blank(null)}.");
         var encoded = encoder.Encode(example.Text, example.Pair, maxLength);
         if (encoded.Ids.Length == 0)
-            throw new PeftException($"{example.Place(data.Source)}: the text gives no token, and a row needs at least one; remove the row.");
+            throw new PeftException(
+                $"{example.Place(data.Source)}: the text gives no token, and a row needs at least one; remove the row.");
         // A row that fills the length exactly was cut only if one token more would have been used.
         var cut = encoded.Ids.Length >= maxLength && encoder.Encode(example.Text, example.Pair, maxLength + 1).Ids.Length > maxLength;
         return (encoded, cut);

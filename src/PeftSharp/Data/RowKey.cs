@@ -7,7 +7,9 @@ using System.Text;
 namespace PeftSharp.Data;
 
 /// <summary>A number that stands for what a row says: rows with the same text, pair and token ids have the same, and no others.</summary>
-/// <remarks>The first half of a SHA-256, so that nobody can make two rows that agree. Labels, and blanks at the ends of texts, do not count.</remarks>
+/// <remarks>
+/// The first half of a SHA-256, so that nobody can make two rows that agree. Labels, and blanks at the ends of texts, do not count.
+/// </remarks>
 internal static class RowKey
 {
     /// <param name="row">The row.</param>

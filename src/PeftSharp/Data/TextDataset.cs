@@ -4,7 +4,9 @@ using PeftSharp.Data.Storage;
 
 namespace PeftSharp.Data;
 
-/// <summary>Rows of text (or of token ids) with their labels: in memory, or in a file where they are many (<see cref="DataStorage"/>).</summary>
+/// <summary>
+/// Rows of text (or of token ids) with their labels: in memory, or in a file where they are many (<see cref="DataStorage"/>).
+/// </summary>
 /// <remarks>Disposing a dataset lets go of the file, if it has one, once the subsets that were made of it are disposed too.</remarks>
 public sealed class TextDataset : IDisposable
 {
@@ -98,14 +100,18 @@ public sealed class TextDataset : IDisposable
         options ??= new DataOptions();
         var (bad, shared) = (new BadRows(options.OnBadRow), new SharedColumns());
         var instructs = options.Kind == LabelKind.Tokens;
-        return Made(files.SelectMany(file => instructs ? InstructRows.Read(file, options, bad, shared) : Data.Files.FileRows.Read(file, options, bad, shared)), source, options, bad, shared);
+        return Made(
+            files.SelectMany(
+                file => instructs ? InstructRows.Read(file, options, bad, shared) : Data.Files.FileRows.Read(file, options, bad, shared)),
+            source, options, bad, shared);
     }
 
     /// <summary>Makes a dataset of texts, by the rules that files are read by.</summary>
     /// <param name="texts">The texts.</param>
     /// <param name="source">What they are called in messages.</param>
     /// <param name="options">Whether blank texts are taken, and what to do about them else.</param>
-    /// <exception cref="PeftException">A text is blank and <see cref="DataOptions.OnBadRow"/> says stop, or there is no good one.</exception>
+    /// <exception cref="PeftException">A text is blank and <see cref="DataOptions.OnBadRow"/> says stop, or there is no good
+    /// one.</exception>
     public static TextDataset FromTexts(IEnumerable<string> texts, string source, DataOptions? options = null)
     {
         options ??= new DataOptions();
@@ -117,7 +123,8 @@ public sealed class TextDataset : IDisposable
     /// <param name="stream">The lines, such as those of standard input; read once.</param>
     /// <param name="source">What they are called in messages.</param>
     /// <param name="options">Whether blank texts are taken, and what to do about bad lines else.</param>
-    /// <exception cref="PeftException">A line is blank or no text and <see cref="DataOptions.OnBadRow"/> says stop, or there is no good one.</exception>
+    /// <exception cref="PeftException">A line is blank or no text and <see cref="DataOptions.OnBadRow"/> says stop, or there is no good
+    /// one.</exception>
     public static TextDataset FromLines(Stream stream, string source, DataOptions? options = null)
     {
         options ??= new DataOptions();
@@ -125,11 +132,14 @@ public sealed class TextDataset : IDisposable
         return Made(TextRows.Of(stream, source, options, bad), source, options with { Kind = LabelKind.None }, bad, shared);
     }
 
-    /// <summary>Makes a dataset of labelled texts, by the rules that files are read by: classes are found and ordered as they would be in a file.</summary>
+    /// <summary>
+    /// Makes a dataset of labelled texts, by the rules that files are read by: classes are found and ordered as they would be in a file.
+    /// </summary>
     /// <param name="rows">The rows; all pairs, or all single texts.</param>
     /// <param name="source">What they are called in messages.</param>
     /// <param name="options">What the labels are, and what to do about bad rows.</param>
-    /// <exception cref="PeftException">A row is blank or has no label and <see cref="DataOptions.OnBadRow"/> says stop, or there is no good one.</exception>
+    /// <exception cref="PeftException">A row is blank or has no label and <see cref="DataOptions.OnBadRow"/> says stop, or there is no good
+    /// one.</exception>
     public static TextDataset FromRows(IEnumerable<LabelledText> rows, string source, DataOptions? options = null)
     {
         options ??= new DataOptions();
@@ -166,7 +176,8 @@ public sealed class TextDataset : IDisposable
     {
         foreach (var row in rows)
         {
-            if (row.Label is { } label && options.NoLabel.Contains(label)) bad.LeaveOut(row.File, row.Line, $"the label {BadRows.Quote(label)} stands for none (--no-label)");
+            if (row.Label is { } label && options.NoLabel.Contains(label))
+                bad.LeaveOut(row.File, row.Line, $"the label {BadRows.Quote(label)} stands for none (--no-label)");
             else yield return row;
         }
     }
@@ -186,8 +197,10 @@ public sealed class TextDataset : IDisposable
     }
 
     /// <summary>The rows that have the given numbers in the source: numbers count from 0 over all its files, bad rows included.</summary>
-    /// <param name="numbers">The numbers, in the order that the rows are to have. Those of rows that were left out as bad are passed over.</param>
-    /// <exception cref="PeftException">A number is beyond the source's rows, or its row is not in this part of them, or no row is left.</exception>
+    /// <param name="numbers">The numbers, in the order that the rows are to have. Those of rows that were left out as bad are passed
+    /// over.</param>
+    /// <exception cref="PeftException">A number is beyond the source's rows, or its row is not in this part of them, or no row is
+    /// left.</exception>
     public TextDataset RowsNumbered(IEnumerable<int> numbers)
     {
         var (starts, total) = (new Dictionary<string, int>(), 0);
@@ -210,23 +223,31 @@ public sealed class TextDataset : IDisposable
             else if (number < 0 || number >= total)
                 throw new PeftException($"Row {number} was asked of {Source}, which has rows 0 to {total - 1}; correct the list of rows.");
             else if (SkippedRows == 0)
-                throw new PeftException($"Row {number} was asked of {Source}, but it belongs to another part of the data; correct the list of rows.");
+                throw new PeftException(
+                    $"Row {number} was asked of {Source}, but it belongs to another part of the data; correct the list of rows.");
         }
-        if (chosen.Count == 0) throw new PeftException($"{Source}: none of the rows that were asked for is left; correct the list of rows.");
+        if (chosen.Count == 0)
+            throw new PeftException($"{Source}: none of the rows that were asked for is left; correct the list of rows.");
         return Subset(chosen);
     }
 
-    /// <summary>The same rows with their classes numbered as <paramref name="labels"/> numbers them, for a model whose head has that order.</summary>
+    /// <summary>
+    /// The same rows with their classes numbered as <paramref name="labels"/> numbers them, for a model whose head has that order.
+    /// </summary>
     /// <param name="labels">The classes: as many as there are, each under its present name; or under others, in the present order.</param>
     /// <exception cref="PeftException">The dataset has no classes, or other ones.</exception>
     public TextDataset WithLabels(LabelMap labels)
     {
         if (Labels is null || Labels.Count != labels.Count)
-            throw new PeftException($"{Source} has {(Labels is null ? "no" : Labels.Count)} classes, but {labels.Count} are named ({string.Join(", ", labels.Names.Take(10))}); name those of the data.");
+            throw new PeftException(
+                $"{Source} has {(Labels is null ? "no" : Labels.Count)} classes, but {labels.Count} are named "
+                + $"({string.Join(", ", labels.Names.Take(10))}); name those of the data.");
         var places = Labels.Names.Select(labels.IndexOf).ToArray();
         if (places.Contains(-1)) places = [.. Enumerable.Range(0, labels.Count)];
         if (places.Distinct().Count() != places.Length)
-            throw new PeftException($"{Source}: two of its classes ({string.Join(", ", Labels.Names.Take(10))}) have the same place among {string.Join(", ", labels.Names.Take(10))}; name each class once.");
+            throw new PeftException(
+                $"{Source}: two of its classes ({string.Join(", ", Labels.Names.Take(10))}) have the same place among "
+                + $"{string.Join(", ", labels.Names.Take(10))}; name each class once.");
         return Of(new RelabelledExamples(Examples, places), labels);
     }
 

@@ -9,7 +9,10 @@ namespace PeftSharp.Data;
 /// <remarks>The batch owns its tensors: dispose it after the step.</remarks>
 public sealed class TokenBatch : IDisposable
 {
-    /// <summary>Padded tokens that go through a model at once where nobody says otherwise. Training and scoring have the same, so that they share the shapes of <see cref="FittingRows"/>.</summary>
+    /// <summary>
+    /// Padded tokens that go through a model at once where nobody says otherwise. Training and scoring have the same, so that they share
+    /// the shapes of <see cref="FittingRows"/>.
+    /// </summary>
     public const int TokensPerPass = 512;
 
     /// <summary>Token ids, int64, [rows, tokens].</summary>
@@ -24,13 +27,21 @@ public sealed class TokenBatch : IDisposable
     /// <summary>Class indices, int64, [rows]; or regression targets, float32, [rows]; null where there are none.</summary>
     public Tensor? Labels { get; init; }
 
-    /// <summary>What the decoder of an encoder–decoder reads, int64 [rows, answer tokens]; null (usual) to make it of <see cref="Labels"/>, one place later.</summary>
+    /// <summary>
+    /// What the decoder of an encoder–decoder reads, int64 [rows, answer tokens]; null (usual) to make it of <see cref="Labels"/>, one
+    /// place later.
+    /// </summary>
     public Tensor? AnswerIds { get; init; }
 
-    /// <summary>Number of the sequence that each token belongs to, where a row holds several (packing): from 1 upwards in a row, 0 at padding, int64 [rows, tokens]; null (usual) for one a row.</summary>
+    /// <summary>
+    /// Number of the sequence that each token belongs to, where a row holds several (packing): from 1 upwards in a row, 0 at padding, int64
+    /// [rows, tokens]; null (usual) for one a row.
+    /// </summary>
     public Tensor? Segments { get; init; }
 
-    /// <summary>Hidden states that the lower layers made of the tokens before, from which the model goes on; null (usual) to begin with the tokens.</summary>
+    /// <summary>
+    /// Hidden states that the lower layers made of the tokens before, from which the model goes on; null (usual) to begin with the tokens.
+    /// </summary>
     public TrunkStates? Trunk { get; internal set; }
 
     /// <summary>What the rows are taken from; null for a batch that was made by hand.</summary>
@@ -67,7 +78,10 @@ public sealed class TokenBatch : IDisposable
         Unpadded = Unpadded,
     };
 
-    /// <summary>The batch in parts of at most <paramref name="maxTokens"/> padded tokens each, with as many rows as the greatest power of two that fits (but at least one); the batch itself if it is no larger, or the limit is 0.</summary>
+    /// <summary>
+    /// The batch in parts of at most <paramref name="maxTokens"/> padded tokens each, with as many rows as the greatest power of two that
+    /// fits (but at least one); the batch itself if it is no larger, or the limit is 0.
+    /// </summary>
     /// <param name="maxTokens">Padded tokens a part at most; 0 for no limit.</param>
     /// <param name="added">Vectors that an adapter puts before each row: they go through the model as tokens do, and count.</param>
     /// <remarks>The parts are views: they belong to the caller's dispose scope and go before the batch does.</remarks>
@@ -79,12 +93,18 @@ public sealed class TokenBatch : IDisposable
         return [.. Enumerable.Range(0, (rows + each - 1) / each).Select(i => Part(i * each, Math.Min(each, rows - i * each)))];
     }
 
-    /// <summary>Rows of each part of a batch that <see cref="Split"/> makes, the last part aside; all of them where it makes none.</summary>
+    /// <summary>
+    /// Rows of each part of a batch that <see cref="Split"/> makes, the last part aside; all of them where it makes none.
+    /// </summary>
     internal static int PartRows(int rows, int tokens, int maxTokens) =>
         maxTokens <= 0 || (long)rows * tokens <= maxTokens ? rows : FittingRows(tokens, maxTokens);
 
-    /// <summary>Rows that fit a budget of padded tokens, at least 1. A power of two: products then come in few shapes, and libtorch keeps compiled code for each one that it has met.</summary>
-    internal static int FittingRows(int tokens, int maxTokens) => 1 << BitOperations.Log2((uint)Math.Max(1, maxTokens / Math.Max(1, tokens)));
+    /// <summary>
+    /// Rows that fit a budget of padded tokens, at least 1. A power of two: products then come in few shapes, and libtorch keeps compiled
+    /// code for each one that it has met.
+    /// </summary>
+    internal static int FittingRows(int tokens, int maxTokens) =>
+        1 << BitOperations.Log2((uint)Math.Max(1, maxTokens / Math.Max(1, tokens)));
 
     private TokenBatch Part(int first, int count)
     {
@@ -112,7 +132,8 @@ public sealed class TokenBatch : IDisposable
         using var scope = NewDisposeScope();
         var real = (int)AttentionMask[row].sum().item<long>();
         var length = real > 0 && Trunk is null && AttentionMask[row].narrow(0, 0, real).sum().item<long>() == real ? real : Tokens;
-        Tensor Copy(Tensor all) => (all.dim() == 2 && all.shape[1] == Tokens ? all.narrow(1, 0, length) : all).narrow(0, row, 1).clone().DetachFromDisposeScope();
+        Tensor Copy(Tensor all) =>
+            (all.dim() == 2 && all.shape[1] == Tokens ? all.narrow(1, 0, length) : all).narrow(0, row, 1).clone().DetachFromDisposeScope();
         return new()
         {
             InputIds = Copy(InputIds),

@@ -22,7 +22,8 @@ internal static class TokenRow
     {
         if (ids is null) return $"the field '{Ids}' is missing; add it or skip bad rows (--skip-bad-rows)";
         if (types is not null && types.Length != ids.Length) return LengthProblem(Types, types, ids);
-        if (types is not null && types.Any(type => type > byte.MaxValue)) return $"'{Types}' holds a number above 255, expected segments such as 0 and 1";
+        if (types is not null && types.Any(type => type > byte.MaxValue))
+            return $"'{Types}' holds a number above 255, expected segments such as 0 and 1";
         if (mask is not null)
         {
             if (mask.Length != ids.Length) return LengthProblem(Mask, mask, ids);
@@ -47,12 +48,14 @@ internal static class TokenRow
     {
         values = null;
         if (!row.TryGetProperty(name, out var array) || array.ValueKind == JsonValueKind.Null) return null;
-        if (array.ValueKind != JsonValueKind.Array) return $"the field '{name}' holds a {JsonRows.Kind(array)}, expected an array of integers";
+        if (array.ValueKind != JsonValueKind.Array)
+            return $"the field '{name}' holds a {JsonRows.Kind(array)}, expected an array of integers";
         values = new int[array.GetArrayLength()];
         var i = 0;
         foreach (var item in array.EnumerateArray())
         {
-            if (item.ValueKind != JsonValueKind.Number || !item.TryGetInt32(out values[i]) || values[i] < 0) return NotAnId(name, i + 1, item.GetRawText());
+            if (item.ValueKind != JsonValueKind.Number || !item.TryGetInt32(out values[i]) || values[i] < 0)
+                return NotAnId(name, i + 1, item.GetRawText());
             i++;
         }
         return null;

@@ -6,8 +6,12 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Data;
 
-/// <summary>A dataset as token ids, ready to be cut into batches: in memory, or in a mapped file where they are many (<see cref="DataStorage"/>).</summary>
-/// <remarks>Disposing it releases the tokens, not the rows that they were made of: dispose those too. Spans that were handed out end with it.</remarks>
+/// <summary>
+/// A dataset as token ids, ready to be cut into batches: in memory, or in a mapped file where they are many (<see cref="DataStorage"/>).
+/// </summary>
+/// <remarks>
+/// Disposing it releases the tokens, not the rows that they were made of: dispose those too. Spans that were handed out end with it.
+/// </remarks>
 public sealed class TokenizedDataset : IRowBatches, IDisposable
 {
     // Rows encoded before any of them is stored.
@@ -28,14 +32,16 @@ public sealed class TokenizedDataset : IRowBatches, IDisposable
         var lengths = new int[data.Count];
         for (var start = 0; start < data.Count; start += BlockRows)
         {
-            var (rows, truncated) = RowEncoder.Encode(data, start, Math.Min(BlockRows, data.Count - start), encoder, maxLength, cancellation);
+            var (rows, truncated) =
+                RowEncoder.Encode(data, start, Math.Min(BlockRows, data.Count - start), encoder, maxLength, cancellation);
             TruncatedRows += truncated;
             for (var i = 0; i < rows.Length; i++)
             {
                 var row = rows[i];
                 if (_typeIds is null && row.TypeIds is { } types && types.AsSpan().ContainsAnyExcept(0)) _typeIds = Zeros(_ids.Count);
                 _ids.Append(row.Ids);
-                _typeIds?.Append(row.TypeIds is null ? new byte[row.Ids.Length] : Array.ConvertAll(row.TypeIds, type => checked((byte)type)));
+                _typeIds?.Append(
+                    row.TypeIds is null ? new byte[row.Ids.Length] : Array.ConvertAll(row.TypeIds, type => checked((byte)type)));
                 lengths[start + i] = row.Ids.Length;
                 _offsets[start + i + 1] = _ids.Count;
             }
@@ -97,7 +103,8 @@ public sealed class TokenizedDataset : IRowBatches, IDisposable
     {
         if (indices.IsEmpty) throw new ArgumentException("A batch needs at least one row.", nameof(indices));
         LibTorch.EnsureLoaded();
-        if (Data.Kind == LabelKind.Tokens) return MarkedBatch.Create(this, [.. indices.ToArray().Select(row => (int[])[row])], _padId, least, packed: false);
+        if (Data.Kind == LabelKind.Tokens)
+            return MarkedBatch.Create(this, [.. indices.ToArray().Select(row => (int[])[row])], _padId, least, packed: false);
         var (width, real) = (least, 0);
         foreach (var row in indices)
         {

@@ -1,6 +1,8 @@
 namespace PeftSharp.Data;
 
-/// <summary>Rows of a tab-separated file (or of one with another separator): a quote is a character like any other, and a line is a row.</summary>
+/// <summary>
+/// Rows of a tab-separated file (or of one with another separator): a quote is a character like any other, and a line is a row.
+/// </summary>
 internal static class TsvRows
 {
     public static IEnumerable<DelimitedRow> Read(string path, DataOptions options, char separator = '\t')
@@ -14,7 +16,8 @@ internal static class TsvRows
                 blank.Add(line.Number);
                 continue;
             }
-            foreach (var number in blank) yield return new DelimitedRow(number, [], "the line is blank; remove it or skip bad rows (--skip-bad-rows)");
+            foreach (var number in blank)
+                yield return new DelimitedRow(number, [], "the line is blank; remove it or skip bad rows (--skip-bad-rows)");
             blank.Clear();
             yield return line.Text is { } text
                 ? new DelimitedRow(line.Number, text.Split(separator), null)

@@ -9,7 +9,10 @@ public sealed record UsualColumns(string? Text = null, string? Pair = null, stri
     /// <summary>Options with these columns where they are numbers: such files have no header to look them up in.</summary>
     internal DataOptions ByNumber(DataOptions options)
     {
-        if (Text is null || !Text.All(char.IsAsciiDigit) || options.Text is not null || options.Pair is not null || options.Label is not null) return options;
+        if (
+            Text is null || !Text.All(char.IsAsciiDigit) || options.Text is not null || options.Pair is not null
+                || options.Label is not null)
+            return options;
         return options with { Text = Text, Pair = Pair, Label = options.Kind is LabelKind.None or LabelKind.Tokens ? null : Label };
     }
 }

@@ -33,7 +33,10 @@ public static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new PeftException($"{path} could not be written ({Reason(e)}); check the folder's permissions, the free space and that no program holds the file open.", e);
+            throw new PeftException(
+                $"{path} could not be written ({Reason(e)}); check the folder's permissions, the free space and that no program holds "
+                + "the file open.",
+                e);
         }
         finally
         {
@@ -50,7 +53,8 @@ public static class AtomicFile
     }
 
     /// <summary>True if a write failed for a reason outside the program: space, permissions, limits.</summary>
-    public static bool IsWriteFailure(Exception failure) => failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
+    public static bool IsWriteFailure(Exception failure) =>
+        failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
 
     /// <summary>Why a write failed, in the system's words, without the path of a file that is gone by now.</summary>
     public static string Reason(Exception failure) => failure switch

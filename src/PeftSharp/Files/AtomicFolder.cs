@@ -5,7 +5,10 @@ public static class AtomicFolder
 {
     private const string Ending = ".tmp";
 
-    /// <summary>Writes a folder: aside as a sibling, flushed to the disk, then renamed to <paramref name="path"/>; what stood there is deleted first.</summary>
+    /// <summary>
+    /// Writes a folder: aside as a sibling, flushed to the disk, then renamed to <paramref name="path"/>; what stood there is deleted
+    /// first.
+    /// </summary>
     /// <param name="path">The folder.</param>
     /// <param name="write">Writes its files, flushed (<see cref="AtomicFile"/>), into the folder that it is given.</param>
     /// <exception cref="PeftException">Something cannot be written; nothing is left behind.</exception>
@@ -25,7 +28,8 @@ public static class AtomicFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new PeftException($"{path} could not be written ({e.Message.TrimEnd('.')}); check the folder's permissions and the free space.", e);
+            throw new PeftException(
+                $"{path} could not be written ({e.Message.TrimEnd('.')}); check the folder's permissions and the free space.", e);
         }
         finally
         {
@@ -49,7 +53,8 @@ public static class AtomicFolder
         foreach (var left in Directory.EnumerateDirectories(folder, $".*{Ending}")) TryDelete(left);
     }
 
-    private static string Aside(string target) => Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetFileName(target)}.{Path.GetRandomFileName()}{Ending}");
+    private static string Aside(string target) =>
+        Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetFileName(target)}.{Path.GetRandomFileName()}{Ending}");
 
     // The failure that led here, if any, is the one to report; what stays is cleaned up next time.
     private static void TryDelete(string folder)

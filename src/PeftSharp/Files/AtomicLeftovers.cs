@@ -2,10 +2,14 @@ using PeftSharp.Interop;
 
 namespace PeftSharp.Files;
 
-/// <summary>What a killed program left of a file that it was writing, <c>.NAME.RANDOM.tmp</c>: a living one holds it open, and so locked.</summary>
+/// <summary>
+/// What a killed program left of a file that it was writing, <c>.NAME.RANDOM.tmp</c>: a living one holds it open, and so locked.
+/// </summary>
 internal static class AtomicLeftovers
 {
-    /// <summary>Deletes what is left of earlier attempts to write a file; what a living process holds, or is no plain file, stays.</summary>
+    /// <summary>
+    /// Deletes what is left of earlier attempts to write a file; what a living process holds, or is no plain file, stays.
+    /// </summary>
     public static void Delete(string folder, string target)
     {
         var name = Path.GetFileName(target);
@@ -16,7 +20,10 @@ internal static class AtomicLeftovers
         {
             var own = Path.GetFileName(left);
             if (own.Length != length || !own.StartsWith($".{name}.", StringComparison.Ordinal) || own[^8] != '.') continue;
-            if (FileStat.Of(left, follow: false) is not { Kind: FileKind.File } found || (found.Owner is { } owner && owner != FileStat.User)) continue;
+            if (
+                FileStat.Of(left, follow: false) is not { Kind: FileKind.File } found
+                    || (found.Owner is { } owner && owner != FileStat.User))
+                continue;
             TryDelete(left);
         }
     }

@@ -35,7 +35,8 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>
     /// Opens a .safetensors file, a .safetensors.index.json file, a .gguf file, or a folder with <c>model.safetensors</c> or
-    /// <c>model.safetensors.index.json</c> (the single file wins where both exist), or else a single .gguf file. Tensors of a GGUF file have
+    /// <c>model.safetensors.index.json</c> (the single file wins where both exist), or else a single .gguf file. Tensors of a GGUF file
+    /// have
     /// the names that Hugging Face gives them, and their rows its order.
     /// </summary>
     /// <exception cref="PeftException">Nothing of the kind is there, only pickle files are, a shard is missing, or a file is
@@ -54,7 +55,8 @@ public sealed class Checkpoint : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             checkpoint.Dispose();
-            throw new PeftException($"{path} could not be read as a checkpoint ({e.Message.TrimEnd('.')}); check the path and its permissions.", e);
+            throw new PeftException(
+                $"{path} could not be read as a checkpoint ({e.Message.TrimEnd('.')}); check the path and its permissions.", e);
         }
         catch
         {
@@ -74,7 +76,9 @@ public sealed class Checkpoint : IDisposable
     /// <exception cref="PeftException">There is no such tensor, or its file has shrunk or gone.</exception>
     public Tensor Read(string name) => FileWith(name).Read(Inner(name));
 
-    /// <summary>The blocks of a tensor of a GGUF file, [rows, bytes of a row], and how they are kept; null where it is kept in plain numbers.</summary>
+    /// <summary>
+    /// The blocks of a tensor of a GGUF file, [rows, bytes of a row], and how they are kept; null where it is kept in plain numbers.
+    /// </summary>
     internal (Tensor Blocks, GgufType Type)? Packed(string name) => FileWith(name) is GgufCheckpoint gguf ? gguf.Packed(name) : null;
 
     /// <summary>The file that a tensor lies in.</summary>
@@ -104,24 +108,32 @@ public sealed class Checkpoint : IDisposable
     }
 
     private ITensorFile FileWith(string name) => _where.TryGetValue(name, out var file) ? file
-        : throw new PeftException($"{Path} has no tensor {Quoted.Name(name)} among its {_where.Count}; check the name, or that the checkpoint belongs to this model.");
+        : throw new PeftException(
+            $"{Path} has no tensor {Quoted.Name(name)} among its {_where.Count}; check the name, or that the checkpoint belongs to "
+            + "this model.");
 
     private static string FileOf(string folder)
     {
         foreach (var name in (string[])[SingleName, IndexName])
             if (System.IO.Path.Combine(folder, name) is var file && File.Exists(file)) return file;
         if (GgufPath.Find(folder) is { } gguf) return gguf;
-        var names = Directory.EnumerateFiles(folder).Select(file => System.IO.Path.GetFileName(file)).Order(StringComparer.Ordinal).ToList();
+        var names =
+            Directory.EnumerateFiles(folder).Select(file => System.IO.Path.GetFileName(file)).Order(StringComparer.Ordinal).ToList();
         var pickle = names.Find(IsPickle) ?? names.Find(name => name == "pytorch_model.bin.index.json");
         if (pickle is not null) throw Pickle(System.IO.Path.Combine(folder, pickle));
         var other = names.Find(name => name.EndsWith(".safetensors", StringComparison.Ordinal));
-        throw new PeftException($"{folder} has no {SingleName} and no {IndexName}{(other is null ? "" : $" (it has {other}, which can be named as a file)")}; give the folder of a model, or a .safetensors file.");
+        throw new PeftException(
+            $"{folder} has no {SingleName} and no {IndexName}{(other is null ? "" : $" (it has {other}, which can be named as a file)")}; "
+            + "give the folder of a model, or a .safetensors file.");
     }
 
-    private static bool IsPickle(string name) => PickleExtensions.Contains(System.IO.Path.GetExtension(name), StringComparer.OrdinalIgnoreCase);
+    private static bool IsPickle(string name) =>
+        PickleExtensions.Contains(System.IO.Path.GetExtension(name), StringComparer.OrdinalIgnoreCase);
 
     private static PeftException Pickle(string file) =>
-        new($"{file} is a pickle file, which can run code when it is read and is therefore refused; use the model's .safetensors files, or convert it with its own library.");
+        new(
+            $"{file} is a pickle file, which can run code when it is read and is therefore refused; use the model's .safetensors files, or "
+            + "convert it with its own library.");
 
     private SafetensorsFile Add(string file)
     {
@@ -158,7 +170,9 @@ public sealed class Checkpoint : IDisposable
             var opened = Add(file);
             foreach (var name in shard)
                 _where.Add(name, opened.Tensors.ContainsKey(name) ? opened
-                    : throw new PeftException($"{index} puts tensor {Quoted.Name(name)} into {shard.Key}, which lacks it; download that file and the index again."));
+                    : throw new PeftException(
+                        $"{index} puts tensor {Quoted.Name(name)} into {shard.Key}, which lacks it; download that file and the "
+                        + "index again."));
         }
     }
 }

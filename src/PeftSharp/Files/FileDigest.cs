@@ -6,8 +6,10 @@ using PeftSharp.Interop;
 namespace PeftSharp.Files;
 
 /// <summary>
-/// SHA-256 of every byte of a file. What was computed once is remembered in the user's cache for the file as the system knows it: its place, device,
-/// inode, size, and the times of its last change to the nanosecond. Where any of these is unknown, or too young to tell two changes apart, the
+/// SHA-256 of every byte of a file. What was computed once is remembered in the user's cache for the file as the system knows it: its
+/// place, device,
+/// inode, size, and the times of its last change to the nanosecond. Where any of these is unknown, or too young to tell two changes apart,
+/// the
 /// file is read again.
 /// </summary>
 internal static class FileDigest
@@ -28,13 +30,15 @@ internal static class FileDigest
             var entry = cache is null || Key(file, before) is not { } key ? null : Path.Combine(cache, key);
             if (entry is not null && Remembered(entry) is { } known) return known;
             var digest = Read(file);
-            if (FileStat.Of(file) != before) throw new PeftException($"{file} changed while it was read; leave the file in place while it is in use.");
+            if (FileStat.Of(file) != before)
+                throw new PeftException($"{file} changed while it was read; leave the file in place while it is in use.");
             if (entry is not null) Remember(entry, digest);
             return digest;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new PeftException($"{file} could not be read ({e.Message.TrimEnd('.')}); check that the file is there and may be read.", e);
+            throw new PeftException(
+                $"{file} could not be read ({e.Message.TrimEnd('.')}); check that the file is there and may be read.", e);
         }
     }
 
@@ -56,7 +60,9 @@ internal static class FileDigest
         if (found is not { Inode: not 0, Changed: not 0 } stat) return null;
         var now = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
         if (now - Math.Max(stat.Changed, stat.Modified) < Young.Ticks * 100) return null;
-        var text = string.Create(CultureInfo.InvariantCulture, $"{Path.GetFullPath(file)}\n{stat.Device} {stat.Inode} {stat.Size} {stat.Modified} {stat.Changed}");
+        var text = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Path.GetFullPath(file)}\n{stat.Device} {stat.Inode} {stat.Size} {stat.Modified} {stat.Changed}");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
@@ -64,7 +70,8 @@ internal static class FileDigest
     {
         try
         {
-            if (FileStat.Of(entry, follow: false) is not { Kind: FileKind.File, Size: 64 } found || found.Owner != FileStat.User) return null;
+            if (FileStat.Of(entry, follow: false) is not { Kind: FileKind.File, Size: 64 } found || found.Owner != FileStat.User)
+                return null;
             var text = File.ReadAllText(entry);
             return text.Length == 64 && text.All(char.IsAsciiHexDigitLower) ? text : null;
         }
@@ -81,7 +88,8 @@ internal static class FileDigest
         {
             var folder = Path.GetDirectoryName(entry)!;
             if (Directory.Exists(folder) && Directory.EnumerateFiles(folder).Take(MostRemembered).Count() == MostRemembered)
-                foreach (var old in new DirectoryInfo(folder).EnumerateFiles().OrderBy(f => f.LastWriteTimeUtc).Take(MostRemembered / 2)) old.Delete();
+                foreach (var old in new DirectoryInfo(folder).EnumerateFiles().OrderBy(f => f.LastWriteTimeUtc).Take(MostRemembered / 2))
+                    old.Delete();
             AtomicFile.WriteText(entry, digest);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or PeftException) { }

@@ -5,7 +5,9 @@ namespace PeftSharp.Files;
 /// <summary>Flushes a folder's own entries to the disk, so that a rename in it outlives a loss of power.</summary>
 internal static partial class FolderFlush
 {
-    /// <summary>Flushes where the system has such a call (Windows writes entries through its journal); a file system that refuses it is let be.</summary>
+    /// <summary>
+    /// Flushes where the system has such a call (Windows writes entries through its journal); a file system that refuses it is let be.
+    /// </summary>
     public static void Flush(string folder)
     {
         if (OperatingSystem.IsWindows()) return;

@@ -8,12 +8,20 @@ internal static class ForeignFile
     private static readonly (byte[] Start, string What)[] Starts =
     [
         ("GGUF"u8.ToArray(), "a GGUF file (llama.cpp's layout), a base model: give it where a base is asked for"),
-        ("lmgg"u8.ToArray(), "a GGML file (an old layout of llama.cpp), which is not read: give the Hugging Face folder that it was made from"),
-        ("tjgg"u8.ToArray(), "a GGML file (an old layout of llama.cpp), which is not read: give the Hugging Face folder that it was made from"),
+        (
+            "lmgg"u8.ToArray(),
+            "a GGML file (an old layout of llama.cpp), which is not read: give the Hugging Face folder that it was made from"),
+        (
+            "tjgg"u8.ToArray(),
+            "a GGML file (an old layout of llama.cpp), which is not read: give the Hugging Face folder that it was made from"),
         ("version https://git-lfs"u8.ToArray(), "the pointer of a Git LFS file and not the file itself: fetch it with git lfs pull"),
-        ([0x89, (byte)'H', (byte)'D', (byte)'F'], "an HDF5 file (Keras, TensorFlow), which is not read: use the model's .safetensors files"),
+        (
+            [0x89, (byte)'H', (byte)'D', (byte)'F'],
+            "an HDF5 file (Keras, TensorFlow), which is not read: use the model's .safetensors files"),
         ([0x1F, 0x8B], "packed with gzip: unpack it first"),
-        ("PK\u0003\u0004"u8.ToArray(), "a zip archive: unpack it first; a PyTorch file is one too, and is to be converted to safetensors by its own library"),
+        (
+            "PK\u0003\u0004"u8.ToArray(),
+            "a zip archive: unpack it first; a PyTorch file is one too, and is to be converted to safetensors by its own library"),
         ("<!DOCTYPE"u8.ToArray(), "a web page, as a server sends it in place of a file that it does not give: download it again"),
         ("<html"u8.ToArray(), "a web page, as a server sends it in place of a file that it does not give: download it again"),
     ];

@@ -22,12 +22,17 @@ internal static class NamedTensors
         foreach (var (name, value) in live)
         {
             if (!saved.TryGetValue(name, out var found))
-                throw new PeftException($"The saved training state lacks the tensor \"{name}\" of {what}; it belongs to another model, method or optimizer.");
+                throw new PeftException(
+                    $"The saved training state lacks the tensor \"{name}\" of {what}; it belongs to another model, method or optimizer.");
             if (!found.shape.SequenceEqual(value.shape) || found.dtype != value.dtype)
-                throw new PeftException($"The saved training state holds {what} \"{name}\" as {Kind(found)}, but this run has {Kind(value)}; it belongs to another model, method or optimizer.");
+                throw new PeftException(
+                    $"The saved training state holds {what} \"{name}\" as {Kind(found)}, but this run has {Kind(value)}; it belongs to "
+                    + "another model, method or optimizer.");
         }
         if (saved.Keys.FirstOrDefault(k => !live.ContainsKey(k)) is { } stray)
-            throw new PeftException($"The saved training state holds the tensor \"{stray}\" of {what}, which this run lacks; it belongs to another model, method or optimizer.");
+            throw new PeftException(
+                $"The saved training state holds the tensor \"{stray}\" of {what}, which this run lacks; it belongs to another model, "
+                + "method or optimizer.");
     }
 
     /// <summary>Copies checked tensors over live ones.</summary>

@@ -3,13 +3,15 @@ using PeftSharp.Files;
 namespace PeftSharp.Files;
 
 /// <summary>
-/// The one opener of files that have an end: what lies there is looked at before it is opened, for a pipe would be waited for and a device never ends.
+/// The one opener of files that have an end: what lies there is looked at before it is opened, for a pipe would be waited for and a device
+/// never ends.
 /// Links are followed; a circle of links is refused.
 /// </summary>
 internal static class RegularFile
 {
     /// <summary>The length in bytes of what the path leads to; at least 1.</summary>
-    /// <exception cref="PeftException">There is no such file, it is a folder, it has no content, or it is a pipe, a socket or a device.</exception>
+    /// <exception cref="PeftException">There is no such file, it is a folder, it has no content, or it is a pipe, a socket or a
+    /// device.</exception>
     public static long Length(string path, string advice = "check the path and its permissions")
     {
         try
@@ -18,7 +20,8 @@ internal static class RegularFile
             var length = FileSize.Of(path);
             // The system gives a length to nothing but regular files.
             return length > 0 ? length
-                : throw new PeftException($"{path} has no content, or is no regular file (a pipe, a socket, a device, a link to one); {advice}.");
+                : throw new PeftException(
+                    $"{path} has no content, or is no regular file (a pipe, a socket, a device, a link to one); {advice}.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {

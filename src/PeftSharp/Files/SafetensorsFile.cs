@@ -16,7 +16,8 @@ public sealed class SafetensorsFile : ITensorFile
     private readonly MappedFile _map;
     private bool _disposed;
 
-    private SafetensorsFile(string path, SafetensorsHeader header, long length) => (Path, _header, _map) = (path, header, new(path, length));
+    private SafetensorsFile(string path, SafetensorsHeader header, long length) =>
+        (Path, _header, _map) = (path, header, new(path, length));
 
     /// <summary>The path that the file was opened by.</summary>
     public string Path { get; }
@@ -38,7 +39,8 @@ public sealed class SafetensorsFile : ITensorFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new PeftException($"{path} could not be read as a safetensors file ({e.Message.TrimEnd('.')}); check the path and its permissions.", e);
+            throw new PeftException(
+                $"{path} could not be read as a safetensors file ({e.Message.TrimEnd('.')}); check the path and its permissions.", e);
         }
     }
 
@@ -52,12 +54,16 @@ public sealed class SafetensorsFile : ITensorFile
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (!Tensors.TryGetValue(name, out var info))
-            throw new PeftException($"{Path} has no tensor {Quoted.Name(name)} among its {Tensors.Count}; check the name, or that the file belongs to this model.");
+            throw new PeftException(
+                $"{Path} has no tensor {Quoted.Name(name)} among its {Tensors.Count}; check the name, or that the file belongs to "
+                + "this model.");
         LibTorch.EnsureLoaded();
         if (info.ByteLength == 0) return empty(info.Shape, info.ScalarType).DetachFromDisposeScope();
         var size = SafetensorsType.Of(info.ScalarType).Size;
         // Bytes other than 0 and 1 are no booleans to libtorch, so those are copied and normalised.
-        return info.ScalarType != ScalarType.Bool && info.Offset % size == 0 ? _map.View(info.ScalarType, size, info.Offset, info.Shape) : Copy(info);
+        return info.ScalarType != ScalarType.Bool && info.Offset % size == 0
+            ? _map.View(info.ScalarType, size, info.Offset, info.Shape)
+            : Copy(info);
     }
 
     private Tensor Copy(TensorInfo info)

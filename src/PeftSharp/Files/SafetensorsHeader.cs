@@ -33,9 +33,13 @@ internal sealed class SafetensorsHeader
         file.ReadExactly(prefix);
         var size = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (size > LongestHeader)
-            throw new PeftException($"{path} announces a header of {size} bytes, above the limit of {LongestHeader}; it is no safetensors file, or a damaged one: {Advice}.");
+            throw new PeftException(
+                $"{path} announces a header of {size} bytes, above the limit of {LongestHeader}; it is no safetensors file, or a damaged "
+                + $"one: {Advice}.");
         if (size > (ulong)length - 8)
-            throw new PeftException($"{path} announces a header of {size} bytes but has only {length - 8} bytes after its prefix; it is truncated or no safetensors file: {Advice}.");
+            throw new PeftException(
+                $"{path} announces a header of {size} bytes but has only {length - 8} bytes after its prefix; it is truncated or no "
+                + $"safetensors file: {Advice}.");
         var json = new byte[size];
         file.ReadExactly(json);
 
@@ -64,7 +68,8 @@ internal sealed class SafetensorsHeader
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
-            throw new PeftException($"The header of {_path} is not the JSON that safetensors prescribes ({FirstSentence(e)}); {Advice}.", e);
+            throw new PeftException(
+                $"The header of {_path} is not the JSON that safetensors prescribes ({FirstSentence(e)}); {Advice}.", e);
         }
     }
 
@@ -84,7 +89,8 @@ internal sealed class SafetensorsHeader
 
     private void ReadTensor(ref Utf8JsonReader reader, string name)
     {
-        if (reader.TokenType != JsonTokenType.StartObject) throw Bad($"describes tensor {Quoted.Name(name)} by something that is no object");
+        if (reader.TokenType != JsonTokenType.StartObject)
+            throw Bad($"describes tensor {Quoted.Name(name)} by something that is no object");
         string? dtype = null;
         long[]? shape = null, offsets = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -104,22 +110,28 @@ internal sealed class SafetensorsHeader
         if (dtype is null || shape is null || offsets is not { Length: 2 })
             throw Bad($"describes tensor {Quoted.Name(name)} without a \"dtype\", a \"shape\" and two \"data_offsets\"");
         var type = SafetensorsType.Parse(dtype)
-            ?? throw Bad($"gives tensor {Quoted.Name(name)} the element type {Quoted.Name(dtype)} where one of {SafetensorsType.Known} was expected", "convert the file to one of them");
+            ?? throw Bad(
+                $"gives tensor {Quoted.Name(name)} the element type {Quoted.Name(dtype)} where one of {SafetensorsType.Known} was expected",
+                "convert the file to one of them");
         // offsets are relative until CheckLayout
         if (!_tensors.TryAdd(name, new TensorInfo(name, type.ScalarType, shape, offsets[0], offsets[1] - offsets[0])))
             throw Bad($"names tensor {Quoted.Name(name)} twice");
         if (ByteLength(shape, type.Size) != offsets[1] - offsets[0])
-            throw Bad($"gives tensor {Quoted.Name(name)} {offsets[1] - offsets[0]} bytes, which its shape [{string.Join(", ", shape)}] of {dtype} does not take");
+            throw Bad(
+                $"gives tensor {Quoted.Name(name)} {offsets[1] - offsets[0]} bytes, which its shape [{string.Join(", ", shape)}] of "
+                + $"{dtype} does not take");
     }
 
     private long[] ReadCounts(ref Utf8JsonReader reader, string name, string key, int most)
     {
-        if (reader.TokenType != JsonTokenType.StartArray) throw Bad($"gives tensor {Quoted.Name(name)} a {Quoted.Name(key)} that is no array");
+        if (reader.TokenType != JsonTokenType.StartArray)
+            throw Bad($"gives tensor {Quoted.Name(name)} a {Quoted.Name(key)} that is no array");
         var counts = new List<long>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out var count) || count < 0)
-                throw Bad($"gives tensor {Quoted.Name(name)} a {Quoted.Name(key)} with an entry that is no whole number from 0 to 2^63 - 1");
+                throw Bad(
+                    $"gives tensor {Quoted.Name(name)} a {Quoted.Name(key)} with an entry that is no whole number from 0 to 2^63 - 1");
             if (counts.Count == most) throw Bad($"gives tensor {Quoted.Name(name)} a {Quoted.Name(key)} of more than {most} entries");
             counts.Add(count);
         }
@@ -145,10 +157,14 @@ internal sealed class SafetensorsHeader
         foreach (var tensor in _tensors.Values.OrderBy(t => t.Offset).ThenBy(t => t.ByteLength).ToList())
         {
             if (tensor.Offset != end)
-                throw Bad($"places tensor {Quoted.Name(tensor.Name)} at byte {tensor.Offset} of the data, which {(tensor.Offset < end ? "overlaps the tensor before it" : "leaves a gap")}: byte {end} was expected");
+                throw Bad(
+                    $"places tensor {Quoted.Name(tensor.Name)} at byte {tensor.Offset} of the data, which "
+                    + $"{(tensor.Offset < end ? "overlaps the tensor before it" : "leaves a gap")}: byte {end} was expected");
             end += tensor.ByteLength; // each length is below 2^63 and the sum is checked against the file at once
             if (end < 0 || end > fileLength - start)
-                throw Bad($"places tensor {Quoted.Name(tensor.Name)} beyond the end of the file ({fileLength - start} bytes of data); the file is truncated");
+                throw Bad(
+                    $"places tensor {Quoted.Name(tensor.Name)} beyond the end of the file ({fileLength - start} bytes of data); the file "
+                    + "is truncated");
             _tensors[tensor.Name] = tensor with { Offset = start + tensor.Offset };
         }
         if (end != fileLength - start)

@@ -16,7 +16,8 @@ public static class SafetensorsWriter
     /// </summary>
     /// <exception cref="PeftException">A name occurs twice or is reserved, a type has no place in the format, or the file
     /// cannot be written; the old file, if any, is untouched.</exception>
-    public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(
+        string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         var (entries, header) = Layout(path, tensors, metadata);
         AtomicFile.Write(path, stream =>
@@ -28,13 +29,15 @@ public static class SafetensorsWriter
 
     /// <summary>The length in bytes, header included, of the file that <see cref="Write"/> would make.</summary>
     /// <exception cref="PeftException">As there.</exception>
-    public static long Size(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static long Size(
+        string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         var (entries, header) = Layout(path, tensors, metadata);
         return header.Length + entries.Sum(e => e.ByteLength);
     }
 
-    private static (List<Entry> Entries, byte[] Header) Layout(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata)
+    private static (List<Entry> Entries, byte[] Header) Layout(
+        string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
         LibTorch.EnsureLoaded();
         var entries = tensors.Select(pair => Entry.Of(path, pair.Key, pair.Value)).ToList();
@@ -100,7 +103,9 @@ public static class SafetensorsWriter
             if (name == "__metadata__")
                 throw new PeftException($"{path} was given a tensor named \"__metadata__\", which the format reserves; rename it.");
             var type = SafetensorsType.Find(tensor.dtype)
-                ?? throw new PeftException($"{path} was given tensor {Quoted.Name(name)} of type {tensor.dtype}, which the format lacks; convert it to one of {SafetensorsType.Known}.");
+                ?? throw new PeftException(
+                    $"{path} was given tensor {Quoted.Name(name)} of type {tensor.dtype}, which the format lacks; convert it to one of "
+                    + $"{SafetensorsType.Known}.");
             return new Entry(name, tensor, type, tensor.shape);
         }
 

@@ -28,7 +28,8 @@ internal sealed record SentenceModules(IReadOnlyList<string> Dense, string? Pool
         foreach (var module in list.EnumerateArray())
         {
             var (kind, path) = (Text(module, "type", file).Split('.')[^1], Text(module, "path", file));
-            if (path.Length > 0 && !IsInside(path)) throw Bad(file, $"names the module folder {Quoted.Name(path)}, which does not lie in its own");
+            if (path.Length > 0 && !IsInside(path))
+                throw Bad(file, $"names the module folder {Quoted.Name(path)}, which does not lie in its own");
             if (kind == "Dense") dense.Add(path);
             else if (kind == "Pooling") pooling = PoolingOf(Path.Combine(folder, path, "config.json"));
             else if (kind != "Transformer") others.Add(kind);
@@ -42,9 +43,12 @@ internal sealed record SentenceModules(IReadOnlyList<string> Dense, string? Pool
         if (!File.Exists(file)) return null;
         using var document = Read(file);
         if (document.RootElement.ValueKind != JsonValueKind.Object) throw Bad(file, "holds no JSON object");
-        if (document.RootElement.TryGetProperty("pooling_mode", out var named) && named.ValueKind == JsonValueKind.String) return named.GetString();
+        if (document.RootElement.TryGetProperty("pooling_mode", out var named) && named.ValueKind == JsonValueKind.String)
+            return named.GetString();
         var modes = document.RootElement.EnumerateObject()
-            .Where(p => p.Value.ValueKind == JsonValueKind.True && p.Name.StartsWith("pooling_mode_", StringComparison.Ordinal)).Select(p => p.Name["pooling_mode_".Length..]).ToList();
+            .Where(p => p.Value.ValueKind == JsonValueKind.True && p.Name.StartsWith("pooling_mode_", StringComparison.Ordinal))
+                .Select(p => p.Name["pooling_mode_".Length..])
+                .ToList();
         return modes switch
         {
             ["mean_tokens"] => "mean",
@@ -62,7 +66,8 @@ internal sealed record SentenceModules(IReadOnlyList<string> Dense, string? Pool
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new PeftException($"{file} could not be read as JSON ({e.Message.Split(". ")[0].TrimEnd('.')}); download the folder again.", e);
+            throw new PeftException(
+                $"{file} could not be read as JSON ({e.Message.Split(". ")[0].TrimEnd('.')}); download the folder again.", e);
         }
     }
 
@@ -70,7 +75,11 @@ internal sealed record SentenceModules(IReadOnlyList<string> Dense, string? Pool
     {
         try
         {
-            if (module.ValueKind == JsonValueKind.Object && module.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String) return value.GetString()!;
+            if (
+                module.ValueKind == JsonValueKind.Object
+                    && module.TryGetProperty(field, out var value)
+                    && value.ValueKind == JsonValueKind.String)
+                return value.GetString()!;
         }
         catch (InvalidOperationException)
         {
@@ -80,7 +89,8 @@ internal sealed record SentenceModules(IReadOnlyList<string> Dense, string? Pool
     }
 
     private static bool IsInside(string path) =>
-        !Path.IsPathRooted(path) && !path.Contains('\\') && !path.Contains(':') && path.Split('/').All(part => part.Length > 0 && part is not ("." or ".."));
+        !Path.IsPathRooted(path) && !path.Contains('\\') && !path.Contains(':')
+            && path.Split('/').All(part => part.Length > 0 && part is not ("." or ".."));
 
     private static PeftException Bad(string file, string what) => new($"{file} {what}; download the folder again.");
 }

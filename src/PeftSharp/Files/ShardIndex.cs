@@ -19,7 +19,8 @@ internal static class ShardIndex
     private static Dictionary<string, string> Parse(ReadOnlySpan<byte> json, string path)
     {
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 80 });
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) throw new PeftException($"{path} is no JSON object; {Advice}.");
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            throw new PeftException($"{path} is no JSON object; {Advice}.");
         Dictionary<string, string>? map = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -33,7 +34,8 @@ internal static class ShardIndex
 
     private static Dictionary<string, string> ReadMap(ref Utf8JsonReader reader, string path)
     {
-        if (reader.TokenType != JsonTokenType.StartObject) throw new PeftException($"{path} has a \"weight_map\" that is no object; {Advice}.");
+        if (reader.TokenType != JsonTokenType.StartObject)
+            throw new PeftException($"{path} has a \"weight_map\" that is no object; {Advice}.");
         var map = new Dictionary<string, string>(StringComparer.Ordinal);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -41,7 +43,9 @@ internal static class ShardIndex
             reader.Read();
             var shard = reader.TokenType == JsonTokenType.String ? reader.GetString()! : "";
             if (!IsPlainName(shard))
-                throw new PeftException($"{path} puts tensor {Quoted.Name(tensor)} into {Quoted.Name(shard)}, which is no plain name of a .safetensors file of the same folder; {Advice}, from a source that you trust.");
+                throw new PeftException(
+                    $"{path} puts tensor {Quoted.Name(tensor)} into {Quoted.Name(shard)}, which is no plain name of a .safetensors file of "
+                    + $"the same folder; {Advice}, from a source that you trust.");
             map.Add(tensor, shard);
         }
         return map;

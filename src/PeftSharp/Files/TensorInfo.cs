@@ -14,5 +14,6 @@ public sealed record TensorInfo(string Name, ScalarType ScalarType, long[] Shape
     public string? Blocks { get; init; }
 
     /// <summary>Number of elements.</summary>
-    public long Count => Blocks is null ? ByteLength / SafetensorsType.Of(ScalarType).Size : Shape.Aggregate(1L, (count, dimension) => count * dimension);
+    public long Count =>
+        Blocks is null ? ByteLength / SafetensorsType.Of(ScalarType).Size : Shape.Aggregate(1L, (count, dimension) => count * dimension);
 }

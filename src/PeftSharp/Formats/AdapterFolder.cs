@@ -16,7 +16,8 @@ public sealed class AdapterFolder
 {
     internal const string ConfigFile = "adapter_config.json", PeftWeights = "adapter_model.safetensors", HubWeights = "adapter.safetensors";
 
-    internal const string HubHead = "model_head.safetensors", PooledHead = "pooled_head.safetensors", EncoderWeights = "adapter_encoder.safetensors";
+    internal const string HubHead = "model_head.safetensors",
+        PooledHead = "pooled_head.safetensors", EncoderWeights = "adapter_encoder.safetensors";
 
     private AdapterFolder(string path, MethodOptions options, AdapterFormat format, string? name, JsonObject json) =>
         (Path, Options, Format, SavedAs, Json) = (path, options, format, name, json);
@@ -41,7 +42,11 @@ public sealed class AdapterFolder
 
     /// <summary>Every file of tensors that the folder has: the adapter's, then its head's and its encoder's.</summary>
     public IReadOnlyList<string> TensorFiles =>
-        [.. new[] { HubHead, PooledHead, EncoderWeights }.Select(file => System.IO.Path.Combine(Path, file)).Prepend(WeightsFile).Where(File.Exists)];
+        [
+            .. new[] { HubHead, PooledHead, EncoderWeights }.Select(file => System.IO.Path.Combine(Path, file))
+                .Prepend(WeightsFile)
+                .Where(File.Exists),
+        ];
 
     /// <summary>The file of settings.</summary>
     public string SettingsFile => System.IO.Path.Combine(Path, ConfigOf(Options));
@@ -53,7 +58,8 @@ public sealed class AdapterFolder
     internal Pooling? Pooling { get; private init; }
 
     /// <summary>
-    /// What answers depend on besides tensors, as the header of the weights says it; null for an adapter of another program, or of an earlier version.
+    /// What answers depend on besides tensors, as the header of the weights says it; null for an adapter of another program, or of an
+    /// earlier version.
     /// </summary>
     /// <exception cref="PeftException">The weights are missing or damaged, or what stands there is no card.</exception>
     public AnswerCard? Card()
@@ -92,7 +98,8 @@ public sealed class AdapterFolder
         if (json["peft_type"] is JsonValue type && type.TryGetValue<string>(out var peftType))
         {
             var method = MethodRegistry.ByPeftType(peftType) ?? throw new PeftException(
-                $"{file}: the method \"{peftType}\" is not supported; supported are {string.Join(", ", MethodRegistry.All.Select(m => m.PeftType))}.");
+                $"{file}: the method \"{peftType}\" is not supported; supported are "
+                + $"{string.Join(", ", MethodRegistry.All.Select(m => m.PeftType))}.");
             var (settings, pooling) = PooledTask.Read(AdapterJson.Parse(json, method, file));
             return new(folder, settings, AdapterFormat.Peft, null, json) { Pooling = pooling };
         }
@@ -118,9 +125,11 @@ public sealed class AdapterFolder
         var options = FusionLayout.Instance.Read(config)!;
         options.Validate();
         var names = fields.Texts("adapter_names") ?? fields.Text("name", 1000)?.Split(',') ?? [];
-        if (names.Count is < 2 or > AdapterComposition.MostAdapters) throw fields.Wrong("adapter_names", json["adapter_names"], "the names of two adapters or more");
+        if (names.Count is < 2 or > AdapterComposition.MostAdapters)
+            throw fields.Wrong("adapter_names", json["adapter_names"], "the names of two adapters or more");
         options = options with { BaseModel = fields.Text("model_name", 4096), Source = json };
-        return new(folder, options, AdapterFormat.AdapterHub, fields.Text("name", 1000) ?? string.Join(",", names), json) { FusedNames = names };
+        return new(
+            folder, options, AdapterFormat.AdapterHub, fields.Text("name", 1000) ?? string.Join(",", names), json) { FusedNames = names };
     }
 
     /// <summary>Attaches the adapter to a model and takes its tensors over.</summary>
@@ -137,7 +146,8 @@ public sealed class AdapterFolder
     public PeftMethod LoadInto(AdaptedModule module, string? name = null) => new AdapterReader(this).LoadInto(module, name);
 
     /// <summary>
-    /// Writes an adapter; each file is written aside, flushed and renamed. Of an adapter that stood there before nothing stays that would be read
+    /// Writes an adapter; each file is written aside, flushed and renamed. Of an adapter that stood there before nothing stays that would
+    /// be read
     /// with this one.
     /// </summary>
     /// <param name="method">The adapter.</param>
@@ -153,5 +163,6 @@ public sealed class AdapterFolder
 
     /// <summary>The files that <see cref="Save"/> would write, with their exact lengths in bytes.</summary>
     /// <exception cref="PeftException">The method does not exist in that format.</exception>
-    public static IReadOnlyList<KeyValuePair<string, long>> Files(PeftMethod method, AdapterFormat format) => AdapterWriter.Lengths(method, format);
+    public static IReadOnlyList<KeyValuePair<string, long>> Files(PeftMethod method, AdapterFormat format) =>
+        AdapterWriter.Lengths(method, format);
 }

@@ -18,14 +18,21 @@ internal static class AdapterHubHistory
         if (version is null && config["non_linearity"] is JsonValue name)
             config["non_linearity"] = name.ToString() switch { "gelu" => "gelu_new", "gelu_orig" => "gelu", var other => other };
         // Before 1.1.0 the scale alpha / r never took part in training.
-        if (config["architecture"]?.ToString() == "lora" && config["r"] is { } rank && IsBefore(version, ScalesLora)) config["alpha"] = rank.DeepClone();
+        if (config["architecture"]?.ToString() == "lora" && config["r"] is { } rank && IsBefore(version, ScalesLora))
+            config["alpha"] = rank.DeepClone();
     }
 
     private static bool IsBefore(string? version, Version other)
     {
         if (version?.StartsWith(Prefix, StringComparison.Ordinal) != true) return false;
         // 1.0.0.dev2 and the like: the numbers tell.
-        var numbers = version[Prefix.Length..].Split('.').TakeWhile(part => int.TryParse(part, out _)).Take(3).Select(int.Parse).Concat([0, 0, 0]).Take(3).ToArray();
+        var numbers = version[Prefix.Length..].Split('.')
+            .TakeWhile(part => int.TryParse(part, out _))
+            .Take(3)
+            .Select(int.Parse)
+            .Concat([0, 0, 0])
+            .Take(3)
+            .ToArray();
         return new Version(numbers[0], numbers[1], numbers[2]) < other;
     }
 }

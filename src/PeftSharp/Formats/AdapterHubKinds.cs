@@ -12,21 +12,27 @@ internal static class AdapterHubKinds
 
     private static readonly HashSet<string> Flags =
     [
-        "mh_adapter", "output_adapter", "cross_adapter", "original_ln_before", "original_ln_after", "ln_before", "ln_after", "adapter_residual_before_ln",
-        "is_parallel", "use_gating", "phm_layer", "shared_W_phm", "shared_phm_rule", "factorized_phm_W", "factorized_phm_rule", "learn_phm", "phm_bias",
-        "selfattn_lora", "intermediate_lora", "output_lora", "use_dora", "flat", "cross_prefix", "encoder_prefix", "shared_gating", "train_norms",
+        "mh_adapter", "output_adapter", "cross_adapter", "original_ln_before", "original_ln_after", "ln_before", "ln_after",
+        "adapter_residual_before_ln",
+        "is_parallel", "use_gating", "phm_layer", "shared_W_phm", "shared_phm_rule", "factorized_phm_W", "factorized_phm_rule", "learn_phm",
+        "phm_bias",
+        "selfattn_lora", "intermediate_lora", "output_lora", "use_dora", "flat", "cross_prefix", "encoder_prefix", "shared_gating",
+        "train_norms",
         "orthogonality", "tied_weights", "subtract_projection", "output_reft",
     ];
 
     private static readonly HashSet<string> Texts =
     [
-        "architecture", "non_linearity", "init_weights", "composition_mode", "phm_c_init", "hypercomplex_nonlinearity", "dtype", "combine", "prompt_init",
+        "architecture", "non_linearity", "init_weights", "composition_mode", "phm_c_init", "hypercomplex_nonlinearity", "dtype", "combine",
+        "prompt_init",
         "prompt_init_text", "inv_adapter",
     ];
 
-    private static readonly HashSet<string> Counts = ["r", "prefix_length", "bottleneck_size", "prompt_length", "prefix_positions", "suffix_positions", "phm_dim", "phm_rank"];
+    private static readonly HashSet<string> Counts =
+        ["r", "prefix_length", "bottleneck_size", "prompt_length", "prefix_positions", "suffix_positions", "phm_dim", "phm_rank"];
 
-    private static readonly HashSet<string> Numbers = ["alpha", "dropout", "stochastic_depth", "inv_adapter_reduction_factor", "phm_init_range"];
+    private static readonly HashSet<string> Numbers =
+        ["alpha", "dropout", "stochastic_depth", "inv_adapter_reduction_factor", "phm_init_range"];
 
     /// <summary>Refuses a value of the wrong kind; null is allowed wherever a field may be left out.</summary>
     /// <param name="source">The document.</param>
@@ -48,8 +54,11 @@ internal static class AdapterHubKinds
             else if (name == "layers" && value.GetValueKind() == JsonValueKind.String) RequireAll(fields, name, value);
             else if (name == "layers") Layers(fields, name, value);
             else if (name == "reduction_factor") Factors(source, fields, name, value, path);
-            else if (name == "scaling" && !(IsFinite(value) || value.GetValueKind() == JsonValueKind.String)) throw fields.Wrong(name, value, "a number, \"learned\" or \"channel\"");
-            else if (name == "residual_before_ln" && value.GetValueKind() is not (JsonValueKind.True or JsonValueKind.False or JsonValueKind.String))
+            else if (name == "scaling" && !(IsFinite(value) || value.GetValueKind() == JsonValueKind.String))
+                throw fields.Wrong(name, value, "a number, \"learned\" or \"channel\"");
+            else if (
+                name == "residual_before_ln"
+                    && value.GetValueKind() is not (JsonValueKind.True or JsonValueKind.False or JsonValueKind.String))
                 throw fields.Wrong(name, value, "true, false or \"post_add\"");
             else if (name == "configs") Parts(source, fields, value, path);
         }
@@ -59,7 +68,8 @@ internal static class AdapterHubKinds
     {
         if (value is not JsonArray { Count: <= MostItems } list) throw fields.Wrong(name, value, $"a list of at most {MostItems} layers");
         for (var i = 0; i < list.Count; i++)
-            if (list[i] is not JsonValue item || !item.TryGetValue<int>(out _)) throw fields.Wrong($"{name}[{i}]", list[i], "the number of a layer");
+            if (list[i] is not JsonValue item || !item.TryGetValue<int>(out _))
+                throw fields.Wrong($"{name}[{i}]", list[i], "the number of a layer");
     }
 
     private static void RequireAll(JsonFields fields, string name, JsonNode value)
@@ -75,7 +85,8 @@ internal static class AdapterHubKinds
         foreach (var (layer, factor) in map)
         {
             if (!IsFinite(factor)) throw inner.Wrong(layer, factor, "a number");
-            if (layer != "default" && !int.TryParse(layer, NumberStyles.None, CultureInfo.InvariantCulture, out _)) throw inner.Wrong(layer, factor, "numbers under numbers of layers or \"default\"");
+            if (layer != "default" && !int.TryParse(layer, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+                throw inner.Wrong(layer, factor, "numbers under numbers of layers or \"default\"");
         }
     }
 
@@ -86,5 +97,6 @@ internal static class AdapterHubKinds
             Check(source, parts[i] as JsonObject ?? throw fields.Wrong($"configs[{i}]", parts[i], "an object"), $"{path}.configs[{i}]");
     }
 
-    private static bool IsFinite(JsonNode? node) => node is JsonValue value && value.TryGetValue<double>(out var number) && double.IsFinite(number);
+    private static bool IsFinite(JsonNode? node) =>
+        node is JsonValue value && value.TryGetValue<double>(out var number) && double.IsFinite(number);
 }

@@ -10,7 +10,10 @@ using PeftSharp.Methods.Json;
 
 namespace PeftSharp.Formats;
 
-/// <summary>Settings as JSON: the peft names, keys sorted, nulls kept, two spaces, numbers of the same kind, ASCII alone, as peft and AdapterHub write them.</summary>
+/// <summary>
+/// Settings as JSON: the peft names, keys sorted, nulls kept, two spaces, numbers of the same kind, ASCII alone, as peft and AdapterHub
+/// write them.
+/// </summary>
 internal static class AdapterJson
 {
     private const int MostItems = 10_000;
@@ -85,12 +88,14 @@ internal static class AdapterJson
 
     private static JsonNode? Sorted(JsonNode? json) => json switch
     {
-        JsonObject map => new JsonObject(map.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, Sorted(p.Value)))),
+        JsonObject map =>
+            new JsonObject(map.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, Sorted(p.Value)))),
         JsonArray list => new JsonArray([.. list.Select(Sorted)]),
         _ => json?.DeepClone(),
     };
 
-    // peft's reader takes the system's encoding for granted, so both libraries write nothing but ASCII; such characters stand in strings only.
+    // peft's reader takes the system's encoding for granted, so both libraries write nothing but ASCII; such characters stand in strings
+    // only.
     private static string Ascii(string json)
     {
         if (System.Text.Ascii.IsValid(json)) return json;

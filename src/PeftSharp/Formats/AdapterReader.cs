@@ -38,7 +38,9 @@ internal sealed class AdapterReader(AdapterFolder folder)
             {
                 method.LoadTensors(saved, folder.Format, folder.WeightsFile);
                 var head = method.Tensors.Where(t => t.SavedModule && folder.Format == AdapterFormat.AdapterHub).ToList();
-                var headFile = File.Exists(Path.Combine(folder.Path, AdapterFolder.PooledHead)) ? AdapterFolder.PooledHead : AdapterFolder.HubHead;
+                var headFile = File.Exists(Path.Combine(folder.Path, AdapterFolder.PooledHead))
+                    ? AdapterFolder.PooledHead
+                    : AdapterFolder.HubHead;
                 // A head that is the base's own may be left out.
                 if (!LoadExtra(method, headFile, head, extend) && head.FirstOrDefault(t => method.Host.Drawn.Contains(t.Name)) is { } drawn)
                     throw new PeftException(
@@ -139,7 +141,9 @@ internal sealed class AdapterReader(AdapterFolder folder)
         foreach (var tensor in list)
         {
             var own = tensor.OnDisk;
-            if (!file.Tensors.TryGetValue(tensor.Name, out var info) || !(info.Shape.SequenceEqual(own.shape) || extend && HeadExtension.IsShorter(info.Shape, own.shape)))
+            if (
+                !file.Tensors.TryGetValue(tensor.Name, out var info)
+                    || !(info.Shape.SequenceEqual(own.shape) || extend && HeadExtension.IsShorter(info.Shape, own.shape)))
                 throw new PeftException(
                     $"{path}: tensor \"{tensor.Name}\" of shape [{string.Join(", ", tensor.OnDisk.shape)}] is missing; "
                     + "the file belongs to another adapter or task.");

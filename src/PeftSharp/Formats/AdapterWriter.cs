@@ -41,7 +41,8 @@ internal static class AdapterWriter
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         return [
-            .. Contents(method, format).Select(f => KeyValuePair.Create(f.File, SafetensorsWriter.Size(f.File, f.Tensors, Metadata(method, f.File)))),
+            .. Contents(method, format).Select(
+                f => KeyValuePair.Create(f.File, SafetensorsWriter.Size(f.File, f.Tensors, Metadata(method, f.File)))),
             .. Texts(method, format).Select(t => KeyValuePair.Create(t.File, (long)Encoding.UTF8.GetByteCount(t.Text))),
         ];
     }
@@ -66,17 +67,20 @@ internal static class AdapterWriter
     private static Dictionary<string, string> Metadata(PeftMethod method, string file)
     {
         var metadata = new Dictionary<string, string> { ["format"] = "pt" };
-        if (method.Card is { } card && file is (AdapterFolder.PeftWeights or AdapterFolder.HubWeights or FusionLayout.Weights)) metadata[AnswerCard.Key] = card;
+        if (method.Card is { } card && file is (AdapterFolder.PeftWeights or AdapterFolder.HubWeights or FusionLayout.Weights))
+            metadata[AnswerCard.Key] = card;
         return metadata;
     }
 
     private static List<(string File, string Text)> Texts(PeftMethod method, AdapterFormat format)
     {
         List<(string, string)> texts = [(AdapterFolder.ConfigOf(method.Options), ConfigText(method, format))];
-        var flexible = method.Tensors.FirstOrDefault(t => t.SavedModule && t.Path.StartsWith($"{FlexibleHead.Module}.", StringComparison.Ordinal));
+        var flexible =
+            method.Tensors.FirstOrDefault(t => t.SavedModule && t.Path.StartsWith($"{FlexibleHead.Module}.", StringComparison.Ordinal));
         if (flexible is not null && format == AdapterFormat.Peft)
             throw new PeftException(
-                $"The head of \"{method.Name}\" has AdapterHub's flexible layout ({flexible.Name}), for which the peft format has no place; "
+                $"The head of \"{method.Name}\" has AdapterHub's flexible layout ({flexible.Name}), for which the peft format has "
+                + "no place; "
                 + "save it in the AdapterHub format.");
         if (format == AdapterFormat.AdapterHub && !PooledTask.IsFor(method) && method.Tensors.Any(t => t.SavedModule))
             texts.Add((HubHeadConfig.FileName, AdapterJson.Text(HeadDocument(method))));
@@ -111,7 +115,9 @@ internal static class AdapterWriter
 
     private static JsonObject HubDocument(PeftMethod method)
     {
-        var document = method.Options.Source is { } source && source["config"] is JsonObject ? (JsonObject)source.DeepClone() : NewHubDocument(method);
+        var document = method.Options.Source is { } source && source["config"] is JsonObject
+            ? (JsonObject)source.DeepClone()
+            : NewHubDocument(method);
         document["name"] = method.Name;
         document["config"] = method.Options.ToAdapterHub();
         if (method is FusionMethod fusion) document["adapter_names"] = new JsonArray([.. fusion.FusedNames.Select(name => (JsonNode)name)]);

@@ -16,7 +16,10 @@ internal static class HeadExtension
         foreach (var (suffix, value) in new[] { ("weight", map.Weight.Value), ("bias", map.Bias?.Value) })
         {
             var name = $"{map.Path}.{suffix}";
-            if (value is null || saved.Keys.FirstOrDefault(key => key == name || key.EndsWith($".{name}", StringComparison.Ordinal)) is not { } found) continue;
+            if (
+                value is null
+                    || saved.Keys.FirstOrDefault(key => key == name || key.EndsWith($".{name}", StringComparison.Ordinal)) is not { } found)
+                continue;
             var old = saved[found];
             if (!IsShorter(old.shape, value.shape)) continue;
             var added = value.narrow(0, old.shape[0], value.shape[0] - old.shape[0]).to(old.dtype).to(old.device);

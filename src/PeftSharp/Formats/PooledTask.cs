@@ -6,8 +6,10 @@ using PeftSharp.Models.Heads;
 namespace PeftSharp.Formats;
 
 /// <summary>
-/// peft's SEQ_CLS means Hugging Face's own class, which answers from the model's pooler. An adapter that was trained on the mean of the tokens, or on the
-/// first one without a pooler, has a task of its own in its settings: Python's libraries refuse it instead of answering otherwise in silence.
+/// peft's SEQ_CLS means Hugging Face's own class, which answers from the model's pooler. An adapter that was trained on the mean of the
+/// tokens, or on the
+/// first one without a pooler, has a task of its own in its settings: Python's libraries refuse it instead of answering otherwise in
+/// silence.
 /// </summary>
 internal static class PooledTask
 {
@@ -15,7 +17,8 @@ internal static class PooledTask
 
     /// <summary>True if Hugging Face's class would answer otherwise.</summary>
     public static bool IsFor(PeftMethod method) =>
-        method.Options.TaskType == Sequence && method.Host.FlexibleHead is null && method.Card is { } text && AnswerCard.Parse(text, "the adapter").IsApart(method.Host.ModelType);
+        method.Options.TaskType == Sequence && method.Host.FlexibleHead is null && method.Card is { } text
+            && AnswerCard.Parse(text, "the adapter").IsApart(method.Host.ModelType);
 
     /// <summary>The settings as they are written.</summary>
     public static MethodOptions Written(PeftMethod method)

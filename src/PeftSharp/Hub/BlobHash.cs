@@ -17,7 +17,8 @@ internal static class BlobHash
         var bytes = new byte[1 << 20];
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
         using var hash = IncrementalHash.CreateHash(etag.Length == 64 ? HashAlgorithmName.SHA256 : HashAlgorithmName.SHA1);
-        if (etag.Length == 40) hash.AppendData(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"blob {file.Length}\0")));
+        if (etag.Length == 40)
+            hash.AppendData(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"blob {file.Length}\0")));
         while (await file.ReadAsync(bytes, cancellation).ConfigureAwait(false) is > 0 and var read) hash.AppendData(bytes, 0, read);
         return Convert.ToHexStringLower(hash.GetHashAndReset()) == etag;
     }

@@ -19,7 +19,10 @@ internal sealed class HubCache(HubSettings settings)
 
     /// <summary>Bytes of a blob that are on this disk already.</summary>
     public long Arrived(HubRepository repository, string etag) =>
-        new[] { Blob(repository, etag), $"{Blob(repository, etag)}.incomplete" }.Select(path => new FileInfo(path)).FirstOrDefault(file => file.Exists)?.Length ?? 0;
+        new[] { Blob(repository, etag), $"{Blob(repository, etag)}.incomplete" }
+            .Select(path => new FileInfo(path))
+            .FirstOrDefault(file => file.Exists)?.Length
+            ?? 0;
 
     /// <summary>True if a snapshot has a file of the size that the repository lists.</summary>
     public bool Has(HubRepository repository, string commit, string file, long bytes) =>
@@ -67,7 +70,10 @@ internal sealed class HubCache(HubSettings settings)
     public Task<HubLock> LockAsync(HubRepository repository, string etag, Action waiting, CancellationToken cancellation) =>
         HubLock.TakeAsync(Path.Combine(settings.CacheFolder, ".locks", repository.CacheName, $"{etag}.lock"), waiting, cancellation);
 
-    /// <summary>Makes a snapshot's file of a blob: a relative link, so that a moved cache keeps working; or the blob itself where links cannot be made.</summary>
+    /// <summary>
+    /// Makes a snapshot's file of a blob: a relative link, so that a moved cache keeps working; or the blob itself where links cannot be
+    /// made.
+    /// </summary>
     /// <param name="repository">The repository.</param>
     /// <param name="commit">The snapshot.</param>
     /// <param name="file">The file's name.</param>
@@ -95,7 +101,10 @@ internal sealed class HubCache(HubSettings settings)
         Directory.CreateDirectory(settings.CacheFolder);
         var free = new DriveInfo(settings.CacheFolder).AvailableFreeSpace;
         if (bytes > (UInt128)free)
-            throw new HubException(HubProblem.NoSpace, $"{repository} needs {bytes:N0} bytes, but the disk of {settings.CacheFolder} has {free:N0} free; free some space, or set HF_HUB_CACHE to a folder of another disk.");
+            throw new HubException(
+                HubProblem.NoSpace,
+                $"{repository} needs {bytes:N0} bytes, but the disk of {settings.CacheFolder} has {free:N0} free; free some space, or set "
+                + "HF_HUB_CACHE to a folder of another disk.");
     }
 
     /// <summary>True if a file is there in truth: a link to nothing counts as a file elsewhere.</summary>

@@ -21,9 +21,16 @@ internal sealed class HubClient : IDisposable
     {
         Settings = settings;
         _origin = new Uri(settings.Endpoint);
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = settings.Timeout, MaxResponseHeadersLength = 64 };
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ConnectTimeout = settings.Timeout,
+            MaxResponseHeadersLength = 64,
+        };
         _http = new HttpClient(handler) { Timeout = System.Threading.Timeout.InfiniteTimeSpan };
-        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("peftsharp", typeof(HubClient).Assembly.GetName().Version?.ToString(3)));
+        _http.DefaultRequestHeaders.UserAgent.Add(
+            new ProductInfoHeaderValue("peftsharp", typeof(HubClient).Assembly.GetName().Version?.ToString(3)));
     }
 
     public HubSettings Settings { get; }
@@ -57,7 +64,10 @@ internal sealed class HubClient : IDisposable
         }
     }
 
-    /// <summary>Sends, and reads a JSON answer of bounded size; anything but success is thrown as the failure that it means. With it comes the Link header, which names further pages.</summary>
+    /// <summary>
+    /// Sends, and reads a JSON answer of bounded size; anything but success is thrown as the failure that it means. With it comes the Link
+    /// header, which names further pages.
+    /// </summary>
     public async Task<(JsonNode Json, string? Link)> JsonAsync(HubRequest request, CancellationToken cancellation)
     {
         using var response = await SendAsync(request, cancellation).ConfigureAwait(false);
@@ -70,7 +80,8 @@ internal sealed class HubClient : IDisposable
             while (await stream.ReadAsync(bytes, patience.Token).ConfigureAwait(false) is > 0 and var read)
             {
                 all.Write(bytes, 0, read);
-                if (all.Length > LargestReply) throw HubErrors.Bad(request, $"an answer of more than {LargestReply >> 20} MB at {request.Url.AbsolutePath}");
+                if (all.Length > LargestReply)
+                    throw HubErrors.Bad(request, $"an answer of more than {LargestReply >> 20} MB at {request.Url.AbsolutePath}");
             }
             return (Json(request, all.GetBuffer().AsSpan(0, (int)all.Length)), HubErrors.Header(response, "Link"));
         }
@@ -84,7 +95,8 @@ internal sealed class HubClient : IDisposable
     {
         try
         {
-            return StrictJson.Node(new($"The answer at {request.Url.AbsolutePath}", "try again"), answer, Bounds) ?? throw HubErrors.Bad(request, $"no JSON at {request.Url.AbsolutePath}");
+            return StrictJson.Node(new($"The answer at {request.Url.AbsolutePath}", "try again"), answer, Bounds)
+                ?? throw HubErrors.Bad(request, $"no JSON at {request.Url.AbsolutePath}");
         }
         catch (PeftException e) when (e is not HubException)
         {
@@ -101,18 +113,29 @@ internal sealed class HubClient : IDisposable
     }
 
     public Task PauseAsync(int attempt, TimeSpan? asked, CancellationToken cancellation) =>
-        Task.Delay(asked is { } wait ? (wait < TimeSpan.Zero ? TimeSpan.Zero : wait) : Settings.Pause * Math.Min(16, 1 << Math.Min(attempt - 1, 4)), cancellation);
+        Task.Delay(
+            asked is { } wait
+                ? (wait < TimeSpan.Zero ? TimeSpan.Zero : wait)
+                : Settings.Pause * Math.Min(16, 1 << Math.Min(attempt - 1, 4)),
+            cancellation);
 
     public HubException Unreachable(string problem, TimeSpan? asked, Exception? inner)
     {
-        var advice = asked is { } wait ? $"try again in {Math.Ceiling(wait.TotalSeconds):0} seconds" : "check the connection and HF_ENDPOINT, or try again later";
-        return new(HubProblem.Unreachable, $"{Settings.Endpoint} cannot be used at present ({problem}); {advice}.", inner ?? new IOException(problem));
+        var advice = asked is { } wait
+            ? $"try again in {Math.Ceiling(wait.TotalSeconds):0} seconds"
+            : "check the connection and HF_ENDPOINT, or try again later";
+        return new(
+            HubProblem.Unreachable, $"{Settings.Endpoint} cannot be used at present ({problem}); {advice}.",
+            inner ?? new IOException(problem));
     }
 
     public static bool IsNetwork(Exception e, CancellationToken cancellation) =>
-        e is HttpRequestException or HttpIOException or System.Net.Sockets.SocketException || (e is OperationCanceledException && !cancellation.IsCancellationRequested) || e.InnerException is System.Net.Sockets.SocketException;
+        e is HttpRequestException or HttpIOException or System.Net.Sockets.SocketException
+            || (e is OperationCanceledException && !cancellation.IsCancellationRequested)
+            || e.InnerException is System.Net.Sockets.SocketException;
 
-    public static string Say(Exception e) => e is OperationCanceledException ? "it is silent" : (e.InnerException ?? e).Message.Split(". ")[0].TrimEnd('.');
+    public static string Say(Exception e) =>
+        e is OperationCanceledException ? "it is silent" : (e.InnerException ?? e).Message.Split(". ")[0].TrimEnd('.');
 
     public void Dispose() => _http.Dispose();
 
@@ -128,12 +151,15 @@ internal sealed class HubClient : IDisposable
             using var patience = Patience(cancellation, message.Content is null ? 1 : 10);
             var wait = request.Method == HttpMethod.Put ? cancellation : patience.Token;
             var response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, wait).ConfigureAwait(false);
-            var redirects = response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect;
+            var redirects = response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther
+                or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect;
             if (request.Enough?.Invoke(response) == true || !redirects || response.Headers.Location is not { } location) return response;
             response.Dispose();
-            if (!Uri.TryCreate(url, location, out var next)) throw HubErrors.Bad(request, $"a redirect to {Quoted.Name(location.OriginalString)}, which is no address");
+            if (!Uri.TryCreate(url, location, out var next))
+                throw HubErrors.Bad(request, $"a redirect to {Quoted.Name(location.OriginalString)}, which is no address");
             if (next.Scheme is not ("http" or "https") || (url.Scheme == "https" && next.Scheme == "http"))
-                throw HubErrors.Bad(request, $"a redirect to {Quoted.Name(next.GetLeftPart(UriPartial.Authority))}, which is not as safe as {url.Scheme}");
+                throw HubErrors.Bad(
+                    request, $"a redirect to {Quoted.Name(next.GetLeftPart(UriPartial.Authority))}, which is not as safe as {url.Scheme}");
             if (request.Body is not null && !IsOurs(next))
                 throw HubErrors.Bad(request, $"a redirect to another server, {Quoted.Name(next.Authority)}, where data was to be sent");
             url = next;
@@ -144,5 +170,6 @@ internal sealed class HubClient : IDisposable
     private bool IsOurs(Uri url) => url.Scheme == _origin.Scheme && url.Authority == _origin.Authority;
 
     private static bool IsPassing(HttpStatusCode code) => code is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
-        or HttpStatusCode.InternalServerError or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
+        or HttpStatusCode.InternalServerError or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable
+            or HttpStatusCode.GatewayTimeout;
 }

@@ -1,13 +1,6 @@
 using PeftSharp.Files;
 namespace PeftSharp.Hub;
 
-/// <summary>A repository's files at a commit, on this machine.</summary>
-/// <param name="Repository">What was asked for.</param>
-/// <param name="Commit">The commit that the revision stood for.</param>
-/// <param name="Folder">The folder, to be opened like any model or adapter folder; never to be written to.</param>
-/// <param name="Files">The files that this library reads there.</param>
-public sealed record HubSnapshot(HubRepository Repository, string Commit, string Folder, IReadOnlyList<string> Files);
-
 /// <summary>Brings models and adapters from a hub into the cache that huggingface_hub uses too.</summary>
 /// <param name="settings">Server, cache and patience.</param>
 /// <param name="progress">Told how it goes. Default: nobody.</param>
@@ -28,13 +21,16 @@ public sealed class HubDownload(HubSettings settings, IHubProgress? progress = n
     /// <param name="content">What is wanted of it.</param>
     /// <param name="cancellation">Ends the transfer; what has arrived is kept.</param>
     /// <exception cref="HubException">It cannot be had; <see cref="HubException.Problem"/> says why.</exception>
-    public async Task<HubSnapshot> GetAsync(HubRepository repository, HubContent content = HubContent.Any, CancellationToken cancellation = default)
+    public async Task<HubSnapshot> GetAsync(
+        HubRepository repository, HubContent content = HubContent.Any, CancellationToken cancellation = default)
     {
         if (settings.Offline)
             return Kept(repository, content) ?? throw new HubException(HubProblem.Offline,
-                $"{repository} is not (or not whole) in the cache {settings.CacheFolder}, and HF_HUB_OFFLINE forbids the network; fetch it once without HF_HUB_OFFLINE, or give a local folder.");
+                $"{repository} is not (or not whole) in the cache {settings.CacheFolder}, and HF_HUB_OFFLINE forbids the network; fetch it "
+                + "once without HF_HUB_OFFLINE, or give a local folder.");
         // With a copy at hand, nobody waits long for a server that is away.
-        using var client = new HubClient(Kept(repository, content) is null ? settings : settings with { Attempts = Math.Min(settings.Attempts, 2) });
+        using var client = new HubClient(
+            Kept(repository, content) is null ? settings : settings with { Attempts = Math.Min(settings.Attempts, 2) });
         try
         {
             return await FetchAsync(client, repository, content, cancellation).ConfigureAwait(false);
@@ -46,11 +42,15 @@ public sealed class HubDownload(HubSettings settings, IHubProgress? progress = n
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new PeftException($"The cache {settings.CacheFolder} could not be written ({e.Message.TrimEnd('.')}); check its permissions, or set HF_HUB_CACHE to another folder.", e);
+            throw new PeftException(
+                $"The cache {settings.CacheFolder} could not be written ({e.Message.TrimEnd('.')}); check its permissions, or set "
+                + "HF_HUB_CACHE to another folder.",
+                e);
         }
     }
 
-    private async Task<HubSnapshot> FetchAsync(HubClient client, HubRepository repository, HubContent content, CancellationToken cancellation)
+    private async Task<HubSnapshot> FetchAsync(
+        HubClient client, HubRepository repository, HubContent content, CancellationToken cancellation)
     {
         var listing = await HubListing.ReadAsync(client, repository, cancellation).ConfigureAwait(false);
         var files = HubFiles.Choose(listing.Files.Keys, content, $"{repository} at {settings.Endpoint}");
@@ -66,16 +66,19 @@ public sealed class HubDownload(HubSettings settings, IHubProgress? progress = n
         return new(repository, listing.Commit, folder, files);
     }
 
-    private async Task MissingAsync(HubClient client, HubRepository repository, HubListing listing, List<string> files, CancellationToken cancellation)
+    private async Task MissingAsync(
+        HubClient client, HubRepository repository, HubListing listing, List<string> files, CancellationToken cancellation)
     {
         var missing = new List<HubTransferFile>();
         var needed = UInt128.Zero;
         foreach (var file in files)
         {
-            if (!listing.Files.TryGetValue(file, out var entry)) throw HubErrors.Bad(repository, $"an index of shards that names {Quoted.Name(file)}, which the repository lacks");
+            if (!listing.Files.TryGetValue(file, out var entry))
+                throw HubErrors.Bad(repository, $"an index of shards that names {Quoted.Name(file)}, which the repository lacks");
             var bytes = entry.Bytes;
             if (_cache.Has(repository, listing.Commit, file, bytes)) continue;
-            if (bytes > LargestText && !file.EndsWith(".safetensors", StringComparison.Ordinal)) throw HubErrors.Bad(repository, $"{Quoted.Name(file)} of {bytes:N0} bytes, which no such file has");
+            if (bytes > LargestText && !file.EndsWith(".safetensors", StringComparison.Ordinal))
+                throw HubErrors.Bad(repository, $"{Quoted.Name(file)} of {bytes:N0} bytes, which no such file has");
             missing.Add(new(file, bytes) { Hash = entry.Hash });
             needed += (UInt128)(entry.Hash is null ? bytes : Math.Max(0, bytes - _cache.Arrived(repository, entry.Hash)));
         }
@@ -84,7 +87,10 @@ public sealed class HubDownload(HubSettings settings, IHubProgress? progress = n
         _progress.Starting(repository, missing);
         var transfer = new HubTransfer(client, _cache, _progress);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = settings.Parallel, CancellationToken = cancellation };
-        await Parallel.ForEachAsync(missing, parallel, async (file, stop) => await transfer.FetchAsync(repository, listing.Commit, file, stop).ConfigureAwait(false)).ConfigureAwait(false);
+        await Parallel.ForEachAsync(
+            missing, parallel,
+            async (file, stop) => await transfer.FetchAsync(repository, listing.Commit, file, stop).ConfigureAwait(false))
+            .ConfigureAwait(false);
     }
 
     // What the cache has of a revision, if it is whole.

@@ -15,21 +15,40 @@ internal static class HubErrors
         var token = settings.Token is null ? "set HF_TOKEN to a token that may read it" : "check that the token in use may read it";
         return code switch
         {
-            "RevisionNotFound" => new(HubProblem.NoRevision, $"{id} at {settings.Endpoint} has no revision {Quoted.Name(revision)}; give a branch, a tag or a commit that it has."),
-            "EntryNotFound" => new(HubProblem.NoFile, $"{id} at revision {Quoted.Name(revision)} has no file {Quoted.Name(request.File ?? "")}; check the name, or choose another revision."),
+            "RevisionNotFound" =>
+                new(
+                    HubProblem.NoRevision,
+                    $"{id} at {settings.Endpoint} has no revision {Quoted.Name(revision)}; give a branch, a tag or a commit that it has."),
+            "EntryNotFound" =>
+                new(
+                    HubProblem.NoFile,
+                    $"{id} at revision {Quoted.Name(revision)} has no file {Quoted.Name(request.File ?? "")}; check the name, or choose "
+                    + "another revision."),
             "GatedRepo" => new(HubProblem.Gated, $"{id} is gated{said}; accept its terms at {settings.Endpoint}/{id}, and {token}."),
             "RepoNotFound" => NoRepository(),
             _ => response.StatusCode switch
             {
-                HttpStatusCode.Unauthorized when settings.Token is not null => new(HubProblem.Denied, $"{settings.Endpoint} refuses the token for {id}{said}; check HF_TOKEN, or the token file, and that {id} exists."),
+                HttpStatusCode.Unauthorized when settings.Token is not null =>
+                    new(
+                        HubProblem.Denied,
+                        $"{settings.Endpoint} refuses the token for {id}{said}; check HF_TOKEN, or the token file, and that {id} exists."),
                 HttpStatusCode.Unauthorized => NoRepository(),
-                HttpStatusCode.Forbidden => new(HubProblem.Denied, $"{settings.Endpoint} denies access to {id}{said}; {(request.Body is null ? token : "use a token that may write to it")}."),
+                HttpStatusCode.Forbidden =>
+                    new(
+                        HubProblem.Denied,
+                        $"{settings.Endpoint} denies access to {id}{said}; "
+                        + $"{(request.Body is null ? token : "use a token that may write to it")}."),
                 HttpStatusCode.NotFound => NoRepository(),
-                var status => new(HubProblem.BadAnswer, $"{settings.Endpoint} answers {(int)status} for {request.Url.AbsolutePath}{said}; check HF_ENDPOINT and the name {id}."),
+                var status =>
+                    new(
+                        HubProblem.BadAnswer,
+                        $"{settings.Endpoint} answers {(int)status} for {request.Url.AbsolutePath}{said}; check HF_ENDPOINT and the "
+                        + $"name {id}."),
             },
         };
 
-        HubException NoRepository() => new(HubProblem.NoRepository, $"{settings.Endpoint} has no repository {id}, or it is private; check the name, or {token}.");
+        HubException NoRepository() =>
+            new(HubProblem.NoRepository, $"{settings.Endpoint} has no repository {id}, or it is private; check the name, or {token}.");
     }
 
     /// <summary>An answer that breaks the protocol.</summary>
@@ -42,5 +61,6 @@ internal static class HubErrors
         return inner is null ? new(HubProblem.BadAnswer, sentence) : new(HubProblem.BadAnswer, sentence, inner);
     }
 
-    public static string? Header(HttpResponseMessage response, string name) => response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
+    public static string? Header(HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
 }

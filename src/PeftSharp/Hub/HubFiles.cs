@@ -3,19 +3,6 @@ using PeftSharp.Files;
 
 namespace PeftSharp.Hub;
 
-/// <summary>What is wanted of a repository.</summary>
-public enum HubContent
-{
-    /// <summary>A model or an adapter, whichever it holds.</summary>
-    Any,
-
-    /// <summary>A model: configuration, tokenizer, safetensors.</summary>
-    Model,
-
-    /// <summary>An adapter of peft or AdapterHub.</summary>
-    Adapter,
-}
-
 /// <summary>Which files of a repository this library reads: never a pickle, never code.</summary>
 internal static partial class HubFiles
 {
@@ -27,8 +14,13 @@ internal static partial class HubFiles
     private static readonly string[] Beside = [.. KnownFiles.Tokenizer, "run.json", KnownFiles.Proof];
     private static readonly string[] OfModels = [ModelConfig, "generation_config.json"];
     private static readonly string[] AdapterWeights = ["adapter_model.safetensors", "adapter.safetensors"];
-    private static readonly string[] OfAdapters = [AdapterConfig, .. AdapterWeights, "model_head.safetensors", "pooled_head.safetensors", "head_config.json", "adapter_encoder.safetensors"];
-    private static readonly string[] Pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json", "adapter_model.bin", "pytorch_adapter.bin"];
+    private static readonly string[] OfAdapters =
+    [
+        AdapterConfig, .. AdapterWeights, "model_head.safetensors", "pooled_head.safetensors", "head_config.json",
+        "adapter_encoder.safetensors",
+    ];
+    private static readonly string[] Pickles =
+        ["pytorch_model.bin", "pytorch_model.bin.index.json", "adapter_model.bin", "pytorch_adapter.bin"];
 
     /// <summary>The files to read, shards excepted: those are in the index.</summary>
     /// <param name="names">What there is.</param>
@@ -37,13 +29,19 @@ internal static partial class HubFiles
     /// <exception cref="HubException">Nothing of the kind is there.</exception>
     public static List<string> Choose(IReadOnlyCollection<string> names, HubContent wanted, string where)
     {
-        if (wanted == HubContent.Any) wanted = names.Contains(AdapterConfig) && !names.Contains(Single) && !names.Contains(Index) ? HubContent.Adapter : HubContent.Model;
+        if (wanted == HubContent.Any)
+            wanted = names.Contains(AdapterConfig) && !names.Contains(Single) && !names.Contains(Index)
+                ? HubContent.Adapter
+                : HubContent.Model;
         return [.. (wanted == HubContent.Adapter ? Adapter(names, where) : Model(names, where)).Concat(Beside.Where(names.Contains))];
     }
 
     /// <summary>Names of the files in a folder, those of its modules with the module's name before.</summary>
     public static IEnumerable<string> NamesIn(string folder) => Directory.EnumerateFiles(folder).Select(f => Path.GetFileName(f))
-        .Concat(Directory.EnumerateDirectories(folder).SelectMany(d => Directory.EnumerateFiles(d).Select(f => $"{Path.GetFileName(d)}/{Path.GetFileName(f)}")).Where(name => SentenceFile().IsMatch(name)));
+        .Concat(
+            Directory.EnumerateDirectories(folder)
+                .SelectMany(d => Directory.EnumerateFiles(d).Select(f => $"{Path.GetFileName(d)}/{Path.GetFileName(f)}"))
+                .Where(name => SentenceFile().IsMatch(name)));
 
     /// <summary>True if a file of weights could run code when it is read.</summary>
     public static bool IsPickle(string name) => Pickles.Contains(name);
@@ -58,7 +56,9 @@ internal static partial class HubFiles
                 ? $"{where} holds an adapter, not a model; give it as --adapter, and the model that it was trained on as --base."
                 : $"{where} has no {ModelConfig}, so it holds no model; check the name, or choose another revision.");
         var weights = names.Contains(Single) ? Single : names.Contains(Index) ? Index : throw NoWeights(names, where, Single);
-        return OfModels.Where(names.Contains).Append(weights).Concat(names.Where(name => SentenceFile().IsMatch(name)).Order(StringComparer.Ordinal));
+        return OfModels.Where(names.Contains)
+            .Append(weights)
+            .Concat(names.Where(name => SentenceFile().IsMatch(name)).Order(StringComparer.Ordinal));
     }
 
     // A model in the layout of sentence-transformers: its pooling, and the linear maps of its head.
@@ -67,12 +67,16 @@ internal static partial class HubFiles
 
     private static IEnumerable<string> Adapter(IReadOnlyCollection<string> names, string where)
     {
-        if (!names.Contains(AdapterConfig)) throw Nothing($"{where} has no {AdapterConfig}, so it holds no adapter; check the name, or choose another revision.");
+        if (!names.Contains(AdapterConfig))
+            throw Nothing($"{where} has no {AdapterConfig}, so it holds no adapter; check the name, or choose another revision.");
         return AdapterWeights.Any(names.Contains) ? OfAdapters.Where(names.Contains) : throw NoWeights(names, where, AdapterWeights[0]);
     }
 
-    private static HubException NoWeights(IReadOnlyCollection<string> names, string where, string expected) => Nothing(Pickles.FirstOrDefault(names.Contains) is { } pickle
-        ? $"{where} has its weights as a pickle only ({pickle}), which can run code when it is read and is therefore refused; choose a revision or a copy with {expected} (some offer one as a pull request, --revision refs/pr/N), or convert it with its own library."
+    private static HubException NoWeights(IReadOnlyCollection<string> names, string where, string expected) =>
+        Nothing(Pickles.FirstOrDefault(names.Contains) is { } pickle
+        ? $"{where} has its weights as a pickle only ({pickle}), which can run code when it is read and is therefore refused; choose a "
+            + $"revision or a copy with {expected} (some offer one as a pull request, --revision refs/pr/N), or convert it with its "
+            + "own library."
         : $"{where} has no {expected}; choose a revision or a copy of it that has.");
 
     private static HubException Nothing(string message) => new(HubProblem.NothingUsable, message);

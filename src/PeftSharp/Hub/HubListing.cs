@@ -30,8 +30,10 @@ internal sealed partial class HubListing
             listing.Add(json as JsonArray ?? throw HubErrors.Bad(repository, "a file list that is no list"), repository);
             if (link is null || NextLink().Match(link) is not { Success: true } next) return listing;
             if (page == MostPages || listing.Files.Count > MostFiles) throw HubErrors.Bad(repository, "a file list without end");
-            if (!Uri.TryCreate(url, next.Groups[1].Value, out var following)) throw HubErrors.Bad(repository, $"a file list that goes on at {Quoted.Name(next.Groups[1].Value)}, which is no address");
-            if (following.Authority != url.Authority) throw HubErrors.Bad(repository, $"a file list that goes on at another server, {Quoted.Name(following.Authority)}");
+            if (!Uri.TryCreate(url, next.Groups[1].Value, out var following))
+                throw HubErrors.Bad(repository, $"a file list that goes on at {Quoted.Name(next.Groups[1].Value)}, which is no address");
+            if (following.Authority != url.Authority)
+                throw HubErrors.Bad(repository, $"a file list that goes on at another server, {Quoted.Name(following.Authority)}");
             url = following;
         }
     }
@@ -39,10 +41,12 @@ internal sealed partial class HubListing
     /// <summary>The commit and the visibility, without the files.</summary>
     public static async Task<HubListing> FindAsync(HubClient client, HubRepository repository, CancellationToken cancellation)
     {
-        var request = new HubRequest(HttpMethod.Get, client.Url($"api/models/{repository.Id}/revision/{Uri.EscapeDataString(repository.Revision)}"), repository);
+        var request = new HubRequest(
+            HttpMethod.Get, client.Url($"api/models/{repository.Id}/revision/{Uri.EscapeDataString(repository.Revision)}"), repository);
         var (json, _) = await client.JsonAsync(request, cancellation).ConfigureAwait(false);
         var commit = Text((json as JsonObject)?["sha"]);
-        if (commit is null || !HubRepository.IsCommit(commit)) throw HubErrors.Bad(repository, $"no commit (\"sha\" is {Quoted.Name(commit ?? "missing")})");
+        if (commit is null || !HubRepository.IsCommit(commit))
+            throw HubErrors.Bad(repository, $"no commit (\"sha\" is {Quoted.Name(commit ?? "missing")})");
         return new(commit, json["private"] is JsonValue flag && flag.TryGetValue<bool>(out var hidden) && hidden);
     }
 
@@ -50,11 +54,13 @@ internal sealed partial class HubListing
     {
         foreach (var entry in entries)
         {
-            if (entry is not JsonObject file || Text(file["path"]) is not { } path) throw HubErrors.Bad(repository, "an entry without a path in its file list");
+            if (entry is not JsonObject file || Text(file["path"]) is not { } path)
+                throw HubErrors.Bad(repository, "an entry without a path in its file list");
             if (!IsSafe(path)) throw HubErrors.Bad(repository, $"the file name {Quoted.Name(path)}, which leads out of its folder");
             if (Text(file["type"]) != "file") continue;
             var large = file["lfs"] as JsonObject;
-            if (Whole(large?["size"] ?? file["size"]) is not { } size || size < 0) throw HubErrors.Bad(repository, $"no size of {Quoted.Name(path)}");
+            if (Whole(large?["size"] ?? file["size"]) is not { } size || size < 0)
+                throw HubErrors.Bad(repository, $"no size of {Quoted.Name(path)}");
             var hash = Text(large is null ? file["oid"] : large["oid"] ?? large["sha256"]);
             Files[path] = (size, hash is not null && BlobHash.Is(hash) ? hash : null);
         }
@@ -62,7 +68,8 @@ internal sealed partial class HubListing
 
     // Whatever the system: neither absolute, nor upwards, nor a drive, nor a stream.
     private static bool IsSafe(string path) =>
-        path.Length is > 0 and <= 1024 && path.AsSpan().IndexOfAny("\\:") < 0 && !path.Any(char.IsControl) && path.Split('/').All(part => part is not ("" or "." or ".."));
+        path.Length is > 0 and <= 1024 && path.AsSpan().IndexOfAny("\\:") < 0 && !path.Any(char.IsControl)
+            && path.Split('/').All(part => part is not ("" or "." or ".."));
 
     private static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 

@@ -13,7 +13,8 @@ internal sealed record HubMetadata(string? Etag, bool IsWeak, long Bytes)
     private const string Weak = "W/";
 
     /// <summary>Asks. A redirect to storage elsewhere carries the answer itself; others are followed to it.</summary>
-    public static async Task<HubMetadata> AskAsync(HubClient client, HubRepository repository, string commit, string file, CancellationToken cancellation)
+    public static async Task<HubMetadata> AskAsync(
+        HubClient client, HubRepository repository, string commit, string file, CancellationToken cancellation)
     {
         string? etag = null, size = null, own = null;
         bool Collect(HttpResponseMessage response)
@@ -27,9 +28,14 @@ internal sealed record HubMetadata(string? Etag, bool IsWeak, long Bytes)
         using var response = await client.SendAsync(request, cancellation).ConfigureAwait(false);
         if (!response.IsSuccessStatusCode && (int)response.StatusCode / 100 != 3) throw HubErrors.For(response, request, client.Settings);
         etag ??= HubErrors.Header(response, "ETag");
-        var bytes = long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var linked) ? linked : response.Content.Headers.ContentLength;
-        if (own != commit) throw HubErrors.Bad(request, $"another commit of {Quoted.Name(file)} ({Quoted.Name(own ?? "none")} instead of {commit})");
-        return new(Checked(etag, request), etag?.StartsWith(Weak, StringComparison.Ordinal) == true, bytes ?? throw HubErrors.Bad(request, $"no size of {Quoted.Name(file)}"));
+        var bytes = long.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out var linked)
+            ? linked
+            : response.Content.Headers.ContentLength;
+        if (own != commit)
+            throw HubErrors.Bad(request, $"another commit of {Quoted.Name(file)} ({Quoted.Name(own ?? "none")} instead of {commit})");
+        return new(
+            Checked(etag, request), etag?.StartsWith(Weak, StringComparison.Ordinal) == true,
+            bytes ?? throw HubErrors.Bad(request, $"no size of {Quoted.Name(file)}"));
     }
 
     /// <summary>Where a file of a commit is.</summary>

@@ -37,9 +37,12 @@ public sealed partial record HubRepository
         var at = text.IndexOf('@', StringComparison.Ordinal);
         var (id, own) = at < 0 ? (text, null) : (text[..at], text[(at + 1)..]);
         if (!IsId(id))
-            throw new PeftException($"{Quoted.Name(id)} is no name of a repository; expected owner/name of letters, digits, \"-\", \"_\" and \".\", {LongestId} characters at most.");
+            throw new PeftException(
+                $"{Quoted.Name(id)} is no name of a repository; expected owner/name of letters, digits, \"-\", \"_\" and \".\", "
+                + $"{LongestId} characters at most.");
         if (own is not null && revision is not null && own != revision)
-            throw new PeftException($"{Quoted.Name(text)} names a revision, and {Quoted.Name(revision)} was given besides; give one of them.");
+            throw new PeftException(
+                $"{Quoted.Name(text)} names a revision, and {Quoted.Name(revision)} was given besides; give one of them.");
         revision = own ?? revision ?? DefaultRevision;
         return IsRevision(revision) ? new(id, revision)
             : throw new PeftException($"{Quoted.Name(revision)} is no revision of a repository; expected a branch, a tag or a commit.");
@@ -47,7 +50,11 @@ public sealed partial record HubRepository
 
     /// <summary>As <see cref="Parse"/>; null where the text is no name of a repository.</summary>
     public static HubRepository? TryParse(string text) =>
-        text.IndexOf('@', StringComparison.Ordinal) is var at && IsId(at < 0 ? text : text[..at]) && (at < 0 || IsRevision(text[(at + 1)..])) ? Parse(text) : null;
+        text.IndexOf('@', StringComparison.Ordinal) is var at
+            && IsId(at < 0 ? text : text[..at])
+            && (at < 0 || IsRevision(text[(at + 1)..]))
+            ? Parse(text)
+            : null;
 
     /// <summary>The same repository at another revision.</summary>
     /// <exception cref="PeftException">The text is no revision.</exception>
@@ -62,13 +69,18 @@ public sealed partial record HubRepository
     internal static bool IsCommit(string text) => text.Length == 40 && text.All(char.IsAsciiHexDigitLower);
 
     private static bool IsId(string id) =>
-        id.Length <= LongestId && IdPattern().IsMatch(id) && !id.Contains("--", StringComparison.Ordinal) && !id.Contains("..", StringComparison.Ordinal) && !id.EndsWith(".git", StringComparison.Ordinal);
+        id.Length <= LongestId && IdPattern().IsMatch(id) && !id.Contains("--", StringComparison.Ordinal)
+            && !id.Contains("..", StringComparison.Ordinal) && !id.EndsWith(".git", StringComparison.Ordinal);
 
     // What git allows, so that a revision is a safe path below refs/ too.
     private static bool IsRevision(string revision) =>
         revision.Length is > 0 and <= LongestRevision
         && !revision.Any(c => char.IsControl(c) || char.IsWhiteSpace(c) || "~^:?*[\\<>\"|".Contains(c))
-        && revision.Split('/').All(part => part.Length > 0 && !part.StartsWith('.') && !part.EndsWith('.') && !part.EndsWith(".lock", StringComparison.Ordinal) && !part.Contains("..", StringComparison.Ordinal));
+        && revision.Split('/')
+            .All(
+                part =>
+                    part.Length > 0 && !part.StartsWith('.') && !part.EndsWith('.') && !part.EndsWith(".lock", StringComparison.Ordinal)
+                        && !part.Contains("..", StringComparison.Ordinal));
 
     [GeneratedRegex(@"\A([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?/)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\z")]
     private static partial Regex IdPattern();

@@ -45,10 +45,14 @@ public sealed partial record HubSettings
     /// <exception cref="PeftException">A variable has a value that means nothing.</exception>
     public static HubSettings FromEnvironment(Func<string, string?>? variable = null)
     {
-        string? Get(params string[] names) => names.Select(variable ?? Environment.GetEnvironmentVariable).FirstOrDefault(v => !string.IsNullOrEmpty(v));
+        string? Get(params string[] names) =>
+            names.Select(variable ?? Environment.GetEnvironmentVariable).FirstOrDefault(v => !string.IsNullOrEmpty(v));
         bool Is(params string[] names) => Get(names)?.ToUpperInvariant() is "1" or "ON" or "YES" or "TRUE";
         var user = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        string Expanded(string path) => Variables().Replace(path.StartsWith("~/", StringComparison.Ordinal) || path == "~" ? user + path[1..] : path, m => Get(m.Groups[1].Value + m.Groups[2].Value) ?? m.Value);
+        string Expanded(string path) =>
+            Variables().Replace(
+                path.StartsWith("~/", StringComparison.Ordinal) || path == "~" ? user + path[1..] : path,
+                m => Get(m.Groups[1].Value + m.Groups[2].Value) ?? m.Value);
         var home = Expanded(Get("HF_HOME") ?? Path.Combine(Get("XDG_CACHE_HOME") ?? Path.Combine(user, ".cache"), "huggingface"));
         var settings = new HubSettings
         {
@@ -60,7 +64,8 @@ public sealed partial record HubSettings
         };
         if (Get("HF_ENDPOINT") is { } endpoint) settings = settings with { Endpoint = Checked(endpoint) };
         return Get("HF_HUB_DOWNLOAD_TIMEOUT") is not { } seconds ? settings
-            : int.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count is > 0 and <= 86400 ? settings with { Timeout = TimeSpan.FromSeconds(count) }
+            : int.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+                && count is > 0 and <= 86400 ? settings with { Timeout = TimeSpan.FromSeconds(count) }
             : throw new PeftException($"HF_HUB_DOWNLOAD_TIMEOUT is {Quoted.Name(seconds)}; expected seconds, from 1 to 86400.");
     }
 
@@ -68,9 +73,11 @@ public sealed partial record HubSettings
     /// <inheritdoc/>
     public override string ToString() => $"{Endpoint}, kept in {CacheFolder}";
 
-    private static string Checked(string endpoint) => Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.Query.Length == 0
+    private static string Checked(string endpoint) =>
+        Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.Query.Length == 0
         ? endpoint.TrimEnd('/')
-        : throw new PeftException($"HF_ENDPOINT is {Quoted.Name(endpoint)}; expected the address of a hub, for example https://huggingface.co.");
+        : throw new PeftException(
+            $"HF_ENDPOINT is {Quoted.Name(endpoint)}; expected the address of a hub, for example https://huggingface.co.");
 
     private static string? FromFile(string path)
     {
@@ -81,7 +88,8 @@ public sealed partial record HubSettings
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new PeftException($"The token file {path} could not be read ({e.Message.TrimEnd('.')}); check its permissions, or set HF_TOKEN.", e);
+            throw new PeftException(
+                $"The token file {path} could not be read ({e.Message.TrimEnd('.')}); check its permissions, or set HF_TOKEN.", e);
         }
     }
 

@@ -23,7 +23,8 @@ internal sealed class HubTransfer(HubClient client, HubCache cache, IHubProgress
         using var turn = await cache.LockAsync(repository, name, Waiting, cancellation).ConfigureAwait(false);
         var blob = cache.Blob(repository, name);
         // Another program may have left anything under the name.
-        var fresh = Length(blob) != file.Bytes || (hash is not null && await BlobHash.MatchesAsync(blob, hash, cancellation).ConfigureAwait(false) != true);
+        var fresh = Length(blob) != file.Bytes
+            || (hash is not null && await BlobHash.MatchesAsync(blob, hash, cancellation).ConfigureAwait(false) != true);
         if (cache.Has(repository, commit, file.Name, file.Bytes) || !fresh) progress.Moved(file.Name, file.Bytes);
         else await DownloadAsync(repository, commit, file, hash, blob, cancellation).ConfigureAwait(false);
         if (!cache.Has(repository, commit, file.Name, file.Bytes)) cache.Place(repository, commit, file.Name, name, fresh);
@@ -46,7 +47,8 @@ internal sealed class HubTransfer(HubClient client, HubCache cache, IHubProgress
         return $"{metadata.Etag ?? "untagged"}-{Convert.ToHexStringLower(place)[..16]}";
     }
 
-    private async Task DownloadAsync(HubRepository repository, string commit, HubTransferFile file, string? hash, string blob, CancellationToken cancellation)
+    private async Task DownloadAsync(
+        HubRepository repository, string commit, HubTransferFile file, string? hash, string blob, CancellationToken cancellation)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(blob)!);
         var part = $"{blob}.incomplete";
@@ -58,14 +60,18 @@ internal sealed class HubTransfer(HubClient client, HubCache cache, IHubProgress
             File.Delete(part);
             // What was there before may be to blame; what has just come is the server's.
             if (!resumed)
-                throw new HubException(HubProblem.BadAnswer, $"{file.Name} of {repository} arrived with another checksum than {hash}; it was thrown away: try again, and check HF_ENDPOINT and any proxy if that repeats.");
+                throw new HubException(
+                    HubProblem.BadAnswer,
+                    $"{file.Name} of {repository} arrived with another checksum than {hash}; it was thrown away: try again, and check "
+                    + "HF_ENDPOINT and any proxy if that repeats.");
             resumed = false;
             progress.Moved(file.Name, -file.Bytes);
         }
         File.Move(part, blob, overwrite: true);
     }
 
-    private async Task CompleteAsync(HubRepository repository, string commit, HubTransferFile file, string part, CancellationToken cancellation)
+    private async Task CompleteAsync(
+        HubRepository repository, string commit, HubTransferFile file, string part, CancellationToken cancellation)
     {
         // A link, or a pipe, in its place is none of ours.
         if (Length(part) > file.Bytes || FileStat.Of(part, follow: false) is { Kind: not FileKind.File }) File.Delete(part);
@@ -85,23 +91,29 @@ internal sealed class HubTransfer(HubClient client, HubCache cache, IHubProgress
                 broken = e.InnerException!;
             }
             failures = Length(part) > before ? 1 : failures + 1;
-            if (failures >= client.Settings.Attempts) throw client.Unreachable($"{file.Name} breaks off after {Length(part):N0} of {file.Bytes:N0} bytes: {HubClient.Say(broken)}", null, broken);
+            if (failures >= client.Settings.Attempts)
+                throw client.Unreachable(
+                    $"{file.Name} breaks off after {Length(part):N0} of {file.Bytes:N0} bytes: {HubClient.Say(broken)}", null, broken);
             await client.PauseAsync(failures, null, cancellation).ConfigureAwait(false);
         }
     }
 
-    private async Task AppendAsync(HubRepository repository, string commit, HubTransferFile file, string part, long from, CancellationToken cancellation)
+    private async Task AppendAsync(
+        HubRepository repository, string commit, HubTransferFile file, string part, long from, CancellationToken cancellation)
     {
-        var request = new HubRequest(HttpMethod.Get, HubMetadata.Url(client, repository, commit, file.Name), repository) { File = file.Name, From = from };
+        var request = new HubRequest(
+            HttpMethod.Get, HubMetadata.Url(client, repository, commit, file.Name), repository) { File = file.Name, From = from };
         using var response = await client.SendAsync(request, cancellation).ConfigureAwait(false);
-        if (response.StatusCode != HttpStatusCode.RequestedRangeNotSatisfiable && !response.IsSuccessStatusCode) throw HubErrors.For(response, request, client.Settings);
+        if (response.StatusCode != HttpStatusCode.RequestedRangeNotSatisfiable && !response.IsSuccessStatusCode)
+            throw HubErrors.For(response, request, client.Settings);
         // A server may not know ranges, or give another part than was asked for: from the start then.
         var goesOn = response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == from;
         if (!goesOn)
         {
             progress.Moved(file.Name, -from);
             File.WriteAllBytes(part, []);
-            if (response.StatusCode != HttpStatusCode.OK) throw new BrokenTransferException(new IOException("the server gives no such part"));
+            if (response.StatusCode != HttpStatusCode.OK)
+                throw new BrokenTransferException(new IOException("the server gives no such part"));
             from = 0;
         }
         if (response.Content.Headers.ContentLength is { } length && length > file.Bytes - from)
@@ -143,7 +155,11 @@ internal sealed class HubTransfer(HubClient client, HubCache cache, IHubProgress
         }
         catch (IOException e)
         {
-            throw new HubException(HubProblem.NoSpace, $"{part} could not be written ({e.Message.Split(". ")[0].Split(" : ")[0].TrimEnd('.')}); free some space and ask for {repository} again, which goes on from there.", e);
+            throw new HubException(
+                HubProblem.NoSpace,
+                $"{part} could not be written ({e.Message.Split(". ")[0].Split(" : ")[0].TrimEnd('.')}); free some space and ask for "
+                + $"{repository} again, which goes on from there.",
+                e);
         }
     }
 

@@ -18,14 +18,19 @@ public sealed class HubUploadFile
     /// <summary>The size.</summary>
     public long Bytes { get; }
 
-    /// <summary>A file of this machine, under a name of the repository. Where the system gives it no length it is empty: a pipe is not waited for.</summary>
+    /// <summary>
+    /// A file of this machine, under a name of the repository. Where the system gives it no length it is empty: a pipe is not waited for.
+    /// </summary>
     /// <exception cref="PeftException">There is no such file.</exception>
     public static HubUploadFile Of(string path, string name) => File.Exists(path)
-        ? new(name, FileSize.Of(path), () => FileSize.Of(path) == 0 ? Stream.Null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16))
+        ? new(
+            name, FileSize.Of(path),
+            () => FileSize.Of(path) == 0 ? Stream.Null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16))
         : throw new PeftException($"{path} does not exist; give files that do.");
 
     /// <summary>Bytes of memory, under a name of the repository.</summary>
-    public static HubUploadFile Of(byte[] content, string name) => new(name, content.Length, () => new MemoryStream(content, writable: false));
+    public static HubUploadFile Of(byte[] content, string name) =>
+        new(name, content.Length, () => new MemoryStream(content, writable: false));
 
     internal Stream Open() => _open();
 

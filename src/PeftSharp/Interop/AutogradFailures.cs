@@ -16,7 +16,9 @@ public static class AutogradFailures
     [ThreadStatic] private static Exception? _failure;
     private static readonly ConcurrentQueue<Exception> Elsewhere = new();
 
-    /// <summary>Runs <paramref name="body"/>; if it throws, remembers the exception and returns what <paramref name="fallback"/> gives.</summary>
+    /// <summary>
+    /// Runs <paramref name="body"/>; if it throws, remembers the exception and returns what <paramref name="fallback"/> gives.
+    /// </summary>
     public static T Guard<T>(Func<T> body, Func<T> fallback)
     {
         try

@@ -2,9 +2,6 @@ using System.Text.Json;
 
 namespace PeftSharp.Interop;
 
-/// <summary>Measured speeds of matrix products in GFLOP/s.</summary>
-internal readonly record struct ComputeSpeed(double Fp32Gflops, double Bf16Gflops);
-
 /// <summary>Remembers measured speeds in a per-user file. A cache: nothing that goes wrong with the file matters.</summary>
 internal static class ComputeCache
 {

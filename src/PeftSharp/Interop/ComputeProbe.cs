@@ -4,14 +4,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Interop;
 
-/// <summary>The compute type of a run, and why.</summary>
-/// <param name="Type">The type chosen.</param>
-/// <param name="Fp32Gflops">Measured speed of fp32 matrix products on one core in GFLOP/s; 0 if not measured.</param>
-/// <param name="Bf16Gflops">Measured speed of bfloat16 matrix products on one core in GFLOP/s; 0 if not measured.</param>
-/// <param name="Processor">Name of the processor, with the extensions that matter here.</param>
-/// <param name="Reason">One sentence for the log.</param>
-public sealed record ComputeChoice(ComputeType Type, double Fp32Gflops, double Bf16Gflops, string Processor, string Reason);
-
 /// <summary>Chooses between fp32 and bfloat16 products by measuring both, once per processor.</summary>
 public static class ComputeProbe
 {
@@ -47,8 +39,10 @@ public static class ComputeProbe
     {
         var ratio = speed.Bf16Gflops / speed.Fp32Gflops;
         var type = ratio > ClearlyFaster ? ComputeType.BFloat16 : ComputeType.Float32;
-        var reason = FormattableString.Invariant(
-            $"bf16 products run at {speed.Bf16Gflops:0} GFLOP/s a core, fp32 products at {speed.Fp32Gflops:0}: {(type == ComputeType.BFloat16 ? "bf16 is clearly faster" : "fp32 is as good or better")}.");
+        var reason = string.Create(
+            System.Globalization.CultureInfo.InvariantCulture,
+            $"bf16 products run at {speed.Bf16Gflops:0} GFLOP/s a core, fp32 products at {speed.Fp32Gflops:0}: "
+            + $"{(type == ComputeType.BFloat16 ? "bf16 is clearly faster" : "fp32 is as good or better")}.");
         return new(type, speed.Fp32Gflops, speed.Bf16Gflops, processor, reason);
     }
 

@@ -70,7 +70,9 @@ internal static unsafe class Dispatcher
     }
 
     private static Exports Required =>
-        Native.Value ?? throw new PeftException("This libtorch offers no dispatcher that PeftSharp can call; use the package libtorch-cpu of version 2.10.0.");
+        Native.Value
+            ?? throw new PeftException(
+                "This libtorch offers no dispatcher that PeftSharp can call; use the package libtorch-cpu of version 2.10.0.");
 
     private static ulong NewHandle(Exports native, Tensor tensor)
     {
@@ -118,7 +120,8 @@ internal static unsafe class Dispatcher
         public required delegate* unmanaged<nuint, nint*, int> NewList { get; init; }
         public required delegate* unmanaged<nint, ulong, int> PushBack { get; init; }
         public required delegate* unmanaged<ulong> AbiVersion { get; init; }
-        public required delegate* unmanaged<long, long, long, delegate* unmanaged<long, long, void*, void>, void*, int> ParallelFor { get; init; }
+        public required delegate* unmanaged<long, long,
+            long, delegate* unmanaged<long, long, void*, void>, void*, int> ParallelFor { get; init; }
 
         public static Exports? Find()
         {

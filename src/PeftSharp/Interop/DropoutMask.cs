@@ -16,7 +16,8 @@ public static unsafe class DropoutMask
     private const long Grain = 1 << 15;
 
     /// <summary>y = x · mask, where mask is 0 with probability <paramref name="p"/> and 1/(1−p) otherwise.</summary>
-    /// <param name="x">Of a floating type, any shape. On other devices than the CPU the numbers are that device's own, a function of the seed as well.</param>
+    /// <param name="x">Of a floating type, any shape. On other devices than the CPU the numbers are that device's own, a function of the
+    /// seed as well.</param>
     /// <param name="p">Probability of dropping an element, in [0, 1); 0 returns <paramref name="x"/> itself.</param>
     /// <param name="seed">The seed of this site in this micro-step (see <see cref="SeedSequence"/>).</param>
     /// <exception cref="PeftException">p is out of range.</exception>
@@ -174,7 +175,8 @@ public static unsafe class DropoutMask
             // Rounded to nearest, as libtorch rounds a float to bfloat16.
             var bits = BitConverter.SingleToUInt32Bits(Scale);
             var scale = (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-            Vector512<uint> thresholds = Vector512.Create(threshold), scales = Vector512.Create((uint)scale), lanes = Vector512<uint>.Indices;
+            Vector512<uint> thresholds = Vector512.Create(threshold), scales = Vector512.Create((uint)scale),
+            lanes = Vector512<uint>.Indices;
             for (; i <= end - 32; i += 32)
             {
                 var low = Hash(Vector512.Create((uint)i) + lanes, key0, key1);

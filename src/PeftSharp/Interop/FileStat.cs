@@ -3,16 +3,6 @@ using System.Runtime.InteropServices;
 
 namespace PeftSharp.Interop;
 
-/// <summary>What lies at a path.</summary>
-internal enum FileKind
-{
-    File,
-    Folder,
-    Link,
-    /// <summary>A pipe, a device, a socket.</summary>
-    Other,
-}
-
 /// <summary>A file as its system knows it: device and inode are the file itself, whatever its names; times are in nanoseconds.</summary>
 /// <param name="Kind">What it is.</param>
 /// <param name="Size">Bytes.</param>
@@ -21,7 +11,8 @@ internal enum FileKind
 /// <param name="Modified">When the content last changed; programs can set it.</param>
 /// <param name="Changed">When anything about it last changed; only the clock sets it. 0 where it is unknown.</param>
 /// <param name="Owner">Number of the user; null where it is unknown.</param>
-internal readonly partial record struct FileStat(FileKind Kind, long Size, ulong Device, ulong Inode, long Modified, long Changed, uint? Owner)
+internal readonly partial record struct FileStat(
+    FileKind Kind, long Size, ulong Device, ulong Inode, long Modified, long Changed, uint? Owner)
 {
     private const int CurrentFolder = -100, NoFollow = 0x100, Basic = 0x7ff;
     private const int NotFound = 2, NotAFolder = 20, Denied = 13, TooLong = 36, TooManyLinks = 40;
@@ -51,26 +42,34 @@ internal readonly partial record struct FileStat(FileKind Kind, long Size, ulong
     {
         Span<byte> found = stackalloc byte[256];
         if (StatX(CurrentFolder, path, follow ? 0 : NoFollow, Basic, found) != 0)
-            return Marshal.GetLastPInvokeError() is NotFound or NotAFolder or Denied or TooLong or TooManyLinks ? null : Plain(path, follow);
-        static long Time(ReadOnlySpan<byte> at) => BinaryPrimitives.ReadInt64LittleEndian(at) * 1_000_000_000 + BinaryPrimitives.ReadUInt32LittleEndian(at[8..]);
-        var device = ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(found[136..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(found[140..]);
+            return Marshal.GetLastPInvokeError() is NotFound or NotAFolder or Denied or TooLong or TooManyLinks
+                ? null
+                : Plain(path, follow);
+        static long Time(ReadOnlySpan<byte> at) =>
+            BinaryPrimitives.ReadInt64LittleEndian(at) * 1_000_000_000 + BinaryPrimitives.ReadUInt32LittleEndian(at[8..]);
+        var device =
+            ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(found[136..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(found[140..]);
         return new(
             KindOf(BinaryPrimitives.ReadUInt16LittleEndian(found[28..])), BinaryPrimitives.ReadInt64LittleEndian(found[40..]), device,
-            BinaryPrimitives.ReadUInt64LittleEndian(found[32..]), Time(found[112..]), Time(found[96..]), BinaryPrimitives.ReadUInt32LittleEndian(found[20..]));
+            BinaryPrimitives.ReadUInt64LittleEndian(found[32..]), Time(found[112..]), Time(found[96..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(found[20..]));
     }
 
     private static FileStat? Mac(string path, bool follow)
     {
         Span<byte> found = stackalloc byte[256];
         if ((follow ? MacStat(path, found) : MacLinkStat(path, found)) != 0) return null;
-        static long Time(ReadOnlySpan<byte> at) => BinaryPrimitives.ReadInt64LittleEndian(at) * 1_000_000_000 + BinaryPrimitives.ReadInt64LittleEndian(at[8..]);
+        static long Time(ReadOnlySpan<byte> at) =>
+            BinaryPrimitives.ReadInt64LittleEndian(at) * 1_000_000_000 + BinaryPrimitives.ReadInt64LittleEndian(at[8..]);
         return new(
             KindOf(BinaryPrimitives.ReadUInt16LittleEndian(found[4..])), BinaryPrimitives.ReadInt64LittleEndian(found[96..]),
-            BinaryPrimitives.ReadUInt32LittleEndian(found), BinaryPrimitives.ReadUInt64LittleEndian(found[8..]), Time(found[48..]), Time(found[64..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(found), BinaryPrimitives.ReadUInt64LittleEndian(found[8..]), Time(found[48..]),
+            Time(found[64..]),
             BinaryPrimitives.ReadUInt32LittleEndian(found[16..]));
     }
 
-    private static FileKind KindOf(int mode) => (mode & 0xf000) switch { 0x8000 => FileKind.File, 0x4000 => FileKind.Folder, 0xa000 => FileKind.Link, _ => FileKind.Other };
+    private static FileKind KindOf(int mode) =>
+        (mode & 0xf000) switch { 0x8000 => FileKind.File, 0x4000 => FileKind.Folder, 0xa000 => FileKind.Link, _ => FileKind.Other };
 
     private static FileStat? Plain(string path, bool follow)
     {
@@ -80,7 +79,9 @@ internal readonly partial record struct FileStat(FileKind Kind, long Size, ulong
             if (info.LinkTarget is not null && !follow) return new(FileKind.Link, 0, 0, 0, 0, 0, null);
             if (info.LinkTarget is not null && info.ResolveLinkTarget(returnFinalTarget: true) is { } end) info = end;
             if (!info.Exists) return null;
-            var kind = info is DirectoryInfo ? FileKind.Folder : (info.Attributes & FileAttributes.Device) != 0 ? FileKind.Other : FileKind.File;
+            var kind = info is DirectoryInfo ? FileKind.Folder
+                : (info.Attributes & FileAttributes.Device) != 0 ? FileKind.Other
+                : FileKind.File;
             var modified = (info.LastWriteTimeUtc - DateTime.UnixEpoch).Ticks * 100;
             return new(kind, info is FileInfo file ? file.Length : 0, 0, 0, modified, 0, null);
         }

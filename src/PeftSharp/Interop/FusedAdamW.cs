@@ -4,11 +4,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Interop;
 
-/// <summary>The numbers of one AdamW update.</summary>
-internal readonly record struct AdamWSettings(double Lr, double Beta1, double Beta2, double Eps, double WeightDecay);
-
 /// <summary>One AdamW update (Loshchilov &amp; Hutter 2019, arXiv 1711.05101) of many tensors in one native call.</summary>
-/// <remarks>All tensors are float32, contiguous and on the CPU. A managed loop, equal to about 1e-6, stands in where libtorch's is missing.</remarks>
+/// <remarks>
+/// All tensors are float32, contiguous and on the CPU. A managed loop, equal to about 1e-6, stands in where libtorch's is missing.
+/// </remarks>
 internal static class FusedAdamW
 {
     private static readonly Lazy<bool> NativeWorks = new(AgreesWithManaged);

@@ -3,11 +3,14 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Interop;
 
-/// <summary>Keeps a segment's input instead of its activations and computes it again in the backward pass (Chen et al. 2016, arXiv 1604.06174).</summary>
+/// <summary>
+/// Keeps a segment's input instead of its activations and computes it again in the backward pass (Chen et al. 2016, arXiv 1604.06174).
+/// </summary>
 public static class GradientCheckpoint
 {
     /// <summary>segment(x), whose graph is built anew in the backward pass.</summary>
-    /// <param name="segment">A function that draws the same random numbers whenever it is called; tensors that it trains are leaves.</param>
+    /// <param name="segment">A function that draws the same random numbers whenever it is called; tensors that it trains are
+    /// leaves.</param>
     /// <param name="x">Its input; gradients reach trained tensors even if it needs none itself.</param>
     public static Tensor Run(Func<Tensor, Tensor> segment, Tensor x)
     {

@@ -63,7 +63,9 @@ public static partial class LibTorch
         catch (Exception e) when (e is NotSupportedException or DllNotFoundException or TypeInitializationException)
         {
             throw new PeftException(
-                $"libtorch could not be loaded: {FirstLine(e)}; add the package libtorch-cpu-{Rid} (version 2.10.0) to the program that uses PeftSharp.", e);
+                $"libtorch could not be loaded: {FirstLine(e)}; add the package libtorch-cpu-{Rid} (version 2.10.0) to the program that "
+                + "uses PeftSharp.",
+                e);
         }
     }
 
@@ -75,12 +77,17 @@ public static partial class LibTorch
         if (IsBusy()) _ = SetEnvironment("GOMP_SPINCOUNT", "0", 0);
         if (NativeLibrary.TryLoad($"lib{Shim}.so", out _)) return;
         if (RuntimeInformation.ProcessArchitecture != Architecture.X64)
-            throw new PeftException($"This machine is {RuntimeInformation.ProcessArchitecture}; on Linux, TorchSharp's libtorch exists for x64 only.");
+            throw new PeftException(
+                $"This machine is {RuntimeInformation.ProcessArchitecture}; on Linux, TorchSharp's libtorch exists for x64 only.");
 
         var shim = Find($"lib{Shim}.so")
-            ?? throw new PeftException($"lib{Shim}.so was not found beside the program ({AppContext.BaseDirectory}); add the package TorchSharp (version 0.107.0) to it.");
+            ?? throw new PeftException(
+                $"lib{Shim}.so was not found beside the program ({AppContext.BaseDirectory}); add the package TorchSharp (version "
+                + "0.107.0) to it.");
         var torch = Find("libtorch.so")
-            ?? throw new PeftException($"libtorch.so was not found beside the program ({AppContext.BaseDirectory}); add the package libtorch-cpu-linux-x64 (version 2.10.0) to it.");
+            ?? throw new PeftException(
+                $"libtorch.so was not found beside the program ({AppContext.BaseDirectory}); add the package libtorch-cpu-linux-x64 "
+                + "(version 2.10.0) to it.");
         LoadOrExplain(torch);
         try
         {
@@ -123,7 +130,8 @@ public static partial class LibTorch
         [
             AppContext.BaseDirectory,
             Path.Combine(AppContext.BaseDirectory, "runtimes", Rid, "native"),
-            .. ((AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries),
+            .. ((AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string) ?? "").Split(
+                Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries),
         ];
         return folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
     }

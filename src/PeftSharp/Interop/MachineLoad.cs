@@ -15,7 +15,9 @@ public readonly record struct MachineLoad(double Average, int Running)
             try
             {
                 var fields = File.ReadAllText("/proc/loadavg").Split(' ');
-                return new(double.Parse(fields[0], CultureInfo.InvariantCulture), int.Parse(fields[3].Split('/')[0], CultureInfo.InvariantCulture));
+                return new(
+                    double.Parse(fields[0], CultureInfo.InvariantCulture),
+                    int.Parse(fields[3].Split('/')[0], CultureInfo.InvariantCulture));
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or IndexOutOfRangeException)
             {

@@ -8,14 +8,18 @@ internal static partial class NativeHeap
     // False once the C library has turned out to be another one.
     private static bool _isGlibc = OperatingSystem.IsLinux();
 
-    /// <summary>One heap for all threads: glibc gives each its own, and what one has freed no other uses, which costs a tenth of the memory.</summary>
+    /// <summary>
+    /// One heap for all threads: glibc gives each its own, and what one has freed no other uses, which costs a tenth of the memory.
+    /// </summary>
     public static void ShareOneArena()
     {
         const int ArenaMax = -8;
         Ask(() => Mallopt(ArenaMax, 1));
     }
 
-    /// <summary>Gives free memory between used blocks back to the system (milliseconds); tensors of many sizes leave much of it behind.</summary>
+    /// <summary>
+    /// Gives free memory between used blocks back to the system (milliseconds); tensors of many sizes leave much of it behind.
+    /// </summary>
     public static void Trim() => Ask(() => MallocTrim(0));
 
     private static void Ask(Func<int> what)

@@ -3,7 +3,9 @@ namespace PeftSharp.Interop;
 /// <summary>Derives seeds from seeds. The same on every platform and in every version: results depend on it.</summary>
 public static class SeedSequence
 {
-    /// <summary>The seed that <paramref name="seed"/> gives to the place called <paramref name="name"/> (FNV-1a, then SplitMix64).</summary>
+    /// <summary>
+    /// The seed that <paramref name="seed"/> gives to the place called <paramref name="name"/> (FNV-1a, then SplitMix64).
+    /// </summary>
     public static ulong Derive(ulong seed, string name)
     {
         var hash = 0xCBF2_9CE4_8422_2325ul;

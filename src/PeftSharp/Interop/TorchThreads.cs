@@ -20,7 +20,10 @@ public static class TorchThreads
     }
 
     private static int? FromEnvironment() =>
-        int.TryParse(Environment.GetEnvironmentVariable("OMP_NUM_THREADS"), NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n > 0 ? n : null;
+        int.TryParse(Environment.GetEnvironmentVariable("OMP_NUM_THREADS"), NumberStyles.None, CultureInfo.InvariantCulture, out var n)
+            && n > 0
+            ? n
+            : null;
 
     // Only Linux tells this in files; elsewhere the number of processors decides.
     private static int? PhysicalCores()

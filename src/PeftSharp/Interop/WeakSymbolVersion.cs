@@ -40,7 +40,8 @@ internal static partial class WeakSymbolVersion
             catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
         }
         throw new PeftException(
-            $"libstdc++ lacks {version}, and no folder for a corrected copy of {Path.GetFileName(library)} can be written; set XDG_CACHE_HOME to a writable folder, or install a libstdc++6 of GCC 13 or later.");
+            $"libstdc++ lacks {version}, and no folder for a corrected copy of {Path.GetFileName(library)} can be written; set "
+            + "XDG_CACHE_HOME to a writable folder, or install a libstdc++6 of GCC 13 or later.");
     }
 
     private static IEnumerable<string> CacheRoots()
@@ -60,7 +61,8 @@ internal static partial class WeakSymbolVersion
         }
         catch (Exception e) when (e is ArgumentOutOfRangeException or IndexOutOfRangeException or OverflowException or InvalidDataException)
         {
-            throw new PeftException($"{name} is not an x64 ELF library that needs {version}; reinstall the package TorchSharp (version 0.107.0).", e);
+            throw new PeftException(
+                $"{name} is not an x64 ELF library that needs {version}; reinstall the package TorchSharp (version 0.107.0).", e);
         }
     }
 
@@ -98,7 +100,11 @@ internal static partial class WeakSymbolVersion
     {
         var table = I64(elf, 32);
         int size = U16(elf, 54), count = U16(elf, 56);
-        return [.. Enumerable.Range(0, count).Select(i => table + i * size).Select(at => (U32(elf, at), I64(elf, at + 8), I64(elf, at + 32), I64(elf, at + 16)))];
+        return [
+            .. Enumerable.Range(0, count)
+                .Select(i => table + i * size)
+                .Select(at => (U32(elf, at), I64(elf, at + 8), I64(elf, at + 32), I64(elf, at + 16))),
+        ];
     }
 
     private static long ToOffset(List<(uint Type, long Offset, long Size, long Address)> segments, long address)

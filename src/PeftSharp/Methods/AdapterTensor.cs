@@ -3,21 +3,11 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods;
 
-/// <summary>What a tensor is to its adapter.</summary>
-public enum TensorRole
-{
-    /// <summary>Trained, beside the base's weights.</summary>
-    Trained,
-    /// <summary>A trained copy that takes the place of one of the base's tensors, or of some of its entries.</summary>
-    Copy,
-    /// <summary>A trained copy of a module that peft lists under <c>modules_to_save</c>.</summary>
-    SavedModule,
-    /// <summary>Read by plug-ins and saved, but never trained: a random projection, say.</summary>
-    Frozen,
-}
-
-/// <summary>One tensor of an adapter. Plug-ins read it through <see cref="Slot"/>, so that other methods can mask, share or slice it.</summary>
-/// <param name="path">The module that it belongs to, for example <c>bert.encoder.layer.0.attention.self.query</c>; empty for the whole model.</param>
+/// <summary>
+/// One tensor of an adapter. Plug-ins read it through <see cref="Slot"/>, so that other methods can mask, share or slice it.
+/// </summary>
+/// <param name="path">The module that it belongs to, for example <c>bert.encoder.layer.0.attention.self.query</c>; empty for the whole
+/// model.</param>
 /// <param name="local">Its name there, for example <c>lora_A.weight</c>.</param>
 /// <param name="value">The tensor; a leaf that requires a gradient where it is trained.</param>
 /// <param name="decay">False for biases and norms, which weight decay leaves alone.</param>
@@ -60,7 +50,9 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
     /// <summary>What it is to the adapter; default: trained.</summary>
     public TensorRole Role { get; init; }
 
-    /// <summary>True if it stands beside the base's weights and adds to the model's size; false if it takes the place of one, or is a buffer.</summary>
+    /// <summary>
+    /// True if it stands beside the base's weights and adds to the model's size; false if it takes the place of one, or is a buffer.
+    /// </summary>
     public bool Additional => Role != TensorRole.Copy && !IsBuffer;
 
     /// <summary>True for a frozen tensor that the reference library counts among no parameters.</summary>

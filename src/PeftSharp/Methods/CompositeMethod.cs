@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Files;
-using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -29,7 +28,9 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
         var index = _parts.Count;
         if (index == 0) OnDetach(_parts.Clear);
         // A second part of a kind has start values of its own: two that start alike would stay alike.
-        var seed = _parts.Any(p => p.Options.PeftType == options.PeftType) ? Interop.SeedSequence.Derive(host.Seed, $"part {index}") : host.Seed;
+        var seed = _parts.Any(p => p.Options.PeftType == options.PeftType)
+            ? Interop.SeedSequence.Derive(host.Seed, $"part {index}")
+            : host.Seed;
         var part = options.Create(Name);
         part.Tag = Tag;
         part.Attach(host with { HeadModules = [], WholeHead = host.WholeHead, IsPart = true, Seed = seed });
@@ -87,7 +88,8 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
     }
 
     /// <inheritdoc/>
-    public override BatchLoss ComputeLoss(BatchLoss loss, LossCall call) => _parts.Aggregate(loss, (soFar, part) => part.ComputeLoss(soFar, call));
+    public override BatchLoss ComputeLoss(BatchLoss loss, LossCall call) =>
+        _parts.Aggregate(loss, (soFar, part) => part.ComputeLoss(soFar, call));
 
     /// <inheritdoc/>
     public override void AfterBackward(StepState step) => _parts.ForEach(p => p.AfterBackward(step));
@@ -116,9 +118,13 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
     public override void RestoreState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
     {
         if (json is not null && (json as JsonArray)?.Count != _parts.Count)
-            throw new PeftException($"{Options.PeftType}: the saved state is not that of {_parts.Count} parts; resume with the parts that the run began with.");
-        var stray = tensors.Keys.FirstOrDefault(key => !Enumerable.Range(0, _parts.Count).Any(i => key.StartsWith($"{i}.", StringComparison.Ordinal)));
-        if (stray is not null) throw new PeftException($"{Options.PeftType}: the saved state holds \"{stray}\", which belongs to none of the {_parts.Count} parts.");
+            throw new PeftException(
+                $"{Options.PeftType}: the saved state is not that of {_parts.Count} parts; resume with the parts that the run began with.");
+        var stray = tensors.Keys.FirstOrDefault(
+            key => !Enumerable.Range(0, _parts.Count).Any(i => key.StartsWith($"{i}.", StringComparison.Ordinal)));
+        if (stray is not null)
+            throw new PeftException(
+                $"{Options.PeftType}: the saved state holds \"{stray}\", which belongs to none of the {_parts.Count} parts.");
         using var scope = NewDisposeScope();
         List<(PeftMethod Part, Dictionary<string, Tensor> Tensors, JsonNode? Json)> before = [];
         try

@@ -8,7 +8,8 @@ namespace PeftSharp.Methods;
 /// <summary>A learned gate per sequence: the mean of σ(w·x + b) over its tokens (UniPELT, Mao et al. 2021, arXiv 2110.07577).</summary>
 /// <param name="weight">w, [gates, width].</param>
 /// <param name="bias">b, [gates].</param>
-/// <param name="overPadding">True averages over padded positions too, as AdapterHub does: a row's gate then depends on the rows beside it.</param>
+/// <param name="overPadding">True averages over padded positions too, as AdapterHub does: a row's gate then depends on the rows beside
+/// it.</param>
 internal sealed class Gate(AdapterTensor weight, AdapterTensor bias, bool overPadding)
 {
     /// <summary>x: [rows, tokens, width] → [rows, 1, gates].</summary>

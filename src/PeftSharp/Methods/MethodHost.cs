@@ -14,9 +14,12 @@ namespace PeftSharp.Methods;
 /// <param name="Device">Where the adapter's tensors live.</param>
 /// <param name="Seed">Seed of start values.</param>
 public sealed record MethodHost(
-    SiteMap Sites, string ModelType, string BasePrefix, string TaskType, IReadOnlyList<string> HeadModules, int Width, ScalarType Precision, Device Device, ulong Seed)
+    SiteMap Sites, string ModelType, string BasePrefix, string TaskType, IReadOnlyList<string> HeadModules, int Width, ScalarType Precision,
+    Device Device, ulong Seed)
 {
-    /// <summary>True if saved tensors are read into the adapter next: its start values do not matter, and what they would need may be missing.</summary>
+    /// <summary>
+    /// True if saved tensors are read into the adapter next: its start values do not matter, and what they would need may be missing.
+    /// </summary>
     public bool FromFile { get; init; }
 
     /// <summary>Tensors that the base lacked and that were drawn at random (a fresh head).</summary>
@@ -25,7 +28,9 @@ public sealed record MethodHost(
     /// <summary>The model's class in Python, for example <c>BertForSequenceClassification</c>; AdapterHub's files name it.</summary>
     public string? ModelClass { get; init; }
 
-    /// <summary>AdapterHub's settings of a head in its flexible layout, with the head's name; null for a head of the model's class.</summary>
+    /// <summary>
+    /// AdapterHub's settings of a head in its flexible layout, with the head's name; null for a head of the model's class.
+    /// </summary>
     internal System.Text.Json.Nodes.JsonObject? FlexibleHead { get; init; }
 
     /// <summary>The head's modules, in a part of a composite too, which leaves them to the whole.</summary>
@@ -34,7 +39,9 @@ public sealed record MethodHost(
     /// <summary>True if the method is a part of a composite one, which trains the head itself.</summary>
     public bool IsPart { get; init; }
 
-    /// <summary>The map that yields the head's outputs, which an adapter may replace by one of its own width; null where the head has none.</summary>
+    /// <summary>
+    /// The map that yields the head's outputs, which an adapter may replace by one of its own width; null where the head has none.
+    /// </summary>
     public ProjectionSite? HeadOutput { get; init; }
 
     /// <summary>Number of outputs of the adapter's own head; null (default) for as many as the base's.</summary>
@@ -46,6 +53,8 @@ public sealed record MethodHost(
     /// <summary>True if trained tensors are to be TorchSharp's parameters, which its own optimizers take.</summary>
     public bool AsParameters { get; init; }
 
-    /// <summary>How many numbers those files hold together; null where there are none. Settings that ask for more do not belong to them.</summary>
+    /// <summary>
+    /// How many numbers those files hold together; null where there are none. Settings that ask for more do not belong to them.
+    /// </summary>
     public long? SavedNumbers { get; init; }
 }

@@ -40,7 +40,9 @@ public abstract record MethodOptions
     [JsonIgnore]
     internal JsonObject? Source { get; init; }
 
-    /// <summary>Fields of peft's own settings of this method that mean nothing here, with their defaults; new files have them, as peft's have.</summary>
+    /// <summary>
+    /// Fields of peft's own settings of this method that mean nothing here, with their defaults; new files have them, as peft's have.
+    /// </summary>
     [JsonIgnore]
     internal virtual JsonObject PeftFields => [];
 
@@ -56,7 +58,9 @@ public abstract record MethodOptions
     [JsonIgnore]
     public IReadOnlyList<AdapterLayout> Layouts => OwnLayouts();
 
-    /// <summary>The layouts of the method; by default those that the registry lists, or peft's for a method that it does not know.</summary>
+    /// <summary>
+    /// The layouts of the method; by default those that the registry lists, or peft's for a method that it does not know.
+    /// </summary>
     protected virtual IReadOnlyList<AdapterLayout> OwnLayouts() => MethodRegistry.ByPeftType(PeftType)?.Layouts ?? [PeftLayout.Plain];
 
     /// <summary>Why settings like these cannot be kept in a format, as one sentence; null where they can.</summary>
@@ -82,7 +86,10 @@ public abstract record MethodOptions
     /// <summary>A copy that computes as the reference library does, where the definition here is another; by default they agree.</summary>
     internal virtual MethodOptions AsReference() => this;
 
-    /// <summary>A copy as it stands in a union, which AdapterHub's layout holds: with AdapterHub's conventions where the method has two; by default as it is.</summary>
+    /// <summary>
+    /// A copy as it stands in a union, which AdapterHub's layout holds: with AdapterHub's conventions where the method has two; by default
+    /// as it is.
+    /// </summary>
     internal virtual MethodOptions InUnion() => this;
 
     /// <summary>The settings as AdapterHub writes them (the <c>config</c> object of its adapter_config.json).</summary>
@@ -94,7 +101,8 @@ public abstract record MethodOptions
     }
 
     /// <summary>A copy with a task's name and base filled in where they are empty.</summary>
-    public MethodOptions For(string taskType, string? baseModel) => this with { TaskType = TaskType ?? taskType, BaseModel = BaseModel ?? baseModel };
+    public MethodOptions For(string taskType, string? baseModel) =>
+        this with { TaskType = TaskType ?? taskType, BaseModel = BaseModel ?? baseModel };
 
     /// <summary>Refuses a value with one sentence.</summary>
     protected PeftException Bad(string field, object? value, string expected) =>

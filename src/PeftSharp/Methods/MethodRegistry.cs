@@ -103,7 +103,8 @@ public static class MethodRegistry
             if (method.Presets.FirstOrDefault(p => Same(p.Key, name)).Value is { } preset) return preset();
             if (Same(method.Name, name) || method.Aliases.Any(a => Same(a, name))) return method.CreateOptions();
         }
-        throw new PeftException($"The method \"{name}\" is not known; known are {string.Join(", ", All.SelectMany(m => m.Presets.Keys.Prepend(m.Name)))}.");
+        throw new PeftException(
+            $"The method \"{name}\" is not known; known are {string.Join(", ", All.SelectMany(m => m.Presets.Keys.Prepend(m.Name)))}.");
     }
 
     /// <summary>The method with this <c>peft_type</c>, or null.</summary>
@@ -121,11 +122,15 @@ public static class MethodRegistry
         try
         {
             return AdapterHubLayouts.Select(l => l.Read(config)).FirstOrDefault(o => o is not null) ?? throw new PeftException(
-                $"{file}: the AdapterHub method \"{config["architecture"]?.ToString() ?? "bottleneck"}\" with these settings is not supported.");
+                $"{file}: the AdapterHub method \"{config["architecture"]?.ToString() ?? "bottleneck"}\" with these settings is "
+                + "not supported.");
         }
-        catch (Exception e) when (e is InvalidOperationException or FormatException or OverflowException or ArgumentException or NullReferenceException or JsonException)
+        catch (Exception e) when (
+            e is InvalidOperationException or FormatException or OverflowException or ArgumentException or NullReferenceException
+                or JsonException)
         {
-            throw new PeftException($"{file}: a field of \"config\" has a value of the wrong type; save the adapter again with AdapterHub 1.2 or later.", e);
+            throw new PeftException(
+                $"{file}: a field of \"config\" has a value of the wrong type; save the adapter again with AdapterHub 1.2 or later.", e);
         }
     }
 

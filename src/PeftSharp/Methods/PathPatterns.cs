@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace PeftSharp.Methods;
 
-/// <summary>Regular expressions from files, applied to paths of modules: bounded in length, number and time, one by one and together.</summary>
+/// <summary>
+/// Regular expressions from files, applied to paths of modules: bounded in length, number and time, one by one and together.
+/// </summary>
 /// <param name="method">The method's name, for messages; empty for none.</param>
 internal sealed class PathPatterns(string method)
 {
@@ -68,11 +70,14 @@ internal sealed class PathPatterns(string method)
         }
         catch (ArgumentException e)
         {
-            throw Bad(field, pattern, $"which is not a regular expression ({Quoted(e)}); write module names, or patterns that match the end of their path");
+            throw Bad(
+                field, pattern,
+                $"which is not a regular expression ({Quoted(e)}); write module names, or patterns that match the end of their path");
         }
     }
 
-    private PeftException Bad(string field, string pattern, string problem) => new($"{Name(field)} gives \"{Printable.Cut(pattern, 100)}\", {problem}.");
+    private PeftException Bad(string field, string pattern, string problem) =>
+        new($"{Name(field)} gives \"{Printable.Cut(pattern, 100)}\", {problem}.");
 
     private PeftException TooSlow(string field, string pattern, string path, Exception? e)
     {

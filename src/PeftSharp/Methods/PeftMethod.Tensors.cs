@@ -13,7 +13,8 @@ public abstract partial class PeftMethod
     private const long SmallestLimit = 1 << 24;
 
     /// <summary>Adds a trained tensor; it lives until the adapter is detached.</summary>
-    protected AdapterTensor Add(string path, string local, Tensor start, bool decay = true) => Add(path, local, start, decay, TensorRole.Trained, transposed: false);
+    protected AdapterTensor Add(string path, string local, Tensor start, bool decay = true) =>
+        Add(path, local, start, decay, TensorRole.Trained, transposed: false);
 
     private AdapterTensor Add(string path, string local, Tensor start, bool decay, TensorRole role, bool transposed)
     {
@@ -38,7 +39,9 @@ public abstract partial class PeftMethod
         var map = Host.HeadOutput;
         if (!Host.HasOwnOutputs || map is null || (slot != map.Weight && slot != map.Bias)) return slot.Copy();
         Tag.Outputs = Host.Outputs;
-        return slot == map.Bias ? zeros(Host.Outputs!.Value) : Initial.Normal([Host.Outputs!.Value, map.InFeatures], 0.02, SeedOf(slot.Name));
+        return slot == map.Bias
+            ? zeros(Host.Outputs!.Value)
+            : Initial.Normal([Host.Outputs!.Value, map.InFeatures], 0.02, SeedOf(slot.Name));
     }
 
     // Weight and bias both, or the two do not fit each other.
@@ -48,7 +51,8 @@ public abstract partial class PeftMethod
         Slot?[] needed = [host.HeadOutput?.Weight, host.HeadOutput?.Bias];
         if (host.HeadOutput is not null && needed.All(slot => slot is null || _tensors.Any(t => t.Name == slot.Name))) return;
         throw new PeftException(
-            $"{Options.PeftType}: {host.Outputs} outputs were asked for, but the adapter trains no whole head of its own and the base's has "
+            $"{Options.PeftType}: {host.Outputs} outputs were asked for, but the adapter trains no whole head of its own and the "
+            + "base's has "
             + $"{host.HeadOutput?.OutFeatures ?? 0}; load the base with as many labels, or train its head with the adapter.");
     }
 
@@ -80,10 +84,14 @@ public abstract partial class PeftMethod
     {
         var fromFile = Host.FromFile && saved;
         var asked = shape.Aggregate(1.0, (all, size) => all * size);
-        var most = fromFile && Host.SavedNumbers is { } numbers ? Math.Max(SmallestSaved, numbers) : Math.Max(SmallestLimit, 4 * Host.Sites.Count);
+        var most = fromFile && Host.SavedNumbers is { } numbers
+            ? Math.Max(SmallestSaved, numbers)
+            : Math.Max(SmallestLimit, 4 * Host.Sites.Count);
         if (_asked + asked > most)
             throw new PeftException(
-                $"{Options.PeftType}: the settings ask for the tensor \"{(path.Length == 0 ? local : $"{path}.{local}")}\" of shape [{string.Join(", ", shape)}], " + (fromFile
+                $"{Options.PeftType}: the settings ask for the tensor \"{(path.Length == 0 ? local : $"{path}.{local}")}\" of shape "
+                + $"[{string.Join(", ", shape)}], "
+                    + (fromFile
                     ? $"but the adapter's files hold {Host.SavedNumbers:N0} numbers in all; settings and tensors do not belong together."
                     : $"which with the others makes more than {most:N0} numbers, four times the base model; choose smaller sizes."));
         _asked += asked;
@@ -95,7 +103,9 @@ public abstract partial class PeftMethod
     {
         var decay = slot.Kind is SlotKind.Weight or SlotKind.Embedding;
         var role = savedModule ? TensorRole.SavedModule : TensorRole.Copy;
-        var copy = Add(slot.Module, local ?? slot.Name[(slot.Module.Length + 1)..], StartOf(slot), decay, role, slot is WeightSlot { IsTransposedOnDisk: true });
+        var copy = Add(
+            slot.Module, local ?? slot.Name[(slot.Module.Length + 1)..], StartOf(slot), decay, role,
+            slot is WeightSlot { IsTransposedOnDisk: true });
         _copied.Add(slot);
         _undo.Add(slot.ReplaceTensor(Tag, (_, context) => copy.Get(context)));
         return copy;
@@ -149,8 +159,11 @@ public abstract partial class PeftMethod
         foreach (var name in (names ?? []).Concat(optional).Distinct())
         {
             var slots = Host.Sites.Slots.Where(s => Targets.IsSavedModule(s.Module, name) && !_copied.Contains(s)).ToList();
-            if (slots.Count == 0 && !optional.Contains(name) && !Host.Sites.Slots.Any(s => Targets.IsSavedModule(s.Module, name)) && name is not ("classifier" or "score" or "qa_outputs"))
-                throw new PeftException($"\"modules_to_save\" names \"{name}\", but the model has no such module; its modules are listed by `peft info`.");
+            if (
+                slots.Count == 0 && !optional.Contains(name) && !Host.Sites.Slots.Any(s => Targets.IsSavedModule(s.Module, name))
+                    && name is not ("classifier" or "score" or "qa_outputs"))
+                throw new PeftException(
+                    $"\"modules_to_save\" names \"{name}\", but the model has no such module; its modules are listed by `peft info`.");
             foreach (var slot in slots) TrainCopy(slot, savedModule: true);
         }
     }
@@ -165,7 +178,9 @@ public abstract partial class PeftMethod
     private protected void Adopt(PeftMethod part)
     {
         if (part._copied.FirstOrDefault(_copied.Contains) is { } twice)
-            throw new PeftException($"{Options.PeftType}: {part.Options.PeftType} trains \"{twice.Name}\", which another of its parts trains as well; let them act at different places, or leave one out.");
+            throw new PeftException(
+                $"{Options.PeftType}: {part.Options.PeftType} trains \"{twice.Name}\", which another of its parts trains as well; let them "
+                + "act at different places, or leave one out.");
         _copied.UnionWith(part._copied);
         _tensors.AddRange(part.Tensors);
         _frozen.AddRange(part.Frozen);

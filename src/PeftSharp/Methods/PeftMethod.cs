@@ -101,7 +101,8 @@ public abstract partial class PeftMethod(string name) : IDisposable
     internal void RequireAttached()
     {
         if (_host is null || Tag.Uses.IsClosed)
-            throw new PeftException($"The adapter \"{Name}\" was removed from its model and holds no tensors any more; save it before it is removed.");
+            throw new PeftException(
+                $"The adapter \"{Name}\" was removed from its model and holds no tensors any more; save it before it is removed.");
     }
 
     /// <inheritdoc cref="Detach"/>

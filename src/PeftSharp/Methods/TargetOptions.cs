@@ -28,13 +28,15 @@ public abstract record TargetOptions : MethodOptions
     internal bool SaysTransposed => Unknown?.TryGetValue("fan_in_fan_out", out var value) == true && value.ValueKind == JsonValueKind.True;
 
     /// <summary>Checks the choice of modules; a method's own checks call it.</summary>
-    /// <exception cref="PeftException">Layers are chosen in two ways at once, or a file asks for trained biases and the method has no such setting.</exception>
+    /// <exception cref="PeftException">Layers are chosen in two ways at once, or a file asks for trained biases and the method has no such
+    /// setting.</exception>
     protected void ValidateTargets()
     {
         if (Unknown?.TryGetValue("bias", out var bias) == true && !(bias.ValueKind == JsonValueKind.String && bias.GetString() == "none"))
             throw Bad("bias", bias.GetRawText(), "\"none\": biases are not trained with this method");
         if (LayersToTransform is not null && TargetModules?.Text is not null && !TargetModules.IsAllLinear)
-            throw Bad("layers_to_transform", LayersToTransform, "null where \"target_modules\" is a pattern (put the layers into the pattern)");
+            throw Bad(
+                "layers_to_transform", LayersToTransform, "null where \"target_modules\" is a pattern (put the layers into the pattern)");
     }
 
     /// <summary>Refuses a number that is no rank, or no other count of that kind: a whole number from 1 to 65536.</summary>

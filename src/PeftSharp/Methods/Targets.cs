@@ -1,9 +1,10 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace PeftSharp.Methods;
 
-/// <summary>Names of modules as peft accepts them: a list of names (a whole path or its end), or one text that is a regular expression or a keyword.</summary>
+/// <summary>
+/// Names of modules as peft accepts them: a list of names (a whole path or its end), or one text that is a regular expression or a keyword.
+/// </summary>
 [JsonConverter(typeof(TargetsConverter))]
 public sealed record Targets
 {
@@ -33,7 +34,8 @@ public sealed record Targets
     /// <summary>True if the module of this path is meant.</summary>
     public bool Match(string path)
     {
-        if (Names is not null) return Names.Any(n => path.EndsWith(n, StringComparison.Ordinal) && (path.Length == n.Length || path[^(n.Length + 1)] == '.'));
+        if (Names is not null)
+            return Names.Any(n => path.EndsWith(n, StringComparison.Ordinal) && (path.Length == n.Length || path[^(n.Length + 1)] == '.'));
         return _pattern!.Find("a pattern of modules", $"^(?:{Text})$", path).Success;
     }
 
@@ -50,21 +52,4 @@ public sealed record Targets
 
     /// <inheritdoc/>
     public override string ToString() => Text ?? string.Join(", ", Names!);
-}
-
-/// <summary>Reads and writes <see cref="Targets"/> as a JSON text or list of texts.</summary>
-internal sealed class TargetsConverter : JsonConverter<Targets>
-{
-    public override Targets? Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options) => reader.TokenType switch
-    {
-        JsonTokenType.Null => null,
-        JsonTokenType.String => new(reader.GetString()!),
-        _ => new(InnerJson.Read<List<string>>(ref reader, options) ?? []),
-    };
-
-    public override void Write(Utf8JsonWriter writer, Targets value, JsonSerializerOptions options)
-    {
-        if (value.Text is not null) writer.WriteStringValue(value.Text);
-        else JsonSerializer.Serialize(writer, value.Names, options);
-    }
 }

@@ -64,9 +64,11 @@ public sealed class MetricSet
     /// <param name="labels">True classes, [rows].</param>
     public IReadOnlyDictionary<string, double> Compute(ReadOnlySpan<float> logits, ReadOnlySpan<int> labels)
     {
-        if (Kind != LabelKind.Class) throw new InvalidOperationException("These metrics are for targets or tokens; give those, not classes.");
+        if (Kind != LabelKind.Class)
+            throw new InvalidOperationException("These metrics are for targets or tokens; give those, not classes.");
         if (logits.Length != labels.Length * _labels)
-            throw new ArgumentException($"{logits.Length} logits were given for {labels.Length} rows of {_labels} labels; there must be one per row and label.");
+            throw new ArgumentException(
+                $"{logits.Length} logits were given for {labels.Length} rows of {_labels} labels; there must be one per row and label.");
         if (HasNaN(logits)) return Names.ToDictionary(name => name, _ => double.NaN);
         var matrix = new ConfusionMatrix(Predictions(logits, _labels), labels, Math.Max(2, _labels));
         var positive = matrix.Scores(1);

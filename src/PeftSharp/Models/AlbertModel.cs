@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
-/// <summary>ALBERT (Lan et al. 2019, arXiv 1909.11942): narrow embeddings, and layers that share their weights, so that an adapter acts in all of them at once.</summary>
+/// <summary>
+/// ALBERT (Lan et al. 2019, arXiv 1909.11942): narrow embeddings, and layers that share their weights, so that an adapter acts in all of
+/// them at once.
+/// </summary>
 public sealed class AlbertModel : EncoderModel
 {
     private static readonly EncoderNames Names = new(
@@ -61,7 +64,8 @@ public sealed class AlbertModel : EncoderModel
     {
         var mask = new KeyMask { Padding = padding };
         // Layers of one name draw dropout of their own all the same.
-        return (i, x, first, call) => OwnLayers[i].Forward(x, mask, first, i == 0 ? call : call with { Seed = SeedSequence.Derive(call.Seed, (ulong)i) });
+        return (i, x, first, call) =>
+            OwnLayers[i].Forward(x, mask, first, i == 0 ? call : call with { Seed = SeedSequence.Derive(call.Seed, (ulong)i) });
     }
 
     // The layers in the order in which they run; those of a group are the same.
@@ -77,7 +81,9 @@ public sealed class AlbertModel : EncoderModel
             var path = $"{BasePrefix}encoder.albert_layer_groups.{i / inner}.albert_layers.{i % inner}";
             own[i] = new EncoderLayer(build.AtLayer(path, i), shape, Names);
         }
-        return [.. Enumerable.Range(0, Shape.Layers * inner).Select(i => own[(long)(i / inner) * groups / Shape.Layers * inner + i % inner])];
+        return [
+            .. Enumerable.Range(0, Shape.Layers * inner).Select(i => own[(long)(i / inner) * groups / Shape.Layers * inner + i % inner]),
+        ];
     }
 
     private static EncoderConfig Read(ModelConfig c) => EncoderConfig.Bert(c, 0) with

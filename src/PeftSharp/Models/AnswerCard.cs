@@ -3,7 +3,8 @@ using PeftSharp.Models.Heads;
 namespace PeftSharp.Models;
 
 /// <summary>
-/// What an answer depends on besides tensors. It is kept inside the file of an adapter's tensors, and in a model's <c>config.json</c>, so that it
+/// What an answer depends on besides tensors. It is kept inside the file of an adapter's tensors, and in a model's <c>config.json</c>, so
+/// that it
 /// cannot be lost apart from them; docs/formats.md describes it on disk.
 /// </summary>
 public sealed record AnswerCard
@@ -35,9 +36,13 @@ public sealed record AnswerCard
     /// <summary>True if a tokenizer made the token ids of training, false if the rows came as ids; null where nobody knows.</summary>
     public bool? Tokenizer { get; init; }
 
-    /// <summary>True if the pooling is another one than that of Hugging Face's class for sequences; other heads than BERT's read the first token anyway.</summary>
+    /// <summary>
+    /// True if the pooling is another one than that of Hugging Face's class for sequences; other heads than BERT's read the first token
+    /// anyway.
+    /// </summary>
     internal bool IsApart(string modelType) =>
-        Task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression && (Pooling == Pooling.Mean || Pooling == Pooling.Cls && Architectures.Find(modelType)?.ReadsPooler == true);
+        Task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression
+            && (Pooling == Pooling.Mean || Pooling == Pooling.Cls && Architectures.Find(modelType)?.ReadsPooler == true);
 
     /// <summary>The card as JSON text, one line.</summary>
     public string ToJson() => AnswerCardJson.Write(this).ToJsonString(AnswerCardJson.OneLine);
@@ -48,9 +53,3 @@ public sealed record AnswerCard
     /// <exception cref="PeftException">The text is no card: a field is unknown, missing, twice there or of another kind.</exception>
     public static AnswerCard Parse(string json, string place) => AnswerCardJson.Read(json, place);
 }
-
-/// <summary>Names of the columns that an adapter was trained on, as its user or the header named them.</summary>
-/// <param name="Text">The text, or the first of two.</param>
-/// <param name="Pair">The second text; null for none.</param>
-/// <param name="Label">The label; null for none.</param>
-public sealed record TrainedColumns(string? Text, string? Pair, string? Label);

@@ -71,9 +71,13 @@ internal static class AnswerCardJson
 
     private static AnswerCard Card(JsonElement json, string place)
     {
-        var fields = Fields(json, place, "it", ["version", "task", "pooling", "labels", "pairs", "max_length", "tokenizer", "quantize", "columns"]);
+        var fields =
+            Fields(json, place, "it", ["version", "task", "pooling", "labels", "pairs", "max_length", "tokenizer", "quantize", "columns"]);
         if (!fields.TryGetValue("version", out var version) || Whole(version, place, "version", 1, int.MaxValue) != Version)
-            throw Bad(place, $"has the version {(fields.ContainsKey("version") ? version.GetRawText() : "none")} where {Version} is expected; it was written by another version of this program");
+            throw Bad(
+                place,
+                $"has the version {(fields.ContainsKey("version") ? version.GetRawText() : "none")} where {Version} is expected; it was "
+                + "written by another version of this program");
         return new AnswerCard
         {
             Task = Named(fields, place, "task", Tasks),
@@ -101,14 +105,16 @@ internal static class AnswerCardJson
 
     private static List<string> Labels(JsonElement json, string place)
     {
-        if (json.ValueKind != JsonValueKind.Array || json.GetArrayLength() is < 1 or > MostLabels) throw Bad(place, $"has \"labels\" that are no list of 1 to {MostLabels} names");
+        if (json.ValueKind != JsonValueKind.Array || json.GetArrayLength() is < 1 or > MostLabels)
+            throw Bad(place, $"has \"labels\" that are no list of 1 to {MostLabels} names");
         return [.. json.EnumerateArray().Select(name => Text(name, place, "labels"))];
     }
 
     private static Nf4Options Quantize(JsonElement json, string place)
     {
         var fields = Fields(json, place, "\"quantize\"", ["type", "block_size", "double_quant"]);
-        if (!fields.TryGetValue("type", out var type) || Text(type, place, "quantize.type") != Nf4) throw Bad(place, $"has a \"quantize.type\" that is not \"{Nf4}\"");
+        if (!fields.TryGetValue("type", out var type) || Text(type, place, "quantize.type") != Nf4)
+            throw Bad(place, $"has a \"quantize.type\" that is not \"{Nf4}\"");
         var block = fields.TryGetValue("block_size", out var size) ? Whole(size, place, "quantize.block_size", 32, 4096) : 64;
         if ((block & (block - 1)) != 0) throw Bad(place, $"has a \"quantize.block_size\" of {block}, which is no power of two");
         return new(block, fields.TryGetValue("double_quant", out var twice) && Flag(twice, place, "quantize.double_quant"));
@@ -123,7 +129,11 @@ internal static class AnswerCardJson
 
     private static T Named<T>(Dictionary<string, JsonElement> fields, string place, string field, Dictionary<string, T> known)
     {
-        if (fields.TryGetValue(field, out var value) && value.ValueKind == JsonValueKind.String && known.TryGetValue(value.GetString()!, out var found)) return found;
+        if (
+            fields.TryGetValue(field, out var value)
+                && value.ValueKind == JsonValueKind.String
+                && known.TryGetValue(value.GetString()!, out var found))
+            return found;
         throw Bad(place, $"has no \"{field}\" that is one of {string.Join(", ", known.Keys)}");
     }
 

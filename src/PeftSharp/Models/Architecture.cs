@@ -2,7 +2,9 @@ using PeftSharp.Models.Heads;
 
 namespace PeftSharp.Models;
 
-/// <summary>All that the library knows of an architecture: its own file says it, and <see cref="Architectures"/> names it in one line.</summary>
+/// <summary>
+/// All that the library knows of an architecture: its own file says it, and <see cref="Architectures"/> names it in one line.
+/// </summary>
 internal sealed record Architecture
 {
     /// <summary>The <c>model_type</c> of its configurations, for example <c>bert</c>.</summary>
@@ -23,16 +25,23 @@ internal sealed record Architecture
     /// <summary>How the class of its language model ends in transformers; default <c>ForCausalLM</c>.</summary>
     public string LanguageModelClass { get; init; } = "ForCausalLM";
 
-    /// <summary>The linear maps of its head for whole texts from the pooled vector to the classes, in order; empty where it has none of its own.</summary>
+    /// <summary>
+    /// The linear maps of its head for whole texts from the pooled vector to the classes, in order; empty where it has none of its own.
+    /// </summary>
     public IReadOnlyList<string> ClassifierMaps { get; init; } = [];
 
-    /// <summary>True if its head for whole texts reads the model's pooler, so that one without answers otherwise than transformers' class (BERT).</summary>
+    /// <summary>
+    /// True if its head for whole texts reads the model's pooler, so that one without answers otherwise than transformers' class (BERT).
+    /// </summary>
     public bool ReadsPooler { get; init; }
 
     /// <summary>Makes the model that a plan describes.</summary>
     public required Func<ModelPlan, TransformerModel> Create { get; init; }
 
-    /// <summary>A tiny configuration, two layers deep and of the given width (a multiple of 8), none of its numbers at a tidy default: what the laws are tried on.</summary>
+    /// <summary>
+    /// A tiny configuration, two layers deep and of the given width (a multiple of 8), none of its numbers at a tidy default: what the laws
+    /// are tried on.
+    /// </summary>
     public required Func<int, string> Tiny { get; init; }
 
     /// <summary>True if the model answers texts with classes or numbers.</summary>
@@ -41,7 +50,8 @@ internal sealed record Architecture
     /// <summary>The tasks of encoders with every head: vectors, classes and numbers, classes of tokens, answers in a text.</summary>
     public static IReadOnlyList<TaskKind> EncoderTasks { get; } =
     [
-        TaskKind.Embedding, TaskKind.Classification, TaskKind.MultiLabel, TaskKind.Regression, TaskKind.TokenClassification, TaskKind.QuestionAnswering,
+        TaskKind.Embedding, TaskKind.Classification, TaskKind.MultiLabel, TaskKind.Regression, TaskKind.TokenClassification,
+        TaskKind.QuestionAnswering,
     ];
 
     /// <summary>The tasks of decoders with every head: those of encoders, and the next token.</summary>
@@ -52,6 +62,7 @@ internal sealed record Architecture
     public void Require(TaskKind task, string file)
     {
         if (!Tasks.Contains(task))
-            throw new PeftException($"{file}: the architecture {ModelType} has no head for the task {task}; it has heads for {string.Join(", ", Tasks)}.");
+            throw new PeftException(
+                $"{file}: the architecture {ModelType} has no head for the task {task}; it has heads for {string.Join(", ", Tasks)}.");
     }
 }

@@ -33,7 +33,8 @@ internal static class Architectures
     /// <summary>The architecture that a configuration names.</summary>
     /// <exception cref="PeftException">It is not supported.</exception>
     public static Architecture Of(ModelConfig config) => Find(config.ModelType)
-        ?? throw new PeftException($"{config.File}: the architecture \"{config.ModelType}\" is not supported; supported are {string.Join(", ", Known.Keys)}.");
+        ?? throw new PeftException(
+            $"{config.File}: the architecture \"{config.ModelType}\" is not supported; supported are {string.Join(", ", Known.Keys)}.");
 
     /// <summary>The architecture of that <c>model_type</c>; null if it is not supported.</summary>
     public static Architecture? Find(string modelType) => Known.GetValueOrDefault(modelType);

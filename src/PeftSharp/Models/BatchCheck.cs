@@ -15,18 +15,31 @@ internal static class BatchCheck
     public static void Require(TokenBatch batch, long words, long segments)
     {
         var ids = batch.InputIds;
-        if (ids.dim() != 2 || ids.shape[0] == 0 || ids.shape[1] == 0) throw new PeftException($"A batch has the shape [{string.Join(", ", ids.shape)}]; expected [rows, tokens], each at least 1.");
-        foreach (var (name, tensor) in (ReadOnlySpan<(string, Tensor?)>)[("attention mask", batch.AttentionMask), ("segments", batch.TokenTypeIds)])
+        if (ids.dim() != 2 || ids.shape[0] == 0 || ids.shape[1] == 0)
+            throw new PeftException($"A batch has the shape [{string.Join(", ", ids.shape)}]; expected [rows, tokens], each at least 1.");
+        foreach (
+            var (name, tensor) in (
+                ReadOnlySpan<(string, Tensor?)>)[("attention mask", batch.AttentionMask), ("segments", batch.TokenTypeIds)])
             if (tensor is not null && !tensor.shape.SequenceEqual(ids.shape))
-                throw new PeftException($"The {name} of a batch have the shape [{string.Join(", ", tensor.shape)}] and its ids [{string.Join(", ", ids.shape)}]; give one number for each id.");
+                throw new PeftException(
+                    $"The {name} of a batch have the shape [{string.Join(", ", tensor.shape)}] and its ids "
+                    + $"[{string.Join(", ", ids.shape)}]; give one number for each id.");
         if (ids.device_type != DeviceType.CPU) return;
         if (Beyond(ids, words) is { } word)
-            throw new PeftException($"A batch holds the token id {word}, but the model's word table has the ids 0 to {words - 1}; use the tokenizer of this model.");
-        if (batch.AnswerIds is { } answer && (answer.dim() != 2 || answer.shape[0] != ids.shape[0] || answer.shape[1] == 0 || Beyond(answer, words) is not null))
-            throw new PeftException($"The answer ids of a batch have the shape [{string.Join(", ", answer.shape)}] for {ids.shape[0]} rows, or hold an id beyond {words - 1}; give at least one known token to each row.");
+            throw new PeftException(
+                $"A batch holds the token id {word}, but the model's word table has the ids 0 to {words - 1}; use the tokenizer of "
+                + "this model.");
+        if (
+            batch.AnswerIds is { } answer
+                && (answer.dim() != 2 || answer.shape[0] != ids.shape[0] || answer.shape[1] == 0 || Beyond(answer, words) is not null))
+            throw new PeftException(
+                $"The answer ids of a batch have the shape [{string.Join(", ", answer.shape)}] for {ids.shape[0]} rows, or hold an id "
+                + $"beyond {words - 1}; give at least one known token to each row.");
         // A table of one row tells no segments apart: their ids are not looked up.
         if (segments > 1 && batch.TokenTypeIds is { } types && Beyond(types, segments) is { } type)
-            throw new PeftException($"A batch holds the segment id {type}, but the model's segment table has the ids 0 to {segments - 1}; give single texts, or use a model with more segments.");
+            throw new PeftException(
+                $"A batch holds the segment id {type}, but the model's segment table has the ids 0 to {segments - 1}; give single texts, "
+                + "or use a model with more segments.");
     }
 
     private static long? Beyond(Tensor ids, long rows)

@@ -44,7 +44,9 @@ public sealed class BertModel : EncoderModel
         // Token heads have no pooler, and a sentence head without one leaves it out.
         var reads = task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression;
         var brings = (reads || task == TaskKind.Embedding) && build.Source.Has($"{BasePrefix}pooler.dense.weight");
-        var pooler = options.FlexibleHead is not null ? null : brings || reads && pooling == Pooling.Pooler ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, hidden, hidden) : null;
+        var pooler = options.FlexibleHead is not null ? null
+            : brings || reads && pooling == Pooling.Pooler ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, hidden, hidden)
+            : null;
         BuildHead(Flexible(options, task, outputs) ?? (TaskHead)(task switch
         {
             TaskKind.Embedding => new EmbeddingHead(pooling, pooler),

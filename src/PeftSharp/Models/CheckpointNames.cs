@@ -10,7 +10,10 @@ internal sealed class CheckpointNames(Checkpoint checkpoint, string prefix)
     private const string Words = "embeddings.word_embeddings.weight";
 
     private static readonly string[] Architectures =
-        ["bert.", "roberta.", "distilbert.", "electra.", "deberta.", "albert.", "mpnet.", "camembert.", "xlm_roberta.", "ernie.", "longformer.", "mobilebert."];
+        [
+            "bert.", "roberta.", "distilbert.", "electra.", "deberta.", "albert.", "mpnet.", "camembert.", "xlm_roberta.", "ernie.",
+            "longformer.", "mobilebert.",
+        ];
 
     private string? _root;
 
@@ -26,13 +29,18 @@ internal sealed class CheckpointNames(Checkpoint checkpoint, string prefix)
 
     private string FindRoot()
     {
-        var roots = checkpoint.Names.Where(name => name == Words || name.EndsWith("." + Words, StringComparison.Ordinal)).Select(name => name[..^Words.Length]).ToList();
+        var roots = checkpoint.Names.Where(name => name == Words || name.EndsWith("." + Words, StringComparison.Ordinal))
+            .Select(name => name[..^Words.Length])
+            .ToList();
         if (roots.Count == 0 || roots.Contains(prefix) || roots.Contains("")) return "";
         if (roots.Count > 1)
-            throw new PeftException($"{checkpoint.Path} holds {roots.Count} models, under {string.Join(", ", roots.Order(StringComparer.Ordinal).Select(r => Quoted.Name(r)))}; "
+            throw new PeftException(
+                $"{checkpoint.Path} holds {roots.Count} models, under "
+                + $"{string.Join(", ", roots.Order(StringComparer.Ordinal).Select(r => Quoted.Name(r)))}; "
                 + "expected one: export the one that is meant.");
         if (Architectures.FirstOrDefault(other => other != prefix && IsOf(roots[0], other)) is { } other)
-            throw new PeftException($"{checkpoint.Path} keeps its tensors under {Quoted.Name(roots[0])}, which is the architecture {other.TrimEnd('.')}, "
+            throw new PeftException(
+                $"{checkpoint.Path} keeps its tensors under {Quoted.Name(roots[0])}, which is the architecture {other.TrimEnd('.')}, "
                 + $"but config.json says {prefix.TrimEnd('.')}; take both files from the same model.");
         return roots[0];
     }

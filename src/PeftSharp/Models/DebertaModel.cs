@@ -6,7 +6,10 @@ using PeftSharp.Sites;
 
 namespace PeftSharp.Models;
 
-/// <summary>DeBERTa of the second and third version (He et al. 2021, arXiv 2111.09543): BERT's layers whose attention looks at content and distance apart.</summary>
+/// <summary>
+/// DeBERTa of the second and third version (He et al. 2021, arXiv 2111.09543): BERT's layers whose attention looks at content and distance
+/// apart.
+/// </summary>
 public sealed class DebertaModel : EncoderModel
 {
     private static readonly EncoderNames Names = BertModel.Names with
@@ -22,7 +25,8 @@ public sealed class DebertaModel : EncoderModel
         var c = plan.Config;
         RefuseOthers(c);
         // The pooler is as wide as the layers, in every published model.
-        if (c.Has("pooler_hidden_size") && c.Size("pooler_hidden_size") != shape.Hidden) throw Refused(c, "pooler_hidden_size", $"{shape.Hidden}, the width of the layers");
+        if (c.Has("pooler_hidden_size") && c.Size("pooler_hidden_size") != shape.Hidden)
+            throw Refused(c, "pooler_hidden_size", $"{shape.Hidden}, the width of the layers");
         BuildEmbeddings(new() { Positions = PositionsAreAdded(c) ? "position_embeddings" : null });
         var (toPosition, toContent) = Looks(c);
         var farthest = c.Int("max_relative_positions", -1) is > 0 and var given ? given : shape.MaxPositions;
@@ -37,7 +41,9 @@ public sealed class DebertaModel : EncoderModel
 
         var reads = plan.Task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression;
         var usual = (plan.Options.Pooling ?? Pooling.Pooler) == Pooling.Pooler;
-        var pooler = reads && usual && plan.Options.FlexibleHead is null ? Linear("pooler.dense", ProjectionRole.Pooler, Width, Width) : null;
+        var pooler = reads && usual && plan.Options.FlexibleHead is null
+            ? Linear("pooler.dense", ProjectionRole.Pooler, Width, Width)
+            : null;
         var activation = Activation.Known(c.Text("pooler_hidden_act", "gelu"), c.File);
         var (before, behind) = (c.Probability("pooler_dropout", 0), c.Probability("cls_dropout", shape.HiddenDropout));
         BuildHead(plan, null, shape.HiddenDropout, pooling => new SequenceHead(
@@ -84,14 +90,17 @@ public sealed class DebertaModel : EncoderModel
     {
         "none" => false,
         "layer_norm" => true,
-        var other => throw new PeftException($"{c.File}: field \"norm_rel_ebd\" is {Quoted.Name(other)}; expected \"layer_norm\" or \"none\"."),
+        var other =>
+            throw new PeftException($"{c.File}: field \"norm_rel_ebd\" is {Quoted.Name(other)}; expected \"layer_norm\" or \"none\"."),
     };
 
     // A list, or names joined by bars.
     private static (bool ToPosition, bool ToContent) Looks(ModelConfig c)
     {
         var node = c.Node("pos_att_type");
-        string[] names = node is JsonArray list ? [.. list.Select(entry => entry?.ToString() ?? "")] : (node?.ToString() ?? "").Split('|', StringSplitOptions.RemoveEmptyEntries);
+        string[] names = node is JsonArray list
+            ? [.. list.Select(entry => entry?.ToString() ?? "")]
+            : (node?.ToString() ?? "").Split('|', StringSplitOptions.RemoveEmptyEntries);
         if (names.FirstOrDefault(name => name is not ("c2p" or "p2c")) is { } other)
             throw new PeftException($"{c.File}: field \"pos_att_type\" names {Quoted.Name(other)}; expected \"c2p\" and \"p2c\".");
         return (names.Contains("c2p"), names.Contains("p2c"));
@@ -100,8 +109,10 @@ public sealed class DebertaModel : EncoderModel
     private static void RefuseOthers(ModelConfig c)
     {
         if (!c.Flag("relative_attention")) throw Refused(c, "relative_attention", "true");
-        if (!c.Flag("share_att_key")) throw Refused(c, "share_att_key", "true: distances go through the layers' own maps, as in all published models");
-        if (c.Int("conv_kernel_size", 0) > 0) throw Refused(c, "conv_kernel_size", "0: the convolution of the XL and XXL models is not supported; take a base or large one");
+        if (!c.Flag("share_att_key"))
+            throw Refused(c, "share_att_key", "true: distances go through the layers' own maps, as in all published models");
+        if (c.Int("conv_kernel_size", 0) > 0)
+            throw Refused(c, "conv_kernel_size", "0: the convolution of the XL and XXL models is not supported; take a base or large one");
         if (c.Has("embedding_size") && c.Size("embedding_size") != c.Size("hidden_size"))
             throw Refused(c, "embedding_size", "the width of the layers: narrower embeddings are not supported");
     }

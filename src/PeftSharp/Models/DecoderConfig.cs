@@ -68,7 +68,9 @@ internal sealed record DecoderConfig
         };
     }
 
-    /// <summary>The same with a sliding window in the layers that <c>layer_types</c> says, or else those of <paramref name="otherwise"/>.</summary>
+    /// <summary>
+    /// The same with a sliding window in the layers that <c>layer_types</c> says, or else those of <paramref name="otherwise"/>.
+    /// </summary>
     /// <param name="c">The configuration.</param>
     /// <param name="window">Keys that a query sees at most; null for no window anywhere.</param>
     /// <param name="otherwise">Whether a layer has the window where the configuration does not list layers.</param>

@@ -16,7 +16,8 @@ internal static class DecoderHeads
     /// <param name="tied">True if the output head is that table.</param>
     /// <param name="outputs">Classes, or 1 for a number.</param>
     /// <param name="tokenClassifier">What the architecture calls its map from tokens to classes.</param>
-    /// <param name="options">How the model is loaded; pooling is that of decoders (the last token) unless it says mean or the first token.</param>
+    /// <param name="options">How the model is loaded; pooling is that of decoders (the last token) unless it says mean or the first
+    /// token.</param>
     /// <param name="logitCap">Bounds the logits l of the language model to cap · tanh(l / cap); null leaves them.</param>
     public static TaskHead Create(
         TaskKind task, SiteBuilder build, EmbeddingSite words, bool tied, int outputs, string tokenClassifier, ModelOptions options,

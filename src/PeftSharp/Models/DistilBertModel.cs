@@ -26,7 +26,8 @@ public sealed class DistilBertModel : EncoderModel
         Create = plan =>
         {
             var shape = EncoderConfig.DistilBert(plan.Config);
-            return new DistilBertModel(plan.Config, shape, plan.Builder("distilbert.", shape.InitializerRange), plan.Task, plan.Outputs, plan.Options);
+            return new DistilBertModel(
+                plan.Config, shape, plan.Builder("distilbert.", shape.InitializerRange), plan.Task, plan.Outputs, plan.Options);
         },
         Tiny = width => $$"""
             { "model_type": "distilbert", "vocab_size": 97, "dim": {{width}}, "n_layers": 2, "n_heads": 4, "hidden_dim": 56,

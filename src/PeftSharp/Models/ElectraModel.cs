@@ -1,4 +1,3 @@
-using PeftSharp.Models.Blocks;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 
@@ -8,7 +7,9 @@ namespace PeftSharp.Models;
 public sealed class ElectraModel : EncoderModel
 {
     private ElectraModel(ModelPlan plan, EncoderConfig shape)
-        : base(plan.Config, shape, plan.Builder(Architecture.Prefix, shape.InitializerRange), plan.Task == TaskKind.Embedding ? "" : Architecture.Prefix)
+        : base(
+            plan.Config, shape, plan.Builder(Architecture.Prefix, shape.InitializerRange),
+            plan.Task == TaskKind.Embedding ? "" : Architecture.Prefix)
     {
         BuildEmbeddings(new() { Projection = shape.EmbeddingWidth == shape.Hidden ? null : "embeddings_project" });
         BuildLayers("encoder.layer", BertModel.Names);

@@ -95,7 +95,8 @@ public sealed record EncoderConfig
             throw new PeftException($"{source.File}: field \"position_embedding_type\" is \"{kind}\"; only \"absolute\" is supported.");
         foreach (var field in (string[])["is_decoder", "add_cross_attention"])
             if (source.Flag(field))
-                throw new PeftException($"{source.File}: field \"{field}\" is true; only encoders are supported, whose tokens see those after them.");
+                throw new PeftException(
+                    $"{source.File}: field \"{field}\" is true; only encoders are supported, whose tokens see those after them.");
         HarmfulFields.Refuse(source);
         return c;
     }

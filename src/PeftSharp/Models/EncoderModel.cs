@@ -76,8 +76,12 @@ public abstract class EncoderModel : TransformerModel
         _embedded = _build.In(p).Layer(Shape.Hidden);
     }
 
-    private protected void BuildLayers(string layers, EncoderNames names, EncoderShape? shape = null, DisentangledBias? bias = null) => BuildLayers(
-        [.. Enumerable.Range(0, Shape.Layers).Select(i => new EncoderLayer(_build.AtLayer($"{BasePrefix}{layers}.{i}", i), shape ?? Shape.Shape, names, bias))]);
+    private protected void BuildLayers(string layers, EncoderNames names, EncoderShape? shape = null, DisentangledBias? bias = null) =>
+        BuildLayers(
+        [
+            .. Enumerable.Range(0, Shape.Layers)
+                .Select(i => new EncoderLayer(_build.AtLayer($"{BasePrefix}{layers}.{i}", i), shape ?? Shape.Shape, names, bias)),
+        ]);
 
     private protected void BuildLayers(IEncoderLayer[] layers) => (_layers, _depth) = (layers, layers.Length);
 
@@ -111,7 +115,9 @@ public abstract class EncoderModel : TransformerModel
         if (options.FlexibleHead is not { } head) return null;
         FlexibleHead = head;
         if (head.UsesPooler && !_build.Source.Has($"{BasePrefix}pooler.dense.weight"))
-            throw new PeftException($"The head \"{head.Name}\" reads the model's pooler, but the base has none; give the base that it was trained on, or a head with \"use_pooler\": false.");
+            throw new PeftException(
+                $"The head \"{head.Name}\" reads the model's pooler, but the base has none; give the base that it was trained on, or a "
+                + "head with \"use_pooler\": false.");
         var pooler = head.UsesPooler ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, Width, Width) : null;
         var dense = head.Layers == 2 ? Linear(head.Path(0), ProjectionRole.Head, Width, Width) : null;
         var (first, activation) = pooler is null ? (dense, head.Activation ?? "linear") : (pooler, "tanh");
@@ -120,14 +126,17 @@ public abstract class EncoderModel : TransformerModel
             Classifier(head.Path(head.Layers - 1), outputs, Width), [FlexibleHead.Module]);
     }
 
-    private protected ProjectionSite Linear(string path, ProjectionRole role, long output, long input) => _build.Projection(path, role, output, input);
+    private protected ProjectionSite Linear(string path, ProjectionRole role, long output, long input) =>
+        _build.Projection(path, role, output, input);
 
     /// <inheritdoc/>
     public override ModelOutput Forward(TokenBatch batch, ForwardContext context) => Call(batch, context, (batch, context) =>
     {
         SelectedTrunk.Check(batch, context.Selection);
         var depth = batch.Trunk?.Depth ?? 0;
-        var (hidden, padding) = batch.Trunk is { } trunk ? (trunk.Hidden, batch.Unpadded ? null : batch.AttentionMask) : Embed(batch, context.At(-1));
+        var (hidden, padding) = batch.Trunk is { } trunk
+            ? (trunk.Hidden, batch.Unpadded ? null : batch.AttentionMask)
+            : Embed(batch, context.At(-1));
         hidden = RunLayers(hidden, padding, depth, _depth, context);
         var logits = depth < _depth ? _head!.Forward(hidden, padding, context)
             : _head!.Answer(depth == _depth ? _head.Condense(hidden, context) : hidden, context);
@@ -143,7 +152,8 @@ public abstract class EncoderModel : TransformerModel
         return depth > _depth ? _head!.Condense(hidden, context) : hidden;
     }, static hidden => hidden.MoveToOuterDisposeScope());
 
-    // Layers from one index to below another, [rows, tokens, hidden] → the same; the last one's result for the first token alone where no more is read.
+    // Layers from one index to below another, [rows, tokens, hidden] → the same; the last one's result for the first token alone where no
+    // more is read.
     private Tensor RunLayers(Tensor hidden, Tensor? padding, int from, int to, ForwardContext context)
     {
         if (from >= to) return hidden;
@@ -201,7 +211,11 @@ public abstract class EncoderModel : TransformerModel
         var sum = state.Embeddings;
         // A table of one row tells no segments apart.
         if (_types is not null)
-            sum = sum.Plus(_types.Forward((Shape.TypeVocabulary > 1 ? state.TypeIds : null) ?? zeros([1, sum.shape[1]], dtype: ScalarType.Int64, device: sum.device), context));
+            sum = sum.Plus(
+                _types.Forward(
+                    (Shape.TypeVocabulary > 1 ? state.TypeIds : null)
+                        ?? zeros([1, sum.shape[1]], dtype: ScalarType.Int64, device: sum.device),
+                    context));
         var positions = Positions(batch, state, context);                       // checks the length as well
         if (_positions is not null) sum = sum.Plus(_positions.Forward(positions, context));
         var embedded = Dropout.Base(_norm!.Forward(sum, context), Shape.HiddenDropout, _input.Path, context);
@@ -230,7 +244,8 @@ public abstract class EncoderModel : TransformerModel
         // Hugging Face takes every id of the padding token for padding; a text may spell that token, and is no shorter for it.
         var real = batch.AttentionMask;
         var (shift, perRow) = Sites.PositionShift(context);
-        var counted = real.cumsum(1).Plus(perRow is null ? tensor(shift, device: Device) : tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
+        var counted = real.cumsum(1)
+            .Plus(perRow is null ? tensor(shift, device: Device) : tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
         return (counted * real).Plus((long)Shape.PadId);
     }
 
@@ -242,6 +257,8 @@ public abstract class EncoderModel : TransformerModel
         var lengths = state.Mask?.sum(1).cpu().data<long>().ToArray() ?? [.. Enumerable.Repeat(width, rows)];
         var last = Enumerable.Range(0, rows).Max(row => lengths[row] + shift + (perRow?[row] ?? 0));
         if (last > MaxTokens)
-            throw new PeftException($"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; shorten it with --max-length {MaxTokens - (width + shift + (perRow?.Max() ?? 0) - batch.Tokens)}.");
+            throw new PeftException(
+                $"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; shorten it with --max-length "
+                + $"{MaxTokens - (width + shift + (perRow?.Max() ?? 0) - batch.Tokens)}.");
     }
 }

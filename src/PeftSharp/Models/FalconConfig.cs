@@ -57,7 +57,9 @@ internal sealed record FalconConfig
     /// <summary>Standard deviation of new weights.</summary>
     public required double InitializerRange { get; init; }
 
-    /// <summary>Reads the fields of the three layouts: new decoder (40B, 180B), multi-query (7B), and one key head a query head (RW).</summary>
+    /// <summary>
+    /// Reads the fields of the three layouts: new decoder (40B, 180B), multi-query (7B), and one key head a query head (RW).
+    /// </summary>
     /// <exception cref="PeftException">A field is missing or out of range.</exception>
     public static FalconConfig Read(ModelConfig c)
     {
@@ -65,7 +67,8 @@ internal sealed record FalconConfig
         var (hidden, heads) = (c.Size("hidden_size", 1 << 16), c.Size("num_attention_heads", 1 << 10));
         if (hidden % heads != 0) throw new PeftException($"{c.File}: {heads} attention heads do not divide the width {hidden}.");
         if (c.Flag("apply_residual_connection_post_layernorm"))
-            throw new PeftException($"{c.File}: field \"apply_residual_connection_post_layernorm\" is true; only false is supported, as in transformers.");
+            throw new PeftException(
+                $"{c.File}: field \"apply_residual_connection_post_layernorm\" is true; only false is supported, as in transformers.");
         var (isNew, isMulti) = (c.Flag("new_decoder_architecture"), !c.Has("multi_query") || c.Flag("multi_query"));
         var given = c.Has("num_kv_heads") ? c.Size("num_kv_heads", 1 << 10) : heads;
         var keyHeads = isNew ? given : isMulti ? 1 : heads;

@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
-/// <summary>Falcon (Almazrouei et al. 2023, arXiv 2311.16867): one fused map, few key heads, branches beside each other, rotary positions or ALiBi.</summary>
+/// <summary>
+/// Falcon (Almazrouei et al. 2023, arXiv 2311.16867): one fused map, few key heads, branches beside each other, rotary positions or ALiBi.
+/// </summary>
 public sealed class FalconModel : DecoderModel
 {
     private readonly FalconConfig _shape;

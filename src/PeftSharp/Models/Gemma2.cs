@@ -1,6 +1,9 @@
 namespace PeftSharp.Models;
 
-/// <summary>Gemma 2 (Gemma Team 2024, arXiv 2408.00118): Gemma with norms behind its branches, bounded scores and logits, a window in every other layer.</summary>
+/// <summary>
+/// Gemma 2 (Gemma Team 2024, arXiv 2408.00118): Gemma with norms behind its branches, bounded scores and logits, a window in every other
+/// layer.
+/// </summary>
 internal static class Gemma2
 {
     /// <summary>What the registry says of it.</summary>
@@ -22,7 +25,8 @@ internal static class Gemma2
 
     private static DecoderConfig Read(ModelConfig c)
     {
-        var shape = Gemma.Read(c, new() { KeyHeads = 4, HeadDim = 256, Activation = "gelu_pytorch_tanh", TiedHead = true, MaxPositions = 8192 });
+        var shape =
+            Gemma.Read(c, new() { KeyHeads = 4, HeadDim = 256, Activation = "gelu_pytorch_tanh", TiedHead = true, MaxPositions = 8192 });
         var attention = shape.Shape.Attention with
         {
             Scale = 1 / Math.Sqrt(Positive(c, "query_pre_attn_scalar", 256)!.Value),

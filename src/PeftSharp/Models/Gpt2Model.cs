@@ -30,7 +30,8 @@ public sealed class Gpt2Model : DecoderModel
         Create = plan =>
         {
             var shape = Gpt2Config.Read(plan.Config);
-            return new Gpt2Model(plan.Config, shape, plan.Builder("transformer.", shape.InitializerRange), plan.Task, plan.Outputs, plan.Options);
+            return new Gpt2Model(
+                plan.Config, shape, plan.Builder("transformer.", shape.InitializerRange), plan.Task, plan.Outputs, plan.Options);
         },
         Tiny = width => $$"""
             { "model_type": "gpt2", "vocab_size": 97, "n_embd": {{width}}, "n_layer": 2, "n_head": 4, "n_inner": 56, "n_positions": 41,

@@ -13,8 +13,12 @@ internal static class HarmfulFields
     {
         if (config.Flag("is_encoder_decoder")) throw Bad(config, "is_encoder_decoder", "false: only encoders are supported");
         if (config.Node("pruned_heads") is { } pruned && pruned is not JsonObject { Count: 0 })
-            throw Bad(config, "pruned_heads", "none: heads that were cut out have no place in the stored shapes; save the model without them");
-        if (!mayNameCode && config.Node("auto_map") is JsonObject map && map.Any(entry => entry.Key.StartsWith("AutoModel", StringComparison.Ordinal)))
+            throw Bad(
+                config, "pruned_heads", "none: heads that were cut out have no place in the stored shapes; save the model without them");
+        if (
+            !mayNameCode
+                && config.Node("auto_map") is JsonObject map
+                && map.Any(entry => entry.Key.StartsWith("AutoModel", StringComparison.Ordinal)))
             throw Bad(config, "auto_map", "none: such a model is computed by Python code of its own; take one of the plain architecture");
         if (config.Node("quantization_config") is JsonObject quantization) RefuseQuantization(config, quantization);
     }
@@ -25,7 +29,8 @@ internal static class HarmfulFields
         var method = q["quant_method"]?.ToString() ?? "bitsandbytes";
         if (method != "bitsandbytes") throw Bad(config, "quantization_config.quant_method", $"\"{method}\"", expected);
         if (q["load_in_8bit"]?.ToString() == "true") throw Bad(config, "quantization_config.load_in_8bit", "true", expected);
-        if (q["bnb_4bit_quant_type"]?.ToString() is { } type && type != "nf4") throw Bad(config, "quantization_config.bnb_4bit_quant_type", $"\"{type}\"", expected);
+        if (q["bnb_4bit_quant_type"]?.ToString() is { } type && type != "nf4")
+            throw Bad(config, "quantization_config.bnb_4bit_quant_type", $"\"{type}\"", expected);
     }
 
     private static PeftException Bad(ModelConfig config, string field, string expected)

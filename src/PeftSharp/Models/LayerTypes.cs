@@ -21,10 +21,13 @@ internal static class LayerTypes
     {
         if (config.Node("layer_types") is not { } node) return [.. Enumerable.Range(0, layers).Select(otherwise)];
         if (node is not JsonArray list || list.Count != layers)
-            throw new PeftException($"{config.File}: field \"layer_types\" does not list {layers} layers, which \"num_hidden_layers\" promises.");
+            throw new PeftException(
+                $"{config.File}: field \"layer_types\" does not list {layers} layers, which \"num_hidden_layers\" promises.");
         return [.. list.Select(entry => entry?.ToString() is Full or Sliding ? entry.ToString() : throw Unknown(config, entry))];
     }
 
     private static PeftException Unknown(ModelConfig config, JsonNode? entry) =>
-        new($"{config.File}: field \"layer_types\" has the entry {Quoted.Name(entry?.ToString() ?? "null")}; expected \"{Full}\" or \"{Sliding}\".");
+        new(
+            $"{config.File}: field \"layer_types\" has the entry {Quoted.Name(entry?.ToString() ?? "null")}; expected \"{Full}\" or "
+            + $"\"{Sliding}\".");
 }

@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
-/// <summary>Llama (Touvron et al. 2023, arXiv 2302.13971 and 2307.09288): rotary positions, shared key heads, gated feed-forward blocks.</summary>
+/// <summary>
+/// Llama (Touvron et al. 2023, arXiv 2302.13971 and 2307.09288): rotary positions, shared key heads, gated feed-forward blocks.
+/// </summary>
 /// <remarks>Mistral, Qwen, Gemma and Phi-3 are Llamas of another shape; their files say which.</remarks>
 public sealed class LlamaModel : DecoderModel
 {
@@ -46,7 +48,8 @@ public sealed class LlamaModel : DecoderModel
         _words = body.Embedding("embed_tokens", shape.Vocabulary, hidden);
         _embedded = body.In("embed_tokens").Layer(hidden);
         _rotary = new(shape.Rotary);
-        _layers = [.. Enumerable.Range(0, shape.Layers).Select(i => Layer(body.AtLayer($"layers.{i}", i, LayerStack.Decoder), shape.Shape))];
+        _layers =
+            [.. Enumerable.Range(0, shape.Layers).Select(i => Layer(body.AtLayer($"layers.{i}", i, LayerStack.Decoder), shape.Shape))];
         _norm = body.Norm("norm", hidden, shape.Shape.Epsilon, shape.Shape.Norm);
         Head = DecoderHeads.Create(task, build, _words, shape.TiedHead, outputs, "score", options, shape.LogitCap);
     }

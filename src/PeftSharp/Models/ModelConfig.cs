@@ -26,8 +26,12 @@ public sealed class ModelConfig
     /// <summary>The architecture, for example <c>bert</c>.</summary>
     public string ModelType => Text("model_type");
 
-    /// <summary>Reads <c>config.json</c> of a model folder; of a GGUF file, or a folder that has one and no <c>config.json</c>, what its metadata says.</summary>
-    /// <exception cref="PeftException">The file is missing, too large, or not a JSON object; the GGUF file is damaged or of an architecture that is not known.</exception>
+    /// <summary>
+    /// Reads <c>config.json</c> of a model folder; of a GGUF file, or a folder that has one and no <c>config.json</c>, what its metadata
+    /// says.
+    /// </summary>
+    /// <exception cref="PeftException">The file is missing, too large, or not a JSON object; the GGUF file is damaged or of an architecture
+    /// that is not known.</exception>
     public static ModelConfig Read(string folder)
     {
         var file = Path.Combine(folder, "config.json");
@@ -37,7 +41,9 @@ public sealed class ModelConfig
             return new(GgufConfig.Of(gguf), path);
         }
         if (!System.IO.File.Exists(file))
-            throw new PeftException($"{folder} has no config.json, so it is not a Hugging Face model folder; give the folder that holds config.json and model.safetensors.");
+            throw new PeftException(
+                $"{folder} has no config.json, so it is not a Hugging Face model folder; give the folder that holds config.json and "
+                + "model.safetensors.");
         return new(StrictJson.ReadObject(file, "restore the file from the model's source"), file);
     }
 
@@ -98,21 +104,27 @@ public sealed class ModelConfig
     public double Probability(string field, double fallback)
     {
         var p = Number(field, fallback);
-        return p is >= 0 and < 1 ? p : throw new PeftException($"{File}: field \"{field}\" is {p}; expected a probability from 0 to less than 1.");
+        return p is >= 0 and < 1
+            ? p
+            : throw new PeftException($"{File}: field \"{field}\" is {p}; expected a probability from 0 to less than 1.");
     }
 
     /// <summary>A small number that keeps a division from zero: 0 to 1.</summary>
     public double Epsilon(string field, double fallback)
     {
         var number = Number(field, fallback);
-        return number is >= 0 and <= 1 ? number : throw new PeftException($"{File}: field \"{field}\" is {number}; expected a number from 0 to 1.");
+        return number is >= 0 and <= 1
+            ? number
+            : throw new PeftException($"{File}: field \"{field}\" is {number}; expected a number from 0 to 1.");
     }
 
     /// <summary>The standard deviation of new weights: 0 to 100.</summary>
     public double Deviation(string field, double fallback)
     {
         var number = Number(field, fallback);
-        return number is >= 0 and <= 100 ? number : throw new PeftException($"{File}: field \"{field}\" is {number}; expected a number from 0 to 100.");
+        return number is >= 0 and <= 100
+            ? number
+            : throw new PeftException($"{File}: field \"{field}\" is {number}; expected a number from 0 to 100.");
     }
 
     /// <summary>A text; required unless a fallback is given.</summary>
@@ -121,15 +133,21 @@ public sealed class ModelConfig
         : Node(field) is null && fallback is not null ? fallback
         : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a text.");
 
-    /// <summary>Class names from <c>id2label</c> in order of their ids, told apart by their id where one occurs twice; null if there are none.</summary>
+    /// <summary>
+    /// Class names from <c>id2label</c> in order of their ids, told apart by their id where one occurs twice; null if there are none.
+    /// </summary>
     public IReadOnlyList<string>? Labels()
     {
-        if (Json["id2label"] is not JsonObject map) return Json["num_labels"] is null ? null : [.. Enumerable.Range(0, Size("num_labels", 1 << 16)).Select(i => $"LABEL_{i}")];
+        if (Json["id2label"] is not JsonObject map)
+            return Json["num_labels"] is null ? null : [.. Enumerable.Range(0, Size("num_labels", 1 << 16)).Select(i => $"LABEL_{i}")];
         var labels = new string?[map.Count];
         foreach (var (key, value) in map)
         {
-            if (!int.TryParse(key, out var id) || id < 0 || id >= labels.Length || labels[id] is not null || value is not JsonValue v || !v.TryGetValue<string>(out var name))
-                throw new PeftException($"{File}: field \"id2label\" has the entry \"{key}\"; expected the ids 0 to {labels.Length - 1}, each with a name.");
+            if (
+                !int.TryParse(key, out var id) || id < 0 || id >= labels.Length || labels[id] is not null || value is not JsonValue v
+                    || !v.TryGetValue<string>(out var name))
+                throw new PeftException(
+                    $"{File}: field \"id2label\" has the entry \"{key}\"; expected the ids 0 to {labels.Length - 1}, each with a name.");
             labels[id] = name;
         }
         return labels.Length == 0 ? null : Heads.LabelNames.Distinct(labels!);

@@ -26,15 +26,26 @@ public static class ModelLoader
         return model;
     }
 
-    /// <summary>What the head that a model folder has answers: its task, and the names of its classes; null if its checkpoint has no head.</summary>
+    /// <summary>
+    /// What the head that a model folder has answers: its task, and the names of its classes; null if its checkpoint has no head.
+    /// </summary>
     /// <exception cref="PeftException">The folder, its configuration or its checkpoint are not as expected.</exception>
     public static (TaskKind Task, IReadOnlyList<string>? Labels)? HeadOf(string folder)
     {
         var stored = StoredHead.Of(ModelConfig.Read(folder));
         if (stored.Task is not { } task) return null;
         using var checkpoint = Checkpoint.Open(folder);
-        var last = Classifiers.FirstOrDefault(checkpoint.Contains) ?? checkpoint.Modules?.Dense.Select(d => Checkpoint.DenseName(d, "weight")).LastOrDefault(checkpoint.Contains);
-        return last is null ? null : (task, stored.Labels ?? (task is TaskKind.Classification or TaskKind.MultiLabel ? LabelNames.Defaults((int)checkpoint.Info(last).Shape[0]) : null));
+        var last = Classifiers.FirstOrDefault(checkpoint.Contains)
+            ?? checkpoint.Modules?.Dense.Select(d => Checkpoint.DenseName(d, "weight")).LastOrDefault(checkpoint.Contains);
+        return last is null
+            ? null
+            : (
+                task,
+                stored.Labels
+                    ?? (
+                        task is TaskKind.Classification or TaskKind.MultiLabel
+                            ? LabelNames.Defaults((int)checkpoint.Info(last).Shape[0])
+                            : null));
     }
 
     /// <summary>True if a path is a model in one file (GGUF), or a folder that holds such a file.</summary>
@@ -45,13 +56,17 @@ public static class ModelLoader
     /// <exception cref="PeftException">There is no folder: nothing, or a file (a GGUF file, one of the folder's own files, …).</exception>
     public static void RequireFolder(string path)
     {
-        if (!Directory.Exists(path) && !GgufPath.Is(path)) throw new PeftException(ForeignFile.InPlaceOfFolder(path, "model", "config.json and model.safetensors"));
+        if (!Directory.Exists(path) && !GgufPath.Is(path))
+            throw new PeftException(ForeignFile.InPlaceOfFolder(path, "model", "config.json and model.safetensors"));
     }
 
-    /// <summary>A model of that configuration whose tensors have shapes and no numbers: it takes no memory, can be counted, and cannot be run.</summary>
+    /// <summary>
+    /// A model of that configuration whose tensors have shapes and no numbers: it takes no memory, can be counted, and cannot be run.
+    /// </summary>
     /// <param name="config">The configuration.</param>
     /// <param name="task">
-    /// What its head answers; null (default): what the configuration says, else what models of its kind are for: the next token, texts, or two classes.
+    /// What its head answers; null (default): what the configuration says, else what models of its kind are for: the next token, texts, or
+    /// two classes.
     /// </param>
     /// <exception cref="PeftException">The configuration is not as expected.</exception>
     public static TransformerModel Shapes(ModelConfig config, TaskKind? task = null)
@@ -76,11 +91,19 @@ public static class ModelLoader
         var named = task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification;
         if (options.Labels is { } asked) options = options with { Labels = LabelNames.Distinct(asked) };
         var labels = named ? options.Labels ?? (stored.Task is null || stored.Task == task ? stored.Labels : null) : null;
-        var outputs = task switch { TaskKind.Regression => 1, TaskKind.QuestionAnswering => 2, TaskKind.Embedding or TaskKind.CausalLanguage or TaskKind.SequenceToSequence => 0, _ => labels?.Count ?? 2 };
+        var outputs = task switch
+        {
+            TaskKind.Regression => 1,
+            TaskKind.QuestionAnswering => 2,
+            TaskKind.Embedding or TaskKind.CausalLanguage or TaskKind.SequenceToSequence => 0,
+            _ => labels?.Count ?? 2,
+        };
         options = options with
         {
             Pooling = options.Pooling ?? PoolingOf(config, checkpoint, stored, task),
-            HeadNames = checkpoint is null || stored.Task != task ? new Dictionary<string, string>() : SentenceLayout.HeadNames(checkpoint, architecture),
+            HeadNames = checkpoint is null || stored.Task != task
+                ? new Dictionary<string, string>()
+                : SentenceLayout.HeadNames(checkpoint, architecture),
             Head = HeadFit.Of(task, stored.Task, stored.Labels, named ? options.Labels : null),
         };
         HeadFields.Write(config, architecture, task, labels ?? (named ? LabelNames.Defaults(outputs) : null));
@@ -99,7 +122,10 @@ public static class ModelLoader
         {
             "mean" => Pooling.Mean,
             "cls" => Pooling.Cls,
-            _ => throw new PeftException($"{config.File}: the pooling of the sentence model beside it is {Quoted.Name(named)}; supported are mean and cls, or say which one with ModelOptions.Pooling."),
+            _ =>
+                throw new PeftException(
+                    $"{config.File}: the pooling of the sentence model beside it is {Quoted.Name(named)}; supported are mean and cls, or "
+                    + "say which one with ModelOptions.Pooling."),
         };
     }
 }

@@ -11,12 +11,15 @@ public sealed record ModelOptions
     public TaskKind? Task { get; init; }
 
     /// <summary>
-    /// Class names in the order of the outputs, or null to take those of the configuration. Where they are the names of the checkpoint's own head, its
+    /// Class names in the order of the outputs, or null to take those of the configuration. Where they are the names of the checkpoint's
+    /// own head, its
     /// rows are put in this order; else a new last map is drawn.
     /// </summary>
     public IReadOnlyList<string>? Labels { get; init; }
 
-    /// <summary>How a sequence becomes one vector; null (default): as the checkpoint says, else the model's pooler, as Hugging Face does.</summary>
+    /// <summary>
+    /// How a sequence becomes one vector; null (default): as the checkpoint says, else the model's pooler, as Hugging Face does.
+    /// </summary>
     public Pooling? Pooling { get; init; }
 
     /// <summary>A head in AdapterHub's flexible layout instead of the model's own; null (default) for the model's own.</summary>
@@ -31,10 +34,16 @@ public sealed record ModelOptions
     /// <summary>Quantises the layers' frozen weights to 4 bits; null (default) leaves them as they are.</summary>
     public Nf4Options? Quantize { get; init; }
 
-    /// <summary>True unpacks the weights of a GGUF file when it is loaded; false (default) leaves them in their blocks: less memory, more work a step.</summary>
+    /// <summary>
+    /// True unpacks the weights of a GGUF file when it is loaded; false (default) leaves them in their blocks: less memory, more work a
+    /// step.
+    /// </summary>
     public bool Unpack { get; init; }
 
-    /// <summary>Where weights live and products run: <c>cpu</c> (default), <c>cuda</c> or <c>cuda:1</c> …, <c>mps</c>; see <see cref="PeftSharp.Interop.ComputeDevice"/>.</summary>
+    /// <summary>
+    /// Where weights live and products run: <c>cpu</c> (default), <c>cuda</c> or <c>cuda:1</c> …, <c>mps</c>; see
+    /// <see cref="PeftSharp.Interop.ComputeDevice"/>.
+    /// </summary>
     public string Device { get; init; } = "cpu";
 
     /// <summary>Seed of tensors that the checkpoint lacks; default 42.</summary>
@@ -43,7 +52,10 @@ public sealed record ModelOptions
     /// <summary>True makes every tensor a shape without numbers: for counts of models that no memory would hold.</summary>
     internal bool ShapesOnly { get; init; }
 
-    /// <summary>True counts ALiBi twice, as the eager attention of transformers does for Falcon (its default one, and Falcon's training, count it once): for reference cases.</summary>
+    /// <summary>
+    /// True counts ALiBi twice, as the eager attention of transformers does for Falcon (its default one, and Falcon's training, count it
+    /// once): for reference cases.
+    /// </summary>
     internal bool AlibiTwice { get; init; }
 
     /// <summary>What becomes of the checkpoint's own head; the loader finds out.</summary>
@@ -59,11 +71,8 @@ public sealed record ModelOptions
         LabelKind.Class => new() { Task = TaskKind.Classification, Labels = data.LabelNames },
         LabelKind.Regression => new() { Task = TaskKind.Regression },
         LabelKind.Tokens => new() { Task = TaskKind.CausalLanguage },
-        _ => throw new PeftException($"{data.Source} has no labels, so nothing says what a model is to answer; name its label column, or give Task and Labels."),
+        _ =>
+            throw new PeftException(
+                $"{data.Source} has no labels, so nothing says what a model is to answer; name its label column, or give Task and Labels."),
     };
 }
-
-/// <summary>How weights are quantised to NF4 (Dettmers et al. 2023, arXiv 2305.14314).</summary>
-/// <param name="BlockSize">Weights that share a scale: a power of two from 32 to 4096; default 64.</param>
-/// <param name="Double">True quantises the scales too; default false.</param>
-public sealed record Nf4Options(int BlockSize = 64, bool Double = false);

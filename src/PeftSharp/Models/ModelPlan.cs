@@ -20,7 +20,9 @@ internal sealed record ModelPlan(ModelConfig Config, Checkpoint? Checkpoint, Tas
     public SiteBuilder Builder(string prefix, double range)
     {
         // A bare model's names lack the prefix; a checkpoint with a head has it all the same.
-        var bare = Task == TaskKind.Embedding && Checkpoint is not null && Checkpoint.Names.Any(n => n.StartsWith(prefix, StringComparison.Ordinal));
+        var bare = Task == TaskKind.Embedding
+            && Checkpoint is not null
+            && Checkpoint.Names.Any(n => n.StartsWith(prefix, StringComparison.Ordinal));
         var device = Options.ShapesOnly ? new Device(DeviceType.META, -1) : ComputeDevice.Parse(Options.Device);
         var source = new TensorSource(Checkpoint, bare ? "" : prefix, Options.Precision, range, Options.Seed, device)
         {

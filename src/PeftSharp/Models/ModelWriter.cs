@@ -12,21 +12,31 @@ namespace PeftSharp.Models;
 /// <summary>Writes a model as a Hugging Face folder: config.json and model.safetensors.</summary>
 public static class ModelWriter
 {
-    private static readonly JsonSerializerOptions Pretty = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Pretty = new()
+    {
+        WriteIndented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
-    /// <summary>Writes what the model reads at present, merged adapters included; each file is written aside, flushed and renamed.</summary>
+    /// <summary>
+    /// Writes what the model reads at present, merged adapters included; each file is written aside, flushed and renamed.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="folder">The folder; created if need be.</param>
     /// <param name="type">Element type on disk; default float32.</param>
     /// <param name="withPrefix">False leaves the base's prefix (<c>bert.</c>) out of the names, as checkpoints of bare models do.</param>
     /// <param name="card">What answers depend on besides tensors; default: the model's own card. A merged adapter's belongs here.</param>
-    public static void Write(TransformerModel model, string folder, ScalarType type = ScalarType.Float32, bool withPrefix = true, AnswerCard? card = null)
+    public static void Write(
+        TransformerModel model, string folder, ScalarType type = ScalarType.Float32, bool withPrefix = true, AnswerCard? card = null)
     {
         RefuseFlexible(model);
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         var plain = new ForwardContext();
-        Write(model, folder, type, withPrefix, card ?? model.Card, slot => [KeyValuePair.Create(slot.Name, Value(slot, plain).to(type))], null);
+        Write(
+            model, folder, type, withPrefix, card ?? model.Card, slot => [KeyValuePair.Create(slot.Name, Value(slot, plain).to(type))],
+            null);
     }
 
     /// <summary>
@@ -39,35 +49,42 @@ public static class ModelWriter
     /// <param name="embeddings">True quantises embedding tables of <see cref="SmallestTable"/> weights or more as well. transformers has
     /// no such layer: a folder written so is read by this library alone.</param>
     /// <param name="type">Element type of what stays dense; default float16.</param>
-    public static void WriteQuantized(TransformerModel model, string folder, Nf4Options nf4, bool embeddings = false, ScalarType type = ScalarType.Float16)
+    public static void WriteQuantized(
+        TransformerModel model, string folder, Nf4Options nf4, bool embeddings = false, ScalarType type = ScalarType.Float16)
     {
         RefuseFlexible(model);
         using var scope = NewDisposeScope();
         using var guard = no_grad();
-        var layers = model.Sites.Projections.Where(p => p.Role is not (ProjectionRole.Head or ProjectionRole.Pooler)).Select(p => (Slot)p.Weight).ToHashSet();
+        var layers = model.Sites.Projections.Where(p => p.Role is not (ProjectionRole.Head or ProjectionRole.Pooler))
+            .Select(p => (Slot)p.Weight)
+            .ToHashSet();
         var quantization = Describe(nf4, model.Sites.Projections.Where(p => !layers.Contains(p.Weight)).Select(p => p.Path));
         Write(model, folder, type, withPrefix: true, model.Card, Tensors, quantization);
 
         IEnumerable<KeyValuePair<string, Tensor>> Tensors(Slot slot)
         {
             var plain = new ForwardContext();
-            if (layers.Contains(slot) && slot is WeightSlot weight && weight.Get(plain) is Nf4Store kept) return kept.ToBitsAndBytes(slot.Name);
+            if (layers.Contains(slot) && slot is WeightSlot weight && weight.Get(plain) is Nf4Store kept)
+                return kept.ToBitsAndBytes(slot.Name);
             // In 4 bits every weight is [out, in], as transformers keeps them, Conv1D too.
             var packed = layers.Contains(slot) && slot is WeightSlot;
             var value = (packed ? ((WeightSlot)slot).Get(plain).Dense() : Value(slot, plain)).to(type);
-            if (!layers.Contains(slot) && !(embeddings && slot.Kind == SlotKind.Embedding && slot.Count >= SmallestTable)) return [new(slot.Name, value)];
+            if (!layers.Contains(slot) && !(embeddings && slot.Kind == SlotKind.Embedding && slot.Count >= SmallestTable))
+                return [new(slot.Name, value)];
             using var store = Nf4Store.Quantize(value, nf4.BlockSize, nf4.Double);
             return [.. store.ToBitsAndBytes(slot.Name).Select(t => KeyValuePair.Create(t.Key, t.Value.clone()))];
         }
     }
 
     private static void Write(
-        TransformerModel model, string folder, ScalarType type, bool withPrefix, AnswerCard card, Func<Slot, IEnumerable<KeyValuePair<string, Tensor>>> tensors, JsonObject? quantization)
+        TransformerModel model, string folder, ScalarType type, bool withPrefix, AnswerCard card,
+        Func<Slot, IEnumerable<KeyValuePair<string, Tensor>>> tensors, JsonObject? quantization)
     {
         Directory.CreateDirectory(folder);
         var apart = model.HasOwnPooling;
         var head = apart ? model.Head.Stages.SelectMany(s => new[] { $"{s.Map.Path}.weight", $"{s.Map.Path}.bias" }).ToHashSet() : [];
-        string Name(string name) => (!withPrefix || apart) && name.StartsWith(model.BasePrefix, StringComparison.Ordinal) ? name[model.BasePrefix.Length..] : name;
+        string Name(string name) =>
+            (!withPrefix || apart) && name.StartsWith(model.BasePrefix, StringComparison.Ordinal) ? name[model.BasePrefix.Length..] : name;
         SafetensorsWriter.Write(
             Path.Combine(folder, "model.safetensors"),
             model.Sites.Slots.Where(s => !head.Contains(s.Name)).SelectMany(tensors).Select(t => KeyValuePair.Create(Name(t.Key), t.Value)),
@@ -75,13 +92,16 @@ public static class ModelWriter
         var config = Config(model, type, card, apart);
         if (quantization is not null)
         {
-            quantization["llm_int8_skip_modules"] = new JsonArray([.. quantization["llm_int8_skip_modules"]!.AsArray().Select(m => (JsonNode?)Name(m!.ToString()))]);
+            quantization["llm_int8_skip_modules"] = new JsonArray(
+                [.. quantization["llm_int8_skip_modules"]!.AsArray().Select(m => (JsonNode?)Name(m!.ToString()))]);
             config["quantization_config"] = quantization;
         }
         if (apart)
         {
             var plain = new ForwardContext();
-            SentenceLayout.Write(model, folder, card.MaxLength ?? Math.Min(512, model.MaxTokens), name => Value(model.Sites.Slots.Single(s => s.Name == name), plain).to(type));
+            SentenceLayout.Write(
+                model, folder, card.MaxLength ?? Math.Min(512, model.MaxTokens),
+                name => Value(model.Sites.Slots.Single(s => s.Name == name), plain).to(type));
         }
         AtomicFile.WriteText(Path.Combine(folder, "config.json"), Text(config));
     }
@@ -92,7 +112,9 @@ public static class ModelWriter
     private static void RefuseFlexible(TransformerModel model)
     {
         if (model.FlexibleHead is { } head)
-            throw new PeftException($"The head \"{head.Name}\" has AdapterHub's flexible layout, for which no class of a Hugging Face config.json has a place; keep it as an adapter.");
+            throw new PeftException(
+                $"The head \"{head.Name}\" has AdapterHub's flexible layout, for which no class of a Hugging Face config.json has a place; "
+                + "keep it as an adapter.");
     }
 
     private static Tensor Value(Slot slot, ForwardContext context) => slot switch
@@ -129,7 +151,8 @@ public static class ModelWriter
         ["llm_int8_skip_modules"] = new JsonArray([.. dense.Select(path => (JsonNode?)path)]),
     };
 
-    private static string Name(ScalarType type) => type switch { ScalarType.Float16 => "float16", ScalarType.BFloat16 => "bfloat16", ScalarType.Float64 => "float64", _ => "float32" };
+    private static string Name(ScalarType type) =>
+        type switch { ScalarType.Float16 => "float16", ScalarType.BFloat16 => "bfloat16", ScalarType.Float64 => "float64", _ => "float32" };
 
     internal static string Text(JsonNode json) => json.ToJsonString(Pretty) + "\n";
 }

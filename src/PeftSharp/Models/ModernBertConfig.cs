@@ -86,14 +86,18 @@ internal sealed record ModernBertConfig
             IsLocal = [.. types.Select(type => type == LayerTypes.Sliding)],
             Reach = (c.Has("local_attention") ? c.Size("local_attention") : 128) / 2,
             Far = Rotary(c, headDim, LayerTypes.Full, "global_rope_theta", 160_000),
-            Near = Rotary(c, headDim, LayerTypes.Sliding, "local_rope_theta", c.Json.ContainsKey("local_rope_theta") ? c.Number("global_rope_theta", 160_000) : 10_000),
+            Near = Rotary(
+                c, headDim, LayerTypes.Sliding, "local_rope_theta",
+                c.Json.ContainsKey("local_rope_theta") ? c.Number("global_rope_theta", 160_000) : 10_000),
             HeadBias = c.Flag("classifier_bias"),
             HeadActivation = Sites.Activation.Known(c.Text("classifier_activation", "gelu"), c.File),
             HeadPooling = c.Text("classifier_pooling", "cls") switch
             {
                 "cls" => Pooling.Cls,
                 "mean" => Pooling.Mean,
-                var other => throw new PeftException($"{c.File}: field \"classifier_pooling\" is {Quoted.Name(other)}; expected \"cls\" or \"mean\"."),
+                var other =>
+                    throw new PeftException(
+                        $"{c.File}: field \"classifier_pooling\" is {Quoted.Name(other)}; expected \"cls\" or \"mean\"."),
             },
         };
     }
@@ -102,6 +106,7 @@ internal sealed record ModernBertConfig
     private static RotaryScaling Rotary(ModelConfig c, int headDim, string type, string field, double usual)
     {
         var own = (c.Node("rope_parameters") as JsonObject)?[type] as JsonObject;
-        return RotaryScaling.Read(c, headDim, c.Size("max_position_embeddings"), inner: own ?? new JsonObject { ["rope_theta"] = c.Number(field, usual) });
+        return RotaryScaling.Read(
+            c, headDim, c.Size("max_position_embeddings"), inner: own ?? new JsonObject { ["rope_theta"] = c.Number(field, usual) });
     }
 }

@@ -7,7 +7,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
-/// <summary>ModernBERT (Warner et al. 2024, arXiv 2412.13663): an encoder with rotary positions, gated feed-forward blocks and layers that see near tokens alone.</summary>
+/// <summary>
+/// ModernBERT (Warner et al. 2024, arXiv 2412.13663): an encoder with rotary positions, gated feed-forward blocks and layers that see near
+/// tokens alone.
+/// </summary>
 public sealed class ModernBertModel : EncoderModel
 {
     private readonly ModernBertConfig _shape;
@@ -21,7 +24,8 @@ public sealed class ModernBertModel : EncoderModel
         _shape = shape;
         (_far, _near) = (new(shape.Far), new(shape.Near));
         BuildEmbeddings(new() { Words = "tok_embeddings", Positions = null, Norm = "norm", NormHasBias = shape.NormBias });
-        _layers = [.. Enumerable.Range(0, shape.Layers).Select(i => new ModernBertLayer(build.AtLayer($"{BasePrefix}layers.{i}", i), i, shape))];
+        _layers =
+            [.. Enumerable.Range(0, shape.Layers).Select(i => new ModernBertLayer(build.AtLayer($"{BasePrefix}layers.{i}", i), i, shape))];
         BuildLayers(_layers.Length);
         _norm = build.Norm($"{BasePrefix}final_norm", shape.Hidden, shape.Epsilon, hasBias: shape.NormBias);
         BuildHead(plan.Task == TaskKind.Embedding ? new EmbeddingHead(plan.Options.Pooling ?? Pooling.Pooler, null) : HeadOf(plan, build));
@@ -38,7 +42,8 @@ public sealed class ModernBertModel : EncoderModel
         Create = plan =>
         {
             var encoder = Read(plan.Config);
-            return new ModernBertModel(plan, encoder, ModernBertConfig.Read(plan.Config, encoder), plan.Builder("model.", encoder.InitializerRange));
+            return new ModernBertModel(
+                plan, encoder, ModernBertConfig.Read(plan.Config, encoder), plan.Builder("model.", encoder.InitializerRange));
         },
         Tiny = width => $$"""
             { "model_type": "modernbert", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -97,7 +102,8 @@ public sealed class ModernBertModel : EncoderModel
     {
         if (plan.Options.Pooling is null or Pooling.Pooler || plan.Options.Pooling == _shape.HeadPooling) return _shape.HeadPooling;
         throw new PeftException(
-            $"{plan.Config.File}: ModernBERT pools as \"classifier_pooling\" says ({_shape.HeadPooling}); change that field to \"cls\" or \"mean\" rather than ask for {plan.Options.Pooling}.");
+            $"{plan.Config.File}: ModernBERT pools as \"classifier_pooling\" says ({_shape.HeadPooling}); change that field to \"cls\" or "
+            + $"\"mean\" rather than ask for {plan.Options.Pooling}.");
     }
 
     private static EncoderConfig Read(ModelConfig c)

@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
-/// <summary>MPNet (Song et al. 2020, arXiv 2004.09297): BERT's layers, positions that skip padding, and T5's relative positions shared by all layers.</summary>
+/// <summary>
+/// MPNet (Song et al. 2020, arXiv 2004.09297): BERT's layers, positions that skip padding, and T5's relative positions shared by all
+/// layers.
+/// </summary>
 public sealed class MpnetModel : EncoderModel
 {
     // transformers knows no other.

@@ -59,9 +59,11 @@ internal sealed record OptConfig
         if (hidden % heads != 0) throw new PeftException($"{c.File}: {heads} attention heads do not divide the width {hidden}.");
         bool Flag(string field) => !c.Has(field) || c.Flag(field);
         if (!Flag("layer_norm_elementwise_affine"))
-            throw new PeftException($"{c.File}: field \"layer_norm_elementwise_affine\" is false; only true is supported: norms have a scale and a shift.");
+            throw new PeftException(
+                $"{c.File}: field \"layer_norm_elementwise_affine\" is false; only true is supported: norms have a scale and a shift.");
         if (c.Probability("activation_dropout", 0) > 0)
-            throw new PeftException($"{c.File}: field \"activation_dropout\" is {c.Number("activation_dropout", 0)}; only 0 is supported, as in transformers.");
+            throw new PeftException(
+                $"{c.File}: field \"activation_dropout\" is {c.Number("activation_dropout", 0)}; only 0 is supported, as in transformers.");
         var before = Flag("do_layer_norm_before");
         return new()
         {

@@ -37,7 +37,8 @@ public sealed class OptModel : DecoderModel
             _widen = body.Projection("project_in", ProjectionRole.Embedding, hidden, words, hasBias: false);
         }
         _embedded = body.In("embed_tokens").Layer(hidden);
-        _layers = [.. Enumerable.Range(0, shape.Layers).Select(i => new OptLayer(body.AtLayer($"layers.{i}", i, LayerStack.Decoder), shape))];
+        _layers =
+            [.. Enumerable.Range(0, shape.Layers).Select(i => new OptLayer(body.AtLayer($"layers.{i}", i, LayerStack.Decoder), shape))];
         _norm = shape.LastNorm ? body.Norm("final_layer_norm", hidden, 1e-5) : null;
         Head = DecoderHeads.Create(plan.Task, build, _words, shape.TiedHead, plan.Outputs, "classifier", plan.Options);
     }

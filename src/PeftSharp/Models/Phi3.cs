@@ -1,6 +1,9 @@
 namespace PeftSharp.Models;
 
-/// <summary>Phi-3 and Phi-4 (Abdin et al. 2024, arXiv 2404.14219): Llama with one map for queries, keys and values and one for gate and input, and LongRoPE.</summary>
+/// <summary>
+/// Phi-3 and Phi-4 (Abdin et al. 2024, arXiv 2404.14219): Llama with one map for queries, keys and values and one for gate and input, and
+/// LongRoPE.
+/// </summary>
 internal static class Phi3
 {
     /// <summary>What the registry says of it.</summary>
@@ -25,7 +28,9 @@ internal static class Phi3
         // LongRoPE alone reads it.
         _ = c.Has("original_max_position_embeddings");
         if (c.Probability("embd_pdrop", 0) > 0)
-            throw new PeftException($"{c.File}: field \"embd_pdrop\" is {c.Number("embd_pdrop", 0)}; only 0 is supported, as transformers drops no embeddings of Phi-3.");
+            throw new PeftException(
+                $"{c.File}: field \"embd_pdrop\" is {c.Number("embd_pdrop", 0)}; only 0 is supported, as transformers drops no "
+                + "embeddings of Phi-3.");
         var shape = DecoderConfig.Read(c, new() { MaxPositions = 4096, Epsilon = 1e-5, PartialRotary = true, MayNameCode = true });
         shape = shape with
         {

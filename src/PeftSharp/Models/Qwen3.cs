@@ -1,6 +1,8 @@
 namespace PeftSharp.Models;
 
-/// <summary>Qwen3 (Yang et al. 2025, arXiv 2505.09388): Llama with a norm over the queries and keys of each head, before they are turned.</summary>
+/// <summary>
+/// Qwen3 (Yang et al. 2025, arXiv 2505.09388): Llama with a norm over the queries and keys of each head, before they are turned.
+/// </summary>
 internal static class Qwen3
 {
     /// <summary>What the registry says of it.</summary>

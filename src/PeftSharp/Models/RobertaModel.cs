@@ -1,5 +1,4 @@
 using PeftSharp.Data;
-using PeftSharp.Interop;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
@@ -21,7 +20,8 @@ public sealed class RobertaModel : EncoderModel
         Create = plan =>
         {
             var shape = EncoderConfig.Bert(plan.Config, 1);
-            return new RobertaModel(plan.Config, shape, plan.Builder("roberta.", shape.InitializerRange), plan.Task, plan.Outputs, plan.Options);
+            return new RobertaModel(
+                plan.Config, shape, plan.Builder("roberta.", shape.InitializerRange), plan.Task, plan.Outputs, plan.Options);
         },
         Tiny = width => $$"""
             { "model_type": "roberta", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,

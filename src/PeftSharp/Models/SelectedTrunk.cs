@@ -17,10 +17,14 @@ internal sealed record SelectedTrunk(Tensor Hidden, int Depth, AdapterSelection 
         if (!selection.IsSame(trunk.Selection))
         {
             throw new PeftException(
-                $"The cached trunk was made for {Names(trunk.Selection)}, but the call selects {Names(selection)}; build a cache for those.");
+                $"The cached trunk was made for {Names(trunk.Selection)}, but the call selects {Names(selection)}; build a cache "
+                + "for those.");
         }
     }
 
     private static string Names(AdapterSelection selection) =>
-        selection.Adapters.Count == 0 ? "no adapter" : string.Join(", ", selection.Adapters.Select(a => $"\"{a.Name}\"")) + (selection.Drop is null ? "" : " with a rule for layers");
+        selection.Adapters.Count == 0
+            ? "no adapter"
+            : string.Join(", ", selection.Adapters.Select(a => $"\"{a.Name}\""))
+                + (selection.Drop is null ? "" : " with a rule for layers");
 }

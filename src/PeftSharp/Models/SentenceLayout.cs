@@ -7,8 +7,10 @@ using static TorchSharp.torch;
 namespace PeftSharp.Models;
 
 /// <summary>
-/// A model whose answer comes from the mean of its tokens, or from the first one without a pooler, as sentence-transformers lays it out: the bare model, a
-/// pooling and a linear map for each stage of the head, so that its <c>encode</c> gives our logits. Hugging Face's own classes have no place for it.
+/// A model whose answer comes from the mean of its tokens, or from the first one without a pooler, as sentence-transformers lays it out:
+/// the bare model, a
+/// pooling and a linear map for each stage of the head, so that its <c>encode</c> gives our logits. Hugging Face's own classes have no
+/// place for it.
 /// </summary>
 internal static class SentenceLayout
 {
@@ -26,8 +28,13 @@ internal static class SentenceLayout
     public static IReadOnlyDictionary<string, string> HeadNames(Checkpoint checkpoint, Architecture architecture)
     {
         var paths = architecture.ClassifierMaps;
-        if (paths.Count == 0 || checkpoint.Modules is not { } modules || modules.Dense.Count != paths.Count) return new Dictionary<string, string>();
-        return paths.Zip(modules.Dense).SelectMany(p => new[] { "weight", "bias" }.Select(part => KeyValuePair.Create($"{p.First}.{part}", Checkpoint.DenseName(p.Second, part))))
+        if (paths.Count == 0 || checkpoint.Modules is not { } modules || modules.Dense.Count != paths.Count)
+            return new Dictionary<string, string>();
+        return paths.Zip(modules.Dense)
+            .SelectMany(
+                p =>
+                    new[] { "weight", "bias" }.Select(
+                        part => KeyValuePair.Create($"{p.First}.{part}", Checkpoint.DenseName(p.Second, part))))
             .Where(p => checkpoint.Contains(p.Value)).ToDictionary();
     }
 
@@ -64,7 +71,10 @@ internal static class SentenceLayout
             });
             SafetensorsWriter.Write(
                 Path.Combine(folder, path, "model.safetensors"),
-                [KeyValuePair.Create("linear.weight", value($"{stage.Map.Path}.weight")), KeyValuePair.Create("linear.bias", value($"{stage.Map.Path}.bias"))],
+                [
+                    KeyValuePair.Create("linear.weight", value($"{stage.Map.Path}.weight")),
+                    KeyValuePair.Create("linear.bias", value($"{stage.Map.Path}.bias")),
+                ],
                 new Dictionary<string, string> { ["format"] = "pt" });
         }
         Text(folder, "sentence_bert_config.json", new JsonObject { ["max_seq_length"] = maxLength, ["do_lower_case"] = false });

@@ -14,7 +14,9 @@ internal sealed class SiteBuilder
 
     public SiteBuilder(TensorSource source, ModelOptions options) : this(source, options, new(), new("")) { }
 
-    /// <summary>The last map of a head: read, put in the order that is asked for, or drawn anew where the checkpoint's answers something else.</summary>
+    /// <summary>
+    /// The last map of a head: read, put in the order that is asked for, or drawn anew where the checkpoint's answers something else.
+    /// </summary>
     public ProjectionSite Classifier(string name, long output, long input, bool hasBias = true)
     {
         var path = At(name).Path;
@@ -41,7 +43,8 @@ internal sealed class SiteBuilder
     /// <param name="name">The layer's module, for example <c>layers.0</c>.</param>
     /// <param name="layer">Its index.</param>
     /// <param name="stack">Its stack.</param>
-    public SiteBuilder AtLayer(string name, int layer, LayerStack stack = LayerStack.Encoder) => new(Source, _options, Map, new(At(name).Path, layer, stack));
+    public SiteBuilder AtLayer(string name, int layer, LayerStack stack = LayerStack.Encoder) =>
+        new(Source, _options, Map, new(At(name).Path, layer, stack));
 
     public ProjectionSite Projection(string name, ProjectionRole role, long output, long input, bool hasBias = true)
     {
@@ -58,7 +61,9 @@ internal sealed class SiteBuilder
     public ProjectionSite Transposed(string name, ProjectionRole role, long output, long input)
     {
         var place = At(name);
-        var weight = new WeightSlot($"{place.Path}.weight", Weight($"{place.Path}.weight", head: false, output, input, transposed: true)) { IsTransposedOnDisk = true };
+        var weight = new WeightSlot(
+            $"{place.Path}.weight",
+            Weight($"{place.Path}.weight", head: false, output, input, transposed: true)) { IsTransposedOnDisk = true };
         Map.Add(weight);
         var bias = new TensorSlot($"{place.Path}.bias", SlotKind.Bias, Bias($"{place.Path}.bias", head: false, output));
         Map.Add(bias);
@@ -107,7 +112,9 @@ internal sealed class SiteBuilder
         var path = At(name).Path;
         var weight = new TensorSlot($"{path}.weight", SlotKind.NormWeight, Source.Get($"{path}.weight", width));
         Map.Add(weight);
-        var bias = kind == NormKind.Layer && hasBias ? new TensorSlot($"{path}.bias", SlotKind.NormBias, Source.Get($"{path}.bias", width)) : null;
+        var bias = kind == NormKind.Layer && hasBias
+            ? new TensorSlot($"{path}.bias", SlotKind.NormBias, Source.Get($"{path}.bias", width))
+            : null;
         if (bias is not null) Map.Add(bias);
         return Add(new Norm(kind, weight, bias, epsilon), Map.Norms);
     }
@@ -124,7 +131,8 @@ internal sealed class SiteBuilder
     }
 
     /// <summary>The end of a residual branch.</summary>
-    public BranchSite Branch(string name, BranchKind kind, long width, Norm? norm) => Add(new BranchSite(At(name), kind, width, norm), Map.Branches);
+    public BranchSite Branch(string name, BranchKind kind, long width, Norm? norm) =>
+        Add(new BranchSite(At(name), kind, width, norm), Map.Branches);
 
     /// <summary>The attention of this place.</summary>
     public AttentionSite Attention(
@@ -151,7 +159,8 @@ internal sealed class SiteBuilder
     {
         if (head) return new DenseStore(Source.GetOrCreate(name, output, input));
         if (Source.Quantized(name, output, input) is { } stored) return Computing(stored);
-        if (!transposed && _options is { Quantize: null, Unpack: false } && Source.InBlocks(name, output, input) is { } blocks) return Computing(blocks);
+        if (!transposed && _options is { Quantize: null, Unpack: false } && Source.InBlocks(name, output, input) is { } blocks)
+            return Computing(blocks);
         var dense = transposed ? Source.GetTransposed(name, output, input) : Source.Get(name, output, input);
         if (_options.Quantize is not { } nf4 && _options.Compute == ComputeType.Float32) return new DenseStore(dense);
         using (dense)

@@ -10,7 +10,8 @@ namespace PeftSharp.Models;
 /// <param name="Card">What this program wrote of it; null if another one wrote the configuration.</param>
 internal sealed record StoredHead(TaskKind? Task, IReadOnlyList<string>? Labels, AnswerCard? Card)
 {
-    private const string Sequence = "ForSequenceClassification", Regression = "regression", SeveralLabels = "multi_label_classification", OneLabel = "single_label_classification";
+    private const string Sequence = "ForSequenceClassification",
+        Regression = "regression", SeveralLabels = "multi_label_classification", OneLabel = "single_label_classification";
 
     /// <summary>Reads the fields about the head.</summary>
     /// <exception cref="PeftException">They contradict each other.</exception>
@@ -30,7 +31,9 @@ internal sealed record StoredHead(TaskKind? Task, IReadOnlyList<string>? Labels,
     /// <summary>The task that the checkpoint answers as it stands.</summary>
     /// <exception cref="PeftException">Its head answers what no head here does.</exception>
     public TaskKind AnsweredTask(ModelConfig config) => Task == TaskKind.Regression && Labels?.Count > 1
-        ? throw new PeftException($"{config.File}: field \"problem_type\" is \"{Regression}\" with {Labels.Count} labels: several numbers for a text, which is not supported; train a new head on it for one number or for classes.")
+        ? throw new PeftException(
+            $"{config.File}: field \"problem_type\" is \"{Regression}\" with {Labels.Count} labels: several numbers for a text, which is "
+            + "not supported; train a new head on it for one number or for classes.")
         : Task ?? TaskKind.Embedding;
 
     private static TaskKind? TaskOf(ModelConfig config, IReadOnlyList<string>? labels)
@@ -39,8 +42,10 @@ internal sealed record StoredHead(TaskKind? Task, IReadOnlyList<string>? Labels,
         if (architecture.EndsWith("ForTokenClassification", StringComparison.Ordinal)) return TaskKind.TokenClassification;
         if (architecture.EndsWith("ForQuestionAnswering", StringComparison.Ordinal)) return TaskKind.QuestionAnswering;
         if (architecture.EndsWith("ForConditionalGeneration", StringComparison.Ordinal)) return TaskKind.SequenceToSequence;
-        var generates = architecture.EndsWith("ForCausalLM", StringComparison.Ordinal) || architecture.EndsWith("LMHeadModel", StringComparison.Ordinal);
-        if (generates && Architectures.Find(config.ModelType)?.Tasks.Contains(TaskKind.CausalLanguage) != false) return TaskKind.CausalLanguage;
+        var generates = architecture.EndsWith("ForCausalLM", StringComparison.Ordinal)
+            || architecture.EndsWith("LMHeadModel", StringComparison.Ordinal);
+        if (generates && Architectures.Find(config.ModelType)?.Tasks.Contains(TaskKind.CausalLanguage) != false)
+            return TaskKind.CausalLanguage;
         if (!architecture.EndsWith(Sequence, StringComparison.Ordinal)) return null;
         return config.Text("problem_type", "") switch
         {
@@ -48,7 +53,10 @@ internal sealed record StoredHead(TaskKind? Task, IReadOnlyList<string>? Labels,
             SeveralLabels => TaskKind.MultiLabel,
             OneLabel => TaskKind.Classification,
             "" => labels?.Count == 1 ? TaskKind.Regression : TaskKind.Classification,
-            var other => throw new PeftException($"{config.File}: field \"problem_type\" is {Quoted.Name(other)}; expected \"{OneLabel}\", \"{SeveralLabels}\" or \"{Regression}\"."),
+            var other =>
+                throw new PeftException(
+                    $"{config.File}: field \"problem_type\" is {Quoted.Name(other)}; expected \"{OneLabel}\", \"{SeveralLabels}\" or "
+                    + $"\"{Regression}\"."),
         };
     }
 

@@ -94,12 +94,16 @@ internal sealed record T5Config
         if (c.Text("dense_act_fn", activation) is var named && named != activation)
             throw Contradiction(c, "dense_act_fn", $"\"{activation}\"");
         if (c.Flag("is_decoder") || (c.Has("is_encoder_decoder") && !c.Flag("is_encoder_decoder")))
-            throw new PeftException($"{c.File}: the fields \"is_decoder\" and \"is_encoder_decoder\" ask for one stack of T5; expected an encoder with a decoder.");
+            throw new PeftException(
+                $"{c.File}: the fields \"is_decoder\" and \"is_encoder_decoder\" ask for one stack of T5; expected an encoder with "
+                + "a decoder.");
         _ = c.Probability("classifier_dropout", 0); // of a head that is not here
     }
 
     private static PeftException Contradiction(ModelConfig c, string field, string expected) =>
-        new($"{c.File}: field \"{field}\" is {Files.Json.JsonFields.Describe(c.Node(field))}, but \"feed_forward_proj\" asks for {expected}.");
+        new(
+            $"{c.File}: field \"{field}\" is {Files.Json.JsonFields.Describe(c.Node(field))}, but \"feed_forward_proj\" asks "
+            + $"for {expected}.");
 
     private static AttentionShape Heads(int heads, int width) => new(heads, heads, width) { Scale = 1 };
 }

@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models;
 
-/// <summary>T5 (Raffel et al. 2019, arXiv 1910.10683), both generations: an encoder and a decoder over one word table, relative positions.</summary>
+/// <summary>
+/// T5 (Raffel et al. 2019, arXiv 1910.10683), both generations: an encoder and a decoder over one word table, relative positions.
+/// </summary>
 public sealed class T5Model : DecoderModel
 {
     private readonly T5Config _shape;
@@ -37,7 +39,9 @@ public sealed class T5Model : DecoderModel
     internal T5Model(ModelConfig config, T5Config shape, SiteBuilder build, TaskKind task) : base(config, build, "")
     {
         if (task != TaskKind.SequenceToSequence)
-            throw new PeftException($"{config.File}: T5 answers texts with texts, from C# alone so far (the task asked for is {task}); for classes and numbers take BERT, RoBERTa, DistilBERT, Llama or GPT-2.");
+            throw new PeftException(
+                $"{config.File}: T5 answers texts with texts, from C# alone so far (the task asked for is {task}); for classes and numbers "
+                + "take BERT, RoBERTa, DistilBERT, Llama or GPT-2.");
         _shape = shape;
         var words = build.Embedding("shared", shape.Vocabulary, shape.Hidden);
         _encoder = new(build, LayerStack.Encoder, words, shape);
@@ -66,7 +70,8 @@ public sealed class T5Model : DecoderModel
     private protected override InputState Embed(TokenBatch batch, ForwardContext context)
     {
         if (context.Cache?.Source is { } known) return known;
-        var source = _encoder.Forward(batch.InputIds, batch.Unpadded ? null : batch.AttentionMask, null, null, RunLayer, context with { Cache = null });
+        var source = _encoder.Forward(
+            batch.InputIds, batch.Unpadded ? null : batch.AttentionMask, null, null, RunLayer, context with { Cache = null });
         if (context.Cache is { } cache) cache.Source = source;
         return source;
     }
@@ -82,7 +87,8 @@ public sealed class T5Model : DecoderModel
     private Tensor DecoderIds(TokenBatch batch)
     {
         if (batch.AnswerIds is { } given) return given;
-        var labels = batch.Labels ?? throw new PeftException("The batch has no answers (labels) for the decoder to read; name the column that holds them.");
+        var labels = batch.Labels
+            ?? throw new PeftException("The batch has no answers (labels) for the decoder to read; name the column that holds them.");
         using var scope = NewDisposeScope();
         var (rows, tokens) = (labels.shape[0], labels.shape[1]);
         var start = Arithmetic.Filled([rows, 1], _shape.StartId, ScalarType.Int64, labels.device);

@@ -14,7 +14,8 @@ namespace PeftSharp.Models;
 /// <param name="range">Standard deviation of new weights.</param>
 /// <param name="seed">Seed of new weights.</param>
 /// <param name="device">Where the tensors are to live; null for the CPU.</param>
-public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, ScalarType precision, double range, ulong seed, Device? device = null)
+public sealed class TensorSource(
+    Checkpoint? checkpoint, string basePrefix, ScalarType precision, double range, ulong seed, Device? device = null)
 {
     private const long SmallestLimit = 1 << 24;
 
@@ -54,7 +55,8 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     {
         if (checkpoint is null) return Create(name, shape);
         var found = Find(name) ?? throw new PeftException(
-            $"{checkpoint.Path} has no tensor \"{name}\" (nor \"{WithoutPrefix(name)}\"), which config.json promises; the checkpoint and its configuration do not belong together.");
+            $"{checkpoint.Path} has no tensor \"{name}\" (nor \"{WithoutPrefix(name)}\"), which config.json promises; the checkpoint and "
+            + "its configuration do not belong together.");
         return Read(found, shape);
     }
 
@@ -70,7 +72,9 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     /// <summary>A tensor of a head: read if the checkpoint has it in this shape, else made anew.</summary>
     public Tensor GetOrCreate(string name, params long[] shape)
     {
-        if (checkpoint is null || _anew.Contains(name) || Find(name) is not { } found || (!IsQuantized(found) && !checkpoint.Info(found).Shape.SequenceEqual(shape)))
+        if (
+            checkpoint is null || _anew.Contains(name) || Find(name) is not { } found
+                || (!IsQuantized(found) && !checkpoint.Info(found).Shape.SequenceEqual(shape)))
         {
             RequireRoom(name, shape);
             _created.Add(name);
@@ -82,7 +86,8 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     private static Tensor Ordered(Tensor value, int[] rows)
     {
         using var scope = NewDisposeScope();
-        using (value) return value.index_select(0, tensor(rows.Select(r => (long)r).ToArray(), device: value.device)).DetachFromDisposeScope();
+        using (value)
+            return value.index_select(0, tensor(rows.Select(r => (long)r).ToArray(), device: value.device)).DetachFromDisposeScope();
     }
 
     // A configuration may name labels by the million: what is new is no larger than what is there.
@@ -92,14 +97,20 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
         var asked = shape.Aggregate(1.0, (all, size) => all * size);
         var most = Math.Max(SmallestLimit, checkpoint.Names.Sum(n => checkpoint.Info(n).Count));
         if (asked > most)
-            throw new PeftException($"{checkpoint.Path}: config.json asks for a new tensor \"{name}\" of shape [{string.Join(", ", shape)}], larger than the whole checkpoint ({most:N0} numbers); check the number of labels.");
+            throw new PeftException(
+                $"{checkpoint.Path}: config.json asks for a new tensor \"{name}\" of shape [{string.Join(", ", shape)}], larger than the "
+                + $"whole checkpoint ({most:N0} numbers); check the number of labels.");
     }
 
-    /// <summary>A weight that a GGUF file keeps in blocks, in these blocks; null if it is kept in plain numbers, or is to live on another device than the CPU.</summary>
+    /// <summary>
+    /// A weight that a GGUF file keeps in blocks, in these blocks; null if it is kept in plain numbers, or is to live on another device
+    /// than the CPU.
+    /// </summary>
     public GgufStore? InBlocks(string name, long output, long input)
     {
         if (checkpoint is null || _device.type != DeviceType.CPU || Find(name) is not { } found) return null;
-        if (checkpoint.Info(found) is not { Blocks: not null, Shape: [var rows, var columns] } || rows != output || columns != input) return null;
+        if (checkpoint.Info(found) is not { Blocks: not null, Shape: [var rows, var columns] } || rows != output || columns != input)
+            return null;
         return checkpoint.Packed(found) is { } packed ? new GgufStore(packed.Blocks, packed.Type) : null;
     }
 
@@ -109,7 +120,9 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
         if (checkpoint is null || Find(name) is not { } found || !IsQuantized(found)) return null;
         var store = Nf4Store.FromBitsAndBytes(checkpoint, found);
         if (store.OutFeatures == output && store.InFeatures == input) return _device.type == DeviceType.CPU ? store : store.To(_device);
-        throw new PeftException($"{checkpoint.Path}: the quantised tensor \"{found}\" has the shape [{store.OutFeatures}, {store.InFeatures}]; config.json asks for [{output}, {input}].");
+        throw new PeftException(
+            $"{checkpoint.Path}: the quantised tensor \"{found}\" has the shape [{store.OutFeatures}, {store.InFeatures}]; config.json "
+            + $"asks for [{output}, {input}].");
     }
 
     /// <summary>True if there is a checkpoint, and it holds the tensor.</summary>
@@ -118,7 +131,10 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
     /// <summary>True if the checkpoint has the tensor.</summary>
     public bool Has(string name) => checkpoint is null || Find(name) is not null;
 
-    private string? Find(string name) => Others.TryGetValue(name, out var other) ? other : (_names ??= new(checkpoint!, AddedPrefix.Length > 0 ? AddedPrefix : basePrefix)).Find(name);
+    private string? Find(string name) =>
+        Others.TryGetValue(name, out var other)
+            ? other
+            : (_names ??= new(checkpoint!, AddedPrefix.Length > 0 ? AddedPrefix : basePrefix)).Find(name);
 
     private string WithoutPrefix(string name) =>
         basePrefix.Length > 0 && name.StartsWith(basePrefix, StringComparison.Ordinal) ? name[basePrefix.Length..] : name;
@@ -130,9 +146,13 @@ public sealed class TensorSource(Checkpoint? checkpoint, string basePrefix, Scal
         if (IsQuantized(name) && shape is [var rows, var columns]) return Unpacked(name, rows, columns);
         var info = checkpoint!.Info(name);
         if (!info.Shape.SequenceEqual(shape))
-            throw new PeftException($"{checkpoint.Path}: tensor \"{name}\" has the shape [{string.Join(", ", info.Shape)}]; config.json asks for [{string.Join(", ", shape)}].");
+            throw new PeftException(
+                $"{checkpoint.Path}: tensor \"{name}\" has the shape [{string.Join(", ", info.Shape)}]; config.json asks for "
+                + $"[{string.Join(", ", shape)}].");
         if (info.ScalarType is not (ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float64))
-            throw new PeftException($"{checkpoint.Path}: tensor \"{name}\" is kept as {info.ScalarType}, the numbers of a quantisation that cannot be read; expected F32, F16, BF16 or 4-bit NF4 weights: take the model before it was quantised.");
+            throw new PeftException(
+                $"{checkpoint.Path}: tensor \"{name}\" is kept as {info.ScalarType}, the numbers of a quantisation that cannot be read; "
+                + "expected F32, F16, BF16 or 4-bit NF4 weights: take the model before it was quantised.");
         var value = checkpoint.Read(name);
         if (value.dtype == Precision && _device.type == DeviceType.CPU) return value;
         using (value) return Placed(value);

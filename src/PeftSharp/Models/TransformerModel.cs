@@ -44,7 +44,8 @@ public abstract class TransformerModel : IDisposable
     public AnswerCard Card { get; internal set; } = new() { Task = TaskKind.Embedding };
 
     /// <summary>
-    /// True if the head answers from another vector than Hugging Face's own class does, so that files in its layout would be answered otherwise in silence:
+    /// True if the head answers from another vector than Hugging Face's own class does, so that files in its layout would be answered
+    /// otherwise in silence:
     /// such a model is written in the layout of sentence-transformers, and an adapter of it has a task that peft refuses.
     /// </summary>
     public bool HasOwnPooling => Head.Stages.Count > 0 && Card.IsApart(Config.ModelType);
@@ -56,18 +57,32 @@ public abstract class TransformerModel : IDisposable
     /// <summary>What its checkpoint leaves to be said, a sentence each.</summary>
     public IReadOnlyList<string> Remarks { get; internal set; } = [];
 
-    /// <summary>Names of the classes in the order of the outputs; LABEL_0 and so on where they have none, empty where there are no classes.</summary>
-    public IReadOnlyList<string> Labels => Card.Labels ?? (Head.Kind is not (TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification) ? [] : LabelNames.Defaults(Head.Outputs));
+    /// <summary>
+    /// Names of the classes in the order of the outputs; LABEL_0 and so on where they have none, empty where there are no classes.
+    /// </summary>
+    public IReadOnlyList<string> Labels =>
+        Card.Labels
+            ?? (
+                Head.Kind is not (TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification)
+                    ? []
+                    : LabelNames.Defaults(Head.Outputs));
 
     /// <summary>
-    /// Modules that are trained and saved with every adapter: the head's, and those that the checkpoint lacked (a pooler after masked-language training):
+    /// Modules that are trained and saved with every adapter: the head's, and those that the checkpoint lacked (a pooler after
+    /// masked-language training):
     /// what was drawn at random is known to nobody else.
     /// </summary>
     public IReadOnlyList<string> SavedModules => !CameFromCheckpoint || Head.Modules.Count == 0 ? Head.Modules
-        : [.. Head.Modules, .. Created.Select(ModuleOf).Where(module => !Head.Modules.Any(known => module.EndsWith(known, StringComparison.Ordinal))).Distinct()];
+        : [
+            .. Head.Modules,
+            .. Created.Select(ModuleOf)
+                .Where(module => !Head.Modules.Any(known => module.EndsWith(known, StringComparison.Ordinal)))
+                .Distinct(),
+        ];
 
     // The outermost module of a tensor, the base's prefix aside.
-    private string ModuleOf(string name) => (name.StartsWith(BasePrefix, StringComparison.Ordinal) ? name[BasePrefix.Length..] : name).Split('.')[0];
+    private string ModuleOf(string name) =>
+        (name.StartsWith(BasePrefix, StringComparison.Ordinal) ? name[BasePrefix.Length..] : name).Split('.')[0];
 
     /// <summary>The layout of its head, where that is AdapterHub's flexible one.</summary>
     internal FlexibleHead? FlexibleHead { get; private protected set; }
@@ -79,7 +94,8 @@ public abstract class TransformerModel : IDisposable
     internal ScalarType Precision => Sites.Slots[0].Value.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 
     /// <summary>
-    /// Runs the model on a batch, from wherever the batch is. Where gradients are enabled and something is trained, the result carries its graph;
+    /// Runs the model on a batch, from wherever the batch is. Where gradients are enabled and something is trained, the result carries its
+    /// graph;
     /// <c>PeftModel.Forward</c> is the way without.
     /// </summary>
     /// <returns>Tensors in the caller's dispose scope; everything else is released before this returns.</returns>
@@ -93,14 +109,19 @@ public abstract class TransformerModel : IDisposable
     /// <summary>True if <see cref="ForwardTo"/> can run a lower part of the model alone.</summary>
     internal virtual bool RunsInParts => false;
 
-    /// <summary>Runs the lower part of the model, as far as a batch's <see cref="TokenBatch.Trunk"/> may hold it; <see cref="Forward"/> goes on from there.</summary>
-    /// <param name="depth">So many layers, from 1; the head's pooling is done with the last of them, and its <see cref="TaskHead.Pooler"/> with one more.</param>
+    /// <summary>
+    /// Runs the lower part of the model, as far as a batch's <see cref="TokenBatch.Trunk"/> may hold it; <see cref="Forward"/> goes on from
+    /// there.
+    /// </summary>
+    /// <param name="depth">So many layers, from 1; the head's pooling is done with the last of them, and its <see cref="TaskHead.Pooler"/>
+    /// with one more.</param>
     /// <param name="batch">The tokens.</param>
     /// <param name="context">The call.</param>
     /// <returns>[rows, tokens, hidden]; [rows, 1, hidden] once the head has pooled.</returns>
     /// <exception cref="PeftException">The architecture does not run in parts.</exception>
     public virtual Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) =>
-        throw new PeftException($"Models of type {Config.ModelType} do not run in parts yet, so no trunk of them can be cached; leave cache_trunk out.");
+        throw new PeftException(
+            $"Models of type {Config.ModelType} do not run in parts yet, so no trunk of them can be cached; leave cache_trunk out.");
 
     /// <summary>The loss of a batch with its graph, and the weight with which the batch counts beside others.</summary>
     /// <exception cref="PeftException">The batch has no labels, or labels that do not fit the head.</exception>
@@ -130,11 +151,14 @@ public abstract class TransformerModel : IDisposable
     {
         ObjectDisposedException.ThrowIf(batch.InputIds.IsInvalid, batch);
         if (context.Selection.IsPerRow && context.Selection.Rows != batch.Rows)
-            throw new PeftException($"The batch has {batch.Rows} rows, but adapters were chosen for {context.Selection.Rows}; give one choice per row.");
+            throw new PeftException(
+                $"The batch has {batch.Rows} rows, but adapters were chosen for {context.Selection.Rows}; give one choice per row.");
         if (context is { Cache: not null } or { LastToken: true } && this is not DecoderModel)
-            throw new PeftException($"Models of type {Config.ModelType} answer no next token; generate with a decoder (GPT-2, Llama, T5 and their kin).");
+            throw new PeftException(
+                $"Models of type {Config.ModelType} answer no next token; generate with a decoder (GPT-2, Llama, T5 and their kin).");
         if (batch.Segments is not null && this is not DecoderModel)
-            throw new PeftException($"Models of type {Config.ModelType} read one sequence a row; give each sequence of a packed row a row of its own.");
+            throw new PeftException(
+                $"Models of type {Config.ModelType} read one sequence a row; give each sequence of a packed row a row of its own.");
         ObjectDisposedException.ThrowIf(!_calls.TryEnter(), this);
         var entered = 0;
         MergedWeights? merged = null;
@@ -143,7 +167,8 @@ public abstract class TransformerModel : IDisposable
         {
             foreach (var adapter in context.Selection.Tags)
             {
-                if (!adapter.Uses.TryEnter()) throw new PeftException($"The adapter \"{adapter.Name}\" was removed from the model; select another one.");
+                if (!adapter.Uses.TryEnter())
+                    throw new PeftException($"The adapter \"{adapter.Name}\" was removed from the model; select another one.");
                 entered++;
             }
             merged = Sites.EnterMerged(context.Selection);

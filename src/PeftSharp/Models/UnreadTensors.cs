@@ -18,10 +18,20 @@ internal static partial class UnreadTensors
             deepest = Math.Max(deepest, layer);
         }
         List<string> remarks = [];
-        if (model.Head.Kind == Heads.TaskKind.Embedding && checkpoint.Modules is { } modules && modules.Dense.Count + modules.Others.Count > 0)
-            remarks.Add($"{Path.Combine(checkpoint.Path, SentenceModules.FileName)} asks for {string.Join(", ", modules.Dense.Select(_ => "Dense").Concat(modules.Others))} after the pooling: the vectors are those of the pooling.");
+        if (
+            model.Head.Kind == Heads.TaskKind.Embedding
+                && checkpoint.Modules is { } modules
+                && modules.Dense.Count + modules.Others.Count > 0)
+            remarks.Add(
+                $"{Path.Combine(checkpoint.Path, SentenceModules.FileName)} asks for "
+                + $"{string.Join(", ", modules.Dense.Select(_ => "Dense").Concat(modules.Others))} after the pooling: the vectors are "
+                + "those of the pooling.");
         return tensors == 0 ? remarks
-            : [.. remarks, $"{checkpoint.Path} holds the layers 0 to {deepest}, but {config.File} asks for {model.Layers}: {tensors} tensors of the layers from {model.Layers} on are left out."];
+            : [
+                .. remarks,
+                $"{checkpoint.Path} holds the layers 0 to {deepest}, but {config.File} asks for {model.Layers}: {tensors} tensors of the "
+                + $"layers from {model.Layers} on are left out.",
+            ];
     }
 
     [GeneratedRegex(@"(?:^|\.)(?:(?:encoder|transformer)\.layer|layers|h)\.(\d{1,6})\.", RegexOptions.CultureInvariant)]

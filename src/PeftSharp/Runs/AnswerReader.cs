@@ -11,7 +11,8 @@ public sealed class AnswerReader(IReadOnlyList<string> labels, TaskKind task)
     /// <param name="outputs">The row's outputs, one for each label; one number for a regression.</param>
     public Prediction Read(ReadOnlySpan<float> outputs)
     {
-        if (task == TaskKind.Regression) return new() { Label = null, Probability = double.NaN, Probabilities = [], Value = outputs[0], Labels = [] };
+        if (task == TaskKind.Regression)
+            return new() { Label = null, Probability = double.NaN, Probabilities = [], Value = outputs[0], Labels = [] };
         var probabilities = task == TaskKind.MultiLabel ? Sigmoid(outputs) : Softmax(outputs);
         var best = 0;
         for (var i = 1; i < outputs.Length; i++)

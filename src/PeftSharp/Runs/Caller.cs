@@ -2,7 +2,10 @@ using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Runs;
 
-/// <summary>Who asks for a run: how it calls settings in messages, and how it signs what is written. This one is a C# program, which knows the keys of recipes.</summary>
+/// <summary>
+/// Who asks for a run: how it calls settings in messages, and how it signs what is written. This one is a C# program, which knows the keys
+/// of recipes.
+/// </summary>
 internal class Caller
 {
     public static readonly Caller Program = new();
@@ -38,7 +41,8 @@ internal class Caller
     public virtual bool NeedsFolder => false;
 
     /// <summary>Where the keys of a run and of a method are told.</summary>
-    public virtual string KnownSettings(string method) => $"see the keys of recipes in the documentation and the settings of \"{method}\" in docs/methods.md.";
+    public virtual string KnownSettings(string method) =>
+        $"see the keys of recipes in the documentation and the settings of \"{method}\" in docs/methods.md.";
 
     /// <summary>How to name a base for all runs of a comparison.</summary>
     public virtual string GiveBaseOfAll => "add it";

@@ -10,9 +10,12 @@ public sealed class Comparison
 {
     private readonly CompareReport _report;
 
-    private Comparison(CompareReport report, string folder, bool interrupted) => (_report, Folder, Interrupted) = (report, folder, interrupted);
+    private Comparison(CompareReport report, string folder, bool interrupted) =>
+        (_report, Folder, Interrupted) = (report, folder, interrupted);
 
-    /// <summary>Where runs and tables are: <c>compare.json</c>, <c>summary.csv</c>, <c>cells.csv</c>, <c>cells/</c>, <c>recipes/</c>.</summary>
+    /// <summary>
+    /// Where runs and tables are: <c>compare.json</c>, <c>summary.csv</c>, <c>cells.csv</c>, <c>cells/</c>, <c>recipes/</c>.
+    /// </summary>
     public string Folder { get; }
 
     /// <summary>True if it was cancelled before its end; run with the same plan and folder again, it goes on.</summary>
@@ -33,12 +36,16 @@ public sealed class Comparison
     /// <summary>What compare.json holds.</summary>
     public JsonObject Report => _report.Json();
 
-    /// <summary>Runs what of a plan has not run yet, one run after another in this process, and keeps the tables up to date after each.</summary>
+    /// <summary>
+    /// Runs what of a plan has not run yet, one run after another in this process, and keeps the tables up to date after each.
+    /// </summary>
     /// <param name="plan">What is compared.</param>
-    /// <param name="folder">Where runs and tables go: a new folder, or that of an earlier comparison, whose finished runs are not run again.</param>
+    /// <param name="folder">Where runs and tables go: a new folder, or that of an earlier comparison, whose finished runs are not run
+    /// again.</param>
     /// <param name="observer">Watches it. Default: nobody.</param>
     /// <param name="cancellation">Stops the present run after its step; what has finished is kept.</param>
-    /// <exception cref="PeftException">The plan or the folder is refused before any run; a run that fails is told in the report.</exception>
+    /// <exception cref="PeftException">The plan or the folder is refused before any run; a run that fails is told in the
+    /// report.</exception>
     public static Comparison Run(ComparisonPlan plan, string folder, RunObserver? observer = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -54,7 +61,9 @@ public sealed class Comparison
         var comparison = new ComparisonRun(plan, owner.FullPath, runner, observer, caller);
         comparison.Check();
         if (MachineLoad.Now is { IsHigh: true } load)
-            observer.Remark($"This machine is busy (load {load.Average.ToString("0.0", CultureInfo.InvariantCulture)} on {Environment.ProcessorCount} processors): scores are not touched, but times and speeds are those of a shared machine.");
+            observer.Remark(
+                $"This machine is busy (load {load.Average.ToString("0.0", CultureInfo.InvariantCulture)} on {Environment.ProcessorCount} "
+                + "processors): scores are not touched, but times and speeds are those of a shared machine.");
         try
         {
             comparison.Run();

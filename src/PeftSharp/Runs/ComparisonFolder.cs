@@ -34,9 +34,13 @@ public sealed class ComparisonFolder : IDisposable
         InputGuard.RequireApart(full, place, inputs);
         try
         {
-            if (!IsFree(full)) throw new OutputRefusedException($"{place} holds files that no comparison wrote; give a folder that does not exist yet, or that of an earlier comparison.");
+            if (!IsFree(full))
+                throw new OutputRefusedException(
+                    $"{place} holds files that no comparison wrote; give a folder that does not exist yet, or that of an "
+                    + "earlier comparison.");
             Directory.CreateDirectory(full);
-            var hold = FolderLock.TryTake(full) ?? throw new PeftException($"{place} is in use by another comparison; wait for it, or choose another folder.");
+            var hold = FolderLock.TryTake(full)
+                ?? throw new PeftException($"{place} is in use by another comparison; wait for it, or choose another folder.");
             var mark = Path.Combine(full, OutputMark.Name);
             if (!File.Exists(mark)) AtomicFile.WriteText(mark, Mark);
             return new(full, hold);

@@ -55,19 +55,27 @@ public sealed record ComparisonPlan
     /// <exception cref="SettingsException">It does.</exception>
     public void Validate()
     {
-        if (Budget is { } minutes && !(minutes > 0)) throw Bad("budget_minutes", string.Create(CultureInfo.InvariantCulture, $"is {minutes}; expected minutes above 0"));
-        if (Seeds.Distinct().Count() != Seeds.Count || Seeds.Count == 0) throw Bad("seeds", "needs one or more different numbers, such as 42, 43, 44");
-        if (Methods.GroupBy(m => m.Name).FirstOrDefault(g => g.Count() > 1) is { } twice) throw Bad("methods", $"holds \"{twice.Key}\" twice; give each method once");
+        if (Budget is { } minutes && !(minutes > 0))
+            throw Bad("budget_minutes", string.Create(CultureInfo.InvariantCulture, $"is {minutes}; expected minutes above 0"));
+        if (Seeds.Distinct().Count() != Seeds.Count || Seeds.Count == 0)
+            throw Bad("seeds", "needs one or more different numbers, such as 42, 43, 44");
+        if (Methods.GroupBy(m => m.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw Bad("methods", $"holds \"{twice.Key}\" twice; give each method once");
         if (Methods.Count == 0) throw Bad("methods", "is empty; name at least one");
         if (Datasets.Count == 0) throw Bad("datasets", "is empty; name at least one");
     }
 
-    /// <summary>The cells in the order in which they are run: every method once before any runs with another seed, so that a budget cuts seeds first.</summary>
+    /// <summary>
+    /// The cells in the order in which they are run: every method once before any runs with another seed, so that a budget cuts seeds
+    /// first.
+    /// </summary>
     /// <exception cref="SettingsException">There are more than anybody could run.</exception>
     internal IEnumerable<Cell> Cells()
     {
         if ((long)Seeds.Count * Datasets.Count * Methods.Count is > MostCells and var count)
-            throw new SettingsException($"The comparison asks for {count:N0} runs ({Datasets.Count} datasets, {Methods.Count} methods, {Seeds.Count} seeds); at most {MostCells:N0} are planned at once.");
+            throw new SettingsException(
+                $"The comparison asks for {count:N0} runs ({Datasets.Count} datasets, {Methods.Count} methods, {Seeds.Count} seeds); at "
+                + $"most {MostCells:N0} are planned at once.");
         foreach (var seed in Seeds)
             foreach (var dataset in Datasets)
                 foreach (var method in Methods)
@@ -76,11 +84,15 @@ public sealed record ComparisonPlan
 
     /// <summary>The searching cells of a method on a dataset; none where the method has a rate of its own or there is no search.</summary>
     internal IReadOnlyList<Cell> SearchCells(Variant dataset, Variant method) =>
-        Search is null || HasRate(method) || HasRate(dataset) ? [] : [.. Search.Rates.Select(rate => Cell.Searching(this, dataset, method, rate))];
+        Search is null || HasRate(method) || HasRate(dataset)
+            ? []
+            : [.. Search.Rates.Select(rate => Cell.Searching(this, dataset, method, rate))];
 
     /// <summary>The models, data and other files that the runs read.</summary>
     internal IEnumerable<string?> Paths => Datasets.Concat(Methods).Select(v => v.Settings).Append(Common)
-        .SelectMany(settings => settings).Where(s => TrainKeys.Find(s.Key) is { Option: var option } && Reading.Contains(option)).Select(s => s.Value?.ToString());
+        .SelectMany(settings => settings)
+            .Where(s => TrainKeys.Find(s.Key) is { Option: var option } && Reading.Contains(option))
+            .Select(s => s.Value?.ToString());
 
     private static readonly string[] Reading = ["--base", "--adapter", "--data", "--eval-data", "--rows", "--cache"];
 

@@ -13,7 +13,8 @@ public sealed class DryRun
 
     private readonly TrainSettings _settings;
 
-    private DryRun(TrainSettings settings, TrainInputs inputs, OutputFolder? folder, RunEstimate estimate, IReadOnlyList<ExpectedFile> files)
+    private DryRun(
+        TrainSettings settings, TrainInputs inputs, OutputFolder? folder, RunEstimate estimate, IReadOnlyList<ExpectedFile> files)
     {
         (_settings, Inputs, Folder, Estimate, Files) = (settings, inputs, folder, estimate, files);
     }
@@ -36,7 +37,8 @@ public sealed class DryRun
     /// <summary>Bytes of all files.</summary>
     public long Bytes => Files.Sum(f => f.Bytes);
 
-    /// <summary>Saved states that the working folder holds at most. What a run saves to go on from holds weights and optimizer: as many bytes as gradients and
+    /// <summary>Saved states that the working folder holds at most. What a run saves to go on from holds weights and optimizer: as many
+    /// bytes as gradients and
     /// optimizer take in memory.</summary>
     public int SavedStates => Folder is not null && _settings.ForCheckpoints() is { Moment: not SaveMoment.Never } saved ? saved.Limit : 0;
 
@@ -49,12 +51,16 @@ public sealed class DryRun
             if (Estimate.ExceedsMemory) warnings.Add(Advice.OnMemory(_settings, Inputs.IsFull, Estimate.Memory.Peak, Estimate.Machine));
             var most = Bytes + SavedStates * Estimate.Memory.State;
             if (Folder?.FreeSpace is { } free && free < most)
-                warnings.Add($"The run would write up to {Figures.Bytes(most)} at {Folder.Target}, but its disk has {Figures.Bytes(free)} free; free space there, or choose another folder with {_settings.Caller.Setting("output_dir")}.");
+                warnings.Add(
+                    $"The run would write up to {Figures.Bytes(most)} at {Folder.Target}, but its disk has {Figures.Bytes(free)} free; "
+                    + $"free space there, or choose another folder with {_settings.Caller.Setting("output_dir")}.");
             return warnings;
         }
     }
 
-    internal static DryRun Of(TrainSettings settings, TrainInputs inputs, OutputFolder? folder, RunObserver observer, TimeSpan loading, CancellationToken cancellation)
+    internal static DryRun Of(
+        TrainSettings settings, TrainInputs inputs, OutputFolder? folder, RunObserver observer, TimeSpan loading,
+        CancellationToken cancellation)
     {
         if (settings.CacheTrunk)
         {
@@ -62,7 +68,8 @@ public sealed class DryRun
             observer.Remark("Time and memory below are those of the run without its cached trunk.");
         }
         if (inputs.Packed is not null)
-            throw new SettingsException("How long packed rows take is not estimated; ask without packing: time and memory are about the same, in fewer steps.");
+            throw new SettingsException(
+                "How long packed rows take is not estimated; ask without packing: time and memory are about the same, in fewer steps.");
         var evaluator = inputs.Evaluator();
         var options = settings.ForTrainer(inputs.IsFull, evaluator is not null);
         void Progress(int done, int most)
@@ -72,7 +79,8 @@ public sealed class DryRun
         IReadOnlyList<ExpectedFile> files = [];
         var estimate = RunEstimate.Create(
             inputs.Trained(settings), inputs.Train, inputs.Batches(settings), options, inputs.Model.Model.Width, evaluator, loading,
-            (forecast, probe) => files = ExpectedFile.All(settings, inputs, forecast, probe, observer), Progress, settings.ForCheckpoints().Moment, cancellation);
+            (forecast, probe) => files = ExpectedFile.All(settings, inputs, forecast, probe, observer), Progress,
+            settings.ForCheckpoints().Moment, cancellation);
         return new(settings, inputs, folder, estimate, files);
     }
 }

@@ -20,7 +20,9 @@ internal static class EarlierCard
         if (!File.Exists(file)) return null;
         var source = new JsonSource(file, Advice);
         using var document = StrictJson.Document(source, RegularFile.Bytes(file, JsonBounds.Settings.Bytes, Advice));
-        return document.RootElement.ValueKind == JsonValueKind.Object ? Card(document.RootElement) : throw source.Bad("holds no JSON object, which was expected");
+        return document.RootElement.ValueKind == JsonValueKind.Object
+            ? Card(document.RootElement)
+            : throw source.Bad("holds no JSON object, which was expected");
     }
 
     /// <summary>What a report says otherwise than the card that counts.</summary>
@@ -28,9 +30,14 @@ internal static class EarlierCard
     {
         if (card is null || report is null) yield break;
         var file = Path.Combine(folder, FileName);
-        if (report.Labels is { } labels && card.Labels is { } own && !labels.SequenceEqual(own)) yield return $"{file} names other labels than the card beside the tensors; the card counts.";
-        if (report.Pooling != card.Pooling) yield return $"{file} says another pooling ({Name(report.Pooling)}) than the card beside the tensors ({Name(card.Pooling)}); the card counts.";
-        if (report.MaxLength is { } length && length != card.MaxLength) yield return $"{file} says another max_length ({length}) than the card beside the tensors ({card.MaxLength?.ToString() ?? "none"}); the card counts.";
+        if (report.Labels is { } labels && card.Labels is { } own && !labels.SequenceEqual(own))
+            yield return $"{file} names other labels than the card beside the tensors; the card counts.";
+        if (report.Pooling != card.Pooling)
+            yield return $"{file} says another pooling ({Name(report.Pooling)}) than the card beside the tensors ({Name(card.Pooling)}); "
+                + "the card counts.";
+        if (report.MaxLength is { } length && length != card.MaxLength)
+            yield return $"{file} says another max_length ({length}) than the card beside the tensors "
+                + $"({card.MaxLength?.ToString() ?? "none"}); the card counts.";
     }
 
     private static string Name(Pooling pooling) => pooling.ToString().ToLowerInvariant();
@@ -46,19 +53,27 @@ internal static class EarlierCard
             Labels = regression ? null : Labels(run),
             Pooling = Enum.TryParse<Pooling>(Text(settings, "pooling"), ignoreCase: true, out var pooling) ? pooling : Pooling.Pooler,
             MaxLength = Number(settings, "max_length") is { } length and >= 1 ? length : null,
-            Quantize = Text(settings, "quantize") == "nf4" ? new(Number(settings, "block_size") ?? 64, Flag(settings, "double_quant")) : null,
+            Quantize = Text(settings, "quantize") == "nf4"
+                ? new(Number(settings, "block_size") ?? 64, Flag(settings, "double_quant"))
+                : null,
         };
     }
 
     private static string[]? Labels(JsonElement run) =>
-        run.TryGetProperty("labels", out var list) && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 && list.EnumerateArray().All(l => l.ValueKind == JsonValueKind.String)
+        run.TryGetProperty("labels", out var list) && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0
+            && list.EnumerateArray().All(l => l.ValueKind == JsonValueKind.String)
             ? [.. list.EnumerateArray().Select(l => l.GetString()!)] : null;
 
     private static string? Text(JsonElement json, string field) =>
-        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
 
     private static int? Number(JsonElement json, string field) =>
-        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number : null;
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.Number
+            && value.TryGetInt32(out var number)
+            ? number
+            : null;
 
     private static bool Flag(JsonElement json, string field) =>
         json.ValueKind == JsonValueKind.Object && json.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.True;

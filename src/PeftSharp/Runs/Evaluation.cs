@@ -11,7 +11,8 @@ namespace PeftSharp.Runs;
 /// <summary>A model, with an adapter or alone, scored on labelled rows.</summary>
 public sealed class Evaluation
 {
-    private Evaluation(TextDataset data, GlueTask? task, EvaluationResult scores, ConfusionMatrix? confusion, IReadOnlyList<string> remarks) =>
+    private Evaluation(
+        TextDataset data, GlueTask? task, EvaluationResult scores, ConfusionMatrix? confusion, IReadOnlyList<string> remarks) =>
         (Data, GlueTask, Scores, Confusion, Remarks) = (data, task, scores, confusion, remarks);
 
     /// <summary>The rows, their classes numbered as the model's outputs are.</summary>
@@ -28,7 +29,10 @@ public sealed class Evaluation
     /// <summary>True classes against answers; null for numbers.</summary>
     public ConfusionMatrix? Confusion { get; }
 
-    /// <summary>What makes the scores say less than they seem to, a sentence each: rows that were cut, rows of one class, answers that are all alike.</summary>
+    /// <summary>
+    /// What makes the scores say less than they seem to, a sentence each: rows that were cut, rows of one class, answers that are all
+    /// alike.
+    /// </summary>
     public IReadOnlyList<string> Remarks { get; }
 
     /// <summary>Scores a model on rows of files, read by the columns that it was trained on unless others are named.</summary>
@@ -37,7 +41,8 @@ public sealed class Evaluation
     /// <param name="options">What is read, and which metric is named first.</param>
     /// <param name="cancellation">Stops the work between batches.</param>
     /// <exception cref="PeftException">The rows are not what the model answers, or the model answers another kind of question.</exception>
-    public static Evaluation Run(LoadedModel model, string data, EvaluationOptions? options = null, CancellationToken cancellation = default)
+    public static Evaluation Run(
+        LoadedModel model, string data, EvaluationOptions? options = null, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(data);
         return Run(model, new DataRequest(data), options ?? new(), Caller.Program, RunObserver.None, cancellation);
@@ -49,7 +54,8 @@ public sealed class Evaluation
     /// <param name="options">Which metric is named first.</param>
     /// <param name="cancellation">Stops the work between batches.</param>
     /// <exception cref="PeftException">As above.</exception>
-    public static Evaluation Run(LoadedModel model, TextDataset rows, EvaluationOptions? options = null, CancellationToken cancellation = default)
+    public static Evaluation Run(
+        LoadedModel model, TextDataset rows, EvaluationOptions? options = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(rows);
@@ -57,14 +63,17 @@ public sealed class Evaluation
         if (!model.IsRegression && rows.LabelNames is { } names)
         {
             if (names.Count == model.Labels.Count && LabelNames.Places(model.Labels, names) is null)
-                throw new PeftException($"{rows.Source} has the classes {string.Join(", ", names.Take(10))}, but the model answers {string.Join(", ", model.Labels.Take(10))}; give rows of its task.");
+                throw new PeftException(
+                    $"{rows.Source} has the classes {string.Join(", ", names.Take(10))}, but the model answers "
+                    + $"{string.Join(", ", model.Labels.Take(10))}; give rows of its task.");
             alike = rows.Among(new LabelMap(model.Labels));
         }
         return Run(model, new DataRequest(rows.Source) { Given = alike }, options ?? new(), Caller.Program, RunObserver.None, cancellation);
     }
 
     internal static Evaluation Run(
-        LoadedModel model, DataRequest request, EvaluationOptions options, Caller caller, RunObserver observer, CancellationToken cancellation = default)
+        LoadedModel model, DataRequest request, EvaluationOptions options, Caller caller, RunObserver observer,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         request = request with
@@ -75,7 +84,8 @@ public sealed class Evaluation
             Label = request.Label ?? options.LabelColumn,
             Usual = model.Columns,
         };
-        if (model.Model.Model.Head.Kind is TaskKind.CausalLanguage or TaskKind.SequenceToSequence) return Perplexity(model, request, options, observer, cancellation);
+        if (model.Model.Model.Head.Kind is TaskKind.CausalLanguage or TaskKind.SequenceToSequence)
+            return Perplexity(model, request, options, observer, cancellation);
         Require(model);
         var (data, task) = (request with
         {
@@ -84,7 +94,8 @@ public sealed class Evaluation
         }).Load();
         foreach (var line in LeftOut.Lines(data)) observer.Remark(line);
         Scoring.Match(data, model);
-        using var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(options.MaxLength), caller, cancellation);
+        using var tokens = Encoders.Encode(
+            data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(options.MaxLength), caller, cancellation);
         model.RequireRowsLike(tokens.Origin);
         var evaluator = new Evaluator(model.Model, model.Selection, tokens, Scoring.MetricsFor(data, task, options.Metric));
         var watch = Stopwatch.StartNew();
@@ -95,11 +106,13 @@ public sealed class Evaluation
     }
 
     // How likely the model holds the answers of instruction data.
-    private static Evaluation Perplexity(LoadedModel model, DataRequest request, EvaluationOptions options, RunObserver observer, CancellationToken cancellation)
+    private static Evaluation Perplexity(
+        LoadedModel model, DataRequest request, EvaluationOptions options, RunObserver observer, CancellationToken cancellation)
     {
         var (data, task) = (request with { Kind = LabelKind.Tokens }).Load();
         foreach (var line in LeftOut.Lines(data)) observer.Remark(line);
-        using var tokens = Encoders.Encode(data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(options.MaxLength), request.Caller, cancellation);
+        using var tokens = Encoders.Encode(
+            data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(options.MaxLength), request.Caller, cancellation);
         var scores = new PerplexityEvaluator(model.Model, model.Selection, tokens, tokens.Lengths).Evaluate(cancellation);
         return new(data, task, scores, null, LeftOut.Cut(tokens, request.Caller) is { } cut ? [cut] : []);
     }
@@ -108,7 +121,9 @@ public sealed class Evaluation
     {
         model.RequireHead();
         if (model.Model.Model.Head.Kind == TaskKind.MultiLabel)
-            throw new PeftException($"{model.AdapterFolder ?? model.BaseFolder} answers with any number of several classes at once, for which there are no metrics yet; ask it with peft predict.");
+            throw new PeftException(
+                $"{model.AdapterFolder ?? model.BaseFolder} answers with any number of several classes at once, for which there are no "
+                + "metrics yet; ask it with peft predict.");
     }
 
     // Scores that look good and say nothing.
@@ -118,8 +133,11 @@ public sealed class Evaluation
         var counts = data.Examples.GroupBy(row => row.Label).Select(group => (Label: group.Key, Count: group.Count())).ToList();
         var only = LearningCheck.OnlyAnswer(MetricSet.Predictions(outputs.Values, outputs.Width));
         if (counts.Count == 1)
-            yield return $"All rows have the label \"{data.LabelNames![counts[0].Label]}\": scores on them do not tell whether the model knows the others.";
+            yield return $"All rows have the label \"{data.LabelNames![counts[0].Label]}\": scores on them do not tell whether the model "
+                + "knows the others.";
         else if (only >= 0)
-            yield return $"Every row is answered \"{data.LabelNames![only]}\": the scores only tell how many rows have that label; check that data and model belong together, or train further (another {caller.Setting("pooling")} or {caller.Setting("learning_rate")}).";
+            yield return $"Every row is answered \"{data.LabelNames![only]}\": the scores only tell how many rows have that label; check "
+                + $"that data and model belong together, or train further (another {caller.Setting("pooling")} or "
+                + $"{caller.Setting("learning_rate")}).";
     }
 }

@@ -10,31 +10,40 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Runs;
 
-/// <summary>Scores a model with a selection of adapters on a dataset; outputs come in the dataset's order, however they were batched.</summary>
+/// <summary>
+/// Scores a model with a selection of adapters on a dataset; outputs come in the dataset's order, however they were batched.
+/// </summary>
 /// <param name="model">The model; its head classifies whole sequences, or regresses.</param>
 /// <param name="selection">Which adapters act, on every row.</param>
 /// <param name="data">The rows.</param>
 /// <param name="metrics">What to compute; null for outputs alone.</param>
 /// <param name="maxTokens">Padded tokens a batch at most; default 512, as in training.</param>
-public sealed class Evaluator(PeftModel model, AdapterSelection selection, TokenizedDataset data, MetricSet? metrics = null, int maxTokens = TokenBatch.TokensPerPass) : IEvaluator
+public sealed class Evaluator(
+    PeftModel model, AdapterSelection selection, TokenizedDataset data, MetricSet? metrics = null,
+    int maxTokens = TokenBatch.TokensPerPass) : IEvaluator
 {
     /// <summary>Called after each batch with the rows done so far.</summary>
     public Action<int>? Progress { get; init; }
 
-    /// <summary>Where batches of the rows come from; default: the data's tokens. A <see cref="Trunk.TrunkCache"/> of the same data spares the trunk.</summary>
+    /// <summary>
+    /// Where batches of the rows come from; default: the data's tokens. A <see cref="Trunk.TrunkCache"/> of the same data spares the trunk.
+    /// </summary>
     public IRowBatches? Source { get; init; }
 
     internal TokenizedDataset Data => data;
 
     private bool IsOfTokens => data.Data.Kind == LabelKind.Tokens;
 
-    private PerplexityEvaluator OfTokens => new(model, selection, data, data.Lengths, maxTokens) { Progress = Progress, Primary = metrics?.Primary ?? "perplexity" };
+    private PerplexityEvaluator OfTokens =>
+        new(model, selection, data, data.Lengths, maxTokens) { Progress = Progress, Primary = metrics?.Primary ?? "perplexity" };
 
     /// <summary>The rows of each batch, the longest first.</summary>
-    public IReadOnlyList<int[]> Batches => BatchPlan.ForEvaluation(data.Lengths, maxTokens, added: model.Model.Sites.AddedTokens(selection));
+    public IReadOnlyList<int[]> Batches =>
+        BatchPlan.ForEvaluation(data.Lengths, maxTokens, added: model.Model.Sites.AddedTokens(selection));
 
     /// <summary>Runs the model on every row.</summary>
-    /// <exception cref="PeftException">The head answers another kind of question, or a token id is outside the model's vocabulary.</exception>
+    /// <exception cref="PeftException">The head answers another kind of question, or a token id is outside the model's
+    /// vocabulary.</exception>
     public LogitTable Outputs(CancellationToken cancellation = default)
     {
         CheckHead();
@@ -82,7 +91,8 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     {
         var set = metrics ?? throw new InvalidOperationException("This evaluator was made without metrics.");
         if (model.Model.Head.Kind == TaskKind.MultiLabel)
-            throw new PeftException("The model answers with any number of several classes at once, for which there are no metrics yet; ask it with predict.");
+            throw new PeftException(
+                "The model answers with any number of several classes at once, for which there are no metrics yet; ask it with predict.");
         LabelCheck.Require(data.Origin, model.Model, model.CardOf(selection).Labels, model.OutputsOf(selection));
         var values = new Dictionary<string, double> { ["loss"] = Loss(outputs) };
         foreach (var (name, value) in set.Compute(outputs.Values, data.Data)) values[name] = value;
@@ -115,7 +125,8 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     {
         var head = model.Model.Head;
         if (head.Kind is not (TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression))
-            throw new PeftException($"The model answers {head.Kind} and not a question about whole texts; load it for classification or regression.");
+            throw new PeftException(
+                $"The model answers {head.Kind} and not a question about whole texts; load it for classification or regression.");
     }
 
     // An infinite or undefined output has a largest class too, which means nothing.
@@ -123,7 +134,9 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
     {
         for (var i = 0; i < outputs.Length; i++)
             if (!float.IsFinite(outputs[i]))
-                throw new PeftException($"{data.Data.Examples[rows[i / width]].Place(data.Data.Source)}: the model's answer is {outputs[i]}, which is no number; the weights of model or adapter are damaged, or training diverged.");
+                throw new PeftException(
+                    $"{data.Data.Examples[rows[i / width]].Place(data.Data.Source)}: the model's answer is {outputs[i]}, which is no "
+                    + "number; the weights of model or adapter are damaged, or training diverged.");
     }
 
     /// <summary>Refuses ids that the model has no vectors for.</summary>
@@ -133,6 +146,8 @@ public sealed class Evaluator(PeftModel model, AdapterSelection selection, Token
         for (var row = 0; row < data.Count; row++)
             foreach (var id in data.Ids(row))
                 if (id >= vocabulary)
-                    throw new PeftException($"{data.Data.Examples[row].Place(data.Data.Source)}: token id {id} is outside the model's vocabulary of {vocabulary}; the ids were made for another model.");
+                    throw new PeftException(
+                        $"{data.Data.Examples[row].Place(data.Data.Source)}: token id {id} is outside the model's vocabulary of "
+                        + $"{vocabulary}; the ids were made for another model.");
     }
 }

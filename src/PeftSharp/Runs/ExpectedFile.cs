@@ -25,19 +25,27 @@ public sealed record ExpectedFile(string Name, long Bytes, bool Exact)
     private const double Some = 1.0 / 3;
 
     /// <summary>All files, as the run would write them if its losses were the probe's.</summary>
-    internal static IReadOnlyList<ExpectedFile> All(TrainSettings settings, TrainInputs inputs, RunForecast forecast, ProbeResult probe, RunObserver observer)
+    internal static IReadOnlyList<ExpectedFile> All(
+        TrainSettings settings, TrainInputs inputs, RunForecast forecast, ProbeResult probe, RunObserver observer)
     {
         var (curves, score) = (new TrainingCurves(), Score(inputs));
         var shown = (int)Math.Min(forecast.Steps, MostSteps);
         curves.Started(new(forecast.Steps, inputs.Train.Count, inputs.Adapter.TrainedWeights));
         for (var i = 1; i <= shown; i++)
-            curves.StepCompleted(new(forecast.Steps - shown + i, forecast.Steps, Some, probe.Losses[i % probe.Losses.Count], Some, Some, 100 + Some, 1000 + Some, default, default));
+            curves.StepCompleted(
+                new(
+                    forecast.Steps - shown + i, forecast.Steps, Some, probe.Losses[i % probe.Losses.Count], Some, Some, 100 + Some,
+                    1000 + Some, default, default));
         if (score is not null)
-            for (var i = 1; i <= Math.Min(forecast.Evaluations, shown); i++) curves.Evaluated(i * forecast.Steps / forecast.Evaluations, score, true);
-        var result = new TrainingResult(forecast.Steps, false, false, Some, score, forecast.Evaluations == 0 ? 0 : forecast.Steps, Some, Some, forecast.Rows, forecast.Tokens);
+            for (var i = 1; i <= Math.Min(forecast.Evaluations, shown); i++)
+                curves.Evaluated(i * forecast.Steps / forecast.Evaluations, score, true);
+        var result = new TrainingResult(
+            forecast.Steps, false, false, Some, score, forecast.Evaluations == 0 ? 0 : forecast.Steps, Some, Some, forecast.Rows,
+            forecast.Tokens);
         var run = RunDocument.Create(settings, inputs, result, score, curves, Some);
         ExpectedFile[] files = [
-            .. AdapterFolder.Files(inputs.Adapter, inputs.Format).Select(f => new ExpectedFile(f.Key, f.Value, !SizeIsLearned(inputs.Adapter))),
+            .. AdapterFolder.Files(inputs.Adapter, inputs.Format)
+                .Select(f => new ExpectedFile(f.Key, f.Value, !SizeIsLearned(inputs.Adapter))),
             .. Exactly(inputs.Tokenizer?.SavedFiles ?? []),
             new("training_log.jsonl", Log(curves, forecast, score), false),
             .. observer.Attachments(curves).Select(file => new ExpectedFile(file.Key, file.Value.Length, false)),
@@ -50,19 +58,25 @@ public sealed record ExpectedFile(string Name, long Bytes, bool Exact)
 
     private static bool SizeIsLearned(PeftMethod adapter) => MethodRegistry.ByPeftType(adapter.Options.PeftType)?.SizeIsLearned == true;
 
-    private static IEnumerable<ExpectedFile> Exactly(IEnumerable<KeyValuePair<string, long>> files) => files.Select(f => new ExpectedFile(f.Key, f.Value, true));
+    private static IEnumerable<ExpectedFile> Exactly(IEnumerable<KeyValuePair<string, long>> files) =>
+        files.Select(f => new ExpectedFile(f.Key, f.Value, true));
 
     private static long Log(TrainingCurves curves, RunForecast forecast, EvaluationResult? score)
     {
         var step = JsonLinesLog.Line(curves.Last!).Length + 1;
-        return forecast.Steps * step + (score is null ? 0 : forecast.Evaluations * (JsonLinesLog.Line(forecast.Steps, score, true).Length + 1));
+        return forecast.Steps * step
+            + (score is null ? 0 : forecast.Evaluations * (JsonLinesLog.Line(forecast.Steps, score, true).Length + 1));
     }
 
     private static IEnumerable<ExpectedFile> Proof(TrainInputs inputs)
     {
         try
         {
-            return [new(AdapterProof.FileName, AdapterProof.ExpectedBytes(inputs.Model, inputs.Adapter, inputs.Format, inputs.Base.Folder, inputs.Tokenizer), false)];
+            return [
+                new(
+                    AdapterProof.FileName,
+                    AdapterProof.ExpectedBytes(inputs.Model, inputs.Adapter, inputs.Format, inputs.Base.Folder, inputs.Tokenizer), false),
+            ];
         }
         catch (PeftException)
         {

@@ -8,8 +8,10 @@ using PeftSharp.Training;
 namespace PeftSharp.Runs;
 
 /// <summary>
-/// A training run, described step by step: <c>FineTuning.Of(model).With(method).On(rows).HoldOut(0.1).RunAsync()</c>. Descriptions are immutable: every
-/// member returns another one, so that runs can share a beginning. What is not said has the defaults of <c>peft train</c>, whose every setting is reached
+/// A training run, described step by step: <c>FineTuning.Of(model).With(method).On(rows).HoldOut(0.1).RunAsync()</c>. Descriptions are
+/// immutable: every
+/// member returns another one, so that runs can share a beginning. What is not said has the defaults of <c>peft train</c>, whose every
+/// setting is reached
 /// by its key in a recipe (<see cref="Set"/>).
 /// </summary>
 public sealed class FineTuning
@@ -38,7 +40,10 @@ public sealed class FineTuning
     /// <param name="method">A name, an alias, a preset, or several of them as one: <c>lora|seq_bn</c>.</param>
     public FineTuning With(string method) => Set("method", method);
 
-    /// <summary>Goes on training an adapter that was saved, on this run's rows: its method and settings, and its head, which classes with new names extend.</summary>
+    /// <summary>
+    /// Goes on training an adapter that was saved, on this run's rows: its method and settings, and its head, which classes with new names
+    /// extend.
+    /// </summary>
     /// <param name="adapter">Its folder, or owner/name of the hub.</param>
     public FineTuning Continue(string adapter) => Set("adapter", adapter);
 
@@ -56,7 +61,8 @@ public sealed class FineTuning
 
     /// <summary>Trains on texts with their labels: names of classes, or numbers.</summary>
     /// <param name="rows">The rows; read when the run starts.</param>
-    public FineTuning On(IEnumerable<(string Text, string Label)> rows) => On((rows ?? throw new ArgumentNullException(nameof(rows))).Select(row => new LabelledText(row.Text, row.Label)));
+    public FineTuning On(IEnumerable<(string Text, string Label)> rows) =>
+        On((rows ?? throw new ArgumentNullException(nameof(rows))).Select(row => new LabelledText(row.Text, row.Label)));
 
     /// <summary>Trains on labelled texts or pairs of texts.</summary>
     /// <param name="rows">The rows; read when the run starts.</param>
@@ -70,7 +76,8 @@ public sealed class FineTuning
     /// <param name="share">Their share, above 0 and below 1.</param>
     public FineTuning HoldOut(double share)
     {
-        if (!(share > 0 && share < 1)) throw new SettingsException($"A share of {Number(share)} was to be held out; expected one above 0 and below 1.");
+        if (!(share > 0 && share < 1))
+            throw new SettingsException($"A share of {Number(share)} was to be held out; expected one above 0 and below 1.");
         return Set("split_shares", $"{Number(1 - share)},{Number(share)}");
     }
 
@@ -91,7 +98,9 @@ public sealed class FineTuning
     public FineTuning ScoreOn(IEnumerable<(string Text, string Label)> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return And(settings => settings.EvalRows = Read(rows.Select(row => new LabelledText(row.Text, row.Label)), "the rows to score on", settings));
+        return And(
+            settings =>
+                settings.EvalRows = Read(rows.Select(row => new LabelledText(row.Text, row.Label)), "the rows to score on", settings));
     }
 
     /// <summary>Passes over the rows; fractions are allowed. Default: 3.</summary>
@@ -126,17 +135,24 @@ public sealed class FineTuning
         return And(settings => known.Apply(settings, value, key));
     }
 
-    /// <summary>Writes the result into a folder, which appears whole or not at all; states to go on from are saved while the run lasts.</summary>
+    /// <summary>
+    /// Writes the result into a folder, which appears whole or not at all; states to go on from are saved while the run lasts.
+    /// </summary>
     /// <param name="folder">A folder that does not exist yet, or is empty.</param>
     /// <param name="overwrite">True replaces what an earlier run wrote there. Default: false.</param>
-    public FineTuning To(string folder, bool overwrite = false) => Set("output_dir", folder).Set("overwrite_output_dir", overwrite ? "true" : "false");
+    public FineTuning To(string folder, bool overwrite = false) =>
+        Set("output_dir", folder).Set("overwrite_output_dir", overwrite ? "true" : "false");
 
-    /// <summary>Goes on with the run of the output folder if it was cut off, and starts it otherwise. Needed for rows in memory; for files, <see cref="Run.Resume"/> suffices.</summary>
+    /// <summary>
+    /// Goes on with the run of the output folder if it was cut off, and starts it otherwise. Needed for rows in memory; for files,
+    /// <see cref="Run.Resume"/> suffices.
+    /// </summary>
     public FineTuning Resuming() => Set("resume_from_checkpoint", "true");
 
     /// <summary>Trains on a thread of its own.</summary>
     /// <param name="progress">Hears of every optimizer step. Default: nobody.</param>
-    /// <param name="cancellation">Stops after a step; the run then returns as interrupted, or is cancelled if there was no step yet.</param>
+    /// <param name="cancellation">Stops after a step; the run then returns as interrupted, or is cancelled if there was no step
+    /// yet.</param>
     /// <exception cref="PeftException">Something does not fit, before the first step; or the result could not be written.</exception>
     public Task<Run> RunAsync(IProgress<StepReport>? progress = null, CancellationToken cancellation = default) =>
         RunAsync(progress is null ? RunObserver.None : new StepObserver(progress), cancellation);
@@ -172,7 +188,9 @@ public sealed class FineTuning
     private static TextDataset Read(IEnumerable<LabelledText> rows, string source, TrainSettings settings)
     {
         LabelKind? kind = settings.Problem switch { null => null, "regression" => LabelKind.Regression, _ => LabelKind.Class };
-        return TextDataset.FromRows(rows, source, new() { Kind = kind, OnBadRow = settings.SkipBadRows ? OnBadRow.Skip : OnBadRow.Stop, AllowEmptyText = settings.AllowBlank });
+        return TextDataset.FromRows(
+            rows, source,
+            new() { Kind = kind, OnBadRow = settings.SkipBadRows ? OnBadRow.Skip : OnBadRow.Stop, AllowEmptyText = settings.AllowBlank });
     }
 
     private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);

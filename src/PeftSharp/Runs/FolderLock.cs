@@ -2,7 +2,9 @@ using PeftSharp.Interop;
 
 namespace PeftSharp.Runs;
 
-/// <summary>Holds a folder, a run's or a comparison's, for one process. The system lets go of the lock when the process ends, however it ends.</summary>
+/// <summary>
+/// Holds a folder, a run's or a comparison's, for one process. The system lets go of the lock when the process ends, however it ends.
+/// </summary>
 public sealed class FolderLock : IDisposable
 {
     // EAGAIN of Linux and of macOS, and Windows' sharing violation.

@@ -1,5 +1,4 @@
 using System.IO.Enumeration;
-using PeftSharp.Interop;
 
 namespace PeftSharp.Runs;
 
@@ -15,7 +14,9 @@ internal static class InputGuard
         {
             foreach (var held in (string[])[target, WorkFolder.Of(target)])
                 if (Reads(given, input).FirstOrDefault(path => RealPath.IsWithin(path, held)) is { } inside)
-                    throw new OutputRefusedException($"{place} holds {(RealPath.AreSame(inside, input) ? given : $"{inside} of {given}")}, which this run reads; choose another folder.");
+                    throw new OutputRefusedException(
+                        $"{place} holds {(RealPath.AreSame(inside, input) ? given : $"{inside} of {given}")}, which this run reads; choose "
+                        + "another folder.");
             if (IsModel(input) && RealPath.IsWithin(target, input))
                 throw new OutputRefusedException($"{place} lies in {given}, which this run reads; choose a folder outside of it.");
         }
@@ -27,7 +28,9 @@ internal static class InputGuard
         foreach (var (given, input) in Existing(inputs))
         {
             if (Reads(given, input).Any(path => RealPath.AreSame(path, file)) || IsMatch(given, file))
-                throw new OutputRefusedException($"{place} is {(RealPath.AreSame(file, input) ? given : $"a file of {given}")}, which this run reads; choose another file.");
+                throw new OutputRefusedException(
+                    $"{place} is {(RealPath.AreSame(file, input) ? given : $"a file of {given}")}, which this run reads; choose "
+                    + "another file.");
             if (Directory.Exists(input) && (IsModel(input) || Path.Exists(file)) && !HasWildcard(given) && RealPath.IsWithin(file, input))
                 throw new OutputRefusedException($"{place} lies in {given}, which this run reads; choose a file outside of it.");
         }
@@ -49,7 +52,13 @@ internal static class InputGuard
     {
         if (!HasWildcard(given) || Path.Exists(given)) yield return input;
         if (!Directory.Exists(input)) yield break;
-        var looking = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = DeepestLink, AttributesToSkip = 0, IgnoreInaccessible = true };
+        var looking = new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            MaxRecursionDepth = DeepestLink,
+            AttributesToSkip = 0,
+            IgnoreInaccessible = true,
+        };
         foreach (var entry in new DirectoryInfo(input).EnumerateFileSystemInfos("*", looking).Take(MostEntries))
         {
             var reads = !HasWildcard(given) ? entry.LinkTarget is not null : IsMatch(given, entry.FullName);

@@ -3,22 +3,6 @@ using PeftSharp.Training;
 
 namespace PeftSharp.Runs;
 
-/// <summary>What the numbers of a run say about whether it learnt anything.</summary>
-public enum Learnt
-{
-    /// <summary>More than guessing gives.</summary>
-    Something,
-
-    /// <summary>No more than guessing by the shares of the classes gives (by the mean, for numbers).</summary>
-    AtChance,
-
-    /// <summary>Every row is answered with one class.</summary>
-    OneAnswer,
-
-    /// <summary>The loss is no finite number.</summary>
-    Diverged,
-}
-
 /// <summary>Compares a loss, and scores where there are any, with what guessing gives.</summary>
 /// <param name="Result">The verdict.</param>
 /// <param name="Loss">The loss that was judged: mean cross-entropy in nats, or mean squared error.</param>
@@ -47,7 +31,9 @@ public sealed record LearningCheck(Learnt Result, double Loss, double Chance, in
         }
         var only = OnlyAnswers(Value, counts, rows.Count);
         if (only.Count > 0) return new(Learnt.OneAnswer, loss, chance, only.Count == 1 ? only[0] : -1);
-        return new(loss > AtChance * chance && Value("matthews") < Weak && counts.Count(c => c > 0) > 1 ? Learnt.AtChance : Learnt.Something, loss, chance);
+        return new(
+            loss > AtChance * chance && Value("matthews") < Weak && counts.Count(c => c > 0) > 1 ? Learnt.AtChance : Learnt.Something, loss,
+            chance);
     }
 
     /// <summary>Judges the loss of training alone, where nothing was scored.</summary>

@@ -12,14 +12,16 @@ using PeftSharp.Weights;
 namespace PeftSharp.Runs;
 
 /// <summary>
-/// A base model with an adapter, or with several that act together, as their folders describe them: head, labels, pooling, length and tokenizer come with
+/// A base model with an adapter, or with several that act together, as their folders describe them: head, labels, pooling, length and
+/// tokenizer come with
 /// the files, those of the adapter whose head answers.
 /// </summary>
 public sealed class LoadedModel : IDisposable
 {
     private readonly Lazy<Tokenizer?> _tokenizer;
 
-    private LoadedModel(string folder, string? adapterFolder, PeftModel model, PeftMethod? adapter, AnswerCard card, IReadOnlyList<string> remarks)
+    private LoadedModel(
+        string folder, string? adapterFolder, PeftModel model, PeftMethod? adapter, AnswerCard card, IReadOnlyList<string> remarks)
     {
         (BaseFolder, AdapterFolder, Model, Adapter, Card, Remarks) = (folder, adapterFolder, model, adapter, card, remarks);
         _tokenizer = new(() => TokenizerOf(folder, adapterFolder));
@@ -63,29 +65,35 @@ public sealed class LoadedModel : IDisposable
     public Tokenizer? Tokenizer() => _tokenizer.Value;
 
     /// <summary>
-    /// The length that was asked for, else that of training, else what the tokenizer's <c>model_max_length</c> says, else as much as the model takes,
+    /// The length that was asked for, else that of training, else what the tokenizer's <c>model_max_length</c> says, else as much as the
+    /// model takes,
     /// up to 512 tokens.
     /// </summary>
     public int MaxLength(int? asked = null) => asked ?? Math.Min(Card.MaxLength ?? Tokenizer()?.MaxLength ?? 512, Model.Model.MaxTokens);
 
     /// <summary>The tokenizer of an adapter's folder, else of its base's; null if neither has one.</summary>
     public static Tokenizer? TokenizerOf(string folder, string? adapterFolder) =>
-        new[] { adapterFolder, folder }.FirstOrDefault(f => f is not null && HasTokenizer(f)) is { } found ? Tokenization.Tokenizer.Load(found) : null;
+        new[] { adapterFolder, folder }.FirstOrDefault(f => f is not null && HasTokenizer(f)) is { } found
+            ? Tokenization.Tokenizer.Load(found)
+            : null;
 
     /// <summary>Loads a base model, and an adapter into it.</summary>
     /// <param name="folder">The base.</param>
     /// <param name="adapterFolder">
-    /// The adapter, or several as an expression of their folders (<c>stack(runs/a,runs/b)</c>, see <see cref="ComposedFolders"/>) or as the folder of a saved
+    /// The adapter, or several as an expression of their folders (<c>stack(runs/a,runs/b)</c>, see <see cref="ComposedFolders"/>) or as the
+    /// folder of a saved
     /// composition; null for the base alone.
     /// </param>
     /// <param name="options">How to load them.</param>
-    /// <exception cref="PeftException">A folder is missing or damaged, or they do not belong together, as the folder's proof may say.</exception>
+    /// <exception cref="PeftException">A folder is missing or damaged, or they do not belong together, as the folder's proof may
+    /// say.</exception>
     public static LoadedModel Open(string folder, string? adapterFolder = null, LoadOptions? options = null)
     {
         options ??= new();
         ModelLoader.RequireFolder(folder);
         if (Formats.AdapterFolder.Is(folder) && !File.Exists(Path.Combine(folder, "config.json")))
-            throw new PeftException($"{folder} is an adapter, not a base model; give it as the adapter, and the model that it was trained on as the base.");
+            throw new PeftException(
+                $"{folder} is an adapter, not a base model; give it as the adapter, and the model that it was trained on as the base.");
         var composed = adapterFolder is null ? null : ComposedFolders.TryRead(adapterFolder);
         IReadOnlyList<string> notes = composed is null ? ProofGate.Check(adapterFolder ?? folder, folder, options)
             : [.. composed.Folders.SelectMany(one => ProofGate.Check(one, folder, options))];
@@ -98,11 +106,17 @@ public sealed class LoadedModel : IDisposable
     {
         var head = Model.Model.Head;
         if (head.VocabularyMap is not null)
-            throw new PeftException($"{AdapterFolder ?? BaseFolder} answers with text and not with labels or numbers; ask it with generate or chat, score it with eval.");
+            throw new PeftException(
+                $"{AdapterFolder ?? BaseFolder} answers with text and not with labels or numbers; ask it with generate or chat, score "
+                + "it with eval.");
         if (head.Kind is not (TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression))
-            throw new PeftException($"{AdapterFolder ?? BaseFolder} answers no question about whole texts (its task is {head.Kind}); give a model or an adapter with a classification head.");
+            throw new PeftException(
+                $"{AdapterFolder ?? BaseFolder} answers no question about whole texts (its task is {head.Kind}); give a model or an "
+                + "adapter with a classification head.");
         if (Model.Model.Created.Count > 0 && Adapter is null)
-            throw new PeftException($"{BaseFolder} has no trained head (its checkpoint has no {Model.Model.Created[0]}, or not in the shape that config.json describes); give the adapter that was trained on it.");
+            throw new PeftException(
+                $"{BaseFolder} has no trained head (its checkpoint has no {Model.Model.Created[0]}, or not in the shape that config.json "
+                + "describes); give the adapter that was trained on it.");
     }
 
     /// <summary>Refuses single texts where pairs were trained on, and the reverse; rows of token ids are taken as they are.</summary>
@@ -112,8 +126,10 @@ public sealed class LoadedModel : IDisposable
         if (Card.Pairs is not { } wanted || data.Pairs is not { } given || wanted == given) return;
         var columns = Card.Columns is { Text: { } text, Pair: { } pair } ? $" (columns \"{text}\" and \"{pair}\" in training)" : "";
         throw new PeftException(wanted
-            ? $"{AdapterFolder ?? BaseFolder} was trained on pairs of texts{columns}, but {data.Source} holds single ones; name the column of the second text."
-            : $"{AdapterFolder ?? BaseFolder} was trained on single texts, but {data.Source} holds pairs; leave the second text out, or give the model that was trained on pairs.");
+            ? $"{AdapterFolder ?? BaseFolder} was trained on pairs of texts{columns}, but {data.Source} holds single ones; name the column "
+                + "of the second text."
+            : $"{AdapterFolder ?? BaseFolder} was trained on single texts, but {data.Source} holds pairs; leave the second text out, or "
+                + "give the model that was trained on pairs.");
     }
 
     /// <summary>Lets go of the model and its adapter.</summary>
@@ -125,7 +141,9 @@ public sealed class LoadedModel : IDisposable
         var known = ModelConfig.Read(folder).Json[AnswerCard.Key] is not null;
         var model = ModelLoader.Load(folder, Choose(options, new() { Pooling = known ? null : earlier?.Pooling }));
         var card = known || earlier is null ? model.Card : model.Card with { MaxLength = earlier.MaxLength };
-        return new(folder, null, new PeftModel(model, folder), null, card, [.. notes, .. model.Remarks, .. EarlierCard.Differences(folder, known ? card : null, earlier)]);
+        return new(
+            folder, null, new PeftModel(model, folder), null, card,
+            [.. notes, .. model.Remarks, .. EarlierCard.Differences(folder, known ? card : null, earlier)]);
     }
 
     private static LoadedModel WithAdapter(
@@ -139,16 +157,24 @@ public sealed class LoadedModel : IDisposable
         var transformer = ModelLoader.Load(folder, Choose(options, head.Options));
         var model = new PeftModel(transformer, folder);
         if (options.Dense)
-            foreach (var weight in transformer.Sites.Projections.Select(p => p.Weight).Where(w => w.Base is Nf4Store)) weight.Store(new DenseStore(weight.Copy()));
+            foreach (var weight in transformer.Sites.Projections.Select(p => p.Weight).Where(w => w.Base is Nf4Store))
+                weight.Store(new DenseStore(weight.Copy()));
         var composition = composed?.LoadInto(model);
         var adapter = composition is null ? saved.LoadInto(model) : model.Adapters.Values.First(a => a.Tag == composition.Answering);
-        var card = own ?? transformer.Card with { Labels = transformer.Card.Labels ?? head.Options.Labels, MaxLength = earlier?.MaxLength, Quantize = earlier?.Quantize };
+        var card = own
+            ?? transformer.Card with
+            {
+                Labels = transformer.Card.Labels ?? head.Options.Labels,
+                MaxLength = earlier?.MaxLength,
+                Quantize = earlier?.Quantize,
+            };
         if (own is null) model.Describe(adapter, card);
         IReadOnlyList<string> remarks = [.. notes, .. transformer.Remarks, .. EarlierCard.Differences(adapterFolder, own, earlier)];
         return new(folder, adapterFolder, model, adapter, card, remarks) { Composition = composition };
     }
 
-    private static ModelOptions Choose(LoadOptions options, ModelOptions model) => model with { Compute = options.Compute, Device = options.Device };
+    private static ModelOptions Choose(LoadOptions options, ModelOptions model) =>
+        model with { Compute = options.Compute, Device = options.Device };
 
     private static bool HasTokenizer(string folder) => TokenizerFiles.Has(folder);
 }

@@ -5,8 +5,10 @@ using PeftSharp.Training.Resume;
 namespace PeftSharp.Runs;
 
 /// <summary>
-/// A folder of results that appears whole or not at all. It is written in the folder <c>.NAME.run</c> beside its place, flushed and moved there.
-/// Only results of this program are replaced, known by their mark <c>.peftsharp.json</c>; what others put there is never deleted, and a finished
+/// A folder of results that appears whole or not at all. It is written in the folder <c>.NAME.run</c> beside its place, flushed and moved
+/// there.
+/// Only results of this program are replaced, known by their mark <c>.peftsharp.json</c>; what others put there is never deleted, and a
+/// finished
 /// result whose place was taken meanwhile is kept beside it.
 /// </summary>
 public sealed class OutputFolder : IDisposable
@@ -70,7 +72,9 @@ public sealed class OutputFolder : IDisposable
         try
         {
             if (CheckpointsIn(folder.Work) is { } step)
-                throw new OutputRefusedException($"{folder._place} holds a training run that was cut off after step {step}; go on with it, delete {folder.Work}, or choose another folder.");
+                throw new OutputRefusedException(
+                    $"{folder._place} holds a training run that was cut off after step {step}; go on with it, delete {folder.Work}, or "
+                    + "choose another folder.");
             folder.Require(options, inputs);
             return folder;
         }
@@ -81,7 +85,9 @@ public sealed class OutputFolder : IDisposable
         }
     }
 
-    /// <summary>Takes a place and mends what a killed process left there; <see cref="Require"/> then says whether it may be written.</summary>
+    /// <summary>
+    /// Takes a place and mends what a killed process left there; <see cref="Require"/> then says whether it may be written.
+    /// </summary>
     /// <param name="path">The folder to write.</param>
     /// <param name="options">What messages call things.</param>
     /// <exception cref="OutputRefusedException">Another process works on it, or its work folder is not this program's.</exception>
@@ -135,7 +141,10 @@ public sealed class OutputFolder : IDisposable
         _replaces = Replaceable(Target, _place, options);
     }
 
-    /// <summary>Refuses a place that holds an input, is one, or lies in a model that is read: for inputs that are known late, such as the base that an adapter names.</summary>
+    /// <summary>
+    /// Refuses a place that holds an input, is one, or lies in a model that is read: for inputs that are known late, such as the base that
+    /// an adapter names.
+    /// </summary>
     /// <param name="inputs">What the run reads.</param>
     /// <exception cref="OutputRefusedException">The place must not be written.</exception>
     public void Protect(params string?[] inputs)
@@ -154,7 +163,8 @@ public sealed class OutputFolder : IDisposable
 
     /// <summary>Marks what was written, flushes it to the disk and moves it into place.</summary>
     /// <param name="atEnd">False keeps the work folder, for a run that is to go on.</param>
-    /// <exception cref="PeftException">The place was taken meanwhile, or cannot be written: the message says where the result is. What stood there stands there still.</exception>
+    /// <exception cref="PeftException">The place was taken meanwhile, or cannot be written: the message says where the result is. What
+    /// stood there stands there still.</exception>
     public void Finish(bool atEnd = true)
     {
         _placement.Declare(_options.WrittenBy, _replaces, atEnd);
@@ -163,7 +173,8 @@ public sealed class OutputFolder : IDisposable
         _done = atEnd;
         foreach (var parent in _work?.Created ?? []) FolderFlush.Flush(Path.GetDirectoryName(parent)!);
         if (kept is null) return;
-        throw new PeftException($"{_place} was taken by something else while this ran, so it was left as it is; the finished result is in {kept}.");
+        throw new PeftException(
+            $"{_place} was taken by something else while this ran, so it was left as it is; the finished result is in {kept}.");
     }
 
     private string? Place()
@@ -174,7 +185,10 @@ public sealed class OutputFolder : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new PeftException($"{_place} could not be put into place ({AtomicFile.Reason(e)}); the finished result is in {Work}, and the next run with the same output puts it there.", e);
+            throw new PeftException(
+                $"{_place} could not be put into place ({AtomicFile.Reason(e)}); the finished result is in {Work}, and the next run with "
+                + "the same output puts it there.",
+                e);
         }
     }
 
@@ -191,7 +205,9 @@ public sealed class OutputFolder : IDisposable
         if (!keep) _work.DeleteEmpty(above: !_done);
     }
 
-    /// <summary>Adds a file that was written into a folder of results later on to the folder's mark. A folder without a mark gets none.</summary>
+    /// <summary>
+    /// Adds a file that was written into a folder of results later on to the folder's mark. A folder without a mark gets none.
+    /// </summary>
     /// <param name="folder">The folder.</param>
     /// <param name="file">The file's name in it.</param>
     /// <exception cref="PeftException">The mark cannot be written.</exception>
@@ -231,11 +247,17 @@ public sealed class OutputFolder : IDisposable
     {
         if (!Directory.Exists(target)) return null;
         if (RealPath.IsWithin(Environment.CurrentDirectory, target))
-            throw new OutputRefusedException($"{place} is the folder that this program was started in, or holds it, and results take a folder's place as a whole; give a folder below it, or start from elsewhere.");
+            throw new OutputRefusedException(
+                $"{place} is the folder that this program was started in, or holds it, and results take a folder's place as a whole; give "
+                + "a folder below it, or start from elsewhere.");
         if (!Directory.EnumerateFileSystemEntries(target).Any()) return null;
-        if (!options.Overwrite) throw new OutputRefusedException($"{place} exists and is not empty; choose another folder, or replace it with {options.OverwriteName}.");
+        if (!options.Overwrite)
+            throw new OutputRefusedException(
+                $"{place} exists and is not empty; choose another folder, or replace it with {options.OverwriteName}.");
         if (OutputMark.TryRead(target) is not { } mark)
-            throw new OutputRefusedException($"{place} holds files that no earlier run wrote (it has no {OutputMark.Name}, the mark of such folders; early versions set none), so it is not replaced; move it away, or choose another folder.");
+            throw new OutputRefusedException(
+                $"{place} holds files that no earlier run wrote (it has no {OutputMark.Name}, the mark of such folders; early versions set "
+                + "none), so it is not replaced; move it away, or choose another folder.");
         if (!options.KeepOthers && mark.Foreign(target) is { } foreign)
             throw new OutputRefusedException($"{place} holds {foreign}, so it is not replaced; move that away, or choose another folder.");
         return mark.Digest;
@@ -243,14 +265,21 @@ public sealed class OutputFolder : IDisposable
 
     private static string Check(string path, OutputOptions options)
     {
-        if (string.IsNullOrWhiteSpace(path) || path.Contains('\0')) throw new OutputRefusedException($"{options.PlaceName} has no name; give a folder.");
+        if (string.IsNullOrWhiteSpace(path) || path.Contains('\0'))
+            throw new OutputRefusedException($"{options.PlaceName} has no name; give a folder.");
         var place = PlaceOf(path, options);
         var target = RealPath.Of(path);
         // It can neither be renamed nor be exchanged with what is beside it.
-        if (FileStat.Of(target) is { Kind: FileKind.Folder } found && Path.GetDirectoryName(target) is { } above && FileStat.Of(above) is { } parent && found.Device != parent.Device)
-            throw new OutputRefusedException($"{place} is the root of a file system of its own, which cannot be moved into place as a whole; give a folder below it.");
-        if (FileStat.Of(target) is { Kind: not FileKind.Folder } || File.Exists(target)) throw new OutputRefusedException($"{place} is a file; give a folder that does not exist yet.");
-        return Path.GetDirectoryName(target) is null ? throw new OutputRefusedException($"{place} is a root folder; give a folder below it.") : target;
+        if (
+            FileStat.Of(target) is { Kind: FileKind.Folder } found && Path.GetDirectoryName(target) is { } above
+                && FileStat.Of(above) is { } parent && found.Device != parent.Device)
+            throw new OutputRefusedException(
+                $"{place} is the root of a file system of its own, which cannot be moved into place as a whole; give a folder below it.");
+        if (FileStat.Of(target) is { Kind: not FileKind.Folder } || File.Exists(target))
+            throw new OutputRefusedException($"{place} is a file; give a folder that does not exist yet.");
+        return Path.GetDirectoryName(target) is null
+            ? throw new OutputRefusedException($"{place} is a root folder; give a folder below it.")
+            : target;
     }
 
     private static string PlaceOf(string path, OutputOptions options) => $"{options.PlaceName} {path}";

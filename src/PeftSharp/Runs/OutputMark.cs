@@ -7,7 +7,8 @@ using PeftSharp.Interop;
 namespace PeftSharp.Runs;
 
 /// <summary>
-/// The mark of a folder of results, <c>.peftsharp.json</c>: which files this program wrote there, and how to know them again. Without it, or with
+/// The mark of a folder of results, <c>.peftsharp.json</c>: which files this program wrote there, and how to know them again. Without it,
+/// or with
 /// anything besides, a folder is somebody else's.
 /// </summary>
 internal sealed class OutputMark
@@ -25,7 +26,8 @@ internal sealed class OutputMark
 
     private readonly string _writtenBy;
 
-    private OutputMark(string digest, string writtenBy, Dictionary<string, FilePrint> files) => (Digest, _writtenBy, _files) = (digest, writtenBy, files);
+    private OutputMark(string digest, string writtenBy, Dictionary<string, FilePrint> files) =>
+        (Digest, _writtenBy, _files) = (digest, writtenBy, files);
 
     /// <summary>SHA-256 of the mark: two results have two.</summary>
     public string Digest { get; }
@@ -47,9 +49,17 @@ internal sealed class OutputMark
     /// <summary>The mark of files.</summary>
     public static string Text(IEnumerable<KeyValuePair<string, FilePrint>> files, string writtenBy)
     {
-        var list = new JsonObject(files.Select(f => KeyValuePair.Create(f.Key, (JsonNode?)new JsonObject { ["bytes"] = f.Value.Bytes, ["sha256"] = f.Value.Sha256 })));
+        var list = new JsonObject(
+            files.Select(
+                f => KeyValuePair.Create(f.Key, (JsonNode?)new JsonObject { ["bytes"] = f.Value.Bytes, ["sha256"] = f.Value.Sha256 })));
         // Two results of the same bytes are two results.
-        var mark = new JsonObject { [Format] = Version, ["written_by"] = writtenBy, ["id"] = Guid.NewGuid().ToString("N"), ["files"] = list };
+        var mark = new JsonObject
+        {
+            [Format] = Version,
+            ["written_by"] = writtenBy,
+            ["id"] = Guid.NewGuid().ToString("N"),
+            ["files"] = list,
+        };
         return mark.ToJsonString(Indented) + "\n";
     }
 
@@ -72,7 +82,9 @@ internal sealed class OutputMark
             var writtenBy = json.RootElement.GetProperty("written_by").GetString() ?? "";
             return new(Convert.ToHexStringLower(SHA256.HashData(bytes)), writtenBy, files);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (
+            e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException or IOException
+                or UnauthorizedAccessException)
         {
             return null;
         }
@@ -108,7 +120,8 @@ internal sealed class OutputMark
     /// <summary>Files and links below a folder, and folders that hold nothing of the mark; links are not followed.</summary>
     public IEnumerable<(string Path, bool IsFolder)> Entries(string folder) => Entries(folder, folder);
 
-    public static string Relative(string folder, string path) => Path.GetRelativePath(folder, path).Replace(Path.DirectorySeparatorChar, '/');
+    public static string Relative(string folder, string path) =>
+        Path.GetRelativePath(folder, path).Replace(Path.DirectorySeparatorChar, '/');
 
     private IEnumerable<(string Path, bool IsFolder)> Entries(string root, string folder)
     {
@@ -122,7 +135,8 @@ internal sealed class OutputMark
     }
 
     private static IEnumerable<string> Folders(string folder) =>
-        Directory.EnumerateDirectories(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint });
+        Directory.EnumerateDirectories(
+            folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint });
 
     private bool IsOurs(string folder, string path)
     {
@@ -140,7 +154,9 @@ internal sealed class OutputMark
     }
 
     private static bool IsSafe(string name) =>
-        !name.Contains('\\', StringComparison.Ordinal) && !name.Contains(':', StringComparison.Ordinal) && name.Split('/').All(part => part is not ("" or "." or ".."));
+        !name.Contains('\\', StringComparison.Ordinal)
+            && !name.Contains(':', StringComparison.Ordinal)
+            && name.Split('/').All(part => part is not ("" or "." or ".."));
 
     private static void TryDeleteEmpty(string folder)
     {

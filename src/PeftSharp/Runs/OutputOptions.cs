@@ -3,10 +3,14 @@ namespace PeftSharp.Runs;
 /// <summary>How a folder of results is written.</summary>
 public sealed record OutputOptions
 {
-    /// <summary>True replaces results of this program that are there already. Default: false, which refuses a folder that is not empty.</summary>
+    /// <summary>
+    /// True replaces results of this program that are there already. Default: false, which refuses a folder that is not empty.
+    /// </summary>
     public bool Overwrite { get; init; }
 
-    /// <summary>True leaves files that others put beside the results where they are, instead of refusing; they move along. Default: false.</summary>
+    /// <summary>
+    /// True leaves files that others put beside the results where they are, instead of refusing; they move along. Default: false.
+    /// </summary>
     public bool KeepOthers { get; init; }
 
     /// <summary>What the folder's mark names as its writer. Default: the library.</summary>
@@ -20,11 +24,4 @@ public sealed record OutputOptions
 
     /// <summary>Hears what a user should know of: where something was kept. Default: nobody.</summary>
     public Action<string>? Remark { get; init; }
-}
-
-/// <summary>A place that results must not be written to; nothing has been changed.</summary>
-public sealed class OutputRefusedException : PeftException
-{
-    /// <summary>Creates the exception from its one-sentence message.</summary>
-    public OutputRefusedException(string message) : base(message) { }
 }

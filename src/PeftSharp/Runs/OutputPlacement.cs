@@ -6,7 +6,8 @@ using PeftSharp.Interop;
 namespace PeftSharp.Runs;
 
 /// <summary>
-/// Brings a finished folder into its place, and finishes or takes back what a killed process began. The order is: mark and flush the result, declare
+/// Brings a finished folder into its place, and finishes or takes back what a killed process began. The order is: mark and flush the
+/// result, declare
 /// it complete, exchange it with what stood there (or rename twice), delete of the old one what its mark vouches for.
 /// </summary>
 /// <param name="target">The place.</param>
@@ -36,7 +37,8 @@ internal sealed class OutputPlacement(string target, string work, Action<string>
     {
         var digest = OutputMark.Write(Aside, writtenBy);
         FolderFlush.FlushAll(Aside);
-        AtomicFile.WriteText(Complete, new JsonObject { ["mark"] = digest, ["replaces"] = replaces, ["at_end"] = atEnd }.ToJsonString() + "\n");
+        AtomicFile.WriteText(
+            Complete, new JsonObject { ["mark"] = digest, ["replaces"] = replaces, ["at_end"] = atEnd }.ToJsonString() + "\n");
         FolderFlush.Flush(work);
     }
 
@@ -79,7 +81,10 @@ internal sealed class OutputPlacement(string target, string work, Action<string>
         return complete is { AtEnd: true };
     }
 
-    /// <summary>Takes the declaration back. Where a run was at its end, its checkpoints have to be gone before: they would look like a run to go on with.</summary>
+    /// <summary>
+    /// Takes the declaration back. Where a run was at its end, its checkpoints have to be gone before: they would look like a run to go on
+    /// with.
+    /// </summary>
     public void Forget() => File.Delete(Complete);
 
     private string? Move(string? replaces)
@@ -163,9 +168,12 @@ internal sealed class OutputPlacement(string target, string work, Action<string>
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(Complete), new() { MaxDepth = 4, AllowDuplicateProperties = false });
             var root = json.RootElement;
-            return (root.GetProperty("mark").GetString() ?? "", root.GetProperty("replaces").GetString(), root.GetProperty("at_end").GetBoolean());
+            return (
+                root.GetProperty("mark").GetString() ?? "", root.GetProperty("replaces").GetString(),
+                root.GetProperty("at_end").GetBoolean());
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (
+            e is JsonException or InvalidOperationException or KeyNotFoundException or IOException or UnauthorizedAccessException)
         {
             return null;
         }

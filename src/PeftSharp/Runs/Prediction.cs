@@ -9,7 +9,10 @@ public sealed record Prediction
     /// <summary>Its probability, 0 to 1; NaN for a number.</summary>
     public required double Probability { get; init; }
 
-    /// <summary>Every class with its probability, in the order of the model's outputs; empty for a number. Of classes that exclude each other they sum to 1.</summary>
+    /// <summary>
+    /// Every class with its probability, in the order of the model's outputs; empty for a number. Of classes that exclude each other they
+    /// sum to 1.
+    /// </summary>
     public required IReadOnlyList<KeyValuePair<string, double>> Probabilities { get; init; }
 
     /// <summary>The number that a regression answers; NaN for classes.</summary>

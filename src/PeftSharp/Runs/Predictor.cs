@@ -23,7 +23,8 @@ public sealed class Predictor : IDisposable
     {
         loaded.RequireHead();
         var tokenizer = loaded.Tokenizer() ?? throw new PeftException(
-            $"{loaded.AdapterFolder ?? loaded.BaseFolder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt), nor has its base; copy its files from the model's page.");
+            $"{loaded.AdapterFolder ?? loaded.BaseFolder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt), nor "
+            + "has its base; copy its files from the model's page.");
         (_loaded, _encoder, _maxLength) = (loaded, new TokenizerTextEncoder(tokenizer), loaded.MaxLength());
         _reader = new(loaded.Labels, loaded.Model.Model.Head.Kind);
     }
@@ -37,11 +38,16 @@ public sealed class Predictor : IDisposable
     /// <summary>What the files leave to be said, a sentence each.</summary>
     public IReadOnlyList<string> Remarks => _loaded.Remarks;
 
-    /// <summary>Loads an adapter with its base, or a model with a trained head. What is named <c>owner/name</c> and is no folder comes from the hub.</summary>
-    /// <param name="folder">The folder of an adapter or of a model, or several adapters as an expression of their folders: <c>stack(runs/a,runs/b)</c>.</param>
-    /// <param name="baseModel">The base of the adapter; default: the one that the adapter names, from here, from beside its folder, or from the hub.</param>
+    /// <summary>
+    /// Loads an adapter with its base, or a model with a trained head. What is named <c>owner/name</c> and is no folder comes from the hub.
+    /// </summary>
+    /// <param name="folder">The folder of an adapter or of a model, or several adapters as an expression of their folders:
+    /// <c>stack(runs/a,runs/b)</c>.</param>
+    /// <param name="baseModel">The base of the adapter; default: the one that the adapter names, from here, from beside its folder, or from
+    /// the hub.</param>
     /// <param name="options">How to load them.</param>
-    /// <exception cref="PeftException">A file is missing or damaged, they do not belong together, or the hub does not have them.</exception>
+    /// <exception cref="PeftException">A file is missing or damaged, they do not belong together, or the hub does not have
+    /// them.</exception>
     public static Predictor Load(string folder, string? baseModel = null, LoadOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
@@ -50,10 +56,13 @@ public sealed class Predictor : IDisposable
         {
             var adapters = folders.Adapters(folder);
             var answering = ComposedFolders.TryRead(adapters.Folder)!.Answering;
-            return new(LoadedModel.Open(baseModel is null ? BaseOf(answering, folders) : folders.Base(baseModel, null).Folder, adapters.Folder, options));
+            return new(
+                LoadedModel.Open(
+                    baseModel is null ? BaseOf(answering, folders) : folders.Base(baseModel, null).Folder, adapters.Folder, options));
         }
         var found = folders.Any(folder).Folder;
-        if (!Directory.Exists(found)) throw new PeftException($"The folder {folder} does not exist; give the folder of an adapter or of a model.");
+        if (!Directory.Exists(found))
+            throw new PeftException($"The folder {folder} does not exist; give the folder of an adapter or of a model.");
         if (!AdapterFolder.Is(found)) return new(LoadedModel.Open(found, null, options));
         return new(LoadedModel.Open(baseModel is null ? BaseOf(found, folders) : folders.Base(baseModel, null).Folder, found, options));
     }
@@ -66,7 +75,8 @@ public sealed class Predictor : IDisposable
 
     /// <summary>Answers several texts, in their order.</summary>
     /// <exception cref="PeftException">As for one text; the sentence names its number, from 1.</exception>
-    public IReadOnlyList<Prediction> Predict(IEnumerable<string> texts) => Answer([.. texts.Select((text, i) => new Example(text, null, -1, float.NaN, i + 1))]);
+    public IReadOnlyList<Prediction> Predict(IEnumerable<string> texts) =>
+        Answer([.. texts.Select((text, i) => new Example(text, null, -1, float.NaN, i + 1))]);
 
     /// <summary>Answers several pairs of texts, in their order.</summary>
     /// <exception cref="PeftException">As for one text; the sentence names its number, from 1.</exception>
@@ -126,6 +136,7 @@ public sealed class Predictor : IDisposable
         var beside = Path.Combine(Path.GetFullPath(folder), named);
         if (Directory.Exists(beside)) return beside;
         return HubRepository.TryParse(named) is { Owner: not null } ? folders.Base(named, options.Revision).Folder
-            : throw new PeftException($"{folder} names the base model {Quoted.Name(named)}, which is no folder here; give the base model's folder.");
+            : throw new PeftException(
+                $"{folder} names the base model {Quoted.Name(named)}, which is no folder here; give the base model's folder.");
     }
 }

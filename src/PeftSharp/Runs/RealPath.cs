@@ -24,7 +24,9 @@ internal static class RealPath
             if (part == "..") real = Path.GetDirectoryName(real) ?? real;
             else if (LinkTarget(Path.Combine(real, part)) is { } target)
             {
-                if (++links > MostLinks) throw new PeftException($"{path} leads through more than {MostLinks} links, or in a circle; give the place that is meant.");
+                if (++links > MostLinks)
+                    throw new PeftException(
+                        $"{path} leads through more than {MostLinks} links, or in a circle; give the place that is meant.");
                 if (Path.IsPathRooted(target)) real = Path.GetPathRoot(target)!;
                 Push(left, Path.IsPathRooted(target) ? target[Path.GetPathRoot(target)!.Length..] : target);
             }

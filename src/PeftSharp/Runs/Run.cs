@@ -25,7 +25,8 @@ public sealed class Run : IDisposable
         TrainInputs inputs, TrainSettings settings, JsonObject document, TrainingResult result, EvaluationResult? scores,
         TrainingCurves curves, IReadOnlyList<string> log, RunObserver observer)
     {
-        (_inputs, _settings, Document, _result, Scores, Curves, _log, _observer) = (inputs, settings, document, result, scores, curves, log, observer);
+        (_inputs, _settings, Document, _result, Scores, Curves, _log, _observer) =
+            (inputs, settings, document, result, scores, curves, log, observer);
     }
 
     private Run(string folder, JsonObject document)
@@ -75,7 +76,9 @@ public sealed class Run : IDisposable
 
     internal JsonObject Document { get; }
 
-    /// <summary>Goes on with a run that was cut off, from its last saved state; its end is that of a run that never stopped, bit for bit.</summary>
+    /// <summary>
+    /// Goes on with a run that was cut off, from its last saved state; its end is that of a run that never stopped, bit for bit.
+    /// </summary>
     /// <param name="folder">The folder that the run was to write (<c>output_dir</c>).</param>
     /// <param name="observer">Watches it. Default: nobody.</param>
     /// <param name="cancellation">Stops it after a step; it can be taken up again.</param>
@@ -92,14 +95,22 @@ public sealed class Run : IDisposable
         return new TrainingRun(settings, [], observer ?? RunObserver.None).Execute(cancellation);
     }
 
-    /// <summary>Writes the adapter with its tokenizer, run.json, the training log and its proof; the folder appears whole or not at all.</summary>
+    /// <summary>
+    /// Writes the adapter with its tokenizer, run.json, the training log and its proof; the folder appears whole or not at all.
+    /// </summary>
     /// <param name="folder">Where to; a folder that does not exist yet, or is empty.</param>
     /// <param name="overwrite">True replaces what an earlier run wrote there. Default: false.</param>
     /// <exception cref="OutputRefusedException">The folder holds what must not be replaced.</exception>
     /// <exception cref="PeftException">It cannot be written, or an earlier process had finished the run.</exception>
     public void Save(string folder, bool overwrite = false)
     {
-        var options = new OutputOptions { Overwrite = overwrite, OverwriteName = "overwrite: true", WrittenBy = _settings?.Caller.Name ?? "", Remark = _observer.Remark };
+        var options = new OutputOptions
+        {
+            Overwrite = overwrite,
+            OverwriteName = "overwrite: true",
+            WrittenBy = _settings?.Caller.Name ?? "",
+            Remark = _observer.Remark,
+        };
         using var output = OutputFolder.Plan(folder, options, Inputs.Base.Folder, _settings?.Data, _settings?.EvalData);
         output.Create();
         WriteTo(output.Aside);
@@ -110,7 +121,8 @@ public sealed class Run : IDisposable
     public void Dispose() => _inputs?.Dispose();
 
     /// <summary>A run of which only the results are left.</summary>
-    internal static Run Earlier(string folder) => new(folder, RunFile.TryRead(folder)?.Json ?? throw new PeftException($"{folder} has no {RunFile.Name}; start the run anew."));
+    internal static Run Earlier(string folder) =>
+        new(folder, RunFile.TryRead(folder)?.Json ?? throw new PeftException($"{folder} has no {RunFile.Name}; start the run anew."));
 
     internal TrainInputs Inputs => _inputs ?? throw Absent();
 
@@ -128,5 +140,8 @@ public sealed class Run : IDisposable
         ProofWriter.AfterTraining(Inputs, aside, _observer);
     }
 
-    private PeftException Absent() => new($"The run in {Folder} was finished by an earlier process, so no model is loaded; load its adapter with Predictor.Load or LoadedModel.Open.");
+    private PeftException Absent() =>
+        new(
+            $"The run in {Folder} was finished by an earlier process, so no model is loaded; load its adapter with Predictor.Load or "
+            + "LoadedModel.Open.");
 }

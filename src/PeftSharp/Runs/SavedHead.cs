@@ -16,21 +16,33 @@ internal sealed record SavedHead(ModelOptions Options)
     public static SavedHead Of(AdapterFolder saved, AnswerCard? card, ModelConfig config)
     {
         if (card is not null && saved.Pooling is { } pooling && pooling != card.Pooling)
-            throw new PeftException($"{saved.SettingsFile}: \"task_type\" names {pooling} pooling, but the card in {saved.WeightsFile} says {card.Pooling}; the files do not belong together.");
+            throw new PeftException(
+                $"{saved.SettingsFile}: \"task_type\" names {pooling} pooling, but the card in {saved.WeightsFile} says {card.Pooling}; "
+                + "the files do not belong together.");
         var options = new ModelOptions { Pooling = card?.Pooling ?? saved.Pooling, Quantize = card?.Quantize };
         var task = TaskOf(saved, card);
         var described = saved.HeadConfig();
         if (described is { Head: { } flexible })
         {
             RequireRows(saved, $"{flexible.Path(flexible.Layers - 1)}.weight", described.Labels!.Count);
-            return new(options with { FlexibleHead = flexible, Task = task ?? described.Task, Labels = (task ?? described.Task) == TaskKind.Regression ? null : card?.Labels ?? described.Labels });
+            return new(
+                options with
+                {
+                    FlexibleHead = flexible,
+                    Task = task ?? described.Task,
+                    Labels = (task ?? described.Task) == TaskKind.Regression ? null : card?.Labels ?? described.Labels,
+                });
         }
         if (Outputs(saved) is not { } outputs) return new(options with { Task = task, Labels = card?.Labels });
         if (card?.Labels is { } named && named.Count != outputs && card.Task != TaskKind.Regression)
-            throw new PeftException($"{saved.WeightsFile}: the adapter's head has {outputs} outputs, but {named.Count} labels are named with it ({string.Join(", ", named.Take(10).Select(Quoted.Name))}); the files do not belong together.");
+            throw new PeftException(
+                $"{saved.WeightsFile}: the adapter's head has {outputs} outputs, but {named.Count} labels are named with it "
+                + $"({string.Join(", ", named.Take(10).Select(Quoted.Name))}); the files do not belong together.");
         task ??= outputs == 1 ? TaskKind.Regression : TaskKind.Classification;
         if (task == TaskKind.Regression) return new(options with { Task = task });
-        var labels = card?.Labels ?? (described?.Labels is { } told && told.Count == outputs ? told : null) ?? (StoredHead.Of(config).Labels is { } own && own.Count == outputs ? own : LabelNames.Defaults(outputs));
+        var labels = card?.Labels
+            ?? (described?.Labels is { } told && told.Count == outputs ? told : null)
+            ?? (StoredHead.Of(config).Labels is { } own && own.Count == outputs ? own : LabelNames.Defaults(outputs));
         return new(options with { Task = task, Labels = task == TaskKind.QuestionAnswering ? null : labels });
     }
 
@@ -48,7 +60,9 @@ internal sealed record SavedHead(ModelOptions Options)
         if (card is null) return task;
         var sequence = card.Task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression;
         if (task is { } other ? other != card.Task : saved.Options.TaskType == "SEQ_CLS" && !sequence)
-            throw new PeftException($"{saved.SettingsFile}: \"task_type\" is {Quoted.Name(saved.Options.TaskType!)}, but the card in {saved.WeightsFile} says {card.Task}; the files do not belong together.");
+            throw new PeftException(
+                $"{saved.SettingsFile}: \"task_type\" is {Quoted.Name(saved.Options.TaskType!)}, but the card in {saved.WeightsFile} says "
+                + $"{card.Task}; the files do not belong together.");
         return card.Task;
     }
 
@@ -59,9 +73,13 @@ internal sealed record SavedHead(ModelOptions Options)
             using var file = SafetensorsFile.Open(path);
             if (!file.Tensors.TryGetValue(name, out var info)) continue;
             if (info.Shape.Length == 2 && info.Shape[0] == rows) return;
-            throw new PeftException($"{path}: tensor {Quoted.Name(name)} has the shape [{string.Join(", ", info.Shape)}], but {HubHeadConfig.FileName} beside it names {rows} classes; the files do not belong together.");
+            throw new PeftException(
+                $"{path}: tensor {Quoted.Name(name)} has the shape [{string.Join(", ", info.Shape)}], but {HubHeadConfig.FileName} beside "
+                + $"it names {rows} classes; the files do not belong together.");
         }
-        throw new PeftException($"{saved.Path} has no tensor {Quoted.Name(name)}, which {HubHeadConfig.FileName} promises; save the adapter again with its head.");
+        throw new PeftException(
+            $"{saved.Path} has no tensor {Quoted.Name(name)}, which {HubHeadConfig.FileName} promises; save the adapter again with "
+            + "its head.");
     }
 
     /// <summary>Rows of the classifier that is saved with the adapter; null if there is none.</summary>

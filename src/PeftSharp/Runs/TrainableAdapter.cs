@@ -14,8 +14,10 @@ namespace PeftSharp.Runs;
 /// <param name="model">The model.</param>
 /// <param name="adapter">The adapter to train; one of the model's.</param>
 /// <param name="options">How the forward pass runs in training.</param>
-/// <param name="selection">What acts in training, the adapter among it; default: the adapter alone. The others stay as they are and get no gradients.</param>
-public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, ForwardOptions? options = null, AdapterSelection? selection = null) : ITrainingModel
+/// <param name="selection">What acts in training, the adapter among it; default: the adapter alone. The others stay as they are and get no
+/// gradients.</param>
+public sealed class TrainableAdapter(
+    PeftModel model, PeftMethod adapter, ForwardOptions? options = null, AdapterSelection? selection = null) : ITrainingModel
 {
     private readonly ForwardOptions _options = options ?? new();
     private readonly AdapterSelection _selection = Acting(Trainable(model, adapter), selection);
@@ -25,10 +27,14 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
     public IReadOnlyList<TrainableParameter> Parameters { get; private set; } = Trained(adapter);
 
     // Before anything is prepared: a loss would be missed at the first step only.
-    private static PeftMethod Trainable(PeftModel model, PeftMethod adapter) => model.Model.Head.Kind != Models.Heads.TaskKind.Embedding ? adapter
-        : throw new PeftException($"The model that adapter \"{adapter.Name}\" stands on has no head, so nothing says what an answer costs; load it with ModelOptions.Task = TaskKind.Classification (or another task) to train.");
+    private static PeftMethod Trainable(PeftModel model, PeftMethod adapter) =>
+        model.Model.Head.Kind != Models.Heads.TaskKind.Embedding ? adapter
+        : throw new PeftException(
+            $"The model that adapter \"{adapter.Name}\" stands on has no head, so nothing says what an answer costs; load it with "
+            + "ModelOptions.Task = TaskKind.Classification (or another task) to train.");
 
-    private static AdapterSelection Acting(PeftMethod adapter, AdapterSelection? selection) => selection is null ? AdapterSelection.Of(adapter.Tag)
+    private static AdapterSelection Acting(PeftMethod adapter, AdapterSelection? selection) =>
+        selection is null ? AdapterSelection.Of(adapter.Tag)
         : selection.Includes(adapter.Tag) ? selection
         : throw new PeftException($"The adapter \"{adapter.Name}\" is to be trained, but {selection} acts; select it with the others.");
 
@@ -61,7 +67,8 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
         var before = adapter.Tensors.Select(t => t.Value).ToList();
         try
         {
-            adapter.OnPrepare(new(batches.EachExample(seed), Loss, Logits, model.Model.Head.Kind == TaskKind.Classification, seed, cancellation));
+            adapter.OnPrepare(
+                new(batches.EachExample(seed), Loss, Logits, model.Model.Head.Kind == TaskKind.Classification, seed, cancellation));
         }
         finally
         {
@@ -120,17 +127,4 @@ public sealed class TrainableAdapter(PeftModel model, PeftMethod adapter, Forwar
 
     private static IReadOnlyList<TrainableParameter> Trained(PeftMethod adapter) => 
         [.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, t.Decay) { RateFactor = t.RateFactor })];
-}
-
-/// <summary>How the forward pass runs in training.</summary>
-public sealed record ForwardOptions
-{
-    /// <summary>True (default) keeps the frozen base's own dropout on, as Hugging Face does; false is faster.</summary>
-    public bool BaseDropout { get; init; } = true;
-
-    /// <summary>So many lowest layers run without the base's own dropout, which makes a run equal to one whose trunk is cached (<see cref="Trunk.TrunkPlan.LayersWithoutDropout"/>); 0 (default) for none.</summary>
-    public int LayersWithoutDropout { get; init; }
-
-    /// <summary>True recomputes each layer's activations in the backward pass: less memory, more time; default false.</summary>
-    public bool Checkpointing { get; init; }
 }

@@ -61,7 +61,10 @@ public sealed class TrainingCurves : ITrainingObserver
         }
         catch (Exception e) when (e is InvalidOperationException or NullReferenceException or FormatException or JsonException)
         {
-            throw new PeftException($"{checkpoint.Path}: the log in the saved state is not what a run writes; resume from another checkpoint, or start the run anew.", e);
+            throw new PeftException(
+                $"{checkpoint.Path}: the log in the saved state is not what a run writes; resume from another checkpoint, or start the "
+                + "run anew.",
+                e);
         }
         _observer.Resumed(this);
     }
@@ -74,7 +77,13 @@ public sealed class TrainingCurves : ITrainingObserver
             var step = line["step"]!.GetValue<long>();
             if (line["evaluation"] is JsonObject values)
             {
-                _scores.Add((step, state.LastEvaluation! with { Values = values.ToDictionary(v => v.Key, v => v.Value?.GetValue<double>() ?? double.NaN) }));
+                _scores.Add(
+                    (
+                        step,
+                        state.LastEvaluation! with
+                        {
+                            Values = values.ToDictionary(v => v.Key, v => v.Value?.GetValue<double>() ?? double.NaN),
+                        }));
                 continue;
             }
             double Number(string name) => line[name]!.GetValue<double>();

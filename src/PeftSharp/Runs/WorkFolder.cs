@@ -5,7 +5,8 @@ using PeftSharp.Interop;
 namespace PeftSharp.Runs;
 
 /// <summary>
-/// The folder <c>.NAME.run</c> beside a result: where it is written until it is whole. It belongs to one process at a time, and what this program
+/// The folder <c>.NAME.run</c> beside a result: where it is written until it is whole. It belongs to one process at a time, and what this
+/// program
 /// did not make itself is not trusted: another owner's folder, one without its mark, links and pipes in place of files.
 /// </summary>
 internal sealed class WorkFolder : IDisposable
@@ -32,7 +33,9 @@ internal sealed class WorkFolder : IDisposable
     {
         var path = Of(target);
         List<string> created = [];
-        for (var parent = System.IO.Path.GetDirectoryName(path); parent is not null && !Directory.Exists(parent); parent = System.IO.Path.GetDirectoryName(parent))
+        for (
+            var parent = System.IO.Path.GetDirectoryName(path); parent is not null
+                && !Directory.Exists(parent); parent = System.IO.Path.GetDirectoryName(parent))
             created.Add(parent);
         FolderLock? hold = null;
         try
@@ -60,7 +63,8 @@ internal sealed class WorkFolder : IDisposable
         void Undo()
         {
             hold?.Dispose();
-            if (hold is not null && IsOnlyOurs(path)) foreach (var name in (string[])[Process, Mark]) TryDelete(System.IO.Path.Combine(path, name));
+            if (hold is not null && IsOnlyOurs(path))
+                foreach (var name in (string[])[Process, Mark]) TryDelete(System.IO.Path.Combine(path, name));
             foreach (var folder in created.Prepend(path)) TryDeleteEmpty(folder);
         }
     }
@@ -77,7 +81,9 @@ internal sealed class WorkFolder : IDisposable
             // A folder under a file cannot be made: the system's words for it.
             if (File.Exists(above)) Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
             // A file that is gone with its handle: only the attempt tells, whatever the system's rules are.
-            else new FileStream(System.IO.Path.Combine(above, $".{System.IO.Path.GetRandomFileName()}.tmp"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose).Dispose();
+            else new FileStream(
+                System.IO.Path.Combine(above, $".{System.IO.Path.GetRandomFileName()}.tmp"), FileMode.CreateNew, FileAccess.Write,
+                FileShare.None, 1, FileOptions.DeleteOnClose).Dispose();
         }
         catch (Exception e) when (AtomicFile.IsWriteFailure(e))
         {
@@ -91,7 +97,10 @@ internal sealed class WorkFolder : IDisposable
     public void Clear(string last, Func<string, bool> names)
     {
         foreach (var entry in Directory.EnumerateFileSystemEntries(Path).ToList())
-            if (System.IO.Path.GetFileName(entry) is var name && name is not (Lock or Mark) && name != last && (name == Process || names(name))) TryDelete(entry);
+            if (
+                System.IO.Path.GetFileName(entry) is var name && name is not (Lock or Mark) && name != last
+                    && (name == Process || names(name)))
+                TryDelete(entry);
         TryDelete(System.IO.Path.Combine(Path, last));
         if (IsOnlyOurs(Path)) TryDelete(System.IO.Path.Combine(Path, Mark));
     }
@@ -135,7 +144,8 @@ internal sealed class WorkFolder : IDisposable
     }
 
     private static bool IsOnlyOurs(string path) =>
-        Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).All(e => System.IO.Path.GetFileName(e) is Lock or Mark or Process);
+        Directory.Exists(path)
+            && Directory.EnumerateFileSystemEntries(path).All(e => System.IO.Path.GetFileName(e) is Lock or Mark or Process);
 
     private static void Require(string path)
     {
@@ -148,7 +158,8 @@ internal sealed class WorkFolder : IDisposable
         {
             var name = System.IO.Path.GetFileName(entry);
             if (FileStat.Of(entry, follow: false) is not { } inside) continue;
-            if (inside.Kind is not (FileKind.File or FileKind.Folder)) throw NotOurs(path, $"{Quoted.Name(name)} in it is a link or no file");
+            if (inside.Kind is not (FileKind.File or FileKind.Folder))
+                throw NotOurs(path, $"{Quoted.Name(name)} in it is a link or no file");
             if (IsAnothers(inside)) throw NotOurs(path, $"{Quoted.Name(name)} in it belongs to another user");
         }
         if (!IsMarked(path) && !IsOnlyOurs(path)) throw NotOurs(path, $"it has no {Mark} of this program's");
@@ -163,10 +174,14 @@ internal sealed class WorkFolder : IDisposable
     private static bool IsAnothers(FileStat found) => found.Owner is { } owner && FileStat.User is { } user && owner != user;
 
     private static OutputRefusedException NotOurs(string path, string why) =>
-        new($"{path}, where results are kept until they are whole, was not made by this program as it is ({why}); look at it and move it away, or choose another output folder.");
+        new(
+            $"{path}, where results are kept until they are whole, was not made by this program as it is ({why}); look at it and move it "
+            + "away, or choose another output folder.");
 
     private static PeftException Unwritable(string path, string place, Exception e) =>
-        new($"{place} cannot be worked on: the folder {path} beside it cannot be written ({AtomicFile.Reason(e)}); choose another place.", e);
+        new(
+            $"{place} cannot be worked on: the folder {path} beside it cannot be written ({AtomicFile.Reason(e)}); choose another place.",
+            e);
 
     private static OutputRefusedException Busy(string path, string place)
     {

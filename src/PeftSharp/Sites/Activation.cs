@@ -9,7 +9,11 @@ public static class Activation
     private static readonly double Sqrt2OverPi = Math.Sqrt(2 / Math.PI);
 
     /// <summary>Names that <see cref="Apply"/> knows.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["gelu", "gelu_python", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_pytorch_tanh", "quick_gelu", "relu", "relu2", "relu6", "silu", "swish", "mish", "tanh", "sigmoid", "leakyrelu", "linear"];
+    public static IReadOnlyList<string> Names { get; } =
+    [
+        "gelu", "gelu_python", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_pytorch_tanh", "quick_gelu", "relu", "relu2", "relu6",
+        "silu", "swish", "mish", "tanh", "sigmoid", "leakyrelu", "linear",
+    ];
 
     /// <summary>The name, if there is such a function.</summary>
     /// <param name="name">The name.</param>
@@ -23,7 +27,8 @@ public static class Activation
     public static Tensor Apply(string name, Tensor x) => name switch
     {
         "gelu" or "gelu_python" => nn.functional.gelu(x),
-        "gelu_new" or "gelu_fast" or "gelu_accurate" or "gelu_pytorch_tanh" => x.Times(0.5) * x.Plus(x * x * x, 0.044715).Times(Sqrt2OverPi).tanh().Plus(1L),
+        "gelu_new" or "gelu_fast" or "gelu_accurate" or "gelu_pytorch_tanh" =>
+            x.Times(0.5) * x.Plus(x * x * x, 0.044715).Times(Sqrt2OverPi).tanh().Plus(1L),
         "quick_gelu" => x * x.Times(1.702).sigmoid(),
         "relu" => x.relu(),
         "relu2" => x.relu() * x.relu(),

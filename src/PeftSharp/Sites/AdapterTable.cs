@@ -1,6 +1,8 @@
 namespace PeftSharp.Sites;
 
-/// <summary>What adapters have put at one seam. A change copies the table, so that calls read it without a lock while adapters come and go.</summary>
+/// <summary>
+/// What adapters have put at one seam. A change copies the table, so that calls read it without a lock while adapters come and go.
+/// </summary>
 internal sealed class AdapterTable<T> where T : class
 {
     private Dictionary<AdapterTag, T[]> _items = [];
@@ -30,7 +32,13 @@ internal sealed class AdapterTable<T> where T : class
     public Action Add(AdapterTag owner, T item)
     {
         Change(owner, own => [.. own, item]);
-        return () => Change(owner, own => Array.FindIndex(own, other => ReferenceEquals(other, item)) is >= 0 and var at ? [.. own[..at], .. own[(at + 1)..]] : own);
+        return () =>
+            Change(
+                owner,
+                own =>
+                    Array.FindIndex(own, other => ReferenceEquals(other, item)) is >= 0 and var at
+                        ? [.. own[..at], .. own[(at + 1)..]]
+                        : own);
     }
 
     private void Change(AdapterTag owner, Func<T[], T[]> change)

@@ -20,7 +20,9 @@ public sealed class AdapterTag(string name)
     /// <summary>True if one of its plug-ins reads padded positions too, so that the width to which a batch is padded matters.</summary>
     public bool NeedsPadding { get; private set; }
 
-    /// <summary>Says that a plug-in reads every position. Needs only grow: what one part of an adapter needs, no other part can take back.</summary>
+    /// <summary>
+    /// Says that a plug-in reads every position. Needs only grow: what one part of an adapter needs, no other part can take back.
+    /// </summary>
     /// <param name="padding">True if it reads padded positions too.</param>
     public void NeedAllTokens(bool padding = false)
     {
@@ -35,7 +37,8 @@ public sealed class AdapterTag(string name)
     internal UseCount Uses { get; set; } = new();
 
     /// <summary>The adapter as a composition.</summary>
-    internal AdapterComposition Single => _single ?? Interlocked.CompareExchange(ref _single, new AdapterComposition.One(this), null) ?? _single;
+    internal AdapterComposition Single =>
+        _single ?? Interlocked.CompareExchange(ref _single, new AdapterComposition.One(this), null) ?? _single;
 
     /// <summary>How it acts where it is selected: by itself, or, if it is a fusion, with the adapters that it fuses.</summary>
     internal AdapterComposition Acts { get => field ?? Single; set; }

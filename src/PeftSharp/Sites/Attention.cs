@@ -32,7 +32,8 @@ internal static class Attention
             var added = causal ? null : mask.Scores(rows, queries, keys, query.dtype, context);
             return nn.functional.scaled_dot_product_attention(query, Shared(key, shape), Shared(value, shape), added, 0.0, causal);
         }
-        var scores = Grouped(query.Times(shape.Scale), shape, queries).matmul(key.transpose(-1, -2)); // [rows, keyHeads, group · queries, keys]
+        // [rows, keyHeads, group · queries, keys]
+        var scores = Grouped(query.Times(shape.Scale), shape, queries).matmul(key.transpose(-1, -2));
         scores = scores.view(rows, shape.Heads, queries, keys);
         if (shape.SoftCap is { } cap) scores = scores.Times(1 / cap).tanh().Times(cap);
         if (mask.Scores(rows, queries, keys, query.dtype, context) is { } hidden) scores = scores.Plus(hidden);
@@ -42,7 +43,8 @@ internal static class Attention
 
     // libtorch's fused kernel pays off for long sequences alone: at these lengths plain products are faster (measured in bench/).
     private static bool Fuses(AttentionShape shape, long keys, double dropout, ForwardContext context) =>
-        keys > Short && shape.SoftCap is null && shape.Scale == 1 / Math.Sqrt(shape.HeadDim) && (!context.Training || dropout == 0 || !context.BaseDropout);
+        keys > Short && shape.SoftCap is null && shape.Scale == 1 / Math.Sqrt(shape.HeadDim)
+            && (!context.Training || dropout == 0 || !context.BaseDropout);
 
     // The query heads of one key head beside each other: [rows, heads, queries, n] → [rows, keyHeads, group · queries, n].
     private static Tensor Grouped(Tensor x, AttentionShape shape, long queries) =>

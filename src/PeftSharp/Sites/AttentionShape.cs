@@ -12,7 +12,9 @@ public sealed record AttentionShape(int Heads, int KeyHeads, int HeadDim)
     /// <summary>Bounds scores s to cap · tanh(s / cap); null (default) leaves them.</summary>
     public double? SoftCap { get; init; }
 
-    /// <summary>Heads of the keys and values that a prefix adds; default: those of the model's own keys. Falcon's prefixes have one a query head.</summary>
+    /// <summary>
+    /// Heads of the keys and values that a prefix adds; default: those of the model's own keys. Falcon's prefixes have one a query head.
+    /// </summary>
     public int PrefixHeads { get; init; } = KeyHeads;
 
     /// <summary>Query heads that share one key head.</summary>

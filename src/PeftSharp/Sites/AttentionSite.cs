@@ -1,50 +1,12 @@
-using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
 
-/// <summary>Which attention a site is.</summary>
-public enum AttentionKind
-{
-    /// <summary>Tokens attend to their own sequence.</summary>
-    Self,
-    /// <summary>A decoder attends to the encoder's output.</summary>
-    Cross,
-}
-
-/// <summary>What a plug-in sees of an attention.</summary>
-/// <param name="Hidden">The attention's input, [rows, tokens, hidden].</param>
-/// <param name="Query">Queries after rotary, [rows, heads, tokens, headDim].</param>
-/// <param name="Site">The site, with its projections.</param>
-public readonly record struct AttentionState(Tensor Hidden, Tensor Query, AttentionSite Site);
-
-/// <summary>A plug-in at an attention.</summary>
-public interface IAttentionPlugin;
-
-/// <summary>Adds keys and values that every token may attend to.</summary>
-public interface IAttentionPrefix : IAttentionPlugin
-{
-    /// <summary>Number of added keys.</summary>
-    int Length { get; }
-
-    /// <summary>By how much the positions of the real tokens move (peft moves them by the prefix length, AdapterHub does not).</summary>
-    int PositionShift { get; }
-
-    /// <summary>Keys and values, each [rows or 1, keyHeads, length, headDim].</summary>
-    (Tensor Keys, Tensor Values) KeysAndValues(AttentionState state, ForwardContext context);
-}
-
-/// <summary>Adds a second attention result to the first.</summary>
-public interface IAttentionAddition : IAttentionPlugin
-{
-    /// <summary>What to add to the joined heads before the output projection, [rows, tokens, heads · headDim].</summary>
-    Tensor Addition(AttentionState state, ForwardContext context);
-}
-
 /// <summary>One attention of a layer, open to plug-ins.</summary>
 public sealed class AttentionSite(
-    SitePlace place, AttentionKind kind, AttentionShape shape, ProjectionSite query, ProjectionSite key, ProjectionSite value, ProjectionSite output)
+    SitePlace place, AttentionKind kind, AttentionShape shape, ProjectionSite query, ProjectionSite key, ProjectionSite value,
+    ProjectionSite output)
 {
     /// <summary>Where it stands.</summary>
     public SitePlace Place { get; } = place;
@@ -99,7 +61,8 @@ public sealed class AttentionSite(
     /// <returns>Joined heads, [rows, queries, heads · headDim].</returns>
     public Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, double dropout, ForwardContext context)
     {
-        if (context.Cache is { } cache && Kind == AttentionKind.Self) (key, value, mask) = Cached(cache, query, key, value, hidden, mask, context);
+        if (context.Cache is { } cache && Kind == AttentionKind.Self)
+            (key, value, mask) = Cached(cache, query, key, value, hidden, mask, context);
         else if (Plugins.AnyActive(context)) (key, value, mask) = AddPrefixes(query, key, value, hidden, mask, context);
         var shape = key.shape[1] == Shape.KeyHeads ? Shape : Shape with { KeyHeads = Shape.PrefixHeads };
         var joined = Join(Attention.Compute(query, key, value, shape, mask, dropout, Path, context));
@@ -116,7 +79,8 @@ public sealed class AttentionSite(
         return x.transpose(1, 2).reshape(shape[0], shape[2], shape[1] * shape[3]);
     }
 
-    private AttentionState State(Tensor query, Tensor hidden, Tensor? rows) => new(Rows.Select(hidden, rows), Rows.Select(query, rows), this);
+    private AttentionState State(Tensor query, Tensor hidden, Tensor? rows) =>
+        new(Rows.Select(hidden, rows), Rows.Select(query, rows), this);
 
     // The first call leaves prefixes before its keys; later ones find them there.
     private (Tensor Key, Tensor Value, KeyMask Mask) Cached(
@@ -147,7 +111,8 @@ public sealed class AttentionSite(
         return times == 1 ? (key, value) : (key.repeat_interleave(times, 1), value.repeat_interleave(times, 1));
     }
 
-    private (Tensor Key, Tensor Value, KeyMask Mask) AddPrefixes(Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, ForwardContext context)
+    private (Tensor Key, Tensor Value, KeyMask Mask) AddPrefixes(
+        Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, ForwardContext context)
     {
         var prefixes = new AttentionPrefixes(query.shape[0]);
         foreach (var (plugin, rows, inner, weight, _) in Plugins.Shares(context))

@@ -3,33 +3,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
 
-/// <summary>Which residual branch of a layer a site stands at.</summary>
-public enum BranchKind
-{
-    /// <summary>After self-attention.</summary>
-    Attention,
-    /// <summary>After the feed-forward block.</summary>
-    FeedForward,
-    /// <summary>After cross-attention.</summary>
-    CrossAttention,
-}
-
-/// <summary>What a plug-in sees of a residual branch.</summary>
-/// <param name="Input">What the branch read, [rows, tokens, hidden].</param>
-/// <param name="Residual">What the branch's output will be added to; the same as the input in post-norm models.</param>
-/// <param name="Norm">The model's norm over the sum, in post-norm models; null in pre-norm models.</param>
-public readonly record struct BranchState(Tensor Input, Tensor Residual, Norm? Norm);
-
-/// <summary>A plug-in at a residual branch.</summary>
-public interface IBranchPlugin
-{
-    /// <summary>The branch output to use instead of <paramref name="output"/>, before the residual is added; [rows, tokens, hidden].</summary>
-    Tensor Transform(Tensor output, BranchState state, ForwardContext context);
-
-    /// <summary>True if the result stands in for the sum and its norm as well: nothing is added to it.</summary>
-    bool EndsBranch => false;
-}
-
 /// <summary>The end of a residual branch: its output, what it is added to, and the norm over the sum.</summary>
 public sealed class BranchSite(SitePlace place, BranchKind kind, long width, Norm? norm)
 {
@@ -87,7 +60,8 @@ public sealed class BranchSite(SitePlace place, BranchKind kind, long width, Nor
         {
             if (parts[i].IsFlat || !Plugins.Acts(parts[i])) continue;
             var rows = context.RowsOf(parts[i]);
-            var walked = new BranchWalk(this).Run(parts[i].Tree, new(Rows.Select(output, rows), false), StateOf(rows), context.For(parts[i]));
+            var walked = new BranchWalk(this).Run(
+                parts[i].Tree, new(Rows.Select(output, rows), false), StateOf(rows), context.For(parts[i]));
             Change(walked.Output, rows, walked.Ends, i);
         }
         var sum = output.Plus(residual);

@@ -17,7 +17,8 @@ internal static class Dropout
 
     /// <summary>linear(dropout(x), W) of an adapter's trained W, with as little kept for the backward pass as can be.</summary>
     public static Tensor Linear(Tensor x, Tensor weight, double p, string site, ForwardContext context) =>
-        context.Training && p > 0 && is_grad_enabled() && weight.dim() == 2 && x.device.type == DeviceType.CPU && x.dtype == ScalarType.Float32 && weight.dtype == ScalarType.Float32
+        context.Training && p > 0 && is_grad_enabled() && weight.dim() == 2 && x.device.type == DeviceType.CPU
+            && x.dtype == ScalarType.Float32 && weight.dtype == ScalarType.Float32
             ? DroppedLinear.Apply(x, weight, p, SeedSequence.Derive(context.Seed, site))
             : nn.functional.linear(Apply(x, p, site, context), weight);
 }

@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
 
-/// <summary>linear(dropout(x), W) of a small trained W as one node of the graph, which keeps x alone: mask and dropped input are drawn again in the backward pass.</summary>
+/// <summary>
+/// linear(dropout(x), W) of a small trained W as one node of the graph, which keeps x alone: mask and dropped input are drawn again in the
+/// backward pass.
+/// </summary>
 internal sealed class DroppedLinear : autograd.SingleTensorFunction<DroppedLinear>
 {
     [ThreadStatic] private static List<Tensor>? _returned;
@@ -39,7 +42,8 @@ internal sealed class DroppedLinear : autograd.SingleTensorFunction<DroppedLinea
         foreach (var tensor in _returned ?? []) tensor?.Dispose();
         var call = (Call)ctx.get_data("call");
         var saved = ctx.get_saved_variables();
-        var result = AutogradFailures.Guard<(Tensor? Input, Tensor? Weight)>(() => Back(saved[0], saved[1], grad_output, call), () => (null, null));
+        var result =
+            AutogradFailures.Guard<(Tensor? Input, Tensor? Weight)>(() => Back(saved[0], saved[1], grad_output, call), () => (null, null));
         foreach (var tensor in saved) tensor.Dispose();
         grad_output.Dispose();
         return _returned = [result.Input!, result.Weight!, null!];
@@ -51,7 +55,9 @@ internal sealed class DroppedLinear : autograd.SingleTensorFunction<DroppedLinea
         using var scope = NewDisposeScope();
         Tensor? toInput = null, toWeight = null;
         if (weight.requires_grad)
-            toWeight = matmul(gradient.reshape(-1, weight.shape[0]).t(), DropoutMask.Dropped(x, call.P, call.Seed).view(-1, weight.shape[1])).DetachFromDisposeScope();
+            toWeight = matmul(
+                gradient.reshape(-1, weight.shape[0]).t(),
+                DropoutMask.Dropped(x, call.P, call.Seed).view(-1, weight.shape[1])).DetachFromDisposeScope();
         if (x.requires_grad)
             toInput = DropoutMask.Dropped(matmul(gradient, weight), call.P, call.Seed).DetachFromDisposeScope();
         return (toInput, toWeight);

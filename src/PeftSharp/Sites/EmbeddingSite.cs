@@ -2,25 +2,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
 
-/// <summary>A plug-in at an embedding table.</summary>
-public interface IEmbeddingPlugin
-{
-    /// <summary>The vectors to use instead of <paramref name="vectors"/>.</summary>
-    /// <param name="vectors">The table's rows for the ids, [rows, tokens, dim].</param>
-    /// <param name="ids">Token ids, int64, [rows, tokens].</param>
-    /// <param name="context">The call.</param>
-    Tensor Transform(Tensor vectors, Tensor ids, ForwardContext context);
-}
-
-/// <summary>An embedding plug-in whose effect can be written into the table.</summary>
-public interface IMergeableEmbedding : IEmbeddingPlugin
-{
-    /// <summary>The table that does what <paramref name="table"/> and the plug-in do together, [vocabulary, dim].</summary>
-    /// <param name="table">The table, [vocabulary, dim].</param>
-    /// <param name="context">A call in which the adapter alone acts: the plug-in reads its tensors through their slots, as a forward does.</param>
-    Tensor MergedTable(Tensor table, ForwardContext context);
-}
-
 /// <summary>An embedding table, open to plug-ins.</summary>
 public sealed class EmbeddingSite(SitePlace place, TensorSlot table)
 {
@@ -47,7 +28,8 @@ public sealed class EmbeddingSite(SitePlace place, TensorSlot table)
     {
         var table = Table.Get(context);
         // Positions and segments may come as one row for all; where rows differ, each needs its own.
-        if (ids.shape[0] == 1 && context.Selection.Rows > 1 && (table.dim() > 2 || Plugins.AnyActive(context))) ids = ids.expand(context.Selection.Rows, ids.shape[1]);
+        if (ids.shape[0] == 1 && context.Selection.Rows > 1 && (table.dim() > 2 || Plugins.AnyActive(context)))
+            ids = ids.expand(context.Selection.Rows, ids.shape[1]);
         var vectors = table.dim() == 2 ? Lookup(table, ids) : PerRow(table, ids);
         if (vectors.dtype is not (ScalarType.Float32 or ScalarType.Float64)) vectors = vectors.to(ScalarType.Float32);
         return Plugins.Pass(vectors, context, (share, own) => share.Plugin.Transform(own, Rows.Select(ids, share.Rows), share.Context));

@@ -50,7 +50,8 @@ public sealed record ForwardContext
     public bool AllTokens { get; init; }
 
     /// <summary>
-    /// Keys and values of earlier calls, which this one goes on from and adds to: its batch holds new tokens alone. Null (default) for none. Without gradients,
+    /// Keys and values of earlier calls, which this one goes on from and adds to: its batch holds new tokens alone. Null (default) for
+    /// none. Without gradients,
     /// for decoders, and for adapters that act on each token by itself or on what comes before it.
     /// </summary>
     public KeyValueCache? Cache { get; init; }
@@ -85,12 +86,15 @@ public sealed record ForwardContext
     public bool NeedsAllTokens => AllTokens || Selection.HasSplit || Selection.Adapters.Any(a => a.NeedsAllTokens);
 
     /// <summary>Computes something once per call, for plug-ins that share it over layers; it is released with the call.</summary>
-    public Tensor Once(object key, Func<Tensor> compute) => _once.TryGetValue(key, out var found) ? found : _once[key] = compute().DetachFromDisposeScope();
+    public Tensor Once(object key, Func<Tensor> compute) =>
+        _once.TryGetValue(key, out var found) ? found : _once[key] = compute().DetachFromDisposeScope();
 
     /// <summary>Index tensor (int64) of the rows that a part of the selection acts on; null means every row.</summary>
     internal Tensor? RowsOf(SelectionPart part) => part.Rows is { } rows ? Once(part, () => tensor(rows, int64, device: Device)) : null;
 
-    /// <summary>The same call for tokens of another sequence (a decoder's, or those that it attends to), with a padding of their own.</summary>
+    /// <summary>
+    /// The same call for tokens of another sequence (a decoder's, or those that it attends to), with a padding of their own.
+    /// </summary>
     internal ForwardContext WithPadding(Tensor? padding) =>
         this with { Padding = padding, _paddingKeys = new(ReferenceEqualityComparer.Instance) };
 
@@ -115,7 +119,8 @@ public sealed record ForwardContext
     public ForwardContext Recompute() => this with { _once = new(ReferenceEqualityComparer.Instance) };
 
     /// <summary>
-    /// The call as layer <paramref name="layer"/> sees it (-1: the embeddings): without the base's dropout in the quiet ones, without adapters in those
+    /// The call as layer <paramref name="layer"/> sees it (-1: the embeddings): without the base's dropout in the quiet ones, without
+    /// adapters in those
     /// that the selection's rule names.
     /// </summary>
     internal ForwardContext At(int layer)

@@ -16,19 +16,3 @@ public interface IFusibleBranch : IBranchPlugin
     /// <param name="context">The call.</param>
     Tensor Added(Tensor x, ForwardContext context);
 }
-
-/// <summary>What a fusion works on.</summary>
-/// <param name="BeforeNorm">The branch's output, before the model's norm; a parallel adapter has the residual stream here.</param>
-/// <param name="Read">What the adapters read.</param>
-/// <param name="Residual">What their result is added to.</param>
-public readonly record struct FusionInput(Tensor BeforeNorm, Tensor Read, Tensor Residual);
-
-/// <summary>An attention over what several plug-ins at a residual branch add.</summary>
-public interface IBranchFusion
-{
-    /// <summary>The branch's output, [rows, tokens, hidden].</summary>
-    /// <param name="input">What the last of the plug-ins reads.</param>
-    /// <param name="added">What each plug-in adds, [rows, tokens, hidden], in the fusion's order.</param>
-    /// <param name="context">The call.</param>
-    Tensor Fuse(FusionInput input, IReadOnlyList<Tensor> added, ForwardContext context);
-}

@@ -4,42 +4,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
 
-/// <summary>When an input plug-in acts.</summary>
-public enum InputStage
-{
-    /// <summary>On word embeddings, before positions and segments are added (peft).</summary>
-    Words,
-    /// <summary>On the finished embedding output (AdapterHub).</summary>
-    Embedded,
-}
-
-/// <summary>A plug-in that puts vectors before a sequence.</summary>
-public interface IInputPlugin
-{
-    /// <summary>When it acts.</summary>
-    InputStage Stage { get; }
-
-    /// <summary>Number of vectors.</summary>
-    int Length { get; }
-
-    /// <summary>The vectors, [length, hidden].</summary>
-    Tensor Vectors(ForwardContext context);
-}
-
-/// <summary>A sequence on its way into the first layer.</summary>
-/// <param name="Embeddings">[rows, tokens, hidden].</param>
-/// <param name="Mask">1 at real tokens, int64 [rows, tokens]; null where nothing is padded.</param>
-/// <param name="TypeIds">Segment ids, int64 [rows, tokens]; null for zeros.</param>
-/// <param name="Prepended">True once vectors that are no tokens stand in the sequence.</param>
-public sealed record InputState(Tensor Embeddings, Tensor? Mask, Tensor? TypeIds, bool Prepended)
-{
-    /// <summary>Number of the sequence that each place of a packed row belongs to, from 1; 0 at padding, which stands at the right alone; int64 [rows, tokens]; null for one a row.</summary>
-    public Tensor? Segments { get; init; }
-
-    /// <summary>Where the tokens of packed rows stand now, row by row; null where they stand as they came, or all behind what was put before them.</summary>
-    internal long[]? Places { get; init; }
-}
-
 /// <summary>The entry of an encoder or decoder, open to plug-ins.</summary>
 public sealed class InputSite(SitePlace place)
 {
@@ -65,7 +29,8 @@ public sealed class InputSite(SitePlace place)
         return state;
     }
 
-    // Every row starts at the left, and those that are shorter than the longest are padded at the right; the other way round where the next tokens follow.
+    // Every row starts at the left, and those that are shorter than the longest are padded at the right; the other way round where the next
+    // tokens follow.
     private static InputState ApplyPerRow(List<Share<IInputPlugin>> active, InputState state, bool endsAtRight)
     {
         var (rows, tokens) = (state.Embeddings.shape[0], state.Embeddings.shape[1]);
@@ -77,7 +42,8 @@ public sealed class InputSite(SitePlace place)
         var groups = active.GroupBy(share => share.Part).Select(group =>
         {
             var chosen = group.First().Rows!;
-            var some = new InputState(Rows.Select(state.Embeddings, chosen), Rows.Select(state.Mask!, chosen), Rows.Select(state.TypeIds!, chosen), true);
+            var some = new InputState(
+                Rows.Select(state.Embeddings, chosen), Rows.Select(state.Mask!, chosen), Rows.Select(state.TypeIds!, chosen), true);
             foreach (var share in group) some = Prepend(some, share.Plugin.Vectors(share.Context));
             return (Rows: chosen, State: some);
         }).ToList();
@@ -151,7 +117,8 @@ public sealed class InputSite(SitePlace place)
     private static InputState BehindPadding(InputState state, Tensor leading, long length)
     {
         var place = Arithmetic.Range(0, state.Embeddings.shape[1], device: leading.device).unsqueeze(0);
-        var from = where(place.lt(leading), place.Plus(length), where(place.lt(leading.Plus(length)), place.sub(leading), place)); // [rows, tokens]
+        // [rows, tokens]
+        var from = where(place.lt(leading), place.Plus(length), where(place.lt(leading.Plus(length)), place.sub(leading), place));
         return state with
         {
             Embeddings = state.Embeddings.gather(1, from.unsqueeze(-1).expand_as(state.Embeddings)),

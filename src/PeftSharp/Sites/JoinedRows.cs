@@ -41,7 +41,9 @@ internal sealed class JoinedRows
         var alone = new List<Share<T>>();
         for (var i = 0; i < shares.Length; i++)
         {
-            var key = IsOnly(shares, i) && shares[i].Weight == 1 && shares[i].Plugin is IJoinable plugin ? plugin.JoinKey(shares[i].Context) : null;
+            var key = IsOnly(shares, i) && shares[i].Weight == 1 && shares[i].Plugin is IJoinable plugin
+                ? plugin.JoinKey(shares[i].Context)
+                : null;
             if (key is null) alone.Add(shares[i]);
             else if (groups.TryGetValue(key, out var group)) group.Add(shares[i]);
             else groups[key] = [shares[i]];

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 namespace PeftSharp.Sites;
 
 /// <summary>Which keys each query may see, described and not built: the attention builds what its kernel wants, once a call.</summary>
-/// <remarks>Queries are the last of the keys. A prefix extends the description: its keys come before the others, and every query of its rows sees them.</remarks>
+/// <remarks>
+/// Queries are the last of the keys. A prefix extends the description: its keys come before the others, and every query of its rows sees
+/// them.
+/// </remarks>
 public sealed class KeyMask
 {
     private readonly IReadOnlyList<Prefix> _prefixes = [];
@@ -18,7 +21,8 @@ public sealed class KeyMask
 
     private KeyMask(KeyMask basis, Prefix prefix)
     {
-        (Causal, Window, Reach, Padding, Segments, Bias) = (basis.Causal, basis.Window, basis.Reach, basis.Padding, basis.Segments, basis.Bias);
+        (Causal, Window, Reach, Padding, Segments, Bias) =
+            (basis.Causal, basis.Window, basis.Reach, basis.Padding, basis.Segments, basis.Bias);
         _prefixes = [prefix, .. basis._prefixes];
     }
 
@@ -34,7 +38,9 @@ public sealed class KeyMask
     /// <summary>1 at keys that may be seen, int64 [rows, keys]; null where nothing is padded.</summary>
     public Tensor? Padding { get; init; }
 
-    /// <summary>Number of the sequence that each key belongs to, int64 [rows, keys]: queries see their own alone (packed rows); null for one a row.</summary>
+    /// <summary>
+    /// Number of the sequence that each key belongs to, int64 [rows, keys]: queries see their own alone (packed rows); null for one a row.
+    /// </summary>
     public Tensor? Segments { get; init; }
 
     /// <summary>What is added to the scaled scores by where query and key stand; null for none.</summary>
@@ -46,7 +52,9 @@ public sealed class KeyMask
     /// <summary>True if nothing but the order of the keys hides any.</summary>
     internal bool IsPlain => Window is null && Reach is null && Padding is null && Segments is null && Bias is null && _prefixes.Count == 0;
 
-    /// <summary>The same with as many keys put before all others as the row with the most has; a row sees the last of them, as many as it has.</summary>
+    /// <summary>
+    /// The same with as many keys put before all others as the row with the most has; a row sees the last of them, as many as it has.
+    /// </summary>
     /// <param name="lengths">Keys of each row.</param>
     internal KeyMask WithPrefix(long[] lengths)
     {
@@ -56,7 +64,9 @@ public sealed class KeyMask
         return _extended = new(this, prefix);
     }
 
-    /// <summary>What is added to the scores, [rows or 1, heads or 1, queries or 1, keys]; null for nothing. It belongs to the call.</summary>
+    /// <summary>
+    /// What is added to the scores, [rows or 1, heads or 1, queries or 1, keys]; null for nothing. It belongs to the call.
+    /// </summary>
     /// <param name="rows">Rows of the batch.</param>
     /// <param name="queries">Queries a row.</param>
     /// <param name="keys">Keys a row, prefixes included.</param>
@@ -64,7 +74,8 @@ public sealed class KeyMask
     /// <param name="context">The call.</param>
     internal Tensor? Scores(long rows, long queries, long keys, ScalarType type, ForwardContext context)
     {
-        var hidesNone = (!Causal || queries == 1) && Window is null && Reach is null && Padding is null && Segments is null && Bias is null && _prefixes.All(p => p.IsEverybodys);
+        var hidesNone = (!Causal || queries == 1) && Window is null && Reach is null && Padding is null && Segments is null && Bias is null
+            && _prefixes.All(p => p.IsEverybodys);
         return hidesNone ? null : context.Once(this, () => Build(rows, queries, keys, type, context));
     }
 
@@ -74,7 +85,8 @@ public sealed class KeyMask
         var device = context.Device;
         var real = keys - PrefixLength;
         var mask = Padding is null ? null : Hidden(Padding.Complement(), type).view(rows, 1, 1, real);
-        if (Causal && queries > 1 || Window is not null || Reach is not null) mask = Sum(mask, Hidden(OutOfSight(queries, real, device), type).view(1, 1, queries, real));
+        if (Causal && queries > 1 || Window is not null || Reach is not null)
+            mask = Sum(mask, Hidden(OutOfSight(queries, real, device), type).view(1, 1, queries, real));
         if (Segments is not null) mask = Sum(mask, Hidden(OtherSegments(queries, real), type).unsqueeze(1));
         if (_prefixes.Count > 0) mask = WithPrefixes(mask ?? zeros([1, 1, 1, real], dtype: type, device: device), rows, type, device);
         mask = Sum(mask, Bias?.Scores(queries, keys, context).to(type));

@@ -2,13 +2,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
 
-/// <summary>A plug-in at a layer's output.</summary>
-public interface ILayerPlugin
-{
-    /// <summary>The hidden states to pass on instead of <paramref name="hidden"/>, [rows, tokens, hidden].</summary>
-    Tensor Transform(Tensor hidden, ForwardContext context);
-}
-
 /// <summary>The output of a layer; layer -1 is the embedding output.</summary>
 public sealed class LayerSite(SitePlace place, long width)
 {

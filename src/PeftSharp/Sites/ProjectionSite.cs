@@ -4,80 +4,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
 
-/// <summary>What a linear map does in its layer; methods that name matrices by role choose by it.</summary>
-public enum ProjectionRole
-{
-    /// <summary>Makes attention queries.</summary>
-    Query,
-    /// <summary>Makes attention keys.</summary>
-    Key,
-    /// <summary>Makes attention values.</summary>
-    Value,
-    /// <summary>Joins the attention heads.</summary>
-    AttentionOutput,
-    /// <summary>Widens in the feed-forward block.</summary>
-    Intermediate,
-    /// <summary>Makes the gate of a gated feed-forward block.</summary>
-    Gate,
-    /// <summary>Narrows in the feed-forward block.</summary>
-    FeedForwardOutput,
-    /// <summary>Pools the first token.</summary>
-    Pooler,
-    /// <summary>Belongs to the task's head.</summary>
-    Head,
-    /// <summary>Does the work of several maps at once (queries, keys and values in one).</summary>
-    Fused,
-    /// <summary>Takes embeddings to the width of the residual stream.</summary>
-    Embedding,
-    /// <summary>Makes the logits of a language model: part of the base, and of no layer.</summary>
-    Vocabulary,
-    /// <summary>Nobody knows: it belongs to a network that was written elsewhere.</summary>
-    Foreign,
-}
-
-/// <summary>A plug-in at a linear map.</summary>
-public interface IProjectionPlugin;
-
-/// <summary>Changes what a linear map receives.</summary>
-public interface IProjectionInput : IProjectionPlugin
-{
-    /// <summary>The input to use instead of <paramref name="x"/>, [rows, tokens, in].</summary>
-    Tensor Input(Tensor x, ForwardContext context);
-}
-
-/// <summary>Adds to what a linear map yields.</summary>
-public interface IProjectionDelta : IProjectionPlugin
-{
-    /// <summary>True if <see cref="Delta"/> reads W·x; otherwise the bias may be in it already.</summary>
-    bool ReadsProduct => false;
-
-    /// <summary>What to add to W·x, [rows, tokens, out]; returned rather than added, so that a gate or a row selection can scale or route it.</summary>
-    /// <param name="x">[rows, tokens, in].</param>
-    /// <param name="wx">W·x without bias, [rows, tokens, out].</param>
-    /// <param name="weight">The weight in use.</param>
-    /// <param name="context">The call.</param>
-    Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context);
-}
-
-/// <summary>Changes what a linear map yields, bias included.</summary>
-public interface IProjectionOutput : IProjectionPlugin
-{
-    /// <summary>The output to use instead of <paramref name="y"/>, [rows, tokens, out].</summary>
-    Tensor Output(Tensor y, ForwardContext context);
-}
-
-/// <summary>A plug-in whose effect can be written into the weight.</summary>
-public interface IMergeableProjection : IProjectionPlugin
-{
-    /// <summary>The weight that does what <paramref name="weight"/> and the plug-in do together, [out, in].</summary>
-    /// <param name="weight">The weight, [out, in].</param>
-    /// <param name="context">A call in which the adapter alone acts: the plug-in reads its tensors through their slots, as a forward does.</param>
-    Tensor MergedWeight(Tensor weight, ForwardContext context);
-
-    /// <summary>The bias that goes with it, [out].</summary>
-    Tensor? MergedBias(Tensor? bias, ForwardContext context) => bias;
-}
-
 /// <summary>A linear map y = x·Wᵀ + b whose weight may be dense or quantised, open to plug-ins.</summary>
 public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightSlot weight, TensorSlot? bias)
 {
@@ -131,7 +57,8 @@ public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightS
     }
 
     /// <summary>True if nothing that is trained or merged acts here in this call.</summary>
-    internal bool IsPlain(ForwardContext context) => !Plugins.AnyActive(context) && Weight.IsPlain(context) && Bias?.IsPlain(context) != false;
+    internal bool IsPlain(ForwardContext context) =>
+        !Plugins.AnyActive(context) && Weight.IsPlain(context) && Bias?.IsPlain(context) != false;
 
     /// <summary>True if an active plug-in reads W·x without bias.</summary>
     internal bool ReadsProduct(ForwardContext context)
@@ -175,7 +102,8 @@ public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightS
             }
         if (bias is not null) y = y.Plus(Spread(bias, y));
         return Any<IProjectionOutput>(shares)
-            ? Plugins.Pass(y, context, static (share, value) => share.Plugin is IProjectionOutput output ? output.Output(value, share.Context) : value)
+            ? Plugins.Pass(
+                y, context, static (share, value) => share.Plugin is IProjectionOutput output ? output.Output(value, share.Context) : value)
             : y;
     }
 
@@ -188,7 +116,8 @@ public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightS
 
     /// <summary>What active plug-ins make of the input.</summary>
     internal Tensor ApplyInputs(Tensor x, ForwardContext context) => !ChangesInput(context) ? x
-        : Plugins.Pass(x, context, static (share, value) => share.Plugin is IProjectionInput input ? input.Input(value, share.Context) : value);
+        : Plugins.Pass(
+            x, context, static (share, value) => share.Plugin is IProjectionInput input ? input.Input(value, share.Context) : value);
 
     /// <summary>Shapes a vector [n] or per-row vectors [rows, n] to be added to <paramref name="y"/>, [rows, …, n].</summary>
     internal static Tensor Spread(Tensor vector, Tensor y)

@@ -9,7 +9,9 @@ public sealed class SiteMap
     /// <summary>Every linear map.</summary>
     public List<ProjectionSite> Projections { get; } = [];
 
-    /// <summary>The maps that share a tensor with others (<see cref="SlicedProjection"/>): found by role, while names find the whole.</summary>
+    /// <summary>
+    /// The maps that share a tensor with others (<see cref="SlicedProjection"/>): found by role, while names find the whole.
+    /// </summary>
     public List<ProjectionSite> Parts { get; } = [];
 
     /// <summary>Every residual branch.</summary>
@@ -42,7 +44,9 @@ public sealed class SiteMap
         set => Volatile.Write(ref _merged, value);
     }
 
-    /// <summary>Begins a call's use of what is merged. A call whose selection names a merged adapter itself was chosen before: it goes without.</summary>
+    /// <summary>
+    /// Begins a call's use of what is merged. A call whose selection names a merged adapter itself was chosen before: it goes without.
+    /// </summary>
     internal MergedWeights? EnterMerged(AdapterSelection selection)
     {
         while (Merged is { } merged)
@@ -70,7 +74,10 @@ public sealed class SiteMap
     public int? LayerOf(string module)
     {
         foreach (var layer in Layers)
-            if (module.StartsWith(layer.Path, StringComparison.Ordinal) && (module.Length == layer.Path.Length || module[layer.Path.Length] == '.')) return layer.Layer;
+            if (
+                module.StartsWith(layer.Path, StringComparison.Ordinal)
+                    && (module.Length == layer.Path.Length || module[layer.Path.Length] == '.'))
+                return layer.Layer;
         return Embeddings.Any(e => e.Path == module) || Inputs.Any(i => i.Path == module) ? -1 : null;
     }
 
@@ -107,7 +114,9 @@ public sealed class SiteMap
     private int AddedTokens(SelectionPart part) =>
         part.Leaves.Sum(leaf => Inputs.Sum(input => input.Plugins.Of(leaf.Adapter).Sum(plugin => plugin.Length)));
 
-    /// <summary>By how much active prefixes move the positions of each row's tokens: 0 for none; the same for every row, or [rows].</summary>
+    /// <summary>
+    /// By how much active prefixes move the positions of each row's tokens: 0 for none; the same for every row, or [rows].
+    /// </summary>
     internal (long Uniform, long[]? PerRow) PositionShift(ForwardContext context)
     {
         if (Attentions.Count == 0 || context.Selection.Tags.IsEmpty) return (0, null);

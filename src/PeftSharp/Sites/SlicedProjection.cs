@@ -39,7 +39,8 @@ public sealed class SlicedProjection
             return part.Finish(x, slice, part.Weight.Get(context), null, context, active: true);
         if (Whole.Plugins.AnyActive(context))
             throw new PeftException(
-                $"One adapter acts on {Whole.Path} as a whole, and another on its {part.Role} part in a way that needs it alone; select one of them.");
+                $"One adapter acts on {Whole.Path} as a whole, and another on its {part.Role} part in a way that needs it alone; select "
+                + "one of them.");
         var weight = part.Weight.Get(context);
         var bias = Whole.Bias is { } all ? RowsOf(part).Of(all.Get(context), -1) : null;
         var input = part.ApplyInputs(x, context);

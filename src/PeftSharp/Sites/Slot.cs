@@ -1,25 +1,11 @@
-using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
 
-/// <summary>What a base tensor is to the model; methods choose slots by it.</summary>
-public enum SlotKind
-{
-    /// <summary>The weight of a linear map.</summary>
-    Weight,
-    /// <summary>The bias of a linear map.</summary>
-    Bias,
-    /// <summary>The scale of a norm.</summary>
-    NormWeight,
-    /// <summary>The shift of a norm.</summary>
-    NormBias,
-    /// <summary>An embedding table.</summary>
-    Embedding,
-}
-
-/// <summary>A place where a model reads one of its tensors. Methods replace what it yields; the tensor itself is never overwritten.</summary>
+/// <summary>
+/// A place where a model reads one of its tensors. Methods replace what it yields; the tensor itself is never overwritten.
+/// </summary>
 public abstract class Slot(string name, SlotKind kind)
 {
     /// <summary>The tensor's name in the Hugging Face model, for example <c>bert.pooler.dense.weight</c>.</summary>
@@ -58,7 +44,9 @@ public abstract class Slot(string name, SlotKind kind)
     /// <summary>Makes the slot yield a function of its base value while the adapter is active; the action undoes it.</summary>
     public abstract Action ReplaceTensor(AdapterTag owner, Func<Tensor, ForwardContext, Tensor> replace);
 
-    /// <summary>A merged value in the form in which the slot keeps its own; what is returned belongs to the caller and to no dispose scope.</summary>
+    /// <summary>
+    /// A merged value in the form in which the slot keeps its own; what is returned belongs to the caller and to no dispose scope.
+    /// </summary>
     internal abstract IDisposable Keep(Tensor merged);
 
     /// <summary>Releases the base value.</summary>
@@ -130,9 +118,12 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
     {
         AdapterComposition.One one => Apply(one.Adapter, value, context),
         AdapterComposition.Fuse fuse => Apply(fuse.Fusion, value, context),
-        AdapterComposition.Average average when Replaces(node) => Mean(average, [.. node.Children.Select(child => Resolve(child, value, context.Within(child)))]),
+        AdapterComposition.Average average when Replaces(node) =>
+            Mean(average, [.. node.Children.Select(child => Resolve(child, value, context.Within(child)))]),
         AdapterComposition.Average => value,
-        _ => node.Children.Aggregate(value, (soFar, child) => Resolve(child, soFar, node is AdapterComposition.Split ? context.Within(child) : context)),
+        _ =>
+            node.Children.Aggregate(
+                value, (soFar, child) => Resolve(child, soFar, node is AdapterComposition.Split ? context.Within(child) : context)),
     };
 
     private T Apply(AdapterTag adapter, T value, ForwardContext context)
@@ -146,85 +137,4 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
         Tensor[] all = [.. choices];
         return stack([.. choice.Select(at => all[at])]);
     }
-}
-
-/// <summary>A slot that yields a tensor: a bias, a norm's scale or shift, an embedding table.</summary>
-public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<Tensor>(name, kind, value)
-{
-    /// <summary>The adapter whose tensor this is; null for the base's.</summary>
-    internal AdapterTag? Owner { get; set; }
-
-    /// <inheritdoc/>
-    /// <remarks>Where another adapter is trained, its own tensor stays out of the graph.</remarks>
-    public override Tensor Get(ForwardContext context)
-    {
-        var value = base.Get(context);
-        return Owner is null || context.Trained is not { } trained || trained == Owner ? value : value.detach();
-    }
-
-    /// <inheritdoc/>
-    public override long Count { get; } = value.numel();
-
-    /// <inheritdoc/>
-    public override long Bytes => Base.numel() * Base.element_size();
-
-    /// <inheritdoc/>
-    public override Tensor Value => Base;
-
-    /// <inheritdoc/>
-    public override Tensor Copy() => Base.detach().clone();
-
-    /// <inheritdoc/>
-    public override Action ReplaceTensor(AdapterTag owner, Func<Tensor, ForwardContext, Tensor> replace) => Replace(owner, replace);
-
-    /// <inheritdoc/>
-    internal override IDisposable Keep(Tensor merged) => merged.detach().clone().DetachFromDisposeScope();
-
-    /// <inheritdoc/>
-    internal override Tensor? Replaced(AdapterComposition composition) => ReplacedValue(composition);
-
-    /// <inheritdoc/>
-    protected override Tensor PerRow(IReadOnlyList<Tensor> choices, long[] choice) => Gather(choices, choice);
-
-    /// <inheritdoc/>
-    protected override Tensor Mean(AdapterComposition.Average average, IReadOnlyList<Tensor> values) =>
-        Mixture.Of([.. values.Select((value, i) => (value, average.Weights[i]))]);
-}
-
-/// <summary>A slot that yields the weight store of a linear map.</summary>
-public class WeightSlot(string name, WeightStore value) : Slot<WeightStore>(name, SlotKind.Weight, value)
-{
-    /// <summary>True if checkpoints keep the weight as [in, out] (GPT-2's Conv1D).</summary>
-    public bool IsTransposedOnDisk { get; init; }
-
-    /// <inheritdoc/>
-    public override long Count { get; } = value.Count;
-
-    /// <inheritdoc/>
-    public override long Bytes => Base.Bytes;
-
-    /// <inheritdoc/>
-    public override Tensor Value => Base.Dense();
-
-    /// <inheritdoc/>
-    public override Tensor Copy() => Base.Dense().detach().clone();
-
-    /// <inheritdoc/>
-    public override Action ReplaceTensor(AdapterTag owner, Func<Tensor, ForwardContext, Tensor> replace) =>
-        Replace(owner, (store, context) => new DenseStore(replace(store.Dense(), context)));
-
-    /// <inheritdoc/>
-    internal override IDisposable Keep(Tensor merged) =>
-        Base is DenseStore ? new DenseStore(merged.detach().clone().DetachFromDisposeScope()) : Base.Like(merged.detach());
-
-    /// <inheritdoc/>
-    internal override Tensor? Replaced(AdapterComposition composition) => ReplacedValue(composition)?.Dense();
-
-    /// <inheritdoc/>
-    protected override WeightStore PerRow(IReadOnlyList<WeightStore> choices, long[] choice) =>
-        new DenseStore(Gather(choices.Select(c => c.Dense()), choice));
-
-    /// <inheritdoc/>
-    protected override WeightStore Mean(AdapterComposition.Average average, IReadOnlyList<WeightStore> values) =>
-        new DenseStore(Mixture.Of([.. values.Select((value, i) => (value.Dense(), average.Weights[i]))]));
 }

@@ -1,5 +1,4 @@
 using PeftSharp.Data;
-using PeftSharp.Interop;
 
 namespace PeftSharp.Training;
 
@@ -16,7 +15,8 @@ public interface IBatchSource
     TokenBatch Batch(int epoch, int index);
 
     /// <summary>
-    /// Every example as a batch of its own, without padding, each released when the next is asked for; by default in the order of the first epoch.
+    /// Every example as a batch of its own, without padding, each released when the next is asked for; by default in the order of the first
+    /// epoch.
     /// </summary>
     /// <param name="seed">Decides the order where the source can choose it freely: it does not depend on the size of batches then.</param>
     IEnumerable<TokenBatch> EachExample(ulong seed)
@@ -29,36 +29,6 @@ public interface IBatchSource
                 using var one = batch.Row(row);
                 yield return one;
             }
-        }
-    }
-}
-
-/// <summary>Batches of a dataset in the order of a plan.</summary>
-public sealed class PlannedBatches(IRowBatches data, BatchPlan plan) : IBatchSource
-{
-    private int _epoch = -1;
-    private IReadOnlyList<int[]> _batches = [];
-
-    /// <inheritdoc/>
-    public int Examples => data.Count;
-
-    /// <inheritdoc/>
-    public int BatchesPerEpoch => plan.BatchesPerEpoch;
-
-    /// <inheritdoc/>
-    public TokenBatch Batch(int epoch, int index)
-    {
-        if (epoch != _epoch) (_epoch, _batches) = (epoch, plan.Epoch(epoch));
-        return data.CreateBatch(_batches[index]);
-    }
-
-    /// <inheritdoc/>
-    public IEnumerable<TokenBatch> EachExample(ulong seed)
-    {
-        foreach (var row in Enumerable.Range(0, data.Count).OrderBy(row => SeedSequence.Derive(seed, (ulong)row)))
-        {
-            using var one = data.CreateBatch([row]);
-            yield return one;
         }
     }
 }

@@ -5,16 +5,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Training;
 
-/// <summary>One trained tensor.</summary>
-/// <param name="Name">Unique, stable name: the key of its optimizer state and of its place in a checkpoint.</param>
-/// <param name="Value">The leaf tensor (float32, requires a gradient) that the optimizer updates in place.</param>
-/// <param name="Decay">False for biases and norms, which weight decay leaves alone.</param>
-public sealed record TrainableParameter(string Name, Tensor Value, bool Decay)
-{
-    /// <summary>What the learning rate is multiplied by for this tensor; above 0; default 1.</summary>
-    public double RateFactor { get; init; } = 1;
-}
-
 /// <summary>What the trainer drives: a model with its adapter. The hooks are a method's lifecycle.</summary>
 public interface ITrainingModel
 {
@@ -76,19 +66,3 @@ public interface ITrainingModel
         NamedTensors.Copy(MethodState, tensors);
     }
 }
-
-/// <summary>Scores a model on held-out data.</summary>
-public interface IEvaluator
-{
-    /// <summary>Evaluates now. <c>Values</c> holds every metric by name, <c>loss</c> included.</summary>
-    EvaluationResult Evaluate(CancellationToken cancellation = default);
-}
-
-/// <summary>The outcome of one evaluation.</summary>
-/// <param name="Values">Metric name to value.</param>
-/// <param name="Primary">Name of the metric that selects the best model.</param>
-/// <param name="HigherIsBetter">Direction of that metric.</param>
-/// <param name="Examples">Number of examples scored.</param>
-/// <param name="Seconds">Wall-clock seconds.</param>
-public sealed record EvaluationResult(
-    IReadOnlyDictionary<string, double> Values, string Primary, bool HigherIsBetter, int Examples, double Seconds);

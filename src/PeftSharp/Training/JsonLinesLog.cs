@@ -78,7 +78,9 @@ public sealed class JsonLinesLog : ITrainingObserver, IDisposable
         var failure = Write();
         _file?.Dispose();
         if (failure is not null)
-            throw new PeftException($"{_path} could not be written ({AtomicFile.Reason(failure)}); check the folder's permissions and the free space.", failure);
+            throw new PeftException(
+                $"{_path} could not be written ({AtomicFile.Reason(failure)}); check the folder's permissions and the free space.",
+                failure);
     }
 
     private void Add(string line)

@@ -27,7 +27,9 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Prepares a run.</summary>
     /// <exception cref="PeftException">A setting is out of range, or there is nothing to train or no data.</exception>
-    public Trainer(ITrainingModel model, IBatchSource batches, TrainerOptions options, IEvaluator? evaluator = null, params ITrainingObserver[] observers)
+    public Trainer(
+        ITrainingModel model, IBatchSource batches, TrainerOptions options, IEvaluator? evaluator = null,
+        params ITrainingObserver[] observers)
     {
         options.Validate();
         if (model.Parameters.Count == 0) throw new PeftException("The adapter has no tensors to train.");
@@ -90,7 +92,8 @@ public sealed class Trainer : IDisposable
         }
         MeasureTime();
         var result = new TrainingResult(
-            State.Step, stopped, !stopped && IsOutOfPatience, State.Loss, last, State.BestStep, State.Seconds, State.StepSeconds, State.Samples, State.Tokens);
+            State.Step, stopped, !stopped && IsOutOfPatience, State.Loss, last, State.BestStep, State.Seconds, State.StepSeconds,
+            State.Samples, State.Tokens);
         Tell(o => o.Finished(result));
         return result;
     }
@@ -206,7 +209,8 @@ public sealed class Trainer : IDisposable
         var parts = batch.Split(_options.TokensPerPass, _model.AddedTokens);
         var done = new Passes();
         for (var i = 0; i < parts.Count; i++)
-            done += Backward(parts[i], i == 0 ? state : state with { Seed = SeedSequence.Derive(state.Seed, (ulong)i) }, whole && parts.Count == 1);
+            done += Backward(
+                parts[i], i == 0 ? state : state with { Seed = SeedSequence.Derive(state.Seed, (ulong)i) }, whole && parts.Count == 1);
         State.Tokens += batch.RealTokens;
         return done;
     }
@@ -233,7 +237,9 @@ public sealed class Trainer : IDisposable
     {
         var isOver = State.Position == 0 || State.Step == TotalSteps;
         if (isOver && double.IsNaN(State.Loss))
-            throw new PeftException("Nothing in the training data is labelled (every label is -100 or lies outside its text), so there is nothing to learn; check the labels and the column that they come from.");
+            throw new PeftException(
+                "Nothing in the training data is labelled (every label is -100 or lies outside its text), so there is nothing to learn; "
+                + "check the labels and the column that they come from.");
     }
 
     /// <summary>What went through the model for one step so far.</summary>
@@ -249,7 +255,9 @@ public sealed class Trainer : IDisposable
     private PeftException NotFinite(string what)
     {
         Optimizer.ZeroGrad();
-        return new($"{what} is not a finite number at step {State.Step + 1} of {TotalSteps}; the weights are those of step {State.Step}: lower the learning rate ({_options.LearningRate}) or clip gradients (max_grad_norm).");
+        return new(
+            $"{what} is not a finite number at step {State.Step + 1} of {TotalSteps}; the weights are those of step {State.Step}: lower "
+            + $"the learning rate ({_options.LearningRate}) or clip gradients (max_grad_norm).");
     }
 
     private void Advance(int micro)
@@ -302,7 +310,8 @@ public sealed class Trainer : IDisposable
         var seconds = Math.Max(1e-9, State.StepSeconds);
         var remaining = TimeSpan.FromSeconds(State.Seconds / State.Step * (TotalSteps - State.Step));
         var report = new StepReport(
-            State.Step, TotalSteps, Epoch, State.Loss, rate, norm, State.Samples / seconds, State.Tokens / seconds, TimeSpan.FromSeconds(State.Seconds), remaining);
+            State.Step, TotalSteps, Epoch, State.Loss, rate, norm, State.Samples / seconds, State.Tokens / seconds,
+            TimeSpan.FromSeconds(State.Seconds), remaining);
         Tell(o => o.StepCompleted(report));
     }
 

@@ -4,17 +4,6 @@ using PeftSharp.Training.Optimizers;
 
 namespace PeftSharp.Training;
 
-/// <summary>When the model is scored during training.</summary>
-public enum EvaluationMoment
-{
-    /// <summary>Not during training.</summary>
-    [JsonStringEnumMemberName("no")] Never,
-    /// <summary>After every <see cref="TrainerOptions.EvaluationSteps"/> steps, and at the end.</summary>
-    [JsonStringEnumMemberName("steps")] Steps,
-    /// <summary>After every epoch.</summary>
-    [JsonStringEnumMemberName("epoch")] Epoch,
-}
-
 /// <summary>Settings of a training run, under Hugging Face's names.</summary>
 public sealed record TrainerOptions
 {
@@ -135,14 +124,17 @@ public sealed record TrainerOptions
         Check("early_stopping_patience", Patience, Patience >= 0, "0 or more");
         Check("momentum", Momentum, Momentum is >= 0 and < 1, "from 0 to less than 1");
         Check("optim", Optimizer, OptimizerKind.Names.Contains(Optimizer), $"one of {string.Join(", ", OptimizerKind.Names)}");
-        Check("lr_scheduler_type", Schedule, PeftSharp.Training.Schedule.Names.Contains(Schedule), $"one of {string.Join(", ", PeftSharp.Training.Schedule.Names)}");
+        Check(
+            "lr_scheduler_type", Schedule, PeftSharp.Training.Schedule.Names.Contains(Schedule),
+            $"one of {string.Join(", ", PeftSharp.Training.Schedule.Names)}");
     }
 
     /// <summary>Optimizer steps of an epoch of so many batches; the last may have fewer micro-batches.</summary>
     internal int StepsPerEpoch(int batches) => Math.Max(1, (batches + Accumulation - 1) / Accumulation);
 
     /// <summary>Optimizer steps of the whole run.</summary>
-    internal long TotalSteps(int batchesPerEpoch) => MaxSteps > 0 ? MaxSteps : Math.Max(1, (long)Math.Ceiling(Epochs * StepsPerEpoch(batchesPerEpoch)));
+    internal long TotalSteps(int batchesPerEpoch) =>
+        MaxSteps > 0 ? MaxSteps : Math.Max(1, (long)Math.Ceiling(Epochs * StepsPerEpoch(batchesPerEpoch)));
 
     private static void Check(string name, object value, bool good, string expected)
     {

@@ -8,7 +8,8 @@ namespace PeftSharp.Training;
 /// <summary>A run at rest: all that is needed to go on as if it had never stopped. Owns its tensors.</summary>
 /// <param name="State">Where the run stands.</param>
 /// <param name="Tensors">
-/// By name: <c>parameter:…</c>, <c>method:…</c>, <c>optimizer:…</c> and, where the best weights are kept, <c>best:parameter:…</c> and <c>best:method:…</c>.
+/// By name: <c>parameter:…</c>, <c>method:…</c>, <c>optimizer:…</c> and, where the best weights are kept, <c>best:parameter:…</c> and
+/// <c>best:method:…</c>.
 /// </param>
 /// <param name="Method">What the method keeps as JSON; null for most.</param>
 /// <param name="BestMethod">The same at the best evaluation.</param>

@@ -77,11 +77,14 @@ public sealed record TrainerState
         try
         {
             var state = json.Deserialize<TrainerState>(Json)!;
-            return state is { Step: >= 0, Phase: >= 0, Epoch: >= 0, Position: >= 0, BestStep: >= 0, SinceBest: >= 0 } ? state : throw new JsonException("a count is below 0");
+            return state is { Step: >= 0, Phase: >= 0, Epoch: >= 0, Position: >= 0, BestStep: >= 0, SinceBest: >= 0 }
+                ? state
+                : throw new JsonException("a count is below 0");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
         {
-            throw new PeftException($"The saved training state has a value of the wrong type ({e.Message.TrimEnd('.')}); resume from another checkpoint.", e);
+            throw new PeftException(
+                $"The saved training state has a value of the wrong type ({e.Message.TrimEnd('.')}); resume from another checkpoint.", e);
         }
     }
 }

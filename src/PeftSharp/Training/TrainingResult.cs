@@ -12,4 +12,6 @@ namespace PeftSharp.Training;
 /// <param name="Samples">Examples trained on.</param>
 /// <param name="Tokens">Real tokens trained on.</param>
 public sealed record TrainingResult(
-    long Steps, bool Stopped, bool EarlyStopped, double Loss, EvaluationResult? Evaluation, long BestStep, double Seconds, double TrainingSeconds, long Samples, long Tokens);
+    long Steps,
+        bool Stopped, bool EarlyStopped, double Loss, EvaluationResult? Evaluation, long BestStep, double Seconds, double TrainingSeconds,
+        long Samples, long Tokens);

@@ -19,9 +19,12 @@ internal static class BitsAndBytes
         var source = new Source(checkpoint, name);
         var states = checkpoint.Names.Where(n => n.StartsWith(name + StatePrefix, StringComparison.Ordinal)).ToList();
         if (states is not [var key])
-            throw source.Bad($"has {states.Count} tensors named \"{name}{StatePrefix}…\" where one was expected", "give a weight that bitsandbytes quantised to 4 bits");
+            throw source.Bad(
+                $"has {states.Count} tensors named \"{name}{StatePrefix}…\" where one was expected",
+                "give a weight that bitsandbytes quantised to 4 bits");
         if (!key.EndsWith("__nf4", StringComparison.Ordinal))
-            throw source.Bad($"is stored as {key[(name + StatePrefix).Length..]}", "quantise the model to nf4, or use its unquantised checkpoint");
+            throw source.Bad(
+                $"is stored as {key[(name + StatePrefix).Length..]}", "quantise the model to nf4, or use its unquantised checkpoint");
         var state = QuantState.Parse(source.Bytes(StatePrefix + "nf4", LongestState), source);
 
         using var scope = NewDisposeScope(); // whatever was read before a refusal is released
@@ -30,16 +33,20 @@ internal static class BitsAndBytes
         source.CheckLevels(".quant_map", Nf4Codec.Levels);
         var codes = source.Codes(Nf4Codec.CodeBytes(count));
         if (state.NestedOffset is not { } offset)
-            return new Nf4Store(codes.DetachFromDisposeScope(), source.Tensor(".absmax", ScalarType.Float32, blocks).DetachFromDisposeScope(), null, state.Out, state.In, state.Block, state.Type);
+            return new Nf4Store(
+                codes.DetachFromDisposeScope(), source.Tensor(".absmax", ScalarType.Float32, blocks).DetachFromDisposeScope(), null,
+                state.Out, state.In, state.Block, state.Type);
         var absmax = source.Tensor(".absmax", ScalarType.Byte, blocks);
         var scales = source.Tensor(".nested_absmax", ScalarType.Float32, Nf4Codec.Blocks(blocks, DoubleQuantization.Block));
         var map = source.Tensor(".nested_quant_map", ScalarType.Float32, 256);
         if (map.equal(NestedScales.StandardMap).all().item<bool>()) map = NestedScales.StandardMap;
         var nested = new NestedScales(scales.DetachFromDisposeScope(), map.DetachFromDisposeScope(), offset);
-        return new Nf4Store(codes.DetachFromDisposeScope(), absmax.DetachFromDisposeScope(), nested, state.Out, state.In, state.Block, state.Type);
+        return new Nf4Store(
+            codes.DetachFromDisposeScope(), absmax.DetachFromDisposeScope(), nested, state.Out, state.In, state.Block, state.Type);
     }
 
-    public static IReadOnlyList<KeyValuePair<string, Tensor>> Write(Nf4Store store, string name, Tensor codes, Tensor absmax, NestedScales? nested)
+    public static IReadOnlyList<KeyValuePair<string, Tensor>> Write(
+        Nf4Store store, string name, Tensor codes, Tensor absmax, NestedScales? nested)
     {
         var tensors = new List<KeyValuePair<string, Tensor>>
         {
@@ -92,7 +99,9 @@ internal static class BitsAndBytes
         public byte[] Bytes(string suffix, int most)
         {
             var info = checkpoint.Info(name + suffix);
-            if (info.ScalarType != ScalarType.Byte || info.ByteLength > most) throw Bad($"has \"{name}{suffix}\" of {info.ByteLength} bytes of {info.ScalarType} where at most {most} of Byte were expected");
+            if (info.ScalarType != ScalarType.Byte || info.ByteLength > most)
+                throw Bad(
+                    $"has \"{name}{suffix}\" of {info.ByteLength} bytes of {info.ScalarType} where at most {most} of Byte were expected");
             using var read = checkpoint.Read(name + suffix);
             return info.ByteLength == 0 ? [] : read.bytes.ToArray();
         }
@@ -103,7 +112,8 @@ internal static class BitsAndBytes
                 throw Bad($"has a \"{name}{suffix}\" that is not the map of NF4");
         }
 
-        public JsonSource Json => new($"{checkpoint.Path}: the quant_state of {Quoted.Name(name)}", "download or quantise the checkpoint again");
+        public JsonSource Json =>
+            new($"{checkpoint.Path}: the quant_state of {Quoted.Name(name)}", "download or quantise the checkpoint again");
 
         public PeftException Bad(string what, string advice = "download or quantise the checkpoint again") =>
             new($"{checkpoint.Path}: the quantised weight {Quoted.Name(name)} {what}; {advice}.");
@@ -119,12 +129,22 @@ internal static class BitsAndBytes
             {
                 using var document = StrictJson.Document(source.Json, json, new() { Bytes = 1 << 16, Depth = 8 });
                 var root = document.RootElement;
-                var (type, block, original) = (root.GetProperty("quant_type").GetString(), root.GetProperty("blocksize").GetInt32(), root.GetProperty("dtype").GetString());
+                var (type, block, original) = (
+                    root.GetProperty("quant_type").GetString(), root.GetProperty("blocksize").GetInt32(),
+                    root.GetProperty("dtype").GetString());
                 if (type != "nf4") throw source.Bad($"has the quant_type {Quoted.Name(type ?? "")} where \"nf4\" was expected");
-                if (!Types.Contains(original)) throw source.Bad($"has the dtype {Quoted.Name(original ?? "")} where one of {string.Join(", ", Types)} was expected");
-                if (block is < 32 or > 4096 || !int.IsPow2(block)) throw source.Bad($"has the blocksize {block} where a power of two from 32 to 4096 was expected");
-                if (root.GetProperty("shape").EnumerateArray().Select(e => e.GetInt64()).ToList() is not [var rows and > 0, var columns and > 0] || rows > long.MaxValue / 8 / columns)
-                    throw source.Bad($"has the shape {root.GetProperty("shape")} where that of a linear map's weight, [out, in], was expected");
+                if (!Types.Contains(original))
+                    throw source.Bad($"has the dtype {Quoted.Name(original ?? "")} where one of {string.Join(", ", Types)} was expected");
+                if (block is < 32 or > 4096 || !int.IsPow2(block))
+                    throw source.Bad($"has the blocksize {block} where a power of two from 32 to 4096 was expected");
+                if (
+                    root.GetProperty("shape")
+                        .EnumerateArray()
+                        .Select(e => e.GetInt64())
+                        .ToList() is not [var rows and > 0, var columns and > 0]
+                        || rows > long.MaxValue / 8 / columns)
+                    throw source.Bad(
+                        $"has the shape {root.GetProperty("shape")} where that of a linear map's weight, [out, in], was expected");
                 return new QuantState(block, original!, rows, columns, Nested(root, source));
             }
             catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
@@ -139,7 +159,9 @@ internal static class BitsAndBytes
             var block = root.GetProperty("nested_blocksize").GetInt32();
             var type = root.GetProperty("nested_dtype").GetString();
             if (block != DoubleQuantization.Block || type != "float32")
-                throw source.Bad($"has scales quantised in blocks of {block} from {Quoted.Name(type ?? "")} where {DoubleQuantization.Block} and \"float32\" were expected");
+                throw source.Bad(
+                    $"has scales quantised in blocks of {block} from {Quoted.Name(type ?? "")} where {DoubleQuantization.Block} and "
+                    + "\"float32\" were expected");
             return offset.GetSingle();
         }
     }

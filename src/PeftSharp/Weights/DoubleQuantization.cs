@@ -18,7 +18,9 @@ public static class DoubleQuantization
     public static ReadOnlySpan<float> Map => Values;
 
     /// <summary>Quantises scales, float32, [n].</summary>
-    /// <returns>New tensors in no dispose scope, the caller's: codes, uint8, [n], and nested scales, float32, [n / 256 rounded up]; and the mean.</returns>
+    /// <returns>
+    /// New tensors in no dispose scope, the caller's: codes, uint8, [n], and nested scales, float32, [n / 256 rounded up]; and the mean.
+    /// </returns>
     public static (Tensor Codes, Tensor Nested, float Offset) Encode(Tensor absmax)
     {
         using var scope = NewDisposeScope();

@@ -22,7 +22,8 @@ public sealed class HalfStore(Tensor weight) : WeightStore
     public override string Kind => "bf16";
 
     /// <inheritdoc/>
-    public override Tensor Linear(Tensor x, Tensor? bias = null) => Linear(x, bias, x.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : x.dtype);
+    public override Tensor Linear(Tensor x, Tensor? bias = null) =>
+        Linear(x, bias, x.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : x.dtype);
 
     /// <inheritdoc/>
     internal override bool ComputesInHalf => true;

@@ -53,7 +53,8 @@ public static class Nf4Codec
         var absmax = empty([Blocks(count, block)], ScalarType.Float32);
         Nf4Encoder.Encode(flat, count, block, codes, absmax);
         if (!absmax.isfinite().all().item<bool>())
-            throw new PeftException("A weight that is NaN or infinite was given to be quantised to NF4; check the checkpoint that it comes from.");
+            throw new PeftException(
+                "A weight that is NaN or infinite was given to be quantised to NF4; check the checkpoint that it comes from.");
         return (codes.DetachFromDisposeScope(), absmax.DetachFromDisposeScope());
     }
 
@@ -64,8 +65,13 @@ public static class Nf4Codec
     {
         CheckBlock(block);
         if (codes.device.type != DeviceType.CPU) return DecodeElsewhere(codes, absmax, count, block);
-        if (codes.dtype != ScalarType.Byte || codes.NumberOfElements < CodeBytes(count) || absmax.dtype != ScalarType.Float32 || absmax.NumberOfElements < Blocks(count, block))
-            throw new PeftException($"{codes.NumberOfElements} codes ({codes.dtype}) and {absmax.NumberOfElements} scales ({absmax.dtype}) were given for {count} NF4 weights in blocks of {block}; {CodeBytes(count)} of Byte and {Blocks(count, block)} of Float32 are needed.");
+        if (
+            codes.dtype != ScalarType.Byte || codes.NumberOfElements < CodeBytes(count) || absmax.dtype != ScalarType.Float32
+                || absmax.NumberOfElements < Blocks(count, block))
+            throw new PeftException(
+                $"{codes.NumberOfElements} codes ({codes.dtype}) and {absmax.NumberOfElements} scales ({absmax.dtype}) were given for "
+                + $"{count} NF4 weights in blocks of {block}; {CodeBytes(count)} of Byte and {Blocks(count, block)} of Float32 "
+                + "are needed.");
         var weights = empty([count], ScalarType.Float32);
         Nf4Decoder.Decode(codes, BlockScales.Of(absmax), count, block, weights);
         GC.KeepAlive(absmax);
@@ -76,7 +82,11 @@ public static class Nf4Codec
     internal static Tensor DecodeElsewhere(Tensor codes, Tensor absmax, long count, int block)
     {
         using var scope = NewDisposeScope();
-        var nibbles = stack([codes.bitwise_right_shift(tensor((byte)4, device: codes.device)), codes.bitwise_and(tensor((byte)15, device: codes.device))], 1).view(-1).narrow(0, 0, count);
+        var nibbles = stack(
+            [codes.bitwise_right_shift(tensor((byte)4, device: codes.device)), codes.bitwise_and(tensor((byte)15, device: codes.device))],
+            1)
+            .view(-1)
+            .narrow(0, 0, count);
         var levels = tensor(Values, device: codes.device)[nibbles.to(ScalarType.Int64)];
         return (levels * absmax.repeat_interleave(block).narrow(0, 0, count)).MoveToOuterDisposeScope();
     }

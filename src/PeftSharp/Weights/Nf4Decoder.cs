@@ -18,7 +18,10 @@ internal static unsafe class Nf4Decoder
 
     internal static readonly Width Best = Avx512F.IsSupported ? Width.Avx512 : Avx2.IsSupported ? Width.Avx2 : Width.Scalar;
 
-    /// <summary>Decodes into a contiguous CPU tensor of float32 or bfloat16 (rounded to nearest even) with at least <paramref name="count"/> elements.</summary>
+    /// <summary>
+    /// Decodes into a contiguous CPU tensor of float32 or bfloat16 (rounded to nearest even) with at least <paramref name="count"/>
+    /// elements.
+    /// </summary>
     public static void Decode(Tensor codes, BlockScales scales, long count, int block, Tensor to, Width? width = null)
     {
         byte* from = TensorPointer.Of(codes), target = TensorPointer.Of(to);
@@ -52,7 +55,12 @@ internal static unsafe class Nf4Decoder
         {
             var table = Vector512.Create(values);
             for (; i <= count - 16; i += 16)
-                Avx512F.PermuteVar16x32(table, Nibbles(Vector512.WidenLower(Vector512.WidenLower(Vector512.WidenLower(Vector512.CreateScalarUnsafe(*(ulong*)(codes + i / 2)).AsByte()))))).Store(to + i);
+                Avx512F.PermuteVar16x32(
+                    table,
+                    Nibbles(
+                        Vector512.WidenLower(
+                            Vector512.WidenLower(Vector512.WidenLower(Vector512.CreateScalarUnsafe(*(ulong*)(codes + i / 2)).AsByte())))))
+                    .Store(to + i);
         }
         if (width >= Width.Avx2)
         {

@@ -34,7 +34,9 @@ public sealed class Nf4Store : PackedStore
     /// <summary>Whether the scales are quantised too.</summary>
     public bool IsDouble => _nested is not null;
 
-    /// <summary>Type of the weight before it was quantised, as bitsandbytes names it (<c>float32</c>, <c>bfloat16</c> …); kept for files.</summary>
+    /// <summary>
+    /// Type of the weight before it was quantised, as bitsandbytes names it (<c>float32</c>, <c>bfloat16</c> …); kept for files.
+    /// </summary>
     public string OriginalType { get; }
 
     /// <inheritdoc/>
@@ -52,7 +54,9 @@ public sealed class Nf4Store : PackedStore
     {
         LibTorch.EnsureLoaded();
         if (dense.dim() != 2)
-            throw new PeftException($"A weight of shape [{string.Join(", ", dense.shape)}] was given to be quantised to NF4; the weight of a linear map, [out, in], is expected.");
+            throw new PeftException(
+                $"A weight of shape [{string.Join(", ", dense.shape)}] was given to be quantised to NF4; the weight of a linear map, [out, "
+                + "in], is expected.");
         var original = dense.dtype switch { ScalarType.BFloat16 => "bfloat16", ScalarType.Float16 => "float16", _ => "float32" };
         var (codes, absmax) = Nf4Codec.Encode(dense, blockSize);
         NestedScales? nested = null;
@@ -67,7 +71,8 @@ public sealed class Nf4Store : PackedStore
     }
 
     /// <summary>Reads a weight that bitsandbytes quantised: <paramref name="weightName"/> and the tensors named after it.</summary>
-    /// <exception cref="PeftException">A tensor is missing or of the wrong size, or the form is not NF4 as transformers writes it.</exception>
+    /// <exception cref="PeftException">A tensor is missing or of the wrong size, or the form is not NF4 as transformers writes
+    /// it.</exception>
     public static Nf4Store FromBitsAndBytes(Checkpoint checkpoint, string weightName) => BitsAndBytes.Read(checkpoint, weightName);
 
     /// <summary>The tensors under which bitsandbytes stores the weight.</summary>
@@ -97,7 +102,8 @@ public sealed class Nf4Store : PackedStore
         if (_codes.IsOn(device)) return this;
         Tensor Moved(Tensor tensor) => tensor.to(device).DetachFromDisposeScope();
         var nested = _nested is null ? null : new NestedScales(Moved(_nested.Scales), Moved(_nested.Map), _nested.Offset);
-        var moved = new Nf4Store(Moved(_codes), Moved(_absmax), nested, OutFeatures, InFeatures, BlockSize, OriginalType) { ComputeType = ComputeType };
+        var moved = new Nf4Store(
+            Moved(_codes), Moved(_absmax), nested, OutFeatures, InFeatures, BlockSize, OriginalType) { ComputeType = ComputeType };
         Dispose();
         return moved;
     }
@@ -111,7 +117,12 @@ public sealed class Nf4Store : PackedStore
         if (Device.type != DeviceType.CPU)
         {
             using var scope = NewDisposeScope();
-            var absmax = _nested is null ? _absmax : (_nested.Map[_absmax.to(ScalarType.Int64)] * _nested.Scales.repeat_interleave(DoubleQuantization.Block).narrow(0, 0, _absmax.NumberOfElements)).Plus((double)_nested.Offset);
+            var absmax = _nested is null
+                ? _absmax
+                : (
+                    _nested.Map[_absmax.to(ScalarType.Int64)] * _nested.Scales.repeat_interleave(DoubleQuantization.Block)
+                        .narrow(0, 0, _absmax.NumberOfElements)).Plus(
+                    (double)_nested.Offset);
             dense.copy_(Nf4Codec.DecodeElsewhere(_codes, absmax, Count, BlockSize).view_as(dense));
             return;
         }

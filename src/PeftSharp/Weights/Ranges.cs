@@ -7,7 +7,10 @@ namespace PeftSharp.Weights;
 /// <summary>Splits a count over libtorch's own threads: a second pool would compete with them for the cores.</summary>
 internal static unsafe class Ranges
 {
-    /// <summary>Calls <paramref name="body"/>, which must not throw, with [from, to) pieces that cover [0, count), none below <paramref name="grain"/> unless it is the only one.</summary>
+    /// <summary>
+    /// Calls <paramref name="body"/>, which must not throw, with [from, to) pieces that cover [0, count), none below
+    /// <paramref name="grain"/> unless it is the only one.
+    /// </summary>
     public static void ForEach(long count, long grain, Action<long, long> body)
     {
         var pieces = (int)Math.Clamp(count / grain, 1, get_num_threads());

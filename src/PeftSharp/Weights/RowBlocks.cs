@@ -3,8 +3,11 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Weights;
 
-/// <summary>The rows of a weight that belong to one of several maps which share it: the same stretch of each of several blocks of equal height.</summary>
-/// <param name="Blocks">Number of blocks; 1 where each map's rows lie together (GPT-2), one a group of heads where they alternate (Falcon).</param>
+/// <summary>
+/// The rows of a weight that belong to one of several maps which share it: the same stretch of each of several blocks of equal height.
+/// </summary>
+/// <param name="Blocks">Number of blocks; 1 where each map's rows lie together (GPT-2), one a group of heads where they alternate
+/// (Falcon).</param>
 /// <param name="Height">Rows of a block.</param>
 /// <param name="First">The stretch's first row in a block.</param>
 /// <param name="Count">Rows of the stretch.</param>

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Weights;
 
-/// <summary>Rows of another store, read as a weight of its own: one map of several that share a tensor. The other store owns the memory.</summary>
+/// <summary>
+/// Rows of another store, read as a weight of its own: one map of several that share a tensor. The other store owns the memory.
+/// </summary>
 internal sealed class RowsStore(WeightStore whole, RowBlocks rows) : WeightStore
 {
     /// <inheritdoc/>

@@ -20,7 +20,9 @@ internal abstract class WeightJoin : IDisposable
     /// <summary>Releases what the join itself holds; the parts are their slots'.</summary>
     public virtual void Dispose() { }
 
-    /// <summary>Joins stores of one kind; null where their kinds differ or do not join. Stores that are kept as plain tensors become views of one.</summary>
+    /// <summary>
+    /// Joins stores of one kind; null where their kinds differ or do not join. Stores that are kept as plain tensors become views of one.
+    /// </summary>
     public static WeightJoin? Of(IReadOnlyList<WeightStore> stores) => stores[0] switch
     {
         DenseStore when stores.All(s => s is DenseStore) => new TensorJoin(stores, half: false),

@@ -30,10 +30,15 @@ public abstract class WeightStore : IDisposable
     /// <summary>True if products are computed in bfloat16, so that inputs and results may stay in it.</summary>
     internal virtual bool ComputesInHalf => false;
 
-    /// <summary>x·Wᵀ (+ bias) with the result in the given type, which is that of <paramref name="x"/> unless <see cref="ComputesInHalf"/>.</summary>
+    /// <summary>
+    /// x·Wᵀ (+ bias) with the result in the given type, which is that of <paramref name="x"/> unless <see cref="ComputesInHalf"/>.
+    /// </summary>
     internal virtual Tensor Linear(Tensor x, Tensor? bias, ScalarType result) => Linear(x, bias);
 
-    /// <summary>The weight as a dense [out, in] tensor in the precision that the model computes in. Belongs to the store where it is kept dense: do not write to it.</summary>
+    /// <summary>
+    /// The weight as a dense [out, in] tensor in the precision that the model computes in. Belongs to the store where it is kept dense: do
+    /// not write to it.
+    /// </summary>
     public abstract Tensor Dense();
 
     /// <summary>A store of the same form holding <paramref name="dense"/> (a merged weight); lossy where the form is.</summary>

@@ -23,7 +23,11 @@ public sealed class AdapterAnalysisTests
         bench.Peft.Merge(adapter.Name);
         var changed = bench.Sites.Slots.Where(s => s.IsMerged).ToList();
         var plain = new ForwardContext();
-        double Change(Slot slot) => ((slot is WeightSlot w ? w.Get(plain).Dense() : ((TensorSlot)slot).Get(plain)) - slot.Value).to(ScalarType.Float64).norm().item<double>();
+        double Change(Slot slot) =>
+            ((slot is WeightSlot w ? w.Get(plain).Dense() : ((TensorSlot)slot).Get(plain)) - slot.Value)
+                .to(ScalarType.Float64)
+                .norm()
+                .item<double>();
         foreach (var slot in changed)
         {
             var found = slot.Kind is SlotKind.Weight or SlotKind.Embedding

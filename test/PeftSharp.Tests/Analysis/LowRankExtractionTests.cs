@@ -47,7 +47,9 @@ public sealed class LowRankExtractionTests
         using var folder = new TempFolder();
         AdapterFolder.Save(extracted, folder.Root, AdapterFormat.Peft);
         using var fresh = new Bench(architecture);
-        Bits.AssertSame(bench.Logits(extracted), fresh.Logits(AdapterFolder.Open(folder.Root).LoadInto(fresh.Peft)), "The output after saving and loading");
+        Bits.AssertSame(
+            bench.Logits(extracted), fresh.Logits(AdapterFolder.Open(folder.Root).LoadInto(fresh.Peft)),
+            "The output after saving and loading");
     }
 
     [Fact]

@@ -17,7 +17,9 @@ public sealed class AnalyzeTests : IClassFixture<CliFolder>
         foreach (var file in (string[])["analysis.json", "spectrum.png", "norms.png", "overlap-input.png", "overlap-output.png"])
             Assert.True(new FileInfo(Path.Combine(pictures, file)).Length > 500, file);
         Assert.Contains("--overwrite", Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--out", pictures).Fails(2));
-        Assert.Contains("which this run reads", Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--out", _folder.Model, "--overwrite").Fails(2));
+        Assert.Contains(
+            "which this run reads",
+            Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--out", _folder.Model, "--overwrite").Fails(2));
 
         var json = Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--json").Succeeds().Json;
         Assert.Equal("FULL", json["method"]!.ToString());
@@ -25,7 +27,8 @@ public sealed class AnalyzeTests : IClassFixture<CliFolder>
         Assert.Equal(1, (double)json["groups"]!["maps"]!["energy_at_rank"]!["32"]!, 6);
 
         var cut = _folder.File_("full-r4");
-        var energy = (double)Peft.Run("extract", "--base", _folder.Model, "--adapter", full, "--rank", "4", "--out", cut, "--json").Succeeds().Json["energy"]!;
+        var energy = (double)Peft.Run("extract", "--base", _folder.Model, "--adapter", full, "--rank", "4", "--out", cut, "--json")
+            .Succeeds().Json["energy"]!;
         Assert.InRange(energy, 0.2, 1);
         Peft.Run("verify", cut, "--base", _folder.Model).Succeeds();
         var whole = Peft.Run("eval", "--base", _folder.Model, "--adapter", full, "--data", _folder.Dev, "--json").Succeeds().Json;
@@ -37,12 +40,21 @@ public sealed class AnalyzeTests : IClassFixture<CliFolder>
     [Fact]
     public void A_prefix_has_no_matrix_and_is_told_so()
     {
-        Peft.Run("train", "--base", _folder.Model, "--method", "prefix", "--set", "num_virtual_tokens=4", "--data", _folder.Train, "--out", _folder.File_("prefix"), "--max-steps", "2", "--compute", "fp32").Succeeds();
+        Peft.Run(
+            "train", "--base", _folder.Model, "--method", "prefix", "--set", "num_virtual_tokens=4", "--data", _folder.Train, "--out",
+            _folder.File_("prefix"), "--max-steps", "2", "--compute", "fp32")
+            .Succeeds();
         var text = Peft.Run("analyze", "--base", _folder.Model, "--adapter", _folder.File_("prefix")).Succeeds().Output;
         Assert.Contains("4 keys and values before the tokens' own", text);
         Assert.DoesNotContain("Which rank: linear maps", text);
-        Assert.Contains("not a change of weights", Peft.Run("extract", "--base", _folder.Model, "--adapter", _folder.File_("prefix"), "--rank", "2", "--out", _folder.File_("never")).Fails(1));
+        Assert.Contains(
+            "not a change of weights",
+            Peft.Run(
+                "extract", "--base", _folder.Model, "--adapter", _folder.File_("prefix"), "--rank", "2", "--out", _folder.File_("never"))
+                .Fails(1));
         Assert.False(Directory.Exists(_folder.File_("never")));
-        Assert.Contains("--rank is \"0\"", Peft.Run("extract", "--base", _folder.Model, "--adapter", "x", "--rank", "0", "--out", _folder.File_("never")).Fails(2));
+        Assert.Contains(
+            "--rank is \"0\"",
+            Peft.Run("extract", "--base", _folder.Model, "--adapter", "x", "--rank", "0", "--out", _folder.File_("never")).Fails(2));
     }
 }

@@ -25,7 +25,8 @@ public sealed class CacheTrunkTests(CliFolder folder) : IClassFixture<CliFolder>
         Assert.Equal(again["metrics"]!.ToJsonString(), once["metrics"]!.ToJsonString());
         Assert.Null(again["trunk"]);
         var trunk = once["trunk"]!;
-        Assert.Equal((layers, 2, pooler, false), ((int)trunk["layers"]!, (int)trunk["of_layers"]!, (bool)trunk["pooler"]!, (bool)trunk["dropout"]!));
+        Assert.Equal(
+            (layers, 2, pooler, false), ((int)trunk["layers"]!, (int)trunk["of_layers"]!, (bool)trunk["pooler"]!, (bool)trunk["dropout"]!));
         var vectors = method == "head" ? 64 + 24 : (long)once["data"]!["train"]!["tokens"]! + (long)once["data"]!["eval"]!["tokens"]!;
         Assert.Equal(vectors * 32 * sizeof(float), (long)trunk["bytes"]!);
         Assert.True((double)trunk["build_seconds"]! > 0);
@@ -57,7 +58,9 @@ public sealed class CacheTrunkTests(CliFolder folder) : IClassFixture<CliFolder>
     public void A_Recipe_Asks_For_It_By_Its_Key()
     {
         var recipe = folder.File_("trunk.yaml");
-        File.WriteAllText(recipe, $"base_model: {folder.Model}\nmethod: head\ntrain_file: {folder.Train}\ncompute: fp32\nmax_steps: 2\ncache_trunk: true\n");
+        File.WriteAllText(
+            recipe,
+            $"base_model: {folder.Model}\nmethod: head\ntrain_file: {folder.Train}\ncompute: fp32\nmax_steps: 2\ncache_trunk: true\n");
         Peft.Run("train", "--recipe", recipe, "--out", folder.File_("recipe"), "--quiet").Succeeds();
         Assert.Equal(64L * 32 * sizeof(float), (long)Run("recipe")["trunk"]!["bytes"]!);
     }

@@ -7,7 +7,8 @@ namespace PeftSharp.Tests.Cli;
 /// <summary>A temporary folder with a tiny random BERT, its vocabulary, and data that it can learn.</summary>
 public sealed class CliFolder : IDisposable
 {
-    private static readonly string[] Good = ["good", "fine", "great", "nice"], Bad = ["bad", "poor", "awful", "dull"], Things = ["film", "book", "song", "play"];
+    private static readonly string[] Good = ["good", "fine", "great", "nice"],
+        Bad = ["bad", "poor", "awful", "dull"], Things = ["film", "book", "song", "play"];
 
     public CliFolder()
     {
@@ -47,7 +48,11 @@ public sealed class CliFolder : IDisposable
 
     /// <summary>Trains an adapter, with what a test asks besides.</summary>
     internal Peft.Result TrainTo(string name, params string[] more) => Peft.Run(
-        ["train", "--base", Model, .. Unless(more, "--method", "lora"), "--data", Train, "--out", File_(name), .. Unless(more, "--epochs", "30"), .. Unless(more, "--eval-data", Dev), .. Unless(more, "--lr", "2e-2"), "--compute", "fp32", .. more]);
+        [
+            "train", "--base", Model, .. Unless(more, "--method", "lora"), "--data", Train, "--out", File_(name),
+            .. Unless(more, "--epochs", "30"), .. Unless(more, "--eval-data", Dev), .. Unless(more, "--lr", "2e-2"), "--compute", "fp32",
+            .. more,
+        ]);
 
     /// <summary>What lies in the folder itself, for tests that nothing is left over.</summary>
     public string[] Entries => [.. Directory.GetFileSystemEntries(Root).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal)];
@@ -62,7 +67,8 @@ public sealed class CliFolder : IDisposable
         var lines = Enumerable.Range(0, count).Select(i =>
         {
             var words = i % 2 == 0 ? Bad : Good;
-            return $"the {Things[random.Next(4)]} is {(random.Next(2) == 0 ? "very " : "")}{words[random.Next(4)]}\t{(i % 2 == 0 ? "negative" : "positive")}";
+            return $"the {Things[random.Next(4)]} is "
+                + $"{(random.Next(2) == 0 ? "very " : "")}{words[random.Next(4)]}\t{(i % 2 == 0 ? "negative" : "positive")}";
         });
         return string.Join('\n', lines.Prepend("sentence\tlabel")) + "\n";
     }

@@ -31,7 +31,9 @@ public sealed class CompareTests : IDisposable
             Assert.Equal(2, (int)s!["seeds"]!);
             Assert.InRange((double)s["score"]!, 0.5, 1);
             Assert.True((double)s["deviation"]! >= 0);
-            Assert.True((long)s["peak_memory_bytes"]! > 1 << 20 && (double)s["seconds"]! > 0 && (double)s["samples_per_second"]! > 0 && (double)s["evaluation_samples_per_second"]! > 0);
+            Assert.True(
+                (long)s["peak_memory_bytes"]! > 1 << 20 && (double)s["seconds"]! > 0 && (double)s["samples_per_second"]! > 0
+                    && (double)s["evaluation_samples_per_second"]! > 0);
         });
         Assert.Equal([578, 1090], Trained(report)); // 2 layers × (query, value) × 64·r, and a head of 66
         var failed = report["cells"]!.AsArray().Where(c => c!["state"]!.ToString() == "failed").ToList();
@@ -52,7 +54,9 @@ public sealed class CompareTests : IDisposable
         Assert.Equal(times.Count + 1, Runs().Count);
 
         int[] Trained(JsonNode json) => [.. json["summary"]!.AsArray().Select(s => (int)s!["trainable"]!).Order()];
-        Dictionary<string, DateTime> Runs() => Directory.GetFiles(Path.Combine(Out, "cells"), "run.json", SearchOption.AllDirectories).ToDictionary(f => f, File.GetLastWriteTimeUtc);
+        Dictionary<string, DateTime> Runs() =>
+            Directory.GetFiles(Path.Combine(Out, "cells"), "run.json", SearchOption.AllDirectories)
+                .ToDictionary(f => f, File.GetLastWriteTimeUtc);
     }
 
     [Fact]
@@ -75,7 +79,9 @@ public sealed class CompareTests : IDisposable
         Assert.Equal(_folder.Train, run["data"]!["eval"]!["source"]!.ToString());
 
         var spent = Peft.Run("compare", plan, "--out", Out, "--seeds", "1,2,3", "--budget", "0.00001", "--json").Succeeds();
-        Assert.Equal(["finished", "left out", "left out"], spent.Json["cells"]!.AsArray().Where(c => !(bool)c!["search"]!).Select(c => c!["state"]!.ToString()));
+        Assert.Equal(
+            ["finished", "left out", "left out"],
+            spent.Json["cells"]!.AsArray().Where(c => !(bool)c!["search"]!).Select(c => c!["state"]!.ToString()));
         Assert.Contains("left out", spent.Error);
     }
 
@@ -85,7 +91,12 @@ public sealed class CompareTests : IDisposable
         if (OperatingSystem.IsWindows()) Assert.Skip("Signals are sent with kill.");
         var plan = Plan("methods: [lora]\nnum_train_epochs: 100\nsave_steps: 5");
         using var process = Peft.Start(false, "compare", plan, "--out", Out);
-        while (!process.HasExited && !(Directory.Exists(Path.Combine(Out, "cells")) && Directory.GetDirectories(Path.Combine(Out, "cells"), "checkpoint-*", SearchOption.AllDirectories).Length > 0)) Thread.Sleep(20);
+        while (
+            !process.HasExited
+                && !(
+                    Directory.Exists(Path.Combine(Out, "cells"))
+                        && Directory.GetDirectories(Path.Combine(Out, "cells"), "checkpoint-*", SearchOption.AllDirectories).Length > 0))
+            Thread.Sleep(20);
         Process.Start("kill", ["-TERM", $"{process.Id}"]).WaitForExit();
         var result = Peft.Finish(process);
         Assert.True(result.ExitCode is 130 or 0, result.Error); // a run that had just ended is no interruption
@@ -122,7 +133,11 @@ public sealed class CompareTests : IDisposable
     [InlineData("[1e-4, 1e-3, 1e-2]")]
     public void Learning_rates_of_the_command_line_are_searched_over_the_usual_rows(string rates)
     {
-        var result = Peft.Run("compare", "--base", _folder.Model, "--data", _folder.Train, "--methods", "[lora, bitfit]", "--learning-rates", rates, "--seeds", "[1,2]", "--set", "split_shares=0.7,0.3", "max_steps=1", "compute=fp32", "--budget", "0.00001", "--out", Out, "--json").Succeeds();
+        var result = Peft.Run(
+            "compare", "--base", _folder.Model, "--data", _folder.Train, "--methods", "[lora, bitfit]", "--learning-rates", rates,
+            "--seeds", "[1,2]", "--set", "split_shares=0.7,0.3", "max_steps=1", "compute=fp32", "--budget", "0.00001", "--out", Out,
+            "--json")
+            .Succeeds();
         var search = result.Json["learning_rate_search"]!;
         Assert.Equal([1e-4, 1e-3, 1e-2], search["rates"]!.AsArray().Select(r => (double)r!));
         Assert.Equal((2000, 1.0), ((int)search["rows"]!, (double)search["epochs"]!));
@@ -132,7 +147,10 @@ public sealed class CompareTests : IDisposable
     [Fact]
     public void A_search_of_the_command_line_finds_a_rate()
     {
-        var result = Peft.Run("compare", "--base", _folder.Model, "--data", _folder.Train, "--methods", "lora", "--learning-rates", "1e-6,2e-2", "--set", "split_shares=0.7,0.3", "num_train_epochs=1", "compute=fp32", "--out", Out, "--json").Succeeds();
+        var result = Peft.Run(
+            "compare", "--base", _folder.Model, "--data", _folder.Train, "--methods", "lora", "--learning-rates", "1e-6,2e-2", "--set",
+            "split_shares=0.7,0.3", "num_train_epochs=1", "compute=fp32", "--out", Out, "--json")
+            .Succeeds();
         Assert.True((double)result.Json["summary"]![0]!["learning_rate"]! is 1e-6 or 2e-2);
         Assert.Equal(2, result.Json["cells"]!.AsArray().Count(c => (bool)c!["search"]!));
     }
@@ -153,7 +171,9 @@ public sealed class CompareTests : IDisposable
         var plan = CompareFile.Read(file);
         Assert.Equal(["a 1", "b 1", "a 2", "b 2"], plan.Cells().Select(c => $"{c.Method} {c.Seed}"));
         var other = CompareFile.Read(Plan("seeds: [1, 2]\nmethods: {a: {r: 4, method: lora}, b: {method: bitfit}}"));
-        Assert.Equal(plan.Cells().Select(c => c.Id).Skip(1).Where((_, i) => i != 1), other.Cells().Select(c => c.Id).Skip(1).Where((_, i) => i != 1));
+        Assert.Equal(
+            plan.Cells().Select(c => c.Id).Skip(1).Where((_, i) => i != 1),
+            other.Cells().Select(c => c.Id).Skip(1).Where((_, i) => i != 1));
         Assert.NotEqual(plan.Cells().First().Id, other.Cells().First().Id);
     }
 

@@ -17,12 +17,14 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
         var (a, b) = Adapters();
         foreach (var expression in (string[])[$"stack({a},{b})", $"average({a}:0.3,{b}:0.7)", $"split({a}:3,{b})"])
         {
-            var said = Peft.Run("predict", "--base", folder.Model, "--adapter", expression, "--text", "the film is good", "--json").Succeeds().Json[0]!;
+            var said = Peft.Run("predict", "--base", folder.Model, "--adapter", expression, "--text", "the film is good", "--json")
+                .Succeeds().Json[0]!;
             using var predictor = Predictor.Load(expression, folder.Model);
             var answer = predictor.Predict("the film is good");
             Assert.Equal(answer.Label, (string?)said["label"]);
         }
-        var score = Peft.Run("eval", "--base", folder.Model, "--adapter", $"average({a},{a})", "--data", folder.Dev, "--json").Succeeds().Json;
+        var score =
+            Peft.Run("eval", "--base", folder.Model, "--adapter", $"average({a},{a})", "--data", folder.Dev, "--json").Succeeds().Json;
         var alone = Peft.Run("eval", "--base", folder.Model, "--adapter", a, "--data", folder.Dev, "--json").Succeeds().Json;
         Assert.Equal((double)alone["metrics"]!["accuracy"]!, (double)score["metrics"]!["accuracy"]!, 1e-9);
     }
@@ -37,11 +39,13 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
         loaded.Model.Describe(fusion, loaded.Card);
         AdapterFolder.Save(fusion, folder.File_("fusion"));
         AdapterSetup.Save(loaded.Model, fusion.Tag.Acts, folder.File_("setup"));
-        string Answer(string adapter) => Peft.Run("predict", "--base", folder.Model, "--adapter", adapter, "--text", "the book is dull", "--json").Succeeds().Output;
+        string Answer(string adapter) =>
+            Peft.Run("predict", "--base", folder.Model, "--adapter", adapter, "--text", "the book is dull", "--json").Succeeds().Output;
         Assert.Equal(Answer($"fuse[{folder.File_("fusion")}]({a},{b})"), Answer(folder.File_("setup")));
         var told = Peft.Run("info", folder.File_("fusion"), "--base", folder.Model, "--json").Succeeds().Json;
         Assert.Equal(("fusion", 2), ((string?)told["kind"], told["fuses"]!.AsArray().Count));
-        string Fails(string adapter, int code = 1) => Peft.Run("predict", "--base", folder.Model, "--adapter", adapter, "--text", "x").Fails(code);
+        string Fails(string adapter, int code = 1) =>
+            Peft.Run("predict", "--base", folder.Model, "--adapter", adapter, "--text", "x").Fails(code);
         Assert.Contains("acts with its adapters alone", Fails(folder.File_("fusion")));
         Assert.Contains("needs the folder that holds it", Fails($"fuse({a},{b})"));
         Assert.Contains("holds no fusion", Fails($"fuse[{a}]({a},{b})"));
@@ -62,23 +66,37 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
         Close(answers, Logits(sum, "sum"));
         Peft.Run("verify", sum, "--base", folder.Model).Succeeds();
         Peft.Run("merge", "--base", folder.Model, "--adapter", $"average({c},{d})", "--out", folder.File_("merged")).Succeeds();
-        Peft.Run("predict", "--base", folder.File_("merged"), "--data", folder.Dev, "--logits", folder.File_("m.safetensors"), "--out", folder.File_("m.jsonl")).Succeeds();
+        Peft.Run(
+            "predict", "--base", folder.File_("merged"), "--data", folder.Dev, "--logits", folder.File_("m.safetensors"), "--out",
+            folder.File_("m.jsonl"))
+            .Succeeds();
         Close(answers, Read("m.safetensors"));
         foreach (var how in (string[])["svd", "ties", "dare_linear", "dare_ties", "magnitude_prune"])
         {
             string[] options = ["--how", how, "--density", "0.5", "--weights", "1,0.5", "--head", c];
-            Peft.Run(["combine", "--base", folder.Model, "--adapter", $"stack({c},{d})", .. options, "--out", folder.File_(how)]).Succeeds();
+            Peft.Run(["combine", "--base", folder.Model, "--adapter", $"stack({c},{d})", .. options, "--out", folder.File_(how)])
+                .Succeeds();
         }
-        Peft.Run("convert", "--base", folder.Model, "--adapter", c, "--to", "lora", "--rank", "0.9999999", "--out", folder.File_("again")).Succeeds();
+        Peft.Run("convert", "--base", folder.Model, "--adapter", c, "--to", "lora", "--rank", "0.9999999", "--out", folder.File_("again"))
+            .Succeeds();
         Close(Logits(c, "c"), Logits(folder.File_("again"), "again"), 1e-2);
         var (a, _) = Adapters();
         Peft.Run("convert", "--base", folder.Model, "--adapter", c, "--to", "adapterhub", "--out", folder.File_("hub")).Succeeds();
         Assert.True(File.Exists(Path.Combine(folder.File_("hub"), "adapter.safetensors")));
         Close(Logits(c, "c"), Logits(folder.File_("hub"), "hub"));
-        Assert.Contains("not a change of weights", Peft.Run("convert", "--base", folder.Model, "--adapter", a, "--to", "lora", "--rank", "2", "--out", folder.File_("no")).Fails(1));
+        Assert.Contains(
+            "not a change of weights",
+            Peft.Run("convert", "--base", folder.Model, "--adapter", a, "--to", "lora", "--rank", "2", "--out", folder.File_("no"))
+                .Fails(1));
         Assert.Contains("takes several", Peft.Run("combine", "--base", folder.Model, "--adapter", c, "--out", folder.File_("no")).Fails(2));
-        Assert.Contains("--how is \"x\"", Peft.Run("combine", "--base", folder.Model, "--adapter", $"stack({c},{d})", "--how", "x", "--out", folder.File_("no")).Fails(2));
-        Assert.Contains("--weights names 1", Peft.Run("combine", "--base", folder.Model, "--adapter", $"stack({c},{d})", "--weights", "1", "--out", folder.File_("no")).Fails(2));
+        Assert.Contains(
+            "--how is \"x\"",
+            Peft.Run("combine", "--base", folder.Model, "--adapter", $"stack({c},{d})", "--how", "x", "--out", folder.File_("no"))
+                .Fails(2));
+        Assert.Contains(
+            "--weights names 1",
+            Peft.Run("combine", "--base", folder.Model, "--adapter", $"stack({c},{d})", "--weights", "1", "--out", folder.File_("no"))
+                .Fails(2));
         Assert.False(Path.Exists(folder.File_("no")));
     }
 
@@ -89,7 +107,8 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
         lock (Gate)
         {
             foreach (var (path, seed) in (IEnumerable<(string, string)>)[(a, "1"), (b, "2")])
-                if (!Directory.Exists(path)) folder.TrainTo(Path.GetFileName(path), "--method", "pfeiffer", "--seed", seed, "--epochs", "2").Succeeds();
+                if (!Directory.Exists(path))
+                    folder.TrainTo(Path.GetFileName(path), "--method", "pfeiffer", "--seed", seed, "--epochs", "2").Succeeds();
         }
         return (a, b);
     }
@@ -102,7 +121,10 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
 
     private float[] Logits(string adapter, string name)
     {
-        Peft.Run("predict", "--base", folder.Model, "--adapter", adapter, "--data", folder.Dev, "--logits", folder.File_($"{name}.safetensors"), "--out", folder.File_($"{name}.jsonl")).Succeeds();
+        Peft.Run(
+            "predict", "--base", folder.Model, "--adapter", adapter, "--data", folder.Dev, "--logits", folder.File_($"{name}.safetensors"),
+            "--out", folder.File_($"{name}.jsonl"))
+            .Succeeds();
         return Read($"{name}.safetensors");
     }
 
@@ -113,5 +135,6 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
         return logits.data<float>().ToArray();
     }
 
-    private static void Close(float[] expected, float[] found, double tolerance = 1e-4) => Assert.Equal(expected, found, (a, b) => Math.Abs(a - b) <= tolerance);
+    private static void Close(float[] expected, float[] found, double tolerance = 1e-4) =>
+        Assert.Equal(expected, found, (a, b) => Math.Abs(a - b) <= tolerance);
 }

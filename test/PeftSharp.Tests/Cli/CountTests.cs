@@ -3,7 +3,9 @@ using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Cli;
 
-/// <summary><c>peft info --config</c> counts what a method would train on a model of which only config.json is there, in peft's words.</summary>
+/// <summary>
+/// <c>peft info --config</c> counts what a method would train on a model of which only config.json is there, in peft's words.
+/// </summary>
 public sealed class CountTests : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -21,7 +23,9 @@ public sealed class CountTests : IDisposable
     [Fact]
     public void Counts_The_Model_Alone_And_Writes_Json()
     {
-        Assert.StartsWith("6,738,415,616 weights (llama, CausalLanguage)", Peft.Run("info", "--config", Config("llama-2-7b")).Succeeds().Output, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "6,738,415,616 weights (llama, CausalLanguage)", Peft.Run("info", "--config", Config("llama-2-7b")).Succeeds().Output,
+            StringComparison.Ordinal);
         var json = Peft.Run("info", "--config", Config("gpt2-medium"), "--method", "lora", "--set", "r=8", "--json").Succeeds().Json;
         Assert.Equal(786_432, json["trainable"]!.GetValue<long>());
         Assert.Equal(355_609_600, json["all"]!.GetValue<long>());
@@ -40,7 +44,8 @@ public sealed class CountTests : IDisposable
     private string Config(string model)
     {
         var file = _folder.File($"{model}.json");
-        File.WriteAllText(file, JsonNode.Parse(File.ReadAllText(TestPaths.Fixture("parameter-counts.json")))!["models"]![model]!.ToJsonString());
+        File.WriteAllText(
+            file, JsonNode.Parse(File.ReadAllText(TestPaths.Fixture("parameter-counts.json")))!["models"]![model]!.ToJsonString());
         return file;
     }
 

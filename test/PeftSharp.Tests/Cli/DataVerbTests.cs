@@ -14,7 +14,9 @@ public sealed class DataVerbTests(CliFolder folder) : IClassFixture<CliFolder>
         var parts = folder.File_("parts");
         Directory.CreateDirectory(Path.Combine(parts, "data"));
         foreach (var (name, file) in new[] { ("train-00000-of-00002", 0), ("train-00001-of-00002", 1) })
-            File.WriteAllText(Path.Combine(parts, "data", $"{name}.tsv"), string.Join('\n', Rows.Skip(1).Where((_, i) => i < 64 && i % 2 == file).Prepend(Rows[0])) + "\n");
+            File.WriteAllText(
+                Path.Combine(parts, "data", $"{name}.tsv"),
+                string.Join('\n', Rows.Skip(1).Where((_, i) => i < 64 && i % 2 == file).Prepend(Rows[0])) + "\n");
         File.WriteAllBytes(Path.Combine(parts, "data", "validation.tsv.gz"), GzipTests.Pack(File.ReadAllText(folder.Dev) + Rows[1] + "\n"));
         return parts;
     }
@@ -23,7 +25,9 @@ public sealed class DataVerbTests(CliFolder folder) : IClassFixture<CliFolder>
     public void Parts_Labels_Lengths_And_Leaks_Are_Told()
     {
         var json = Peft.Run("data", Parts(), "--base", folder.Model, "--max-length", "6", "--json").Succeeds().Json;
-        Assert.Equal(["sentence string text", "label string label"], json["columns"]!.AsArray().Select(c => $"{c!["name"]} {c["type"]} {c["role"]}"));
+        Assert.Equal(
+            ["sentence string text", "label string label"],
+            json["columns"]!.AsArray().Select(c => $"{c!["name"]} {c["type"]} {c["role"]}"));
         var (train, validation) = (json["parts"]![0]!, json["parts"]![1]!);
         Assert.Equal(["train", "validation"], json["parts"]!.AsArray().Select(p => p!["name"]!.ToString()));
         Assert.Equal((64, 25), ((int)train["rows"]!, (int)validation["rows"]!));
@@ -64,12 +68,19 @@ public sealed class DataVerbTests(CliFolder folder) : IClassFixture<CliFolder>
     public void A_Folder_With_Parts_Trains_And_Scores_On_Its_Validation_Part()
     {
         var parts = Parts();
-        Peft.Run("train", "--base", folder.Model, "--method", "lora", "--data", parts, "--out", folder.File_("of-parts"), "--max-steps", "2", "--compute", "fp32").Succeeds();
+        Peft.Run(
+            "train", "--base", folder.Model, "--method", "lora", "--data", parts, "--out", folder.File_("of-parts"), "--max-steps", "2",
+            "--compute", "fp32")
+            .Succeeds();
         var run = JsonNode.Parse(File.ReadAllText(Path.Combine(folder.File_("of-parts"), "run.json")))!;
         Assert.Equal((64, 25), ((int)run["data"]!["train"]!["rows"]!, (int)run["data"]!["eval"]!["rows"]!));
         string[] model = ["--base", folder.Model, "--adapter", folder.File_("of-parts")];
         Assert.Equal(25, (int)Peft.Run(["eval", .. model, "--data", parts, "--json"]).Succeeds().Json["examples"]!);
-        Assert.Equal(64, Peft.Run(["predict", .. model, "--data", Path.Combine(parts, "data", "train-*.tsv"), "--json"]).Succeeds().Json.AsArray().Count);
+        Assert.Equal(
+            64,
+            Peft.Run(["predict", .. model, "--data", Path.Combine(parts, "data", "train-*.tsv"), "--json"])
+                .Succeeds().Json
+                .AsArray().Count);
         Assert.Contains("has no test part", Peft.Run(["eval", .. model, "--data", parts, "--split", "test"]).Fails(1));
     }
 
@@ -80,15 +91,29 @@ public sealed class DataVerbTests(CliFolder folder) : IClassFixture<CliFolder>
         var all = folder.File_("all.tsv");
         var distinct = Rows.Skip(1).Select((row, i) => $"{i} {row}").ToList();
         File.WriteAllText(all, string.Join('\n', distinct.Prepend(Rows[0])) + "\n");
-        Peft.Run(["train", "--base", folder.Model, "--method", "lora", "--data", all, "--out", folder.File_("of-shares"), "--max-steps", "2", "--compute", "fp32", "--seed", "5", .. cut]).Succeeds();
+        Peft.Run(
+            [
+                "train", "--base", folder.Model, "--method", "lora", "--data", all, "--out", folder.File_("of-shares"), "--max-steps", "2",
+                "--compute", "fp32", "--seed", "5", .. cut,
+            ])
+            .Succeeds();
         var run = JsonNode.Parse(File.ReadAllText(Path.Combine(folder.File_("of-shares"), "run.json")))!;
         Assert.Equal((44, 22), ((int)run["data"]!["train"]!["rows"]!, (int)run["data"]!["eval"]!["rows"]!));
         string[] model = ["--base", folder.Model, "--adapter", folder.File_("of-shares"), "--data", all];
-        string[] Texts(string split) => [.. Peft.Run(["predict", .. model, "--split", split, "--json", .. cut]).Succeeds().Json.AsArray().Select(r => r!["text"]!.ToString())];
+        string[] Texts(string split) =>
+            [
+                .. Peft.Run(["predict", .. model, "--split", split, "--json", .. cut])
+                    .Succeeds().Json
+                    .AsArray()
+                    .Select(r => r!["text"]!.ToString()),
+            ];
         var parts = new[] { Texts("train"), Texts("validation"), Texts("test") };
         Assert.Equal(distinct.Select(r => r.Split('\t')[0]).Order(), parts.SelectMany(p => p).Order());
-        Assert.Equal((double)run["metrics"]!["loss"]!, (double)Peft.Run(["eval", .. model, "--json", .. cut]).Succeeds().Json["metrics"]!["loss"]!, 5);
-        Assert.Equal([44, 22, 22], Peft.Run(["data", all, "--json", .. cut]).Succeeds().Json["parts"]!.AsArray().Select(p => (int)p!["rows"]!));
+        Assert.Equal(
+            (double)run["metrics"]!["loss"]!, (double)Peft.Run(["eval", .. model, "--json", .. cut]).Succeeds().Json["metrics"]!["loss"]!,
+            5);
+        Assert.Equal(
+            [44, 22, 22], Peft.Run(["data", all, "--json", .. cut]).Succeeds().Json["parts"]!.AsArray().Select(p => (int)p!["rows"]!));
     }
 
     [Fact]
@@ -104,7 +129,9 @@ public sealed class DataVerbTests(CliFolder folder) : IClassFixture<CliFolder>
             var train = JsonNode.Parse(File.ReadAllText(Path.Combine(folder.File_(name), "run.json")))!["data"]!["train"]!;
             Assert.Equal((50_000, onDisk, onDisk), ((int)train["rows"]!, (bool)train["rows_on_disk"]!, (bool)train["tokens_on_disk"]!));
         }
-        Assert.Equal(File.ReadAllBytes(Path.Combine(folder.File_("in-memory"), "adapter_model.safetensors")), File.ReadAllBytes(Path.Combine(folder.File_("on-disk"), "adapter_model.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(Path.Combine(folder.File_("in-memory"), "adapter_model.safetensors")),
+            File.ReadAllBytes(Path.Combine(folder.File_("on-disk"), "adapter_model.safetensors")));
         Assert.Empty(Directory.GetFileSystemEntries(folder.File_("cache")));
     }
 
@@ -115,7 +142,8 @@ public sealed class DataVerbTests(CliFolder folder) : IClassFixture<CliFolder>
     public void Glue_In_Another_Format_Keeps_Its_Task(string name, string first, string second, string? task)
     {
         var data = Directory.CreateDirectory(folder.File_($"{first}/{name}")).FullName;
-        foreach (var part in new[] { "train", "validation" }) File.WriteAllText(Path.Combine(data, $"{part}-00000-of-00001.csv"), $"sentence,label\na,{first}\nb,{second}\n");
+        foreach (var part in new[] { "train", "validation" })
+            File.WriteAllText(Path.Combine(data, $"{part}-00000-of-00001.csv"), $"sentence,label\na,{first}\nb,{second}\n");
         Assert.Equal(task, new DataRequest(data).Load().Task?.Name);
     }
 
@@ -132,7 +160,8 @@ public sealed class DataVerbTests(CliFolder folder) : IClassFixture<CliFolder>
     [InlineData("makes 2 parts (train, validation)", 2, "--split-shares", "0.9,0.1", "--split", "test")]
     [InlineData("pictures are .png files", 2, "--plot", "x.jpg")]
     [InlineData("has no tokenizer", 1, "--base", "/")]
-    public void Wrong_Wishes_Are_Refused(string expected, int code, params string[] args) => Assert.Contains(expected, Peft.Run(["data", folder.Train, .. args]).Fails(code));
+    public void Wrong_Wishes_Are_Refused(string expected, int code, params string[] args) =>
+        Assert.Contains(expected, Peft.Run(["data", folder.Train, .. args]).Fails(code));
 
     [Fact]
     public void Wrong_Paths_Are_Refused()

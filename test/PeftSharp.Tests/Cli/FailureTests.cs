@@ -51,8 +51,12 @@ public sealed class FailureTests(CliFolder folder) : IClassFixture<CliFolder>
     public void Missing_models_and_adapters_are_named()
     {
         Assert.Contains("The model folder nowhere does not exist", Peft.Run("eval", "--base", "nowhere", "--data", folder.Dev).Fails(1));
-        Assert.Contains("The adapter folder nowhere does not exist", Peft.Run("eval", "--base", folder.Model, "--adapter", "nowhere", "--data", folder.Dev).Fails(1));
-        Assert.Contains("has no adapter_config.json", Peft.Run("merge", "--base", folder.Model, "--adapter", folder.Model, "--out", folder.File_("m")).Fails(1));
+        Assert.Contains(
+            "The adapter folder nowhere does not exist",
+            Peft.Run("eval", "--base", folder.Model, "--adapter", "nowhere", "--data", folder.Dev).Fails(1));
+        Assert.Contains(
+            "has no adapter_config.json",
+            Peft.Run("merge", "--base", folder.Model, "--adapter", folder.Model, "--out", folder.File_("m")).Fails(1));
         Assert.Contains("answers no question about whole texts", Peft.Run("eval", "--base", folder.Model, "--data", folder.Dev).Fails(1));
         Assert.Contains("nowhere does not exist", Peft.Run("info", "nowhere").Fails(1));
         Assert.Contains("--verbose", Peft.Run("info", "nowhere", "--verbose").Error + " --verbose");
@@ -63,10 +67,14 @@ public sealed class FailureTests(CliFolder folder) : IClassFixture<CliFolder>
     {
         var file = folder.File_("broken.tsv");
         File.WriteAllText(file, "sentence\tlabel\nthe film is good\tpositive\nonly one field\na bad song\tnegative\n");
-        var result = Peft.Run("train", "--base", folder.Model, "--method", "lora", "--data", file, "--out", folder.File_("broken"), "--max-steps", "1");
+        var result = Peft.Run(
+            "train", "--base", folder.Model, "--method", "lora", "--data", file, "--out", folder.File_("broken"), "--max-steps", "1");
         Assert.Equal(1, result.ExitCode);
         Assert.Contains($"{file}, line 3", result.Error);
-        Peft.Run("train", "--base", folder.Model, "--method", "lora", "--data", file, "--out", folder.File_("broken"), "--max-steps", "1", "--skip-bad-rows", "--compute", "fp32").Succeeds();
+        Peft.Run(
+            "train", "--base", folder.Model, "--method", "lora", "--data", file, "--out", folder.File_("broken"), "--max-steps", "1",
+            "--skip-bad-rows", "--compute", "fp32")
+            .Succeeds();
     }
 
     [Fact]
@@ -82,6 +90,7 @@ public sealed class FailureTests(CliFolder folder) : IClassFixture<CliFolder>
         folder.TrainTo("twice", "--max-steps", "1").Succeeds();
         folder.TrainTo("twice", "--max-steps", "2", "--overwrite").Succeeds();
         Assert.Equal(2, File.ReadLines(Path.Combine(folder.File_("twice"), "training_log.jsonl")).Count(l => l.Contains("learning_rate")));
-        Assert.DoesNotContain(folder.Entries, e => e.EndsWith(".tmp", StringComparison.Ordinal) || e.EndsWith(".old", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            folder.Entries, e => e.EndsWith(".tmp", StringComparison.Ordinal) || e.EndsWith(".old", StringComparison.Ordinal));
     }
 }

@@ -43,7 +43,9 @@ public sealed class GridTests
         var lines = grid.Plain(60).ToList();
         Assert.All(lines, line => Assert.True(line.Length <= 60, line));
         var words = lines.SelectMany(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToHashSet();
-        Assert.All("Modules by name, or one pattern for their whole path, as in the reference implementation.".Split(' '), word => Assert.Contains(word, words));
+        Assert.All(
+            "Modules by name, or one pattern for their whole path, as in the reference implementation.".Split(' '),
+            word => Assert.Contains(word, words));
         Assert.Equal("runs/ver…/seed42", TextWidth.Shorten("runs/very-long-path/seed42", 16));
         Assert.InRange(TextWidth.Of(TextWidth.Shorten("아주-긴-한국어-폴더-이름/어댑터", 16)), 15, 16);
     }
@@ -74,8 +76,14 @@ public sealed class GridTests
     [Fact]
     public void A_long_line_is_wrapped_at_words_below_its_label()
     {
-        var lines = TextWidth.Hang("settings:           target_modules=query,value, lora_alpha=16, lora_dropout=0.1, bias=none", 60, 20).ToList();
-        Assert.Equal(["settings:           target_modules=query,value,", "                    lora_alpha=16, lora_dropout=0.1,", "                    bias=none"], lines);
+        var lines =
+            TextWidth.Hang("settings:           target_modules=query,value, lora_alpha=16, lora_dropout=0.1, bias=none", 60, 20).ToList();
+        Assert.Equal(
+            [
+                "settings:           target_modules=query,value,", "                    lora_alpha=16, lora_dropout=0.1,",
+                "                    bias=none",
+            ],
+            lines);
         Assert.Equal(["short"], TextWidth.Hang("short", 60, 20));
     }
 
@@ -90,8 +98,14 @@ public sealed class GridTests
 
     private static Grid Wide()
     {
-        var grid = new Grid("dataset", "method", "metric", ">score", ">trained", ">share", ">adapter", ">rate", ">peak memory", ">seconds", ">eval samples/s");
-        grid.Row(["a-very-long-name-of-a-dataset-that-somebody-made", "lora r=8 target_modules=query,value", "matthews_correlation", .. Numbers]);
+        var grid = new Grid(
+            "dataset", "method", "metric", ">score", ">trained", ">share", ">adapter", ">rate", ">peak memory", ">seconds",
+            ">eval samples/s");
+        grid.Row(
+            [
+                "a-very-long-name-of-a-dataset-that-somebody-made", "lora r=8 target_modules=query,value", "matthews_correlation",
+                .. Numbers,
+            ]);
         grid.Row("SST-2", "bitfit", "accuracy", "0.7912", "26,882", "0.1 %", "0.1 MB", "3e-3", "600.0 MB", "99.0", "1,234");
         return grid;
     }
@@ -99,7 +113,14 @@ public sealed class GridTests
     private static string[] Drawn(Grid grid, int width)
     {
         using var text = new StringWriter();
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(text), Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Interactive = InteractionSupport.No });
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Out = new AnsiConsoleOutput(text),
+                Ansi = AnsiSupport.No,
+                ColorSystem = ColorSystemSupport.NoColors,
+                Interactive = InteractionSupport.No,
+            });
         console.Profile.Width = width;
         grid.Draw(console);
         return [.. text.ToString().Split('\n').Select(l => l.TrimEnd('\r'))];

@@ -35,7 +35,9 @@ public sealed class HelpTests
         Assert.Empty(visible.Where(o => !OptionGroups.IsKnown(o)).Select(o => o.Name));
         foreach (var (width, all) in new[] { (80, false), (80, true), (60, true), (110, true) })
         {
-            var lines = new HelpPage(command, [], ["an example of a command line that is far too long --for one --line --of a narrow terminal"], width).Lines(all);
+            var lines = new HelpPage(
+                command, [], ["an example of a command line that is far too long --for one --line --of a narrow terminal"],
+                width).Lines(all);
             Assert.All(lines, line => Assert.True(TextWidth.Of(line) <= width, $"{line.Length}: {line}"));
             var words = string.Join('\n', lines).Split([' ', '\n', ',']).ToHashSet();
             Assert.All(visible, option => Assert.Contains(option.Name, words));

@@ -22,13 +22,18 @@ public sealed class HostileCaseTests : IDisposable
     [InlineData("argument.yaml", "a key is no text")]
     [InlineData("plan-of-a-billion.yaml", "more than 1000 combinations")]
     public void Plans(string name, string expected) =>
-        Assert.Contains(expected, Peft.Run("compare", TestPaths.RequireShared("hostile", "recipe", name), "--out", Path.Combine(_root, "out")).Fails(2));
+        Assert.Contains(
+            expected,
+            Peft.Run("compare", TestPaths.RequireShared("hostile", "recipe", name), "--out", Path.Combine(_root, "out")).Fails(2));
 
     [Theory]
     [InlineData("alias-of-itself.yaml")]
     [InlineData("argument.yaml")]
     public void Recipes(string name) =>
-        Assert.Contains("line ", Peft.Run("train", "--recipe", TestPaths.RequireShared("hostile", "recipe", name), "--out", Path.Combine(_root, "out")).Fails(2));
+        Assert.Contains(
+            "line ",
+            Peft.Run("train", "--recipe", TestPaths.RequireShared("hostile", "recipe", name), "--out", Path.Combine(_root, "out"))
+                .Fails(2));
 
     [Theory]
     [InlineData("duplicate-key.json", "\"hidden_size\" is a list")]
@@ -37,7 +42,11 @@ public sealed class HostileCaseTests : IDisposable
     {
         var model = Copy(TestPaths.RequireShared("fixtures", "models", "bert"), "model");
         File.Copy(TestPaths.RequireShared("hostile", "config", name), Path.Combine(model, "config.json"), overwrite: true);
-        string[][] lines = [["info", model], ["predict", "--base", model, "--text", "a"], ["quantize", "--base", model, "--out", Path.Combine(_root, "out")]];
+        string[][] lines =
+        [
+            ["info", model], ["predict", "--base", model, "--text", "a"],
+            ["quantize", "--base", model, "--out", Path.Combine(_root, "out")],
+        ];
         foreach (var line in lines) Assert.Contains(expected, Peft.Run(line).Fails(1));
     }
 
@@ -52,7 +61,10 @@ public sealed class HostileCaseTests : IDisposable
     {
         var adapter = Copy(TestPaths.RequireShared("fixtures", "cases", tensors), "adapter");
         File.Copy(TestPaths.RequireShared("hostile", "adapter", name), Path.Combine(adapter, "adapter_config.json"), overwrite: true);
-        Peft.Run("merge", "--base", TestPaths.RequireShared("fixtures", "models", "bert"), "--adapter", adapter, "--out", Path.Combine(_root, "out")).Fails(1);
+        Peft.Run(
+            "merge", "--base", TestPaths.RequireShared("fixtures", "models", "bert"), "--adapter", adapter, "--out",
+            Path.Combine(_root, "out"))
+            .Fails(1);
         Assert.False(Directory.Exists(Path.Combine(_root, "out")));
     }
 

@@ -20,16 +20,22 @@ public sealed class HubVerbsTests(CliFolder folder) : IClassFixture<CliFolder>, 
     {
         _hub.Add("me/tiny", Files(folder.Model));
         var run = folder.File_("hub-run");
-        var result = Hub("train", "--base", "me/tiny", "--method", "lora", "--data", folder.Train, "--eval-data", folder.Dev, "--epochs", "1", "--compute", "fp32", "--out", run).Succeeds();
+        var result = Hub(
+            "train", "--base", "me/tiny", "--method", "lora", "--data", folder.Train, "--eval-data", folder.Dev, "--epochs", "1",
+            "--compute", "fp32", "--out", run).Succeeds();
         // Silent in a pipe.
         Assert.DoesNotContain("model.safetensors", result.Error);
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(run, "adapter_config.json")))!;
         Assert.Equal("me/tiny", (string?)config["base_model_name_or_path"]);
         Assert.Null(config["revision"]);
         var document = JsonNode.Parse(File.ReadAllText(Path.Combine(run, "run.json")))!;
-        Assert.Equal(("me/tiny", _hub["me/tiny"].Head), ((string?)document["settings"]!["base_model"], (string?)document["settings"]!["model_commit"]));
+        Assert.Equal(
+            ("me/tiny", _hub["me/tiny"].Head),
+            ((string?)document["settings"]!["base_model"], (string?)document["settings"]!["model_commit"]));
         // The adapter names its base, and the cache has it: no --base, no network.
-        var offline = HubWith([("HF_HUB_OFFLINE", "1"), ("HF_ENDPOINT", "http://127.0.0.1:9")], "eval", "--adapter", run, "--data", folder.Dev, "--json").Succeeds();
+        var offline = HubWith(
+            [("HF_HUB_OFFLINE", "1"), ("HF_ENDPOINT", "http://127.0.0.1:9")], "eval", "--adapter", run, "--data", folder.Dev,
+            "--json").Succeeds();
         Assert.Equal((double)document["metrics"]!["accuracy"]!, (double)offline.Json["metrics"]!["accuracy"]!, 6);
         Assert.Contains("base: me/tiny, as the adapter", offline.Error);
 
@@ -41,7 +47,8 @@ public sealed class HubVerbsTests(CliFolder folder) : IClassFixture<CliFolder>, 
         Assert.Equal(File.ReadAllBytes(Path.Combine(run, "adapter_model.safetensors")), files["adapter_model.safetensors"]);
         Assert.DoesNotContain(folder.Root, System.Text.Encoding.UTF8.GetString(files["run.json"]));
         var named = Hub("predict", "--adapter", "me/lora", "--text", "the film is good").Succeeds();
-        Assert.Equal(Peft.Run("predict", "--base", folder.Model, "--adapter", run, "--text", "the film is good").Succeeds().Output, named.Output);
+        Assert.Equal(
+            Peft.Run("predict", "--base", folder.Model, "--adapter", run, "--text", "the film is good").Succeeds().Output, named.Output);
         Assert.Contains("verified: ", Hub("verify", "me/lora").Succeeds().Output); // the proof travels along
         var merged = folder.File_("hub-merged");
         Hub("merge", "--base", "me/tiny", "--adapter", "me/lora@main", "--out", merged).Succeeds();
@@ -72,7 +79,9 @@ public sealed class HubVerbsTests(CliFolder folder) : IClassFixture<CliFolder>, 
         Assert.Contains("--revision is \"v1\", but", Hub("predict", "--base", folder.Model, "--revision", "v1", "--text", "x").Fails(2));
         Assert.Empty(_hub.Requests);
         Assert.Contains("There is no folder me/none, and", Hub("predict", "--base", "me/none", "--text", "x").Fails(1));
-        Assert.Contains("HF_HUB_OFFLINE forbids the network", HubWith([("HF_HUB_OFFLINE", "1")], "predict", "--base", "me/none", "--text", "x").Fails(1));
+        Assert.Contains(
+            "HF_HUB_OFFLINE forbids the network",
+            HubWith([("HF_HUB_OFFLINE", "1")], "predict", "--base", "me/none", "--text", "x").Fails(1));
         Assert.Contains("is no name of a repository", Hub("pull", "../x").Fails(1));
         Assert.Contains("needs a token", HubWith([("HF_TOKEN", null)], "push", folder.Model, "me/x").Fails(1));
     }
@@ -94,5 +103,6 @@ public sealed class HubVerbsTests(CliFolder folder) : IClassFixture<CliFolder>, 
         return Peft.RunIn(environment, args);
     }
 
-    private static (string Name, byte[] Content)[] Files(string folder) => [.. Directory.GetFiles(folder).Select(f => (Path.GetFileName(f), File.ReadAllBytes(f)))];
+    private static (string Name, byte[] Content)[] Files(string folder) =>
+        [.. Directory.GetFiles(folder).Select(f => (Path.GetFileName(f), File.ReadAllBytes(f)))];
 }

@@ -10,7 +10,9 @@ public sealed class InterruptTests(CliFolder folder) : IClassFixture<CliFolder>
     public void An_interrupted_run_leaves_an_adapter_that_works()
     {
         if (OperatingSystem.IsWindows()) Assert.Skip("Signals are sent with kill.");
-        using var process = Peft.Start(false, "train", "--base", folder.Model, "--method", "lora", "--data", folder.Train, "--out", folder.File_("run"), "--epochs", "100000", "--compute", "fp32");
+        using var process = Peft.Start(
+            false, "train", "--base", folder.Model, "--method", "lora", "--data", folder.Train, "--out", folder.File_("run"), "--epochs",
+            "100000", "--compute", "fp32");
         var error = process.StandardError;
         // The first line of progress: steps are being made.
         while (error.ReadLine() is { } line && !line.StartsWith("step ", StringComparison.Ordinal)) { }

@@ -8,7 +8,10 @@ namespace PeftSharp.Tests.Cli;
 /// <remarks>PEFTSHARP_KILLS sets the number of kills (6); bench/kill-test.sh runs 50.</remarks>
 public sealed class KillTests(CliFolder folder) : IClassFixture<CliFolder>
 {
-    private static readonly int Kills = int.TryParse(Environment.GetEnvironmentVariable("PEFTSHARP_KILLS"), NumberStyles.None, CultureInfo.InvariantCulture, out var kills) ? kills : 6;
+    private static readonly int Kills =
+        int.TryParse(Environment.GetEnvironmentVariable("PEFTSHARP_KILLS"), NumberStyles.None, CultureInfo.InvariantCulture, out var kills)
+        ? kills
+        : 6;
 
     [Fact]
     public async Task Killed_at_random_moments_a_run_ends_with_the_same_adapter()
@@ -28,7 +31,8 @@ public sealed class KillTests(CliFolder folder) : IClassFixture<CliFolder>
         var (killed, whileSaving, beforeTraining, rounds) = (0, 0, 0, 0);
         for (var resume = false; ;)
         {
-            var process = Peft.Start(false, resume ? ["train", "--resume", "--verbose", "--out", folder.File_("killed")] : bench.Arguments("killed", steps));
+            var process = Peft.Start(
+                false, resume ? ["train", "--resume", "--verbose", "--out", folder.File_("killed")] : bench.Arguments("killed", steps));
             var (error, training) = Watch(process);
             var output = process.StandardOutput.ReadToEndAsync();
             if (killed < Kills)
@@ -53,11 +57,14 @@ public sealed class KillTests(CliFolder folder) : IClassFixture<CliFolder>
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
             Assert.DoesNotContain("damaged", await error);
             killed++;
-            resume = Directory.Exists(bench.Work("killed")) && File.Exists(Path.Combine(bench.Work("killed"), "recipe.yaml")) || File.Exists(Path.Combine(folder.File_("killed"), "run.json"));
+            resume = Directory.Exists(bench.Work("killed")) && File.Exists(Path.Combine(bench.Work("killed"), "recipe.yaml"))
+                || File.Exists(Path.Combine(folder.File_("killed"), "run.json"));
             if (!resume || bench.Checkpoints("killed").Count == 0) beforeTraining++;
             else if (Directory.GetDirectories(bench.Work("killed"), ".checkpoint-*").Length > 0) whileSaving++;
         }
-        TestContext.Current.TestOutputHelper?.WriteLine($"{killed} kills ({beforeTraining} before the first checkpoint, {whileSaving} while a checkpoint was being written or deleted), {rounds} run(s) to the end, {watch.Elapsed.TotalSeconds:0} s: every adapter is the same.");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{killed} kills ({beforeTraining} before the first checkpoint, {whileSaving} while a checkpoint was being written or "
+            + $"deleted), {rounds} run(s) to the end, {watch.Elapsed.TotalSeconds:0} s: every adapter is the same.");
     }
 
     // What it says, in the end; and a task that is done when it makes steps.

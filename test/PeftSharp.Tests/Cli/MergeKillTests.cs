@@ -4,11 +4,16 @@ using PeftSharp.Tests.Hub;
 
 namespace PeftSharp.Tests.Cli;
 
-/// <summary>SIGKILL while a folder is written or replaced: the old one or the new one is there afterwards, whole, and nothing else.</summary>
+/// <summary>
+/// SIGKILL while a folder is written or replaced: the old one or the new one is there afterwards, whole, and nothing else.
+/// </summary>
 /// <remarks>PEFTSHARP_KILLS sets the number of kills a verb (2); bench/kill-test.sh runs 50.</remarks>
 public sealed class MergeKillTests(CliFolder folder) : IClassFixture<CliFolder>, IDisposable
 {
-    private static readonly int Kills = int.TryParse(Environment.GetEnvironmentVariable("PEFTSHARP_KILLS"), NumberStyles.None, CultureInfo.InvariantCulture, out var kills) ? kills : 2;
+    private static readonly int Kills =
+        int.TryParse(Environment.GetEnvironmentVariable("PEFTSHARP_KILLS"), NumberStyles.None, CultureInfo.InvariantCulture, out var kills)
+        ? kills
+        : 2;
 
     private readonly LocalHub _hub = new();
 
@@ -31,7 +36,12 @@ public sealed class MergeKillTests(CliFolder folder) : IClassFixture<CliFolder>,
             "extract" => ["extract", "--adapter", folder.File_("adapter"), "--rank", "2", "--out", target, "--overwrite"],
             _ => ["pull", "me/tiny", "--out", target, "--overwrite"],
         };
-        var environment = new Dictionary<string, string?> { ["HF_ENDPOINT"] = _hub.Url, ["HF_HOME"] = folder.File_("home"), ["HF_TOKEN"] = null };
+        var environment = new Dictionary<string, string?>
+        {
+            ["HF_ENDPOINT"] = _hub.Url,
+            ["HF_HOME"] = folder.File_("home"),
+            ["HF_TOKEN"] = null,
+        };
         var watch = Stopwatch.StartNew();
         Peft.RunIn(environment, arguments).Succeeds();
         var length = watch.Elapsed;
@@ -52,7 +62,8 @@ public sealed class MergeKillTests(CliFolder folder) : IClassFixture<CliFolder>,
         }
         Peft.RunIn(environment, arguments).Succeeds();
         Assert.True(File.ReadAllBytes(Path.Combine(target, weights)).AsSpan().SequenceEqual(expected));
-        Assert.DoesNotContain(folder.Entries, e => e.StartsWith($".{name}", StringComparison.Ordinal) || e.StartsWith($"{name}.", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            folder.Entries, e => e.StartsWith($".{name}", StringComparison.Ordinal) || e.StartsWith($"{name}.", StringComparison.Ordinal));
         TestContext.Current.TestOutputHelper?.WriteLine($"{verb}: {Kills} kills, {left} of them left something to mend.");
     }
 }

@@ -51,11 +51,13 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         {
             var (before, after) = (new TrainSettings(), new TrainSettings());
             key.Apply(after, key.Value is null ? key.Switch : Other(key), key.Option);
-            var changed = typeof(TrainSettings).GetFields().Where(f => !Equals(f.GetValue(before), f.GetValue(after))).Select(f => f.Name).ToList();
+            var changed =
+                typeof(TrainSettings).GetFields().Where(f => !Equals(f.GetValue(before), f.GetValue(after))).Select(f => f.Name).ToList();
             Assert.True(changed.Count == 1, $"{key.Option} changes {changed.Count} settings: {string.Join(", ", changed)}");
             Assert.True(reached.TryAdd(changed[0], key.Option), $"{key.Option} and {reached[changed[0]]} both change {changed[0]}");
         }
-        Assert.Empty(typeof(TrainSettings).GetFields().Select(f => f.Name).Except(reached.Keys).Except([nameof(TrainSettings.MethodSource)]));
+        Assert.Empty(
+            typeof(TrainSettings).GetFields().Select(f => f.Name).Except(reached.Keys).Except([nameof(TrainSettings.MethodSource)]));
     }
 
     // A value that no setting can have is refused with a sentence that names it: an option that nothing reads would not notice.
@@ -65,7 +67,8 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
     {
         var command = CommandTree.Build(verb);
         if (verb is "quickstart") return; // it would train where a value is let through
-        foreach (var option in command.Options.Where(o => o.ValueType == typeof(string) && o.HelpName is { } value && IsNumberOrChoice(value)))
+        foreach (
+            var option in command.Options.Where(o => o.ValueType == typeof(string) && o.HelpName is { } value && IsNumberOrChoice(value)))
         {
             var result = Peft.Run([verb, .. Complete(verb), option.Name, "no#such/thing"]);
             Assert.True(result.ExitCode is 1 or 2, $"peft {verb} {option.Name}: {result.ExitCode} {result.Output}");
@@ -108,16 +111,25 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         var fields = new List<System.Reflection.FieldInfo>();
         for (var type = holder.GetType(); type is not null && type != typeof(object); type = type.BaseType)
             fields.AddRange(type.GetFields(System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.DeclaredOnly));
-        return fields.Where(f => !f.FieldType.IsPrimitive && !f.FieldType.IsPointer && f.FieldType != typeof(string)).Select(f => f.GetValue(holder)).OfType<object>().Where(v => v is not (Type or System.Reflection.MemberInfo or Command));
+        return fields.Where(f => !f.FieldType.IsPrimitive && !f.FieldType.IsPointer && f.FieldType != typeof(string))
+            .Select(f => f.GetValue(holder))
+            .OfType<object>()
+            .Where(v => v is not (Type or System.Reflection.MemberInfo or Command));
     }
 
-    private static IEnumerable<object> Statics(Type type) => type.Assembly != typeof(CommandTree).Assembly || type == typeof(CommandTree) ? []
-        : type.GetFields(System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Public).Where(f => typeof(Option).IsAssignableFrom(f.FieldType)).Select(f => f.GetValue(null)).OfType<object>();
+    private static IEnumerable<object> Statics(Type type) =>
+        type.Assembly != typeof(CommandTree).Assembly || type == typeof(CommandTree) ? []
+        : type.GetFields(
+            System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Public)
+            .Where(f => typeof(Option).IsAssignableFrom(f.FieldType))
+            .Select(f => f.GetValue(null))
+            .OfType<object>();
 
     [Theory]
     [InlineData("extract", "-r", "write --rank")]
     [InlineData("push", "-m", "write --message")]
-    public void A_letter_that_meant_something_else_is_told(string verb, string letter, string expected) => Assert.Contains(expected, Peft.Run(verb, letter, "8").Fails(2));
+    public void A_letter_that_meant_something_else_is_told(string verb, string letter, string expected) =>
+        Assert.Contains(expected, Peft.Run(verb, letter, "8").Fails(2));
 
     [Fact]
     public void Columns_are_named_alike_everywhere_and_their_old_names_work_with_a_note()
@@ -128,7 +140,8 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         Assert.DoesNotContain("note:", now.Error);
         var old = Peft.Run(["eval", .. model, "--data", folder.Dev, "--text", "sentence", "--label", "label"]).Succeeds();
         Assert.Equal(now.Output, old.Output);
-        Assert.Contains("note: columns are named by --text-column and --label-column in every verb; --text and --label still work here", old.Error);
+        Assert.Contains(
+            "note: columns are named by --text-column and --label-column in every verb; --text and --label still work here", old.Error);
         var asked = Peft.Run(["predict", .. model, "--text", "a good film"]).Succeeds();
         Assert.DoesNotContain("note:", asked.Error);
         Assert.Contains("a good film", asked.Output);
@@ -142,7 +155,8 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
     [InlineData("[\"a\", 'b']", "a", "b")]
     [InlineData("a", "a")]
     [InlineData("[]")]
-    public void A_list_is_understood_in_every_way_that_people_write_it(string text, params string[] expected) => Assert.Equal(expected, Values.List(text));
+    public void A_list_is_understood_in_every_way_that_people_write_it(string text, params string[] expected) =>
+        Assert.Equal(expected, Values.List(text));
 
     [Theory]
     [InlineData("target_modules", "query,value", "query,value")]
@@ -159,7 +173,9 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         var options = MethodSettings.With(new PeftSharp.Methods.Reparameterized.Lora.LoraOptions(), "lora", [new(name, given)], "--set");
         var setting = MethodSettings.Of(options.GetType()).Single(s => s.Name == name);
         Assert.Equal(shown, MethodSettings.Shown(options, setting));
-        var again = MethodSettings.With(new PeftSharp.Methods.Reparameterized.Lora.LoraOptions(), "lora", [new(name, shown.Trim('"').Replace("\\\\", "\\", StringComparison.Ordinal))], "--set");
+        var again = MethodSettings.With(
+            new PeftSharp.Methods.Reparameterized.Lora.LoraOptions(), "lora",
+            [new(name, shown.Trim('"').Replace("\\\\", "\\", StringComparison.Ordinal))], "--set");
         Assert.Equal(shown, MethodSettings.Shown(again, setting));
     }
 
@@ -182,7 +198,10 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         return folder.File_("trained");
     }
 
-    private static bool IsNumberOrChoice(string value) => value is "N" or "RATE" or "SHARE" or "NUMBERS" or "RATES" or "MINUTES" or "MB" or "A,B,C" or "B" or "E" or "MODE" or "TYPE" or "KIND" || value.Contains('|');
+    private static bool IsNumberOrChoice(string value) =>
+        value is "N" or "RATE" or "SHARE" or "NUMBERS" or "RATES" or "MINUTES" or "MB" or "A,B,C" or "B" or "E" or "MODE" or "TYPE"
+            or "KIND"
+            || value.Contains('|');
 
     private static string Plausible(Option option) => option.HelpName switch
     {
@@ -225,7 +244,8 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         "eval" => ["--base", folder.Model, "--adapter", Trained(), "--data", folder.Dev],
         "predict" => ["--base", folder.Model, "--data", folder.Dev],
         "convert" => ["--base", folder.Model, "--adapter", folder.Model, "--to", "lora", "--out", folder.File_("none")],
-        "merge" or "analyze" or "extract" or "combine" => ["--base", folder.Model, "--adapter", folder.Model, "--out", folder.File_("none")],
+        "merge" or "analyze" or "extract" or "combine" =>
+            ["--base", folder.Model, "--adapter", folder.Model, "--out", folder.File_("none")],
         "quantize" => ["--base", folder.Model, "--out", folder.File_("none")],
         "export" => ["--base", folder.Model, "--adapter", folder.Model, "--out", folder.File_("none.gguf")],
         "data" => [folder.Train],

@@ -21,7 +21,8 @@ internal static class Peft
         {
             Assert.True(ExitCode == exitCode, $"exit code {ExitCode} instead of {exitCode}: {Output}{Error}");
             Assert.Empty(Output);
-            var line = Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Single(l => l.StartsWith("error: ", StringComparison.Ordinal));
+            var line =
+                Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Single(l => l.StartsWith("error: ", StringComparison.Ordinal));
             Assert.DoesNotContain("   at ", Error);
             return line.TrimEnd('\r');
         }
@@ -66,7 +67,8 @@ internal static class Peft
 
     public static Process Start(bool withInput, params string[] args) => Process.Start(StartInfo(withInput, args))!;
 
-    private static ProcessStartInfo StartInfo(bool withInput, string[] args) => new("dotnet", [Path.Combine(AppContext.BaseDirectory, "peft.dll"), .. args])
+    private static ProcessStartInfo StartInfo(bool withInput, string[] args) =>
+        new("dotnet", [Path.Combine(AppContext.BaseDirectory, "peft.dll"), .. args])
     {
         RedirectStandardOutput = true,
         RedirectStandardError = true,

@@ -18,7 +18,8 @@ public sealed class PictureTests
     [InlineData(20)]
     public void The_legend_of_a_spectrum_lies_outside_of_its_curves(int layers)
     {
-        var plot = SpectrumPlot.Draw([.. Enumerable.Range(0, layers).Select(i => ($"layer {i}", new[] { 1.0, 0.5, 0.1 / (i + 1) }))], "singular values");
+        var plot = SpectrumPlot.Draw(
+            [.. Enumerable.Range(0, layers).Select(i => ($"layer {i}", new[] { 1.0, 0.5, 0.1 / (i + 1) }))], "singular values");
         LegendIsOutside(plot);
         Assert.Equal(Math.Min(layers, 12), plot.PlottableList.SelectMany(p => p.LegendItems).Count(i => i.LabelText.Length > 0));
     }
@@ -29,7 +30,11 @@ public sealed class PictureTests
         var run = new TrainingCurves();
         for (var step = 1; step <= 40; step++) run.StepCompleted(new(step, 40, 1, 2.0 / step, 1, 1, 1, 1, default, default));
         for (var step = 10; step <= 40; step += 10)
-            run.Evaluated(step, new EvaluationResult(new Dictionary<string, double> { ["loss"] = 1.0 / step, ["accuracy"] = step / 50.0 }, "accuracy", true, 10, 1.0), isBest: true);
+            run.Evaluated(
+                step,
+                new EvaluationResult(
+                    new Dictionary<string, double> { ["loss"] = 1.0 / step, ["accuracy"] = step / 50.0 }, "accuracy", true, 10, 1.0),
+                isBest: true);
         LegendIsOutside(LossPlot.Draw(run));
         LegendIsOutside(CurvePlot.Draw(run));
     }

@@ -41,16 +41,22 @@ public sealed class QuickstartModelTests
         using var folder = new CliFolder();
         Peft.Run("quantize", "--base", original, "--out", folder.File_("again"), "--double-quant", "--embeddings", "nf4").Succeeds();
         foreach (var file in (string[])["model.safetensors", "config.json", "tokenizer.json"])
-            Assert.True(File.ReadAllBytes(Path.Combine(QuickstartFiles.Model, file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder.File_("again"), file))), file);
+            Assert.True(
+                File.ReadAllBytes(Path.Combine(QuickstartFiles.Model, file))
+                    .AsSpan()
+                    .SequenceEqual(File.ReadAllBytes(Path.Combine(folder.File_("again"), file))),
+                file);
     }
 
-    private static TransformerModel Load(string folder) => ModelLoader.Load(folder, new ModelOptions { Task = TaskKind.Embedding, Pooling = Pooling.Mean });
+    private static TransformerModel Load(string folder) =>
+        ModelLoader.Load(folder, new ModelOptions { Task = TaskKind.Embedding, Pooling = Pooling.Mean });
 
     private static Tensor Vectors(string folder)
     {
         using var guard = no_grad();
         var model = Load(folder);
-        var data = TokenizedDataset.Create(TextDataset.Load(QuickstartFiles.Test).Take(Sentences), new TokenizerTextEncoder(Tokenizer.Load(folder)), 64);
+        var data = TokenizedDataset.Create(
+            TextDataset.Load(QuickstartFiles.Test).Take(Sentences), new TokenizerTextEncoder(Tokenizer.Load(folder)), 64);
         using var batch = data.CreateBatch([.. Enumerable.Range(0, Sentences)]);
         return nn.functional.normalize(model.Forward(batch, new ForwardContext()).Logits);
     }

@@ -23,7 +23,8 @@ public sealed class QuickstartTests : IDisposable
         Assert.InRange((double)first["merge"]!["largest_difference"]!, 0, 1e-3);
         foreach (var file in (string[])["run.json", "confusion.png", "loss.png", "adapter/adapter_config.json", "adapter/adapter_model.safetensors", "adapter/run.json"])
             Assert.True(File.Exists(Path.Combine(target, file)), file);
-        Assert.DoesNotContain(Directory.GetFileSystemEntries(_folder.Root), entry => entry.EndsWith(".tmp", StringComparison.Ordinal)); // nothing half-written beside it
+        // nothing half-written beside it
+        Assert.DoesNotContain(Directory.GetFileSystemEntries(_folder.Root), entry => entry.EndsWith(".tmp", StringComparison.Ordinal));
 
         var written = File.GetLastWriteTimeUtc(Path.Combine(target, "run.json"));
         var second = Run(target).Succeeds();
@@ -35,7 +36,8 @@ public sealed class QuickstartTests : IDisposable
         var shown = Peft.Run("quickstart", "--out", target, "--max-steps", "3").Succeeds().Output;
         Assert.Contains("trainable params:", shown, StringComparison.Ordinal);
         Assert.Contains("300 of 300 answers are the same", shown, StringComparison.Ordinal);
-        Assert.Equal(3, shown.Split('\n').SkipWhile(l => l.Trim() != "Next:").Skip(1).Count(l => l.Contains(" --base ", StringComparison.Ordinal)));
+        Assert.Equal(
+            3, shown.Split('\n').SkipWhile(l => l.Trim() != "Next:").Skip(1).Count(l => l.Contains(" --base ", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -51,7 +53,9 @@ public sealed class QuickstartTests : IDisposable
 
     [Fact]
     public void AnUnknownMethodIsRefusedAtOnce() =>
-        Assert.Contains("did you mean \"lora\"", Peft.Run("quickstart", "--out", _folder.File_("x"), "--method", "lroa").Fails(2), StringComparison.Ordinal);
+        Assert.Contains(
+            "did you mean \"lora\"", Peft.Run("quickstart", "--out", _folder.File_("x"), "--method", "lroa").Fails(2),
+            StringComparison.Ordinal);
 
     private static Peft.Result Run(string target) => Peft.Run("quickstart", "--out", target, "--max-steps", "3", "--json");
 }

@@ -15,8 +15,10 @@ public sealed class RecipeTests(CliFolder folder) : IClassFixture<CliFolder>
     [Fact]
     public void A_recipe_trains_and_options_win()
     {
-        var recipe = Write("r: 2\nlora_alpha: 4.5\ntarget_modules: [query]\nlearning_rate: 1e-3\nmax_steps: 5\nper_device_train_batch_size: 8\n");
-        Peft.Run("train", "--recipe", recipe, "--out", folder.File_("recipe"), "--max-steps", "2", "--set", "lora_alpha=6", "--quiet").Succeeds();
+        var recipe =
+            Write("r: 2\nlora_alpha: 4.5\ntarget_modules: [query]\nlearning_rate: 1e-3\nmax_steps: 5\nper_device_train_batch_size: 8\n");
+        Peft.Run("train", "--recipe", recipe, "--out", folder.File_("recipe"), "--max-steps", "2", "--set", "lora_alpha=6", "--quiet")
+            .Succeeds();
         var run = JsonNode.Parse(File.ReadAllText(Path.Combine(folder.File_("recipe"), "run.json")))!;
         Assert.Equal(2, (int)run["steps"]!);
         Assert.Equal(1e-3, (double)run["settings"]!["learning_rate"]!);

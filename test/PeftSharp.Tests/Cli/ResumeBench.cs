@@ -19,11 +19,20 @@ internal sealed class ResumeBench(CliFolder folder)
 
     /// <summary>Steps of the checkpoints, the newest first.</summary>
     public List<int> Checkpoints(string name) => !Directory.Exists(Work(name)) ? [] :
-        [.. Directory.GetDirectories(Work(name), "checkpoint-*").Select(d => int.Parse(Path.GetFileName(d)["checkpoint-".Length..])).OrderDescending()];
+        [
+            .. Directory.GetDirectories(Work(name), "checkpoint-*")
+                .Select(d => int.Parse(Path.GetFileName(d)["checkpoint-".Length..]))
+                .OrderDescending(),
+        ];
 
     /// <summary>Every file that a cut-off run left, with its content.</summary>
     public List<(string Name, string Content)> WorkFiles(string name) =>
-        [.. Directory.GetFiles(Work(name), "*", SearchOption.AllDirectories).Where(f => Path.GetFileName(f) is not ("pid" or "lock") && Path.GetFileName(Path.GetDirectoryName(f)) != "output").Order().Select(f => (f, Convert.ToBase64String(File.ReadAllBytes(f))))];
+        [
+            .. Directory.GetFiles(Work(name), "*", SearchOption.AllDirectories)
+                .Where(f => Path.GetFileName(f) is not ("pid" or "lock") && Path.GetFileName(Path.GetDirectoryName(f)) != "output")
+                .Order()
+                .Select(f => (f, Convert.ToBase64String(File.ReadAllBytes(f)))),
+        ];
 
     /// <summary>Starts a run and returns when it makes steps.</summary>
     public Process TrainUntilStep(string name, params string[] more)
@@ -42,14 +51,19 @@ internal sealed class ResumeBench(CliFolder folder)
         process.WaitForExit();
         // The next one may have been in place with the oldest not yet deleted.
         foreach (var step in Checkpoints(name).Skip(2)) Directory.Delete(Path.Combine(Work(name), $"checkpoint-{step}"), recursive: true);
-        if (Checkpoints(name).Count != 2 || File.Exists(Path.Combine(folder.File_(name), "run.json"))) throw new InvalidOperationException("The run was not cut off in time.");
+        if (Checkpoints(name).Count != 2 || File.Exists(Path.Combine(folder.File_(name), "run.json")))
+            throw new InvalidOperationException("The run was not cut off in time.");
     }
 
     /// <summary>The same adapter byte for byte, the same curves, the same scores; nothing left of the work.</summary>
     public void AssertSame(string whole, string resumed)
     {
         foreach (var file in (string[])["adapter_model.safetensors", "adapter_config.json"])
-            Assert.True(File.ReadAllBytes(Path.Combine(folder.File_(whole), file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder.File_(resumed), file))), $"{file} differs");
+            Assert.True(
+                File.ReadAllBytes(Path.Combine(folder.File_(whole), file))
+                    .AsSpan()
+                    .SequenceEqual(File.ReadAllBytes(Path.Combine(folder.File_(resumed), file))),
+                $"{file} differs");
         Assert.Equal(Log(whole), Log(resumed));
         foreach (var field in (string[])["steps", "total_steps", "train_loss", "metrics", "best_step", "stopped_early", "interrupted", "data", "parameters"])
             Assert.Equal(Run(whole)[field]?.ToJsonString(), Run(resumed)[field]?.ToJsonString());
@@ -68,9 +82,15 @@ internal sealed class ResumeBench(CliFolder folder)
     {
         (string, string)[] settings =
         [
-            ("--base", folder.Model), ("--method", "lora"), ("--data", folder.Train), ("--eval-data", folder.Dev), ("--max-steps", $"{Steps}"), ("--eval-steps", "3"),
+            ("--base", folder.Model), ("--method", "lora"), ("--data", folder.Train), ("--eval-data", folder.Dev),
+            ("--max-steps", $"{Steps}"), ("--eval-steps", "3"),
             ("--early-stopping", "1000"), ("--lr", "2e-2"), ("--compute", "fp32"), ("--save-steps", "1"),
         ];
-        return ["train", "--out", folder.File_(name), "--set", "lora_dropout=0.1", .. settings.Where(s => !more.Contains(s.Item1) && !(s.Item1 == "--max-steps" && more.Contains("--epochs"))).SelectMany(s => (string[])[s.Item1, s.Item2]), .. more];
+        return [
+            "train", "--out", folder.File_(name), "--set", "lora_dropout=0.1",
+            .. settings.Where(s => !more.Contains(s.Item1) && !(s.Item1 == "--max-steps" && more.Contains("--epochs")))
+                .SelectMany(s => (string[])[s.Item1, s.Item2]),
+            .. more,
+        ];
     }
 }

@@ -66,7 +66,10 @@ public sealed class ResumeTests(ResumeTests.Whole whole) : IClassFixture<ResumeT
         Assert.Contains($"No checkpoint in {_bench.Work("damaged")} can be used: checkpoint-{steps[0]} is damaged", refused.Error);
         File.WriteAllBytes(older, json);
         var result = _bench.Resume("damaged").Succeeds();
-        Assert.Contains($"checkpoint-{steps[0]} is damaged (trainer_state.safetensors has {bytes.Length - 8} bytes, but {bytes.Length} were written), so it is skipped; checkpoint-{steps[1]} is used.", result.Error);
+        Assert.Contains(
+            $"checkpoint-{steps[0]} is damaged (trainer_state.safetensors has {bytes.Length - 8} bytes, but {bytes.Length} were written), "
+            + $"so it is skipped; checkpoint-{steps[1]} is used.",
+            result.Error);
         _bench.AssertSame("whole", "damaged");
     }
 
@@ -95,7 +98,13 @@ public sealed class ResumeTests(ResumeTests.Whole whole) : IClassFixture<ResumeT
         _bench.Cut("full");
         var saved = _bench.Checkpoints("full");
         // Files of more than 12 KB cannot be written: neither a checkpoint nor the picture of the curve.
-        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", "trap '' XFSZ; ulimit -f 12; exec dotnet \"$@\"", "bash", Path.Combine(AppContext.BaseDirectory, "peft.dll"), "train", "--resume", "--out", whole.Folder.File_("full")])
+        using var process = Process.Start(
+            new ProcessStartInfo(
+                "bash",
+                [
+                    "-c", "trap '' XFSZ; ulimit -f 12; exec dotnet \"$@\"", "bash", Path.Combine(AppContext.BaseDirectory, "peft.dll"),
+                    "train", "--resume", "--out", whole.Folder.File_("full"),
+                ])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,
@@ -103,12 +112,26 @@ public sealed class ResumeTests(ResumeTests.Whole whole) : IClassFixture<ResumeT
         })!;
         var result = Peft.Finish(process);
         Assert.Equal(1, result.ExitCode);
-        Assert.Single(result.Error.Split('\n'), l => l.StartsWith("warning: The checkpoint of step", StringComparison.Ordinal) && l.EndsWith("training goes on, earlier checkpoints are kept, and the next one is tried when it is due.", StringComparison.Ordinal));
-        Assert.Single(result.Error.Split('\n'), l => l.StartsWith($"error: The result could not be written to {whole.Folder.File_("full")} (", StringComparison.Ordinal) && l.EndsWith($"go on from step {saved[0]} with: peft train --resume --out {whole.Folder.File_("full")}", StringComparison.Ordinal));
+        Assert.Single(
+            result.Error.Split('\n'),
+            l =>
+                l.StartsWith("warning: The checkpoint of step", StringComparison.Ordinal)
+                    && l.EndsWith(
+                        "training goes on, earlier checkpoints are kept, and the next one is tried when it is due.",
+                        StringComparison.Ordinal));
+        Assert.Single(
+            result.Error.Split('\n'),
+            l =>
+                l.StartsWith($"error: The result could not be written to {whole.Folder.File_("full")} (", StringComparison.Ordinal)
+                    && l.EndsWith(
+                        $"go on from step {saved[0]} with: peft train --resume --out {whole.Folder.File_("full")}",
+                        StringComparison.Ordinal));
         Assert.Contains($"step {ResumeBench.Steps}/{ResumeBench.Steps}", result.Error);
         Assert.Equal(saved, _bench.Checkpoints("full"));
         Assert.False(Directory.Exists(whole.Folder.File_("full")));
-        Assert.DoesNotContain(Directory.GetFileSystemEntries(_bench.Work("full")), e => e.EndsWith(".tmp", StringComparison.Ordinal) || Path.GetFileName(e) == "output");
+        Assert.DoesNotContain(
+            Directory.GetFileSystemEntries(_bench.Work("full")),
+            e => e.EndsWith(".tmp", StringComparison.Ordinal) || Path.GetFileName(e) == "output");
         _bench.Resume("full").Succeeds();
         _bench.AssertSame("whole", "full");
     }
@@ -122,7 +145,8 @@ public sealed class ResumeTests(ResumeTests.Whole whole) : IClassFixture<ResumeT
         Assert.Contains("cannot be worked on: the folder", error);
         var before = whole.Folder.Entries;
         Assert.Contains("there is no run to go on with", Peft.Run("train", "--resume", "--out", whole.Folder.File_("nothing")).Fails(2));
-        Assert.Contains("--save-strategy is \"often\"; expected auto, steps, epoch, no", _bench.Train("x", "--save-strategy", "often").Fails(2));
+        Assert.Contains(
+            "--save-strategy is \"often\"; expected auto, steps, epoch, no", _bench.Train("x", "--save-strategy", "often").Fails(2));
         Assert.Equal(before, whole.Folder.Entries);
     }
 

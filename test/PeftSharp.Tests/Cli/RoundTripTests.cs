@@ -15,7 +15,16 @@ public sealed class RoundTripTests(RoundTripTests.Trained trained) : IClassFixtu
     public void Training_writes_adapter_tokenizer_log_curve_and_record()
     {
         Assert.Equal(0, trained.Result.ExitCode);
-        foreach (var file in new[] { "adapter_config.json", "adapter_model.safetensors", "vocab.txt", "training_log.jsonl", "loss.png", "run.json" })
+        foreach (
+            var file in new[]
+            {
+                "adapter_config.json",
+                "adapter_model.safetensors",
+                "vocab.txt",
+                "training_log.jsonl",
+                "loss.png",
+                "run.json",
+            })
             Assert.True(new FileInfo(Path.Combine(Adapter, file)).Length > 0, file);
         Assert.Contains("trainable params: ", trained.Result.Output);
         Assert.Contains("without the head: trainable params: ", trained.Result.Output);
@@ -24,7 +33,8 @@ public sealed class RoundTripTests(RoundTripTests.Trained trained) : IClassFixtu
         Assert.Equal("fp32", run["compute"]!["type"]!.ToString());
         Assert.True((double)run["metrics"]!["accuracy"]! > 0.9, run["metrics"]!.ToJsonString());
         Assert.True((long)run["peak_memory_bytes"]! > 1 << 20);
-        Assert.Equal((long)run["steps"]!, File.ReadLines(Path.Combine(Adapter, "training_log.jsonl")).Count(l => l.Contains("\"learning_rate\"")));
+        Assert.Equal(
+            (long)run["steps"]!, File.ReadLines(Path.Combine(Adapter, "training_log.jsonl")).Count(l => l.Contains("\"learning_rate\"")));
     }
 
     [Fact]
@@ -39,7 +49,9 @@ public sealed class RoundTripTests(RoundTripTests.Trained trained) : IClassFixtu
     {
         var result = Peft.Run("info", Adapter, "--base", _folder.Model).Succeeds();
         // 2 layers × (query, value) × (32·8 + 8·32), and a head of 2·32 + 2 that counts twice.
-        Assert.Matches(@"(?m)^trainable params: 2,114 \|\| all params: [0-9,]+ \|\| trainable%: [0-9]+\.[0-9]{4}$", result.Output.ReplaceLineEndings("\n"));
+        Assert.Matches(
+            @"(?m)^trainable params: 2,114 \|\| all params: [0-9,]+ \|\| trainable%: [0-9]+\.[0-9]{4}$",
+            result.Output.ReplaceLineEndings("\n"));
         var json = Peft.Run("info", Adapter, _folder.Model, "--base", _folder.Model, "--json").Succeeds().Json;
         Assert.Equal(2048, (long)json[0]!["parameters"]!["trainable_without_head"]!);
         Assert.Equal("lora", json[0]!["method"]!.ToString());
@@ -60,7 +72,8 @@ public sealed class RoundTripTests(RoundTripTests.Trained trained) : IClassFixtu
     public void Predictions_come_in_the_order_of_the_rows_with_logits_beside()
     {
         var (answers, logits) = (_folder.File_("answers.jsonl"), _folder.File_("logits.safetensors"));
-        Peft.Run("predict", "--base", _folder.Model, "--adapter", Adapter, "--data", _folder.Dev, "--out", answers, "--logits", logits).Succeeds();
+        Peft.Run("predict", "--base", _folder.Model, "--adapter", Adapter, "--data", _folder.Dev, "--out", answers, "--logits", logits)
+            .Succeeds();
         var rows = File.ReadLines(answers).Select(l => JsonNode.Parse(l)!).ToList();
         var texts = File.ReadLines(_folder.Dev).Skip(1).Select(l => l.Split('\t')[0]).ToList();
         Assert.Equal(texts, rows.Select(r => r["text"]!.ToString()));
@@ -80,10 +93,13 @@ public sealed class RoundTripTests(RoundTripTests.Trained trained) : IClassFixtu
     public void Texts_come_from_options_from_lines_and_as_token_ids()
     {
         string[] model = ["--base", _folder.Model, "--adapter", Adapter];
-        var direct = Peft.Run(["predict", .. model, "--text", "the film is awful", "--text", "a good book", "--json"]).Succeeds().Json.AsArray();
+        var direct =
+            Peft.Run(["predict", .. model, "--text", "the film is awful", "--text", "a good book", "--json"]).Succeeds().Json.AsArray();
         Assert.Equal(["negative", "positive"], direct.Select(r => r!["label"]!.ToString()));
         var lines = Peft.RunWith("the film is awful\na good book\n", ["predict", .. model]).Succeeds().Output;
-        Assert.Equal(direct.Select(r => r!.ToJsonString()), lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!.ToJsonString()));
+        Assert.Equal(
+            direct.Select(r => r!.ToJsonString()),
+            lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonNode.Parse(l)!.ToJsonString()));
         // [CLS] the film is awful [SEP], by the numbers of the vocabulary.
         var ids = _folder.File_("ids.jsonl");
         File.WriteAllText(ids, """{"input_ids": [2, 6, 17, 7, 15, 3], "label": "negative"}""" + "\n");
@@ -96,7 +112,10 @@ public sealed class RoundTripTests(RoundTripTests.Trained trained) : IClassFixtu
     {
         foreach (var (name, separator) in new[] { ("answers.tsv", '\t'), ("answers.csv", ',') })
         {
-            Peft.Run("predict", "--base", _folder.Model, "--adapter", Adapter, "--data", _folder.Dev, "--take", "3", "--out", _folder.File_(name)).Succeeds();
+            Peft.Run(
+                "predict", "--base", _folder.Model, "--adapter", Adapter, "--data", _folder.Dev, "--take", "3", "--out",
+                _folder.File_(name))
+                .Succeeds();
             var lines = File.ReadAllLines(_folder.File_(name));
             Assert.Equal(string.Join(separator, "row", "line", "label", "probability", "p(negative)", "p(positive)"), lines[0]);
             Assert.Equal(4, lines.Length);

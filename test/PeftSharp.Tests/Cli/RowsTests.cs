@@ -28,7 +28,9 @@ public sealed class RowsTests(RowsTests.Trained trained) : IClassFixture<RowsTes
     public void Answers_Carry_Row_Line_And_Kept_Columns_And_What_Was_Left_Out_Is_Counted()
     {
         var data = Write("blank-row.csv", "id,text,label\n100,a good film,pos\n101,,neg\n102,a bad film,neg\n");
-        var result = Peft.Run([.. Predict, "--data", data, "--skip-bad-rows", "--keep", "id,label", "--out", trained.Folder.File_("out.csv")]).Succeeds();
+        var result =
+            Peft.Run([.. Predict, "--data", data, "--skip-bad-rows", "--keep", "id,label", "--out", trained.Folder.File_("out.csv")])
+            .Succeeds();
         Assert.Contains("1 row left out", result.Error);
         var lines = File.ReadAllLines(trained.Folder.File_("out.csv"));
         Assert.Equal("row,line,id,source_label,label,probability,p(negative),p(positive)", lines[0]);
@@ -37,7 +39,11 @@ public sealed class RowsTests(RowsTests.Trained trained) : IClassFixture<RowsTes
         var json = Peft.Run([.. Predict, "--data", data, "--skip-bad-rows", "--keep-all", "--json"]).Succeeds().Json.AsArray();
         Assert.Equal([(0, 2, "100"), (2, 4, "102")], json.Select(r => ((int)r!["row"]!, (int)r["line"]!, r["id"]!.ToString())));
         Assert.Contains("--skip-bad-rows", Peft.Run([.. Predict, "--data", data]).Fails(1));
-        Assert.Contains("1 row left out", Peft.Run(["eval", .. Predict[1..], "--data", Write("e.csv", "text,label\na good film,positive\n,negative\n"), "--skip-bad-rows"]).Succeeds().Error);
+        Assert.Contains(
+            "1 row left out",
+            Peft.Run(
+                ["eval", .. Predict[1..], "--data", Write("e.csv", "text,label\na good film,positive\n,negative\n"), "--skip-bad-rows"])
+                .Succeeds().Error);
     }
 
     [Fact]
@@ -47,7 +53,9 @@ public sealed class RowsTests(RowsTests.Trained trained) : IClassFixture<RowsTes
         var (one, two) = (Write("several/1.csv", "text,label\ngood,positive\n"), Write("several/2.csv", "text,label\nbad,negative\n"));
         var json = Peft.Run([.. Predict, "--data", trained.Folder.File_("several/*.csv"), "--json"]).Succeeds().Json.AsArray();
         Assert.Equal([(0, one), (0, two)], json.Select(r => ((int)r!["row"]!, r["file"]!.ToString())));
-        var part = Peft.Run([.. Predict, "--data", trained.Folder.Train, "--split-shares", "0.5,0.5", "--split", "train", "--json"]).Succeeds().Json.AsArray();
+        var part = Peft.Run([.. Predict, "--data", trained.Folder.Train, "--split-shares", "0.5,0.5", "--split", "train", "--json"])
+            .Succeeds().Json
+            .AsArray();
         Assert.All(part, r => Assert.Equal("train", r!["split"]!.ToString()));
         Assert.All(part, r => Assert.Equal((int)r!["row"]! + 2, (int)r["line"]!));
         Assert.NotEqual(Enumerable.Range(0, part.Count), part.Select(r => (int)r!["row"]!));
@@ -66,7 +74,8 @@ public sealed class RowsTests(RowsTests.Trained trained) : IClassFixture<RowsTes
     [Fact]
     public void One_Class_Cannot_Be_Learnt() =>
         Assert.Contains("all rows have the label \"pos\"", Peft.Run(
-            "train", "--base", trained.Folder.Model, "--method", "lora", "--data", Write("one.csv", "text,label\na,pos\nb,pos\n"), "--out", trained.Folder.File_("none"), "--max-steps", "1").Fails(1));
+            "train", "--base", trained.Folder.Model, "--method", "lora", "--data", Write("one.csv", "text,label\na,pos\nb,pos\n"), "--out",
+            trained.Folder.File_("none"), "--max-steps", "1").Fails(1));
 
     [Theory]
     [InlineData("--take-eval", "5")]
@@ -78,7 +87,10 @@ public sealed class RowsTests(RowsTests.Trained trained) : IClassFixture<RowsTes
     {
         string[] args = value is null ? [option] : [option, value];
         Assert.Contains($"{option} asks for rows to score on", Peft.Run(
-            ["train", "--base", trained.Folder.Model, "--method", "lora", "--data", trained.Folder.Train, "--out", trained.Folder.File_("refused"), .. args]).Fails(2));
+            [
+                "train", "--base", trained.Folder.Model, "--method", "lora", "--data", trained.Folder.Train, "--out",
+                trained.Folder.File_("refused"), .. args,
+            ]).Fails(2));
     }
 
     [Fact]
@@ -88,18 +100,25 @@ public sealed class RowsTests(RowsTests.Trained trained) : IClassFixture<RowsTes
         var unscored = Peft.Run([.. train, "--out", trained.Folder.File_("unscored"), "--max-steps", "1", "--lr", "1e-9"]).Succeeds().Error;
         Assert.Contains("Nothing was scored", unscored);
         Assert.Contains("--split-shares 0.8,0.2", unscored);
-        var scored = Peft.Run([.. train, "--out", trained.Folder.File_("unlearnt"), "--epochs", "20", "--lr", "1e-9", "--eval-data", trained.Folder.Dev]).Succeeds().Error;
+        var scored = Peft.Run(
+            [.. train, "--out", trained.Folder.File_("unlearnt"), "--epochs", "20", "--lr", "1e-9", "--eval-data", trained.Folder.Dev])
+            .Succeeds().Error;
         Assert.Matches("Nothing was learnt: .*--pooling mean", scored);
         var run = JsonNode.Parse(File.ReadAllText(Path.Combine(trained.Folder.File_("unlearnt"), "run.json")))!;
         Assert.Contains("Nothing was learnt", run["remarks"]!.AsArray().Single()!.ToString());
-        var one = Peft.Run("eval", "--base", trained.Folder.Model, "--adapter", trained.Folder.File_("adapter"), "--data", Write("one-class.csv", "text,label\na good film,positive\na nice song,positive\n")).Succeeds();
+        var one = Peft.Run(
+            "eval", "--base", trained.Folder.Model, "--adapter", trained.Folder.File_("adapter"), "--data",
+            Write("one-class.csv", "text,label\na good film,positive\na nice song,positive\n"))
+            .Succeeds();
         Assert.Contains("All rows have the label \"positive\"", one.Error);
     }
 
     [Fact]
     public void Columns_Of_Training_Are_Read_By_Eval_And_Predict()
     {
-        var rows = Write("columns.csv", "text,review,verdict\nx,a good film,positive\ny,a bad film,negative\nz,a fine song,positive\nw,a dull play,negative\n");
+        var rows = Write(
+            "columns.csv",
+            "text,review,verdict\nx,a good film,positive\ny,a bad film,negative\nz,a fine song,positive\nw,a dull play,negative\n");
         Peft.Run("train", "--base", trained.Folder.Model, "--method", "lora", "--data", rows, "--text", "review", "--label", "verdict",
             "--out", trained.Folder.File_("columns"), "--max-steps", "1", "--compute", "fp32").Succeeds();
         string[] model = ["--base", trained.Folder.Model, "--adapter", trained.Folder.File_("columns")];

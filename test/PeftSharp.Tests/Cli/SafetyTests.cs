@@ -18,7 +18,10 @@ public sealed class SafetyTests : IDisposable
         var basis = _folder.File_("base");
         _folder.TrainTo("first", "--max-steps", "1").Succeeds();
         Peft.Run("merge", "--adapter", _folder.File_("first"), "--out", basis).Succeeds();
-        Peft.Run("train", "--base", basis, "--method", "lora", "--data", _folder.Train, "--out", Adapter, "--max-steps", "1", "--compute", "fp32").Succeeds();
+        Peft.Run(
+            "train", "--base", basis, "--method", "lora", "--data", _folder.Train, "--out", Adapter, "--max-steps", "1", "--compute",
+            "fp32")
+            .Succeeds();
         var before = Snapshot();
         string[][] lines =
         [
@@ -47,8 +50,16 @@ public sealed class SafetyTests : IDisposable
         System.Diagnostics.Process.Start("ln", [_folder.Dev, hard]).WaitForExit();
         System.Diagnostics.Process.Start("mkfifo", [_folder.File_("pipe.tsv")]).WaitForExit();
         var before = File.ReadAllText(_folder.Dev);
-        foreach (var (file, expected) in new[] { (link, "is a link to"), (hard, "which this run reads"), (_folder.File_("pipe.tsv"), "is a pipe or a device") })
-            Assert.Contains(expected, Peft.Run("predict", "--adapter", Adapter, "--data", _folder.Dev, "--text-column", "sentence", "--out", file).Fails(2));
+        foreach (
+            var (file, expected) in new[]
+            {
+                (link, "is a link to"),
+                (hard, "which this run reads"),
+                (_folder.File_("pipe.tsv"), "is a pipe or a device"),
+            })
+            Assert.Contains(
+                expected,
+                Peft.Run("predict", "--adapter", Adapter, "--data", _folder.Dev, "--text-column", "sentence", "--out", file).Fails(2));
         Assert.Equal(before, File.ReadAllText(_folder.Dev));
     }
 
@@ -104,5 +115,9 @@ public sealed class SafetyTests : IDisposable
     }
 
     private List<(string, string)> Snapshot() =>
-        [.. Directory.GetFiles(_folder.Root, "*", SearchOption.AllDirectories).Order().Select(f => (f, Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f)))))];
+        [
+            .. Directory.GetFiles(_folder.Root, "*", SearchOption.AllDirectories)
+                .Order()
+                .Select(f => (f, Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))))),
+        ];
 }

@@ -18,7 +18,11 @@ public sealed class VerifyTests(VerifyTests.Trained trained) : IClassFixture<Ver
         var json = Peft.Run("verify", _folder.File_("run"), "--base", _folder.Model, "--json").Succeeds().Json;
         Assert.True((bool)json["verified"]!);
         Assert.All(json["checks"]!.AsArray(), c => Assert.Equal("pass", c!["result"]!.ToString()));
-        string[] names = ["adapter, settings", "base, samples", "base, every byte", "tokenizer", "probes, token ids", "probes, answers", "merged in memory, answers"];
+        string[] names =
+        [
+            "adapter, settings", "base, samples", "base, every byte", "tokenizer", "probes, token ids", "probes, answers",
+            "merged in memory, answers",
+        ];
         Assert.Subset(json["checks"]!.AsArray().Select(c => c!["name"]!.ToString()).ToHashSet(), names.ToHashSet());
         var half = Peft.Run("verify", _folder.File_("run"), "--base", _folder.Model, "--compute", "bf16").Succeeds().Output;
         Assert.Contains("8 or 11 bits", half);
@@ -69,7 +73,9 @@ public sealed class VerifyTests(VerifyTests.Trained trained) : IClassFixture<Ver
         var words = File.ReadAllLines(Path.Combine(swapped, "vocab.txt"));
         (words[9], words[13]) = (words[13], words[9]); // good and bad
         File.WriteAllLines(Path.Combine(swapped, "vocab.txt"), words);
-        Assert.Contains("turns texts into other token ids", Peft.Run("predict", "--base", swapped, "--adapter", _folder.File_("run"), "--text", "a good film").Fails(1));
+        Assert.Contains(
+            "turns texts into other token ids",
+            Peft.Run("predict", "--base", swapped, "--adapter", _folder.File_("run"), "--text", "a good film").Fails(1));
         var checks = Peft.Run("verify", _folder.File_("run"), "--base", swapped, "--json").Json["checks"]!.AsArray();
         Assert.Equal("fail", checks.Single(c => c!["name"]!.ToString() == "tokenizer")!["result"]!.ToString());
     }
@@ -88,7 +94,9 @@ public sealed class VerifyTests(VerifyTests.Trained trained) : IClassFixture<Ver
         var bytes = File.ReadAllBytes(weights);
         bytes[^1] ^= 0x40;
         File.WriteAllBytes(weights, bytes);
-        Assert.Contains("holds other weights than were written when it was merged", Peft.Run("predict", "--base", _folder.File_("merged-mean"), "--text", "a film").Fails(1));
+        Assert.Contains(
+            "holds other weights than were written when it was merged",
+            Peft.Run("predict", "--base", _folder.File_("merged-mean"), "--text", "a film").Fails(1));
     }
 
     [Fact]
@@ -104,7 +112,8 @@ public sealed class VerifyTests(VerifyTests.Trained trained) : IClassFixture<Ver
         var damaged = Peft.Run("predict", "--base", _folder.Model, "--adapter", plain, "--text", "a film").Fails(1);
         Assert.Contains(Path.Combine(plain, Proof), damaged);
         Assert.Contains("remove it (the adapter works without), or write it anew with \"peft verify --write\"", damaged);
-        Assert.Contains("warning: ", Peft.Run("predict", "--base", _folder.Model, "--adapter", plain, "--text", "a film", "--force").Succeeds().Error);
+        Assert.Contains(
+            "warning: ", Peft.Run("predict", "--base", _folder.Model, "--adapter", plain, "--text", "a film", "--force").Succeeds().Error);
     }
 
     [Fact]
@@ -113,7 +122,10 @@ public sealed class VerifyTests(VerifyTests.Trained trained) : IClassFixture<Ver
         _folder.TrainTo("nf4-proof", "--quantize", "nf4", "--max-steps", "4").Succeeds();
         var json = Peft.Run("verify", _folder.File_("nf4-proof"), "--base", _folder.Model, "--json").Succeeds().Json;
         Assert.Contains("nf4/64", json["precision"]!.ToString());
-        Peft.Run("train", "--base", _folder.Model, "--method", "houlsby", "--data", _folder.Train, "--out", _folder.File_("hub"), "--max-steps", "4", "--compute", "bf16").Succeeds();
+        Peft.Run(
+            "train", "--base", _folder.Model, "--method", "houlsby", "--data", _folder.Train, "--out", _folder.File_("hub"), "--max-steps",
+            "4", "--compute", "bf16")
+            .Succeeds();
         json = Peft.Run("verify", _folder.File_("hub"), "--base", _folder.Model, "--json").Succeeds().Json;
         Assert.Equal("fp32, weights F32", json["precision"]!.ToString()); // trained on rounded weights, proved on those of the file
     }

@@ -85,7 +85,8 @@ public sealed class AdapterExpressionTests
         var (a, b, c) = (Off(bench, "lora", "a", 70), Off(bench, "pfeiffer", "b", 80), Off(bench, "pfeiffer", "c", 90));
         var fusion = bench.Peft.AddFusion(["b", "c"]);
         Bench.Disturb(fusion);
-        void Same(string expression, AdapterComposition tree) => Bits.AssertSame(bench.Logits(AdapterSelection.Of(tree)), bench.Logits(bench.Peft.Select(expression)), expression);
+        void Same(string expression, AdapterComposition tree) =>
+            Bits.AssertSame(bench.Logits(AdapterSelection.Of(tree)), bench.Logits(bench.Peft.Select(expression)), expression);
         Same("a", a.Tag.Single);
         Same("stack(a,b)", AdapterComposition.StackOf(a.Tag.Single, b.Tag.Single));
         Same("average(b:0.3,c:0.7)", AdapterComposition.AverageOf((b.Tag.Single, 0.3), (c.Tag.Single, 0.7)));
@@ -116,7 +117,10 @@ public sealed class AdapterExpressionTests
     public void A_Merged_Composition_Answers_As_It_Did_And_Goes_Without_A_Trace(string architecture)
     {
         using var bench = new Bench(architecture, ScalarType.Float64);
-        foreach (var (method, name, seed) in (IEnumerable<(string, string, ulong)>)[("lora", "a", 70), ("vera", "b", 80), ("bitfit", "c", 90), ("full", "d", 60), ("ia3", "e", 50), ("ia3", "e2", 40)])
+        foreach (
+            var (method, name, seed) in (
+                IEnumerable<(string, string, ulong)>)[("lora", "a", 70), ("vera", "b", 80), ("bitfit", "c", 90), ("full", "d", 60),
+                ("ia3", "e", 50), ("ia3", "e2", 40)])
             Off(bench, method, name, seed);
         var plain = bench.Logits(AdapterSelection.None);
         foreach (var expression in (string[])["stack(a,b)", "average(a:0.3,b:0.7)", "stack(c,average(a:1,stack(b,c):3))", "average(a,d)", "stack(e,a)", "stack(a,average(c,d:2,b:1))".Replace("c,", "c:1,")])
@@ -147,11 +151,14 @@ public sealed class AdapterExpressionTests
         Off(bench, "pfeiffer", "b", 80);
         var five = bench.Peft.Add(PeftSharp.Methods.MethodRegistry.Options("lora"), "five", outputs: 5);
         Bench.Disturb(five);
-        AdapterComposition?[] trees = [bench.Peft.Compose("stack(a,b)"), null, bench.Peft.Compose("five"), bench.Peft.Compose("average(a,b)")];
+        AdapterComposition?[] trees =
+            [bench.Peft.Compose("stack(a,b)"), null, bench.Peft.Compose("five"), bench.Peft.Compose("average(a,b)")];
         var each = bench.Peft.ForwardParallel(bench.Batch, trees);
         Assert.Equal([3, 3, 5, 3], each.Select(logits => logits.shape[^1]));
         for (var i = 0; i < trees.Length; i++)
-            Bits.AssertClose(bench.Logits(trees[i] is { } tree ? AdapterSelection.Of(tree) : AdapterSelection.None), each[i], Rounding.Exact, $"{trees[i]}");
+            Bits.AssertClose(
+                bench.Logits(trees[i] is { } tree ? AdapterSelection.Of(tree) : AdapterSelection.None), each[i], Rounding.Exact,
+                $"{trees[i]}");
     }
 
     private static PeftSharp.Methods.PeftMethod Off(Bench bench, string method, string name, ulong seed)

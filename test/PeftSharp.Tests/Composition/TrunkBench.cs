@@ -29,7 +29,9 @@ internal sealed class TrunkBench : IDisposable
         Adapter = Model.Add(options, seed: 11);
         using var scope = NewDisposeScope();
         using var guard = no_grad();
-        foreach (var (tensor, i) in Adapter.Tensors.Select((t, i) => (t, i))) tensor.Value.add_(Initial.Normal(tensor.Value.shape, 0.05, 50 + (ulong)i)); // off its start
+        // off its start
+        foreach (var (tensor, i) in Adapter.Tensors.Select((t, i) => (t, i)))
+            tensor.Value.add_(Initial.Normal(tensor.Value.shape, 0.05, 50 + (ulong)i));
         Data = Rows(3);
     }
 
@@ -75,11 +77,19 @@ internal sealed class TrunkBench : IDisposable
     }
 
     /// <summary>A training step's loss and gradients, dropout above the trunk included.</summary>
-    public IReadOnlyList<(string Name, Tensor Value)> Gradients(IRowBatches source, int[] rows, int quietLayers, bool checkpointing = false, bool training = true)
+    public IReadOnlyList<(string Name, Tensor Value)> Gradients(
+        IRowBatches source, int[] rows, int quietLayers, bool checkpointing = false, bool training = true)
     {
         using var scope = NewDisposeScope();
         using var batch = source.CreateBatch(rows);
-        var context = new ForwardContext { Selection = Selection, Training = training, Seed = 5, LayersWithoutDropout = quietLayers, Checkpointing = checkpointing };
+        var context = new ForwardContext
+        {
+            Selection = Selection,
+            Training = training,
+            Seed = 5,
+            LayersWithoutDropout = quietLayers,
+            Checkpointing = checkpointing,
+        };
         var loss = Adapter.ComputeLoss(Forward(context), new LossCall(default, context, Forward)).Mean;
         BatchLoss Forward(ForwardContext call) => Model.Model.Loss(batch, call);
         loss.backward();
@@ -106,7 +116,10 @@ internal sealed class TrunkBench : IDisposable
     public static TrunkBench? Of(string architecture, string method, ModelOptions? model = null)
     {
         var bench = new TrunkBench(architecture, Upper(TinySettings.Of(method)), model);
-        if (bench.Model.Model.RunsInParts && !bench.Model.Model.Sites.ActiveAt(bench.Adapter.Tag).Any(at => bench.Model.Model.Sites.LayerOf(at.Module) is -1 or 0)) return bench;
+        if (
+            bench.Model.Model.RunsInParts
+                && !bench.Model.Model.Sites.ActiveAt(bench.Adapter.Tag).Any(at => bench.Model.Model.Sites.LayerOf(at.Module) is -1 or 0))
+            return bench;
         bench.Dispose();
         return null;
     }

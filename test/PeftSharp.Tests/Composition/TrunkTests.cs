@@ -18,7 +18,8 @@ namespace PeftSharp.Tests.Composition;
 public sealed class TrunkTests
 {
     // Products of other shapes round otherwise.
-    private static readonly double Tolerance = Rounding.Of(TinyModels.LongestSum), SumTolerance = Rounding.Of(TinyModels.LongestGradientSum);
+    private static readonly double Tolerance = Rounding.Of(TinyModels.LongestSum),
+        SumTolerance = Rounding.Of(TinyModels.LongestGradientSum);
 
     [Fact]
     public void The_Methods_That_Can_Be_Kept_To_Upper_Layers_Have_A_Trunk()
@@ -60,7 +61,9 @@ public sealed class TrunkTests
         foreach (var rows in Anew)
         {
             Bits.AssertClose(bench.Logits(bench.Data, rows), bench.Logits(cache, rows), Rounding.Exact, "The logits");
-            foreach (var (again, once) in bench.Gradients(bench.Data, rows, 0, training: false).Zip(bench.Gradients(cache, rows, 0, training: false)))
+            foreach (
+                var (again, once) in bench.Gradients(bench.Data, rows, 0, training: false)
+                    .Zip(bench.Gradients(cache, rows, 0, training: false)))
                 Bits.AssertClose(again.Value, once.Value, Rounding.Exact, again.Name);
         }
     }
@@ -77,7 +80,8 @@ public sealed class TrunkTests
         foreach (var method in (string[])["head", "lora", "houlsby"])
             foreach (var compute in nf4 ? Enum.GetValues<ComputeType>() : [ComputeType.BFloat16])
             {
-                using var bench = TrunkBench.Of(architecture, method, new ModelOptions { Compute = compute, Quantize = nf4 ? new Nf4Options() : null });
+                using var bench = TrunkBench.Of(
+                    architecture, method, new ModelOptions { Compute = compute, Quantize = nf4 ? new Nf4Options() : null });
                 // Other shapes round otherwise, and bfloat16 has eight bits.
                 Compare(bench!, compute == ComputeType.BFloat16 ? 0.05 : SumTolerance);
             }
@@ -103,14 +107,18 @@ public sealed class TrunkTests
             var alike = !bench.ReadsPadding || rows.Any(row => bench.Data.Lengths[row] == bench.Data.Lengths.Max());
             Expect(alike, bench.Logits(bench.Data, rows), bench.Logits(cache, rows), "The logits");
             foreach (var checkpointing in (bool[])[false, true])
-                foreach (var (again, once) in bench.Gradients(bench.Data, rows, quiet, checkpointing).Zip(bench.Gradients(cache, rows, 0, checkpointing)))
+                foreach (
+                    var (again, once) in bench.Gradients(bench.Data, rows, quiet, checkpointing)
+                        .Zip(bench.Gradients(cache, rows, 0, checkpointing)))
                     Expect(alike, again.Value, once.Value, again.Name);
         }
         foreach (var rows in Anew)
         {
-            Bits.AssertClose(bench.Logits(bench.Data, rows), bench.Logits(cache, rows), tolerance, "The logits of rows that stand together anew");
+            Bits.AssertClose(
+                bench.Logits(bench.Data, rows), bench.Logits(cache, rows), tolerance, "The logits of rows that stand together anew");
             foreach (var (again, once) in bench.Gradients(bench.Data, rows, quiet).Zip(bench.Gradients(cache, rows, 0)))
-                Bits.AssertClose(again.Value, once.Value, Math.Max(tolerance, SumTolerance), $"{again.Name} of rows that stand together anew");
+                Bits.AssertClose(
+                    again.Value, once.Value, Math.Max(tolerance, SumTolerance), $"{again.Name} of rows that stand together anew");
         }
 
         void Expect(bool same, Tensor again, Tensor once, string what)
@@ -135,12 +143,15 @@ public sealed class TrunkTests
         Assert.Equal(scores, cachedScores);
     }
 
-    private static (IReadOnlyList<(string, Tensor)> Weights, IReadOnlyList<double> Scores) Train(TrunkBench bench, IRowBatches rows, IRowBatches scored, int quiet, int tokensPerPass)
+    private static (IReadOnlyList<(string, Tensor)> Weights, IReadOnlyList<double> Scores) Train(
+        TrunkBench bench, IRowBatches rows, IRowBatches scored, int quiet, int tokensPerPass)
     {
         var model = new TrainableAdapter(bench.Model, bench.Adapter, new ForwardOptions { LayersWithoutDropout = quiet });
         var batches = new PlannedBatches(rows, new BatchPlan(bench.Data.Lengths, 4, BatchOrder.Sequential, 1));
         var evaluator = new Evaluator(bench.Model, bench.Selection, bench.Data, MetricSet.Classification(3)) { Source = scored };
-        using var trainer = new Trainer(model, batches, new TrainerOptions { Epochs = 3, TokensPerPass = tokensPerPass, Accumulation = 2, LearningRate = 0.01 }, evaluator);
+        using var trainer = new Trainer(
+            model, batches, new TrainerOptions { Epochs = 3, TokensPerPass = tokensPerPass, Accumulation = 2, LearningRate = 0.01 },
+            evaluator);
         var result = trainer.Run();
         return ([.. bench.Adapter.Tensors.Select(t => (t.Name, t.Value))], [result.Loss, .. result.Evaluation!.Values.Values]);
     }
@@ -161,24 +172,32 @@ public sealed class TrunkTests
         Depth("head", 3, "bert");                                               // through the frozen pooler
         Depth("head", 2, "roberta");                                            // its dense layer is trained
         Depth("lora", 1, "bert");
-        using (var all = new TrunkBench("bert", new LoraOptions { TargetModules = new(["pooler.dense"]) })) Assert.Equal((2, 2, false), (all.Plan.Depth, all.Plan.LayersWithoutDropout, all.Plan.ThroughPooler));
+        using (var all = new TrunkBench("bert", new LoraOptions { TargetModules = new(["pooler.dense"]) }))
+            Assert.Equal((2, 2, false), (all.Plan.Depth, all.Plan.LayersWithoutDropout, all.Plan.ThroughPooler));
 
         static void Depth(string method, int depth, string architecture)
         {
             using var bench = TrunkBench.Of(architecture, method)!;
-            Assert.Equal((depth, Math.Min(depth, 2), 2, depth > 2), (bench.Plan.Depth, bench.Plan.LayersWithoutDropout, bench.Plan.Layers, bench.Plan.ThroughPooler));
+            Assert.Equal(
+                (depth, Math.Min(depth, 2), 2, depth > 2),
+                (bench.Plan.Depth, bench.Plan.LayersWithoutDropout, bench.Plan.Layers, bench.Plan.ThroughPooler));
         }
     }
 
     [Fact]
     public void Whoever_Acts_Lowest_Is_Named()
     {
-        RefusesToCache("bert", MethodRegistry.Options("lora"), "the linear map bert.encoder.layer.0.attention.self.query, in the first layer");
-        RefusesToCache("bert", MethodRegistry.Options("houlsby"), "the residual branch bert.encoder.layer.0.attention.output, in the first layer");
-        RefusesToCache("distilbert", MethodRegistry.Options("prefix"), "the attention distilbert.transformer.layer.0.attention, in the first layer");
+        RefusesToCache(
+            "bert", MethodRegistry.Options("lora"), "the linear map bert.encoder.layer.0.attention.self.query, in the first layer");
+        RefusesToCache(
+            "bert", MethodRegistry.Options("houlsby"), "the residual branch bert.encoder.layer.0.attention.output, in the first layer");
+        RefusesToCache(
+            "distilbert", MethodRegistry.Options("prefix"), "the attention distilbert.transformer.layer.0.attention, in the first layer");
         RefusesToCache("bert", MethodRegistry.Options("bitfit"), "the tensor bert.embeddings.LayerNorm.bias, before the first layer");
         RefusesToCache("roberta", MethodRegistry.Options("prompt"), "the input of roberta.embeddings, before the first layer");
-        RefusesToCache("bert", new LoraOptions { TargetModules = new(["word_embeddings"]) }, "the embedding bert.embeddings.word_embeddings, before the first layer");
+        RefusesToCache(
+            "bert", new LoraOptions { TargetModules = new(["word_embeddings"]) },
+            "the embedding bert.embeddings.word_embeddings, before the first layer");
     }
 
     private static void RefusesToCache(string architecture, MethodOptions options, string where = " acts at ")

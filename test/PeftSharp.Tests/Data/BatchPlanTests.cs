@@ -75,7 +75,9 @@ public sealed class BatchPlanTests
         var batches = BatchPlan.ForEvaluation(Lengths, maxTokens: 512, maxRows: 64);
         Assert.Equal(Enumerable.Range(0, Lengths.Length), batches.SelectMany(b => b).Order());
         Assert.All(batches, batch => Assert.True(batch.Length <= 64 && batch.Length * batch.Max(row => Lengths[row]) <= 512));
-        Assert.All(batches.SkipLast(1), batch => Assert.True(BitOperations.IsPow2(batch.Length) && (batch.Length == 64 || 2 * batch.Length * Lengths[batch[0]] > 512)));
+        Assert.All(
+            batches.SkipLast(1),
+            batch => Assert.True(BitOperations.IsPow2(batch.Length) && (batch.Length == 64 || 2 * batch.Length * Lengths[batch[0]] > 512)));
         Assert.True(BatchPlan.PaddingShare(Lengths, batches) < 0.02);
         Assert.Equal([[1], [0, 2]], BatchPlan.ForEvaluation([3, 900, 2], maxTokens: 10));
         Assert.Equal([[1], [0], [2]], BatchPlan.ForEvaluation([3, 900, 2], maxTokens: 10, added: 3));
@@ -94,7 +96,8 @@ public sealed class BatchPlanTests
     public void A_Small_Dataset_Keeps_Batches_Of_Mixed_Lengths()
     {
         // CoLA's size: sorted whole, nine batches in ten would hold one length alone, and what is learnt from them scores worse.
-        int[] lengths = [.. Enumerable.Range(0, 8_551).Select(i => 5 + (int)(40 * Math.Pow(new SeededRandom(2, (ulong)i).NextDouble(), 3)))];
+        int[] lengths =
+            [.. Enumerable.Range(0, 8_551).Select(i => 5 + (int)(40 * Math.Pow(new SeededRandom(2, (ulong)i).NextDouble(), 3)))];
         var batches = new BatchPlan(lengths, 32, BatchOrder.Bucketed, 42).Epoch(0);
         Assert.InRange(batches.Count(batch => batch.Select(row => lengths[row]).Distinct().Count() == 1), 0, batches.Count / 2);
     }
@@ -110,7 +113,11 @@ public sealed class BatchPlanTests
     [InlineData(32, 12, 20, 0, 32)]
     public void Large_Batches_Go_Through_In_Parts_Of_A_Power_Of_Two(int rows, int tokens, int added, int limit, int expected)
     {
-        using var batch = new TokenBatch { InputIds = torch.zeros(rows, tokens, torch.int64), AttentionMask = torch.ones(rows, tokens, torch.int64) };
+        using var batch = new TokenBatch
+        {
+            InputIds = torch.zeros(rows, tokens, torch.int64),
+            AttentionMask = torch.ones(rows, tokens, torch.int64),
+        };
         using var scope = torch.NewDisposeScope();
         var parts = batch.Split(limit, added);
         Assert.All(parts.SkipLast(1), part => Assert.Equal(expected, part.Rows));

@@ -27,7 +27,8 @@ public sealed class CsvTests : IDisposable
     [Fact]
     public void Wrong_Number_Of_Columns_Names_The_Line()
     {
-        Assert.Contains("line 4: 3 columns found, 2 columns expected as in the header", _folder.Refused("a.csv", "text,label\n\"a\nb\",1\nc,d,0\n"));
+        Assert.Contains(
+            "line 4: 3 columns found, 2 columns expected as in the header", _folder.Refused("a.csv", "text,label\n\"a\nb\",1\nc,d,0\n"));
         Assert.Contains("line 2: 1 column found", _folder.Refused("a.csv", "text,label\nc\n"));
     }
 
@@ -62,7 +63,9 @@ public sealed class CsvTests : IDisposable
     public void Empty_Text_And_Unknown_Column_Are_Refused()
     {
         Assert.Contains("line 2: the text in column 'text' is empty", _folder.Refused("a.csv", "text,label\n\"\",1\n"));
-        Assert.Contains("no column 'x' among the columns 'text', 'label'", _folder.Refused("a.csv", "text,label\na,1\n", new DataOptions { Text = "x" }));
+        Assert.Contains(
+            "no column 'x' among the columns 'text', 'label'",
+            _folder.Refused("a.csv", "text,label\na,1\n", new DataOptions { Text = "x" }));
         Assert.Contains("is empty (0 bytes)", _folder.Refused("a.csv", ""));
         Assert.Contains("holds no row", _folder.Refused("a.csv", "text,label\n"));
     }

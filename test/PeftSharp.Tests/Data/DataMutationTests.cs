@@ -9,7 +9,8 @@ public sealed class DataMutationTests : IDisposable
     private const string Csv = "\uFEFFid,text,label\r\n1,\"a, \"\"b\"\"\r\nc\",pos\r\n2,plain é,neg\r\n3,\"x;y\",pos\r\n";
     private const string Tsv = "id\ttext\tlabel\n1\ta \"b\"\t0\n2\tplain é\t1\n3\tc|d\t0\n";
     private const string Lines = "{\"id\":1,\"text\":\"a\\u00e9\\ud83d\\ude00\",\"label\":\"pos\"}\n{\"id\":2.5e3,\"text\":\"b\",\"label\":\"neg\",\"more\":{\"x\":[1,null,true]}}\n";
-    private const string Ids = "[{\"input_ids\":[1,2,3],\"attention_mask\":[1,1,0],\"label\":1},\n{\"input_ids\":[4,5],\"token_type_ids\":[0,1],\"label\":0}]\n";
+    private const string Ids =
+        "[{\"input_ids\":[1,2,3],\"attention_mask\":[1,1,0],\"label\":1},\n{\"input_ids\":[4,5],\"token_type_ids\":[0,1],\"label\":0}]\n";
 
     private readonly DataFolder _folder = new();
 
@@ -67,7 +68,10 @@ public sealed class DataMutationTests : IDisposable
                 case 2: result.RemoveRange(at, Math.Min(result.Count - at, 1 + random.Next(8))); break;
                 case 3: result.InsertRange(at, result.Skip(random.Next(result.Count)).Take(1 + random.Next(16)).ToArray()); break;
                 case 4: result.InsertRange(at, Enumerable.Repeat("[{\"\\,;\n\t"u8[random.Next(8)], 1 + random.Next(200)).ToArray()); break;
-                default: result.InsertRange(at, Encoding.UTF8.GetBytes(new[] { "\\ud800", "\"text\":1,", "1e999", "null", "\r", "\0", "sep=;\n", "NaN" }[random.Next(8)])); break;
+                default: result.InsertRange(
+                    at,
+                    Encoding.UTF8.GetBytes(
+                        new[] { "\\ud800", "\"text\":1,", "1e999", "null", "\r", "\0", "sep=;\n", "NaN" }[random.Next(8)])); break;
             }
         }
         return [.. result];

@@ -7,13 +7,16 @@ public sealed class DataPartitionTests
     private static readonly double[] Shares = [0.8, 0.1, 0.1];
 
     // 1,000 rows: 700 of class 0, 250 of class 1, 50 of class 2.
-    private static Example[] Rows => [.. Enumerable.Range(0, 1000).Select(i => new Example($"row {i}", null, i < 700 ? 0 : i < 950 ? 1 : 2, i, i + 1))];
+    private static Example[] Rows =>
+        [.. Enumerable.Range(0, 1000).Select(i => new Example($"row {i}", null, i < 700 ? 0 : i < 950 ? 1 : 2, i, i + 1))];
 
-    private static TextDataset Classes(IEnumerable<Example> rows) => new([.. rows], LabelKind.Class, new LabelMap(["a", "b", "c"]), "memory");
+    private static TextDataset Classes(IEnumerable<Example> rows) =>
+        new([.. rows], LabelKind.Class, new LabelMap(["a", "b", "c"]), "memory");
 
     private static string[] Texts(TextDataset data) => [.. data.Examples.Select(e => e.Text)];
 
-    private static int[] Counts(TextDataset data) => [.. Enumerable.Range(0, 3).Select(label => data.Examples.Count(e => e.Label == label))];
+    private static int[] Counts(TextDataset data) =>
+        [.. Enumerable.Range(0, 3).Select(label => data.Examples.Count(e => e.Label == label))];
 
     [Fact]
     public void Parts_Are_Disjoint_Whole_And_Alike_In_Their_Labels()
@@ -37,7 +40,8 @@ public sealed class DataPartitionTests
         for (var p = 0; p < 3; p++) Assert.Equal(Texts(parts[p]).Order(), Texts(again[p]).Order());
         var other = DataPartition.Split(Classes(Rows), Shares, 43);
         Assert.InRange(Texts(parts[1]).Intersect(Texts(other[1])).Count(), 0, 30); // 10 are expected of 100
-        Assert.Equal(Texts(DataPartition.Sample(Classes(Rows), 60, 1)).Order(), Texts(DataPartition.Sample(Classes(shuffled), 60, 1)).Order());
+        Assert.Equal(
+            Texts(DataPartition.Sample(Classes(Rows), 60, 1)).Order(), Texts(DataPartition.Sample(Classes(shuffled), 60, 1)).Order());
     }
 
     [Fact]
@@ -69,14 +73,17 @@ public sealed class DataPartitionTests
         var numbers = new TextDataset(Rows, LabelKind.Regression, null, "memory");
         var held = DataPartition.Split(numbers, [0.9, 0.1], 3)[1];
         for (var tenth = 0; tenth < 10; tenth++) Assert.InRange(held.Examples.Count(e => (int)e.Target / 100 == tenth), 9, 11);
-        Assert.Equal([500, 250], DataPartition.Split(new TextDataset(Rows, LabelKind.None, null, "memory"), [0.5, 0.25], 3).Select(p => p.Count));
+        Assert.Equal(
+            [500, 250], DataPartition.Split(new TextDataset(Rows, LabelKind.None, null, "memory"), [0.5, 0.25], 3).Select(p => p.Count));
     }
 
     [Fact]
     public void Impossible_Shares_Are_Refused()
     {
-        foreach (var shares in new double[][] { [], [0.9, 0.2], [0.5, 0], [double.NaN, 0.5] }) Assert.Throws<PeftException>(() => DataPartition.Split(Classes(Rows), shares, 1));
-        Assert.Contains("has 4 rows, too few", Assert.Throws<PeftException>(() => DataPartition.Split(Classes(Rows.Take(4)), Shares, 1)).Message);
+        foreach (var shares in new double[][] { [], [0.9, 0.2], [0.5, 0], [double.NaN, 0.5] })
+            Assert.Throws<PeftException>(() => DataPartition.Split(Classes(Rows), shares, 1));
+        Assert.Contains(
+            "has 4 rows, too few", Assert.Throws<PeftException>(() => DataPartition.Split(Classes(Rows.Take(4)), Shares, 1)).Message);
     }
 
     [Theory]

@@ -11,7 +11,9 @@ public sealed class DatasetFolderTests : IDisposable
     private void Write(params string[] files)
     {
         foreach (var file in files)
-            _folder.Write(file, file.Contains(".json", StringComparison.Ordinal) ? $"{{\"text\": \"{file}\", \"label\": 1}}\n" : $"text,label\n{file},1\n");
+            _folder.Write(
+                file,
+                file.Contains(".json", StringComparison.Ordinal) ? $"{{\"text\": \"{file}\", \"label\": 1}}\n" : $"text,label\n{file},1\n");
     }
 
     private string[] Texts(GlueSplit split) => [.. DatasetFolder.Open(_folder.Path).Load(split).Examples.Select(e => e.Text)];
@@ -53,7 +55,9 @@ public sealed class DatasetFolderTests : IDisposable
     {
         Write("b.csv", "a.csv", "sub/c.csv", "sub/dataset_info.json", "readme.txt");
         Assert.Equal(["a.csv", "b.csv", "sub/c.csv"], Texts(GlueSplit.Train));
-        Assert.Contains("has no development part, only training", Assert.Throws<PeftException>(() => DatasetFolder.Open(_folder.Path).Load(GlueSplit.Dev)).Message);
+        Assert.Contains(
+            "has no development part, only training",
+            Assert.Throws<PeftException>(() => DatasetFolder.Open(_folder.Path).Load(GlueSplit.Dev)).Message);
     }
 
     [Fact]
@@ -72,19 +76,24 @@ public sealed class DatasetFolderTests : IDisposable
     }
 
     [Fact]
-    public void A_Part_Of_Two_Formats_Is_There_Twice() => Assert.Contains("holds the training part twice: train.csv and train.jsonl", Refused("train.csv", "train.jsonl"));
+    public void A_Part_Of_Two_Formats_Is_There_Twice() =>
+        Assert.Contains("holds the training part twice: train.csv and train.jsonl", Refused("train.csv", "train.jsonl"));
 
     [Fact]
-    public void A_Part_That_Is_Folder_And_File_Is_There_Twice() => Assert.Contains("holds the training part twice", Refused("train.csv", "train/a.csv"));
+    public void A_Part_That_Is_Folder_And_File_Is_There_Twice() =>
+        Assert.Contains("holds the training part twice", Refused("train.csv", "train/a.csv"));
 
     [Fact]
-    public void A_Name_With_Two_Words_Is_Refused() => Assert.Contains("\"train_test.csv\" names two parts of the data (train and test)", Refused("train_test.csv"));
+    public void A_Name_With_Two_Words_Is_Refused() =>
+        Assert.Contains("\"train_test.csv\" names two parts of the data (train and test)", Refused("train_test.csv"));
 
     [Fact]
-    public void A_Missing_Number_Is_Named() => Assert.Contains("lacks the numbered file 1 of 3", Refused("train-00000-of-00003.csv", "train-00002-of-00003.csv"));
+    public void A_Missing_Number_Is_Named() =>
+        Assert.Contains("lacks the numbered file 1 of 3", Refused("train-00000-of-00003.csv", "train-00002-of-00003.csv"));
 
     [Fact]
-    public void Numbers_Of_Two_Writings_Are_Refused() => Assert.Contains("two writings", Refused("train-00000-of-00001.csv", "train-00000-of-00002.csv", "train-00001-of-00002.csv"));
+    public void Numbers_Of_Two_Writings_Are_Refused() =>
+        Assert.Contains("two writings", Refused("train-00000-of-00001.csv", "train-00000-of-00002.csv", "train-00001-of-00002.csv"));
 
     [Fact]
     public void A_Folder_Without_Data_Is_Refused() => Assert.Contains("holds no dataset file", Refused("notes.md"));
@@ -119,8 +128,11 @@ public sealed class DatasetFolderTests : IDisposable
         var data = DatasetFolder.Open(_folder.Path).Load(GlueSplit.Train);
         Assert.Equal(40, data.Count);
         Assert.EndsWith("train-00001-of-00002.parquet, row 1", data.Examples[20].Place(data.Source));
-        File.Copy(TestPaths.Fixture("data", "plain.parquet"), System.IO.Path.Combine(_folder.Path, "train-00001-of-00002.parquet"), overwrite: true);
-        Assert.Contains("train-00001-of-00002.parquet has no column 'text'", Assert.Throws<PeftException>(() => Texts(GlueSplit.Train)).Message);
+        File.Copy(
+            TestPaths.Fixture("data", "plain.parquet"), System.IO.Path.Combine(_folder.Path, "train-00001-of-00002.parquet"),
+            overwrite: true);
+        Assert.Contains(
+            "train-00001-of-00002.parquet has no column 'text'", Assert.Throws<PeftException>(() => Texts(GlueSplit.Train)).Message);
     }
 
     [Fact]
@@ -139,7 +151,8 @@ public sealed class DatasetFolderTests : IDisposable
     [InlineData("nowhere/*.csv", "there is no folder")]
     [InlineData("*.xlsx", "fits no file")]
     public void A_Pattern_That_Fits_Nothing_Is_Refused(string pattern, string expected) =>
-        Assert.Contains(expected, Assert.Throws<PeftException>(() => TextDataset.Load(System.IO.Path.Combine(_folder.Path, pattern))).Message);
+        Assert.Contains(
+            expected, Assert.Throws<PeftException>(() => TextDataset.Load(System.IO.Path.Combine(_folder.Path, pattern))).Message);
 
     [Fact]
     public void Links_In_A_Circle_End()
@@ -154,6 +167,8 @@ public sealed class DatasetFolderTests : IDisposable
     {
         _folder.Write("a.csv", "text,label\nx,1\n");
         var second = _folder.Write("b.csv", "text,label\ny,1\nz\n");
-        Assert.StartsWith($"{second}, line 3: 1 column found", Assert.Throws<PeftException>(() => TextDataset.Load(System.IO.Path.Combine(_folder.Path, "*.csv"))).Message);
+        Assert.StartsWith(
+            $"{second}, line 3: 1 column found",
+            Assert.Throws<PeftException>(() => TextDataset.Load(System.IO.Path.Combine(_folder.Path, "*.csv"))).Message);
     }
 }

@@ -5,7 +5,9 @@ namespace PeftSharp.Tests.Data;
 public sealed class DatasetProfileTests
 {
     private static TextDataset Data(params (string Text, int Label)[] rows) =>
-        new([.. rows.Select((row, i) => new Example(row.Text, null, row.Label, float.NaN, i + 1))], LabelKind.Class, new LabelMap(["no", "yes"]), "memory");
+        new(
+            [.. rows.Select((row, i) => new Example(row.Text, null, row.Label, float.NaN, i + 1))], LabelKind.Class,
+            new LabelMap(["no", "yes"]), "memory");
 
     [Fact]
     public void Labels_Lengths_And_Faults_Are_Counted()
@@ -29,7 +31,11 @@ public sealed class DatasetProfileTests
     [Fact]
     public void A_Pair_Is_No_Single_Text_And_Tokens_Are_Told_Apart()
     {
-        Example[] rows = [new("ab", "c", -1, 0.5f, 1), new("a", "bc", -1, 1, 2), new("abc", null, -1, 3, 3), new("", null, -1, 1, 4, [1, 2]), new("", null, -1, 1, 5, [1, 2, 3]), new("", null, -1, 1, 6, [1, 2])];
+        Example[] rows =
+        [
+            new("ab", "c", -1, 0.5f, 1), new("a", "bc", -1, 1, 2), new("abc", null, -1, 3, 3), new("", null, -1, 1, 4, [1, 2]),
+            new("", null, -1, 1, 5, [1, 2, 3]), new("", null, -1, 1, 6, [1, 2]),
+        ];
         var profile = DatasetProfile.Of(new TextDataset(rows, LabelKind.Regression, null, "memory"));
         Assert.Equal((1, 0), (profile.Duplicates, profile.Empty));
         Assert.Equal((0.5, 7.5 / 6, 3), (profile.Targets!.Value.Min, profile.Targets.Value.Mean, profile.Targets.Value.Max));

@@ -73,7 +73,8 @@ public sealed class GzipTests : IDisposable
     [Fact]
     public void Damage_Shows_In_The_Checksum()
     {
-        var packed = Pack(string.Concat(Enumerable.Range(0, 500).Select(i => $"row {i * 7919 % 1000}\t{i % 2}\n").Prepend("text\tlabel\n")));
+        var packed =
+            Pack(string.Concat(Enumerable.Range(0, 500).Select(i => $"row {i * 7919 % 1000}\t{i % 2}\n").Prepend("text\tlabel\n")));
         for (var at = 12; at < packed.Length - 8; at += 37)
         {
             var damaged = (byte[])packed.Clone();
@@ -108,6 +109,8 @@ public sealed class GzipTests : IDisposable
         using (var make = Process.Start("mkfifo", [pipe])!) make.WaitForExit();
         Assert.SkipUnless(File.Exists(pipe), "mkfifo is not on this machine.");
         foreach (var path in new[] { pipe, "/dev/zero" })
-            Assert.Contains("is a device or a pipe", Assert.Throws<PeftException>(() => TextDataset.Load(path, new DataOptions { Format = DataFormat.Tsv })).Message);
+            Assert.Contains(
+                "is a device or a pipe",
+                Assert.Throws<PeftException>(() => TextDataset.Load(path, new DataOptions { Format = DataFormat.Tsv })).Message);
     }
 }

@@ -11,7 +11,10 @@ public sealed class JsonTests : IDisposable
     [Fact]
     public void Lines_Are_Rows_And_Blank_Lines_Are_None()
     {
-        var data = _folder.Load("a.jsonl", "{\"premise\": \"p\", \"hypothesis\": \"h\\n\\u00e9\", \"label\": \"yes\"}\n\n{\"label\": \"no\", \"hypothesis\": \"i\", \"premise\": \"q\"}\n");
+        var data = _folder.Load(
+            "a.jsonl",
+            "{\"premise\": \"p\", \"hypothesis\": \"h\\n\\u00e9\", \"label\": \"yes\"}\n\n{\"label\": \"no\", \"hypothesis\": \"i\", "
+            + "\"premise\": \"q\"}\n");
         Assert.Equal(new Example("p", "h\né", 1, float.NaN, 1), data.Examples[0] with { File = null, Row = -1 });
         Assert.Equal(new Example("q", "i", 0, float.NaN, 3), data.Examples[1] with { File = null, Row = -1 });
         Assert.Equal(["no", "yes"], data.LabelNames);
@@ -24,7 +27,8 @@ public sealed class JsonTests : IDisposable
     [InlineData("\"1\"", "\"0\"", LabelKind.Class)]
     [InlineData("-1", "-1", LabelKind.None)]
     public void Label_Kind_Is_Told_From_The_Values(string first, string second, LabelKind kind) =>
-        Assert.Equal(kind, _folder.Load("a.jsonl", $"{{\"text\": \"a\", \"label\": {first}}}\n{{\"text\": \"b\", \"label\": {second}}}").Kind);
+        Assert.Equal(
+            kind, _folder.Load("a.jsonl", $"{{\"text\": \"a\", \"label\": {first}}}\n{{\"text\": \"b\", \"label\": {second}}}").Kind);
 
     [Fact]
     public void An_Array_Of_Objects_Is_Read_With_Its_Lines()
@@ -74,7 +78,8 @@ public sealed class JsonTests : IDisposable
     public void Token_Ids_Come_Without_Their_Padding()
     {
         var data = _folder.Load("a.jsonl",
-            "{\"input_ids\": [0, 0, 5, 6], \"attention_mask\": [0, 0, 1, 1], \"token_type_ids\": [0, 0, 0, 1], \"label\": 1}\n{\"input_ids\": [7], \"label\": 0}\n");
+            "{\"input_ids\": [0, 0, 5, 6], \"attention_mask\": [0, 0, 1, 1], \"token_type_ids\": [0, 0, 0, 1], \"label\": "
+            + "1}\n{\"input_ids\": [7], \"label\": 0}\n");
         Assert.Equal([5, 6], data.Examples[0].InputIds!);
         Assert.Equal([0, 1], data.Examples[0].TypeIds!);
         Assert.Equal([7], data.Examples[1].InputIds!);

@@ -24,7 +24,9 @@ public sealed class LabelRemarkTests : IDisposable
     {
         string[] labels = marker == "-1" ? ["0", marker, "1", "0"] : ["pos", marker, "neg", "pos"];
         var data = Load(labels);
-        Assert.Contains($"'{marker}' (1 row) is read as a class, but may say that a row has no label; leave such rows out with --no-label \"{marker}\"", Assert.Single(data.Remarks));
+        Assert.Contains(
+            $"'{marker}' (1 row) is read as a class, but may say that a row has no label; leave such rows out with --no-label \"{marker}\"",
+            Assert.Single(data.Remarks));
         var without = Load(labels, new DataOptions { NoLabel = [marker] });
         Assert.Equal((2, 3, 1), (without.Labels!.Count, without.Count, without.SkippedRows));
         Assert.Empty(without.Remarks);
@@ -44,7 +46,8 @@ public sealed class LabelRemarkTests : IDisposable
     public void One_Class_And_Nearly_As_Many_Classes_As_Rows_Are_Remarked()
     {
         Assert.Contains("All 3 rows have one label, 'pos'", Assert.Single(Load(["pos", "pos", "pos"]).Remarks));
-        Assert.Contains("There are 30 classes for 30 rows", Assert.Single(Load([.. Enumerable.Range(0, 30).Select(i => $"id{i}")]).Remarks));
+        Assert.Contains(
+            "There are 30 classes for 30 rows", Assert.Single(Load([.. Enumerable.Range(0, 30).Select(i => $"id{i}")]).Remarks));
     }
 
     [Fact]

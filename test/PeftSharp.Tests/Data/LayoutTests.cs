@@ -24,7 +24,8 @@ public sealed class LayoutTests : IDisposable
         Assert.Contains($"{separator} separate the columns", Assert.Single(data.Remarks));
         using var packed = new MemoryStream();
         using (var gzip = new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true)) gzip.Write(Encoding.UTF8.GetBytes(text));
-        Assert.Equal(data.Examples.Select(e => e.Text), TextDataset.Load(_folder.Write("b.csv.gz", packed.ToArray())).Examples.Select(e => e.Text));
+        Assert.Equal(
+            data.Examples.Select(e => e.Text), TextDataset.Load(_folder.Write("b.csv.gz", packed.ToArray())).Examples.Select(e => e.Text));
     }
 
     [Fact]
@@ -32,7 +33,10 @@ public sealed class LayoutTests : IDisposable
     {
         Assert.Empty(_folder.Load("a.csv", "text,label\na;b,1\nc;d,0\n").Remarks);
         Assert.Equal("good;bad", _folder.Load("b.csv", "text\ngood;bad\nfine\n").Examples[0].Text);
-        Assert.Equal("a,1", _folder.Load("c.csv", "text,label;x\na,1;2\n", new DataOptions { Separator = ';', Text = "1", HasHeader = true }).Examples[0].Text);
+        Assert.Equal(
+            "a,1",
+            _folder.Load(
+                "c.csv", "text,label;x\na,1;2\n", new DataOptions { Separator = ';', Text = "1", HasHeader = true }).Examples[0].Text);
         Assert.Equal("a b", _folder.Load("d.txt", "text,label\n\"a b\",1\n", new DataOptions { Separator = ',' }).Examples[0].Text);
         Assert.Contains("if semicolons separate the columns, say so with --separator ';'", _folder.Refused("e.tsv", "text;label\na;1\n"));
         Assert.Equal("a", _folder.Load("f.csv", "sep=;\ntext;label\na;1\n").Examples[0].Text);
@@ -58,7 +62,8 @@ public sealed class LayoutTests : IDisposable
         var options = new DataOptions { Text = column, Label = label };
         Assert.Contains(reason, _folder.Refused("a.csv", text, options));
         Assert.Equal(text.Count(c => c == '\n') - 1, _folder.Load("a.csv", text, options with { HasHeader = true }).Count);
-        Assert.Equal(text.Count(c => c == '\n'), _folder.Load("a.csv", text, options with { HasHeader = false, Kind = LabelKind.Class }).Count);
+        Assert.Equal(
+            text.Count(c => c == '\n'), _folder.Load("a.csv", text, options with { HasHeader = false, Kind = LabelKind.Class }).Count);
     }
 
     [Theory]
@@ -71,7 +76,8 @@ public sealed class LayoutTests : IDisposable
     [InlineData("a.csv", "text,label\ra,1\rb,0\r")]
     [InlineData("a.tsv", "text\tlabel\ra\t1\rb\t0\r")]
     [InlineData("a.jsonl", "{\"text\":\"a\",\"label\":1}\r{\"text\":\"b\",\"label\":0}\r")]
-    public void Carriage_Returns_Alone_End_Lines(string name, string text) => Assert.Equal(["a", "b"], _folder.Load(name, text).Examples.Select(e => e.Text));
+    public void Carriage_Returns_Alone_End_Lines(string name, string text) =>
+        Assert.Equal(["a", "b"], _folder.Load(name, text).Examples.Select(e => e.Text));
 
     [Theory]
     [InlineData("a.csv")]

@@ -31,7 +31,11 @@ public sealed class ParquetHostileTests : IDisposable
         var folder = TestPaths.RequireShared("hostile", "parquet");
         Assert.Throws<PeftException>(() => TextDataset.Load(System.IO.Path.Combine(folder, "13-bytes.parquet")));
         using var unpacked = new MemoryStream();
-        using (var gzip = new System.IO.Compression.GZipStream(System.IO.File.OpenRead(System.IO.Path.Combine(folder, "nested-lists.parquet.gz")), System.IO.Compression.CompressionMode.Decompress)) gzip.CopyTo(unpacked);
+        using (
+            var gzip = new System.IO.Compression.GZipStream(
+                System.IO.File.OpenRead(System.IO.Path.Combine(folder, "nested-lists.parquet.gz")),
+                System.IO.Compression.CompressionMode.Decompress))
+            gzip.CopyTo(unpacked);
         _folder.Refused("nested.parquet", unpacked.ToArray());
         var names = TextDataset.Load(System.IO.Path.Combine(folder, "class-names.parquet"));
         Assert.All(names.Examples, e => Assert.NotEmpty(e.InputIds!));
@@ -103,19 +107,27 @@ public sealed class ParquetHostileTests : IDisposable
         var pages = new MemoryStream();
         Page(pages, 2, dictionary, 7, ThriftValue.Struct.Of((1, ThriftValue.Int(1)), (2, ThriftValue.Int(0))));
         var dictionaryEnd = pages.Length;
-        Page(pages, 0, run, 5, ThriftValue.Struct.Of((1, ThriftValue.Int(Rows)), (2, ThriftValue.Int(8)), (3, ThriftValue.Int(3)), (4, ThriftValue.Int(3))));
+        Page(
+            pages, 0, run, 5,
+            ThriftValue.Struct.Of((1, ThriftValue.Int(Rows)), (2, ThriftValue.Int(8)), (3, ThriftValue.Int(3)), (4, ThriftValue.Int(3))));
         var data = ThriftValue.Struct.Of(
-            (1, ThriftValue.Int(6)), (2, new ThriftValue.Sequence(5, [ThriftValue.Int(8)])), (3, new ThriftValue.Sequence(8, [Name("text")])), (4, ThriftValue.Int(0)),
-            (5, ThriftValue.Wide(Rows)), (6, ThriftValue.Wide(pages.Length)), (7, ThriftValue.Wide(pages.Length)), (9, ThriftValue.Wide(4 + dictionaryEnd)), (11, ThriftValue.Wide(4)));
+            (1, ThriftValue.Int(6)), (2, new ThriftValue.Sequence(5, [ThriftValue.Int(8)])),
+            (3, new ThriftValue.Sequence(8, [Name("text")])), (4, ThriftValue.Int(0)),
+            (5, ThriftValue.Wide(Rows)), (6, ThriftValue.Wide(pages.Length)), (7, ThriftValue.Wide(pages.Length)),
+            (9, ThriftValue.Wide(4 + dictionaryEnd)), (11, ThriftValue.Wide(4)));
         var column = ThriftValue.Struct.Of((2, ThriftValue.Wide(4)), (3, data));
-        var group = ThriftValue.Struct.Of((1, new ThriftValue.Sequence(12, [column])), (2, ThriftValue.Wide(pages.Length)), (3, ThriftValue.Wide(Rows)));
+        var group = ThriftValue.Struct.Of(
+            (1, new ThriftValue.Sequence(12, [column])), (2, ThriftValue.Wide(pages.Length)), (3, ThriftValue.Wide(Rows)));
         var schema = new ThriftValue.Sequence(12,
         [
             ThriftValue.Struct.Of((4, Name("schema")), (5, ThriftValue.Int(1))),
             ThriftValue.Struct.Of((1, ThriftValue.Int(6)), (3, ThriftValue.Int(0)), (4, Name("text")), (6, ThriftValue.Int(0))),
         ]);
         var footer = new MemoryStream();
-        ThriftWriter.Write(footer, ThriftValue.Struct.Of((1, ThriftValue.Int(1)), (2, schema), (3, ThriftValue.Wide(Rows)), (4, new ThriftValue.Sequence(12, [group]))));
+        ThriftWriter.Write(
+            footer,
+            ThriftValue.Struct.Of(
+                (1, ThriftValue.Int(1)), (2, schema), (3, ThriftValue.Wide(Rows)), (4, new ThriftValue.Sequence(12, [group]))));
         Assert.Contains("million letters", _folder.Refused("run.parquet", File(pages.ToArray(), footer.ToArray())));
     }
 
@@ -211,13 +223,17 @@ public sealed class ParquetHostileTests : IDisposable
         return _folder.Write(name, File(bytes[4..^(length + 8)], written.ToArray()));
     }
 
-    private static byte[] File(byte[] pages, byte[] footer) => [.. "PAR1"u8, .. pages, .. footer, .. BitConverter.GetBytes(footer.Length), .. "PAR1"u8];
+    private static byte[] File(byte[] pages, byte[] footer) =>
+        [.. "PAR1"u8, .. pages, .. footer, .. BitConverter.GetBytes(footer.Length), .. "PAR1"u8];
 
     private static ThriftValue.Bytes Name(string name) => new(System.Text.Encoding.UTF8.GetBytes(name));
 
     private static void Page(MemoryStream to, int type, byte[] body, short field, ThriftValue.Struct details)
     {
-        ThriftWriter.Write(to, ThriftValue.Struct.Of((1, ThriftValue.Int(type)), (2, ThriftValue.Int(body.Length)), (3, ThriftValue.Int(body.Length)), (field, details)));
+        ThriftWriter.Write(
+            to,
+            ThriftValue.Struct.Of(
+                (1, ThriftValue.Int(type)), (2, ThriftValue.Int(body.Length)), (3, ThriftValue.Int(body.Length)), (field, details)));
         to.Write(body);
     }
 

@@ -22,7 +22,11 @@ public sealed class ParquetTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 20).Select(i => i % 2), data.Examples.Select(e => e.Label));
         Assert.Equal(["dull", "bright"], data.LabelNames!); // not in ordinal order: the metadata says so
         Assert.Equal(Enumerable.Range(1, 20), data.Examples.Select(e => e.Line));
-        Assert.Equal([("text", "string", "text"), ("label", "int64", "label"), ("stars", "float64", null), ("long", "bool", null), ("idx", "int32", null)],
+        Assert.Equal(
+            [
+                ("text", "string", "text"), ("label", "int64", "label"), ("stars", "float64", null), ("long", "bool", null),
+                ("idx", "int32", null),
+            ],
             data.Columns.Select(c => (c.Name, c.Type, c.Role)));
     }
 
@@ -71,7 +75,8 @@ public sealed class ParquetTests : IDisposable
         Assert.Contains("row 3: the label in column 'label' is empty", data.Problems[1]);
         var lists = TextDataset.Load(Fixture("nulls.parquet"), new DataOptions { Kind = LabelKind.None, OnBadRow = OnBadRow.Skip });
         Assert.Equal([[7], [7, 8, 9]], lists.Examples.Select(e => e.InputIds!));
-        string[] expected = ["row 1: 'input_ids' is empty", "row 3: the field 'input_ids' is missing", "row 5: element 3 of 'input_ids' is missing"];
+        string[] expected =
+            ["row 1: 'input_ids' is empty", "row 3: the field 'input_ids' is missing", "row 5: element 3 of 'input_ids' is missing"];
         foreach (var (problem, start) in lists.Problems.Zip(expected)) Assert.Contains($"nulls.parquet, {start}", problem);
         Assert.Equal(3, lists.SkippedRows);
     }
@@ -79,7 +84,9 @@ public sealed class ParquetTests : IDisposable
     [Fact]
     public void Bytes_Are_Text_If_They_Are_Utf8()
     {
-        Assert.Contains("row 3: the column 'raw' holds nothing, or bytes that are not UTF-8", Refused(Fixture("plain.parquet"), new DataOptions { Text = "raw" }));
+        Assert.Contains(
+            "row 3: the column 'raw' holds nothing, or bytes that are not UTF-8",
+            Refused(Fixture("plain.parquet"), new DataOptions { Text = "raw" }));
         var data = TextDataset.Load(Fixture("plain.parquet"), new DataOptions { Text = "raw", OnBadRow = OnBadRow.Skip });
         Assert.Equal(["ü0", "ü1", "ü3"], data.Examples.Select(e => e.Text));
     }
@@ -87,22 +94,28 @@ public sealed class ParquetTests : IDisposable
     [Fact]
     public void Columns_Of_Other_Types_Are_Refused_By_Name_And_Type()
     {
-        Assert.Contains("the column 'idx' holds int32, expected strings", Refused(Fixture("labelled.parquet"), new DataOptions { Text = "idx" }));
-        Assert.Contains("the column 'when' holds datetime", Refused(Fixture("nulls.parquet"), new DataOptions { Text = "text", Label = "when" }));
-        Assert.Contains("there is no column 'body' among the columns 'text', 'label'", Refused(Fixture("labelled.parquet"), new DataOptions { Text = "body" }));
+        Assert.Contains(
+            "the column 'idx' holds int32, expected strings", Refused(Fixture("labelled.parquet"), new DataOptions { Text = "idx" }));
+        Assert.Contains(
+            "the column 'when' holds datetime", Refused(Fixture("nulls.parquet"), new DataOptions { Text = "text", Label = "when" }));
+        Assert.Contains(
+            "there is no column 'body' among the columns 'text', 'label'",
+            Refused(Fixture("labelled.parquet"), new DataOptions { Text = "body" }));
     }
 
     [Theory]
     [InlineData("text in a file of another name\n", "does not start with PAR1")]
     [InlineData("PAR1", "is cut")]
     [InlineData("PAR1\0\0\0\0\0\0\0\0PAR1", "is damaged")]
-    public void What_Is_No_Parquet_File_Is_Told(string content, string expected) => Assert.Contains(expected, _folder.Refused("a.parquet", content));
+    public void What_Is_No_Parquet_File_Is_Told(string content, string expected) =>
+        Assert.Contains(expected, _folder.Refused("a.parquet", content));
 
     [Fact]
     public void A_File_Cut_Anywhere_Is_Refused_In_One_Sentence()
     {
         var bytes = File.ReadAllBytes(Fixture("labelled.parquet"));
-        foreach (var length in Enumerable.Range(1, 40).Select(i => bytes.Length * i / 41)) Assert.Contains("is cut", _folder.Refused("cut.parquet", bytes[..length]));
+        foreach (var length in Enumerable.Range(1, 40).Select(i => bytes.Length * i / 41))
+            Assert.Contains("is cut", _folder.Refused("cut.parquet", bytes[..length]));
     }
 
     [Fact]
@@ -131,5 +144,7 @@ public sealed class ParquetTests : IDisposable
 
     [Fact]
     public void A_Footer_Longer_Than_The_File_Is_Refused() =>
-        Assert.Contains("say that 4,294,967,295 bytes of metadata", _folder.Refused("a.parquet", [.. "PAR1"u8, .. new byte[20], 0xFF, 0xFF, 0xFF, 0xFF, .. "PAR1"u8]));
+        Assert.Contains(
+            "say that 4,294,967,295 bytes of metadata",
+            _folder.Refused("a.parquet", [.. "PAR1"u8, .. new byte[20], 0xFF, 0xFF, 0xFF, 0xFF, .. "PAR1"u8]));
 }

@@ -63,7 +63,9 @@ public sealed class RowIdentityTests : IDisposable
     [Fact]
     public void Json_Values_Keep_Their_Spelling_And_Fields_May_Be_Missing()
     {
-        var data = _folder.Load("a.jsonl", "{\"text\":\"a\",\"id\":12345678901234567890}\n{\"text\":\"b\",\"tags\":[1, 2],\"id\":\"x\"}\n{\"text\":\"c\"}\n", new DataOptions { KeepAll = true });
+        var data = _folder.Load(
+            "a.jsonl", "{\"text\":\"a\",\"id\":12345678901234567890}\n{\"text\":\"b\",\"tags\":[1, 2],\"id\":\"x\"}\n{\"text\":\"c\"}\n",
+            new DataOptions { KeepAll = true });
         Assert.Equal(["text", "id", "tags"], data.KeptColumns);
         Assert.Equal(new KeptValue("12345678901234567890", true), data.Examples[0].Kept![1]);
         Assert.Equal([new KeptValue("x", false), new KeptValue("[1, 2]", true)], data.Examples[1].Kept!.Skip(1));
@@ -76,12 +78,16 @@ public sealed class RowIdentityTests : IDisposable
         var refused = Assert.Throws<PeftException>(() => TextDataset.FromTexts(["a", " "], "--text")).Message;
         Assert.StartsWith("--text, text 2: the text is empty", refused);
         Stream Lines() => new MemoryStream(Encoding.UTF8.GetBytes("\uFEFFgood\n\n bad\n\n"));
-        Assert.StartsWith("standard input, line 2: the text is empty", Assert.Throws<PeftException>(() => TextDataset.FromLines(Lines(), "standard input")).Message);
+        Assert.StartsWith(
+            "standard input, line 2: the text is empty",
+            Assert.Throws<PeftException>(() => TextDataset.FromLines(Lines(), "standard input")).Message);
         var skipped = TextDataset.FromLines(Lines(), "standard input", Skip);
         Assert.Equal([("good", 0), (" bad", 2)], skipped.Examples.Select(e => (e.Text, e.Row)));
         Assert.Equal(3, TextDataset.FromLines(Lines(), "standard input", new DataOptions { AllowEmptyText = true }).Count);
         var byHand = new TextDataset([new Example("", null, -1, float.NaN, 1)], LabelKind.None, null, "memory");
-        Assert.Contains("memory, line 1: the text is empty", Assert.Throws<PeftException>(() => TokenizedDataset.Create(byHand, new OneToken(), 8)).Message);
+        Assert.Contains(
+            "memory, line 1: the text is empty",
+            Assert.Throws<PeftException>(() => TokenizedDataset.Create(byHand, new OneToken(), 8)).Message);
         Assert.Contains("--skip-bad-rows", _folder.Refused("a.csv", "text,label\na,1\n,0\n"));
     }
 

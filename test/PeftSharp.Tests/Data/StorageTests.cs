@@ -9,7 +9,8 @@ public sealed class StorageTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private DataOptions OnDisk => new() { Storage = new DataStorage { MemoryBytes = 1 << 12, Folder = System.IO.Path.Combine(_folder.Path, "scratch") } };
+    private DataOptions OnDisk =>
+        new() { Storage = new DataStorage { MemoryBytes = 1 << 12, Folder = System.IO.Path.Combine(_folder.Path, "scratch") } };
 
     private sealed class Letters : ITextEncoder
     {
@@ -70,7 +71,8 @@ public sealed class StorageTests : IDisposable
     [Fact]
     public void Segments_That_Appear_Late_Are_Zeros_Before()
     {
-        var lines = Enumerable.Range(0, 20_000).Select(i => i == 19_000 ? "{\"input_ids\": [5, 6], \"token_type_ids\": [0, 1]}" : "{\"input_ids\": [7, 8, 9]}");
+        var lines = Enumerable.Range(0, 20_000)
+            .Select(i => i == 19_000 ? "{\"input_ids\": [5, 6], \"token_type_ids\": [0, 1]}" : "{\"input_ids\": [7, 8, 9]}");
         var data = TokenizedDataset.Create(TextDataset.Load(_folder.Write("a.jsonl", string.Join('\n', lines)), OnDisk), new Letters(), 40);
         Assert.Equal([0, 1], data.TypeIds(19_000).ToArray());
         Assert.Equal([0, 0, 0], data.TypeIds(18_999).ToArray());
@@ -84,7 +86,9 @@ public sealed class StorageTests : IDisposable
         foreach (var label in new Func<int, string>[] { i => $"{i / 8.0 + 0.5:0.000}", _ => "-1", i => i % 5 == 0 ? "good" : "1" })
         {
             var path = Rows("a.tsv", i => $"row {i}\tp\t{label(i)}");
-            var (memory, disk) = (TextDataset.Load(path, new DataOptions { OnBadRow = OnBadRow.Skip }), TextDataset.Load(path, OnDisk with { OnBadRow = OnBadRow.Skip }));
+            var (memory, disk) = (
+                TextDataset.Load(path, new DataOptions { OnBadRow = OnBadRow.Skip }),
+                TextDataset.Load(path, OnDisk with { OnBadRow = OnBadRow.Skip }));
             Assert.Equal((memory.Kind, memory.SkippedRows), (disk.Kind, disk.SkippedRows));
             Assert.Equal(memory.Examples, disk.Examples);
         }
@@ -138,6 +142,8 @@ public sealed class StorageTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 3000).Select(i => 1 + 2 * i), data.Examples.Select(e => e.Line));
         Assert.Equal(new string('y', 299) + "2999", data.Examples[2999].Text);
         Assert.Contains("line 3: not valid JSON", _folder.Refused("b.json", "[{\"text\": \"a\"},\n{\"text\": \"b\"}\n] x"));
-        Assert.Contains("the element is longer than 100", _folder.Refused("c.json", "[{\"text\": \"" + new string('z', 200_000), new DataOptions { MaxLineBytes = 100 }));
+        Assert.Contains(
+            "the element is longer than 100",
+            _folder.Refused("c.json", "[{\"text\": \"" + new string('z', 200_000), new DataOptions { MaxLineBytes = 100 }));
     }
 }

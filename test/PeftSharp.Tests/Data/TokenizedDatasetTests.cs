@@ -15,12 +15,14 @@ public sealed class TokenizedDatasetTests
             if (text == "nothing") return new EncodedText([], null);
             List<int> ids = [101, .. text.Select(c => (int)c), 102, .. pair is null ? [] : pair.Select(c => (int)c)];
             int[] cut = [.. ids.Take(maxLength)];
-            return new EncodedText(cut, pair is null ? null : [.. Enumerable.Range(0, cut.Length).Select(i => i > text.Length + 1 ? 1 : 0)]);
+            return new EncodedText(
+                cut, pair is null ? null : [.. Enumerable.Range(0, cut.Length).Select(i => i > text.Length + 1 ? 1 : 0)]);
         }
     }
 
     private static TextDataset Classes(params (string Text, string? Pair, int Label)[] rows) => new(
-        [.. rows.Select((row, i) => new Example(row.Text, row.Pair, row.Label, float.NaN, i + 1))], LabelKind.Class, new LabelMap(["no", "yes"]), "memory");
+        [.. rows.Select((row, i) => new Example(row.Text, row.Pair, row.Label, float.NaN, i + 1))], LabelKind.Class,
+        new LabelMap(["no", "yes"]), "memory");
 
     [Fact]
     public void Rows_Are_Padded_To_The_Longest()
@@ -58,7 +60,8 @@ public sealed class TokenizedDatasetTests
     public void Targets_Are_Floats_And_Unlabelled_Rows_Have_No_Labels()
     {
         Example[] rows = [new("a", null, -1, 2.5f, 1), new("b", null, -1, 0.5f, 2)];
-        using var scored = TokenizedDataset.Create(new TextDataset(rows, LabelKind.Regression, null, "m"), new Letters(), 9).CreateBatch([1, 0]);
+        using var scored = TokenizedDataset.Create(new TextDataset(rows, LabelKind.Regression, null, "m"), new Letters(), 9)
+            .CreateBatch([1, 0]);
         Assert.Equal([0.5f, 2.5f], scored.Labels!.data<float>());
         using var bare = TokenizedDataset.Create(new TextDataset(rows, LabelKind.None, null, "m"), new Letters(), 9).CreateBatch([0]);
         Assert.Null(bare.Labels);

@@ -79,7 +79,8 @@ public sealed class TsvTests : IDisposable
     public void Empty_Text_And_Label_Are_Bad()
     {
         Assert.Contains("line 2: the text in column 'sentence' is empty", _folder.Refused("a.tsv", "sentence\tlabel\n \t1\n"));
-        Assert.Contains("line 2: the text in column 'sentence2' is empty", _folder.Refused("a.tsv", "sentence1\tsentence2\tlabel\na\t\t1\n"));
+        Assert.Contains(
+            "line 2: the text in column 'sentence2' is empty", _folder.Refused("a.tsv", "sentence1\tsentence2\tlabel\na\t\t1\n"));
         Assert.Contains("line 2: the label in column 'label' is empty", _folder.Refused("a.tsv", "sentence\tlabel\na\t\n"));
         Assert.Equal("", _folder.Load("a.tsv", "sentence\tlabel\n\t1\n", new DataOptions { AllowEmptyText = true }).Examples[0].Text);
     }
@@ -100,7 +101,8 @@ public sealed class TsvTests : IDisposable
     {
         byte[] bytes = [.. "sentence\tlabel\nfine\t1\nca"u8, 0xE9, .. "fe\t0\n"u8];
         Assert.Contains("line 3: byte 3 (0xE9) is not valid UTF-8", _folder.Refused("a.tsv", bytes));
-        Assert.Contains("UTF-16", _folder.Refused("a.tsv", [.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes("text\tlabel\na\t1\n")]));
+        Assert.Contains(
+            "UTF-16", _folder.Refused("a.tsv", [.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes("text\tlabel\na\t1\n")]));
     }
 
     [Theory]
@@ -128,7 +130,9 @@ public sealed class TsvTests : IDisposable
         Assert.Contains("is empty (0 bytes)", _folder.Refused("a.tsv", ""));
         Assert.Contains("holds no row", _folder.Refused("a.tsv", "sentence\tlabel\n"));
         Assert.Contains("does not exist", Assert.Throws<PeftException>(() => TextDataset.Load("no-such.tsv")).Message);
-        Assert.Contains("is a folder", Assert.Throws<PeftException>(() => TextDataset.Load(_folder.Path, new DataOptions { Format = DataFormat.Tsv })).Message);
+        Assert.Contains(
+            "is a folder",
+            Assert.Throws<PeftException>(() => TextDataset.Load(_folder.Path, new DataOptions { Format = DataFormat.Tsv })).Message);
         Assert.Contains("'.xlsx'", _folder.Refused("a.xlsx", "x"));
     }
 

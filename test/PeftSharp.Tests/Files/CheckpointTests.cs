@@ -13,7 +13,8 @@ public sealed class CheckpointTests : IDisposable
     private string Shard(string file, params string[] names)
     {
         using var ones = torch.ones(2);
-        SafetensorsWriter.Write(_folder.File(file), names.Select(n => KeyValuePair.Create(n, ones)), new Dictionary<string, string> { ["file"] = file });
+        SafetensorsWriter.Write(
+            _folder.File(file), names.Select(n => KeyValuePair.Create(n, ones)), new Dictionary<string, string> { ["file"] = file });
         return _folder.File(file);
     }
 

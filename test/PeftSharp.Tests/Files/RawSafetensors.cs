@@ -6,7 +6,8 @@ namespace PeftSharp.Tests.Files;
 /// <summary>Files made by hand, so that headers can lie.</summary>
 internal static class RawSafetensors
 {
-    public static byte[] Of(string header, int dataBytes, ulong? announced = null) => Of(Encoding.UTF8.GetBytes(header), dataBytes, announced);
+    public static byte[] Of(string header, int dataBytes, ulong? announced = null) =>
+        Of(Encoding.UTF8.GetBytes(header), dataBytes, announced);
 
     public static byte[] Of(byte[] header, int dataBytes, ulong? announced = null)
     {

@@ -96,7 +96,8 @@ public sealed class SafetensorsHeaderTests : IDisposable
         var header = $$"""{"__metadata__":{"format":"pt"},{{A}},{{RawSafetensors.Tensor("b.c", "BF16", "3,2", 8, 20)}},{{RawSafetensors.Tensor("d", "I64", "", 20, 28)}},{{RawSafetensors.Tensor("e", "BOOL", "4", 28, 32)}}}""";
         var valid = RawSafetensors.Of(header, 32);
         var telling = "0123456789{}[]\",:-.eE\\ "u8.ToArray();
-        var edit = Gen.Select(Gen.Int[0, 3], Gen.Int[0, 8 + header.Length - 1], Gen.OneOf(Gen.Byte, Gen.Int[0, telling.Length - 1].Select(n => telling[n])));
+        var edit = Gen.Select(
+            Gen.Int[0, 3], Gen.Int[0, 8 + header.Length - 1], Gen.OneOf(Gen.Byte, Gen.Int[0, telling.Length - 1].Select(n => telling[n])));
         var i = 0;
         edit.Array[1, 4].Sample(edits =>
         {

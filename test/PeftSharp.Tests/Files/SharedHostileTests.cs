@@ -45,5 +45,6 @@ public sealed class SharedHostileTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private void Put(string kind, string name, string target) => File.Copy(TestPaths.RequireShared("hostile", kind, name), _folder.File(target));
+    private void Put(string kind, string name, string target) =>
+        File.Copy(TestPaths.RequireShared("hostile", kind, name), _folder.File(target));
 }

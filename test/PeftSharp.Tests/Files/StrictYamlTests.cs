@@ -37,13 +37,16 @@ public sealed class StrictYamlTests : IDisposable
     [Fact]
     public void Bounds_Hold()
     {
-        string Refused(string text) => Assert.ThrowsAny<PeftException>(() => StrictYaml.Read(_folder.Write("r.yaml", System.Text.Encoding.UTF8.GetBytes(text)))).Message;
+        string Refused(string text) =>
+            Assert.ThrowsAny<PeftException>(
+                () => StrictYaml.Read(_folder.Write("r.yaml", System.Text.Encoding.UTF8.GetBytes(text)))).Message;
         Assert.Contains("deeper than 32", Refused($"a: {new string('[', 100_000)}"));
         Assert.Contains("deeper than 32", Refused($"a: {string.Concat(Enumerable.Repeat("{b: ", 1000))}"));
         Assert.Contains("more than 20000 values", Refused($"a: [{string.Join(", ", Enumerable.Range(0, 30_000))}]"));
         Assert.Contains("more than 65536", Refused($"a: {new string('x', 100_000)}"));
         Assert.Contains("more than 1,048,576 bytes", Refused($"a: {new string('x', 2_000_000)}"));
-        Assert.Contains("not UTF-8", Assert.ThrowsAny<PeftException>(() => StrictYaml.Read(_folder.Write("r.yaml", [.. "a: "u8, 0xff]))).Message);
+        Assert.Contains(
+            "not UTF-8", Assert.ThrowsAny<PeftException>(() => StrictYaml.Read(_folder.Write("r.yaml", [.. "a: "u8, 0xff]))).Message);
     }
 
     [Fact]
@@ -60,7 +63,10 @@ public sealed class StrictYamlTests : IDisposable
         var file = _folder.Write("p.yaml", System.Text.Encoding.UTF8.GetBytes($"data: d\nmethods:\n  lora:\n    grid:\n{axes}\n"));
         Assert.Contains("more than 1000 combinations", Assert.Throws<SettingsException>(() => CompareFile.Read(file)).Message);
         var seeds = string.Join(", ", Enumerable.Range(0, 200));
-        var many = _folder.Write("q.yaml", System.Text.Encoding.UTF8.GetBytes($"data: d\nseeds: [{seeds}]\nmethods: [{string.Join(", ", Enumerable.Range(0, 200).Select(i => $"m{i}"))}]\n"));
+        var many = _folder.Write(
+            "q.yaml",
+            System.Text.Encoding.UTF8.GetBytes(
+                $"data: d\nseeds: [{seeds}]\nmethods: [{string.Join(", ", Enumerable.Range(0, 200).Select(i => $"m{i}"))}]\n"));
         Assert.Contains("40,000 runs", Assert.Throws<SettingsException>(() => CompareFile.Read(many).Cells().ToList()).Message);
     }
 

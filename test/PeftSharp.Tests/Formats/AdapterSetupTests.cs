@@ -17,7 +17,8 @@ public sealed class AdapterSetupTests
     {
         using var folder = new TempFolder();
         using var bench = new Bench("bert");
-        foreach (var (name, seed) in (IEnumerable<(string, ulong)>)[("a", 70), ("b", 80), ("c", 90)]) Bench.Disturb(bench.Add("pfeiffer", name, seed), seed: seed);
+        foreach (var (name, seed) in (IEnumerable<(string, ulong)>)[("a", 70), ("b", 80), ("c", 90)])
+            Bench.Disturb(bench.Add("pfeiffer", name, seed), seed: seed);
         Bench.Disturb(bench.Peft.AddFusion(["a", "b"]));
         var tree = bench.Peft.Compose("stack(c,fuse(a,b),average(a:1,c:3))");
         var expected = bench.Logits(AdapterSelection.Of(tree));
@@ -48,7 +49,11 @@ public sealed class AdapterSetupTests
         using var folder = new TempFolder();
         File.WriteAllText(folder.File(AdapterSetup.FileName), $$"""{"adapter_setup":{{setup}},"head_setup":null,"version":"adapters.1.2.0"}""");
         var read = AdapterSetup.Read(folder.Root);
-        Assert.Equal(expected, read.Renamed(path => AdapterExpression.Of(Path.GetRelativePath(folder.Root, path)), path => Path.GetRelativePath(folder.Root, path)).ToString());
+        Assert.Equal(
+            expected,
+            read.Renamed(
+                path => AdapterExpression.Of(Path.GetRelativePath(folder.Root, path)), path => Path.GetRelativePath(folder.Root, path))
+                .ToString());
     }
 
     [Theory]

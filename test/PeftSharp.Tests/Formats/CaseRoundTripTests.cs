@@ -17,7 +17,8 @@ public sealed class CaseRoundTripTests
         get
         {
             var data = new TheoryData<string, AdapterFormat>();
-            foreach (var folder in Directory.GetDirectories(TestPaths.Fixture("cases")).Where(AdapterFolder.Is).Order(StringComparer.Ordinal))
+            foreach (
+                var folder in Directory.GetDirectories(TestPaths.Fixture("cases")).Where(AdapterFolder.Is).Order(StringComparer.Ordinal))
                 foreach (var format in Enum.GetValues<AdapterFormat>()) data.Add(Path.GetFileName(folder), format);
             return data;
         }
@@ -46,6 +47,7 @@ public sealed class CaseRoundTripTests
         var loaded = AdapterFolder.Open(folder.Root).LoadInto(after);
         var batch = reference.Batch(true);
         Bits.AssertSame(
-            before.Forward(batch, AdapterSelection.Of(adapter.Tag)).Logits, after.Forward(batch, AdapterSelection.Of(loaded.Tag)).Logits, "The output");
+            before.Forward(batch, AdapterSelection.Of(adapter.Tag)).Logits, after.Forward(batch, AdapterSelection.Of(loaded.Tag)).Logits,
+            "The output");
     }
 }

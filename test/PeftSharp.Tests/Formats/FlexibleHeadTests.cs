@@ -31,7 +31,8 @@ public sealed class FlexibleHeadTests : IDisposable
 
         AdapterFolder.Save(loaded.Adapter!, _folder.Root, AdapterFormat.AdapterHub);
         Assert.Equal(probabilities, Probabilities(LoadedModel.Open(TestPaths.Fixture("models", "bert"), _folder.Root)));
-        JsonNode written = JsonNode.Parse(File.ReadAllText(_folder.File(HeadConfig)))!, read = JsonNode.Parse(File.ReadAllText(Path.Combine(flex, HeadConfig)))!;
+        JsonNode written = JsonNode.Parse(File.ReadAllText(_folder.File(HeadConfig)))!,
+        read = JsonNode.Parse(File.ReadAllText(Path.Combine(flex, HeadConfig)))!;
         Assert.Equal(read["config"]!.ToJsonString(), written["config"]!.ToJsonString());
         Assert.Equal(read["name"]!.ToJsonString(), written["name"]!.ToJsonString());
         Assert.Equal("BertAdapterModel", (string?)written["model_class"]);
@@ -73,10 +74,14 @@ public sealed class FlexibleHeadTests : IDisposable
     [Fact]
     public void A_Head_Of_The_Models_Class_Is_Described_As_AdapterHub_Does()
     {
-        var model = new PeftModel(ModelLoader.Load(TestPaths.Fixture("models", "bert"), new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"] }));
+        var model = new PeftModel(
+            ModelLoader.Load(
+                TestPaths.Fixture("models", "bert"), new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"] }));
         AdapterFolder.Save(model.Add(MethodRegistry.Options("houlsby")), _folder.Root, AdapterFormat.AdapterHub);
         var json = (JsonObject)JsonNode.Parse(File.ReadAllText(_folder.File(HeadConfig)))!;
-        Assert.Equal(["config", "hidden_size", "label2id", "model_class", "model_name", "model_type", "name", "num_labels", "version"], json.Select(p => p.Key));
+        Assert.Equal(
+            ["config", "hidden_size", "label2id", "model_class", "model_name", "model_type", "name", "num_labels", "version"],
+            json.Select(p => p.Key));
         Assert.Equal("""{"no":0,"maybe":1,"yes":2}""", new JsonObject(json["label2id"]!.AsObject().OrderBy(p => (int)p.Value!).Select(p => KeyValuePair.Create(p.Key, p.Value?.DeepClone()))).ToJsonString());
         Assert.Equal("BertForSequenceClassification", (string?)json["model_class"]);
         Assert.Equal(3, (int)json["num_labels"]!);
@@ -97,7 +102,11 @@ public sealed class FlexibleHeadTests : IDisposable
     private static float[] Probabilities(LoadedModel loaded)
     {
         using var guard = no_grad();
-        var batch = new PeftSharp.Data.TokenBatch { InputIds = tensor(new long[,] { { 2, 86, 85, 19, 21, 69, 3 } }), AttentionMask = ones([1, 7], ScalarType.Int64) };
+        var batch = new PeftSharp.Data.TokenBatch
+        {
+            InputIds = tensor(new long[,] { { 2, 86, 85, 19, 21, 69, 3 } }),
+            AttentionMask = ones([1, 7], ScalarType.Int64),
+        };
         return loaded.Model.Forward(batch, loaded.Selection).Logits.softmax(-1).data<float>().ToArray();
     }
 }

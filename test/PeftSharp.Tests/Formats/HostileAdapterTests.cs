@@ -87,7 +87,8 @@ public sealed class HostileAdapterTests : IDisposable
         {
             for (var i = 0; i <= 1000; i++) patterns.Find("rank_pattern", $"a{i}", "a");
         }).Message);
-        Assert.Contains("characters", Assert.Throws<PeftException>(() => patterns.Find("rank_pattern", new string('a', 5000), "a")).Message);
+        Assert.Contains(
+            "characters", Assert.Throws<PeftException>(() => patterns.Find("rank_pattern", new string('a', 5000), "a")).Message);
     }
 
     [Theory]
@@ -121,8 +122,10 @@ public sealed class HostileAdapterTests : IDisposable
 
     private void Copy(string name, Action<JsonObject> change)
     {
-        foreach (var path in Directory.GetFiles(TestPaths.Fixture("cases", name), "*adapter*")) File.Copy(path, _folder.File(Path.GetFileName(path)));
-        foreach (var path in Directory.GetFiles(TestPaths.Fixture("cases", name), "*head*")) File.Copy(path, _folder.File(Path.GetFileName(path)));
+        foreach (var path in Directory.GetFiles(TestPaths.Fixture("cases", name), "*adapter*"))
+            File.Copy(path, _folder.File(Path.GetFileName(path)));
+        foreach (var path in Directory.GetFiles(TestPaths.Fixture("cases", name), "*head*"))
+            File.Copy(path, _folder.File(Path.GetFileName(path)));
         var json = JsonNode.Parse(File.ReadAllText(_folder.File("adapter_config.json")))!.AsObject();
         change(json);
         File.WriteAllText(_folder.File("adapter_config.json"), json.ToJsonString());
@@ -130,7 +133,10 @@ public sealed class HostileAdapterTests : IDisposable
 
     private void Refused(string said)
     {
-        var peft = new PeftModel(ModelLoader.Load(TestPaths.Fixture("models", "bert"), new ModelOptions { Task = PeftSharp.Models.Heads.TaskKind.Classification, Labels = ["a", "b", "c"] }));
+        var peft = new PeftModel(
+            ModelLoader.Load(
+                TestPaths.Fixture("models", "bert"),
+                new ModelOptions { Task = PeftSharp.Models.Heads.TaskKind.Classification, Labels = ["a", "b", "c"] }));
         Refusal.Sentence(() => AdapterFolder.Open(_folder.Root).LoadInto(peft), said);
         Assert.Empty(peft.Adapters);
     }

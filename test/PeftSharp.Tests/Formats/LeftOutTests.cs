@@ -16,7 +16,8 @@ namespace PeftSharp.Tests.Formats;
 /// <summary>What an adapter's file may leave out, and what it may hold besides.</summary>
 public sealed class LeftOutTests : IDisposable
 {
-    private const string Config = "adapter_config.json", Weights = "adapter_model.safetensors", Words = "base_model.model.bert.embeddings.word_embeddings";
+    private const string Config = "adapter_config.json",
+        Weights = "adapter_model.safetensors", Words = "base_model.model.bert.embeddings.word_embeddings";
 
     private readonly TempFolder _folder = new();
     private readonly Bench _bench = new("bert"), _fresh = new("bert");
@@ -25,7 +26,8 @@ public sealed class LeftOutTests : IDisposable
     [Fact]
     public void A_Head_That_Is_The_Bases_Own_May_Be_Left_Out()
     {
-        PeftModel first = new(ModelLoader.Load(TestPaths.Fixture("models", "bert"))), second = new(ModelLoader.Load(TestPaths.Fixture("models", "bert")));
+        PeftModel first = new(ModelLoader.Load(TestPaths.Fixture("models", "bert"))),
+        second = new(ModelLoader.Load(TestPaths.Fixture("models", "bert")));
         AdapterFolder.Save(first.Add(MethodRegistry.Options("lora")), _folder.Root, AdapterFormat.Peft);
         Edit(json => json["modules_to_save"] = null, name => !name.Contains("classifier", StringComparison.Ordinal));
         var loaded = AdapterFolder.Open(_folder.Root).LoadInto(second);
@@ -59,8 +61,11 @@ public sealed class LeftOutTests : IDisposable
         Saved(format);
         File.Delete(_folder.File("model_head.safetensors"));
         File.Delete(_folder.File("head_config.json"));
-        if (format == AdapterFormat.Peft) Edit(json => json["modules_to_save"] = null, name => !name.Contains("classifier", StringComparison.Ordinal));
-        var drawn = new PeftModel(ModelLoader.Load(TestPaths.Fixture("models", "bert"), new ModelOptions { Task = TaskKind.Classification, Labels = ["a", "b", "c", "d"] }));
+        if (format == AdapterFormat.Peft)
+            Edit(json => json["modules_to_save"] = null, name => !name.Contains("classifier", StringComparison.Ordinal));
+        var drawn = new PeftModel(
+            ModelLoader.Load(
+                TestPaths.Fixture("models", "bert"), new ModelOptions { Task = TaskKind.Classification, Labels = ["a", "b", "c", "d"] }));
         Refusal.Sentence(() => AdapterFolder.Open(_folder.Root).LoadInto(drawn), "head");
         Assert.Empty(drawn.Adapters);
     }
@@ -108,7 +113,8 @@ public sealed class LeftOutTests : IDisposable
         var adapter = Saved();
         Edit(json =>
         {
-            foreach (var name in json.Select(p => p.Key).Except(["peft_type", "r", "target_modules", "modules_to_save"]).ToList()) json.Remove(name);
+            foreach (var name in json.Select(p => p.Key).Except(["peft_type", "r", "target_modules", "modules_to_save"]).ToList())
+                json.Remove(name);
         }, _ => true);
         Bits.AssertSame(_bench.Logits(adapter), _fresh.Logits(AdapterFolder.Open(_folder.Root).LoadInto(_fresh.Peft)), "The output");
     }

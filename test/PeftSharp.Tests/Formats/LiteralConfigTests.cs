@@ -9,7 +9,9 @@ using PeftSharp.Tests.Matrix;
 
 namespace PeftSharp.Tests.Formats;
 
-/// <summary>Settings are written literally as the reference libraries write them: the same keys in the same order, numbers of the same kind.</summary>
+/// <summary>
+/// Settings are written literally as the reference libraries write them: the same keys in the same order, numbers of the same kind.
+/// </summary>
 public sealed class LiteralConfigTests : IDisposable
 {
     private const string Config = "adapter_config.json";
@@ -44,7 +46,9 @@ public sealed class LiteralConfigTests : IDisposable
             {
                 continue; // a method that is not supported
             }
-            var text = opened.Format == AdapterFormat.Peft ? AdapterJson.Text(opened.Options) : AdapterJson.Text(With(opened.Json, opened.Options.ToAdapterHub()));
+            var text = opened.Format == AdapterFormat.Peft
+                ? AdapterJson.Text(opened.Options)
+                : AdapterJson.Text(With(opened.Json, opened.Options.ToAdapterHub()));
             Assert.Equal(Literal(Path.Combine(folder, Config)), JsonNode.Parse(text)!.ToJsonString());
             read++;
         }

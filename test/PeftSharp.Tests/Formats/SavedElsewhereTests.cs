@@ -49,14 +49,21 @@ public sealed class SavedElsewhereTests : IDisposable
     [Fact]
     public void New_Adapters_Do_Not_Start_From_What_Is_Missing()
     {
-        Refusal.Of(_bench, () => _bench.Peft.Add(new LoraOptions { InitLoraWeights = JsonDocument.Parse("\"corda\"").RootElement }), "init_lora_weights");
+        Refusal.Of(
+            _bench, () => _bench.Peft.Add(new LoraOptions { InitLoraWeights = JsonDocument.Parse("\"corda\"").RootElement }),
+            "init_lora_weights");
         Refusal.Of(_bench, () => _bench.Peft.Add(new PromptOptions { Init = "TEXT", InitText = "Hello" }), "token ids");
     }
 
     [Fact]
     public void A_Text_Start_Repeats_The_Words_Vectors()
     {
-        var options = (PromptOptions)new PromptOptions { Init = "TEXT", InitText = "Hello", VirtualTokens = 5 }.WithTokens(text => text == "Hello" ? [1, 7, 2] : []);
+        var options = (PromptOptions)new PromptOptions
+        {
+            Init = "TEXT",
+            InitText = "Hello",
+            VirtualTokens = 5,
+        }.WithTokens(text => text == "Hello" ? [1, 7, 2] : []);
         var prompt = _bench.Peft.Add(options).Tensors[0].Value;
         var words = _bench.Sites.Embeddings[0].Table.Base;
         Bits.AssertSame(words.index_select(0, TorchSharp.torch.tensor(new long[] { 1, 7, 2, 1, 7 })), prompt, "The start");
@@ -90,7 +97,9 @@ public sealed class SavedElsewhereTests : IDisposable
         WriteHub($$"""{ "architecture": "lora", "composition_mode": "add", "r": 8, "alpha": 2 }""", version);
         Assert.Equal(alpha, ((LoraOptions)AdapterFolder.Open(_folder.Root).Options).Alpha);
         WriteHub("""{ "mh_adapter": false, "output_adapter": true, "reduction_factor": 16, "non_linearity": "gelu" }""", version);
-        Assert.Equal(version is null ? "gelu_new" : "gelu", ((PeftSharp.Methods.Additive.Bottleneck.BottleneckOptions)AdapterFolder.Open(_folder.Root).Options).NonLinearity);
+        Assert.Equal(
+            version is null ? "gelu_new" : "gelu",
+            ((PeftSharp.Methods.Additive.Bottleneck.BottleneckOptions)AdapterFolder.Open(_folder.Root).Options).NonLinearity);
     }
 
     [Theory]
@@ -114,7 +123,8 @@ public sealed class SavedElsewhereTests : IDisposable
             var adapter = _bench.Add(method, name);
             _bench.Train(adapter);
             AdapterFolder.Save(adapter, _folder.Root, AdapterFormat.AdapterHub);
-            Bits.AssertSame(_bench.Logits(adapter), _fresh.Logits(AdapterFolder.Open(_folder.Root).LoadInto(_fresh.Peft, "other")), "The output");
+            Bits.AssertSame(
+                _bench.Logits(adapter), _fresh.Logits(AdapterFolder.Open(_folder.Root).LoadInto(_fresh.Peft, "other")), "The output");
             _bench.Peft.Remove(name);
             _fresh.Peft.Remove("other");
         }

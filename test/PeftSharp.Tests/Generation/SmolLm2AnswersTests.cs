@@ -5,7 +5,9 @@ using PeftSharp.Tokenization;
 
 namespace PeftSharp.Tests.Generation;
 
-/// <summary>A real model writes what it writes in the reference implementation, plain prompts and conversations, all in one batch.</summary>
+/// <summary>
+/// A real model writes what it writes in the reference implementation, plain prompts and conversations, all in one batch.
+/// </summary>
 public sealed class SmolLm2AnswersTests
 {
     [Fact]

@@ -28,7 +28,9 @@ public sealed partial class HouseTests
 
     [Fact]
     public void Every_Folder_Has_Its_Arrows() =>
-        Assert.Equal(Arrows.Keys.Order(), Directory.GetDirectories(Library).Where(HasCode).Select(d => Path.GetFileName(d)).Except(["bin", "obj"]).Order());
+        Assert.Equal(
+            Arrows.Keys.Order(),
+            Directory.GetDirectories(Library).Where(HasCode).Select(d => Path.GetFileName(d)).Except(["bin", "obj"]).Order());
 
     [Fact]
     public void Arrows_Make_No_Circle() => Assert.All(Arrows.Keys, folder => Assert.DoesNotContain(folder, Reach(folder)));
@@ -48,7 +50,8 @@ public sealed partial class HouseTests
 
     private static string Library => TestPaths.RequireRepository("src", "PeftSharp");
 
-    private static IEnumerable<string> Used(string text) => UsingLine().Matches(text).Select(match => match.Groups[1].Value).Where(Arrows.ContainsKey);
+    private static IEnumerable<string> Used(string text) =>
+        UsingLine().Matches(text).Select(match => match.Groups[1].Value).Where(Arrows.ContainsKey);
 
     private static HashSet<string> Reach(string folder)
     {

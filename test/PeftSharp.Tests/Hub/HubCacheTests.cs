@@ -25,7 +25,9 @@ public sealed class HubCacheTests : HubTestBase
     public async Task Shards_that_are_not_all_there_are_no_model()
     {
         var index = Text("{\"weight_map\":{\"a\":\"model-00001-of-00002.safetensors\",\"b\":\"model-00002-of-00002.safetensors\"}}");
-        MakeAsPython("me/big", Commit, "main", ("config.json", Text("{}")), ("model.safetensors.index.json", index), ("model-00001-of-00002.safetensors", Bytes(9)));
+        MakeAsPython(
+            "me/big", Commit, "main", ("config.json", Text("{}")), ("model.safetensors.index.json", index),
+            ("model-00001-of-00002.safetensors", Bytes(9)));
         await Fails(HubProblem.Offline, "not (or not whole) in the cache", "me/big", settings: Offline);
         MakeAsPython("me/big", Commit, "main", ("model-00002-of-00002.safetensors", Bytes(8)));
         Assert.Equal(4, (await Get("me/big", settings: Offline)).Files.Count);
@@ -90,7 +92,8 @@ public sealed class HubCacheTests : HubTestBase
     public async Task Many_at_once_fetch_each_file_once()
     {
         Hub.Add("me/bert", Model(200_000));
-        var snapshots = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => new HubDownload(Settings).GetAsync(HubRepository.Parse("me/bert"))));
+        var snapshots =
+            await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => new HubDownload(Settings).GetAsync(HubRepository.Parse("me/bert"))));
         Assert.Single(snapshots.Select(s => s.Folder).Distinct());
         Assert.Single(Hub.StorageRequests, r => r.Method == "GET");
         Assert.Single(Hub.Requests, r => r.Method == "GET" && r.Path.EndsWith("/config.json", StringComparison.Ordinal));

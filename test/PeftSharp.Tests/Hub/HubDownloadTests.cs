@@ -14,7 +14,9 @@ public sealed class HubDownloadTests : HubTestBase
         Assert.Equal(Path.Combine(Storage("me/bert"), "snapshots", commit), snapshot.Folder);
         Assert.Equal(commit, File.ReadAllText(Path.Combine(Storage("me/bert"), "refs", "main")));
         // Only what is read: no pickle, no README, no other framework's files.
-        Assert.Equal(["config.json", "model.safetensors", "vocab.txt"], Directory.GetFiles(snapshot.Folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["config.json", "model.safetensors", "vocab.txt"],
+            Directory.GetFiles(snapshot.Folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         foreach (var (name, content) in Model().Where(f => snapshot.Files.Contains(f.Item1)))
         {
             var etag = LocalHub.IsLarge(name) ? LocalHub.Sha256(content) : LocalHub.GitSha(content);
@@ -53,7 +55,12 @@ public sealed class HubDownloadTests : HubTestBase
         var repo = Hub.Add("me/bert", Model());
         var old = repo.Head;
         repo.Commit("refs/pr/1", Model(2000).ToDictionary(f => f.Item1, f => f.Item2));
-        Assert.Equal(2000, new FileInfo(Path.Combine((await Get("me/bert@refs/pr/1")).Folder, "model.safetensors")).ResolveLinkTarget(true) is FileInfo blob ? blob.Length : 0);
+        Assert.Equal(
+            2000,
+            new FileInfo(
+                Path.Combine((await Get("me/bert@refs/pr/1")).Folder, "model.safetensors")).ResolveLinkTarget(true) is FileInfo blob
+                ? blob.Length
+                : 0);
         Assert.Equal(repo.Branches["refs/pr/1"], File.ReadAllText(Path.Combine(Storage("me/bert"), "refs", "refs", "pr", "1")));
         repo.Commit("main", Model(3000).ToDictionary(f => f.Item1, f => f.Item2));
         Assert.Equal(old, (await Get($"me/bert@{old}")).Commit);
@@ -66,7 +73,12 @@ public sealed class HubDownloadTests : HubTestBase
     {
         var shards = Enumerable.Range(1, 9).Select(i => ($"model-0000{i}-of-00009.safetensors", Bytes(5000, i))).ToArray();
         var map = string.Join(',', shards.Select((s, i) => $"\"layer.{i}\":\"{s.Item1}\""));
-        Hub.Add("me/big", [("config.json", Text("{}")), ("model.safetensors.index.json", Text($"{{\"metadata\":{{}},\"weight_map\":{{{map}}}}}")), .. shards, ("model-00010-of-00009.safetensors", Bytes(9))]);
+        Hub.Add(
+            "me/big",
+            [
+                ("config.json", Text("{}")), ("model.safetensors.index.json", Text($"{{\"metadata\":{{}},\"weight_map\":{{{map}}}}}")),
+                .. shards, ("model-00010-of-00009.safetensors", Bytes(9)),
+            ]);
         Hub.PageSize = 3; // the list comes in pages
         var (now, most, all) = (0, 0, new SemaphoreSlim(0));
         Hub.InterceptStorage = request =>
@@ -107,7 +119,8 @@ public sealed class HubDownloadTests : HubTestBase
     public async Task A_renamed_repository_is_followed_and_the_token_with_it()
     {
         Hub.Add("me/renamed", Model()).Private = true;
-        Hub.Intercept = r => r.Target.Contains("me/old") ? RawReply.Empty(307, ("Location", r.Target.Replace("me/old", "me/renamed"))) : null;
+        Hub.Intercept = r =>
+            r.Target.Contains("me/old") ? RawReply.Empty(307, ("Location", r.Target.Replace("me/old", "me/renamed"))) : null;
         var snapshot = await Get("me/old", settings: Settings with { Token = LocalHub.Token });
         Assert.Contains("models--me--old", snapshot.Folder);
         Assert.Equal(Bytes(1000), File.ReadAllBytes(Path.Combine(snapshot.Folder, "model.safetensors")));
@@ -119,7 +132,8 @@ public sealed class HubDownloadTests : HubTestBase
         Hub.Add("me/gated", Model()).Gated = true;
         await Fails(HubProblem.Gated, $"accept its terms at {Hub.Url}/me/gated", "me/gated");
         await Fails(HubProblem.NoRepository, "has no repository me/nothing", "me/nothing");
-        await Fails(HubProblem.NoRepository, "has no repository me/nothing", "me/nothing", settings: Settings with { Token = LocalHub.Token });
+        await Fails(
+            HubProblem.NoRepository, "has no repository me/nothing", "me/nothing", settings: Settings with { Token = LocalHub.Token });
         Hub.Add("me/pickle", ("config.json", Text("{}")), ("pytorch_model.bin", Bytes(9)));
         await Fails(HubProblem.NothingUsable, "pytorch_model.bin), which can run code", "me/pickle");
         Hub.Add("me/lora-pickle", ("adapter_config.json", Text("{}")), ("adapter_model.bin", Bytes(9)));

@@ -59,13 +59,21 @@ public sealed class HubNamesTests
         Directory.CreateDirectory(temp.File("home"));
         File.WriteAllText(temp.File("home/token"), "hf_file\n");
         var settings = From(("HF_HOME", temp.File("home")));
-        Assert.Equal((temp.File("home/hub"), "hf_file", "https://huggingface.co", false), (settings.CacheFolder, settings.Token, settings.Endpoint, settings.Offline));
-        settings = From(("HF_HOME", temp.File("home")), ("HF_TOKEN", " hf_variable "), ("HF_ENDPOINT", "https://mirror.example/"), ("HF_HUB_OFFLINE", "yes"), ("HUGGINGFACE_HUB_CACHE", "/old"));
-        Assert.Equal((Path.GetFullPath("/old"), "hf_variable", "https://mirror.example", true), (settings.CacheFolder, settings.Token, settings.Endpoint, settings.Offline));
-        Assert.Equal(Path.GetFullPath("/new"), From(("HF_HUB_CACHE", "/new"), ("HUGGINGFACE_HUB_CACHE", "/old"), ("HF_HOME", "/home")).CacheFolder);
+        Assert.Equal(
+            (temp.File("home/hub"), "hf_file", "https://huggingface.co", false),
+            (settings.CacheFolder, settings.Token, settings.Endpoint, settings.Offline));
+        settings = From(
+            ("HF_HOME", temp.File("home")), ("HF_TOKEN", " hf_variable "), ("HF_ENDPOINT", "https://mirror.example/"),
+            ("HF_HUB_OFFLINE", "yes"), ("HUGGINGFACE_HUB_CACHE", "/old"));
+        Assert.Equal(
+            (Path.GetFullPath("/old"), "hf_variable", "https://mirror.example", true),
+            (settings.CacheFolder, settings.Token, settings.Endpoint, settings.Offline));
+        Assert.Equal(
+            Path.GetFullPath("/new"), From(("HF_HUB_CACHE", "/new"), ("HUGGINGFACE_HUB_CACHE", "/old"), ("HF_HOME", "/home")).CacheFolder);
         Assert.Equal(Path.Combine(Path.GetFullPath("/cache"), "huggingface", "hub"), From(("XDG_CACHE_HOME", "/cache")).CacheFolder);
         Assert.Equal(Path.Combine(temp.Root, "x"), From(("BIG", temp.Root), ("HF_HUB_CACHE", "${BIG}/x")).CacheFolder);
-        Assert.Equal(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), "x"), From(("HF_HUB_CACHE", "~/x")).CacheFolder);
+        Assert.Equal(
+            Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), "x"), From(("HF_HUB_CACHE", "~/x")).CacheFolder);
         Assert.Null(From(("HF_HOME", temp.File("home")), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")).Token);
         Assert.False(From(("HF_HUB_DISABLE_SYMLINKS", "1")).Symlinks);
         Assert.True(From(("TRANSFORMERS_OFFLINE", "1")).Offline);
@@ -78,7 +86,9 @@ public sealed class HubNamesTests
     [InlineData("HF_ENDPOINT", "ftp://huggingface.co")]
     [InlineData("HF_HUB_DOWNLOAD_TIMEOUT", "soon")]
     [InlineData("HF_TOKEN", "hf_ü")]
-    public void A_value_that_means_nothing_is_refused(string name, string value) => Assert.Contains(name, Assert.Throws<PeftException>(() => From((name, value))).Message);
+    public void A_value_that_means_nothing_is_refused(string name, string value) =>
+        Assert.Contains(name, Assert.Throws<PeftException>(() => From((name, value))).Message);
 
-    private static HubSettings From(params (string Name, string Value)[] variables) => HubSettings.FromEnvironment(name => variables.FirstOrDefault(v => v.Name == name).Value);
+    private static HubSettings From(params (string Name, string Value)[] variables) =>
+        HubSettings.FromEnvironment(name => variables.FirstOrDefault(v => v.Name == name).Value);
 }

@@ -36,12 +36,18 @@ public abstract class HubTestBase : IDisposable
     private protected static byte[] Text(string text) => Encoding.UTF8.GetBytes(text);
 
     private protected static (string, byte[])[] Model(int size = 1000) =>
-        [("config.json", Text("{\"model_type\":\"bert\"}")), ("vocab.txt", Text("[PAD]\n[UNK]\n")), ("model.safetensors", Bytes(size)), ("README.md", Text("# A model")), ("pytorch_model.bin", Bytes(50)), ("onnx/model.onnx", Bytes(50))];
+        [
+            ("config.json", Text("{\"model_type\":\"bert\"}")), ("vocab.txt", Text("[PAD]\n[UNK]\n")), ("model.safetensors", Bytes(size)),
+            ("README.md", Text("# A model")), ("pytorch_model.bin", Bytes(50)), ("onnx/model.onnx", Bytes(50)),
+        ];
 
-    private protected Task<HubSnapshot> Get(string name = "me/bert", HubContent content = HubContent.Any, HubSettings? settings = null, CancellationToken cancellation = default) =>
+    private protected Task<HubSnapshot> Get(
+        string name = "me/bert", HubContent content = HubContent.Any, HubSettings? settings = null,
+        CancellationToken cancellation = default) =>
         new HubDownload(settings ?? Settings, Seen).GetAsync(HubRepository.Parse(name), content, cancellation);
 
-    private protected async Task<HubException> Fails(HubProblem problem, string expected, string name = "me/bert", HubContent content = HubContent.Any, HubSettings? settings = null)
+    private protected async Task<HubException> Fails(
+        HubProblem problem, string expected, string name = "me/bert", HubContent content = HubContent.Any, HubSettings? settings = null)
     {
         var e = await Assert.ThrowsAsync<HubException>(() => Get(name, content, settings));
         Assert.Contains(expected, e.Message);

@@ -33,7 +33,9 @@ public sealed class HubTroubleTests : HubTestBase
         Hub.InterceptStorage = r => LocalHub.Part(r, Bytes(Size)) with { CutAt = (int)Math.Min(40_000, Size - r.From) };
         var snapshot = await Get(settings: Settings with { Attempts = 2 });
         Assert.Equal(Bytes(Size), File.ReadAllBytes(Path.Combine(snapshot.Folder, "model.safetensors")));
-        Assert.Equal([0, 40_000, 80_000, 120_000, 160_000, 200_000, 240_000, 280_000], Hub.StorageRequests.Where(r => r.Method == "GET").Select(r => r.From));
+        Assert.Equal(
+            [0, 40_000, 80_000, 120_000, 160_000, 200_000, 240_000, 280_000],
+            Hub.StorageRequests.Where(r => r.Method == "GET").Select(r => r.From));
         Assert.Equal(Size, Seen.Moved["model.safetensors"]);
     }
 
@@ -72,7 +74,10 @@ public sealed class HubTroubleTests : HubTestBase
         Assert.False(File.Exists(Part.Replace(".incomplete", "")));
         Hub.InterceptStorage = null;
         Hub.Add("me/other", Model());
-        Hub.Intercept = r => r.Method == "GET" && r.Path.EndsWith("/config.json", StringComparison.Ordinal) ? new(200, Text("{\"model_type\":\"evil\"}")) : null;
+        Hub.Intercept = r =>
+            r.Method == "GET" && r.Path.EndsWith("/config.json", StringComparison.Ordinal)
+                ? new(200, Text("{\"model_type\":\"evil\"}"))
+                : null;
         await Fails(HubProblem.BadAnswer, "config.json of me/other arrived with another checksum", "me/other");
     }
 
@@ -118,7 +123,8 @@ public sealed class HubTroubleTests : HubTestBase
         Assert.Contains($"the copy of me/bert in the cache is used (commit {first.Commit})", Assert.Single(Seen.Notes));
         var nobody = Settings with { Endpoint = "http://127.0.0.1:9" };
         Assert.Equal(first.Folder, (await Get(settings: nobody)).Folder);
-        await Fails(HubProblem.Unreachable, "http://127.0.0.1:9 cannot be used at present", "me/other", settings: nobody with { Attempts = 2 });
+        await Fails(
+            HubProblem.Unreachable, "http://127.0.0.1:9 cannot be used at present", "me/other", settings: nobody with { Attempts = 2 });
     }
 
     [Theory]
@@ -142,9 +148,13 @@ public sealed class HubTroubleTests : HubTestBase
     [InlineData("pytorch_model.bin")]
     public async Task An_index_of_shards_that_names_strange_files_is_refused(string name)
     {
-        Hub.Add("me/big", ("config.json", Text("{}")), ("pytorch_model.bin", Bytes(5)), ("model.safetensors.index.json", Text($"{{\"weight_map\":{{\"a\":\"{name}\"}}}}")));
+        Hub.Add(
+            "me/big", ("config.json", Text("{}")), ("pytorch_model.bin", Bytes(5)),
+            ("model.safetensors.index.json", Text($"{{\"weight_map\":{{\"a\":\"{name}\"}}}}")));
         Assert.Contains("no plain name", (await Assert.ThrowsAsync<PeftException>(() => Get("me/big"))).Message);
-        Hub.Add("me/big", ("config.json", Text("{}")), ("model.safetensors.index.json", Text("{\"weight_map\":{\"a\":\"absent.safetensors\"}}")));
+        Hub.Add(
+            "me/big", ("config.json", Text("{}")),
+            ("model.safetensors.index.json", Text("{\"weight_map\":{\"a\":\"absent.safetensors\"}}")));
         await Fails(HubProblem.BadAnswer, "names \"absent.safetensors\", which the repository lacks", "me/big");
     }
 
@@ -157,7 +167,16 @@ public sealed class HubTroubleTests : HubTestBase
     {
         var commit = Hub.Add("me/bert", Model()).Head;
         Hub.Intercept = r => r.Method != "HEAD" || !r.Path.EndsWith("vocab.txt", StringComparison.Ordinal) ? null
-            : new RawReply(200, [], [.. new[] { ("ETag", $"\"{LocalHub.GitSha(Text("[PAD]\n[UNK]\n"))}\""), ("X-Repo-Commit", commit), ("Content-Length", "12") }.Select(h => h.Item1 == header ? (header, value) : h)]);
+            : new RawReply(
+                200, [],
+                [
+                    .. new[]
+                    {
+                        ("ETag", $"\"{LocalHub.GitSha(Text("[PAD]\n[UNK]\n"))}\""),
+                        ("X-Repo-Commit", commit),
+                        ("Content-Length", "12"),
+                    }.Select(h => h.Item1 == header ? (header, value) : h),
+                ]);
         await Fails(HubProblem.BadAnswer, expected);
         Assert.Empty(Directory.GetFiles(Temp.Root, "evil*", SearchOption.AllDirectories));
     }
@@ -172,7 +191,8 @@ public sealed class HubTroubleTests : HubTestBase
         var commit = Hub.Add("me/bert", Model()).Head;
         RawReply? Tagged(RawRequest r, Func<string, byte[]> content)
         {
-            if (!r.Path.EndsWith("vocab.txt", StringComparison.Ordinal) && !r.Path.EndsWith("config.json", StringComparison.Ordinal)) return null;
+            if (!r.Path.EndsWith("vocab.txt", StringComparison.Ordinal) && !r.Path.EndsWith("config.json", StringComparison.Ordinal))
+                return null;
             return new RawReply(200, content(Path.GetFileName(r.Path)), ("ETag", tag), ("X-Repo-Commit", commit));
         }
         Hub.Intercept = r => Tagged(r, name => name == "vocab.txt" ? Text("[PAD]\n[EVIL\n") : Text("{\"model_type\":\"bert\"}"));
@@ -192,9 +212,16 @@ public sealed class HubTroubleTests : HubTestBase
         Hub.Intercept = r =>
         {
             if (r.Path.Contains("/tree/", StringComparison.Ordinal))
-                return RawReply.Json("[" + string.Join(",", Model().Where(f => !f.Item1.Contains('/')).Select(f => $"{{\"type\":\"file\",\"path\":\"{f.Item1}\",\"size\":{f.Item2.Length}}}")) + "]");
+                return RawReply.Json(
+                    "["
+                        + string.Join(
+                            ",",
+                            Model().Where(f => !f.Item1.Contains('/'))
+                                .Select(f => $"{{\"type\":\"file\",\"path\":\"{f.Item1}\",\"size\":{f.Item2.Length}}}"))
+                        + "]");
             var name = Path.GetFileName(r.Path);
-            return r.Path.Contains("/resolve/", StringComparison.Ordinal) && Model().FirstOrDefault(f => f.Item1 == name) is { Item2: { } content }
+            return r.Path.Contains("/resolve/", StringComparison.Ordinal)
+                && Model().FirstOrDefault(f => f.Item1 == name) is { Item2: { } content }
                 ? new RawReply(200, content, ("ETag", "\"same\""), ("X-Repo-Commit", commit)) : null;
         };
         var snapshot = await Get();
@@ -237,7 +264,8 @@ public sealed class HubTroubleTests : HubTestBase
         await Fails(HubProblem.BadAnswer, "a redirect to");
         Hub.Intercept = r => r.Path.Contains("/tree/") ? RawReply.Json("[]", 200, ("Link", $"<{r.Target}>; rel=\"next\"")) : null;
         await Fails(HubProblem.BadAnswer, "a file list without end");
-        Hub.Intercept = r => r.Path.Contains("/tree/") ? RawReply.Json("[]", 200, ("Link", "<http://elsewhere.example/>; rel=\"next\"")) : null;
+        Hub.Intercept = r =>
+            r.Path.Contains("/tree/") ? RawReply.Json("[]", 200, ("Link", "<http://elsewhere.example/>; rel=\"next\"")) : null;
         await Fails(HubProblem.BadAnswer, "goes on at another server");
     }
 
@@ -282,7 +310,8 @@ public sealed class HubTroubleTests : HubTestBase
             stop.Wait(TimeSpan.FromSeconds(20));
             return null;
         };
-        await Fails(HubProblem.Unreachable, "it is silent", settings: Settings with { Timeout = TimeSpan.FromMilliseconds(200), Attempts = 2 });
+        await Fails(
+            HubProblem.Unreachable, "it is silent", settings: Settings with { Timeout = TimeSpan.FromMilliseconds(200), Attempts = 2 });
         stop.Set();
     }
 
@@ -297,7 +326,8 @@ public sealed class HubTroubleTests : HubTestBase
             return new(200, Bytes(Size)[..100_000], ("Content-Length", $"{Size}"));
         };
         // The connection ends early; the pause before the next attempt is what the stop interrupts.
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Get(settings: Settings with { Pause = TimeSpan.FromSeconds(30) }, cancellation: stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => Get(settings: Settings with { Pause = TimeSpan.FromSeconds(30) }, cancellation: stop.Token));
         Assert.Equal(100_000, new FileInfo(Part).Length);
         Hub.InterceptStorage = null;
         await Get();

@@ -13,7 +13,9 @@ public sealed class HubUploadTests : HubTestBase
         var folder = Adapter();
         File.WriteAllText(Path.Combine(folder, "notes.txt"), "mine");
         var files = HubUpload.FilesOf(folder);
-        Assert.Equal(["README.md", "adapter_config.json", "adapter_model.safetensors", "run.json", "vocab.txt"], files.Select(f => f.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["README.md", "adapter_config.json", "adapter_model.safetensors", "run.json", "vocab.txt"],
+            files.Select(f => f.Name).Order(StringComparer.Ordinal));
         var commit = await Push("me/lora", files, new() { Private = true, Message = "First" });
         Assert.Equal((Hub["me/lora"].Head, $"{Hub.Url}/me/lora"), (commit.Commit, commit.Url));
         Assert.True(Hub["me/lora"].Private);
@@ -22,7 +24,8 @@ public sealed class HubUploadTests : HubTestBase
         Assert.All(files, f => Assert.Equal(f.Bytes, Seen.Moved[f.Name]));
         Assert.All(Hub.StorageRequests, r => Assert.Null(r.Header("Authorization")));
         var snapshot = await Get("me/lora", settings: Known);
-        foreach (var file in snapshot.Files) Assert.Equal(File.ReadAllBytes(Path.Combine(folder, file)), File.ReadAllBytes(Path.Combine(snapshot.Folder, file)));
+        foreach (var file in snapshot.Files)
+            Assert.Equal(File.ReadAllBytes(Path.Combine(folder, file)), File.ReadAllBytes(Path.Combine(snapshot.Folder, file)));
     }
 
     [Fact]
@@ -74,14 +77,28 @@ public sealed class HubUploadTests : HubTestBase
         await Refused(HubProblem.Offline, "HF_HUB_OFFLINE forbids the network", "me/lora", Known with { Offline = true });
         await Refused(HubProblem.Denied, "use a token that may write to it", "others/lora", Known);
         await Refused(HubProblem.Denied, "refuses the token", "me/lora", Known with { Token = "hf_wrong" });
-        Hub.Intercept = r => r.Path.Contains("/batch") ? RawReply.Json("{\"objects\":[{\"oid\":\"" + LocalHub.Sha256(Bytes(2000)) + "\",\"size\":2000,\"error\":{\"code\":403,\"message\":\"quota\"}}]}") : null;
+        Hub.Intercept = r =>
+            r.Path.Contains("/batch")
+                ? RawReply.Json(
+                    "{\"objects\":[{\"oid\":\""
+                        + LocalHub.Sha256(Bytes(2000))
+                        + "\",\"size\":2000,\"error\":{\"code\":403,\"message\":\"quota\"}}]}")
+                : null;
         await Refused(HubProblem.Denied, "does not take adapter_model.safetensors of me/lora (\"quota\")", "me/lora", Known);
-        Hub.Intercept = r => r.Path.Contains("/batch") ? RawReply.Json("{\"objects\":[{\"oid\":\"" + LocalHub.Sha256(Bytes(2000)) + "\",\"size\":2000,\"actions\":{\"upload\":{\"href\":\"file:///etc\"}}}]}") : null;
+        Hub.Intercept = r =>
+            r.Path.Contains("/batch")
+                ? RawReply.Json(
+                    "{\"objects\":[{\"oid\":\""
+                        + LocalHub.Sha256(Bytes(2000))
+                        + "\",\"size\":2000,\"actions\":{\"upload\":{\"href\":\"file:///etc\"}}}]}")
+                : null;
         await Refused(HubProblem.BadAnswer, "the upload address", "me/lora", Known);
         Hub.Intercept = r => r.Path.Contains("/commit/") ? RawReply.Empty(307, ("Location", $"{Hub.StorageUrl}/")) : null;
         await Refused(HubProblem.BadAnswer, "a redirect to another server", "me/lora", Known);
         Assert.Contains("does not exist", Assert.Throws<PeftException>(() => HubUpload.FilesOf(Temp.File("nowhere"))).Message);
-        Assert.Contains("so it holds no model", Assert.Throws<HubException>(() => HubUpload.FilesOf(Directory.CreateDirectory(Temp.File("empty")).FullName)).Message);
+        Assert.Contains(
+            "so it holds no model",
+            Assert.Throws<HubException>(() => HubUpload.FilesOf(Directory.CreateDirectory(Temp.File("empty")).FullName)).Message);
     }
 
     [Fact]
@@ -94,7 +111,8 @@ public sealed class HubUploadTests : HubTestBase
         Assert.Single(Hub["me/lora"].Commits);
     }
 
-    private Task<HubCommit> Push(string name, IReadOnlyList<HubUploadFile> files, HubUploadOptions? options = null, HubSettings? settings = null) =>
+    private Task<HubCommit> Push(
+        string name, IReadOnlyList<HubUploadFile> files, HubUploadOptions? options = null, HubSettings? settings = null) =>
         new HubUpload(settings ?? Known, Seen).PushAsync(HubRepository.Parse(name), files, options);
 
     private async Task Refused(HubProblem problem, string expected, string name, HubSettings settings)

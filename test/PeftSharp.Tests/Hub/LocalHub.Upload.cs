@@ -20,7 +20,8 @@ internal sealed partial class LocalHub
         if (request.Header("Authorization") != $"Bearer {Token}") return RawReply.Empty(401);
         var json = JsonNode.Parse(request.Text)!;
         var id = $"{json["organization"]}/{json["name"]}";
-        if (id.StartsWith("others/", StringComparison.Ordinal)) return RawReply.Empty(403, ("X-Error-Message", "You don't have the rights"));
+        if (id.StartsWith("others/", StringComparison.Ordinal))
+            return RawReply.Empty(403, ("X-Error-Message", "You don't have the rights"));
         if (_repos.ContainsKey(id)) return RawReply.Json("{\"error\":\"You already created this model repo\"}", 409);
         Add(id).Private = !IgnoresPrivacy && json["visibility"]?.ToString() == "private";
         return RawReply.Json($"{{\"url\":\"{Url}/{id}\"}}");
@@ -47,8 +48,14 @@ internal sealed partial class LocalHub
     private RawReply Batch(RawRequest request)
     {
         if (request.Header("Content-Type") != "application/vnd.git-lfs+json") return RawReply.Empty(415);
-        var objects = JsonNode.Parse(request.Text)!["objects"]!.AsArray().Select(o => (JsonNode)Object(o!["oid"]!.ToString(), (long)o["size"]!));
-        return RawReply.Json(new JsonObject { ["transfer"] = ChunkSize > 0 ? "multipart" : "basic", ["objects"] = new JsonArray([.. objects]) }.ToJsonString());
+        var objects =
+            JsonNode.Parse(request.Text)!["objects"]!.AsArray().Select(o => (JsonNode)Object(o!["oid"]!.ToString(), (long)o["size"]!));
+        return RawReply.Json(
+            new JsonObject
+            {
+                ["transfer"] = ChunkSize > 0 ? "multipart" : "basic",
+                ["objects"] = new JsonArray([.. objects]),
+            }.ToJsonString());
     }
 
     private JsonObject Object(string sha, long size)
@@ -86,22 +93,31 @@ internal sealed partial class LocalHub
             if (Sha256(all) != sha) return RawReply.Empty(400);
             _large[sha] = all;
         }
-        return _large.TryGetValue(sha, out var content) && (parts[1] == "complete" || content.Length == (long)json["size"]!) ? RawReply.Json("{}") : RawReply.Empty(404);
+        return _large.TryGetValue(sha, out var content) && (parts[1] == "complete" || content.Length == (long)json["size"]!)
+            ? RawReply.Json("{}")
+            : RawReply.Empty(404);
     }
 
     private RawReply Commit(Repo repo, RawRequest request, string branch)
     {
-        if (request.Header("Content-Type")?.StartsWith("application/x-ndjson", StringComparison.Ordinal) != true) return RawReply.Empty(415);
+        if (request.Header("Content-Type")?.StartsWith("application/x-ndjson", StringComparison.Ordinal) != true)
+            return RawReply.Empty(415);
         var files = repo.Commits[repo.Branches[branch]].ToDictionary(f => f.Key, f => f.Value);
         foreach (var line in request.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             var (key, value) = (JsonNode.Parse(line)!["key"]!.ToString(), JsonNode.Parse(line)!["value"]!);
             if (key == "header") repo.Title = value["summary"]!.ToString();
             else if (key == "file") files[value["path"]!.ToString()] = Convert.FromBase64String(value["content"]!.ToString());
-            else if (!_large.TryGetValue(value["oid"]!.ToString(), out var content) || content.Length != (int)value["size"]!) return RawReply.Empty(400, ("X-Error-Message", "LFS pointer to an object that was not uploaded"));
+            else if (!_large.TryGetValue(value["oid"]!.ToString(), out var content) || content.Length != (int)value["size"]!)
+                return RawReply.Empty(400, ("X-Error-Message", "LFS pointer to an object that was not uploaded"));
             else files[value["path"]!.ToString()] = content;
         }
         var commit = repo.Commit(branch, files);
-        return RawReply.Json(new JsonObject { ["commitOid"] = commit, ["commitUrl"] = string.Create(CultureInfo.InvariantCulture, $"{Url}/commit/{commit}") }.ToJsonString());
+        return RawReply.Json(
+            new JsonObject
+            {
+                ["commitOid"] = commit,
+                ["commitUrl"] = string.Create(CultureInfo.InvariantCulture, $"{Url}/commit/{commit}"),
+            }.ToJsonString());
     }
 }

@@ -49,13 +49,16 @@ internal sealed partial class LocalHub : IDisposable
 
     public Repo this[string id] => _repos[id];
 
-    public HubSettings Settings(string cache) => new() { Endpoint = Url, CacheFolder = cache, Pause = TimeSpan.FromMilliseconds(1), Timeout = TimeSpan.FromSeconds(5) };
+    public HubSettings Settings(string cache) =>
+        new() { Endpoint = Url, CacheFolder = cache, Pause = TimeSpan.FromMilliseconds(1), Timeout = TimeSpan.FromSeconds(5) };
 
-    public static string GitSha(byte[] content) => Convert.ToHexStringLower(SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob {content.Length}\0"), .. content]));
+    public static string GitSha(byte[] content) =>
+        Convert.ToHexStringLower(SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob {content.Length}\0"), .. content]));
 
     public static string Sha256(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
 
-    public static bool IsLarge(string name) => name.EndsWith(".safetensors", StringComparison.Ordinal) || name.EndsWith(".bin", StringComparison.Ordinal);
+    public static bool IsLarge(string name) =>
+        name.EndsWith(".safetensors", StringComparison.Ordinal) || name.EndsWith(".bin", StringComparison.Ordinal);
 
     public void Dispose()
     {
@@ -77,18 +80,23 @@ internal sealed partial class LocalHub : IDisposable
             ["commit", var branch] => Commit(repo, request, branch),
             _ => RawReply.Empty(404),
         });
-        if (parts is [var user, var repository, "resolve", var at, .. var file]) return Allowed($"{user}/{repository}", request, repo => Resolve(repo, request, at, string.Join('/', file)));
-        if (parts is [var who, var git, "info", "lfs", "objects", "batch"]) return Allowed($"{who}/{git[..^4]}", request, _ => Batch(request));
+        if (parts is [var user, var repository, "resolve", var at, .. var file])
+            return Allowed($"{user}/{repository}", request, repo => Resolve(repo, request, at, string.Join('/', file)));
+        if (parts is [var who, var git, "info", "lfs", "objects", "batch"])
+            return Allowed($"{who}/{git[..^4]}", request, _ => Batch(request));
         return RawReply.Empty(404);
     }
 
     private RawReply Allowed(string id, RawRequest request, Func<Repo, RawReply> answer)
     {
         var known = request.Header("Authorization") == $"Bearer {Token}";
-        if (request.Header("Authorization") is not null && !known) return RawReply.Empty(401, ("X-Error-Message", "Invalid credentials in Authorization header"));
-        if (!_repos.TryGetValue(id, out var repo) || (repo.Private && !known)) return RawReply.Empty(known ? 404 : 401, ("X-Error-Code", "RepoNotFound"), ("X-Error-Message", "Repository not found"));
+        if (request.Header("Authorization") is not null && !known)
+            return RawReply.Empty(401, ("X-Error-Message", "Invalid credentials in Authorization header"));
+        if (!_repos.TryGetValue(id, out var repo) || (repo.Private && !known))
+            return RawReply.Empty(known ? 404 : 401, ("X-Error-Code", "RepoNotFound"), ("X-Error-Message", "Repository not found"));
         if (request.Method is "POST" && !known) return RawReply.Empty(401);
-        if (repo.Gated && request.Path.Contains("/resolve/")) return RawReply.Empty(403, ("X-Error-Code", "GatedRepo"), ("X-Error-Message", "Access to model is restricted"));
+        if (repo.Gated && request.Path.Contains("/resolve/"))
+            return RawReply.Empty(403, ("X-Error-Code", "GatedRepo"), ("X-Error-Message", "Access to model is restricted"));
         return answer(repo);
     }
 
@@ -104,21 +112,27 @@ internal sealed partial class LocalHub : IDisposable
         foreach (var (name, content) in files.Skip(from).Take(PageSize))
         {
             var entry = new JsonObject { ["type"] = "file", ["path"] = name, ["oid"] = GitSha(content), ["size"] = content.Length };
-            if (IsLarge(name)) entry["lfs"] = new JsonObject { ["oid"] = Sha256(content), ["size"] = content.Length, ["pointerSize"] = 134 };
+            if (IsLarge(name))
+                entry["lfs"] = new JsonObject { ["oid"] = Sha256(content), ["size"] = content.Length, ["pointerSize"] = 134 };
             page.Add(entry);
         }
         var reply = RawReply.Json(page.ToJsonString());
-        return from + PageSize >= files.Count ? reply : reply.With(("Link", $"<{Url}{request.Path}?cursor={from + PageSize}>; rel=\"next\""));
+        return from + PageSize >= files.Count
+            ? reply
+            : reply.With(("Link", $"<{Url}{request.Path}?cursor={from + PageSize}>; rel=\"next\""));
     }
 
     private RawReply Resolve(Repo repo, RawRequest request, string revision, string file)
     {
         if (repo.Find(revision) is not { } commit) return RawReply.Empty(404, ("X-Error-Code", "RevisionNotFound"));
-        if (!repo.Commits[commit].TryGetValue(file, out var content)) return RawReply.Empty(404, ("X-Error-Code", "EntryNotFound"), ("X-Repo-Commit", commit));
+        if (!repo.Commits[commit].TryGetValue(file, out var content))
+            return RawReply.Empty(404, ("X-Error-Code", "EntryNotFound"), ("X-Repo-Commit", commit));
         if (!IsLarge(file)) return Part(request, content).With(("ETag", $"\"{GitSha(content)}\""), ("X-Repo-Commit", commit));
         var sha = Sha256(content);
         _large[sha] = content;
-        return RawReply.Empty(302, ("Location", $"{StorageUrl}/{sha}?signed"), ("X-Repo-Commit", commit), ("X-Linked-Etag", $"\"{sha}\""), ("X-Linked-Size", $"{content.Length}"));
+        return RawReply.Empty(
+            302, ("Location", $"{StorageUrl}/{sha}?signed"), ("X-Repo-Commit", commit), ("X-Linked-Etag", $"\"{sha}\""),
+            ("X-Linked-Size", $"{content.Length}"));
     }
 
     private RawReply Storage(RawRequest request)
@@ -154,11 +168,14 @@ internal sealed partial class LocalHub : IDisposable
 
         public string Head => Branches["main"];
 
-        public string? Find(string revision) => Branches.TryGetValue(revision, out var commit) ? commit : Commits.ContainsKey(revision) ? revision : null;
+        public string? Find(string revision) =>
+            Branches.TryGetValue(revision, out var commit) ? commit : Commits.ContainsKey(revision) ? revision : null;
 
         public string Commit(string branch, IReadOnlyDictionary<string, byte[]> files)
         {
-            var commit = Convert.ToHexStringLower(SHA1.HashData(Encoding.UTF8.GetBytes($"{branch} {Commits.Count} {string.Join(' ', files.Select(f => f.Key + GitSha(f.Value)))}")));
+            var commit = Convert.ToHexStringLower(
+                SHA1.HashData(
+                    Encoding.UTF8.GetBytes($"{branch} {Commits.Count} {string.Join(' ', files.Select(f => f.Key + GitSha(f.Value)))}")));
             Commits[commit] = files;
             return Branches[branch] = commit;
         }

@@ -27,7 +27,8 @@ internal sealed record RawReply(int Status, byte[] Body, params (string Name, st
     /// <summary>Sends zeros without end after the body, and names no length.</summary>
     public bool Endless { get; init; }
 
-    public static RawReply Json(string json, int status = 200, params (string, string)[] headers) => new(status, Encoding.UTF8.GetBytes(json), [("Content-Type", "application/json"), .. headers]);
+    public static RawReply Json(string json, int status = 200, params (string, string)[] headers) =>
+        new(status, Encoding.UTF8.GetBytes(json), [("Content-Type", "application/json"), .. headers]);
 
     public static RawReply Empty(int status, params (string, string)[] headers) => new(status, [], headers);
 
@@ -107,7 +108,8 @@ internal sealed class RawServer : IDisposable
     private async Task WriteAsync(NetworkStream stream, RawRequest request, RawReply reply)
     {
         var head = new StringBuilder($"HTTP/1.1 {reply.Status} Reply\r\nConnection: close\r\n");
-        if (!reply.Endless && !reply.Headers.Any(h => h.Name == "Content-Length")) head.Append(CultureInfo.InvariantCulture, $"Content-Length: {reply.Body.Length}\r\n");
+        if (!reply.Endless && !reply.Headers.Any(h => h.Name == "Content-Length"))
+            head.Append(CultureInfo.InvariantCulture, $"Content-Length: {reply.Body.Length}\r\n");
         foreach (var (name, value) in reply.Headers) head.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
         await stream.WriteAsync(Encoding.ASCII.GetBytes(head.Append("\r\n").ToString()));
         if (request.Method == "HEAD") return;

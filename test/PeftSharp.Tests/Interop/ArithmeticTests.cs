@@ -8,7 +8,8 @@ namespace PeftSharp.Tests.Interop;
 
 public sealed class ArithmeticTests
 {
-    private const BindingFlags Any = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags Any =
+        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     // Members of Tensor that wrap a number in an object of their own, found in TorchSharp 0.107's code.
     private static readonly string[] Alone = ["add", "add_", "addcdiv", "addcdiv_", "celu", "celu_", "elu", "elu_", "softplus", "square"];
@@ -56,7 +57,8 @@ public sealed class ArithmeticTests
         if (called.DeclaringType == typeof(Scalar)) return called.Name == "op_Implicit";
         if (called.DeclaringType != typeof(Tensor)) return false;
         var types = called.GetParameters().Select(p => p.ParameterType).ToArray();
-        if (Alone.Contains(called.Name)) return !(types.Length == 2 && types[1] == typeof(Scalar)); // with a factor of the caller's own it is safe
+        // with a factor of the caller's own it is safe
+        if (Alone.Contains(called.Name)) return !(types.Length == 2 && types[1] == typeof(Scalar));
         return called.Name == "op_Addition" || (called.Name.StartsWith("op_", StringComparison.Ordinal) && types.Any(t => t.IsPrimitive));
     }
 
@@ -70,7 +72,9 @@ public sealed class ArithmeticTests
             MethodBase? called = null;
             try
             {
-                called = method.Module.ResolveMethod(BitConverter.ToInt32(code, i + 1), type.IsGenericType ? type.GetGenericArguments() : null, method.IsGenericMethod ? method.GetGenericArguments() : null);
+                called = method.Module.ResolveMethod(
+                    BitConverter.ToInt32(code, i + 1), type.IsGenericType ? type.GetGenericArguments() : null,
+                    method.IsGenericMethod ? method.GetGenericArguments() : null);
             }
             catch (Exception e) when (e is ArgumentException or BadImageFormatException or TypeLoadException or FileNotFoundException) { }
             if (called is { DeclaringType: not null }) yield return called;

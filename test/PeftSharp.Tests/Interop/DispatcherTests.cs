@@ -49,7 +49,8 @@ public sealed class DispatcherTests
             FusedAdamW.Step([sides[0][0]], [gradient], [sides[0][1]], [sides[0][2]], [count], settings);
             FusedAdamW.StepManaged([sides[1][0]], [gradient], [sides[1][1]], [sides[1][2]], [count], settings);
         }
-        foreach (var (native, managed) in sides[0].Zip(sides[1])) Matrix.Bits.AssertClose(native, managed, Rounding.Of(20), "What twenty steps made");
+        foreach (var (native, managed) in sides[0].Zip(sides[1]))
+            Matrix.Bits.AssertClose(native, managed, Rounding.Of(20), "What twenty steps made");
 
         Tensor[] Fresh() => [start.clone(), zeros(3, size), zeros(3, size)];
     }

@@ -56,11 +56,15 @@ public sealed class DropoutMaskTests
         var x = randn(n);
         Assert.True(Bits.Same(DropoutMask.Apply(x, 0.3, 5) + 0, x * once + 0)); // no graph; + 0 for what -0 becomes
         Assert.True(Bits.Same(DropoutMask.Apply(x.detach().requires_grad_(), 0.3, 5) + 0, x * once + 0));
-        Assert.True(Bits.Same(DropoutMask.Apply(x.view(-1, 1).expand(-1, 2).t(), 0.3, 5) + 0, stack([x, x]) * DropoutMask.Create([2, n], float32, 0.3, 5) + 0));
+        Assert.True(
+            Bits.Same(
+                DropoutMask.Apply(x.view(-1, 1).expand(-1, 2).t(), 0.3, 5) + 0,
+                stack([x, x]) * DropoutMask.Create([2, n], float32, 0.3, 5) + 0));
         var part = DropoutMask.Create([1009], float32, 0.3, 5);
         Assert.True(Bits.Same(part, once.narrow(0, 0, 1009)));
         // Pinned: a change of these bits changes every trained adapter.
-        var pinned = string.Concat(DropoutMask.Create([64], float32, 0.5, 1).data<float>().ToArray().Select(value => value == 0 ? '0' : '1'));
+        var pinned =
+            string.Concat(DropoutMask.Create([64], float32, 0.5, 1).data<float>().ToArray().Select(value => value == 0 ? '0' : '1'));
         Assert.Equal(Pinned, pinned);
     }
 

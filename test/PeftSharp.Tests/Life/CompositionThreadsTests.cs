@@ -7,7 +7,9 @@ using TorchSharp;
 
 namespace PeftSharp.Tests.Life;
 
-/// <summary>Compositions answer the same, bit for bit, while other threads add, load, rename and remove adapters, those that they name among them.</summary>
+/// <summary>
+/// Compositions answer the same, bit for bit, while other threads add, load, rename and remove adapters, those that they name among them.
+/// </summary>
 public sealed class CompositionThreadsTests
 {
     private const int Askers = 4, Calls = 30;
@@ -19,14 +21,17 @@ public sealed class CompositionThreadsTests
     {
         using var bench = new Bench(architecture);
         using var folder = new Files.TempFolder();
-        foreach (var (method, name, seed) in (IEnumerable<(string, string, ulong)>)[("pfeiffer", "a", 70), ("pfeiffer", "b", 80), ("lora", "c", 90)])
+        foreach (
+            var (method, name, seed) in (
+                IEnumerable<(string, string, ulong)>)[("pfeiffer", "a", 70), ("pfeiffer", "b", 80), ("lora", "c", 90)])
             Bench.Disturb(bench.Add(method, name, seed), seed: seed);
         Bench.Disturb(bench.Peft.AddFusion(["a", "b"]));
         AdapterFolder.Save(bench.Peft["c"], folder.Root, AdapterFormat.Peft);
         var plain = bench.BaseTensors();
         AdapterSelection[] selections =
         [
-            bench.Peft.Select("stack(c,a)"), bench.Peft.Select("average(a:1,b:2,c:1)"), bench.Peft.Select("fuse(a,b)"), bench.Peft.Select("split(a:3,b)"),
+            bench.Peft.Select("stack(c,a)"), bench.Peft.Select("average(a:1,b:2,c:1)"), bench.Peft.Select("fuse(a,b)"),
+            bench.Peft.Select("split(a:3,b)"),
             bench.Peft.SelectPerRow(["stack(c,fuse(a,b))", null, "average(a,c)", "split(b:2,a)"]),
         ];
         var expected = selections.Select(selection => Ask(bench, selection)).ToArray();
@@ -58,7 +63,8 @@ public sealed class CompositionThreadsTests
             for (var i = 0; i < Calls; i++)
             {
                 var which = (first + i) % selections.Length;
-                if (!expected[which].SequenceEqual(Ask(bench, selections[which]))) failures.Enqueue($"{selections[which]} answered otherwise");
+                if (!expected[which].SequenceEqual(Ask(bench, selections[which])))
+                    failures.Enqueue($"{selections[which]} answered otherwise");
             }
         }))).ToArray();
         foreach (var thread in askers) thread.Start();

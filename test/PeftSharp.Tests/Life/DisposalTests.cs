@@ -38,7 +38,8 @@ public sealed class DisposalTests
         void Visit()
         {
             using var batch = TinyModels.Batch();
-            var model = new PeftModel(TinyModels.Create(architecture, new ModelOptions { Compute = compute, Quantize = nf4 ? new Nf4Options(32, true) : null }));
+            var model = new PeftModel(
+                TinyModels.Create(architecture, new ModelOptions { Compute = compute, Quantize = nf4 ? new Nf4Options(32, true) : null }));
             model.Add(MethodRegistry.Options("lora"), "a");
             model.Add(MethodRegistry.Options("unipelt"), "b");
             model.Forward(batch, model.SelectPerRow(["a", "b", null, "a"])).Dispose();
@@ -64,7 +65,10 @@ public sealed class DisposalTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "the list of maps of Linux");
         var model = new PeftModel(TinyModels.Create("bert"));
-        var file = File.ReadLines("/proc/self/maps").Where(l => l.EndsWith("model.safetensors", StringComparison.Ordinal)).Select(l => l[l.IndexOf('/')..]).ToHashSet();
+        var file = File.ReadLines("/proc/self/maps")
+            .Where(l => l.EndsWith("model.safetensors", StringComparison.Ordinal))
+            .Select(l => l[l.IndexOf('/')..])
+            .ToHashSet();
         Assert.NotEmpty(file);
         model.Dispose();
         Assert.DoesNotContain(File.ReadLines("/proc/self/maps"), l => file.Any(f => l.EndsWith(f, StringComparison.Ordinal)));
@@ -165,7 +169,9 @@ public sealed class DisposalTests
         part.Dispose();
         Assert.Throws<ObjectDisposedException>(() => part.Examples);
         if (OperatingSystem.IsLinux())
-            Assert.DoesNotContain(Directory.EnumerateFiles("/proc/self/fd"), fd => new FileInfo(fd).LinkTarget?.StartsWith(folder.Root, StringComparison.Ordinal) == true);
+            Assert.DoesNotContain(
+                Directory.EnumerateFiles("/proc/self/fd"),
+                fd => new FileInfo(fd).LinkTarget?.StartsWith(folder.Root, StringComparison.Ordinal) == true);
     }
 
     private sealed class NoText : ITextEncoder

@@ -16,7 +16,8 @@ public sealed class InferenceTests
         using var bench = new Bench(architecture);
         bench.Add(method);
         bench.Add(method, "second", 12);
-        AdapterSelection[] selections = [AdapterSelection.None, bench.Peft.Select("first"), bench.Peft.SelectPerRow(["first", null, "second", "first"])];
+        AdapterSelection[] selections =
+            [AdapterSelection.None, bench.Peft.Select("first"), bench.Peft.SelectPerRow(["first", null, "second", "first"])];
         OutsideScopes(() =>
         {
             foreach (var selection in selections)

@@ -67,7 +67,8 @@ public sealed class OwnHeadsTests
         using var bench = new Bench("bert", ScalarType.Float64);
         var five = bench.Peft.Add(MethodRegistry.Options("lora"), "five", 11, outputs: 5);
         var four = bench.Peft.Add(MethodRegistry.Options("lora"), "four", 12, outputs: 4);
-        bench.Peft.Model.Loss(bench.Batch, new ForwardContext { Selection = bench.Peft.SelectPerRow(["five", "four", null, "four"]) }).Mean.backward();
+        bench.Peft.Model.Loss(bench.Batch, new ForwardContext { Selection = bench.Peft.SelectPerRow(["five", "four", null, "four"]) }).Mean
+            .backward();
         foreach (var tensor in five.Tensors.Concat(four.Tensors).Where(t => t.SavedModule))
         {
             Assert.True(tensor.Value.grad!.isfinite().all().item<bool>());

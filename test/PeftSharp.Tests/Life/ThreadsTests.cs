@@ -9,7 +9,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Life;
 
-/// <summary>Eight threads ask while others add, load, select, rename, merge and remove: every answer is the one that a single thread gets, and nothing stays behind.</summary>
+/// <summary>
+/// Eight threads ask while others add, load, select, rename, merge and remove: every answer is the one that a single thread gets, and
+/// nothing stays behind.
+/// </summary>
 [Collection(nameof(CountingTensors))]
 public sealed class ThreadsTests
 {
@@ -108,14 +111,16 @@ public sealed class ThreadsTests
             Start(failures, over.Token, i =>
             {
                 AdapterFolder.Open(folder.Root).LoadInto(bench.Peft, $"loaded {i}");
-                if (!Close(expected[1], Ask(bench, bench.Peft.Select($"loaded {i}")))) failures.Enqueue("a loaded adapter answered otherwise");
+                if (!Close(expected[1], Ask(bench, bench.Peft.Select($"loaded {i}"))))
+                    failures.Enqueue("a loaded adapter answered otherwise");
                 bench.Peft.Remove($"loaded {i}");
             }),
         ];
         var askers = Enumerable.Range(0, Askers).Select(a => new Thread(() => Try(failures, () =>
         {
             for (var i = 0; i < Calls; i++)
-                if (!Close(expected[(a + i) % expected.Length], Ask(bench, selections[(a + i) % selections.Length]))) failures.Enqueue("another answer");
+                if (!Close(expected[(a + i) % expected.Length], Ask(bench, selections[(a + i) % selections.Length])))
+                    failures.Enqueue("another answer");
         }))).ToArray();
         foreach (var thread in askers) thread.Start();
         foreach (var thread in askers) thread.Join();
@@ -130,7 +135,8 @@ public sealed class ThreadsTests
         return output.Logits.data<float>().ToArray();
     }
 
-    private static bool Close(float[] expected, float[] found) => expected.Zip(found).All(pair => Math.Abs(pair.First - pair.Second) <= Rounding.Of(TinyModels.LongestSum));
+    private static bool Close(float[] expected, float[] found) =>
+        expected.Zip(found).All(pair => Math.Abs(pair.First - pair.Second) <= Rounding.Of(TinyModels.LongestSum));
 
     private static Thread Start(ConcurrentQueue<string> failures, CancellationToken over, Action<int> change)
     {

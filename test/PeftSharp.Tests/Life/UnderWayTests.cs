@@ -74,7 +74,8 @@ public sealed class UnderWayTests
         Assert.Contains(adapter.SavedTensors(AdapterFormat.AdapterHub), t => t.Key.Contains(".better.", StringComparison.Ordinal));
     }
 
-    // The change happens while a call stands between its two layers. Another thread may sum with other helpers: equality is judged in float64.
+    // The change happens while a call stands between its two layers. Another thread may sum with other helpers: equality is judged in
+    // float64.
     private static void Check(Bench bench, AdapterSelection selection, Action change)
     {
         using var expected = bench.Logits(selection);

@@ -111,8 +111,12 @@ internal sealed class Bench : IDisposable
 
     /// <summary>Plug-ins at all sites together.</summary>
     public int Plugins =>
-        Sites.Projections.Sum(s => s.Plugins.Items.Count) + Sites.Branches.Sum(s => s.Plugins.Items.Count) + Sites.Attentions.Sum(s => s.Plugins.Items.Count)
-        + Sites.Inputs.Sum(s => s.Plugins.Items.Count) + Sites.Embeddings.Sum(s => s.Plugins.Items.Count) + Sites.Layers.Sum(s => s.Plugins.Items.Count);
+        Sites.Projections.Sum(s => s.Plugins.Items.Count)
+            + Sites.Branches.Sum(s => s.Plugins.Items.Count)
+            + Sites.Attentions.Sum(s => s.Plugins.Items.Count)
+        + Sites.Inputs.Sum(s => s.Plugins.Items.Count)
+            + Sites.Embeddings.Sum(s => s.Plugins.Items.Count)
+            + Sites.Layers.Sum(s => s.Plugins.Items.Count);
 
     /// <summary>The places that a message about the model can name.</summary>
     public IEnumerable<string> SitePaths =>

@@ -15,7 +15,8 @@ internal static class Bits
         return a.detach().contiguous().bytes.SequenceEqual(b.detach().contiguous().bytes);
     }
 
-    public static void AssertSame(Tensor expected, Tensor actual, string what) => Assert.True(Same(expected, actual), $"{what} changed (by up to {Distance(expected, actual):E1}).");
+    public static void AssertSame(Tensor expected, Tensor actual, string what) =>
+        Assert.True(Same(expected, actual), $"{what} changed (by up to {Distance(expected, actual):E1}).");
 
     public static void AssertSame(IReadOnlyList<(string Name, Tensor Value)> expected, IReadOnlyList<(string Name, Tensor Value)> actual)
     {
@@ -25,7 +26,9 @@ internal static class Bits
 
     public static void AssertClose(Tensor expected, Tensor actual, double tolerance, string what)
     {
-        Assert.True(expected.shape.SequenceEqual(actual.shape), $"{what}: shape [{string.Join(", ", actual.shape)}], expected [{string.Join(", ", expected.shape)}].");
+        Assert.True(
+            expected.shape.SequenceEqual(actual.shape),
+            $"{what}: shape [{string.Join(", ", actual.shape)}], expected [{string.Join(", ", expected.shape)}].");
         var distance = Distance(expected, actual) / Math.Max(1, Largest(expected));
         Assert.True(distance <= tolerance, $"{what} is {distance:E1} off; {tolerance:E0} is allowed.");
     }

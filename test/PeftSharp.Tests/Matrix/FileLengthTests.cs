@@ -31,7 +31,9 @@ public sealed class FileLengthTests
             return;
         }
         Assert.Equal(
-            new DirectoryInfo(folder.Root).GetFiles().Select(f => KeyValuePair.Create(f.Name, f.Length)).OrderBy(f => f.Key, StringComparer.Ordinal),
+            new DirectoryInfo(folder.Root).GetFiles()
+                .Select(f => KeyValuePair.Create(f.Name, f.Length))
+                .OrderBy(f => f.Key, StringComparer.Ordinal),
             told.OrderBy(f => f.Key, StringComparer.Ordinal));
     }
 }

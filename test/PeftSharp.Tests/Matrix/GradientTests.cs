@@ -51,7 +51,9 @@ public sealed class GradientTests
     {
         var loss = bench.Loss(adapter, training: true, seed: 5, checkpointing);
         loss.backward();
-        var gradients = adapter.Tensors.Select(t => t.Value.grad is { } gradient ? gradient.clone() : throw new PeftException($"{t.Name} got no gradient.")).ToList();
+        var gradients = adapter.Tensors.Select(
+            t => t.Value.grad is { } gradient ? gradient.clone() : throw new PeftException($"{t.Name} got no gradient."))
+            .ToList();
         foreach (var tensor in adapter.Tensors) tensor.Value.grad = null;
         return (loss, gradients);
     }

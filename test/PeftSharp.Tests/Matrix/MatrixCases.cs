@@ -3,7 +3,10 @@ using PeftSharp.Models;
 
 namespace PeftSharp.Tests.Matrix;
 
-/// <summary>Architectures with registered methods and their presets, as <see cref="MatrixSample"/> pairs them. A new method or architecture joins by itself.</summary>
+/// <summary>
+/// Architectures with registered methods and their presets, as <see cref="MatrixSample"/> pairs them. A new method or architecture joins by
+/// itself.
+/// </summary>
 public static class MatrixCases
 {
     public static TheoryData<string, string> All => Where(_ => true);
@@ -14,7 +17,8 @@ public static class MatrixCases
         get
         {
             var data = new TheoryData<string, string>();
-            foreach (var (architecture, method) in Pairs(_ => true).Where(pair => Architectures.Find(pair.Item1)!.Classifies)) data.Add(architecture, method);
+            foreach (var (architecture, method) in Pairs(_ => true).Where(pair => Architectures.Find(pair.Item1)!.Classifies))
+                data.Add(architecture, method);
             return data;
         }
     }
@@ -50,7 +54,8 @@ public static class MatrixCases
         }
     }
 
-    // A quick look while a method is written: PEFTSHARP_METHODS=loha,oft. Laws for which none of them is meant then report that they have no data.
+    // A quick look while a method is written: PEFTSHARP_METHODS=loha,oft. Laws for which none of them is meant then report that they have
+    // no data.
     private static readonly string[]? Only = Environment.GetEnvironmentVariable("PEFTSHARP_METHODS")?.Split(',');
 
     /// <summary>The registry's entry of a method or of the method that a preset belongs to.</summary>

@@ -5,8 +5,10 @@ using PeftSharp.Models;
 namespace PeftSharp.Tests.Matrix;
 
 /// <summary>
-/// Which method meets which architecture. The core architectures meet every method and preset; each further one meets a drawn method of every family and
-/// of every kind of site, and a drawn part of the rest. PEFTSHARP_MATRIX=whole pairs all with all, PEFTSHARP_MATRIX=NAME one architecture with all methods,
+/// Which method meets which architecture. The core architectures meet every method and preset; each further one meets a drawn method of
+/// every family and
+/// of every kind of site, and a drawn part of the rest. PEFTSHARP_MATRIX=whole pairs all with all, PEFTSHARP_MATRIX=NAME one architecture
+/// with all methods,
 /// PEFTSHARP_MATRIX=further the sample without the core.
 /// </summary>
 internal static class MatrixSample
@@ -14,8 +16,13 @@ internal static class MatrixSample
     // One pair in so many of the rest.
     private const ulong Share = 16;
 
-    // T5 answers with texts: it has no head of classes, and no biases; what acts on chosen tokens or behind the embeddings is refused for two stacks.
-    private static readonly HashSet<(string, string)> Inapplicable = [("t5", "head"), ("t5", "bitfit"), ("t5", "loreft"), ("t5", "noreft"), ("t5", "direft"), ("t5", "seq_bn_inv"), ("t5", "double_seq_bn_inv")];
+    // T5 answers with texts: it has no head of classes, and no biases; what acts on chosen tokens or behind the embeddings is refused for
+    // two stacks.
+    private static readonly HashSet<(string, string)> Inapplicable =
+    [
+        ("t5", "head"), ("t5", "bitfit"), ("t5", "loreft"), ("t5", "noreft"), ("t5", "direft"), ("t5", "seq_bn_inv"),
+        ("t5", "double_seq_bn_inv"),
+    ];
 
     private static IEnumerable<string> Named => Asked is { } one && Architectures.Find(one) is not null ? [one]
         : Asked == "further" ? TinyModels.Names.Except(TinyModels.Core) : TinyModels.Names.Append("t5");
@@ -44,7 +51,8 @@ internal static class MatrixSample
         return families.Concat(sites).Concat(rest).Distinct();
     }
 
-    private static string Drawn(string architecture, IEnumerable<MethodInfo> group) => group.SelectMany(Names).MinBy(method => Draw(architecture, method))!;
+    private static string Drawn(string architecture, IEnumerable<MethodInfo> group) =>
+        group.SelectMany(Names).MinBy(method => Draw(architecture, method))!;
 
     private static ulong Draw(string architecture, string method) => SeedSequence.Derive(15, $"{architecture} {method}");
 

@@ -9,7 +9,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Matrix;
 
-/// <summary>Law 11: a row's output depends on its own tokens alone: not on the rows beside it, on padding, on order, nor on what its text spells.</summary>
+/// <summary>
+/// Law 11: a row's output depends on its own tokens alone: not on the rows beside it, on padding, on order, nor on what its text spells.
+/// </summary>
 public sealed class NeighbourTests
 {
     private static readonly int[][] Companies = [[0, 1, 2, 3], [3, 2, 1, 0], [2, 1], [2, 2, 3]];
@@ -47,7 +49,9 @@ public sealed class NeighbourTests
     public void So_It_Does_With_Gates_At_Unusual_Places()
     {
         Holds("bert", new ModelOptions(), new LoraOptions { UseGating = true, TargetModules = new(["pooler.dense", "output.dense"]) });
-        Holds("bert", new ModelOptions { Pooling = Pooling.Mean }, new UnionOptions { Parts = [new PromptOptions { VirtualTokens = 3 }, .. new UnionOptions().Parts] });
+        Holds(
+            "bert", new ModelOptions { Pooling = Pooling.Mean },
+            new UnionOptions { Parts = [new PromptOptions { VirtualTokens = 3 }, .. new UnionOptions().Parts] });
     }
 
     // AdapterHub's own way stays within reach, and is what it is.
@@ -57,7 +61,9 @@ public sealed class NeighbourTests
         using var bench = new Bench("bert", ScalarType.Float64);
         var adapter = bench.Add(new UnionOptions { GateOverPadding = true });
         Bench.Disturb(adapter);
-        Bits.AssertDiffers(bench.Logits(TinyModels.Rows([2], 4), Selection(adapter)), bench.Logits(TinyModels.Rows([2], 9), Selection(adapter)), "Padding");
+        Bits.AssertDiffers(
+            bench.Logits(TinyModels.Rows([2], 4), Selection(adapter)), bench.Logits(TinyModels.Rows([2], 9), Selection(adapter)),
+            "Padding");
         Assert.True(adapter.Tag.NeedsPadding);
     }
 
@@ -71,8 +77,11 @@ public sealed class NeighbourTests
             Bench.Disturb(bench.Add(options, "long"));
             var selection = bench.Peft.SelectPerRow(["long", null]);
             var both = bench.Logits(TinyModels.Rows([2, 0], 25), selection);
-            Bits.AssertClose(bench.Logits(TinyModels.Rows([2], 4), bench.Peft.Select("long")), both.narrow(0, 0, 1), Rounding.Exact, "The row with virtual tokens");
-            Bits.AssertClose(bench.Logits(TinyModels.Rows([0], 9), AdapterSelection.None), both.narrow(0, 1, 1), Rounding.Exact, "The row without");
+            Bits.AssertClose(
+                bench.Logits(TinyModels.Rows([2], 4), bench.Peft.Select("long")), both.narrow(0, 0, 1), Rounding.Exact,
+                "The row with virtual tokens");
+            Bits.AssertClose(
+                bench.Logits(TinyModels.Rows([0], 9), AdapterSelection.None), both.narrow(0, 1, 1), Rounding.Exact, "The row without");
         }
     }
 
@@ -87,13 +96,18 @@ public sealed class NeighbourTests
         var selection = Selection(adapter);
         foreach (var spelling in (bool[])[false, true])
         {
-            var alone = Enumerable.Range(0, 4).Select(row => bench.Logits(TinyModels.Rows([row], TinyModels.LengthOf(row), spelling, bench.Task), selection)).ToArray();
+            var alone = Enumerable.Range(0, 4)
+                .Select(row => bench.Logits(TinyModels.Rows([row], TinyModels.LengthOf(row), spelling, bench.Task), selection))
+                .ToArray();
             foreach (var company in Companies)
                 foreach (var more in (int[])[0, 5])
                 {
-                    var together = bench.Logits(TinyModels.Rows(company, company.Max(TinyModels.LengthOf) + more, spelling, bench.Task), selection);
+                    var together =
+                        bench.Logits(TinyModels.Rows(company, company.Max(TinyModels.LengthOf) + more, spelling, bench.Task), selection);
                     for (var i = 0; i < company.Length; i++)
-                        Bits.AssertClose(alone[company[i]], Own(together.narrow(0, i, 1), company[i], bench), Rounding.Exact, $"Row {company[i]} of [{string.Join(", ", company)}], {more} more of padding");
+                        Bits.AssertClose(
+                            alone[company[i]], Own(together.narrow(0, i, 1), company[i], bench), Rounding.Exact,
+                            $"Row {company[i]} of [{string.Join(", ", company)}], {more} more of padding");
                 }
         }
     }

@@ -14,7 +14,10 @@ namespace PeftSharp.Tests.Matrix;
 /// <summary>Law 12: a batch that is cut in parts, accumulated or spread gives the gradient, and the loss, of the whole.</summary>
 public sealed class PartsTests
 {
-    private static readonly TaskKind[] Tasks = [TaskKind.Classification, TaskKind.Regression, TaskKind.TokenClassification, TaskKind.QuestionAnswering, TaskKind.SequenceToSequence];
+    private static readonly TaskKind[] Tasks =
+    [
+        TaskKind.Classification, TaskKind.Regression, TaskKind.TokenClassification, TaskKind.QuestionAnswering, TaskKind.SequenceToSequence,
+    ];
 
     [Theory]
     [MemberData(nameof(MatrixCases.All), MemberType = typeof(MatrixCases))]
@@ -24,11 +27,16 @@ public sealed class PartsTests
         {
             using var scope = NewDisposeScope();
             var (whole, loss) = Step(architecture, method, task, [[0, 1, 2, 3]], 0);
-            foreach (var (batches, tokens) in (IEnumerable<(int[][], int)>)[([[0, 1, 2, 3]], 9), ([[0, 1, 2, 3]], 18), ([[3, 0, 1], [2]], 0), ([[1], [2, 3, 0]], 9), ([[0, 2], [3, 1]], 0)])
+            foreach (
+                var (batches, tokens) in (
+                    IEnumerable<(int[][], int)>)[([[0, 1, 2, 3]], 9), ([[0, 1, 2, 3]], 18), ([[3, 0, 1], [2]], 0), ([[1], [2, 3, 0]], 9),
+                    ([[0, 2], [3, 1]], 0)])
             {
                 var (parts, mean) = Step(architecture, method, task, batches, tokens);
                 Assert.Equal(loss, mean, Rounding.Exact);
-                foreach (var (name, value) in whole) Bits.AssertClose(value, parts[name], Rounding.Exact, $"{task}, {batches.Length} batches of {tokens} tokens a pass: {name}");
+                foreach (var (name, value) in whole)
+                    Bits.AssertClose(
+                        value, parts[name], Rounding.Exact, $"{task}, {batches.Length} batches of {tokens} tokens a pass: {name}");
             }
         }
     }
@@ -52,7 +60,8 @@ public sealed class PartsTests
         using var bench = new Bench("bert", new ModelOptions { Task = task });
         var adapter = bench.Add("lora");
         var before = adapter.Tensors.Select(t => t.Value.clone()).ToList();
-        using var trainer = new Trainer(new TrainableAdapter(bench.Peft, adapter), new Batches([[0, 1], [2, 3]], task, 0), new TrainerOptions { WeightDecay = 0.1 });
+        using var trainer = new Trainer(
+            new TrainableAdapter(bench.Peft, adapter), new Batches([[0, 1], [2, 3]], task, 0), new TrainerOptions { WeightDecay = 0.1 });
         Refusal.Sentence(() => trainer.Run(), "is labelled", "labels");
         foreach (var (tensor, start) in adapter.Tensors.Zip(before)) Bits.AssertSame(start, tensor.Value, tensor.Name);
     }
@@ -70,7 +79,8 @@ public sealed class PartsTests
     }
 
     // One step of plain descent, without dropout: the parameters moved by the gradient.
-    private static (Dictionary<string, Tensor> Moved, double Loss) Step(string architecture, string method, TaskKind task, int[][] batches, int tokensPerPass, int unlabelled = int.MaxValue)
+    private static (Dictionary<string, Tensor> Moved, double Loss) Step(
+        string architecture, string method, TaskKind task, int[][] batches, int tokensPerPass, int unlabelled = int.MaxValue)
     {
         using var bench = new Bench(architecture, new ModelOptions { Task = task, Precision = ScalarType.Float64 });
         var adapter = bench.Add(method);

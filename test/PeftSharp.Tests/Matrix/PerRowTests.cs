@@ -19,7 +19,8 @@ public sealed class PerRowTests
             for (var row = 0; row < names.Length; row++)
             {
                 var alone = bench.Logits(names[row] is { } name ? bench.Peft.Select(name) : AdapterSelection.None, row);
-                Bits.AssertClose(alone, mixed.narrow(0, row, 1), Rounding.Exact, $"Row {row} of [{string.Join(", ", names.Select(n => n ?? "none"))}]");
+                Bits.AssertClose(
+                    alone, mixed.narrow(0, row, 1), Rounding.Exact, $"Row {row} of [{string.Join(", ", names.Select(n => n ?? "none"))}]");
             }
         }
         Bits.AssertDiffers(bench.Logits(bench.Peft.Select("a")), bench.Logits(bench.Peft.Select("b")), "Another seed");

@@ -33,6 +33,7 @@ public sealed class QuantizedTests
         dense.Loss(plain).backward();
         var largest = plain.Tensors.Max(t => t.Value.grad!.abs().max().item<float>());
         foreach (var (a, b) in four.Tensors.Zip(plain.Tensors))
-            Bits.AssertClose(b.Value.grad! / largest, a.Value.grad! / largest, Rounding.Of(TinyModels.LongestGradientSum), $"The gradient of {a.Name}");
+            Bits.AssertClose(
+                b.Value.grad! / largest, a.Value.grad! / largest, Rounding.Of(TinyModels.LongestGradientSum), $"The gradient of {a.Name}");
     }
 }

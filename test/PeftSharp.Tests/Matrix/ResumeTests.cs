@@ -14,7 +14,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Matrix;
 
-/// <summary>Law 9: stopped, written to the disk and taken up again equals never stopped, bit for bit; and no draw leans on a hidden generator.</summary>
+/// <summary>
+/// Law 9: stopped, written to the disk and taken up again equals never stopped, bit for bit; and no draw leans on a hidden generator.
+/// </summary>
 [Collection(nameof(CountingTensors))]
 public sealed class ResumeTests
 {
@@ -45,7 +47,9 @@ public sealed class ResumeTests
             Bits.AssertSame(before, after, "The state of the global generator");
         }
         using (var stop = new CancellationTokenSource())
-        using (var trainer = Trainer(first, begun, new Recorder(r => { if (r.Step == 3) stop.Cancel(); }), new CheckpointWriter(store, new([], ""))))
+        using (
+            var trainer =
+                Trainer(first, begun, new Recorder(r => { if (r.Step == 3) stop.Cancel(); }), new CheckpointWriter(store, new([], ""))))
             trainer.Run(stop.Token);
 
         // It has moved on its own before: whatever the checkpoint fails to hold would show.
@@ -58,7 +62,9 @@ public sealed class ResumeTests
         foreach (var (name, value) in unbroken.State) Bits.AssertSame(value, resumed.State[name], name);
         Assert.True(JsonNode.DeepEquals(unbroken.StateJson, resumed.StateJson));
         foreach (var (name, value) in straight.Optimizer.State) Bits.AssertSame(value, going.Optimizer.State[name], name);
-        Assert.Equal(straight.State with { Seconds = 0, StepSeconds = 0, LastEvaluation = null, BestEvaluation = null }, going.State with { Seconds = 0, StepSeconds = 0, LastEvaluation = null, BestEvaluation = null });
+        Assert.Equal(
+            straight.State with { Seconds = 0, StepSeconds = 0, LastEvaluation = null, BestEvaluation = null },
+            going.State with { Seconds = 0, StepSeconds = 0, LastEvaluation = null, BestEvaluation = null });
         Bits.AssertSame(whole.Logits(unbroken), second.Logits(resumed), "The output of the resumed adapter");
     }
 

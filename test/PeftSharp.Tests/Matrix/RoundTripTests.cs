@@ -40,7 +40,9 @@ public sealed class RoundTripTests
         AdapterFolder.Save(adapter, folder.Root, format);
         var opened = AdapterFolder.Open(folder.Root);
         using (var file = SafetensorsFile.Open(opened.WeightsFile))
-            Assert.Equal(adapter.SavedTensors(format).Select(t => t.Key).Order(StringComparer.Ordinal), file.Tensors.Keys.Order(StringComparer.Ordinal));
+            Assert.Equal(
+                adapter.SavedTensors(format).Select(t => t.Key).Order(StringComparer.Ordinal),
+                file.Tensors.Keys.Order(StringComparer.Ordinal));
 
         using var fresh = new Bench(architecture);
         var loaded = opened.LoadInto(fresh.Peft, "other");
@@ -85,10 +87,13 @@ public sealed class RoundTripTests
         {
             Assert.Contains(settings.Format, method.Formats);
             Assert.Null(settings.Refusal(settings.Format));
-            Assert.All(Enum.GetValues<AdapterFormat>().Except(method.Formats), format => Assert.StartsWith(settings.PeftType, settings.Refusal(format)!));
+            Assert.All(
+                Enum.GetValues<AdapterFormat>().Except(method.Formats),
+                format => Assert.StartsWith(settings.PeftType, settings.Refusal(format)!));
         }));
     }
 
-    private static IEnumerable<MethodOptions> Settings(MethodInfo method) => method.Presets.Values.Select(preset => preset()).Prepend(method.CreateOptions());
+    private static IEnumerable<MethodOptions> Settings(MethodInfo method) =>
+        method.Presets.Values.Select(preset => preset()).Prepend(method.CreateOptions());
 
 }

@@ -36,7 +36,8 @@ public sealed class StartAndTrainingTests
         using var guard = no_grad();
         var hidden = bench.Peft.Forward(bench.Batch, AdapterSelection.Of(adapter.Tag), allTokens: true).Hidden!;
         // Of two stacks the last layer's vectors are those of the answer.
-        if (bench.Task != TaskKind.SequenceToSequence) Assert.Equal(hidden.shape[1] - bench.Batch.Tokens, new TrainableAdapter(bench.Peft, adapter).AddedTokens);
+        if (bench.Task != TaskKind.SequenceToSequence)
+            Assert.Equal(hidden.shape[1] - bench.Batch.Tokens, new TrainableAdapter(bench.Peft, adapter).AddedTokens);
         Assert.Equal(0, bench.Sites.AddedTokens(AdapterSelection.None));
     }
 

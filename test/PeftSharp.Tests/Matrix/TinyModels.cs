@@ -15,7 +15,10 @@ namespace PeftSharp.Tests.Matrix;
 /// <summary>A tiny random model of each architecture, two layers deep, none of its numbers at a tidy default.</summary>
 internal static class TinyModels
 {
-    /// <summary>Terms that a number of the last layer is summed from on its way: in each of two layers a projection, attention, and both feed-forward maps.</summary>
+    /// <summary>
+    /// Terms that a number of the last layer is summed from on its way: in each of two layers a projection, attention, and both
+    /// feed-forward maps.
+    /// </summary>
     public const int LongestSum = 2 * (32 + 9 + 32 + 56);
 
     /// <summary>The same for a gradient, which is summed over every token of a batch of four rows as well.</summary>
@@ -53,14 +56,21 @@ internal static class TinyModels
     public static SiteMap Shapes(string architecture)
     {
         LibTorch.EnsureLoaded();
-        return ModelLoader.Shapes(ModelConfig.From((JsonObject)JsonNode.Parse(Architectures.Find(architecture)!.Tiny(32))!), TaskOf(architecture)).Sites;
+        return ModelLoader.Shapes(
+            ModelConfig.From((JsonObject)JsonNode.Parse(Architectures.Find(architecture)!.Tiny(32))!), TaskOf(architecture)).Sites;
     }
 
     private static TransformerModel Load(string folder, ModelOptions options) =>
-        ModelLoader.Load(folder, options with { Labels = options.Task is TaskKind.Classification or TaskKind.TokenClassification ? ["no", "maybe", "yes"] : null });
+        ModelLoader.Load(
+            folder,
+            options with
+            {
+                Labels = options.Task is TaskKind.Classification or TaskKind.TokenClassification ? ["no", "maybe", "yes"] : null,
+            });
 
     // Fresh models have biases of zero and norms of one; a checkpoint can hold other numbers. It lasts as long as the process.
-    private static Tensor OnDisk(Slot slot, Tensor value) => slot is WeightSlot { IsTransposedOnDisk: true } ? value.t().contiguous() : value;
+    private static Tensor OnDisk(Slot slot, Tensor value) =>
+        slot is WeightSlot { IsTransposedOnDisk: true } ? value.t().contiguous() : value;
 
     private static string Write(string architecture, int width)
     {
@@ -69,11 +79,14 @@ internal static class TinyModels
         var json = (JsonObject)JsonNode.Parse(Architectures.Find(architecture)!.Tiny(width))!;
         var task = TaskOf(architecture);
         var model = ModelLoader.Create(
-            ModelConfig.From(json), null, new ModelOptions { Task = task, Labels = task == TaskKind.Classification ? ["no", "maybe", "yes"] : null, Seed = 7 });
+            ModelConfig.From(json), null,
+            new ModelOptions { Task = task, Labels = task == TaskKind.Classification ? ["no", "maybe", "yes"] : null, Seed = 7 });
         var folder = new TempFolder();
         AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
         SafetensorsWriter.Write(folder.File("model.safetensors"), model.Sites.Slots
-            .Select((slot, i) => KeyValuePair.Create(slot.Name, OnDisk(slot, slot.Value + Initial.Normal(slot.Value.shape, 0.1, 1000 + (ulong)i)))));
+            .Select(
+                (slot, i) =>
+                    KeyValuePair.Create(slot.Name, OnDisk(slot, slot.Value + Initial.Normal(slot.Value.shape, 0.1, 1000 + (ulong)i)))));
         File.WriteAllText(folder.File("config.json"), json.ToJsonString());
         return folder.Root;
     }
@@ -118,7 +131,8 @@ internal static class TinyModels
         TaskKind.TokenClassification => tensor(rows.SelectMany(r => Enumerable.Range(0, width)
             .Select(t => t < Lengths[r] && t % (r + 1) == 0 ? (t + r) % 3L : -100)).ToArray(), [rows.Count, width]),
         TaskKind.SequenceToSequence => tensor(rows.SelectMany(r => Enumerable.Range(0, AnswerTokens)
-            .Select(t => t < AnswerTokens - r % 3 ? PadId + 1 + (7L * r + 5 * t) % (Vocabulary - PadId - 1) : -100)).ToArray(), [rows.Count, AnswerTokens]),
+            .Select(t => t < AnswerTokens - r % 3 ? PadId + 1 + (7L * r + 5 * t) % (Vocabulary - PadId - 1) : -100)).ToArray(), [rows.Count,
+            AnswerTokens]),
         TaskKind.QuestionAnswering => tensor(rows.SelectMany(r => (long[])[1, r == 2 ? 40 : 3]).ToArray(), [rows.Count, 2]),
         _ => tensor(rows.Select(r => (long)((r + 2) % 3)).ToArray()),
     };

@@ -39,7 +39,10 @@ public sealed class UnionTests
         ("lora everywhere", new LoraOptions { TargetModules = new("all-linear"), LoraBias = true, Dropout = 0.1 }, true),
         ("dora", new LoraOptions { UseDora = true, TargetModules = Queries }, true),
         ("lora on words", new LoraOptions { TargetModules = new(["word_embeddings", "tok_embeddings", "embed_tokens", "wte"]) }, true),
-        ("trained tokens", new LoraOptions { TrainableTokens = new(new Dictionary<string, IReadOnlyList<long>> { [TokenIndices.Input] = Words() }) }, true),
+        (
+            "trained tokens",
+            new LoraOptions { TrainableTokens = new(new Dictionary<string, IReadOnlyList<long>> { [TokenIndices.Input] = Words() }) },
+            true),
         ("gated lora", new LoraOptions { UseGating = true, Roles = [ProjectionRole.Key] }, false),
         ("pfeiffer", new BottleneckOptions(), false),
         ("houlsby", MethodRegistry.Options("houlsby"), false),
@@ -97,7 +100,10 @@ public sealed class UnionTests
         var copies = union.Parts.Select(part =>
         {
             using var alone = new Bench(architecture);
-            var tensors = alone.Add(part).Tensors.Where(t => !t.Additional).Select(t => t.Name.Replace(".base_layer.", ".", StringComparison.Ordinal)).ToList();
+            var tensors = alone.Add(part).Tensors
+                .Where(t => !t.Additional)
+                .Select(t => t.Name.Replace(".base_layer.", ".", StringComparison.Ordinal))
+                .ToList();
             return (IEnumerable<string>)tensors;
         }).ToList();
         // A part leaves the head to the union, all but its biases in BitFit and the whole of it in full fine-tuning.
@@ -126,7 +132,9 @@ public sealed class UnionTests
         var start = adapter.Tensors.Select(t => t.Value.detach().clone()).ToList();
         bench.Train(adapter, 2);
         foreach (var (tensor, before) in adapter.Tensors.Zip(start))
-            if (!tensor.Name.EndsWith(".key.bias", StringComparison.Ordinal) && !tensor.Name.EndsWith(".k_lin.bias", StringComparison.Ordinal))
+            if (
+                !tensor.Name.EndsWith(".key.bias", StringComparison.Ordinal)
+                    && !tensor.Name.EndsWith(".k_lin.bias", StringComparison.Ordinal))
                 Assert.False(Bits.Same(before, tensor.Value), $"{tensor.Name} did not move.");
     }
 
@@ -141,7 +149,9 @@ public sealed class UnionTests
         for (var row = 0; row < names.Length; row++)
         {
             var selection = names[row] is { } name ? bench.Peft.Select(name) : AdapterSelection.None;
-            Bits.AssertClose(bench.Logits(TinyModels.Rows([row], TinyModels.LengthOf(row)), selection), mixed.narrow(0, row, 1), Rounding.Exact, $"Row {row}");
+            Bits.AssertClose(
+                bench.Logits(TinyModels.Rows([row], TinyModels.LengthOf(row)), selection), mixed.narrow(0, row, 1), Rounding.Exact,
+                $"Row {row}");
         }
     }
 
@@ -170,7 +180,9 @@ public sealed class UnionTests
         PeftMethod unbroken = whole.Add(union), begun = first.Add(union), resumed = second.Add(union, seed: 99);
         using (var straight = Trainer(whole, unbroken)) straight.Run();
         using (var stop = new CancellationTokenSource())
-        using (var trainer = Trainer(first, begun, new Recorder(r => { if (r.Step == 2) stop.Cancel(); }), new CheckpointWriter(store, new([], ""))))
+        using (
+            var trainer =
+                Trainer(first, begun, new Recorder(r => { if (r.Step == 2) stop.Cancel(); }), new CheckpointWriter(store, new([], ""))))
             trainer.Run(stop.Token);
         using var checkpoint = store.Newest()!;
         using var going = Trainer(second, resumed);
@@ -180,7 +192,9 @@ public sealed class UnionTests
     }
 
     private static Trainer Trainer(Bench bench, PeftMethod adapter, params ITrainingObserver[] observers) =>
-        new(new TrainableAdapter(bench.Peft, adapter), new Batches(), new TrainerOptions { LearningRate = 0.01, MaxSteps = 4, TokensPerPass = 24 }, null, observers);
+        new(
+            new TrainableAdapter(bench.Peft, adapter), new Batches(),
+            new TrainerOptions { LearningRate = 0.01, MaxSteps = 4, TokensPerPass = 24 }, null, observers);
 
     // Where AdapterHub has each part, in a place of its own.
     private static void ComesBack(string architecture, UnionOptions union)
@@ -200,7 +214,9 @@ public sealed class UnionTests
             return;
         }
         using var fresh = new Bench(architecture);
-        Bits.AssertSame(bench.Logits(adapter), fresh.Logits(AdapterFolder.Open(folder.Root).LoadInto(fresh.Peft)), "The output after saving and loading");
+        Bits.AssertSame(
+            bench.Logits(adapter), fresh.Logits(AdapterFolder.Open(folder.Root).LoadInto(fresh.Peft)),
+            "The output after saving and loading");
     }
 
     private sealed class Batches : IBatchSource

@@ -93,7 +93,9 @@ public sealed class VariantTests
         using var folder = new TempFolder();
         AdapterFolder.Save(adapter, folder.Root, AdapterFormat.Peft);
         using var fresh = new Bench(architecture);
-        Bits.AssertSame(bench.Logits(adapter), fresh.Logits(AdapterFolder.Open(folder.Root).LoadInto(fresh.Peft)), "The output after saving and loading");
+        Bits.AssertSame(
+            bench.Logits(adapter), fresh.Logits(AdapterFolder.Open(folder.Root).LoadInto(fresh.Peft)),
+            "The output after saving and loading");
     }
 
     [Theory]

@@ -19,7 +19,9 @@ public sealed class ViewTests
 
     // Whether all maps of the layers have biases to merge into.
     private static bool HasBiases(string architecture) =>
-        TinyModels.Shapes(architecture).Projections.Where(p => p.Role is not (ProjectionRole.Head or ProjectionRole.Vocabulary)).All(p => p.Bias is not null);
+        TinyModels.Shapes(architecture).Projections
+            .Where(p => p.Role is not (ProjectionRole.Head or ProjectionRole.Vocabulary))
+            .All(p => p.Bias is not null);
 
     private static readonly Dictionary<string, LoraOptions> LoraVariants = new()
     {
@@ -32,7 +34,8 @@ public sealed class ViewTests
 
     [Theory]
     [MemberData(nameof(MatrixCases.Mergeable), MemberType = typeof(MatrixCases))]
-    public void Masked_And_Replaced_Tensors_Merge_As_They_Compute(string architecture, string method) => Merges(architecture, TinySettings.Of(method));
+    public void Masked_And_Replaced_Tensors_Merge_As_They_Compute(string architecture, string method) =>
+        Merges(architecture, TinySettings.Of(method));
 
     [Theory]
     [MemberData(nameof(Variants))]
@@ -57,7 +60,8 @@ public sealed class ViewTests
     [Fact]
     public void A_Replaced_Base_Weight_Merges_With_What_Is_Added_To_It()
     {
-        MethodOptions[] all = [new LoraOptions(), new LoraOptions { UseDora = true }, new HiraOptions(), new OftOptions(), new RoadOptions { GroupSize = 8 }];
+        MethodOptions[] all =
+            [new LoraOptions(), new LoraOptions { UseDora = true }, new HiraOptions(), new OftOptions(), new RoadOptions { GroupSize = 8 }];
         foreach (var options in all)
         {
             using var bench = new Bench("roberta", ScalarType.Float64);

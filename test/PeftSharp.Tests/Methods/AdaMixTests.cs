@@ -32,7 +32,10 @@ public sealed class AdaMixTests
         using (no_grad())
             foreach (var tensor in b.Tensors)
             {
-                var copies = a.Tensors.Where(t => t.Path == tensor.Path && (t.Local == tensor.Local || t.Local.StartsWith($"{tensor.Local}.", StringComparison.Ordinal)));
+                var copies = a.Tensors.Where(
+                    t =>
+                        t.Path == tensor.Path
+                            && (t.Local == tensor.Local || t.Local.StartsWith($"{tensor.Local}.", StringComparison.Ordinal)));
                 tensor.Value.copy_(stack([.. copies.Select(t => t.Value)]).mean([0]));
             }
         var adapted = mixed.Logits(a);
@@ -49,7 +52,9 @@ public sealed class AdaMixTests
         var alone = bench.Add(new AdaMixOptions { Part = new(lora), Consistency = 0 }, "alone");
         Bench.Disturb(alone, 0.5);
         bench.Loss(alone, training: true, seed: 3).backward();
-        foreach (var group in alone.Tensors.Where(t => t.Local.StartsWith("lora_", StringComparison.Ordinal)).GroupBy(t => $"{t.Path}.{t.Local[..6]}"))
+        foreach (
+            var group in alone.Tensors.Where(t => t.Local.StartsWith("lora_", StringComparison.Ordinal))
+                .GroupBy(t => $"{t.Path}.{t.Local[..6]}"))
             Assert.Equal(1, group.Count(t => t.Value.grad!.count_nonzero().item<long>() > 0));
         var both = bench.Add(new AdaMixOptions { Part = new(lora), Consistency = 2 }, "both");
         foreach (var (from, to) in alone.Tensors.Zip(both.Tensors))

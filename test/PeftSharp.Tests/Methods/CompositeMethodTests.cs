@@ -30,8 +30,16 @@ public sealed class CompositeMethodTests
         const BindingFlags every = BindingFlags.Instance | BindingFlags.Public | BindingFlags.DeclaredOnly;
         var asked = typeof(AdapterLayout).GetMethods(every).Where(m => m is { IsVirtual: true, IsFinal: false }).ToList();
         Assert.True(asked.Count >= 7);
-        var answered = new[] { typeof(CompositeHubLayout), typeof(UnionMethod).Assembly.GetType("PeftSharp.Methods.Hybrid.Union.UnionAdapterHub")!, typeof(AdapterHubLayout) }
-            .SelectMany(type => type.GetMethods(every)).Where(m => m.DeclaringType != typeof(AdapterHubLayout) || m.IsFinal).Select(m => m.GetBaseDefinition()).ToHashSet();
+        var answered = new[]
+        {
+            typeof(CompositeHubLayout),
+            typeof(UnionMethod).Assembly.GetType("PeftSharp.Methods.Hybrid.Union.UnionAdapterHub")!,
+            typeof(AdapterHubLayout),
+        }
+            .SelectMany(type => type.GetMethods(every))
+                .Where(m => m.DeclaringType != typeof(AdapterHubLayout) || m.IsFinal)
+                .Select(m => m.GetBaseDefinition())
+                .ToHashSet();
         Assert.Equal([], asked.Where(m => !answered.Contains(m)).Select(m => m.Name));
     }
 

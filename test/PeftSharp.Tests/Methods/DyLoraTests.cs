@@ -72,7 +72,8 @@ public sealed class DyLoraTests
             {
                 var context = new ForwardContext
                 {
-                    Selection = AdapterSelection.Of(dylora.Tag), Training = true, Seed = (ulong)(100 + micro), Step = new StepState(step, micro, 60, 7, 0.1),
+                    Selection = AdapterSelection.Of(dylora.Tag), Training = true, Seed = (ulong)(100 + micro),
+                    Step = new StepState(step, micro, 60, 7, 0.1),
                 };
                 using var scope = NewDisposeScope();
                 ranks.UnionWith(dylora.Tensors.Where(t => t.Local == "lora_A.weight").Select(t => t.Get(context).shape[0]));
@@ -99,7 +100,8 @@ public sealed class DyLoraTests
             bench.Loss(dylora, training: true, seed).backward();
             foreach (var a in dylora.Tensors.Where(t => t.Local == "lora_A.weight"))
             {
-                bool[] moved = [.. Enumerable.Range(0, Most).Select(rank => a.Value.grad!.narrow(0, rank, 1).abs().sum().item<float>() > 0)];
+                bool[] moved =
+                    [.. Enumerable.Range(0, Most).Select(rank => a.Value.grad!.narrow(0, rank, 1).abs().sum().item<float>() > 0)];
                 var last = Array.LastIndexOf(moved, true) + 1;
                 drawn.Add(last);
                 Assert.Equal(Enumerable.Range(1, Most).Select(rank => frozen ? rank == last : rank <= last), moved);

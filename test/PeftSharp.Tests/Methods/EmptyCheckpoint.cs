@@ -67,7 +67,8 @@ internal static partial class EmptyCheckpoint
             slot.Value.Dispose();
             var layer = FirstLayer().Match(slot.Name);
             for (var i = 0; i < (layer.Success ? config[layers]!.GetValue<int>() : 1); i++)
-                yield return (layer.Success ? $"{slot.Name[..layer.Index]}.{i}.{slot.Name[(layer.Index + layer.Length)..]}" : slot.Name, shape);
+                yield return (
+                    layer.Success ? $"{slot.Name[..layer.Index]}.{i}.{slot.Name[(layer.Index + layer.Length)..]}" : slot.Name, shape);
         }
     }
 }

@@ -47,7 +47,9 @@ public sealed class LoraStartTests
         var before = bench.Logits(AdapterSelection.None);
         var adapter = Add(bench, Options(start));
         AssertNear(before, bench.Logits(adapter), "The start");
-        Assert.All(adapter.Tensors.Where(t => t.Local.StartsWith("lora_", StringComparison.Ordinal)), t => Assert.True(t.Value.abs().max().item<double>() > 1e-3));
+        Assert.All(
+            adapter.Tensors.Where(t => t.Local.StartsWith("lora_", StringComparison.Ordinal)),
+            t => Assert.True(t.Value.abs().max().item<double>() > 1e-3));
     }
 
     [Theory]
@@ -57,7 +59,9 @@ public sealed class LoraStartTests
     {
         using var file = SafetensorsFile.Open(TestPaths.Fixture("initialisation", "pissa-olora.safetensors"));
         using var scope = NewDisposeScope();
-        var paths = file.Tensors.Keys.Where(k => k.StartsWith($"{key}.", StringComparison.Ordinal) && k.EndsWith(".original", StringComparison.Ordinal)).ToList();
+        var paths = file.Tensors.Keys.Where(
+            k => k.StartsWith($"{key}.", StringComparison.Ordinal) && k.EndsWith(".original", StringComparison.Ordinal))
+            .ToList();
         Assert.Equal(4, paths.Count);
         foreach (var path in paths)
         {
@@ -70,7 +74,8 @@ public sealed class LoraStartTests
                 // OLoRA's factors do not know of the scale: the reference's is what it was made with.
                 var share = matmul(b, a) * (start == "olora" ? 1 : scale);
                 var expected = start == "olora" ? product * (share.norm() / product.norm()) : product;
-                Assert.True((expected - share).abs().max().item<double>() < 2e-6, $"{path}: {(expected - share).abs().max().item<double>()}");
+                Assert.True(
+                    (expected - share).abs().max().item<double>() < 2e-6, $"{path}: {(expected - share).abs().max().item<double>()}");
             }
             Assert.True((weight - product - Read("residual")).abs().max().item<double>() < 1e-6);
         }
@@ -176,7 +181,8 @@ public sealed class LoraStartTests
         double Distance(int rounds, int rank)
         {
             var (a, b, before) = SpectralStart.Loftq(weight, rank, 2, new LoftqOptions { Rounds = rounds });
-            using var quantised = PeftSharp.Weights.Nf4Store.Quantize(before is var (beforeA, beforeB) ? weight - 2 * matmul(beforeB, beforeA) : weight);
+            using var quantised = PeftSharp.Weights.Nf4Store.Quantize(
+                before is var (beforeA, beforeB) ? weight - 2 * matmul(beforeB, beforeA) : weight);
             return (weight - quantised.Dense() - 2 * matmul(b, a)).norm().item<float>();
         }
         using var plain = PeftSharp.Weights.Nf4Store.Quantize(weight);
@@ -189,12 +195,15 @@ public sealed class LoraStartTests
     {
         using var scope = NewDisposeScope();
         // Vectors in three parts, of four strong directions.
-        var vectors = matmul(Initial.Normal([300, 4], 1, 1) * tensor([8f, 4, 2, 1]), Initial.Normal([4, 16], 1, 2)) + Initial.Normal([300, 16], 0.01, 3) + 5;
+        var vectors = matmul(Initial.Normal([300, 4], 1, 1) * tensor([8f, 4, 2, 1]), Initial.Normal([4, 16], 1, 2))
+            + Initial.Normal([300, 16], 0.01, 3)
+            + 5;
         using var found = new IncrementalComponents(16);
         foreach (var part in vectors.split([100, 150, 50])) found.Add(part, 0.99);
         var x = vectors.to(ScalarType.Float64);
         var (_, s, vt) = linalg.svd(x - x.mean([0]), fullMatrices: false);
-        AssertNear((vt.narrow(0, 0, 4) * found.Directions.narrow(0, 0, 4)).sum(1L).abs(), ones(4, ScalarType.Float64), "The directions", 1e-9);
+        AssertNear(
+            (vt.narrow(0, 0, 4) * found.Directions.narrow(0, 0, 4)).sum(1L).abs(), ones(4, ScalarType.Float64), "The directions", 1e-9);
         var shares = (s.square() / s.square().sum()).data<double>().ToArray();
         Assert.All(found.Shares.Zip(shares), pair => Assert.Equal(pair.Second, pair.First, 1e-9));
     }

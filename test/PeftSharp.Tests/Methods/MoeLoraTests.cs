@@ -76,7 +76,9 @@ public sealed class MoeLoraTests
     {
         router.Value.zero_();
         if (steer == 0) return;
-        var layer = router.Path.Contains("layer.0.", StringComparison.Ordinal) ? "bert.embeddings.LayerNorm" : "bert.encoder.layer.0.output.LayerNorm";
+        var layer = router.Path.Contains("layer.0.", StringComparison.Ordinal)
+            ? "bert.embeddings.LayerNorm"
+            : "bert.encoder.layer.0.output.LayerNorm";
         Tensor Norm(string local) => bench.Sites.Slots.Single(s => s.Name == $"{layer}.{local}").Value;
         // Normalised numbers sum to zero, so Σ y / w = Σ b / w for every token.
         var direction = Norm("weight").reciprocal();

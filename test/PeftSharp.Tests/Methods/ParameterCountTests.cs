@@ -8,7 +8,10 @@ using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Methods;
 
-/// <summary>The numbers of trained and of all weights equal those that peft prints, for published model shapes of up to 180 billion weights, none of which is there.</summary>
+/// <summary>
+/// The numbers of trained and of all weights equal those that peft prints, for published model shapes of up to 180 billion weights, none of
+/// which is there.
+/// </summary>
 public sealed class ParameterCountTests
 {
     // The methods of the reference file, as peft configures them.
@@ -38,7 +41,8 @@ public sealed class ParameterCountTests
             var settings = (JsonObject)JsonNode.Parse(Settings[count["method"]!.ToString()])!;
             // peft's own choice for Qwen2 is another than (IA)³'s keys and values.
             if (name.StartsWith("qwen2", StringComparison.Ordinal) && settings["peft_type"]!.ToString() == "IA3")
-                (settings["target_modules"], settings["feedforward_modules"]) = (new JsonArray("q_proj", "v_proj", "down_proj"), new JsonArray("down_proj"));
+                (settings["target_modules"], settings["feedforward_modules"]) =
+                    (new JsonArray("q_proj", "v_proj", "down_proj"), new JsonArray("down_proj"));
             if (MethodRegistry.ByPeftType(settings["peft_type"]!.ToString()) is not { } info) continue;
             var adapter = model.Add(AdapterJson.Parse(settings, info, "parameter-counts.json"));
             Assert.Equal(count["line"]!.ToString(), ParameterCount.Of(model, adapter).Text);
@@ -60,5 +64,6 @@ public sealed class ParameterCountTests
         Assert.Equal(stored.Sites.Slots.Select(s => (s.Name, s.Count)), shapes.Sites.Slots.Select(s => (s.Name, s.Count)));
     }
 
-    private static IEnumerable<JsonNode> Counts(string model) => Reference["counts"]!.AsArray().Where(c => c!["model"]!.ToString() == model)!;
+    private static IEnumerable<JsonNode> Counts(string model) =>
+        Reference["counts"]!.AsArray().Where(c => c!["model"]!.ToString() == model)!;
 }

@@ -16,7 +16,11 @@ namespace PeftSharp.Tests.Methods;
 /// <summary>Methods that are pruned before training.</summary>
 public sealed class SparseAdapterTests : IDisposable
 {
-    private static readonly LoraOptions Lora = new() { Rank = 4, InitLoraWeights = System.Text.Json.JsonDocument.Parse("false").RootElement };
+    private static readonly LoraOptions Lora = new()
+    {
+        Rank = 4,
+        InitLoraWeights = System.Text.Json.JsonDocument.Parse("false").RootElement,
+    };
 
     private readonly TempFolder _folder = new();
 
@@ -63,7 +67,8 @@ public sealed class SparseAdapterTests : IDisposable
     {
         using var bench = new Bench("bert");
         var adapter = (SparseMethod)bench.Add(new SparseOptions { Part = new(Lora), Sparsity = 0.5, PruneBy = "magnitude" });
-        var all = adapter.Parts[0].Tensors.SelectMany(t => t.Value.detach().contiguous().data<float>().ToArray().Zip(Kept(adapter, t))).ToList();
+        var all =
+            adapter.Parts[0].Tensors.SelectMany(t => t.Value.detach().contiguous().data<float>().ToArray().Zip(Kept(adapter, t))).ToList();
         Assert.True(all.Where(e => e.Second).Min(e => Math.Abs(e.First)) >= all.Where(e => !e.Second).Max(e => Math.Abs(e.First)));
     }
 

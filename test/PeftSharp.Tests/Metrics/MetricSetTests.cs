@@ -35,8 +35,10 @@ public sealed class MetricSetTests
     [Fact]
     public void Diverged_Model_Has_No_Score()
     {
-        Assert.All(MetricSet.Classification(2).Compute([float.NaN, 1f], (ReadOnlySpan<int>)[1]).Values, value => Assert.True(double.IsNaN(value)));
-        Assert.All(MetricSet.Regression().Compute([float.NaN, 1f], (ReadOnlySpan<float>)[1, 2]).Values, value => Assert.True(double.IsNaN(value)));
+        Assert.All(
+            MetricSet.Classification(2).Compute([float.NaN, 1f], (ReadOnlySpan<int>)[1]).Values, value => Assert.True(double.IsNaN(value)));
+        Assert.All(
+            MetricSet.Regression().Compute([float.NaN, 1f], (ReadOnlySpan<float>)[1, 2]).Values, value => Assert.True(double.IsNaN(value)));
     }
 
     [Fact]

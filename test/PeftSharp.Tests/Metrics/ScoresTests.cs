@@ -94,7 +94,8 @@ public sealed class MetricsTests
         Assert.Equal(4.0 / 6, matrix.Accuracy, Tolerance);
     }
 
-    private static T[] Numbers<T>(JsonElement rows, string name, Func<JsonElement, T> read) => [.. rows.GetProperty(name).EnumerateArray().Select(read)];
+    private static T[] Numbers<T>(JsonElement rows, string name, Func<JsonElement, T> read) =>
+        [.. rows.GetProperty(name).EnumerateArray().Select(read)];
 
     private static JsonDocument Fixture() => JsonDocument.Parse(File.ReadAllBytes(TestPaths.Fixture("metrics.json")));
 }

@@ -51,7 +51,8 @@ public sealed class BaseLayoutTests : IDisposable
     [Fact]
     public void The_Users_Base_With_Old_Norms_Loads_With_Its_Adapter_And_Merges()
     {
-        var (folder, adapter) = (TestPaths.RequireShared("user-cases", "gamma-beta", "base"), TestPaths.RequireShared("user-cases", "gamma-beta", "adapter"));
+        var (folder, adapter) =
+            (TestPaths.RequireShared("user-cases", "gamma-beta", "base"), TestPaths.RequireShared("user-cases", "gamma-beta", "adapter"));
         var model = new PeftModel(ModelLoader.Load(folder));
         var method = AdapterFolder.Open(adapter).LoadInto(model);
         var with = Answer(model.Model, AdapterSelection.Of(method.Tag));
@@ -80,13 +81,17 @@ public sealed class BaseLayoutTests : IDisposable
     public void Other_Element_Types_Are_Read(ScalarType type)
     {
         Rewrite("bert", name => name, true, change: (_, value) => value.to(type));
-        Assert.True(Answer(Load(TestPaths.Fixture("models", "bert"), TaskKind.Classification)).allclose(Answer(Load(_folder.Root, TaskKind.Classification)), 0.1, 0.1));
+        Assert.True(
+            Answer(Load(TestPaths.Fixture("models", "bert"), TaskKind.Classification)).allclose(
+                Answer(Load(_folder.Root, TaskKind.Classification)), 0.1, 0.1));
     }
 
     [Fact]
     public void A_Segment_Table_Of_One_Row_Tells_No_Segments_Apart()
     {
-        Rewrite("bert", name => name, false, json => json["type_vocab_size"] = 1, change: (name, value) => name.Contains("token_type") ? value.narrow(0, 0, 1) : value);
+        Rewrite(
+            "bert", name => name, false, json => json["type_vocab_size"] = 1,
+            change: (name, value) => name.Contains("token_type") ? value.narrow(0, 0, 1) : value);
         var model = Load(_folder.Root, TaskKind.Classification);
         var batch = Batch();
         var plain = new PeftSharp.Data.TokenBatch { InputIds = batch.InputIds, AttentionMask = batch.AttentionMask };
@@ -97,7 +102,9 @@ public sealed class BaseLayoutTests : IDisposable
     public void Segments_Are_There_Where_The_Configuration_Is_Silent()
     {
         Rewrite("bert", name => name, false, json => json.Remove("type_vocab_size"));
-        Bits.AssertSame(Answer(Load(TestPaths.Fixture("models", "bert"), TaskKind.Classification)), Answer(Load(_folder.Root, TaskKind.Classification)), "The output");
+        Bits.AssertSame(
+            Answer(Load(TestPaths.Fixture("models", "bert"), TaskKind.Classification)), Answer(Load(_folder.Root, TaskKind.Classification)),
+            "The output");
     }
 
     [Theory]
@@ -128,17 +135,23 @@ public sealed class BaseLayoutTests : IDisposable
     public void Fields_That_Change_Nothing_Are_Not(string field, string value)
     {
         Rewrite("bert", name => name, false, json => json[field] = JsonNode.Parse(value));
-        Bits.AssertSame(Answer(Load(TestPaths.Fixture("models", "bert"), TaskKind.Classification)), Answer(Load(_folder.Root, TaskKind.Classification)), "The output");
+        Bits.AssertSame(
+            Answer(Load(TestPaths.Fixture("models", "bert"), TaskKind.Classification)), Answer(Load(_folder.Root, TaskKind.Classification)),
+            "The output");
     }
 
     [Fact]
     public void Weights_Of_Another_Quantisation_Or_Architecture_Are_Refused()
     {
-        Rewrite("bert", name => name, false, change: (name, value) => name.EndsWith("query.weight", StringComparison.Ordinal) ? value.to(ScalarType.Int8) : value);
+        Rewrite(
+            "bert", name => name, false,
+            change: (name, value) => name.EndsWith("query.weight", StringComparison.Ordinal) ? value.to(ScalarType.Int8) : value);
         Refusal.Sentence(() => Load(_folder.Root, TaskKind.Classification), "Int8", "before it was quantised");
         Rewrite("bert", name => Prefixed("bert", name, "roberta."), false);
         Refusal.Sentence(() => Load(_folder.Root, TaskKind.Embedding), "roberta", "same model");
-        Rewrite("bert", name => Prefixed("bert", name, "query."), false, more: [KeyValuePair.Create("passage.embeddings.word_embeddings.weight", zeros(2, 2))]);
+        Rewrite(
+            "bert", name => Prefixed("bert", name, "query."), false,
+            more: [KeyValuePair.Create("passage.embeddings.word_embeddings.weight", zeros(2, 2))]);
         Refusal.Sentence(() => Load(_folder.Root, TaskKind.Embedding), "2 models", "passage", "query");
     }
 
@@ -181,13 +194,19 @@ public sealed class BaseLayoutTests : IDisposable
     }
 
     private void Rewrite(
-        string architecture, Func<string, string> rename, bool oldNorms, Action<JsonObject>? config = null, Func<string, Tensor, Tensor>? change = null,
+        string architecture,
+            Func<string, string> rename, bool oldNorms, Action<JsonObject>? config = null, Func<string, Tensor, Tensor>? change = null,
         IReadOnlyList<KeyValuePair<string, Tensor>>? more = null)
     {
         var source = TestPaths.Fixture("models", architecture);
         using var checkpoint = Checkpoint.Open(source);
-        string Name(string name) => oldNorms ? name.Replace("orm.weight", "orm.gamma", StringComparison.Ordinal).Replace("orm.bias", "orm.beta", StringComparison.Ordinal) : name;
-        var tensors = checkpoint.Names.Select(name => KeyValuePair.Create(rename(Name(name)), change?.Invoke(name, checkpoint.Read(name)) ?? checkpoint.Read(name)));
+        string Name(string name) =>
+            oldNorms
+                ? name.Replace("orm.weight", "orm.gamma", StringComparison.Ordinal)
+                    .Replace("orm.bias", "orm.beta", StringComparison.Ordinal)
+                : name;
+        var tensors = checkpoint.Names.Select(
+            name => KeyValuePair.Create(rename(Name(name)), change?.Invoke(name, checkpoint.Read(name)) ?? checkpoint.Read(name)));
         SafetensorsWriter.Write(_folder.File("model.safetensors"), [.. tensors, .. more ?? []]);
         var json = (JsonObject)JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!;
         config?.Invoke(json);

@@ -18,7 +18,12 @@ public sealed class BatchCheckTests
         var model = TinyModels.Create("bert");
         using var scope = NewDisposeScope();
         var ids = tensor(new long[] { 1, id }, [1, 2]);
-        using var batch = new TokenBatch { InputIds = ids, AttentionMask = ones_like(ids), TokenTypeIds = tensor(new long[] { 0, type }, [1, 2]) };
+        using var batch = new TokenBatch
+        {
+            InputIds = ids,
+            AttentionMask = ones_like(ids),
+            TokenTypeIds = tensor(new long[] { 0, type }, [1, 2]),
+        };
         Refusal.Sentence(() => model.Forward(batch, new ForwardContext()), found, expected);
     }
 

@@ -9,11 +9,17 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Models;
 
-/// <summary>Every field of every architecture's configuration with values that make no sense: the model loads, or one sentence says why not. Nothing else happens.</summary>
+/// <summary>
+/// Every field of every architecture's configuration with values that make no sense: the model loads, or one sentence says why not. Nothing
+/// else happens.
+/// </summary>
 public sealed class ConfigMutationTests : IDisposable
 {
     private static readonly JsonNode?[] Values =
-        [null, 0, -1, 1, 3, 7, 1024, int.MaxValue, 1e300, 0.3, -0.5, "", "gelu", true, false, new JsonArray(), new JsonArray("p2c", 4), new JsonObject { ["rope_type"] = "yarn" }];
+        [
+            null, 0, -1, 1, 3, 7, 1024, int.MaxValue, 1e300, 0.3, -0.5, "", "gelu", true, false, new JsonArray(), new JsonArray("p2c", 4),
+            new JsonObject { ["rope_type"] = "yarn" },
+        ];
 
     private readonly TempFolder _folder = new();
 
@@ -26,7 +32,11 @@ public sealed class ConfigMutationTests : IDisposable
         LibTorch.EnsureLoaded();
         var entry = Architectures.Find(architecture)!;
         var config = (JsonObject)JsonNode.Parse(entry.Tiny(32))!;
-        var options = new ModelOptions { Task = entry.Classifies ? TaskKind.Classification : TaskKind.SequenceToSequence, Labels = entry.Classifies ? ["no", "yes"] : null };
+        var options = new ModelOptions
+        {
+            Task = entry.Classifies ? TaskKind.Classification : TaskKind.SequenceToSequence,
+            Labels = entry.Classifies ? ["no", "yes"] : null,
+        };
         Write(config, options);
         var refused = 0;
         foreach (var field in config.Select(f => f.Key).Where(f => f != "model_type").ToList())
@@ -82,7 +92,8 @@ public sealed class ConfigMutationTests : IDisposable
         using var guard = no_grad();
         using var model = ModelLoader.Create(ModelConfig.From((JsonObject)config.DeepClone()), null, options);
         Tensor Stored(Slot slot) => slot is WeightSlot { IsTransposedOnDisk: true } ? slot.Value.t().contiguous() : slot.Value;
-        SafetensorsWriter.Write(_folder.File("model.safetensors"), model.Sites.Slots.Select(slot => KeyValuePair.Create(slot.Name, Stored(slot))));
+        SafetensorsWriter.Write(
+            _folder.File("model.safetensors"), model.Sites.Slots.Select(slot => KeyValuePair.Create(slot.Name, Stored(slot))));
     }
 
     public void Dispose() => _folder.Dispose();

@@ -4,7 +4,9 @@ using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Mutation;
 
-/// <summary>Damaged files for every reader: each is read or refused with one sentence. A million of them: <c>mutate</c> of the benchmarks.</summary>
+/// <summary>
+/// Damaged files for every reader: each is read or refused with one sentence. A million of them: <c>mutate</c> of the benchmarks.
+/// </summary>
 public sealed class MutationTests
 {
     private const int Each = 150, FirstSeed = 20_000_000;
@@ -17,7 +19,9 @@ public sealed class MutationTests
         var run = new MutationRun(folder.Root);
         foreach (var parser in new Parsers(TestPaths.Fixture()).All) run.Run(parser, FirstSeed, Each);
         Assert.True(run.Failures.Count == 0, string.Join('\n', run.Failures.Take(20)));
-        Assert.True(run.Refused > Each && run.Read > Each, $"{run.Read} were read and {run.Refused} refused: the damage is too light or too heavy to tell anything.");
+        Assert.True(
+            run.Refused > Each && run.Read > Each,
+            $"{run.Read} were read and {run.Refused} refused: the damage is too light or too heavy to tell anything.");
     }
 
     [Fact]

@@ -34,7 +34,9 @@ public sealed class ComparisonTests : IDisposable
         Assert.Contains(heard.Remarks, r => r.StartsWith("[4/4]", StringComparison.Ordinal));
         Assert.True(File.Exists(Path.Combine(Out, "summary.csv")));
         // Again with another method that cannot be run: the others stand.
-        var again = Comparison.Run(plan with { Methods = [.. plan.Methods, new("wrong", new() { ["method"] = "lora", ["target_modules"] = "nothing" })] }, Out, heard, Cancellation);
+        var again = Comparison.Run(
+            plan with { Methods = [.. plan.Methods, new("wrong", new() { ["method"] = "lora", ["target_modules"] = "nothing" })] }, Out,
+            heard, Cancellation);
         Assert.Equal((2, 0), (again.Failures, again.Open));
         Assert.Equal(4 * 4, heard.Steps);
         Assert.Contains("nothing", again.Report["cells"]!.AsArray().First(c => (string?)c!["state"] == "failed")!["reason"]!.ToString());
@@ -57,7 +59,8 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void Plans_That_Say_Too_Little_Or_One_Thing_Twice_Are_Refused()
     {
-        string Refused(ComparisonPlan plan) => Assert.Throws<SettingsException>(() => Comparison.Run(plan, Out, cancellation: Cancellation)).Message;
+        string Refused(ComparisonPlan plan) =>
+            Assert.Throws<SettingsException>(() => Comparison.Run(plan, Out, cancellation: Cancellation)).Message;
         Assert.Contains("\"methods\" is empty", Refused(Plan()));
         Assert.Contains("\"methods\" holds \"lora\" twice", Refused(Plan("lora", "lora")));
         Assert.Contains("\"seeds\" needs one or more different numbers", Refused(Plan("lora") with { Seeds = [1, 1] }));
@@ -65,7 +68,9 @@ public sealed class ComparisonTests : IDisposable
         Assert.Contains("no method \"lara\"", Refused(Plan("lara")));
         var mine = Directory.CreateDirectory(_folder.File_("mine")).FullName;
         File.WriteAllText(Path.Combine(mine, "mine.txt"), "");
-        Assert.Contains("no comparison wrote", Assert.Throws<OutputRefusedException>(() => Comparison.Run(Plan("lora"), mine, cancellation: Cancellation)).Message);
+        Assert.Contains(
+            "no comparison wrote",
+            Assert.Throws<OutputRefusedException>(() => Comparison.Run(Plan("lora"), mine, cancellation: Cancellation)).Message);
     }
 
     public void Dispose() => _folder.Dispose();

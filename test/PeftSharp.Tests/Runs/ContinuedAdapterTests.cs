@@ -13,8 +13,10 @@ public sealed class ContinuedAdapterTests : IDisposable
 {
     private static readonly (string, string)[] Questions =
     [
-        ("is the film good", "question"), ("is the song very nice", "question"), ("is a play fine", "question"), ("is the book dull", "question"),
-        ("the film is great", "positive"), ("the song is very nice", "positive"), ("the book is awful", "negative"), ("the play is dull", "negative"),
+        ("is the film good", "question"), ("is the song very nice", "question"), ("is a play fine", "question"),
+        ("is the book dull", "question"),
+        ("the film is great", "positive"), ("the song is very nice", "positive"), ("the book is awful", "negative"),
+        ("the play is dull", "negative"),
     ];
 
     private readonly CliFolder _folder = new();
@@ -23,7 +25,8 @@ public sealed class ContinuedAdapterTests : IDisposable
 
     private string First => _folder.File_("first");
 
-    private void TrainFirst(string method = "lora") => Tuning.With(method).On(_folder.Train).Epochs(10).To(First).Run(cancellation: Cancellation).Dispose();
+    private void TrainFirst(string method = "lora") =>
+        Tuning.With(method).On(_folder.Train).Epochs(10).To(First).Run(cancellation: Cancellation).Dispose();
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -31,7 +34,12 @@ public sealed class ContinuedAdapterTests : IDisposable
     public void It_Starts_Where_It_Was_And_Learns_On()
     {
         TrainFirst();
-        using var run = Tuning.Continue(First).On(_folder.Dev).Steps(1).Rate(1e-12).Set("warmup_ratio", "0").Run(cancellation: Cancellation);
+        using var run = Tuning.Continue(First)
+            .On(_folder.Dev)
+            .Steps(1)
+            .Rate(1e-12)
+            .Set("warmup_ratio", "0")
+            .Run(cancellation: Cancellation);
         run.Save(_folder.File_("second"));
         using var before = Predictor.Load(First);
         using var after = Predictor.Load(_folder.File_("second"));
@@ -52,7 +60,11 @@ public sealed class ContinuedAdapterTests : IDisposable
         TrainFirst(method);
         var heard = new Heard();
         using var run = Tuning.Continue(First).On(Questions).Rate(method == "full" ? 2e-3 : 2e-2).Steps(60).Run(heard, Cancellation);
-        Assert.Contains(heard.Remarks, r => r.Contains("question is new: the head of", StringComparison.Ordinal) && r.Contains("grows from 2 to 3 classes", StringComparison.Ordinal));
+        Assert.Contains(
+            heard.Remarks,
+            r =>
+                r.Contains("question is new: the head of", StringComparison.Ordinal)
+                    && r.Contains("grows from 2 to 3 classes", StringComparison.Ordinal));
         run.Save(_folder.File_("grown"));
         using var grown = Predictor.Load(_folder.File_("grown"));
         Assert.Equal(["negative", "positive", "question"], grown.Labels);
@@ -75,9 +87,15 @@ public sealed class ContinuedAdapterTests : IDisposable
     public void Classes_Keep_The_Adapters_Order_And_May_Be_Fewer()
     {
         TrainFirst();
-        using var fewer = Tuning.Continue(First).On([("is it good", "question"), ("the film is great", "positive"), ("is it bad", "question")]).Steps(2).Run(cancellation: Cancellation);
+        using var fewer = Tuning.Continue(First)
+            .On([("is it good", "question"), ("the film is great", "positive"), ("is it bad", "question")])
+            .Steps(2)
+            .Run(cancellation: Cancellation);
         Assert.Equal(["negative", "positive", "question"], fewer.Report["labels"]!.AsArray().Select(l => (string?)l));
-        using var turned = Tuning.Continue(First).On([("the film is great", "Positive"), ("the film is dull", "Negative")]).Steps(1).Run(cancellation: Cancellation);
+        using var turned = Tuning.Continue(First)
+            .On([("the film is great", "Positive"), ("the film is dull", "Negative")])
+            .Steps(1)
+            .Run(cancellation: Cancellation);
         Assert.Equal(["negative", "positive"], turned.Report["labels"]!.AsArray().Select(l => (string?)l));
     }
 
@@ -91,12 +109,16 @@ public sealed class ContinuedAdapterTests : IDisposable
         Assert.Contains("\"r\" is 5, but the adapter", Refused(again.Set("r", "5")));
         Assert.Contains("\"r\" is 3, but the adapter", Refused(again.With(new LoraOptions { Rank = 3 })));
         Assert.Contains("holds numbers, but the adapter", Refused(again.On([("a film", "0.5"), ("a book", "0.25"), ("a song", "0.75")])));
-        Assert.Contains("numbers its classes (0, 1, 2), but the adapter", Refused(again.On([("a film", "0"), ("a book", "1"), ("a song", "2")])));
+        Assert.Contains(
+            "numbers its classes (0, 1, 2), but the adapter", Refused(again.On([("a film", "0"), ("a book", "1"), ("a song", "2")])));
         Assert.Contains("pooling: mean", Refused(again.Set("pooling", "mean")));
         Assert.Throws<OutputRefusedException>(() => again.To(First, overwrite: true).Run(cancellation: Cancellation));
         using var other = new CliFolder();
         // Tiny models are drawn alike; one weight makes another base.
-        ModelWriter.Write(ModelLoader.Create(ModelConfig.Read(other.Model), null, new ModelOptions { Seed = 7, Task = PeftSharp.Models.Heads.TaskKind.Embedding }), other.Model);
+        ModelWriter.Write(
+            ModelLoader.Create(
+                ModelConfig.Read(other.Model), null, new ModelOptions { Seed = 7, Task = PeftSharp.Models.Heads.TaskKind.Embedding }),
+            other.Model);
         Assert.Contains("base", Refused(FineTuning.Of(other.Model).Continue(First).On(_folder.Train)), StringComparison.OrdinalIgnoreCase);
     }
 
@@ -105,10 +127,15 @@ public sealed class ContinuedAdapterTests : IDisposable
     {
         TrainFirst();
         File.WriteAllLines(_folder.File_("questions.tsv"), Questions.Select(q => $"{q.Item1}\t{q.Item2}").Prepend("sentence\tlabel"));
-        var result = Peft.Run("train", "--adapter", First, "--data", _folder.File_("questions.tsv"), "--max-steps", "6", "--save-steps", "2", "--compute", "fp32", "--out", _folder.File_("grown")).Succeeds();
+        var result = Peft.Run(
+            "train", "--adapter", First, "--data", _folder.File_("questions.tsv"), "--max-steps", "6", "--save-steps", "2", "--compute",
+            "fp32", "--out", _folder.File_("grown"))
+            .Succeeds();
         Assert.Contains("as the adapter", result.Error);
         Assert.Contains("grows from 2 to 3 classes", result.Error);
-        Assert.Contains("is 9, but the adapter", Peft.Run("train", "--adapter", First, "--data", _folder.Train, "--set", "r=9", "--out", _folder.File_("x")).Fails(2));
+        Assert.Contains(
+            "is 9, but the adapter",
+            Peft.Run("train", "--adapter", First, "--data", _folder.Train, "--set", "r=9", "--out", _folder.File_("x")).Fails(2));
         using var predictor = Predictor.Load(_folder.File_("grown"));
         Assert.Equal(3, predictor.Labels.Count);
     }

@@ -37,15 +37,24 @@ public sealed class EvaluationTests : IDisposable
         _folder.TrainTo("adapter", "--epochs", "1").Succeeds();
         using var model = LoadedModel.Open(_folder.Model, _folder.File_("adapter"));
         var alike = TextDataset.FromRows([new("the film is good", "positive"), new("the book is fine", "positive")], "my rows");
-        Assert.Contains("All rows have the label \"positive\"", Assert.Single(Evaluation.Run(model, alike, cancellation: Cancellation).Remarks));
+        Assert.Contains(
+            "All rows have the label \"positive\"", Assert.Single(Evaluation.Run(model, alike, cancellation: Cancellation).Remarks));
         var numbers = TextDataset.FromRows([new("the film is good", "0.5"), new("the book is fine", "0.25")], "my rows");
-        Assert.Contains("holds numbers, but the model answers with classes", Assert.Throws<PeftException>(() => Evaluation.Run(model, numbers, cancellation: Cancellation)).Message);
-        var others = TextDataset.FromRows([new("the film is good", "yes"), new("the book is fine", "no"), new("a play", "perhaps")], "my rows");
-        Assert.Contains("is none of negative, positive", Assert.ThrowsAny<PeftException>(() => Evaluation.Run(model, others, cancellation: Cancellation)).Message);
+        Assert.Contains(
+            "holds numbers, but the model answers with classes",
+            Assert.Throws<PeftException>(() => Evaluation.Run(model, numbers, cancellation: Cancellation)).Message);
+        var others =
+            TextDataset.FromRows([new("the film is good", "yes"), new("the book is fine", "no"), new("a play", "perhaps")], "my rows");
+        Assert.Contains(
+            "is none of negative, positive",
+            Assert.ThrowsAny<PeftException>(() => Evaluation.Run(model, others, cancellation: Cancellation)).Message);
         var two = TextDataset.FromRows([new("the film is good", "yes"), new("the book is fine", "no")], "my rows");
-        Assert.Contains("has the classes no, yes, but the model answers negative, positive", Assert.Throws<PeftException>(() => Evaluation.Run(model, two, cancellation: Cancellation)).Message);
+        Assert.Contains(
+            "has the classes no, yes, but the model answers negative, positive",
+            Assert.Throws<PeftException>(() => Evaluation.Run(model, two, cancellation: Cancellation)).Message);
         var pairs = TextDataset.FromRows([new("the film is good", "positive", "so"), new("the book is fine", "negative", "no")], "my rows");
-        Assert.Contains("my rows holds pairs", Assert.Throws<PeftException>(() => Evaluation.Run(model, pairs, cancellation: Cancellation)).Message);
+        Assert.Contains(
+            "my rows holds pairs", Assert.Throws<PeftException>(() => Evaluation.Run(model, pairs, cancellation: Cancellation)).Message);
     }
 
     public void Dispose() => _folder.Dispose();

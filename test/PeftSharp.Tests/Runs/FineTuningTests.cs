@@ -8,12 +8,15 @@ using PeftSharp.Training;
 
 namespace PeftSharp.Tests.Runs;
 
-/// <summary>Training runs described in C#: rows from files and from memory, with the folders, marks and remarks of the command line.</summary>
+/// <summary>
+/// Training runs described in C#: rows from files and from memory, with the folders, marks and remarks of the command line.
+/// </summary>
 public sealed class FineTuningTests : IDisposable
 {
     private readonly CliFolder _folder = new();
 
-    private FineTuning Tuning => FineTuning.Of(_folder.Model).With(new LoraOptions { Rank = 4 }).Rate(2e-2).Epochs(10).Set("compute", "fp32");
+    private FineTuning Tuning =>
+        FineTuning.Of(_folder.Model).With(new LoraOptions { Rank = 4 }).Rate(2e-2).Epochs(10).Set("compute", "fp32");
 
     [Fact]
     public async Task Rows_In_Memory_Are_Learnt_Saved_And_Answered()
@@ -26,9 +29,13 @@ public sealed class FineTuningTests : IDisposable
         Assert.Equal((48, 16), ((int)run.Report["data"]!["train"]!["rows"]!, (int)run.Report["data"]!["eval"]!["rows"]!));
         Assert.Null(run.Folder);
         run.Save(_folder.File_("saved"));
-        string[] files = ["adapter_config.json", "adapter_model.safetensors", "peft_proof.json", "run.json", "training_log.jsonl", "vocab.txt"];
+        string[] files =
+            ["adapter_config.json", "adapter_model.safetensors", "peft_proof.json", "run.json", "training_log.jsonl", "vocab.txt"];
         Assert.All(files, file => Assert.True(File.Exists(Path.Combine(_folder.File_("saved"), file)), file));
-        Assert.Equal(run.Result.Steps, File.ReadLines(Path.Combine(_folder.File_("saved"), "training_log.jsonl")).Count(l => l.Contains("grad_norm", StringComparison.Ordinal)));
+        Assert.Equal(
+            run.Result.Steps,
+            File.ReadLines(Path.Combine(_folder.File_("saved"), "training_log.jsonl"))
+                .Count(l => l.Contains("grad_norm", StringComparison.Ordinal)));
         using var predictor = Predictor.Load(_folder.File_("saved"));
         Assert.Equal(["negative", "positive"], predictor.Labels);
         Assert.Equal("positive", predictor.Predict("the film is great").Label);
@@ -45,7 +52,11 @@ public sealed class FineTuningTests : IDisposable
     public void A_Program_And_The_Command_Line_Train_The_Same_Adapter()
     {
         _folder.TrainTo("tool", "--set", "r=4", "--epochs", "3").Succeeds();
-        using var run = Tuning.Epochs(3).On(_folder.Train).ScoreOn(_folder.Dev).To(_folder.File_("program")).Run(cancellation: TestContext.Current.CancellationToken);
+        using var run = Tuning.Epochs(3)
+            .On(_folder.Train)
+            .ScoreOn(_folder.Dev)
+            .To(_folder.File_("program"))
+            .Run(cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(Bytes("tool"), Bytes("program"));
         Assert.Equal(_folder.File_("program"), run.Folder);
         Assert.False(Directory.Exists(OutputFolder.WorkOf(_folder.File_("program"))));
@@ -61,25 +72,41 @@ public sealed class FineTuningTests : IDisposable
     {
         var observer = new Heard();
         using var run = Tuning.On(_folder.Train).Set("learning_rate", "1e-9").Steps(4).Run(observer, TestContext.Current.CancellationToken);
-        Assert.Contains("nobody knows how well it answers: hold rows out with split_shares: 0.8,0.2, or give eval_data", run.LearningRemark);
+        Assert.Contains(
+            "nobody knows how well it answers: hold rows out with split_shares: 0.8,0.2, or give eval_data", run.LearningRemark);
         Assert.Contains(observer.Remarks, r => r.StartsWith("data: 64 rows of", StringComparison.Ordinal));
         Assert.NotNull(observer.Parameters);
         Assert.Equal(run.Parameters, observer.Parameters);
         Assert.DoesNotContain(observer.Remarks, r => r.Contains("--", StringComparison.Ordinal));
-        var asked = Assert.Throws<SettingsException>(() => Tuning.On(_folder.Train).Set("eval_steps", "2").Run(cancellation: TestContext.Current.CancellationToken));
+        var asked = Assert.Throws<SettingsException>(
+            () => Tuning.On(_folder.Train).Set("eval_steps", "2").Run(cancellation: TestContext.Current.CancellationToken));
         Assert.Contains("eval_steps asks for rows to score on", asked.Message);
     }
 
     [Fact]
     public void What_Cannot_Be_Run_Is_Refused_With_A_Sentence()
     {
-        Assert.Contains("learning_rate is \"-1\"; expected a number above 0", Assert.Throws<SettingsException>(() => Tuning.Rate(-1)).Message);
+        Assert.Contains(
+            "learning_rate is \"-1\"; expected a number above 0", Assert.Throws<SettingsException>(() => Tuning.Rate(-1)).Message);
         Assert.Contains("above 0 and below 1", Assert.Throws<SettingsException>(() => Tuning.HoldOut(1)).Message);
-        Assert.Contains("has no \"data\"", Assert.Throws<SettingsException>(() => Tuning.Run(cancellation: TestContext.Current.CancellationToken)).Message);
-        Assert.Contains("has no setting \"rank\"", Assert.Throws<SettingsException>(() => Tuning.On(_folder.Train).Set("rank", "3").Run(cancellation: TestContext.Current.CancellationToken)).Message);
-        Assert.Contains("blank", Assert.Throws<PeftException>(() => Tuning.On([(" ", "pos")]).Run(cancellation: TestContext.Current.CancellationToken)).Message);
-        Assert.Contains("single text stands among pairs", Assert.Throws<PeftException>(() => Tuning.On([new LabelledText("a", "x", "b"), new LabelledText("a", "y")]).Run(cancellation: TestContext.Current.CancellationToken)).Message);
-        var stray = Assert.Throws<PeftException>(() => Tuning.On(Rows()).ScoreOn([("the film is great", "new")]).Run(cancellation: TestContext.Current.CancellationToken));
+        Assert.Contains(
+            "has no \"data\"",
+            Assert.Throws<SettingsException>(() => Tuning.Run(cancellation: TestContext.Current.CancellationToken)).Message);
+        Assert.Contains(
+            "has no setting \"rank\"",
+            Assert.Throws<SettingsException>(
+                () => Tuning.On(_folder.Train).Set("rank", "3").Run(cancellation: TestContext.Current.CancellationToken)).Message);
+        Assert.Contains(
+            "blank",
+            Assert.Throws<PeftException>(() => Tuning.On([(" ", "pos")]).Run(cancellation: TestContext.Current.CancellationToken)).Message);
+        Assert.Contains(
+            "single text stands among pairs",
+            Assert.Throws<PeftException>(
+                () =>
+                    Tuning.On([new LabelledText("a", "x", "b"), new LabelledText("a", "y")])
+                        .Run(cancellation: TestContext.Current.CancellationToken)).Message);
+        var stray = Assert.Throws<PeftException>(
+            () => Tuning.On(Rows()).ScoreOn([("the film is great", "new")]).Run(cancellation: TestContext.Current.CancellationToken));
         Assert.Contains("\"new\" is none of those of the training rows", stray.Message);
     }
 
@@ -118,7 +145,10 @@ public sealed class FineTuningTests : IDisposable
         var rows = Tuning.Epochs(4).On(Rows()).To(_folder.File_("memory")).Set("save_steps", "3");
         stopping = new Stopping(5);
         rows.Run(stopping, stopping.Token).Dispose();
-        Assert.Contains("was given its rows by a program", Assert.Throws<SettingsException>(() => Run.Resume(_folder.File_("memory"), cancellation: TestContext.Current.CancellationToken)).Message);
+        Assert.Contains(
+            "was given its rows by a program",
+            Assert.Throws<SettingsException>(
+                () => Run.Resume(_folder.File_("memory"), cancellation: TestContext.Current.CancellationToken)).Message);
         rows.Resuming().Run(cancellation: TestContext.Current.CancellationToken).Dispose();
         using var unbroken = Tuning.Epochs(4).On(Rows()).Run(cancellation: TestContext.Current.CancellationToken);
         unbroken.Save(_folder.File_("unbroken"));
@@ -135,8 +165,10 @@ public sealed class FineTuningTests : IDisposable
         using var run = described.Run(cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(trial.Estimate.Forecast.Steps, run.Result.Steps);
         Assert.Equal(trial.Parameters, run.Parameters);
-        Assert.Equal(Directory.GetFiles(_folder.File_("tried")).Select(f => Path.GetFileName(f)).Order(), trial.Files.Select(f => f.Name).Order());
-        Assert.All(trial.Files.Where(f => f.Exact), f => Assert.Equal(new FileInfo(Path.Combine(_folder.File_("tried"), f.Name)).Length, f.Bytes));
+        Assert.Equal(
+            Directory.GetFiles(_folder.File_("tried")).Select(f => Path.GetFileName(f)).Order(), trial.Files.Select(f => f.Name).Order());
+        Assert.All(
+            trial.Files.Where(f => f.Exact), f => Assert.Equal(new FileInfo(Path.Combine(_folder.File_("tried"), f.Name)).Length, f.Bytes));
     }
 
     public void Dispose() => _folder.Dispose();

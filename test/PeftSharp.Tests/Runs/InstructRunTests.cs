@@ -85,7 +85,10 @@ public sealed class InstructRunTests : IDisposable
         File.WriteAllText(classes, "text,label\na,1\nb,0\n");
         Assert.Contains("puts several sequences into a row",
             Assert.Throws<SettingsException>(() =>
-            FineTuning.Of(_files.Model).On(classes).Set("packing", "true").Run(cancellation: TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
+            FineTuning.Of(_files.Model)
+                .On(classes)
+                .Set("packing", "true")
+                .Run(cancellation: TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
     }
 
     public void Dispose() => _files.Dispose();

@@ -14,17 +14,22 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Runs;
 
-/// <summary>Labels come from one place, are checked against the data, and travel with the adapter; from C# as from the command line.</summary>
+/// <summary>
+/// Labels come from one place, are checked against the data, and travel with the adapter; from C# as from the command line.
+/// </summary>
 public sealed class LabelTests(CliFolder folder) : IClassFixture<CliFolder>
 {
-    private PeftModel Model(params string[] labels) => new(ModelLoader.Load(folder.Model, new() { Task = TaskKind.Classification, Labels = labels, Seed = 3 }));
+    private PeftModel Model(params string[] labels) =>
+        new(ModelLoader.Load(folder.Model, new() { Task = TaskKind.Classification, Labels = labels, Seed = 3 }));
 
-    private TokenizedDataset Rows(TextDataset data) => TokenizedDataset.Create(data, new TokenizerTextEncoder(LoadedModel.TokenizerOf(folder.Model, null)!), 24);
+    private TokenizedDataset Rows(TextDataset data) =>
+        TokenizedDataset.Create(data, new TokenizerTextEncoder(LoadedModel.TokenizerOf(folder.Model, null)!), 24);
 
     private TrainingResult Train(PeftModel model, PeftMethod adapter, TokenizedDataset rows, int steps)
     {
         using var trainer = new Trainer(
-            new TrainableAdapter(model, adapter), new PlannedBatches(rows, new BatchPlan(rows.Lengths, 16, BatchOrder.Shuffled, 1)), new TrainerOptions { MaxSteps = steps, LearningRate = 2e-2 });
+            new TrainableAdapter(model, adapter), new PlannedBatches(rows, new BatchPlan(rows.Lengths, 16, BatchOrder.Shuffled, 1)),
+            new TrainerOptions { MaxSteps = steps, LearningRate = 2e-2 });
         return trainer.Run();
     }
 
@@ -47,8 +52,14 @@ public sealed class LabelTests(CliFolder folder) : IClassFixture<CliFolder>
     {
         var model = Model("no", "yes");
         var trained = new TrainableAdapter(model, model.Add(new LoraOptions()));
-        using var batch = new TokenBatch { InputIds = tensor(new long[] { 2, 5, 3, 2, 6, 3 }, [2, 3]), AttentionMask = ones(2, 3, dtype: ScalarType.Int64), Labels = tensor(new long[] { 0, 2 }) };
-        Assert.Contains("the classes 0 to 1", Assert.Throws<PeftException>(() => trained.Loss(batch, new StepState(1, 0, 1, 1, 0.1))).Message);
+        using var batch = new TokenBatch
+        {
+            InputIds = tensor(new long[] { 2, 5, 3, 2, 6, 3 }, [2, 3]),
+            AttentionMask = ones(2, 3, dtype: ScalarType.Int64),
+            Labels = tensor(new long[] { 0, 2 }),
+        };
+        Assert.Contains(
+            "the classes 0 to 1", Assert.Throws<PeftException>(() => trained.Loss(batch, new StepState(1, 0, 1, 1, 0.1))).Message);
     }
 
     [Fact]
@@ -56,7 +67,10 @@ public sealed class LabelTests(CliFolder folder) : IClassFixture<CliFolder>
     {
         var model = Model("positive", "negative");
         var rows = Rows(TextDataset.Load(folder.Dev));
-        Assert.Contains("swapped", Assert.Throws<PeftException>(() => new Evaluator(model, AdapterSelection.None, rows, PeftSharp.Metrics.MetricSet.For(rows.Data)).Evaluate()).Message);
+        Assert.Contains(
+            "swapped",
+            Assert.Throws<PeftException>(
+                () => new Evaluator(model, AdapterSelection.None, rows, PeftSharp.Metrics.MetricSet.For(rows.Data)).Evaluate()).Message);
     }
 
     [Fact]
@@ -87,8 +101,11 @@ public sealed class LabelTests(CliFolder folder) : IClassFixture<CliFolder>
     public void The_rows_of_a_head_are_put_in_the_order_that_is_asked_for()
     {
         var own = folder.File_("own-head");
-        ModelWriter.Write(ModelLoader.Create(ModelConfig.Read(folder.Model), null, new() { Task = TaskKind.Classification, Labels = ["yes", "No"] }), own);
-        var (first, other) = (ModelLoader.Load(own), ModelLoader.Load(own, new() { Task = TaskKind.Classification, Labels = ["no", "yes"] }));
+        ModelWriter.Write(
+            ModelLoader.Create(ModelConfig.Read(folder.Model), null, new() { Task = TaskKind.Classification, Labels = ["yes", "No"] }),
+            own);
+        var (first, other) =
+            (ModelLoader.Load(own), ModelLoader.Load(own, new() { Task = TaskKind.Classification, Labels = ["no", "yes"] }));
         Assert.Empty(other.Created);
         Assert.Equal(["yes", "No"], first.Labels);
         using var batch = Rows(TextDataset.Load(folder.Dev)).CreateBatch([0, 1]);
@@ -96,8 +113,10 @@ public sealed class LabelTests(CliFolder folder) : IClassFixture<CliFolder>
         using var guard = no_grad();
         var (a, b) = (first.Forward(batch, new ForwardContext()).Logits, other.Forward(batch, new ForwardContext()).Logits);
         Assert.True(a.flip(1).bytes.SequenceEqual(b.contiguous().bytes));
-        Assert.Contains("classifier.weight", ModelLoader.Load(own, new() { Task = TaskKind.Classification, Labels = ["no", "maybe"] }).Created);
-        Assert.Contains("classifier.weight", ModelLoader.Load(own, new() { Task = TaskKind.TokenClassification, Labels = ["yes", "No"] }).Created);
+        Assert.Contains(
+            "classifier.weight", ModelLoader.Load(own, new() { Task = TaskKind.Classification, Labels = ["no", "maybe"] }).Created);
+        Assert.Contains(
+            "classifier.weight", ModelLoader.Load(own, new() { Task = TaskKind.TokenClassification, Labels = ["yes", "No"] }).Created);
     }
 
     [Fact]
@@ -106,6 +125,7 @@ public sealed class LabelTests(CliFolder folder) : IClassFixture<CliFolder>
         var model = Model("no", "yes");
         using (no_grad()) model.Model.Sites.Slots.Single(s => s.Name == "classifier.bias").Value.fill_(float.NaN);
         var rows = Rows(TextDataset.Load(folder.Dev));
-        Assert.Contains("dev.tsv, line ", Assert.Throws<PeftException>(() => new Evaluator(model, AdapterSelection.None, rows).Outputs()).Message);
+        Assert.Contains(
+            "dev.tsv, line ", Assert.Throws<PeftException>(() => new Evaluator(model, AdapterSelection.None, rows).Outputs()).Message);
     }
 }

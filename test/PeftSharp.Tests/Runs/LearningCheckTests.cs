@@ -8,7 +8,9 @@ namespace PeftSharp.Tests.Runs;
 public sealed class LearningCheckTests
 {
     private static TextDataset Classes(params int[] labels) =>
-        new([.. labels.Select((label, i) => new Example("a", null, label, float.NaN, i + 1))], LabelKind.Class, new LabelMap(["no", "yes"]), "memory");
+        new(
+            [.. labels.Select((label, i) => new Example("a", null, label, float.NaN, i + 1))], LabelKind.Class, new LabelMap(["no", "yes"]),
+            "memory");
 
     private static LearningCheck Judge(double loss, float[] logits, TextDataset data)
     {
@@ -49,7 +51,8 @@ public sealed class LearningCheckTests
     [Fact]
     public void Numbers_Are_Held_Against_Their_Variance()
     {
-        var data = new TextDataset([.. new[] { 1f, 2f, 3f, 4f }.Select((t, i) => new Example("a", null, -1, t, i + 1))], LabelKind.Regression, null, "memory");
+        var data = new TextDataset(
+            [.. new[] { 1f, 2f, 3f, 4f }.Select((t, i) => new Example("a", null, -1, t, i + 1))], LabelKind.Regression, null, "memory");
         Assert.Equal(1.25, LearningCheck.OfLoss(2, data).Chance, 6);
         Assert.Equal(Learnt.AtChance, LearningCheck.OfLoss(1.25, data).Result);
         Assert.Equal(Learnt.Something, LearningCheck.OfLoss(0.5, data).Result);

@@ -105,9 +105,12 @@ public sealed class OutputFolderTests : IDisposable
         File.CreateSymbolicLink(_temp.File("snapshot/model.safetensors"), Path.Combine(Target, "config.json"));
         foreach (var input in (string[])["link", "around/out", "rows.tsv", "out/sub", "snapshot", "out/../out/config.json", "out/*.json"])
             Assert.Contains("which this run reads", Refused(Overwriting, _temp.File(input)));
-        Assert.Contains("lies in", Assert.Throws<OutputRefusedException>(() => OutputFolder.Plan(_temp.File("link/new"), new(), Target)).Message);
+        Assert.Contains(
+            "lies in", Assert.Throws<OutputRefusedException>(() => OutputFolder.Plan(_temp.File("link/new"), new(), Target)).Message);
         Directory.CreateSymbolicLink(_temp.File("again"), _temp.File("link"));
-        Assert.Contains("which this run reads", Assert.Throws<OutputRefusedException>(() => OutputFolder.Plan(_temp.File("again"), Overwriting, Target)).Message);
+        Assert.Contains(
+            "which this run reads",
+            Assert.Throws<OutputRefusedException>(() => OutputFolder.Plan(_temp.File("again"), Overwriting, Target)).Message);
         using var late = OutputFolder.Plan(_temp.File("other"));
         late.Protect("owner/name", null, _temp.File("link"));
         Assert.Throws<OutputRefusedException>(() => late.Protect(_temp.File(".other.run")));
@@ -136,7 +139,8 @@ public sealed class OutputFolderTests : IDisposable
             () => Put(Work, "output/a.txt"),
             () => { Put(Work, "work.json"); Put(Work, "output/a.txt"); },
             () => { Put(Work, "work.json"); Directory.CreateSymbolicLink(Path.Combine(Work, "output"), _temp.File("elsewhere")); },
-            () => { Directory.CreateDirectory(Work); File.CreateSymbolicLink(Path.Combine(Work, "lock"), _temp.File("elsewhere/mine.txt")); },
+            () =>
+                { Directory.CreateDirectory(Work); File.CreateSymbolicLink(Path.Combine(Work, "lock"), _temp.File("elsewhere/mine.txt")); },
             () => Directory.CreateSymbolicLink(Work, _temp.File("elsewhere")),
             () => Put(_temp.Root, ".out.run")])
         {
@@ -208,7 +212,10 @@ public sealed class OutputFolderTests : IDisposable
     public void A_file_system_of_its_own_and_no_name_are_refused()
     {
         Assert.Contains("has no name", Assert.Throws<OutputRefusedException>(() => OutputFolder.Plan("", Overwriting)).Message);
-        if (Directory.Exists("/dev/shm")) Assert.Contains("a file system of its own", Assert.Throws<OutputRefusedException>(() => OutputFolder.Plan("/dev/shm", Overwriting)).Message);
+        if (Directory.Exists("/dev/shm"))
+            Assert.Contains(
+                "a file system of its own",
+                Assert.Throws<OutputRefusedException>(() => OutputFolder.Plan("/dev/shm", Overwriting)).Message);
     }
 
     [Fact]
@@ -247,7 +254,8 @@ public sealed class OutputFolderTests : IDisposable
         File.WriteAllText(path, "mine");
     }
 
-    private static string[] Names(string folder) => [.. Directory.GetFileSystemEntries(folder).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal)];
+    private static string[] Names(string folder) =>
+        [.. Directory.GetFileSystemEntries(folder).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal)];
 
     private static List<(string, string)> Snapshot(string folder) =>
         [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order().Select(f => (f, File.ReadAllText(f)))];
@@ -255,7 +263,8 @@ public sealed class OutputFolderTests : IDisposable
     private static void CopyFolder(string from, string to)
     {
         Directory.CreateDirectory(to);
-        foreach (var file in Directory.GetFiles(from).Where(f => Path.GetFileName(f) != "lock")) File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+        foreach (var file in Directory.GetFiles(from).Where(f => Path.GetFileName(f) != "lock"))
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
         foreach (var folder in Directory.GetDirectories(from)) CopyFolder(folder, Path.Combine(to, Path.GetFileName(folder)));
     }
 }

@@ -14,7 +14,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Runs;
 
-/// <summary>Pooling, labels and length travel with what is written, with no run.json beside it; what Python would answer otherwise, it is not given.</summary>
+/// <summary>
+/// Pooling, labels and length travel with what is written, with no run.json beside it; what Python would answer otherwise, it is not given.
+/// </summary>
 public sealed class PooledArtefactTests(PooledArtefactTests.Trained trained) : IClassFixture<PooledArtefactTests.Trained>
 {
     private readonly CliFolder _folder = trained.Folder;
@@ -58,12 +60,20 @@ public sealed class PooledArtefactTests(PooledArtefactTests.Trained trained) : I
         Assert.False(config.ContainsKey("id2label") || config.ContainsKey("problem_type") || config.ContainsKey("num_labels"));
         var modules = JsonNode.Parse(File.ReadAllText(Path.Combine(Merged, "modules.json")))!.AsArray();
         Assert.Equal(["", "1_Pooling", "2_Dense"], modules.Select(m => m!["path"]!.ToString()));
-        Assert.Equal(["Transformer", "Pooling", "Dense"], modules.Select(m => m!["type"]!.ToString().Replace("sentence_transformers.models.", "", StringComparison.Ordinal)));
-        Assert.Equal(["pooling_mode_mean_tokens"], Json(Merged, "1_Pooling", "config.json").Where(p => p.Key.StartsWith("pooling_mode", StringComparison.Ordinal) && (bool)p.Value!).Select(p => p.Key));
+        Assert.Equal(
+            ["Transformer", "Pooling", "Dense"],
+            modules.Select(m => m!["type"]!.ToString().Replace("sentence_transformers.models.", "", StringComparison.Ordinal)));
+        Assert.Equal(
+            ["pooling_mode_mean_tokens"],
+            Json(Merged, "1_Pooling", "config.json").Where(
+                p => p.Key.StartsWith("pooling_mode", StringComparison.Ordinal) && (bool)p.Value!)
+                .Select(p => p.Key));
         Assert.Equal("torch.nn.modules.linear.Identity", Json(Merged, "2_Dense", "config.json")["activation_function"]!.ToString());
         Assert.Equal(32, (int)Json(Merged, "sentence_bert_config.json")["max_seq_length"]!);
         using var weights = SafetensorsFile.Open(Path.Combine(Merged, "model.safetensors"));
-        Assert.DoesNotContain(weights.Tensors.Keys, k => k.Contains("classifier", StringComparison.Ordinal) || k.StartsWith("bert.", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            weights.Tensors.Keys,
+            k => k.Contains("classifier", StringComparison.Ordinal) || k.StartsWith("bert.", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -77,10 +87,12 @@ public sealed class PooledArtefactTests(PooledArtefactTests.Trained trained) : I
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         var bare = ModelLoader.Load(Merged, new() { Task = TaskKind.Embedding });
-        var rows = TokenizedDataset.Create(TextDataset.Load(_folder.Dev), new TokenizerTextEncoder(LoadedModel.TokenizerOf(Merged, null)!), 32);
+        var rows =
+            TokenizedDataset.Create(TextDataset.Load(_folder.Dev), new TokenizerTextEncoder(LoadedModel.TokenizerOf(Merged, null)!), 32);
         using var dense = SafetensorsFile.Open(Path.Combine(Merged, "2_Dense", "model.safetensors"));
         using var batch = rows.CreateBatch([.. Enumerable.Range(0, rows.Count)]);
-        var byHand = nn.functional.linear(bare.Forward(batch, new ForwardContext()).Logits, dense.Read("linear.weight"), dense.Read("linear.bias"));
+        var byHand =
+            nn.functional.linear(bare.Forward(batch, new ForwardContext()).Logits, dense.Read("linear.weight"), dense.Read("linear.bias"));
         Equal(beside, byHand.data<float>().ToArray(), 1e-5);
     }
 
@@ -108,7 +120,8 @@ public sealed class PooledArtefactTests(PooledArtefactTests.Trained trained) : I
     {
         using var predictor = Predictor.Load(Adapter);
         Assert.Equal(["negative", "positive"], predictor.Labels);
-        var line = JsonNode.Parse(Peft.Run("predict", "--base", _folder.Model, "--adapter", Adapter, "--text", "the film is very good").Succeeds().Output)!;
+        var line = JsonNode.Parse(
+            Peft.Run("predict", "--base", _folder.Model, "--adapter", Adapter, "--text", "the film is very good").Succeeds().Output)!;
         var answer = predictor.Predict("the film is very good");
         Assert.Equal(line["label"]!.ToString(), answer.Label);
         Assert.Equal((double)line["probability"]!, answer.Probability, 5);
@@ -128,8 +141,12 @@ public sealed class PooledArtefactTests(PooledArtefactTests.Trained trained) : I
     {
         var earlier = Directory.CreateDirectory(_folder.File_("earlier")).FullName;
         using (var file = SafetensorsFile.Open(Path.Combine(Adapter, "adapter_model.safetensors")))
-            SafetensorsWriter.Write(Path.Combine(earlier, "adapter_model.safetensors"), file.Tensors.Keys.Select(k => KeyValuePair.Create(k, file.Read(k))), new Dictionary<string, string> { ["format"] = "pt" });
-        File.WriteAllText(Path.Combine(earlier, "adapter_config.json"), File.ReadAllText(Path.Combine(Adapter, "adapter_config.json")).Replace("_MEAN_POOLING", "", StringComparison.Ordinal));
+            SafetensorsWriter.Write(
+                Path.Combine(earlier, "adapter_model.safetensors"), file.Tensors.Keys.Select(k => KeyValuePair.Create(k, file.Read(k))),
+                new Dictionary<string, string> { ["format"] = "pt" });
+        File.WriteAllText(
+            Path.Combine(earlier, "adapter_config.json"),
+            File.ReadAllText(Path.Combine(Adapter, "adapter_config.json")).Replace("_MEAN_POOLING", "", StringComparison.Ordinal));
         File.WriteAllText(Path.Combine(earlier, "run.json"), trained.Result.Output);
         var model = LoadedModel.Open(_folder.Model, earlier);
         Assert.Equal((Pooling.Mean, 32), (model.Model.Model.Card.Pooling, model.MaxLength()));
@@ -148,10 +165,17 @@ public sealed class PooledArtefactTests(PooledArtefactTests.Trained trained) : I
             File.WriteAllText(settings, File.ReadAllText(settings).Replace(from, to, StringComparison.Ordinal));
             return copy;
         }
-        Assert.Contains("task_type", Assert.Throws<PeftException>(() => LoadedModel.Open(_folder.Model, Copy("other-task", "SEQ_CLS_MEAN_POOLING", "TOKEN_CLS"))).Message);
-        Assert.Contains("Cls pooling", Assert.Throws<PeftException>(() => LoadedModel.Open(_folder.Model, Copy("other-pooling", "SEQ_CLS_MEAN_POOLING", "SEQ_CLS_CLS_POOLING"))).Message);
+        Assert.Contains(
+            "task_type",
+            Assert.Throws<PeftException>(
+                () => LoadedModel.Open(_folder.Model, Copy("other-task", "SEQ_CLS_MEAN_POOLING", "TOKEN_CLS"))).Message);
+        Assert.Contains(
+            "Cls pooling",
+            Assert.Throws<PeftException>(
+                () => LoadedModel.Open(_folder.Model, Copy("other-pooling", "SEQ_CLS_MEAN_POOLING", "SEQ_CLS_CLS_POOLING"))).Message);
         var reported = Copy("other-report", "-", "-");
-        File.WriteAllText(Path.Combine(reported, "run.json"), trained.Result.Output.Replace("\"mean\"", "\"cls\"", StringComparison.Ordinal));
+        File.WriteAllText(
+            Path.Combine(reported, "run.json"), trained.Result.Output.Replace("\"mean\"", "\"cls\"", StringComparison.Ordinal));
         Assert.Contains("another pooling (cls)", Assert.Single(LoadedModel.Open(_folder.Model, reported).Remarks));
     }
 

@@ -13,7 +13,14 @@ public sealed class PredictorHubTests : HubTestBase
     {
         using var folder = new CliFolder();
         var adapter = folder.File_("adapter");
-        FineTuning.Of(folder.Model).On(folder.Train).Rate(2e-2).Steps(20).Set("compute", "fp32").To(adapter).Run(cancellation: TestContext.Current.CancellationToken).Dispose();
+        FineTuning.Of(folder.Model)
+            .On(folder.Train)
+            .Rate(2e-2)
+            .Steps(20)
+            .Set("compute", "fp32")
+            .To(adapter)
+            .Run(cancellation: TestContext.Current.CancellationToken)
+            .Dispose();
         using var here = Predictor.Load(adapter);
         var config = Path.Combine(adapter, "adapter_config.json");
         File.WriteAllText(config, File.ReadAllText(config).Replace(folder.Model, "me/tiny", StringComparison.Ordinal));
@@ -35,5 +42,6 @@ public sealed class PredictorHubTests : HubTestBase
         return (answer.Label, answer.Probability);
     }
 
-    private static (string, byte[])[] Files(string folder) => [.. Directory.GetFiles(folder).Select(f => (Path.GetFileName(f), File.ReadAllBytes(f)))];
+    private static (string, byte[])[] Files(string folder) =>
+        [.. Directory.GetFiles(folder).Select(f => (Path.GetFileName(f), File.ReadAllBytes(f)))];
 }

@@ -9,7 +9,8 @@ namespace PeftSharp.Tests.Runs;
 /// <summary>Every recipe of the repository is read with the program's own reader, and its method attached to a tiny model.</summary>
 public sealed class RecipeFilesTests
 {
-    public static TheoryData<string> Recipes => [.. (Folder is null ? ["none"] : Directory.GetFiles(Folder, "*.yaml").Select(f => Path.GetFileName(f))).Order()];
+    public static TheoryData<string> Recipes =>
+        [.. (Folder is null ? ["none"] : Directory.GetFiles(Folder, "*.yaml").Select(f => Path.GetFileName(f))).Order()];
 
     [Theory]
     [MemberData(nameof(Recipes))]
@@ -24,7 +25,9 @@ public sealed class RecipeFilesTests
         options = MethodSettings.With(options, settings.Method!, settings.MethodSettings, file);
         settings.ForTrainer(false, true).Validate();
 
-        var model = new PeftModel(ModelLoader.Load(TestPaths.Fixture("models", "bert"), new ModelOptions { Task = TaskKind.Classification, Labels = ["a", "b"] }));
+        var model = new PeftModel(
+            ModelLoader.Load(
+                TestPaths.Fixture("models", "bert"), new ModelOptions { Task = TaskKind.Classification, Labels = ["a", "b"] }));
         Assert.NotEmpty(model.Add(options).Tensors);
     }
 

@@ -22,7 +22,11 @@ public sealed class WholenessTests(CliFolder folder) : IClassFixture<CliFolder>
         var adapter = model.Add(options);
         var tokenizer = LoadedModel.TokenizerOf(folder.Model, null)!;
         var rows = TokenizedDataset.Create(data, new TokenizerTextEncoder(tokenizer), 24);
-        using (var trainer = new Trainer(new TrainableAdapter(model, adapter), new PlannedBatches(rows, new BatchPlan(rows.Lengths, 8, BatchOrder.Shuffled, 1)), new TrainerOptions { MaxSteps = 2 })) trainer.Run();
+        using (
+            var trainer = new Trainer(
+                new TrainableAdapter(model, adapter), new PlannedBatches(rows, new BatchPlan(rows.Lengths, 8, BatchOrder.Shuffled, 1)),
+                new TrainerOptions { MaxSteps = 2 }))
+            trainer.Run();
         AdapterFolder.Save(adapter, folder.File_(name), format, tokenizer);
         return folder.File_(name);
     }
@@ -31,14 +35,19 @@ public sealed class WholenessTests(CliFolder folder) : IClassFixture<CliFolder>
     public void A_pair_adapter_answers_pairs_alone()
     {
         var file = folder.File_("pairs.tsv");
-        File.WriteAllLines(file, Enumerable.Range(0, 16).Select(i => $"the film is {(i % 2 == 0 ? "good" : "bad")}\tthe film is nice\t{(i % 2 == 0 ? "same" : "other")}").Prepend("sentence1\tsentence2\tlabel"));
+        File.WriteAllLines(
+            file,
+            Enumerable.Range(0, 16)
+                .Select(i => $"the film is {(i % 2 == 0 ? "good" : "bad")}\tthe film is nice\t{(i % 2 == 0 ? "same" : "other")}")
+                .Prepend("sentence1\tsentence2\tlabel"));
         var adapter = SaveTrained("of-pairs", TextDataset.Load(file), AdapterFormat.Peft);
         using var predictor = Predictor.Load(adapter);
         Assert.True(predictor.WantsPairs);
         Assert.NotNull(predictor.Predict("the film is good", "the film is nice").Label);
         var message = Assert.Throws<PeftException>(() => predictor.Predict("the film is good")).Message;
         Assert.Contains("trained on pairs of texts (columns \"sentence1\" and \"sentence2\" in training)", message);
-        Assert.Contains("pairs of texts", Peft.Run("predict", "--base", folder.Model, "--adapter", adapter, "--text", "the film is good").Fails(1));
+        Assert.Contains(
+            "pairs of texts", Peft.Run("predict", "--base", folder.Model, "--adapter", adapter, "--text", "the film is good").Fails(1));
     }
 
     [Theory]
@@ -75,7 +84,10 @@ public sealed class WholenessTests(CliFolder folder) : IClassFixture<CliFolder>
     {
         var shallow = Directory.CreateDirectory(folder.File_("shallow")).FullName;
         File.Copy(Path.Combine(folder.Model, "model.safetensors"), Path.Combine(shallow, "model.safetensors"));
-        File.WriteAllText(Path.Combine(shallow, "config.json"), File.ReadAllText(Path.Combine(folder.Model, "config.json")).Replace("\"num_hidden_layers\":2", "\"num_hidden_layers\":1", StringComparison.Ordinal));
+        File.WriteAllText(
+            Path.Combine(shallow, "config.json"),
+            File.ReadAllText(Path.Combine(folder.Model, "config.json"))
+                .Replace("\"num_hidden_layers\":2", "\"num_hidden_layers\":1", StringComparison.Ordinal));
         var remark = Assert.Single(ModelLoader.Load(shallow).Remarks);
         Assert.Contains("layers 0 to 1", remark);
         Assert.Contains("16 tensors", remark);

@@ -59,7 +59,9 @@ public sealed class CompositionRefusalTests
         using var bench = new Bench("bert");
         var (a, b) = (bench.Add(method, "a"), bench.Add("bottleneck", "b"));
         Refused(bench, AdapterComposition.SplitOf((a.Tag.Single, 2), (b.Tag.Single, 2)), "residual branches");
-        Refused(bench, AdapterComposition.StackOf(b.Tag.Single, AdapterComposition.SplitOf((a.Tag.Single, 2), (b.Tag.Single, 2))), "residual branches");
+        Refused(
+            bench, AdapterComposition.StackOf(b.Tag.Single, AdapterComposition.SplitOf((a.Tag.Single, 2), (b.Tag.Single, 2))),
+            "residual branches");
     }
 
     [Fact]

@@ -39,7 +39,9 @@ public sealed class CompositionTests
         Bits.AssertSame(alone, Logits(bench, AdapterComposition.StackOf(single)), "A stack of one");
         Bits.AssertSame(alone, Logits(bench, AdapterComposition.AverageOf((single, 0.3))), "An average of one");
         Bits.AssertSame(alone, Logits(bench, AdapterComposition.SplitOf((single, 4))), "A split of one");
-        Bits.AssertClose(alone, Logits(bench, AdapterComposition.AverageOf((single, 0.25), (single, 0.75))), Rounding.Exact, "An average of the same twice");
+        Bits.AssertClose(
+            alone, Logits(bench, AdapterComposition.AverageOf((single, 0.25), (single, 0.75))), Rounding.Exact,
+            "An average of the same twice");
         Bits.AssertDiffers(alone, bench.Logits(AdapterSelection.None), method);
     }
 
@@ -50,8 +52,11 @@ public sealed class CompositionTests
         using var bench = new Bench(architecture, ScalarType.Float64);
         var (a, b) = (Off(bench, method, "a"), Off(bench, method, "b", 80));
         var alone = bench.Logits(AdapterSelection.Of(b.Tag));
-        Bits.AssertClose(alone, Logits(bench, AdapterComposition.AverageOf((a.Tag.Single, 0), (b.Tag.Single, 2))), Rounding.Exact, "An average of weights 0 and 2");
-        Bits.AssertDiffers(alone, Logits(bench, AdapterComposition.AverageOf((a.Tag.Single, 1), (b.Tag.Single, 1))), "A half of another adapter");
+        Bits.AssertClose(
+            alone, Logits(bench, AdapterComposition.AverageOf((a.Tag.Single, 0), (b.Tag.Single, 2))), Rounding.Exact,
+            "An average of weights 0 and 2");
+        Bits.AssertDiffers(
+            alone, Logits(bench, AdapterComposition.AverageOf((a.Tag.Single, 1), (b.Tag.Single, 1))), "A half of another adapter");
     }
 
     /// <summary>AdapterHub divides once by the weights and once more by the number of adapters: values 1 and 3 become 1.</summary>
@@ -82,7 +87,8 @@ public sealed class CompositionTests
         using var bench = new Bench(architecture, ScalarType.Float64);
         var (a, b) = (Off(bench, "head", "a"), Off(bench, "head", "b", 80));
         var expected = bench.Logits(a) * 0.25 + bench.Logits(b) * 0.75;
-        Bits.AssertClose(expected, Logits(bench, AdapterComposition.AverageOf((a.Tag.Single, 1), (b.Tag.Single, 3))), Rounding.Exact, "Heads");
+        Bits.AssertClose(
+            expected, Logits(bench, AdapterComposition.AverageOf((a.Tag.Single, 1), (b.Tag.Single, 3))), Rounding.Exact, "Heads");
     }
 
     /// <summary>Trees of unlike methods in one batch, free rows included: each row as alone.</summary>
@@ -96,7 +102,8 @@ public sealed class CompositionTests
         using var bench = new Bench(architecture, ScalarType.Float64);
         MethodOptions[] methods =
         [
-            .. ((string[])["lora", "bottleneck"]).Select(MethodRegistry.Options), new PrefixOptions { VirtualTokens = 3 }, new PromptOptions { VirtualTokens = 2 },
+            .. ((string[])["lora", "bottleneck"]).Select(MethodRegistry.Options), new PrefixOptions { VirtualTokens = 3 },
+            new PromptOptions { VirtualTokens = 2 },
             .. ((string[])["bitfit", "houlsby-2019", "unipelt", "vera"]).Select(MethodRegistry.Options),
         ];
         var tags = methods.Select((method, i) => Off(bench, method, $"{i}", 80 + (ulong)i).Tag.Single).ToArray();
@@ -116,7 +123,9 @@ public sealed class CompositionTests
             for (var row = 0; row < rows.Length; row++)
             {
                 var alone = bench.Logits(trees[rows[row]] is { } tree ? AdapterSelection.Of(tree) : AdapterSelection.None, row);
-                Bits.AssertClose(alone, mixed.narrow(0, row, 1), Rounding.Exact, $"Row {row} of [{string.Join(" | ", rows.Select(i => trees[i]?.ToString() ?? "none"))}]");
+                Bits.AssertClose(
+                    alone, mixed.narrow(0, row, 1), Rounding.Exact,
+                    $"Row {row} of [{string.Join(" | ", rows.Select(i => trees[i]?.ToString() ?? "none"))}]");
             }
         }
     }
@@ -206,7 +215,8 @@ public sealed class CompositionTests
         Assert.Equal("stack(a, b)", Stacked().ToString());
     }
 
-    private static PeftMethod Off(Bench bench, string method, string name, ulong seed = 70) => Off(bench, MethodRegistry.Options(method), name, seed);
+    private static PeftMethod Off(Bench bench, string method, string name, ulong seed = 70) =>
+        Off(bench, MethodRegistry.Options(method), name, seed);
 
     private static PeftMethod Off(Bench bench, MethodOptions method, string name, ulong seed)
     {

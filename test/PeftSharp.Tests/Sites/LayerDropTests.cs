@@ -28,7 +28,9 @@ public sealed class LayerDropTests
         Bits.AssertSame(bench.Logits(selection), bench.Logits(selection.With(LayerDrop.Lowest(0))), "No layer");
         Bits.AssertDiffers(bench.Logits(selection), expected, "A layer");
         AdapterSelection mixed = AdapterSelection.PerRow([all.Tag, null, all.Tag, null]);
-        Bits.AssertClose(expected.narrow(0, 2, 1), bench.Logits(mixed.With(LayerDrop.Lowest(1))).narrow(0, 2, 1), Rounding.Of(TinyModels.LongestSum), "A row");
+        Bits.AssertClose(
+            expected.narrow(0, 2, 1), bench.Logits(mixed.With(LayerDrop.Lowest(1))).narrow(0, 2, 1), Rounding.Of(TinyModels.LongestSum),
+            "A row");
     }
 
     [Theory]
@@ -41,7 +43,8 @@ public sealed class LayerDropTests
         var adapter = bench.Add(method);
         Bench.Disturb(adapter);
         using (no_grad())
-            foreach (var tensor in adapter.Tensors.Where(t => t.SavedModule)) tensor.Value.copy_(bench.Sites.Slots.First(s => s.Name == tensor.Name).Value);
+            foreach (var tensor in adapter.Tensors.Where(t => t.SavedModule))
+                tensor.Value.copy_(bench.Sites.Slots.First(s => s.Name == tensor.Name).Value);
         var dropped = bench.Logits(AdapterSelection.Of(adapter.Tag).With(LayerDrop.These(0, 1)));
         var expected = method == "prefix" ? null : bench.Logits(AdapterSelection.None);
         // A peft prefix moves the positions of the tokens in every layer at once.
@@ -59,7 +62,13 @@ public sealed class LayerDropTests
         Tensor Loss(LayerDrop? drop, ulong seed)
         {
             using var guard = no_grad();
-            var context = new ForwardContext { Selection = AdapterSelection.Of(adapter.Tag).With(drop), Training = true, Seed = seed, BaseDropout = false };
+            var context = new ForwardContext
+            {
+                Selection = AdapterSelection.Of(adapter.Tag).With(drop),
+                Training = true,
+                Seed = seed,
+                BaseDropout = false,
+            };
             return bench.Peft.Model.Forward(bench.Batch, context).Logits;
         }
         var seen = new HashSet<int>();
@@ -78,7 +87,9 @@ public sealed class LayerDropTests
     {
         using var bench = new Bench("bert");
         var adapter = bench.Add("bottleneck");
-        bench.Peft.Model.Loss(bench.Batch, new() { Selection = AdapterSelection.Of(adapter.Tag).With(LayerDrop.Lowest(1)), Training = true }).Mean.backward();
+        bench.Peft.Model.Loss(
+            bench.Batch, new() { Selection = AdapterSelection.Of(adapter.Tag).With(LayerDrop.Lowest(1)), Training = true }).Mean
+            .backward();
         Assert.All(adapter.Tensors.Where(t => t.Name.Contains("layer.0.", StringComparison.Ordinal)), t => Assert.Null(t.Value.grad));
         Assert.All(adapter.Tensors.Where(t => t.Name.Contains("layer.1.", StringComparison.Ordinal)), t => Assert.NotNull(t.Value.grad));
     }

@@ -9,21 +9,31 @@ internal static class SeamPlugins
 {
     private static readonly Dictionary<string, Func<SiteMap, AdapterTag, Noise, IEnumerable<Action>>> Kinds = new()
     {
-        ["projection bias"] = (sites, tag, noise) => Replace(sites.Projections.Where(p => p.Bias is not null).Select(p => (Slot)p.Bias!), tag, noise),
+        ["projection bias"] = (sites, tag, noise) =>
+            Replace(sites.Projections.Where(p => p.Bias is not null).Select(p => (Slot)p.Bias!), tag, noise),
         ["projection weight"] = (sites, tag, noise) => Replace(sites.Projections.Select(p => p.Weight), tag, noise),
         ["norm scale"] = (sites, tag, noise) => Replace(sites.Norms.Select(n => n.Weight), tag, noise),
         ["norm shift"] = (sites, tag, noise) => Replace(sites.Norms.Where(n => n.Bias is not null).Select(n => (Slot)n.Bias!), tag, noise),
         ["embedding table"] = (sites, tag, noise) => Replace(sites.Embeddings.Select(e => e.Table), tag, noise),
-        ["projection input"] = (sites, tag, noise) => sites.Projections.Select(p => p.Plugins.Add(tag, new InputShift(noise.Of(p.InFeatures)))),
-        ["projection delta"] = (sites, tag, noise) => sites.Projections.Select(p => p.Plugins.Add(tag, new Delta(noise.Of(p.OutFeatures, p.InFeatures)))),
-        ["projection output"] = (sites, tag, noise) => sites.Projections.Select(p => p.Plugins.Add(tag, new OutputShift(noise.Of(p.OutFeatures)))),
+        ["projection input"] = (sites, tag, noise) =>
+            sites.Projections.Select(p => p.Plugins.Add(tag, new InputShift(noise.Of(p.InFeatures)))),
+        ["projection delta"] = (sites, tag, noise) =>
+            sites.Projections.Select(p => p.Plugins.Add(tag, new Delta(noise.Of(p.OutFeatures, p.InFeatures)))),
+        ["projection output"] = (sites, tag, noise) =>
+            sites.Projections.Select(p => p.Plugins.Add(tag, new OutputShift(noise.Of(p.OutFeatures)))),
         ["branch"] = (sites, tag, noise) => sites.Branches.Select(s => s.Plugins.Add(tag, new Branch(noise.Of(s.Width), false))),
-        ["branch that ends itself"] = (sites, tag, noise) => sites.Branches.Select(s => s.Plugins.Add(tag, new Branch(noise.Of(s.Width), true))),
-        ["attention prefix"] = (sites, tag, noise) => sites.Attentions.Select(s => s.Plugins.Add(tag, new Prefix(noise.Of(2, s.PrefixHeads, 2 + noise.Index, s.HeadDim), 0))),
-        ["attention prefix that moves positions"] = (sites, tag, noise) => sites.Attentions.Select(s => s.Plugins.Add(tag, new Prefix(noise.Of(2, s.PrefixHeads, 3, s.HeadDim), 2 + noise.Index))),
-        ["attention addition"] = (sites, tag, noise) => sites.Attentions.Select(s => s.Plugins.Add(tag, new Addition(noise.Of(s.Heads * s.HeadDim)))),
-        ["prompt before positions"] = (sites, tag, noise) => sites.Inputs.Select(s => s.Plugins.Add(tag, new Prompt(noise.Of(1 + noise.Index, sites.Embeddings[0].Dim), InputStage.Words))),
-        ["prompt after positions"] = (sites, tag, noise) => sites.Inputs.Select(s => s.Plugins.Add(tag, new Prompt(noise.Of(1 + noise.Index, sites.Layers[0].Width), InputStage.Embedded))),
+        ["branch that ends itself"] = (sites, tag, noise) =>
+            sites.Branches.Select(s => s.Plugins.Add(tag, new Branch(noise.Of(s.Width), true))),
+        ["attention prefix"] = (sites, tag, noise) =>
+            sites.Attentions.Select(s => s.Plugins.Add(tag, new Prefix(noise.Of(2, s.PrefixHeads, 2 + noise.Index, s.HeadDim), 0))),
+        ["attention prefix that moves positions"] = (sites, tag, noise) =>
+            sites.Attentions.Select(s => s.Plugins.Add(tag, new Prefix(noise.Of(2, s.PrefixHeads, 3, s.HeadDim), 2 + noise.Index))),
+        ["attention addition"] = (sites, tag, noise) =>
+            sites.Attentions.Select(s => s.Plugins.Add(tag, new Addition(noise.Of(s.Heads * s.HeadDim)))),
+        ["prompt before positions"] = (sites, tag, noise) =>
+            sites.Inputs.Select(s => s.Plugins.Add(tag, new Prompt(noise.Of(1 + noise.Index, sites.Embeddings[0].Dim), InputStage.Words))),
+        ["prompt after positions"] = (sites, tag, noise) =>
+            sites.Inputs.Select(s => s.Plugins.Add(tag, new Prompt(noise.Of(1 + noise.Index, sites.Layers[0].Width), InputStage.Embedded))),
         ["embedding"] = (sites, tag, noise) => sites.Embeddings.Select(s => s.Plugins.Add(tag, new Embedding(noise.Of(s.Dim)))),
         ["layer"] = (sites, tag, noise) => sites.Layers.Select(s => s.Plugins.Add(tag, new Layer(noise.Of(s.Width)))),
     };
@@ -80,7 +90,8 @@ internal static class SeamPlugins
     {
         public bool EndsBranch => ends;
 
-        public Tensor Transform(Tensor output, BranchState state, ForwardContext context) => output * value + state.Input * 0.1 + (state.Norm?.Forward(state.Residual, context) ?? state.Residual);
+        public Tensor Transform(Tensor output, BranchState state, ForwardContext context) =>
+            output * value + state.Input * 0.1 + (state.Norm?.Forward(state.Residual, context) ?? state.Residual);
     }
 
     private sealed class Prefix(Tensor both, int shift) : IAttentionPrefix
@@ -117,7 +128,8 @@ internal static class SeamPlugins
 
     private sealed class Embedding(Tensor value) : IEmbeddingPlugin
     {
-        public Tensor Transform(Tensor vectors, Tensor ids, ForwardContext context) => vectors + value * (ids.unsqueeze(-1) + 1).to(ScalarType.Float64).log();
+        public Tensor Transform(Tensor vectors, Tensor ids, ForwardContext context) =>
+            vectors + value * (ids.unsqueeze(-1) + 1).to(ScalarType.Float64).log();
     }
 
     private sealed class Layer(Tensor value) : ILayerPlugin

@@ -12,7 +12,11 @@ public sealed class HostileTokenizerTests
     {
         var tokenizer = TinyTokenizer.Load(json =>
         {
-            json["normalizer"] = new JsonObject { ["type"] = "Sequence", ["normalizers"] = new JsonArray([.. Enumerable.Range(0, 60).Select(_ => JsonNode.Parse(step))]) };
+            json["normalizer"] = new JsonObject
+            {
+                ["type"] = "Sequence",
+                ["normalizers"] = new JsonArray([.. Enumerable.Range(0, 60).Select(_ => JsonNode.Parse(step))]),
+            };
             json["added_tokens"]![0]!["normalized"] = false;
         });
         Assert.Contains("normalizers make more than", Assert.Throws<PeftException>(() => tokenizer.Encode("a")).Message);
@@ -22,7 +26,8 @@ public sealed class HostileTokenizerTests
     public void Lists_Of_Steps_Are_Bounded()
     {
         static JsonArray Many(string item) => new([.. Enumerable.Range(0, 100).Select(_ => JsonNode.Parse(item))]);
-        static void Refused(Action<JsonObject> change) => Assert.Contains("array of 100 items", Assert.Throws<PeftException>(() => TinyTokenizer.Load(change)).Message);
+        static void Refused(Action<JsonObject> change) =>
+            Assert.Contains("array of 100 items", Assert.Throws<PeftException>(() => TinyTokenizer.Load(change)).Message);
         Refused(json => json["normalizer"] = new JsonObject { ["type"] = "Sequence", ["normalizers"] = Many("""{ "type": "NFC" }""") });
         Refused(json => json["pre_tokenizer"] = new JsonObject { ["type"] = "Sequence", ["pretokenizers"] = Many("""{ "type": "Whitespace" }""") });
         Refused(json => json["post_processor"] = new JsonObject { ["type"] = "Sequence", ["processors"] = Many("""{ "type": "ByteLevel" }""") });
@@ -37,7 +42,10 @@ public sealed class HostileTokenizerTests
 
     [Fact]
     public void A_Token_Of_Megabytes_Is_Refused() =>
-        Assert.Contains("expected at most 1000", Assert.Throws<PeftException>(() => TinyTokenizer.Load(json => json["added_tokens"]![0]!["content"] = new string('a', 5000))).Message);
+        Assert.Contains(
+            "expected at most 1000",
+            Assert.Throws<PeftException>(
+                () => TinyTokenizer.Load(json => json["added_tokens"]![0]!["content"] = new string('a', 5000))).Message);
 
     // Thousands of added tokens that begin alike, and a text that begins like them everywhere: once this took minutes.
     [Fact]

@@ -29,7 +29,8 @@ public class MergeTests
             chain.Run(pieces);
             Assert.Equal(Defined(word, merges), pieces.Select(piece => piece.Id));
             Assert.Equal(word.Length, pieces.Sum(piece => tokens[piece.Id].Length));
-            Assert.All(pieces, piece => Assert.Equal(tokens[piece.Id], string.Concat(word[piece.Start..piece.End].Select(id => tokens[id]))));
+            Assert.All(
+                pieces, piece => Assert.Equal(tokens[piece.Id], string.Concat(word[piece.Start..piece.End].Select(id => tokens[id]))));
         });
     }
 

@@ -26,7 +26,8 @@ public class NormalizerTests
     [Fact]
     public void FormsAgreeWithEachOther()
     {
-        var texts = Gen.Frequency((3, Gen.Int[0x20, 0x36F]), (1, Gen.Int[0x1100, 0x11FF]), (1, Gen.Int[0x900, 0x2FFF]), (1, Gen.Int[0xAC00, 0xD7A3]),
+        var texts = Gen.Frequency(
+            (3, Gen.Int[0x20, 0x36F]), (1, Gen.Int[0x1100, 0x11FF]), (1, Gen.Int[0x900, 0x2FFF]), (1, Gen.Int[0xAC00, 0xD7A3]),
             (1, Gen.Int[0x10000, 0x1FFFF])).Select(char.ConvertFromUtf32).Array[0, 12].Select(string.Concat);
         texts.Sample(text =>
         {

@@ -11,7 +11,10 @@ public class PreTokenizerTests
 {
     // Letters outside the basic plane and the long s are left to the goldens: .NET's classes don't know them.
     private static readonly Gen<string> texts = Gen.Frequency(
-        (6, Gen.OneOf("a", "B", "'s", "'LL", "'", " ", "  ", "\n", "\r", "\t", "\u00A0", "1", "23", "4567", "!", "_", "é", "한", "½", "\u0301")),
+        (
+            6,
+            Gen.OneOf(
+                "a", "B", "'s", "'LL", "'", " ", "  ", "\n", "\r", "\t", "\u00A0", "1", "23", "4567", "!", "_", "é", "한", "½", "\u0301")),
         (1, Gen.Char['\u0020', '\u017E'].Select(unit => unit.ToString()))).Array[0, 20].Select(string.Concat);
 
     [Fact]

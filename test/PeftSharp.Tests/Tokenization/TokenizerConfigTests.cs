@@ -14,14 +14,18 @@ public sealed class TokenizerConfigTests
     {
         var model = TestPaths.RequireShared("models", "all-MiniLM-L6-v2");
         using var folder = new TempFolder();
-        foreach (var name in (string[])["tokenizer.json", "vocab.txt"]) File.Copy(Path.Combine(model, name), Path.Combine(folder.Path, name));
-        File.Copy(TestPaths.RequireShared("user-cases", "do-lower-case", "tokenizer_config.json"), Path.Combine(folder.Path, "tokenizer_config.json"));
+        foreach (var name in (string[])["tokenizer.json", "vocab.txt"])
+            File.Copy(Path.Combine(model, name), Path.Combine(folder.Path, name));
+        File.Copy(
+            TestPaths.RequireShared("user-cases", "do-lower-case", "tokenizer_config.json"),
+            Path.Combine(folder.Path, "tokenizer_config.json"));
         Assert.Equal(ids, Tokenizer.Load(folder.Path).Encode(text).Ids);
     }
 
     [Fact]
     public void A_Space_Can_Be_Put_Before_The_Text() =>
-        Assert.Equal([0, 268, 267, 2], Tokenizer.Load(TestPaths.RequireShared("user-cases", "add-prefix-space", "base")).Encode("good film").Ids);
+        Assert.Equal(
+            [0, 268, 267, 2], Tokenizer.Load(TestPaths.RequireShared("user-cases", "add-prefix-space", "base")).Encode("good film").Ids);
 
     // The vocabulary: [UNK] [CLS] [SEP] a ##b c ! <x> A á 中 B
     [Theory]
@@ -34,7 +38,8 @@ public sealed class TokenizerConfigTests
     [InlineData("""{ "tokenize_chinese_chars": true, "tokenizer_class": "BertTokenizer" }""", "a中", "3 10")]
     [InlineData("""{ "do_lower_case": false, "tokenizer_class": "PreTrainedTokenizerFast" }""", "A", "3")]
     [InlineData("""{ "model_max_length": 7, "tokenizer_class": "BertTokenizer" }""", "A", "3")]
-    public void The_Normalizer_Is_Set_As_The_Class_Sets_It(string config, string text, string ids) => Assert.Equal(ids, Ids(Load(config), text));
+    public void The_Normalizer_Is_Set_As_The_Class_Sets_It(string config, string text, string ids) =>
+        Assert.Equal(ids, Ids(Load(config), text));
 
     // The class's own defaults count: Python lowers capitals where the file says nothing of them.
     [Theory]
@@ -74,7 +79,16 @@ public sealed class TokenizerConfigTests
     [Fact]
     public void The_Side_Of_The_File_Itself_Counts_Where_The_Settings_Are_Silent()
     {
-        var left = Load("{}", json => json["truncation"] = new JsonObject { ["direction"] = "Left", ["max_length"] = 9, ["strategy"] = "LongestFirst", ["stride"] = 0 });
+        var left = Load(
+            "{}",
+            json =>
+                json["truncation"] = new JsonObject
+                {
+                    ["direction"] = "Left",
+                    ["max_length"] = 9,
+                    ["strategy"] = "LongestFirst",
+                    ["stride"] = 0,
+                });
         Assert.Equal([1, 4, 5, 2], left.Encode("ab c", maxLength: 4).Ids);
     }
 
@@ -144,7 +158,10 @@ public sealed class TokenizerConfigTests
             json["pre_tokenizer"]!["add_prefix_space"] = inFile;
             using var folder = new TempFolder().Write("tokenizer.json", json.ToJsonString()).Write("tokenizer_config.json", config);
             var tokenizer = Tokenizer.Load(folder.Path);
-            Assert.Equal(space, tokenizer.Encode("good", addSpecialTokens: false).Ids.SequenceEqual(tokenizer.Encode(" good", addSpecialTokens: false).Ids));
+            Assert.Equal(
+                space,
+                tokenizer.Encode("good", addSpecialTokens: false).Ids
+                    .SequenceEqual(tokenizer.Encode(" good", addSpecialTokens: false).Ids));
         }
     }
 

@@ -16,7 +16,8 @@ public sealed class OptimizerMemoryTests
     [Fact]
     public void Levels_Are_Those_Of_The_Dynamic_Map()
     {
-        Assert.Equal(DoubleQuantization.Map.ToArray(), DynamicMap.Signed.Values.ToArray(), (a, b) => Math.Abs(a - b) <= 2e-7f * Math.Abs(a));
+        Assert.Equal(
+            DoubleQuantization.Map.ToArray(), DynamicMap.Signed.Values.ToArray(), (a, b) => Math.Abs(a - b) <= 2e-7f * Math.Abs(a));
         var unsigned = DynamicMap.Unsigned.Values.ToArray();
         Assert.Equal(256, unsigned.Distinct().Count());
         Assert.Equal((0f, 1f), (unsigned[0], unsigned[^1]));
@@ -54,7 +55,8 @@ public sealed class OptimizerMemoryTests
         using var scope = NewDisposeScope();
         var (plain, paged) = (Leaves(), Leaves());
         IOptimizer Make(Tensor[] leaves, IStateMemory memory) => eightBit
-            ? new BlockwiseAdamW(Parameters(leaves), weightDecay: 0.1, memory: memory) : new AdamW(Parameters(leaves), weightDecay: 0.1, memory: memory);
+            ? new BlockwiseAdamW(
+                Parameters(leaves), weightDecay: 0.1, memory: memory) : new AdamW(Parameters(leaves), weightDecay: 0.1, memory: memory);
         using var first = Make(plain, new WorkingMemory());
         using var second = Make(paged, new MappedMemory(folder.Root));
         if (!OperatingSystem.IsWindows()) Assert.Empty(Directory.GetFiles(folder.Root)); // it has no name any more
@@ -132,7 +134,8 @@ public sealed class OptimizerMemoryTests
                 optimizer.Step(0.05);
                 optimizer.ZeroGrad();
             }
-            if (optimizer is BlockwiseAdamW) Assert.InRange(optimizer.State.Values.Sum(t => t.numel() * t.element_size()) / 20_000.0, 2, 2.05);
+            if (optimizer is BlockwiseAdamW)
+                Assert.InRange(optimizer.State.Values.Sum(t => t.numel() * t.element_size()) / 20_000.0, 2, 2.05);
             return (leaf - target).square().mean().item<float>();
         }
         var (full, eight) = (Loss(p => new AdamW(p)), Loss(p => new BlockwiseAdamW(p)));
@@ -169,7 +172,8 @@ public sealed class OptimizerMemoryTests
         using var folder = new TempFolder();
         File.WriteAllText(folder.File("file"), "");
         using var leaf = zeros(5000).requires_grad_();
-        Refusal.Sentence(() => new AdamW([new("w", leaf, true)], memory: new MappedMemory(folder.File("file"))), "The optimizer's state of");
+        Refusal.Sentence(
+            () => new AdamW([new("w", leaf, true)], memory: new MappedMemory(folder.File("file"))), "The optimizer's state of");
         using var wide = leaf.to(ScalarType.Float64).detach().requires_grad_();
         Refusal.Sentence(() => new BlockwiseAdamW([new("w", wide, true)]), "float32");
         Refusal.Sentence(() => new TrainerOptions { Optimizer = "adamw_4bit" }.Validate(), "paged_adamw_8bit");
@@ -182,7 +186,8 @@ public sealed class OptimizerMemoryTests
         Initial.Normal([9001], 1, 3).requires_grad_(),
     ];
 
-    private static TrainableParameter[] Parameters(Tensor[] leaves) => [.. leaves.Select((leaf, i) => new TrainableParameter($"p{i}", leaf, i != 1))];
+    private static TrainableParameter[] Parameters(Tensor[] leaves) =>
+        [.. leaves.Select((leaf, i) => new TrainableParameter($"p{i}", leaf, i != 1))];
 
     private static void Step(IOptimizer optimizer, Tensor[] leaves, int step)
     {

@@ -19,7 +19,8 @@ public sealed class ParameterGroupTests
     [InlineData("sgd")]
     public void A_Factor_Is_A_Rate_Of_Its_Own(string kind)
     {
-        IOptimizer Make(params TrainableParameter[] parameters) => kind == "sgd" ? new Sgd(parameters, 0.9, 0.1) : new AdamW(parameters, weightDecay: 0.1);
+        IOptimizer Make(params TrainableParameter[] parameters) =>
+            kind == "sgd" ? new Sgd(parameters, 0.9, 0.1) : new AdamW(parameters, weightDecay: 0.1);
         using var scope = NewDisposeScope();
         Tensor Leaf(ulong seed) => Initial.Normal([5, 7], 1, seed).requires_grad_();
         var (slow, fast, alone) = (Leaf(1), Leaf(2), Leaf(2));

@@ -21,7 +21,8 @@ public sealed class PhasesTests
     {
         using var model = new Phased();
         var seen = new List<(long Step, int Phase, float W2, float Extra)>();
-        using var trainer = new Trainer(model, Data, Options, null, new Recorder(r => seen.Add((r.Step, model.Phase, model.First("w2"), model.First("extra")))));
+        using var trainer = new Trainer(
+            model, Data, Options, null, new Recorder(r => seen.Add((r.Step, model.Phase, model.First("w2"), model.First("extra")))));
         Assert.Equal("w1,b1,w2", string.Join(',', model.Parameters.Select(p => p.Name)));
         trainer.Run();
         Assert.Equal("w1,extra", string.Join(',', model.Parameters.Select(p => p.Name)));
@@ -30,7 +31,9 @@ public sealed class PhasesTests
         Assert.Equal(6, seen.Take(6).Select(s => s.W2).Distinct().Count());
         Assert.Single(seen.Skip(5).Select(s => s.W2).Distinct());
         Assert.Equal(3, seen.Skip(6).Select(s => s.Extra).Distinct().Count());
-        Assert.All(trainer.Optimizer.State.Keys, name => Assert.True(name.StartsWith("w1/", StringComparison.Ordinal) || name.StartsWith("extra/", StringComparison.Ordinal)));
+        Assert.All(
+            trainer.Optimizer.State.Keys,
+            name => Assert.True(name.StartsWith("w1/", StringComparison.Ordinal) || name.StartsWith("extra/", StringComparison.Ordinal)));
         Assert.Equal(3, trainer.Optimizer.State["w1/step"].item<float>());
     }
 
@@ -61,7 +64,10 @@ public sealed class PhasesTests
         var store = new CheckpointStore(folder.File("checkpoints"));
         using (var begun = new Phased())
         using (var stop = new CancellationTokenSource())
-        using (var trainer = new Trainer(begun, Data, Options, null, new Recorder(r => { if (r.Step == steps) stop.Cancel(); }), new CheckpointWriter(store, Resume.Runs.Fingerprint)))
+        using (
+            var trainer = new Trainer(
+                begun, Data, Options, null, new Recorder(r => { if (r.Step == steps) stop.Cancel(); }),
+                new CheckpointWriter(store, Resume.Runs.Fingerprint)))
             Assert.True(trainer.Run(stop.Token).Stopped);
 
         using var again = new Phased();
@@ -107,15 +113,22 @@ public sealed class PhasesTests
 
         public IReadOnlyList<TrainingPhase> Phases => [new("all", 2), new("few")];
 
-        public IReadOnlyList<TrainableParameter> Parameters => Phase == 0 ? _toy.Parameters : [_toy.Parameters[0], new("extra", _extra, false)];
+        public IReadOnlyList<TrainableParameter> Parameters =>
+            Phase == 0 ? _toy.Parameters : [_toy.Parameters[0], new("extra", _extra, false)];
 
         public IReadOnlyDictionary<string, Tensor> MethodState => Phase == 0
             ? _toy.MethodState
-            : new Dictionary<string, Tensor> { ["count"] = _toy.MethodState["count"], ["b1"] = _toy.Parameters[1].Value, ["w2"] = _toy.Parameters[2].Value };
+            : new Dictionary<string, Tensor>
+            {
+                ["count"] = _toy.MethodState["count"],
+                ["b1"] = _toy.Parameters[1].Value,
+                ["w2"] = _toy.Parameters[2].Value,
+            };
 
         public JsonNode? MethodStateJson => new JsonObject { ["phase"] = Phase };
 
-        private Dictionary<string, Tensor> All => _toy.Parameters.ToDictionary(p => p.Name, p => p.Value).Append(new("extra", _extra)).ToDictionary();
+        private Dictionary<string, Tensor> All =>
+            _toy.Parameters.ToDictionary(p => p.Name, p => p.Value).Append(new("extra", _extra)).ToDictionary();
 
         public float First(string name) => All[name].detach().view(-1)[0].item<float>();
 

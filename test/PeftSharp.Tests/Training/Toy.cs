@@ -68,7 +68,8 @@ internal sealed class ToyModel : ITrainingModel, IDisposable
     {
         var count = shape.Aggregate(1L, (a, b) => a * b);
         using var scope = NewDisposeScope();
-        var values = Enumerable.Range(0, (int)count).Select(i => (SeedSequence.Derive(seed + stream * 1000, (ulong)i) >> 40) / (float)(1 << 24) - 0.5f);
+        var values = Enumerable.Range(0, (int)count)
+            .Select(i => (SeedSequence.Derive(seed + stream * 1000, (ulong)i) >> 40) / (float)(1 << 24) - 0.5f);
         return tensor([.. values]).reshape(shape).DetachFromDisposeScope();
     }
 }
@@ -85,8 +86,11 @@ internal sealed class ToyBatches(int examples, int size) : IBatchSource
 
     public TokenBatch Batch(int epoch, int index)
     {
-        var order = Enumerable.Range(0, examples).OrderBy(i => SeedSequence.Derive((ulong)epoch, (ulong)i)).Skip(index * size).Take(size).ToArray();
-        var ids = order.SelectMany(e => Enumerable.Range(0, Tokens).Select(t => (long)(SeedSequence.Derive((ulong)e, (ulong)t) % Vocabulary))).ToArray();
+        var order =
+            Enumerable.Range(0, examples).OrderBy(i => SeedSequence.Derive((ulong)epoch, (ulong)i)).Skip(index * size).Take(size).ToArray();
+        var ids =
+            order.SelectMany(e => Enumerable.Range(0, Tokens).Select(t => (long)(SeedSequence.Derive((ulong)e, (ulong)t) % Vocabulary)))
+            .ToArray();
         return new TokenBatch
         {
             InputIds = tensor(ids, [order.Length, Tokens]),

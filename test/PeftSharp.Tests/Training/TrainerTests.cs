@@ -6,7 +6,14 @@ namespace PeftSharp.Tests.Training;
 
 public sealed class TrainerTests
 {
-    private static readonly TrainerOptions Options = new() { LearningRate = 0.01, Epochs = 3, Accumulation = 2, WeightDecay = 0.1, Seed = 11 };
+    private static readonly TrainerOptions Options = new()
+    {
+        LearningRate = 0.01,
+        Epochs = 3,
+        Accumulation = 2,
+        WeightDecay = 0.1,
+        Seed = 11,
+    };
 
     [Fact]
     public void Loss_Falls_And_Hooks_Come_In_Order()
@@ -37,7 +44,9 @@ public sealed class TrainerTests
         float[] Train(int micro, int batch, int tokens)
         {
             using var model = new ToyModel(dropout: 0);
-            using var trainer = new Trainer(model, new ToyBatches(examples, batch), Options with { Accumulation = micro, TokensPerPass = tokens, MaxSteps = 6, Epsilon = 1e-3 });
+            using var trainer = new Trainer(
+                model, new ToyBatches(examples, batch),
+                Options with { Accumulation = micro, TokensPerPass = tokens, MaxSteps = 6, Epsilon = 1e-3 });
             trainer.Run();
             return model.Values();
         }
@@ -87,7 +96,10 @@ public sealed class TrainerTests
     public void A_Loss_That_Is_No_Number_Stops_With_The_Weights_Before_It()
     {
         using var good = new ToyModel();
-        using (var trainer = new Trainer(good, new ToyBatches(24, 4), Options, null, new Recorder(r => { if (r.Step == 4) throw new OperationCanceledException(); })))
+        using (
+            var trainer = new Trainer(
+                good, new ToyBatches(24, 4), Options, null,
+                new Recorder(r => { if (r.Step == 4) throw new OperationCanceledException(); })))
             Assert.Throws<OperationCanceledException>(() => trainer.Run());
         using var bad = new ToyModel { PoisonAtStep = 4 };
         using var poisoned = new Trainer(bad, new ToyBatches(24, 4), Options);
@@ -102,8 +114,11 @@ public sealed class TrainerTests
         using var model = new ToyModel();
         var record = new Recorder();
         float[] best = [];
-        var options = Options with { Evaluation = EvaluationMoment.Steps, EvaluationSteps = 1, Patience = 2, Accumulation = 1, Epochs = 10 };
-        using var trainer = new Trainer(model, new ToyBatches(24, 4), options, new ScriptedEvaluator(0.1, 0.5, 0.3, 0.4), new Recorder(r => { if (r.Step == 2) best = model.Values(); }), record);
+        var options =
+            Options with { Evaluation = EvaluationMoment.Steps, EvaluationSteps = 1, Patience = 2, Accumulation = 1, Epochs = 10 };
+        using var trainer = new Trainer(
+            model, new ToyBatches(24, 4), options, new ScriptedEvaluator(0.1, 0.5, 0.3, 0.4),
+            new Recorder(r => { if (r.Step == 2) best = model.Values(); }), record);
         var result = trainer.Run();
         Assert.True(result.EarlyStopped);
         Assert.False(result.Stopped);
@@ -119,7 +134,10 @@ public sealed class TrainerTests
     {
         using var model = new ToyModel();
         foreach (var (options, name) in (IEnumerable<(TrainerOptions, string)>)
-            [(Options with { LearningRate = 0 }, "learning_rate"), (Options with { Epochs = -1 }, "num_train_epochs"), (Options with { Schedule = "liner" }, "lr_scheduler_type")])
+            [
+                (Options with { LearningRate = 0 }, "learning_rate"), (Options with { Epochs = -1 }, "num_train_epochs"),
+                (Options with { Schedule = "liner" }, "lr_scheduler_type"),
+            ])
             Assert.Contains(name, Assert.Throws<PeftException>(() => new Trainer(model, new ToyBatches(24, 4), options)).Message);
     }
 }

@@ -9,7 +9,8 @@ namespace PeftSharp.Composition.Foreign;
 
 /// <summary>A network of TorchSharp's own modules with its adapters, reached through forward hooks.</summary>
 /// <remarks>
-/// <para>The network stays the caller's: it is called, trained and disposed as before. Its parameters are frozen while this object lives, and hold
+/// <para>The network stays the caller's: it is called, trained and disposed as before. Its parameters are frozen while this object lives,
+/// and hold
 /// their own values bit for bit unless an adapter is merged. One thread may change adapters while no other calls the network.</para>
 /// <para>Disposing takes adapters and hooks away and gives parameters back as they were.</para>
 /// </remarks>
@@ -62,9 +63,12 @@ public sealed class AdaptedModule : IDisposable
     /// <summary>An adapter by name.</summary>
     /// <exception cref="PeftException">There is none of that name.</exception>
     public PeftMethod this[string name] => _adapters.TryGetValue(name, out var adapter) ? adapter : throw new PeftException(
-        $"There is no adapter \"{name}\" on the network; there {(_adapters.Count == 0 ? "are none" : $"are {string.Join(", ", _adapters.Keys)}")}.");
+        $"There is no adapter \"{name}\" on the network; there "
+        + $"{(_adapters.Count == 0 ? "are none" : $"are {string.Join(", ", _adapters.Keys)}")}.");
 
-    /// <summary>What an adapter trains, for an optimizer of TorchSharp's: <c>optim.AdamW(adapted.Parameters("default"), lr: 1e-3)</c>.</summary>
+    /// <summary>
+    /// What an adapter trains, for an optimizer of TorchSharp's: <c>optim.AdamW(adapted.Parameters("default"), lr: 1e-3)</c>.
+    /// </summary>
     /// <exception cref="PeftException">There is none of that name.</exception>
     public IReadOnlyList<Parameter> Parameters(string name) => [.. this[name].Tensors.Select(tensor => (Parameter)tensor.Value)];
 
@@ -99,7 +103,8 @@ public sealed class AdaptedModule : IDisposable
     }
 
     /// <summary>Writes an adapter into the network's parameters, and lets nothing act beside them: no cost at inference.</summary>
-    /// <exception cref="PeftException">The method cannot be merged, or another adapter is merged already; nothing is changed then.</exception>
+    /// <exception cref="PeftException">The method cannot be merged, or another adapter is merged already; nothing is changed
+    /// then.</exception>
     public void Merge(string name)
     {
         ThrowIfDisposed();
@@ -145,7 +150,8 @@ public sealed class AdaptedModule : IDisposable
     {
         ThrowIfDisposed();
         if (_adapters.ContainsKey(name)) throw new PeftException($"There is an adapter \"{name}\" already; choose another name.");
-        if (Merged is not null) throw new PeftException($"The adapter \"{Merged}\" is merged into the network; unmerge it before others are added.");
+        if (Merged is not null)
+            throw new PeftException($"The adapter \"{Merged}\" is merged into the network; unmerge it before others are added.");
         var method = options.Create(name);
         method.Attach(host);
         try
@@ -163,7 +169,8 @@ public sealed class AdaptedModule : IDisposable
         return method;
     }
 
-    private MethodHost Host(ulong seed) => new(_found.Sites, "", "", "", [], 0, _found.Precision, _found.Device, seed) { AsParameters = true };
+    private MethodHost Host(ulong seed) =>
+        new(_found.Sites, "", "", "", [], 0, _found.Precision, _found.Device, seed) { AsParameters = true };
 
     // What one child's call is to see; null where nothing acts.
     private ForwardContext? Call()

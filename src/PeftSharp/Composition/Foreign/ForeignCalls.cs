@@ -8,7 +8,9 @@ namespace PeftSharp.Composition.Foreign;
 /// <summary>What an adapter makes of a child's output, given what the child read and made.</summary>
 internal static class ForeignCalls
 {
-    /// <summary>Runs a seam in a call of its own: what it shares and makes on the way is released, what comes out belongs to the caller's scope.</summary>
+    /// <summary>
+    /// Runs a seam in a call of its own: what it shares and makes on the way is released, what comes out belongs to the caller's scope.
+    /// </summary>
     public static Tensor Run(Tensor x, Tensor y, ForwardContext context, Func<Tensor, Tensor, ForwardContext, Tensor> seam)
     {
         using var scope = NewDisposeScope();
@@ -34,7 +36,8 @@ internal static class ForeignCalls
         if (!plain || site.ChangesInput(context)) return site.Forward(rows, context).view(y.shape);
         var weight = site.Weight.Get(context);
         var product = Flat(y);
-        if (!site.ReadsProduct(context) || site.Bias is null) return site.Finish(rows, product, weight, null, context, active).view(y.shape);
+        if (!site.ReadsProduct(context) || site.Bias is null)
+            return site.Finish(rows, product, weight, null, context, active).view(y.shape);
         return site.Finish(rows, weight.Linear(rows), weight, site.Bias.Get(context), context, active).view(y.shape);
     }
 
@@ -57,7 +60,8 @@ internal static class ForeignCalls
         if (y.shape[^1] != site.Width || x.dim() != y.dim())
         {
             throw new PeftException(
-                $"\"{site.Path}\" yields [{string.Join(", ", y.shape)}] of [{string.Join(", ", x.shape)}]; a bottleneck sits behind a child whose output "
+                $"\"{site.Path}\" yields [{string.Join(", ", y.shape)}] of [{string.Join(", ", x.shape)}]; a bottleneck sits behind a "
+                + "child whose output "
                 + $"is [rows, …, {site.Width}].");
         }
         var input = Flat(x);

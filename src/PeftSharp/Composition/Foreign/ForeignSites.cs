@@ -51,7 +51,8 @@ internal sealed class ForeignSites
         {
             case Linear linear:
                 var site = new ProjectionSite(
-                    new(path), ProjectionRole.Foreign, Weight(path, linear.weight), linear.bias is { } bias ? Vector(path, "bias", SlotKind.Bias, bias) : null);
+                    new(path), ProjectionRole.Foreign, Weight(path, linear.weight),
+                    linear.bias is { } bias ? Vector(path, "bias", SlotKind.Bias, bias) : null);
                 Sites.Projections.Add(site);
                 Add(linear, (x, y, context) => ForeignCalls.Linear(site, x, y, context));
                 break;
@@ -81,7 +82,8 @@ internal sealed class ForeignSites
         }
         foreach (var (path, module) in found)
         {
-            var width = WidthOf(module) ?? throw new PeftException($"\"{path}\" has no Linear in it that would tell the width of its output; name another child.");
+            var width = WidthOf(module)
+                ?? throw new PeftException($"\"{path}\" has no Linear in it that would tell the width of its output; name another child.");
             var site = new BranchSite(new(path, Sites.Branches.Count), BranchKind.FeedForward, width, null);
             Sites.Branches.Add(site);
             Add((nn.Module<Tensor, Tensor>)module, (x, y, context) => ForeignCalls.Branch(site, x, y, context));

@@ -31,7 +31,8 @@ internal static class DataFile
         stream.Dispose();
         throw new PeftException(packed
             ? $"{path} is packed with gzip, which its name does not say; rename it to {Path.GetFileName(path)}.gz."
-            : $"{path} is no gzip file (it starts with bytes 0x{magic[0]:X2} 0x{magic[1]:X2}, not 0x1F 0x8B); pack it, or take \".gz\" off its name.");
+            : $"{path} is no gzip file (it starts with bytes 0x{magic[0]:X2} 0x{magic[1]:X2}, not 0x1F 0x8B); pack it, or take \".gz\" "
+                + "off its name.");
     }
 
     /// <summary>Opens the bytes of a file as they are.</summary>
@@ -39,7 +40,9 @@ internal static class DataFile
     {
         if (Directory.Exists(path)) throw new PeftException($"{path} is a folder, expected a dataset file; name a file in it.");
         if (!File.Exists(path)) throw new PeftException($"The dataset file {path} does not exist; check its path.");
-        if (!FileKind.IsRegular(path)) throw new PeftException($"{path} is a device or a pipe, expected a dataset file: it is read more than once; write its content to a file first.");
+        if (!FileKind.IsRegular(path))
+            throw new PeftException(
+                $"{path} is a device or a pipe, expected a dataset file: it is read more than once; write its content to a file first.");
         FileStream stream;
         try
         {

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace PeftSharp.Data.Files;
 
-/// <summary>What separates the fields of a text file, and whether quotes enclose them: as it was asked for, or as the first lines show.</summary>
+/// <summary>
+/// What separates the fields of a text file, and whether quotes enclose them: as it was asked for, or as the first lines show.
+/// </summary>
 internal static class DelimitedLayout
 {
     private const int LookedAt = 1 << 16, Records = 30;
@@ -12,7 +14,9 @@ internal static class DelimitedLayout
     public static IEnumerable<DelimitedRow> Rows(string path, DataFormat format, DataOptions options, SharedColumns shared)
     {
         if (options.Separator is { } asked && (asked is '"' or '\r' or '\n' || !char.IsAscii(asked)))
-            throw new PeftException($"The separator {BadRows.Quote(asked.ToString())} cannot separate columns; give one ASCII character that is no quote and no line end.");
+            throw new PeftException(
+                $"The separator {BadRows.Quote(asked.ToString())} cannot separate columns; give one ASCII character that is no quote and "
+                + "no line end.");
         var start = format == DataFormat.Csv && options.Separator is null || options.Quoted is null ? Start(path, options) : "";
         var hinted = format == DataFormat.Csv && options.Separator is null && start.StartsWith("sep=", StringComparison.OrdinalIgnoreCase);
         var separator = options.Separator ?? (format == DataFormat.Csv ? SeparatorOf(start) : '\t');
@@ -22,7 +26,9 @@ internal static class DelimitedLayout
         if (options.Quoted is null && !quoted && HeaderIsQuoted(start, separator))
         {
             quoted = true;
-            shared.Remark($"{path}: quotes are taken for marks of the file, as they enclose every field of its first line (--quoted no says otherwise).");
+            shared.Remark(
+                $"{path}: quotes are taken for marks of the file, as they enclose every field of its first line (--quoted no "
+                + "says otherwise).");
         }
         return quoted ? CsvRows.Read(path, options, hinted ? null : separator) : TsvRows.Read(path, options, separator);
     }
@@ -32,7 +38,9 @@ internal static class DelimitedLayout
     {
         if (columns.Count != 1) return null;
         var found = ",;\t|".Where(c => columns[0].Contains(c, StringComparison.Ordinal)).ToList();
-        return found.Count == 0 ? null : $"if {Name(found[0])} separate the columns, say so with --separator '{Written(found[0])}' (Separator in C#)";
+        return found.Count == 0
+            ? null
+            : $"if {Name(found[0])} separate the columns, say so with --separator '{Written(found[0])}' (Separator in C#)";
     }
 
     public static string Name(char separator) => separator switch

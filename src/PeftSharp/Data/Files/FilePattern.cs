@@ -19,14 +19,20 @@ internal static class FilePattern
         var fixedParts = parts.TakeWhile(part => !IsWild(part)).ToArray();
         var root = string.Join(Path.DirectorySeparatorChar, fixedParts);
         if (fixedParts is [""]) root = Path.DirectorySeparatorChar.ToString();
-        if (root.Length > 0 && !Directory.Exists(root)) throw new PeftException($"The pattern {path} fits no file: there is no folder {root}; check its path.");
+        if (root.Length > 0 && !Directory.Exists(root))
+            throw new PeftException($"The pattern {path} fits no file: there is no folder {root}; check its path.");
         var files = Match(root, parts.AsMemory(fixedParts.Length)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
-        return files.Count > 0 ? files : throw new PeftException($"The pattern {path} fits no file; check its path (* and ? stand for parts of a name, ** for folders).");
+        return files.Count > 0
+            ? files
+            : throw new PeftException(
+                $"The pattern {path} fits no file; check its path (* and ? stand for parts of a name, ** for folders).");
     }
 
     /// <summary>All files below a folder that have a dataset's extension, as paths relative to it; hidden ones are left out.</summary>
     public static IEnumerable<string> DataFiles(string folder) => Match(folder, new[] { "**", "*" }.AsMemory())
-        .Where(file => DataFile.TryFormat(file) is not null).Select(file => Path.GetRelativePath(folder, file)).Order(StringComparer.Ordinal);
+        .Where(file => DataFile.TryFormat(file) is not null)
+            .Select(file => Path.GetRelativePath(folder, file))
+            .Order(StringComparer.Ordinal);
 
     private static IEnumerable<string> Match(string folder, ReadOnlyMemory<string> parts)
     {
@@ -62,7 +68,8 @@ internal static class FilePattern
         foreach (var name in names.Select(entry => Path.GetFileName(entry)))
         {
             if (name.StartsWith('.') && !pattern.StartsWith('.')) continue;
-            if (FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: OperatingSystem.IsWindows())) yield return Path.Combine(folder, name);
+            if (FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: OperatingSystem.IsWindows()))
+                yield return Path.Combine(folder, name);
         }
     }
 

@@ -75,8 +75,10 @@ internal sealed class GzipMembers : Stream
         _start = _end - _inflater.RemainingInput;
         Span<byte> trailer = stackalloc byte[8];
         for (var i = 0; i < trailer.Length; i++) trailer[i] = Next();
-        if (BinaryPrimitives.ReadUInt32LittleEndian(trailer) != (uint)_crc.Value) throw Bad("has a checksum that differs from its content's");
-        if (BinaryPrimitives.ReadUInt32LittleEndian(trailer[4..]) != (uint)_memberBytes) throw Bad("has a length that differs from its content's");
+        if (BinaryPrimitives.ReadUInt32LittleEndian(trailer) != (uint)_crc.Value)
+            throw Bad("has a checksum that differs from its content's");
+        if (BinaryPrimitives.ReadUInt32LittleEndian(trailer[4..]) != (uint)_memberBytes)
+            throw Bad("has a length that differs from its content's");
         _inside = false;
     }
 
@@ -88,7 +90,8 @@ internal sealed class GzipMembers : Stream
         {
             if (_input[_start] != 0)
             {
-                if (zeros > 0 || _input[_start] != Magic[0]) throw Bad($"ends before byte {_inputBytes - (_end - _start) + 1:N0}, where something else follows");
+                if (zeros > 0 || _input[_start] != Magic[0])
+                    throw Bad($"ends before byte {_inputBytes - (_end - _start) + 1:N0}, where something else follows");
                 ReadHeader();
                 return true;
             }
@@ -135,10 +138,13 @@ internal sealed class GzipMembers : Stream
     private void CheckExpansion()
     {
         if (_totalBytes > Unquestioned && _totalBytes / _maxExpansion > _inputBytes)
-            throw new PeftException($"{_path} unpacks to more than {_maxExpansion} times its size ({_totalBytes >> 20:N0} MB so far), which no text does; unpack it and look at it, or raise the limit (MaxExpansion).");
+            throw new PeftException(
+                $"{_path} unpacks to more than {_maxExpansion} times its size ({_totalBytes >> 20:N0} MB so far), which no text does; "
+                + "unpack it and look at it, or raise the limit (MaxExpansion).");
     }
 
-    private PeftException Cut() => new($"{_path} is cut: the gzip file ends in the middle of its content, after {_totalBytes:N0} unpacked bytes; copy it again.");
+    private PeftException Cut() =>
+        new($"{_path} is cut: the gzip file ends in the middle of its content, after {_totalBytes:N0} unpacked bytes; copy it again.");
 
     private PeftException Bad(string problem, Exception? cause = null)
     {

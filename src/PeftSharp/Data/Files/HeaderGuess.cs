@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace PeftSharp.Data.Files;
 
-/// <summary>Refuses a first row that looks like names of columns where columns are given by number, so that it would be read as a row.</summary>
+/// <summary>
+/// Refuses a first row that looks like names of columns where columns are given by number, so that it would be read as a row.
+/// </summary>
 internal static partial class HeaderGuess
 {
     private const int Rows = 100, Letters = 1 << 22;
@@ -30,7 +32,8 @@ internal static partial class HeaderGuess
         var others = head.Skip(1).Where(row => row.Problem is null && row.Fields.Count == first.Count).Select(row => row.Fields).ToList();
         if (Reason(first, others, options) is not { } reason) return;
         throw new PeftException(
-            $"{path}, line {head[0].Line}: {string.Join(", ", first.Take(10).Select(BadRows.Quote))} look like names of columns, not like a row: {reason}; "
+            $"{path}, line {head[0].Line}: {string.Join(", ", first.Take(10).Select(BadRows.Quote))} look like names of columns, not like "
+            + $"a row: {reason}; "
             + "say which (--header yes or --header no, HasHeader in C#).");
     }
 
@@ -49,18 +52,23 @@ internal static partial class HeaderGuess
         if (label >= 0)
         {
             var labels = others.Select(row => row[label].Trim()).ToList();
-            return Identifier().IsMatch(first[label].Trim()) && !labels.Contains(first[label].Trim()) && (labels.Count < 3 || labels.Distinct().Count() < labels.Count)
+            return Identifier().IsMatch(first[label].Trim())
+                && !labels.Contains(first[label].Trim())
+                && (labels.Count < 3 || labels.Distinct().Count() < labels.Count)
                 ? $"the label {BadRows.Quote(first[label])} stands in this row alone"
                 : null;
         }
-        return first.Count > 1 && first.All(field => Identifier().IsMatch(field.Trim())) && others.Count(row => row[text].Trim().Contains(' ')) * 2 > others.Count
+        return first.Count > 1
+            && first.All(field => Identifier().IsMatch(field.Trim()))
+            && others.Count(row => row[text].Trim().Contains(' ')) * 2 > others.Count
             ? "each is a single word"
             : null;
     }
 
     private static bool IsNumber(string field) => double.TryParse(field, CultureInfo.InvariantCulture, out _);
 
-    private static int Column(string? option, int count) => int.TryParse(option, out var number) && number >= 1 && number <= count ? number - 1 : -1;
+    private static int Column(string? option, int count) =>
+        int.TryParse(option, out var number) && number >= 1 && number <= count ? number - 1 : -1;
 
     // One word, or several joined as in names of variables.
     [GeneratedRegex(@"^[\p{L}_#][\p{L}\p{N}_.\-#]*$")]

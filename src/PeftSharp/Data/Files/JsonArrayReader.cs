@@ -38,7 +38,10 @@ internal sealed class JsonArrayReader(Stream stream, string path, int maxBytes)
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // Behind a broken element nothing can be trusted, so there is no skipping.
-            throw new PeftException($"{path}, line {(e is JsonException { LineNumber: { } number } ? number + 1 : _line)}: not valid JSON, expected an array of objects; correct the file.", e);
+            throw new PeftException(
+                $"{path}, line {(e is JsonException { LineNumber: { } number } ? number + 1 : _line)}: not valid JSON, expected an array "
+                + "of objects; correct the file.",
+                e);
         }
     }
 
@@ -81,7 +84,10 @@ internal sealed class JsonArrayReader(Stream stream, string path, int maxBytes)
 
     private void Fill()
     {
-        if (_window.Bytes.Length > maxBytes) throw new PeftException($"{path}, line {_line}: the element is longer than {maxBytes:N0} bytes; correct the file, or raise the limit (MaxLineBytes).");
+        if (_window.Bytes.Length > maxBytes)
+            throw new PeftException(
+                $"{path}, line {_line}: the element is longer than {maxBytes:N0} bytes; correct the file, or raise the limit "
+                + "(MaxLineBytes).");
         // As much again at a time: what was looked at in vain is looked at once more.
         var enough = Math.Max(2 * _window.Bytes.Length, 1 << 12);
         while (_window.Bytes.Length < enough && _window.Fill())

@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace PeftSharp.Data.Files;
 
 /// <summary>The columns of a file whose values stay with the rows.</summary>
-/// <param name="places">Index of each column in the file, in the order of the names in <see cref="SharedColumns.Kept"/>; -1 where this file lacks it.</param>
+/// <param name="places">Index of each column in the file, in the order of the names in <see cref="SharedColumns.Kept"/>; -1 where this file
+/// lacks it.</param>
 internal sealed class KeptColumns(int[] places)
 {
     private const int MaxFields = 1000;
@@ -14,12 +15,16 @@ internal sealed class KeptColumns(int[] places)
     {
         if (options.Keep.Count == 0 && !options.KeepAll) return null;
         if (shared.Kept.Count == 0)
-            shared.Kept.AddRange(options.KeepAll ? names.Distinct() : options.Keep.Select(name => names[ColumnMap.Find(path, names, hasHeader, "--keep", name)]).Distinct());
+            shared.Kept.AddRange(
+                options.KeepAll
+                    ? names.Distinct()
+                    : options.Keep.Select(name => names[ColumnMap.Find(path, names, hasHeader, "--keep", name)]).Distinct());
         return new KeptColumns([.. shared.Kept.Select(name => IndexOf(names, name))]);
     }
 
     /// <summary>The values of a row whose format has strings only.</summary>
-    public KeptValue[] Of(IReadOnlyList<string> fields) => Array.ConvertAll(places, place => new KeptValue(place < 0 ? null : fields[place], false));
+    public KeptValue[] Of(IReadOnlyList<string> fields) =>
+        Array.ConvertAll(places, place => new KeptValue(place < 0 ? null : fields[place], false));
 
     /// <summary>The values of a JSON row: fields that others lack are added to the columns where all are kept.</summary>
     public static KeptValue[]? OfJson(string path, JsonElement row, DataOptions options, SharedColumns shared)
@@ -32,7 +37,9 @@ internal sealed class KeptColumns(int[] places)
             {
                 if (shared.Kept.Contains(field.Name)) continue;
                 if (shared.Kept.Count == MaxFields)
-                    throw new PeftException($"{path}: its rows have more than {MaxFields:N0} different fields, too many to keep all; name those to keep (--keep).");
+                    throw new PeftException(
+                        $"{path}: its rows have more than {MaxFields:N0} different fields, too many to keep all; name those to "
+                        + "keep (--keep).");
                 shared.Kept.Add(field.Name);
             }
         }

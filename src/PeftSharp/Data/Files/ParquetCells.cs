@@ -47,7 +47,9 @@ internal static class ParquetCells
         RawColumnData<uint> numbers => Nested(numbers, field, rows),
         RawColumnData<long> numbers => Nested(numbers, field, rows),
         RawColumnData<ulong> numbers => Nested(numbers, field, rows),
-        _ => throw new PeftException($"The column {BadRows.Quote(field.Name)} holds {ParquetTypes.Name(field)}, expected lists of integers."),
+        _ =>
+            throw new PeftException(
+                $"The column {BadRows.Quote(field.Name)} holds {ParquetTypes.Name(field)}, expected lists of integers."),
     };
 
     private static string?[] Flat<T>(RawColumnData<T> data, DataField field, int rows, Func<T, string?> spell) where T : struct
@@ -108,7 +110,10 @@ internal static class ParquetCells
         return text =>
         {
             total += text.Length;
-            if (total > maxLength) throw new InvalidDataException($"the texts of a row group have more than the {maxLength >> 20:N0} million letters that are read at once; write the file with smaller row groups");
+            if (total > maxLength)
+                throw new InvalidDataException(
+                    $"the texts of a row group have more than the {maxLength >> 20:N0} million letters that are read at once; write the "
+                    + "file with smaller row groups");
             if (known.TryGetValue(text, out var spelled)) return spelled;
             spelled = spell(text);
             if (known.Count < Shared) known.Add(text, spelled);

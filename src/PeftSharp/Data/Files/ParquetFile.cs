@@ -6,7 +6,9 @@ using PeftSharp.Data.Files.Columnar;
 namespace PeftSharp.Data.Files;
 
 /// <summary>An open parquet file: its columns, and the row groups' column chunks as the format stores them.</summary>
-/// <remarks>Its metadata is read and checked here; the reader behind sees one column at a time, in a file that <see cref="ColumnFile"/> made.</remarks>
+/// <remarks>
+/// Its metadata is read and checked here; the reader behind sees one column at a time, in a file that <see cref="ColumnFile"/> made.
+/// </remarks>
 internal sealed class ParquetFile : IDisposable
 {
     // A row group is read column by column, each of them whole.
@@ -74,7 +76,9 @@ internal sealed class ParquetFile : IDisposable
         var leaves = columns.Select(column => _firstLeaf[column]).ToList();
         var bytes = _footer.Groups.Sum(group => leaves.Sum(leaf => (double)group.Chunks[leaf].Values * BytesOfValue));
         if (bytes > most)
-            throw new PeftException($"{Path} says that it has {bytes / BytesOfValue:N0} values in {_stream.Length:N0} bytes, out of all proportion; write it anew.");
+            throw new PeftException(
+                $"{Path} says that it has {bytes / BytesOfValue:N0} values in {_stream.Length:N0} bytes, out of all proportion; write "
+                + "it anew.");
     }
 
     /// <summary>Rows of a row group.</summary>
@@ -82,7 +86,8 @@ internal sealed class ParquetFile : IDisposable
     {
         var rows = _footer.Groups[group].Rows;
         return rows <= MaxGroupRows ? (int)rows : throw new PeftException(
-            $"{Path}: row group {group + 1} says that it has {rows:N0} rows, more than the {MaxGroupRows:N0} that are read at once; write the file with smaller row groups.");
+            $"{Path}: row group {group + 1} says that it has {rows:N0} rows, more than the {MaxGroupRows:N0} that are read at once; write "
+            + "the file with smaller row groups.");
     }
 
     /// <summary>A column of a row group: values without nulls, and the levels that tell where nulls and lists are.</summary>
@@ -94,9 +99,12 @@ internal sealed class ParquetFile : IDisposable
         var node = _footer.Schema.Children.First(child => child.Name == column);
         if (node.Leaves != 1) throw NotRead(column);
         var (chunk, rows) = (_footer.Groups[group].Chunks[_firstLeaf[column]], _footer.Groups[group].Rows);
-        if (!node.IsRepeated && chunk.Values != rows) throw new InvalidDataException($"the column {BadRows.Quote(column)} has {chunk.Values:N0} values in {rows:N0} rows");
+        if (!node.IsRepeated && chunk.Values != rows)
+            throw new InvalidDataException($"the column {BadRows.Quote(column)} has {chunk.Values:N0} values in {rows:N0} rows");
         if (chunk.Values > _mostBytes / BytesOfValue)
-            throw new PeftException($"{Path}: the column {BadRows.Quote(column)} has {chunk.Values:N0} values in row group {group + 1}, more than are read at once; write the file with smaller row groups.");
+            throw new PeftException(
+                $"{Path}: the column {BadRows.Quote(column)} has {chunk.Values:N0} values in row group {group + 1}, more than are read at "
+                + "once; write the file with smaller row groups.");
         using var file = ColumnFile.OfColumn(_footer.Schema, node, chunk, Pages(node, chunk), rows);
         return Open(file, reader =>
         {
@@ -117,7 +125,9 @@ internal sealed class ParquetFile : IDisposable
             var feature = document.RootElement.GetProperty("info").GetProperty("features").GetProperty(column);
             if (feature.GetProperty("_type").GetString() != "ClassLabel") return null;
             string[] names = [.. feature.GetProperty("names").EnumerateArray().Select(name => name.GetString()!)];
-            return names.Length > 0 && names.All(name => name is not null) && names.Distinct(StringComparer.Ordinal).Count() == names.Length ? names : null;
+            return names.Length > 0 && names.All(name => name is not null) && names.Distinct(StringComparer.Ordinal).Count() == names.Length
+                ? names
+                : null;
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
@@ -128,7 +138,9 @@ internal sealed class ParquetFile : IDisposable
 
     private ColumnPages Pages(SchemaNode column, ParquetFooter.Chunk chunk)
     {
-        if (chunk.Length > Array.MaxLength) throw new InvalidDataException($"a column of {chunk.Length:N0} bytes in one row group is too large; write the file with smaller row groups");
+        if (chunk.Length > Array.MaxLength)
+            throw new InvalidDataException(
+                $"a column of {chunk.Length:N0} bytes in one row group is too large; write the file with smaller row groups");
         var bytes = new byte[chunk.Length];
         _stream.Position = chunk.Start;
         _stream.ReadExactly(bytes);
@@ -142,7 +154,8 @@ internal sealed class ParquetFile : IDisposable
         _ => throw NotRead(column),
     };
 
-    private PeftException NotRead(string column) => new($"{Path}: the column {BadRows.Quote(column)} holds {ColumnTypes[column]}, which is not read.");
+    private PeftException NotRead(string column) =>
+        new($"{Path}: the column {BadRows.Quote(column)} holds {ColumnTypes[column]}, which is not read.");
 
     private static T Open<T>(ColumnFile file, Func<Parquet.ParquetReader, T> read)
     {
@@ -170,10 +183,13 @@ internal sealed class ParquetFile : IDisposable
         }
         stream.Position = 0;
         if (tail[4..].SequenceEqual("PARE"u8)) throw new PeftException($"{path} is encrypted; decrypt it first.");
-        if (!tail[4..].SequenceEqual("PAR1"u8)) throw new PeftException($"{path} is cut: a parquet file ends with PAR1, and this one does not; copy it again.");
+        if (!tail[4..].SequenceEqual("PAR1"u8))
+            throw new PeftException($"{path} is cut: a parquet file ends with PAR1, and this one does not; copy it again.");
         var footer = BitConverter.ToUInt32(tail);
         if (footer > stream.Length - 3 * MagicBytes)
-            throw new PeftException($"{path} is damaged: its last bytes say that {footer:N0} bytes of metadata stand before them, in a file of {stream.Length:N0} bytes; copy it again.");
+            throw new PeftException(
+                $"{path} is damaged: its last bytes say that {footer:N0} bytes of metadata stand before them, in a file of "
+                + $"{stream.Length:N0} bytes; copy it again.");
     }
 
     // What is damaged is told by the checks here, and by the reader behind in as many ways as there are.
@@ -190,7 +206,10 @@ internal sealed class ParquetFile : IDisposable
         catch (Exception e) when (e is not PeftException)
         {
             var cause = e is System.Reflection.TargetInvocationException { InnerException: { } inner } ? inner : e;
-            throw new PeftException($"{path} is damaged, or written in a way that is not read here ({cause.GetType().Name}: {cause.Message.Split('\n')[0].Trim().TrimEnd('.')}); copy it again, or convert it.", e);
+            throw new PeftException(
+                $"{path} is damaged, or written in a way that is not read here ({cause.GetType().Name}: "
+                + $"{cause.Message.Split('\n')[0].Trim().TrimEnd('.')}); copy it again, or convert it.",
+                e);
         }
     }
 

@@ -10,7 +10,8 @@ internal static class ParquetReader
         using var file = ParquetFile.Open(path);
         shared.Check(path, file.ColumnNames, file.ColumnTypes);
         var columns = Columns.Resolve(file, options);
-        shared.Read([("text", columns.Text), ("pair", columns.Pair), ("label", columns.Label), .. columns.Text is null ? TokenRow.Roles : []]);
+        shared.Read(
+            [("text", columns.Text), ("pair", columns.Pair), ("label", columns.Label), .. columns.Text is null ? TokenRow.Roles : []]);
         if (columns.Classes is not null) shared.CheckClasses(path, columns.Label!, columns.Classes);
         var kept = Kept(file, options, shared);
         file.CheckSize([.. columns.Names.Concat(kept ?? []).Distinct()]);
@@ -34,12 +35,18 @@ internal static class ParquetReader
         if (shared.Kept.Count > 0) return [.. shared.Kept];
         string[] asked = options.KeepAll
             ? [.. file.ColumnNames]
-            : [.. options.Keep.Select(name => file.ColumnNames[ColumnMap.Find(file.Path, file.ColumnNames, true, "--keep", name)]).Distinct()];
+            : [
+                .. options.Keep.Select(name => file.ColumnNames[ColumnMap.Find(file.Path, file.ColumnNames, true, "--keep", name)])
+                    .Distinct(),
+            ];
         foreach (var column in asked)
         {
             if (ParquetTypes.IsScalar(file.ColumnTypes[column])) shared.Kept.Add(column);
-            else if (options.KeepAll) shared.Remark($"{file.Path}: the column {BadRows.Quote(column)} holds {file.ColumnTypes[column]} and is not kept.");
-            else throw new PeftException($"{file.Path}: the column {BadRows.Quote(column)} holds {file.ColumnTypes[column]}, which cannot be kept; name a column of strings, numbers or booleans (--keep).");
+            else if (options.KeepAll)
+                shared.Remark($"{file.Path}: the column {BadRows.Quote(column)} holds {file.ColumnTypes[column]} and is not kept.");
+            else throw new PeftException(
+                $"{file.Path}: the column {BadRows.Quote(column)} holds {file.ColumnTypes[column]}, which cannot be kept; name a column of "
+                + "strings, numbers or booleans (--keep).");
         }
         return [.. shared.Kept];
     }
@@ -62,18 +69,29 @@ internal static class ParquetReader
             foreach (var list in lists) Expect(file, list, ParquetTypes.IsIntegerList, "lists of integers");
             var label = Name(map.Label);
             if (label is null) return new Columns(file.Path, Name(map.Text), Name(map.Pair), null, null) { Ids = lists };
-            Expect(file, label, type => type is ParquetTypes.Text or ParquetTypes.Binary or "bool" || ParquetTypes.IsInteger(type) || type.StartsWith("float", StringComparison.Ordinal), "numbers, booleans or names");
-            var classes = options.Kind != LabelKind.Regression && ParquetTypes.IsInteger(file.ColumnTypes[label]) ? file.ClassNames(label) : null;
+            Expect(
+                file, label,
+                type =>
+                    type is ParquetTypes.Text or ParquetTypes.Binary or "bool"
+                        || ParquetTypes.IsInteger(type)
+                        || type.StartsWith("float", StringComparison.Ordinal),
+                "numbers, booleans or names");
+            var classes = options.Kind != LabelKind.Regression && ParquetTypes.IsInteger(file.ColumnTypes[label])
+                ? file.ClassNames(label)
+                : null;
             return new Columns(file.Path, Name(map.Text), Name(map.Pair), label, classes) { Ids = lists };
         }
 
         /// <summary>The columns that are read.</summary>
-        public IEnumerable<string> Names => Text is null && Ids.Count > 0 ? Label is null ? Ids : Ids.Append(Label) : new[] { Text, Pair, Label }.OfType<string>();
+        public IEnumerable<string> Names =>
+            Text is null && Ids.Count > 0 ? Label is null ? Ids : Ids.Append(Label) : new[] { Text, Pair, Label }.OfType<string>();
 
         private static void Expect(ParquetFile file, string column, Func<string, bool> fits, string expected)
         {
             if (!fits(file.ColumnTypes[column]))
-                throw new PeftException($"{file.Path}: the column {BadRows.Quote(column)} holds {file.ColumnTypes[column]}, expected {expected}; name another column, or convert it.");
+                throw new PeftException(
+                    $"{file.Path}: the column {BadRows.Quote(column)} holds {file.ColumnTypes[column]}, expected {expected}; name another "
+                    + "column, or convert it.");
         }
     }
 
@@ -90,7 +108,10 @@ internal static class ParquetReader
         public Cells(ParquetFile file, int group, Columns columns, string[]? kept, DataOptions options)
         {
             (_columns, _options, Rows) = (columns, options, file.Rows(group));
-            string?[]? Texts(string? column) => column is null ? null : file.Read(group, column, (field, data) => ParquetCells.Texts(field, data, Rows, file.MaxTextLength));
+            string?[]? Texts(string? column) =>
+                column is null
+                    ? null
+                    : file.Read(group, column, (field, data) => ParquetCells.Texts(field, data, Rows, file.MaxTextLength));
             int[]?[]? Lists(string column) => columns.Text is not null || !file.ColumnNames.Contains(column) ? null
                 : file.Read(group, column, (field, data) => ParquetCells.Lists(field, data, Rows));
             (_texts, _pairs, _labels) = (Texts(columns.Text), Texts(columns.Pair), Texts(columns.Label));
@@ -102,7 +123,8 @@ internal static class ParquetReader
 
         public int Rows { get; }
 
-        public KeptValue[]? Kept(int row) => _kept is null ? null : Array.ConvertAll(_kept, column => KeptColumns.Typed(column.Texts[row], column.Type));
+        public KeptValue[]? Kept(int row) =>
+            _kept is null ? null : Array.ConvertAll(_kept, column => KeptColumns.Typed(column.Texts[row], column.Type));
 
         public string? Pick(int row, int number, out RawExample example)
         {
@@ -112,32 +134,44 @@ internal static class ParquetReader
             var (ids, types) = (_ids?[row], _types?[row]);
             if (_texts is null)
             {
-                if ((Numbers(TokenRow.Ids, ids) ?? Numbers(TokenRow.Types, types) ?? Numbers(TokenRow.Mask, _masks?[row])) is { } noNumber) return noNumber;
+                if ((Numbers(TokenRow.Ids, ids) ?? Numbers(TokenRow.Types, types) ?? Numbers(TokenRow.Mask, _masks?[row])) is { } noNumber)
+                    return noNumber;
                 if (TokenRow.Trim(ref ids, ref types, _masks?[row]) is { } problem) return problem;
             }
-            else if ((TakeText(_columns.Text!, _texts[row]) ?? (_pairs is null ? null : TakeText(_columns.Pair!, _pairs[row]))) is { } noText) return noText;
+            else if (
+                (TakeText(_columns.Text!, _texts[row]) ?? (_pairs is null ? null : TakeText(_columns.Pair!, _pairs[row]))) is { } noText)
+                return noText;
             example = new RawExample(_columns.Path, number, _texts?[row] ?? "", _pairs?[row], label, ids, types);
             return null;
         }
 
         private string? TakeText(string column, string? text)
         {
-            if (text is null) return $"the column {BadRows.Quote(column)} holds nothing, or bytes that are not UTF-8, expected a text; correct the row or skip bad rows (--skip-bad-rows)";
-            return !_options.AllowEmptyText && string.IsNullOrWhiteSpace(text) ? DelimitedReader.Blank($"column {BadRows.Quote(column)}") : null;
+            if (text is null)
+                return $"the column {BadRows.Quote(column)} holds nothing, or bytes that are not UTF-8, expected a text; correct the row "
+                    + "or skip bad rows (--skip-bad-rows)";
+            return !_options.AllowEmptyText && string.IsNullOrWhiteSpace(text)
+                ? DelimitedReader.Blank($"column {BadRows.Quote(column)}")
+                : null;
         }
 
         private string? TakeLabel(string? value, out string? label)
         {
             label = value?.Trim();
-            if (string.IsNullOrEmpty(label)) return $"the label in column {BadRows.Quote(_columns.Label!)} is empty; give the row a label or skip bad rows (--skip-bad-rows)";
+            if (string.IsNullOrEmpty(label))
+                return $"the label in column {BadRows.Quote(_columns.Label!)} is empty; give the row a label or skip bad rows "
+                    + "(--skip-bad-rows)";
             if (_columns.Classes is not { } names || label == "-1") return null;
             if (!int.TryParse(label, CultureInfo.InvariantCulture, out var index) || index < 0 || index >= names.Count)
-                return $"the label {BadRows.Quote(label)} is outside the {names.Count} classes that the file's metadata names; correct it or skip bad rows (--skip-bad-rows)";
+                return $"the label {BadRows.Quote(label)} is outside the {names.Count} classes that the file's metadata names; correct it "
+                    + "or skip bad rows (--skip-bad-rows)";
             if (!_byNumber) label = names[index];
             return null;
         }
 
         private static string? Numbers(string column, int[]? values) =>
-            values is not null && Array.IndexOf(values, -1) is var at and >= 0 ? $"element {at + 1} of '{column}' is missing, negative or too large, expected an integer of 0 or more" : null;
+            values is not null && Array.IndexOf(values, -1) is var at and >= 0
+                ? $"element {at + 1} of '{column}' is missing, negative or too large, expected an integer of 0 or more"
+                : null;
     }
 }

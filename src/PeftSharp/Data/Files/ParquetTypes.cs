@@ -35,7 +35,8 @@ internal static class ParquetTypes
     /// <summary>True for strings, numbers and booleans.</summary>
     public static bool IsScalar(string type) => Names.ContainsValue(type);
 
-    public static bool IsInteger(string type) => type.StartsWith("int", StringComparison.Ordinal) || type.StartsWith("uint", StringComparison.Ordinal);
+    public static bool IsInteger(string type) =>
+        type.StartsWith("int", StringComparison.Ordinal) || type.StartsWith("uint", StringComparison.Ordinal);
 
     public static bool IsIntegerList(string type) => type.StartsWith("list<", StringComparison.Ordinal) && IsInteger(type[5..]);
 

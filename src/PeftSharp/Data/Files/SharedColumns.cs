@@ -30,7 +30,10 @@ internal sealed class SharedColumns
 
     /// <summary>The columns with their types and roles.</summary>
     public IReadOnlyList<DatasetColumn> Columns =>
-        [.. (_types.Count > 0 ? _types : Guess.Types).Select(column => new DatasetColumn(column.Key, column.Value, Roles.GetValueOrDefault(column.Key)))];
+        [
+            .. (_types.Count > 0 ? _types : Guess.Types).Select(
+                column => new DatasetColumn(column.Key, column.Value, Roles.GetValueOrDefault(column.Key))),
+        ];
 
     /// <summary>Says once what was taken for granted.</summary>
     public void Remark(string sentence)
@@ -40,7 +43,9 @@ internal sealed class SharedColumns
 
     /// <summary>Takes over what columns are read as; names may be missing.</summary>
     public void Read(params (string Role, string? Column)[] roles) =>
-        Roles = roles.Where(role => role.Column is not null).DistinctBy(role => role.Column).ToDictionary(role => role.Column!, role => role.Role);
+        Roles = roles.Where(role => role.Column is not null)
+            .DistinctBy(role => role.Column)
+            .ToDictionary(role => role.Column!, role => role.Role);
 
     /// <summary>Takes the first file's columns over, and refuses a file that has others.</summary>
     /// <param name="path">The file.</param>
@@ -55,13 +60,17 @@ internal sealed class SharedColumns
             return;
         }
         if (_columns.Except(columns).FirstOrDefault() is { } missing)
-            throw new PeftException($"{path} has no column {BadRows.Quote(missing)}, which {_first} has; give files of one dataset with the same columns.");
+            throw new PeftException(
+                $"{path} has no column {BadRows.Quote(missing)}, which {_first} has; give files of one dataset with the same columns.");
         if (columns.Except(_columns).FirstOrDefault() is { } extra)
-            throw new PeftException($"{path} has a column {BadRows.Quote(extra)}, which {_first} has not; give files of one dataset with the same columns.");
+            throw new PeftException(
+                $"{path} has a column {BadRows.Quote(extra)}, which {_first} has not; give files of one dataset with the same columns.");
         foreach (var (column, type) in types)
         {
             if (_types.TryGetValue(column, out var other) && other != type)
-                throw new PeftException($"{path} holds {type} in the column {BadRows.Quote(column)}, where {_first} holds {other}; give files of one dataset with the same types.");
+                throw new PeftException(
+                    $"{path} holds {type} in the column {BadRows.Quote(column)}, where {_first} holds {other}; give files of one dataset "
+                    + "with the same types.");
         }
     }
 
@@ -76,5 +85,6 @@ internal sealed class SharedColumns
         ClassNames ??= names;
     }
 
-    private static string List(IReadOnlyList<string> names) => string.Join(", ", names.Take(10).Select(BadRows.Quote)) + (names.Count > 10 ? ", …" : "");
+    private static string List(IReadOnlyList<string> names) =>
+        string.Join(", ", names.Take(10).Select(BadRows.Quote)) + (names.Count > 10 ? ", …" : "");
 }

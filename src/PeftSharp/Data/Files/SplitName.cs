@@ -34,11 +34,14 @@ internal sealed partial record SplitName(string File, GlueSplit Split, string Wo
             var words = Separators().Split(isFile ? Stem(parts[i]) : parts[i]);
             var known = words.Where(Words.ContainsKey).Distinct(StringComparer.OrdinalIgnoreCase).ToList();
             if (known.Select(word => Words[word]).Distinct().Count() > 1)
-                throw new PeftException($"{Path.Combine(folder, file)}: \"{parts[i]}\" names two parts of the data ({string.Join(" and ", known)}); rename it, or give the files by a pattern.");
+                throw new PeftException(
+                    $"{Path.Combine(folder, file)}: \"{parts[i]}\" names two parts of the data ({string.Join(" and ", known)}); rename it, "
+                    + "or give the files by a pattern.");
             if (known.Count == 0) continue;
             var split = Words[known[0]];
             // MNLI's second development part; its second test part has no labels and no use.
-            if (words.Contains("mismatched", StringComparer.OrdinalIgnoreCase)) return split == GlueSplit.Dev ? new(file, GlueSplit.DevMismatched, known[0], PlaceOf(parts, i)) : null;
+            if (words.Contains("mismatched", StringComparer.OrdinalIgnoreCase))
+                return split == GlueSplit.Dev ? new(file, GlueSplit.DevMismatched, known[0], PlaceOf(parts, i)) : null;
             return new(file, split, known[0], PlaceOf(parts, i));
         }
         return null;
@@ -51,8 +54,14 @@ internal sealed partial record SplitName(string File, GlueSplit Split, string Wo
         foreach (var other in files)
         {
             // By word: data/train and train.csv. By extension: train.csv and train.csv.gz.
-            if (other.Word.Equals(first.Word, StringComparison.OrdinalIgnoreCase) && Extension(other.File) == Extension(first.File) && other.IsFolder == first.IsFolder) continue;
-            throw new PeftException($"{folder} holds the {GlueFolder.Describe(first.Split)} part twice: {first.File} and {other.File}; keep one of them, or give the files by a pattern.");
+            if (
+                other.Word.Equals(first.Word, StringComparison.OrdinalIgnoreCase)
+                    && Extension(other.File) == Extension(first.File)
+                    && other.IsFolder == first.IsFolder)
+                continue;
+            throw new PeftException(
+                $"{folder} holds the {GlueFolder.Describe(first.Split)} part twice: {first.File} and {other.File}; keep one of them, or "
+                + "give the files by a pattern.");
         }
         foreach (var shards in files.Where(file => Shard().IsMatch(file.File)).GroupBy(file => Shard().Replace(file.File, "")))
             CheckShards(folder, [.. shards.Select(file => file.File)]);
@@ -66,13 +75,17 @@ internal sealed partial record SplitName(string File, GlueSplit Split, string Wo
         var numbers = files.Select(file => Shard().Match(file)).Select(m => (Index: Number(m, 1), Count: Number(m, 2))).ToList();
         var count = numbers[0].Count;
         if (numbers.FindIndex(n => n.Count != count) is var odd and >= 0)
-            throw new PeftException($"{folder} holds numbered files of two writings: {files[0]} is one of {count}, {files[odd]} one of {numbers[odd].Count}; remove the older ones.");
+            throw new PeftException(
+                $"{folder} holds numbered files of two writings: {files[0]} is one of {count}, {files[odd]} one of {numbers[odd].Count}; "
+                + "remove the older ones.");
         if (files.Count == count) return;
         var missing = Enumerable.Range(0, count).Except(numbers.Select(n => n.Index)).FirstOrDefault();
-        throw new PeftException($"{folder} lacks the numbered file {missing} of {count} beside {files[0]} (they count from 0); copy all of them.");
+        throw new PeftException(
+            $"{folder} lacks the numbered file {missing} of {count} beside {files[0]} (they count from 0); copy all of them.");
     }
 
-    private static int Number(Match match, int group) => int.Parse(match.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture);
+    private static int Number(Match match, int group) =>
+        int.Parse(match.Groups[group].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture);
 
     private static string PlaceOf(string[] parts, int at) => at < parts.Length - 1
         ? string.Join(Path.DirectorySeparatorChar, parts[..(at + 1)]) + Path.DirectorySeparatorChar
@@ -80,7 +93,8 @@ internal sealed partial record SplitName(string File, GlueSplit Split, string Wo
 
     private static string Stem(string name) => Path.GetFileNameWithoutExtension(DataFile.Unpacked(name));
 
-    private static string Extension(string file) => file[(file.Length - Path.GetFileName(file).Length + Stem(Path.GetFileName(file)).Length)..].ToLowerInvariant();
+    private static string Extension(string file) =>
+        file[(file.Length - Path.GetFileName(file).Length + Stem(Path.GetFileName(file)).Length)..].ToLowerInvariant();
 
     [GeneratedRegex(@"[-._ 0-9]+")]
     private static partial Regex Separators();

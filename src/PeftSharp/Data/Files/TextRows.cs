@@ -29,9 +29,11 @@ internal static class TextRows
     private static string? Problem(LabelledText? row, DataOptions options, ref bool? pairs)
     {
         if (row?.Text is null) return "there is no text; give one";
-        if (!options.AllowEmptyText && (string.IsNullOrWhiteSpace(row.Text) || row.Pair is { } pair && string.IsNullOrWhiteSpace(pair))) return DelimitedReader.Blank(null);
+        if (!options.AllowEmptyText && (string.IsNullOrWhiteSpace(row.Text) || row.Pair is { } pair && string.IsNullOrWhiteSpace(pair)))
+            return DelimitedReader.Blank(null);
         if (string.IsNullOrWhiteSpace(row.Label)) return "there is no label; give one, or leave the row out";
-        if (IsBroken(row.Text) || IsBroken(row.Label) || row.Pair is { } second && IsBroken(second)) return "the text holds half of a surrogate pair; do not cut texts within a letter";
+        if (IsBroken(row.Text) || IsBroken(row.Label) || row.Pair is { } second && IsBroken(second))
+            return "the text holds half of a surrogate pair; do not cut texts within a letter";
         pairs ??= row.Pair is not null;
         return pairs == row.Pair is not null ? null : "a single text stands among pairs; give pairs, or single texts";
     }

@@ -34,7 +34,8 @@ internal sealed class TypeGuess
         _ when a == b || b == Nothing => a,
         (Nothing, _) => b,
         (Integer, Real) or (Real, Integer) => Real,
-        _ when a.StartsWith("list", StringComparison.Ordinal) && b.StartsWith("list", StringComparison.Ordinal) => $"list<{Join(Inner(a), Inner(b))}>",
+        _ when a.StartsWith("list", StringComparison.Ordinal) && b.StartsWith("list", StringComparison.Ordinal) =>
+            $"list<{Join(Inner(a), Inner(b))}>",
         _ => Text,
     };
 

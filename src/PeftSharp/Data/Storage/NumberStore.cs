@@ -39,7 +39,8 @@ internal sealed unsafe class NumberStore<T>(DataStorage storage, ScratchUse? use
             Array.Resize(ref _values, (int)Count);
             return;
         }
-        using var map = MemoryMappedFile.CreateFromFile(_file.Finish(), null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+        using var map = MemoryMappedFile.CreateFromFile(
+            _file.Finish(), null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
         _view = map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
         byte* start = null;
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);

@@ -54,7 +54,9 @@ internal sealed class RowStore(DataStorage storage) : IReadOnlyList<RawExample>,
             return;
         }
         _rows.Add(row);
-        _bytes += RowOverhead + 2L * (row.Text.Length + (row.Pair?.Length ?? 0)) + 4L * ((row.InputIds?.Length ?? 0) + (row.TypeIds?.Length ?? 0));
+        _bytes += RowOverhead
+            + 2L * (row.Text.Length + (row.Pair?.Length ?? 0))
+            + 4L * ((row.InputIds?.Length ?? 0) + (row.TypeIds?.Length ?? 0));
         foreach (var value in row.Kept ?? []) _bytes += KeptOverhead + 2L * (value.Text?.Length ?? 0);
         if (_bytes <= storage.MemoryBytes) return;
         _file = new ScratchFile(storage);
@@ -65,7 +67,8 @@ internal sealed class RowStore(DataStorage storage) : IReadOnlyList<RawExample>,
     private void Append(RawExample row)
     {
         if (_files.Count == 0 || _files[^1] != row.File) _files.Add(row.File);
-        if (_offsets.Count > Array.MaxLength - 1) throw new PeftException($"{row.File} has more rows than the {Array.MaxLength:N0} that fit one dataset; split it.");
+        if (_offsets.Count > Array.MaxLength - 1)
+            throw new PeftException($"{row.File} has more rows than the {Array.MaxLength:N0} that fit one dataset; split it.");
         _row.ResetWrittenCount();
         RowCodec.Write(_row, row, _files.Count - 1);
         _file!.Append(_row.WrittenSpan);
@@ -82,7 +85,9 @@ internal sealed class RowStore(DataStorage storage) : IReadOnlyList<RawExample>,
             for (var read = 0; read < length;)
             {
                 var more = RandomAccess.Read(_file!.Handle, bytes[read..], start + read);
-                read += more > 0 ? more : throw new PeftException("A file of rows that were set aside for want of memory has become shorter; run it again.");
+                read += more > 0
+                    ? more
+                    : throw new PeftException("A file of rows that were set aside for want of memory has become shorter; run it again.");
             }
             return RowCodec.Read(bytes, _files);
         }

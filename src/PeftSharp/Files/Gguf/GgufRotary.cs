@@ -32,7 +32,8 @@ internal static class GgufRotary
             : throw new PeftException($"{file.Path}: the metadata {name}.rope.scaling.type is {Quoted.Name(kind)}; supported are none, "
                 + "linear and yarn: take another model.");
         rotary["factor"] = factor;
-        if (metadata.Int($"{name}.rope.scaling.original_context_length") is { } original) rotary["original_max_position_embeddings"] = original;
+        if (metadata.Int($"{name}.rope.scaling.original_context_length") is { } original)
+            rotary["original_max_position_embeddings"] = original;
         return rotary;
     }
 

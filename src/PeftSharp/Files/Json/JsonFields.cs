@@ -3,7 +3,10 @@ using System.Text.Json.Nodes;
 
 namespace PeftSharp.Files.Json;
 
-/// <summary>The members of an object of a checked document, read by kind; whatever is of another kind is one sentence that names the field. Missing and null are the same.</summary>
+/// <summary>
+/// The members of an object of a checked document, read by kind; whatever is of another kind is one sentence that names the field. Missing
+/// and null are the same.
+/// </summary>
 /// <param name="source">The document.</param>
 /// <param name="json">The object.</param>
 /// <param name="path">Where it stands in the document.</param>
@@ -25,7 +28,8 @@ internal sealed class JsonFields(JsonSource source, JsonObject json, string path
     public double? Number(string name, double least = double.MinValue, double most = double.MaxValue) =>
         json[name] is not { } node ? null
         : node is JsonValue value && value.TryGetValue<double>(out var number) && number >= least && number <= most ? number
-        : throw Wrong(name, node, least == double.MinValue && most == double.MaxValue ? "a finite number" : $"a number from {least} to {most}");
+        : throw Wrong(
+            name, node, least == double.MinValue && most == double.MaxValue ? "a finite number" : $"a number from {least} to {most}");
 
     /// <summary>A truth value.</summary>
     public bool? Flag(string name) =>
@@ -38,7 +42,13 @@ internal sealed class JsonFields(JsonSource source, JsonObject json, string path
     {
         if (json[name] is not { } node) return null;
         if (node is not JsonArray list) throw Wrong(name, node, "a list of texts");
-        return [.. list.Select((item, i) => item is JsonValue value && value.TryGetValue<string>(out var text) ? text : throw Wrong($"{name}[{i}]", item, "a text"))];
+        return [
+            .. list.Select(
+                (item, i) =>
+                    item is JsonValue value && value.TryGetValue<string>(out var text)
+                        ? text
+                        : throw Wrong($"{name}[{i}]", item, "a text")),
+        ];
     }
 
     /// <summary>A list of finite numbers.</summary>
@@ -51,7 +61,9 @@ internal sealed class JsonFields(JsonSource source, JsonObject json, string path
             number = 0;
             return item is JsonValue value && value.TryGetValue(out number) && double.IsFinite(number);
         }
-        return [.. list.Select((item, i) => IsFinite(item, out var number) ? number : throw Wrong($"{name}[{i}]", item, "a finite number"))];
+        return [
+            .. list.Select((item, i) => IsFinite(item, out var number) ? number : throw Wrong($"{name}[{i}]", item, "a finite number")),
+        ];
     }
 
     /// <summary>A list of at most so many objects.</summary>
@@ -59,7 +71,13 @@ internal sealed class JsonFields(JsonSource source, JsonObject json, string path
     {
         if (json[name] is not { } node) return null;
         if (node is not JsonArray list || list.Count > most) throw Wrong(name, node, $"a list of at most {most} objects");
-        return [.. list.Select((item, i) => item is JsonObject inner ? new JsonFields(source, inner, $"{path}.{name}[{i}]") : throw Wrong($"{name}[{i}]", item, "an object"))];
+        return [
+            .. list.Select(
+                (item, i) =>
+                    item is JsonObject inner
+                        ? new JsonFields(source, inner, $"{path}.{name}[{i}]")
+                        : throw Wrong($"{name}[{i}]", item, "an object")),
+        ];
     }
 
     /// <summary>An object inside.</summary>

@@ -12,7 +12,9 @@ internal sealed class JsonScan(JsonSource source, JsonBounds bounds)
     private readonly Stack<Level> _levels = [];
     private int _values;
 
-    /// <summary>Refuses a document that is no JSON (RFC 8259), exceeds a bound, repeats a name, or holds broken text or a number that is infinite.</summary>
+    /// <summary>
+    /// Refuses a document that is no JSON (RFC 8259), exceeds a bound, repeats a name, or holds broken text or a number that is infinite.
+    /// </summary>
     public void Check(ReadOnlySpan<byte> json)
     {
         if (json.Length > bounds.Bytes) throw source.Bad($"has {json.Length:N0} bytes, more than the {bounds.Bytes:N0} that it may have");
@@ -31,7 +33,8 @@ internal sealed class JsonScan(JsonSource source, JsonBounds bounds)
     private void See(ref Utf8JsonReader reader, ReadOnlySpan<byte> json)
     {
         var length = reader.ValueSpan.Length;
-        if (length > bounds.Text) throw Bad(reader, json, $"is {length:N0} bytes long, more than the {bounds.Text:N0} that a text or a number may have");
+        if (length > bounds.Text)
+            throw Bad(reader, json, $"is {length:N0} bytes long, more than the {bounds.Text:N0} that a text or a number may have");
         switch (reader.TokenType)
         {
             case JsonTokenType.PropertyName:
@@ -43,7 +46,8 @@ internal sealed class JsonScan(JsonSource source, JsonBounds bounds)
                 _levels.Pop();
                 return;
         }
-        if (++_values > bounds.Values) throw Bad(reader, json, $"comes after {bounds.Values:N0} values, which is the most that there may be");
+        if (++_values > bounds.Values)
+            throw Bad(reader, json, $"comes after {bounds.Values:N0} values, which is the most that there may be");
         if (_levels.TryPeek(out var above) && above.Names is null) above.Index++;
         switch (reader.TokenType)
         {
@@ -55,7 +59,9 @@ internal sealed class JsonScan(JsonSource source, JsonBounds bounds)
                 _ = Text(ref reader, json);
                 break;
             case JsonTokenType.Number when !reader.TryGetDouble(out var number) || !double.IsFinite(number):
-                throw Bad(reader, json, $"is {Printable.Cut(Encoding.UTF8.GetString(reader.ValueSpan), 40)}; expected a number that fits 64 bits");
+                throw Bad(
+                    reader, json,
+                    $"is {Printable.Cut(Encoding.UTF8.GetString(reader.ValueSpan), 40)}; expected a number that fits 64 bits");
         }
     }
 
@@ -93,7 +99,8 @@ internal sealed class JsonScan(JsonSource source, JsonBounds bounds)
         // The reader stops behind a sign.
         if (at > 0 && json[at - 1] == (byte)'-') at--;
         foreach (var word in NoNumbers)
-            if (json[at..].StartsWith(Encoding.ASCII.GetBytes(word))) return source.BadAt(Path(), line + 1, $"is {word}, for which JSON has no number; expected a finite one");
+            if (json[at..].StartsWith(Encoding.ASCII.GetBytes(word)))
+                return source.BadAt(Path(), line + 1, $"is {word}, for which JSON has no number; expected a finite one");
         return source.Bad($"is not JSON at line {line + 1}, byte {column + 1}", e);
     }
 

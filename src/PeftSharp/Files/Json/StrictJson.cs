@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 namespace PeftSharp.Files.Json;
 
 /// <summary>
-/// The one way in for JSON from files and servers. A document is checked whole (<see cref="JsonScan"/>) before any of it is used, so that nothing
+/// The one way in for JSON from files and servers. A document is checked whole (<see cref="JsonScan"/>) before any of it is used, so that
+/// nothing
 /// surfaces later; a byte order mark before it is passed over; comments, trailing commas and anything behind it are refused.
 /// </summary>
 internal static class StrictJson
@@ -55,7 +56,8 @@ internal static class StrictJson
         {
             throw WrongKind(source, e);
         }
-        catch (Exception e) when (e is NotSupportedException or InvalidOperationException or FormatException or OverflowException or ArgumentException)
+        catch (Exception e) when (
+            e is NotSupportedException or InvalidOperationException or FormatException or OverflowException or ArgumentException)
         {
             throw source.Bad("has a field with a value of the wrong kind", e);
         }
@@ -63,7 +65,8 @@ internal static class StrictJson
 
     private static PeftException WrongKind(JsonSource source, JsonException e)
     {
-        var missing = e.Message.Contains("missing required", StringComparison.Ordinal) || e.Message.Contains("required properties", StringComparison.Ordinal);
+        var missing = e.Message.Contains("missing required", StringComparison.Ordinal)
+            || e.Message.Contains("required properties", StringComparison.Ordinal);
         var problem = missing ? "lacks a field that it must have" : "has a value of the wrong kind";
         return new(source.BadAt(e.Path ?? "$", 0, problem).Message, e);
     }

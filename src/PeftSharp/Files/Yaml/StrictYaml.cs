@@ -5,7 +5,8 @@ using YamlDotNet.Core.Events;
 namespace PeftSharp.Files.Yaml;
 
 /// <summary>
-/// The one way in for YAML. Values are built from the stream of events with bounds of bytes, depth and count; aliases and tags, by which a small file
+/// The one way in for YAML. Values are built from the stream of events with bounds of bytes, depth and count; aliases and tags, by which a
+/// small file
 /// names itself or asks for types, are refused, as are keys that repeat.
 /// </summary>
 internal sealed class StrictYaml
@@ -56,7 +57,8 @@ internal sealed class StrictYaml
     private YamlMap Document()
     {
         _parser.Consume<StreamStart>();
-        if (!_parser.TryConsume<DocumentStart>(out _) || Value(0) is not YamlMap map) throw Bad(1, "no mapping; write \"key: value\" lines");
+        if (!_parser.TryConsume<DocumentStart>(out _) || Value(0) is not YamlMap map)
+            throw Bad(1, "no mapping; write \"key: value\" lines");
         _parser.Consume<DocumentEnd>();
         if (!_parser.TryConsume<StreamEnd>(out _)) throw Bad((int)(_parser.Current?.Start.Line ?? 1), "a second document; write one");
         return map;
@@ -67,8 +69,10 @@ internal sealed class StrictYaml
         var line = (int)(_parser.Current?.Start.Line ?? 1);
         if (++_values > MostValues) throw Bad(line, $"more than {MostValues} values");
         if (depth > MostDepth) throw Bad(line, $"values deeper than {MostDepth} lists and mappings");
-        if (_parser.Accept<AnchorAlias>(out var alias)) throw Bad(line, $"the alias \"*{alias.Value}\", which is not read; write the value itself");
-        if (_parser.Accept<NodeEvent>(out var node) && !node.Tag.IsEmpty && !node.Tag.IsNonSpecific) throw Bad(line, $"the tag \"{node.Tag}\", which is not read; leave it out");
+        if (_parser.Accept<AnchorAlias>(out var alias))
+            throw Bad(line, $"the alias \"*{alias.Value}\", which is not read; write the value itself");
+        if (_parser.Accept<NodeEvent>(out var node) && !node.Tag.IsEmpty && !node.Tag.IsNonSpecific)
+            throw Bad(line, $"the tag \"{node.Tag}\", which is not read; leave it out");
         if (_parser.TryConsume<Scalar>(out var scalar)) return Scalar(scalar, line);
         return _parser.TryConsume<SequenceStart>(out _) ? List(line, depth) : Map(line, depth);
     }
@@ -90,7 +94,8 @@ internal sealed class StrictYaml
         var (entries, names) = (new List<(YamlScalar, YamlValue)>(), new HashSet<string>(StringComparer.Ordinal));
         while (!_parser.TryConsume<MappingEnd>(out _))
         {
-            if (Value(depth + 1) is not YamlScalar { IsNull: false } key) throw Bad((int)(_parser.Current?.Start.Line ?? line), "a key is no text; write \"key: value\" lines");
+            if (Value(depth + 1) is not YamlScalar { IsNull: false } key)
+                throw Bad((int)(_parser.Current?.Start.Line ?? line), "a key is no text; write \"key: value\" lines");
             if (!names.Add(key.Text)) throw Bad(key.Line, $"the key \"{Printable.Cut(key.Text, 80)}\" is there twice; write it once");
             entries.Add((key, Value(depth + 1)));
         }

@@ -70,7 +70,8 @@ internal static class GgufModelMetadata
                 + "llama3 and yarn.");
         writer.Add($"{name}.rope.scaling.type", kind);
         writer.Add($"{name}.rope.scaling.factor", (float)(settings["factor"]?.GetValue<double>() ?? 1));
-        if (settings["original_max_position_embeddings"]?.GetValue<double>() is { } original) writer.Add($"{name}.rope.scaling.original_context_length", (int)original);
+        if (settings["original_max_position_embeddings"]?.GetValue<double>() is { } original)
+            writer.Add($"{name}.rope.scaling.original_context_length", (int)original);
     }
 
     private static double Share(ModelConfig config) =>

@@ -1,19 +1,9 @@
 namespace PeftSharp.Methods.Full;
 
-/// <summary>Settings of full fine-tuning: none but the common ones.</summary>
-public sealed record FullOptions : MethodOptions
-{
-    /// <inheritdoc/>
-    public override string PeftType => "FULL";
-
-    /// <inheritdoc/>
-    public override void Validate() { }
-
-    /// <inheritdoc/>
-    public override PeftMethod Create(string name) => new FullMethod(name, this);
-}
-
-/// <summary>Full fine-tuning: a trained copy stands in for every tensor, so that the base itself stays untouched and comes back when the adapter is off.</summary>
+/// <summary>
+/// Full fine-tuning: a trained copy stands in for every tensor, so that the base itself stays untouched and comes back when the adapter is
+/// off.
+/// </summary>
 public sealed class FullMethod(string name, FullOptions options) : PeftMethod(name)
 {
     /// <summary>What the registry says of it.</summary>

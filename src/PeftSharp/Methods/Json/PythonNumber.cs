@@ -16,7 +16,9 @@ internal static class PythonNumber
     public static string AnyText(double value) =>
         Math.Floor(value) == value && Math.Abs(value) < 1e15 ? value.ToString("F0", CultureInfo.InvariantCulture) : FloatText(value);
 
-    /// <summary>The text of <see cref="Float"/>: the shortest digits that give the number back; an exponent below 1e-4 and from 1e16.</summary>
+    /// <summary>
+    /// The text of <see cref="Float"/>: the shortest digits that give the number back; an exponent below 1e-4 and from 1e16.
+    /// </summary>
     public static string FloatText(double value)
     {
         if (!double.IsFinite(value)) throw new PeftException($"The number {value} cannot be written into JSON; give a finite number.");

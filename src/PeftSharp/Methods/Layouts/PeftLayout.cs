@@ -53,8 +53,10 @@ public class PeftLayout : AdapterLayout
                 if (!saved.TryGetValue(key, out var table)) continue;
                 if (!table.shape.SequenceEqual(slot.Value.shape))
                     throw new PeftException(
-                        $"{file}: tensor \"{key}\" has {table.shape[0]} rows and the base's table {slot.Value.shape[0]}: tokens were added in "
-                        + "training; expected a base whose vocabulary was extended in the same way: save the extended base in Python and give that.");
+                        $"{file}: tensor \"{key}\" has {table.shape[0]} rows and the base's table {slot.Value.shape[0]}: tokens were "
+                        + "added in "
+                        + "training; expected a base whose vocabulary was extended in the same way: save the extended base in Python "
+                        + "and give that.");
                 using var own = slot.Value.to(table.dtype);
                 using var given = table.to(own.device);
                 using var same = own.eq(given).all();

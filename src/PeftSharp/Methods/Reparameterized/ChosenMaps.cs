@@ -22,7 +22,8 @@ internal sealed class ChosenMaps
     /// <param name="host">The model.</param>
     /// <exception cref="PeftException">None is meant.</exception>
     public static ChosenMaps Of(TargetOptions options, MethodHost host) => Of(
-        options.PeftType, host, options.TargetModules, options.LayersToTransform, options.LayersPattern, options.ModulesToSave, options.Excluded);
+        options.PeftType, host, options.TargetModules, options.LayersToTransform, options.LayersPattern, options.ModulesToSave,
+        options.Excluded);
 
     /// <summary>Chooses the maps.</summary>
     /// <exception cref="PeftException">None is meant.</exception>

@@ -60,6 +60,7 @@ public abstract record PatternedMapOptions : ExcludingOptions
         ValidateDropout("rank_dropout", RankDropout);
         ValidateDropout("module_dropout", ModuleDropout);
         foreach (var (pattern, rank) in RankPattern ?? new Dictionary<string, int>()) ValidateRank($"rank_pattern.{pattern}", rank);
-        foreach (var (pattern, alpha) in AlphaPattern ?? new Dictionary<string, double>()) ValidateSize($"alpha_pattern.{pattern}", alpha, LargestAlpha);
+        foreach (var (pattern, alpha) in AlphaPattern ?? new Dictionary<string, double>())
+            ValidateSize($"alpha_pattern.{pattern}", alpha, LargestAlpha);
     }
 }

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Blocks;
 
-/// <summary>ALiBi (Press et al. 2021, arXiv 2108.12409): scores grow with the key's position, by a slope for each head, instead of positions in the input.</summary>
+/// <summary>
+/// ALiBi (Press et al. 2021, arXiv 2108.12409): scores grow with the key's position, by a slope for each head, instead of positions in the
+/// input.
+/// </summary>
 /// <param name="heads">Query heads.</param>
 /// <param name="scale">What the numbers are multiplied by, together with the scores.</param>
 internal sealed class Alibi(int heads, double scale)

@@ -6,8 +6,10 @@ using static TorchSharp.torch;
 namespace PeftSharp.Models.Blocks;
 
 /// <summary>
-/// DeBERTa's disentangled attention (He et al. 2020, arXiv 2006.03654): besides content to content, scores hold what the query's content says of the
-/// key's distance, and what the key's content says of the query's. Distances have vectors of their own, which go through the layer's own maps.
+/// DeBERTa's disentangled attention (He et al. 2020, arXiv 2006.03654): besides content to content, scores hold what the query's content
+/// says of the
+/// key's distance, and what the key's content says of the query's. Distances have vectors of their own, which go through the layer's own
+/// maps.
 /// </summary>
 /// <param name="table">Vectors of distances, [2 · span, hidden]; shared by all layers.</param>
 /// <param name="norm">The norm over them; null for none.</param>
@@ -17,7 +19,8 @@ namespace PeftSharp.Models.Blocks;
 /// <param name="positionToContent">True if the key's content looks at distances.</param>
 /// <param name="dropout">Dropout of the vectors.</param>
 internal sealed class DisentangledBias(
-    EmbeddingSite table, Norm? norm, AttentionShape shape, DistanceBuckets distances, bool contentToPosition, bool positionToContent, double dropout)
+    EmbeddingSite table, Norm? norm, AttentionShape shape, DistanceBuckets distances, bool contentToPosition, bool positionToContent,
+    double dropout)
 {
     /// <summary>The mask with what content and distance add to the scores.</summary>
     /// <param name="mask">Which keys are seen.</param>
@@ -78,7 +81,9 @@ internal sealed class DisentangledBias(
         {
             var missing = keys - scores.shape[3];
             if (missing == 0) return scores.alias();
-            return cat([zeros([scores.shape[0], scores.shape[1], scores.shape[2], missing], dtype: scores.dtype, device: scores.device), scores], -1);
+            return cat(
+                [zeros([scores.shape[0], scores.shape[1], scores.shape[2], missing], dtype: scores.dtype, device: scores.device), scores],
+                -1);
         }
     }
 }

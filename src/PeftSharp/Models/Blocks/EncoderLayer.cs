@@ -4,23 +4,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Blocks;
 
-/// <summary>The shape of a post-norm encoder layer.</summary>
-internal sealed record EncoderShape(
-    int Hidden, int Heads, int Intermediate, string Activation, double Epsilon, double HiddenDropout, double AttentionDropout)
-{
-    public int HeadDim => Hidden / Heads;
-
-    public AttentionShape Attention { get; init; } = new(Heads, Heads, Hidden / Heads);
-
-    /// <summary>Dropout behind the feed-forward block; that of hidden states unless said otherwise.</summary>
-    public double FeedForwardDropout { get; init; } = HiddenDropout;
-}
-
-/// <summary>What an architecture calls the parts of a layer, relative to the layer's path.</summary>
-internal sealed record EncoderNames(
-    string Attention, string Query, string Key, string Value, string AttentionOutput, string AttentionNorm,
-    string Intermediate, string FeedForwardOutput, string FeedForwardNorm, string AttentionBranch, string FeedForwardBranch);
-
 /// <summary>A post-norm transformer layer: attention, add, norm, feed-forward, add, norm (BERT and its kin).</summary>
 internal sealed class EncoderLayer : IEncoderLayer
 {
@@ -68,7 +51,9 @@ internal sealed class EncoderLayer : IEncoderLayer
         using var scope = NewDisposeScope();
         // Contiguous: libtorch multiplies a strided slice in another order for frozen weights than for trained ones.
         var read = firstTokenOnly ? x.narrow(1, 0, 1).contiguous() : x;         // where the output is wanted
-        var attended = Dropout.Base(_attentionOutput.Forward(Join(x, read, mask, firstTokenOnly, context), context), _shape.HiddenDropout, _attentionBranch.Path, context);
+        var attended = Dropout.Base(
+            _attentionOutput.Forward(Join(x, read, mask, firstTokenOnly, context), context), _shape.HiddenDropout, _attentionBranch.Path,
+            context);
         return _attentionBranch.Forward(attended, read, read, context).MoveToOuterDisposeScope();
     }
 
@@ -89,7 +74,8 @@ internal sealed class EncoderLayer : IEncoderLayer
     private Tensor FeedForward(Tensor x, ForwardContext context)
     {
         using var scope = NewDisposeScope();
-        var wide = Activation.Apply(_shape.Activation, _intermediate.Forward(x, context, keepHalf: !_feedForwardOutput.Plugins.AnyActive(context)));
+        var wide = Activation.Apply(
+            _shape.Activation, _intermediate.Forward(x, context, keepHalf: !_feedForwardOutput.Plugins.AnyActive(context)));
         var narrow = Dropout.Base(_feedForwardOutput.Forward(wide, context), _shape.FeedForwardDropout, _feedForwardBranch.Path, context);
         return _output.Forward(_feedForwardBranch.Forward(narrow, x, x, context), context).MoveToOuterDisposeScope();
     }

@@ -1,11 +1,12 @@
-using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Blocks;
 
-/// <summary>A pre-norm decoder layer whose two branches stand beside each other (Falcon), or behind each other in its oldest form.</summary>
+/// <summary>
+/// A pre-norm decoder layer whose two branches stand beside each other (Falcon), or behind each other in its oldest form.
+/// </summary>
 internal sealed class FalconLayer
 {
     private readonly FalconConfig _shape;

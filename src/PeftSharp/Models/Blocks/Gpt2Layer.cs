@@ -1,4 +1,3 @@
-using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -23,7 +22,8 @@ internal sealed class Gpt2Layer
         _attentionNorm = build.Norm("ln_1", hidden, shape.Epsilon);
         var attention = build.In("attn");
         _queryKeyValue = attention.Sliced(
-            "c_attn", hidden, new() { Transposed = true }, (ProjectionRole.Query, hidden), (ProjectionRole.Key, hidden), (ProjectionRole.Value, hidden));
+            "c_attn", hidden, new() { Transposed = true }, (ProjectionRole.Query, hidden), (ProjectionRole.Key, hidden),
+            (ProjectionRole.Value, hidden));
         _attentionOutput = attention.Transposed("c_proj", ProjectionRole.AttentionOutput, hidden, hidden);
         var parts = _queryKeyValue.Parts;
         _attention = attention.Attention(AttentionKind.Self, shape.Attention, parts[0], parts[1], parts[2], _attentionOutput);
@@ -50,7 +50,8 @@ internal sealed class Gpt2Layer
     {
         using var scope = NewDisposeScope();
         var maps = _queryKeyValue.Forward(x, context);
-        var joined = _attention.Attend(SplitHeads(maps[0]), SplitHeads(maps[1]), SplitHeads(maps[2]), x, mask, _shape.AttentionDropout, context);
+        var joined =
+            _attention.Attend(SplitHeads(maps[0]), SplitHeads(maps[1]), SplitHeads(maps[2]), x, mask, _shape.AttentionDropout, context);
         return Drop(_attentionOutput.Forward(joined, context), _afterAttention, context).MoveToOuterDisposeScope();
     }
 
@@ -61,7 +62,8 @@ internal sealed class Gpt2Layer
         return Drop(_narrow.Forward(wide, context), _afterFeedForward, context).MoveToOuterDisposeScope();
     }
 
-    private Tensor Drop(Tensor x, BranchSite branch, ForwardContext context) => Dropout.Base(x, _shape.ResidualDropout, branch.Path, context);
+    private Tensor Drop(Tensor x, BranchSite branch, ForwardContext context) =>
+        Dropout.Base(x, _shape.ResidualDropout, branch.Path, context);
 
     private Tensor SplitHeads(Tensor x)
     {

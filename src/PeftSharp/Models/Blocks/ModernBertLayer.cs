@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Blocks;
 
-/// <summary>A pre-norm encoder layer with rotary positions, one map for queries, keys and values and one for input and gate (ModernBERT).</summary>
+/// <summary>
+/// A pre-norm encoder layer with rotary positions, one map for queries, keys and values and one for input and gate (ModernBERT).
+/// </summary>
 internal sealed class ModernBertLayer
 {
     private readonly ModernBertConfig _shape;
@@ -24,12 +26,15 @@ internal sealed class ModernBertLayer
         _attentionNorm = layer == 0 ? null : build.Norm("attn_norm", hidden, shape.Epsilon, hasBias: shape.NormBias);
         var attention = build.In("attn");
         _queryKeyValue = attention.Sliced(
-            "Wqkv", hidden, new() { HasBias = shape.AttentionBias }, (ProjectionRole.Query, hidden), (ProjectionRole.Key, hidden), (ProjectionRole.Value, hidden));
+            "Wqkv", hidden, new() { HasBias = shape.AttentionBias }, (ProjectionRole.Query, hidden), (ProjectionRole.Key, hidden),
+            (ProjectionRole.Value, hidden));
         _attentionOutput = attention.Projection("Wo", ProjectionRole.AttentionOutput, hidden, hidden, shape.AttentionBias);
         var parts = _queryKeyValue.Parts;
         _attention = attention.Attention(AttentionKind.Self, shape.Attention, parts[0], parts[1], parts[2], _attentionOutput);
         _feedForwardNorm = build.Norm("mlp_norm", hidden, shape.Epsilon, hasBias: shape.NormBias);
-        _inputAndGate = build.Sliced("mlp.Wi", hidden, new() { HasBias = shape.FeedForwardBias }, (ProjectionRole.Intermediate, inner), (ProjectionRole.Gate, inner));
+        _inputAndGate = build.Sliced(
+            "mlp.Wi", hidden, new() { HasBias = shape.FeedForwardBias }, (ProjectionRole.Intermediate, inner),
+            (ProjectionRole.Gate, inner));
         _narrow = build.Projection("mlp.Wo", ProjectionRole.FeedForwardOutput, hidden, inner, shape.FeedForwardBias);
         _afterAttention = build.Branch("attention_adapters", BranchKind.Attention, hidden, null);
         _afterFeedForward = build.Branch("output_adapters", BranchKind.FeedForward, hidden, null);

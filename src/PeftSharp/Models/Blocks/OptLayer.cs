@@ -23,7 +23,8 @@ internal sealed class OptLayer
         var hidden = shape.Hidden;
         var attention = build.In("self_attn");
         ProjectionSite Map(string name, ProjectionRole role) => attention.Projection(name, role, hidden, hidden, shape.HasBias);
-        var (key, value, query) = (Map("k_proj", ProjectionRole.Key), Map("v_proj", ProjectionRole.Value), Map("q_proj", ProjectionRole.Query));
+        var (key, value, query) =
+            (Map("k_proj", ProjectionRole.Key), Map("v_proj", ProjectionRole.Value), Map("q_proj", ProjectionRole.Query));
         _queryKeyValue = build.Group(query, key, value);
         _attentionOutput = Map("out_proj", ProjectionRole.AttentionOutput);
         _attention = attention.Attention(AttentionKind.Self, shape.Attention, query, key, value, _attentionOutput);
@@ -52,7 +53,8 @@ internal sealed class OptLayer
     {
         using var scope = NewDisposeScope();
         var maps = _queryKeyValue.Forward(x, context);
-        var joined = _attention.Attend(SplitHeads(maps[0]), SplitHeads(maps[1]), SplitHeads(maps[2]), x, mask, _shape.AttentionDropout, context);
+        var joined =
+            _attention.Attend(SplitHeads(maps[0]), SplitHeads(maps[1]), SplitHeads(maps[2]), x, mask, _shape.AttentionDropout, context);
         return Drop(_attentionOutput.Forward(joined, context), _afterAttention, context).MoveToOuterDisposeScope();
     }
 
@@ -63,7 +65,8 @@ internal sealed class OptLayer
         return Drop(_narrow.Forward(wide, context), _afterFeedForward, context).MoveToOuterDisposeScope();
     }
 
-    private Tensor Drop(Tensor x, BranchSite branch, ForwardContext context) => Dropout.Base(x, _shape.ResidualDropout, branch.Path, context);
+    private Tensor Drop(Tensor x, BranchSite branch, ForwardContext context) =>
+        Dropout.Base(x, _shape.ResidualDropout, branch.Path, context);
 
     private Tensor SplitHeads(Tensor x)
     {

@@ -1,4 +1,3 @@
-using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -19,7 +18,8 @@ internal sealed class RelativeBias(EmbeddingSite table, bool bothWays, int bucke
         var ids = new long[queries * keys];
         for (var i = 0L; i < queries; i++)
             for (var j = 0L; j < keys; j++) ids[i * keys + j] = Bucket(j - (keys - queries + i));
-        var numbers = table.Forward(tensor(ids, [1, queries * keys], device: context.Device), context); // [rows or 1, queries · keys, heads]
+        // [rows or 1, queries · keys, heads]
+        var numbers = table.Forward(tensor(ids, [1, queries * keys], device: context.Device), context);
         return numbers.view(numbers.shape[0], queries, keys, numbers.shape[2]).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
     }
 

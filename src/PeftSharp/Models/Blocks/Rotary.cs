@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Blocks;
 
-/// <summary>Rotary positions (Su et al. 2021, arXiv 2104.09864): each pair of a head's numbers is turned by an angle that grows with the position.</summary>
+/// <summary>
+/// Rotary positions (Su et al. 2021, arXiv 2104.09864): each pair of a head's numbers is turned by an angle that grows with the position.
+/// </summary>
 /// <remarks>Number i is paired with number i + headDim / 2, as Hugging Face stores its weights.</remarks>
 internal sealed class Rotary(RotaryScaling scaling)
 {
@@ -25,7 +27,9 @@ internal sealed class Rotary(RotaryScaling scaling)
         return new(Scaled(angles.cos()), Scaled(angles.sin()));
     }
 
-    /// <summary>Turns queries or keys, [rows, heads, tokens, headDim]; where angles are for fewer numbers, the first of each head.</summary>
+    /// <summary>
+    /// Turns queries or keys, [rows, heads, tokens, headDim]; where angles are for fewer numbers, the first of each head.
+    /// </summary>
     public static Tensor Apply(Tensor x, Angles angles)
     {
         var (width, turned) = (x.shape[3], angles.Cos.shape[3]);

@@ -23,8 +23,16 @@ internal sealed class RotaryScaling
             "default" => _ => Plain(_theta),
             "linear" => _ => [.. Plain(_theta).Select(f => f / Number("factor"))],
             "dynamic" => length => Plain(Stretched(length, Number("factor"))),
-            "llama3" => _ => Llama3(Number("factor"), Number("low_freq_factor"), Number("high_freq_factor"), Number("original_max_position_embeddings")),
-            "yarn" => _ => Yarn(Number("factor"), Number("beta_fast", 32), Number("beta_slow", 1), Number("original_max_position_embeddings", _trained)),
+            "llama3" =>
+                _ =>
+                    Llama3(
+                        Number("factor"), Number("low_freq_factor"), Number("high_freq_factor"),
+                        Number("original_max_position_embeddings")),
+            "yarn" =>
+                _ =>
+                    Yarn(
+                        Number("factor"), Number("beta_fast", 32), Number("beta_slow", 1),
+                        Number("original_max_position_embeddings", _trained)),
             "longrope" or "su" => LongRope(config, settings),
             _ => throw new PeftException(
                 $"{file}: the rotary type \"{kind}\" is not supported; supported are default, linear, dynamic, llama3, yarn and longrope."),
@@ -55,7 +63,9 @@ internal sealed class RotaryScaling
     /// <param name="length">Longest sequence of the call.</param>
     public double[] Frequencies(long length) => _frequencies(length);
 
-    /// <summary>Reads the settings of either generation of configurations: <c>rope_parameters</c>, or <c>rope_theta</c> with <c>rope_scaling</c>.</summary>
+    /// <summary>
+    /// Reads the settings of either generation of configurations: <c>rope_parameters</c>, or <c>rope_theta</c> with <c>rope_scaling</c>.
+    /// </summary>
     /// <param name="config">The model's configuration.</param>
     /// <param name="dim">Numbers of a head that are turned; even.</param>
     /// <param name="trained">Longest sequence of pretraining.</param>
@@ -66,22 +76,27 @@ internal sealed class RotaryScaling
         var settings = inner ?? config.Node("rope_parameters") as JsonObject ?? config.Node("rope_scaling") as JsonObject ?? [];
         var share = Read(settings, "partial_rotary_factor", config.File) ?? config.Number("partial_rotary_factor", 1);
         if (!(share == 1 || partial && share is > 0 and < 1))
-            throw new PeftException($"{config.File}: field \"partial_rotary_factor\" is {share}; expected {(partial ? "a number above 0, and 1 at most" : "1, or none")}.");
+            throw new PeftException(
+                $"{config.File}: field \"partial_rotary_factor\" is {share}; expected "
+                + $"{(partial ? "a number above 0, and 1 at most" : "1, or none")}.");
         dim = (int)(dim * share);
-        if (dim % 2 != 0) throw new PeftException($"{config.File}: {dim} numbers of a head take part in rotary positions; expected an even number.");
+        if (dim % 2 != 0)
+            throw new PeftException($"{config.File}: {dim} numbers of a head take part in rotary positions; expected an even number.");
         var theta = Read(settings, "rope_theta", config.File) ?? config.Number("rope_theta", 10_000);
         if (!(theta > 1)) throw new PeftException($"{config.File}: \"rope_theta\" is {theta}; expected a number above 1.");
         return new(theta, dim, trained, settings, config);
     }
 
-    private static string? Text(JsonObject settings, string field) => settings[field] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+    private static string? Text(JsonObject settings, string field) =>
+        settings[field] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 
     private static double? Read(JsonObject settings, string field, string file)
     {
         if (settings[field] is null) return null;
         return settings[field] is JsonValue value && value.TryGetValue<double>(out var number) && double.IsFinite(number) && number > 0
             ? number
-            : throw new PeftException($"{file}: the rotary setting \"{field}\" is {settings[field]!.ToJsonString()}; expected a number above 0.");
+            : throw new PeftException(
+                $"{file}: the rotary setting \"{field}\" is {settings[field]!.ToJsonString()}; expected a number above 0.");
     }
 
     private double[] Plain(double theta) => [.. Enumerable.Range(0, _dim / 2).Select(i => Math.Pow(theta, -2.0 * i / _dim))];
@@ -124,7 +139,8 @@ internal sealed class RotaryScaling
         }
     }
 
-    // LongRoPE (Ding et al. 2024, arXiv 2402.13753): each pair is stretched by a number of its own, of one list up to the length of pretraining and of another beyond.
+    // LongRoPE (Ding et al. 2024, arXiv 2402.13753): each pair is stretched by a number of its own, of one list up to the length of
+    // pretraining and of another beyond.
     private Func<long, double[]> LongRope(ModelConfig config, JsonObject settings)
     {
         var (near, far) = (Factors(config, settings, "short_factor"), Factors(config, settings, "long_factor"));
@@ -146,9 +162,12 @@ internal sealed class RotaryScaling
     {
         if (settings[field] is JsonArray list && list.Count == _dim / 2)
         {
-            var factors = list.Select(entry => entry is JsonValue value && value.TryGetValue<double>(out var factor) ? factor : 0).ToArray();
+            var factors =
+                list.Select(entry => entry is JsonValue value && value.TryGetValue<double>(out var factor) ? factor : 0).ToArray();
             if (factors.All(factor => factor > 0 && double.IsFinite(factor))) return factors;
         }
-        throw new PeftException($"{config.File}: the rotary setting \"{field}\" is no list of {_dim / 2} numbers above 0, one a pair of numbers that is turned.");
+        throw new PeftException(
+            $"{config.File}: the rotary setting \"{field}\" is no list of {_dim / 2} numbers above 0, one a pair of numbers that "
+            + "is turned.");
     }
 }

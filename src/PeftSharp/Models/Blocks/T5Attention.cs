@@ -1,4 +1,3 @@
-using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -30,7 +29,8 @@ internal sealed class T5Attention
         _queryKeyValue = kind == AttentionKind.Self ? build.Group(_query, _key, _value) : null;
         _site = attention.Attention(kind, shape.Attention, _query, _key, _value, _output);
         _norm = build.Norm("layer_norm", shape.Hidden, shape.Epsilon, NormKind.Rms);
-        _after = build.Branch("attention_adapters", kind == AttentionKind.Self ? BranchKind.Attention : BranchKind.CrossAttention, shape.Hidden, null);
+        _after = build.Branch(
+            "attention_adapters", kind == AttentionKind.Self ? BranchKind.Attention : BranchKind.CrossAttention, shape.Hidden, null);
     }
 
     /// <summary>Attends to the own sequence: [rows, tokens, hidden] → the same.</summary>

@@ -1,4 +1,3 @@
-using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,7 +17,8 @@ internal sealed class T5FeedForward
     {
         _shape = shape;
         var dense = build.In("DenseReluDense");
-        ProjectionSite Wide(string name, ProjectionRole role) => dense.Projection(name, role, shape.Intermediate, shape.Hidden, hasBias: false);
+        ProjectionSite Wide(string name, ProjectionRole role) =>
+            dense.Projection(name, role, shape.Intermediate, shape.Hidden, hasBias: false);
         _first = shape.Gated ? Wide("wi_0", ProjectionRole.Gate) : Wide("wi", ProjectionRole.Intermediate);
         _second = shape.Gated ? Wide("wi_1", ProjectionRole.Intermediate) : null;
         _output = dense.Projection("wo", ProjectionRole.FeedForwardOutput, shape.Hidden, shape.Intermediate, hasBias: false);

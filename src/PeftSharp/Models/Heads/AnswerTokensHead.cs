@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Heads;
 
-/// <summary>The answer's tokens: logits [rows, answer tokens, vocabulary]; labels are these tokens, [rows, answer tokens], −100 where none counts.</summary>
+/// <summary>
+/// The answer's tokens: logits [rows, answer tokens, vocabulary]; labels are these tokens, [rows, answer tokens], −100 where none counts.
+/// </summary>
 /// <param name="output">Makes the logits.</param>
 /// <param name="scale">What hidden states are multiplied by before.</param>
 public sealed class AnswerTokensHead(ProjectionSite output, double scale) : TaskHead

@@ -20,6 +20,8 @@ internal sealed record HeadFit(bool IsNew, int[]? Rows)
         if (asked is null || task is not (TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification)) return AsItIs;
         own ??= LabelNames.Defaults(asked.Count);
         if (own.Count != asked.Count) return Anew;
-        return LabelNames.Places(own, asked) is not { } rows ? Anew : rows.Select((row, i) => row == i).All(same => same) ? AsItIs : new(false, rows);
+        return LabelNames.Places(own, asked) is not { } rows ? Anew
+            : rows.Select((row, i) => row == i).All(same => same) ? AsItIs
+            : new(false, rows);
     }
 }

@@ -21,16 +21,25 @@ public static class LabelNames
         return true;
     }
 
-    /// <summary>The names, each of them once: a name that occurs several times gets its class's index behind it, as in <c>crane (0)</c>.</summary>
+    /// <summary>
+    /// The names, each of them once: a name that occurs several times gets its class's index behind it, as in <c>crane (0)</c>.
+    /// </summary>
     public static IReadOnlyList<string> Distinct(IReadOnlyList<string> names)
     {
-        var repeated = names.GroupBy(n => n, StringComparer.Ordinal).Where(g => g.Count() > 1).Select(g => g.Key).ToHashSet(StringComparer.Ordinal);
+        var repeated =
+            names.GroupBy(n => n, StringComparer.Ordinal).Where(g => g.Count() > 1).Select(g => g.Key).ToHashSet(StringComparer.Ordinal);
         if (repeated.Count == 0) return names;
         var taken = names.Where(n => !repeated.Contains(n)).ToHashSet(StringComparer.Ordinal);
-        return [.. names.Select((name, i) => repeated.Contains(name) ? Free($"{name} ({i.ToString(CultureInfo.InvariantCulture)})", taken) : name)];
+        return [
+            .. names.Select(
+                (name, i) => repeated.Contains(name) ? Free($"{name} ({i.ToString(CultureInfo.InvariantCulture)})", taken) : name),
+        ];
     }
 
-    /// <summary>For each of the asked names, the index of the same one among <paramref name="own"/>: spelt alike, or alike but for case where that is clear. Null if they are not the same names.</summary>
+    /// <summary>
+    /// For each of the asked names, the index of the same one among <paramref name="own"/>: spelt alike, or alike but for case where that
+    /// is clear. Null if they are not the same names.
+    /// </summary>
     public static int[]? Match(IReadOnlyList<string> own, IReadOnlyList<string> asked)
     {
         if (own.Count != asked.Count) return null;

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Heads;
 
-/// <summary>The next token at each position: logits [rows, tokens, vocabulary]; labels are the tokens themselves, [rows, tokens], −100 where none counts.</summary>
+/// <summary>
+/// The next token at each position: logits [rows, tokens, vocabulary]; labels are the tokens themselves, [rows, tokens], −100 where none
+/// counts.
+/// </summary>
 /// <param name="output">Makes the logits.</param>
 /// <param name="cap">Bounds logits l to cap · tanh(l / cap) (Gemma 2); null (default) leaves them.</param>
 public sealed class LanguageHead(ProjectionSite output, double? cap = null) : TaskHead

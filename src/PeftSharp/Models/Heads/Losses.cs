@@ -9,7 +9,9 @@ internal static class Losses
     /// <summary>The label of what is not labelled.</summary>
     public const long Ignored = -100;
 
-    /// <summary>Mean cross-entropy of logits [examples, classes] against class indices [examples]; examples of label -100 are left out.</summary>
+    /// <summary>
+    /// Mean cross-entropy of logits [examples, classes] against class indices [examples]; examples of label -100 are left out.
+    /// </summary>
     /// <exception cref="PeftException">A label names no class.</exception>
     public static BatchLoss CrossEntropy(Tensor logits, Tensor labels)
     {
@@ -25,7 +27,9 @@ internal static class Losses
 
     /// <summary>Mean squared error of predictions [examples] against targets [examples].</summary>
     public static BatchLoss MeanSquare(Tensor predictions, Tensor targets) =>
-        new(nn.functional.mse_loss(predictions.to(ScalarType.Float64), targets.to(ScalarType.Float64)).to(predictions.dtype), targets.numel());
+        new(
+            nn.functional.mse_loss(predictions.to(ScalarType.Float64), targets.to(ScalarType.Float64)).to(predictions.dtype),
+            targets.numel());
 
     private static void Check(Tensor labels, Tensor labelled, long classes)
     {
@@ -34,6 +38,8 @@ internal static class Losses
         var real = labels.masked_select(labelled);
         var (least, most) = (real.min().item<long>(), real.max().item<long>());
         if (least < 0 || most >= classes)
-            throw new PeftException($"The labels hold the class {(least < 0 ? least : most)}, but the head has the classes 0 to {classes - 1} (-100 stands for none); load the model with as many labels as the data has.");
+            throw new PeftException(
+                $"The labels hold the class {(least < 0 ? least : most)}, but the head has the classes 0 to {classes - 1} (-100 stands for "
+                + "none); load the model with as many labels as the data has.");
     }
 }

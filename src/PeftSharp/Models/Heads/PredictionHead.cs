@@ -3,14 +3,17 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Heads;
 
-/// <summary>ModernBERT's heads: a dense layer, an activation and a norm, which belong to the base, then the trained map to the answers.</summary>
+/// <summary>
+/// ModernBERT's heads: a dense layer, an activation and a norm, which belong to the base, then the trained map to the answers.
+/// </summary>
 /// <param name="kind">What is answered: a class or number for a whole text, a class for each token, or a span.</param>
 /// <param name="pooling">How a text becomes one vector; null where each token is answered.</param>
 /// <param name="dense">The dense layer.</param>
 /// <param name="activation">What follows it.</param>
 /// <param name="norm">The norm behind.</param>
 /// <param name="inner">The head that the result goes through; for a whole text one that reads the first vector.</param>
-public sealed class PredictionHead(TaskKind kind, Pooling? pooling, ProjectionSite dense, string activation, Norm norm, TaskHead inner) : TaskHead
+public sealed class PredictionHead(
+    TaskKind kind, Pooling? pooling, ProjectionSite dense, string activation, Norm norm, TaskHead inner) : TaskHead
 {
     /// <inheritdoc/>
     public override TaskKind Kind => kind;

@@ -14,7 +14,8 @@ namespace PeftSharp.Models.Heads;
 /// <param name="classifier">The last linear map, [outputs, hidden].</param>
 /// <param name="modules">The modules that are trained with an adapter.</param>
 public sealed class SequenceHead(
-    TaskKind kind, Pooling pooling, ProjectionSite? dense, string activation, bool dropoutFirst, double dropout, ProjectionSite classifier, IReadOnlyList<string> modules)
+    TaskKind kind, Pooling pooling, ProjectionSite? dense, string activation, bool dropoutFirst, double dropout, ProjectionSite classifier,
+    IReadOnlyList<string> modules)
     : TaskHead
 {
     /// <summary>Probability of dropping before the dense layer, where it is another (DeBERTa); null (default) for the same.</summary>
@@ -36,13 +37,15 @@ public sealed class SequenceHead(
     public override string TaskType => "SEQ_CLS";
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) => Answer(Condense(Pooled(hidden, mask), context), context);
+    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) =>
+        Answer(Condense(Pooled(hidden, mask), context), context);
 
     /// <inheritdoc/>
     public override ProjectionSite OutputMap => classifier;
 
     /// <inheritdoc/>
-    internal override IReadOnlyList<HeadStage> Stages => dense is null ? [new(classifier, "linear")] : [new(dense, activation), new(classifier, "linear")];
+    internal override IReadOnlyList<HeadStage> Stages =>
+        dense is null ? [new(classifier, "linear")] : [new(dense, activation), new(classifier, "linear")];
 
     /// <inheritdoc/>
     public override bool Pools => true;
@@ -60,13 +63,16 @@ public sealed class SequenceHead(
     /// <inheritdoc/>
     public override Tensor Answer(Tensor condensed, ForwardContext context)
     {
-        if (dropoutFirst && dense is not null) condensed = Activation.Apply(activation, dense.Forward(Dropout.Apply(condensed, DenseDropout ?? dropout, dense.Path, context), context));
+        if (dropoutFirst && dense is not null)
+            condensed = Activation.Apply(
+                activation, dense.Forward(Dropout.Apply(condensed, DenseDropout ?? dropout, dense.Path, context), context));
         return Project(classifier, Drop(condensed, classifier.Path, context), context).squeeze(1); // [rows, outputs]
     }
 
     /// <inheritdoc/>
     public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) => kind == TaskKind.MultiLabel
-        ? throw new PeftException("A head of several classes at once cannot be trained yet; load the model for classification or regression.")
+        ? throw new PeftException(
+            "A head of several classes at once cannot be trained yet; load the model for classification or regression.")
         : kind == TaskKind.Regression ? Losses.MeanSquare(output.Logits.squeeze(-1), labels)
         : Losses.CrossEntropy(output.Logits, labels);
 

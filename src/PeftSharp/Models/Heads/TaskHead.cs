@@ -4,43 +4,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Models.Heads;
 
-/// <summary>How a sequence becomes one vector.</summary>
-public enum Pooling
-{
-    /// <summary>The model's own pooler over the first token, as Hugging Face does.</summary>
-    Pooler,
-    /// <summary>The first token's vector as it is.</summary>
-    Cls,
-    /// <summary>The mean over real tokens, what sentence models want.</summary>
-    Mean,
-    /// <summary>The last real token's vector, what decoders want.</summary>
-    Last,
-}
-
-/// <summary>What a model is asked for.</summary>
-public enum TaskKind
-{
-    /// <summary>A sentence vector; no head.</summary>
-    Embedding,
-    /// <summary>One of several classes.</summary>
-    Classification,
-    /// <summary>Any number of several classes at once, each with a probability of its own (a sigmoid).</summary>
-    MultiLabel,
-    /// <summary>A number.</summary>
-    Regression,
-    /// <summary>A class for each token.</summary>
-    TokenClassification,
-    /// <summary>The start and end of an answer.</summary>
-    QuestionAnswering,
-    /// <summary>The next token.</summary>
-    CausalLanguage,
-    /// <summary>The tokens of an answer to a text (encoder and decoder).</summary>
-    SequenceToSequence,
-}
-
-/// <summary>A linear map of a head and the name of the activation behind it, <c>linear</c> for none.</summary>
-internal sealed record HeadStage(ProjectionSite Map, string Activation);
-
 /// <summary>The part of a model that answers the task.</summary>
 public abstract class TaskHead
 {
@@ -59,7 +22,9 @@ public abstract class TaskHead
     /// <summary>peft's name of the task.</summary>
     public abstract string TaskType { get; }
 
-    /// <summary>The linear maps from the pooled vector to the logits, each with the activation behind it; empty where there is no such chain.</summary>
+    /// <summary>
+    /// The linear maps from the pooled vector to the logits, each with the activation behind it; empty where there is no such chain.
+    /// </summary>
     internal virtual IReadOnlyList<HeadStage> Stages => [];
 
     /// <summary>Hidden states [rows, tokens, hidden] → logits.</summary>
@@ -68,10 +33,16 @@ public abstract class TaskHead
     /// <summary>True if <see cref="Pooled"/> makes one vector of a sequence.</summary>
     public virtual bool Pools => false;
 
-    /// <summary>The head's first part, which holds no weights: hidden states [rows, tokens, hidden] → [rows, 1, hidden]; unchanged where the head reads every token.</summary>
+    /// <summary>
+    /// The head's first part, which holds no weights: hidden states [rows, tokens, hidden] → [rows, 1, hidden]; unchanged where the head
+    /// reads every token.
+    /// </summary>
     public virtual Tensor Pooled(Tensor hidden, Tensor? mask) => hidden;
 
-    /// <summary>The map that reads the pooled vector, if nothing is dropped before it: its result can be kept as long as it stays as it is; null for none.</summary>
+    /// <summary>
+    /// The map that reads the pooled vector, if nothing is dropped before it: its result can be kept as long as it stays as it is; null for
+    /// none.
+    /// </summary>
     public virtual ProjectionSite? Pooler => null;
 
     /// <summary>What the pooler makes of the pooled vector, [rows, 1, hidden].</summary>
@@ -86,10 +57,14 @@ public abstract class TaskHead
     /// <summary>The map that yields the outputs, where adapters may have one of another width; null where they may not.</summary>
     public virtual ProjectionSite? OutputMap => null;
 
-    /// <summary>The map that yields the logits of a vocabulary, whose loss is computed in chunks; null where the head has few outputs.</summary>
+    /// <summary>
+    /// The map that yields the logits of a vocabulary, whose loss is computed in chunks; null where the head has few outputs.
+    /// </summary>
     internal virtual ProjectionSite? VocabularyMap => null;
 
-    /// <summary>So many places before a label stands what answers for it, where <see cref="VocabularyMap"/> is: 1 for the next token, 0 for the own.</summary>
+    /// <summary>
+    /// So many places before a label stands what answers for it, where <see cref="VocabularyMap"/> is: 1 for the next token, 0 for the own.
+    /// </summary>
     internal virtual int Ahead => 0;
 
     /// <summary>Outputs of each row where adapters with heads of their own act on some of them; null where all have as many.</summary>
@@ -100,7 +75,10 @@ public abstract class TaskHead
         return widths.Distinct().Count() == 1 ? null : widths;
     }
 
-    /// <summary>Applies the output map: [rows, …, in] → [rows, …, outputs]. Where rows have heads of several widths, narrower ones are filled up with −∞ at the right.</summary>
+    /// <summary>
+    /// Applies the output map: [rows, …, in] → [rows, …, outputs]. Where rows have heads of several widths, narrower ones are filled up
+    /// with −∞ at the right.
+    /// </summary>
     private protected static Tensor Project(ProjectionSite map, Tensor x, ForwardContext context)
     {
         var selection = context.Selection;

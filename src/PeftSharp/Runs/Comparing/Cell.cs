@@ -15,12 +15,15 @@ internal sealed record Cell(string Dataset, string Method, ulong Seed, double? S
     public string Id { get; } = $"{Plain(Dataset)}-{Plain(Method)}-{Seed}{(SearchedRate is { } rate ? $"-lr{rate.ToString("0.0e+0", CultureInfo.InvariantCulture)}" : "")}-{Hash(Settings)}";
 
     /// <summary>For people.</summary>
-    public string Title => $"{Dataset} {Method} {(SearchedRate is { } rate ? $"learning rate {rate.ToString("G4", CultureInfo.InvariantCulture)}" : $"seed {Seed}")}";
+    public string Title =>
+        $"{Dataset} {Method} "
+        + $"{(SearchedRate is { } rate ? $"learning rate {rate.ToString("G4", CultureInfo.InvariantCulture)}" : $"seed {Seed}")}";
 
     /// <summary>True for a run that only finds a learning rate.</summary>
     public bool IsSearch => SearchedRate is not null;
 
-    public static Cell Of(ComparisonPlan plan, Variant dataset, Variant method, ulong seed) => new(dataset.Name, method.Name, seed, null, Join(plan, dataset, method, seed));
+    public static Cell Of(ComparisonPlan plan, Variant dataset, Variant method, ulong seed) =>
+        new(dataset.Name, method.Name, seed, null, Join(plan, dataset, method, seed));
 
     // A search scores on training rows that it does not train on, never on the rows that methods are compared on.
     public static Cell Searching(ComparisonPlan plan, Variant dataset, Variant method, double rate)
@@ -57,7 +60,9 @@ internal sealed record Cell(string Dataset, string Method, ulong Seed, double? S
         }
         catch (PeftException e)
         {
-            throw new SettingsException($"{source ?? "The comparison"}, {Dataset} with {Method}: {e.Message.Replace($"{file}, ", "", StringComparison.Ordinal).Replace($"{file}: ", "", StringComparison.Ordinal)}");
+            throw new SettingsException(
+                $"{source ?? "The comparison"}, {Dataset} with {Method}: "
+                + $"{e.Message.Replace($"{file}, ", "", StringComparison.Ordinal).Replace($"{file}: ", "", StringComparison.Ordinal)}");
         }
     }
 
@@ -69,8 +74,15 @@ internal sealed record Cell(string Dataset, string Method, ulong Seed, double? S
         return joined;
     }
 
-    private static string Plain(string name) => new([.. name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '=' or '_' ? c : '-')]);
+    private static string Plain(string name) =>
+        new([.. name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '=' or '_' ? c : '-')]);
 
     private static string Hash(JsonObject settings) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(JsonText.Line(new JsonObject(settings.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => KeyValuePair.Create(s.Key, s.Value?.DeepClone())))))))[..8];
+        Convert.ToHexStringLower(
+            SHA256.HashData(
+                Encoding.UTF8.GetBytes(
+                    JsonText.Line(
+                        new JsonObject(
+                            settings.OrderBy(s => s.Key, StringComparer.Ordinal)
+                                .Select(s => KeyValuePair.Create(s.Key, s.Value?.DeepClone())))))))[..8];
 }

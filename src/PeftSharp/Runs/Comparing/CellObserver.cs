@@ -14,7 +14,8 @@ internal sealed class CellObserver(RunObserver observer) : RunObserver
 
     public override void Warn(string sentence) => observer.Warn(sentence);
 
-    public override void TransferStarting(HubRepository repository, IReadOnlyList<HubTransferFile> files) => observer.TransferStarting(repository, files);
+    public override void TransferStarting(HubRepository repository, IReadOnlyList<HubTransferFile> files) =>
+        observer.TransferStarting(repository, files);
 
     public override void Transferred(string file, long bytes) => observer.Transferred(file, bytes);
 }

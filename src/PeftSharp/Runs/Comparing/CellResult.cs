@@ -35,8 +35,10 @@ public sealed record CellResult(
             if (metric is null) return null;
             return new(
                 metric, run["primary_higher_is_better"]?.GetValue<bool>() ?? true, Number(run["metrics"]?[metric]) ?? double.NaN,
-                (long)Number(run["parameters"]?["trainable"])!, Number(run["parameters"]?["percent"])!.Value, Weights(folder), (long)Number(run["peak_memory_bytes"])!,
-                Number(run["train_seconds"])!.Value, Number(run["samples_per_second"]) ?? double.NaN, Number(run["evaluation"]?["samples_per_second"]),
+                (long)Number(run["parameters"]?["trainable"])!, Number(run["parameters"]?["percent"])!.Value, Weights(folder),
+                (long)Number(run["peak_memory_bytes"])!,
+                Number(run["train_seconds"])!.Value, Number(run["samples_per_second"]) ?? double.NaN,
+                Number(run["evaluation"]?["samples_per_second"]),
                 $"{run["compute"]?["type"]}", $"{run["compute"]?["processor"]}", Number(run["settings"]?["learning_rate"]) ?? double.NaN)
             {
                 ProcessSeconds = Number(run["seconds"])!.Value,

@@ -4,10 +4,14 @@ using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Runs.Comparing;
 
-/// <summary>Reads a comparison: its own keys (datasets, methods, seeds, learning_rates, budget_minutes), and beside them the keys of a recipe for all runs.</summary>
+/// <summary>
+/// Reads a comparison: its own keys (datasets, methods, seeds, learning_rates, budget_minutes), and beside them the keys of a recipe for
+/// all runs.
+/// </summary>
 internal static class CompareFile
 {
-    private static readonly string[] Own = ["datasets", "methods", "seeds", "learning_rates", "search_rows", "search_epochs", "budget_minutes"];
+    private static readonly string[] Own =
+        ["datasets", "methods", "seeds", "learning_rates", "search_rows", "search_epochs", "budget_minutes"];
 
     private const int MostVariants = 1000;
 
@@ -20,24 +24,30 @@ internal static class CompareFile
         return new()
         {
             Common = common,
-            Datasets = json["datasets"] is { } datasets ? Variants(file, "datasets", "data", datasets) : common["data"] is { } data ? [Dataset(Text(file, "data", data))] : [],
+            Datasets = json["datasets"] is { } datasets ? Variants(file, "datasets", "data", datasets)
+                : common["data"] is { } data ? [Dataset(Text(file, "data", data))]
+                : [],
             Methods = json["methods"] is { } methods ? Variants(file, "methods", "method", methods) : [],
             Seeds = json["seeds"] is { } seeds ? Seeds(file, seeds) : [42],
-            Search = json["learning_rates"] is { } rates ? Search(Rates(file, rates), Optional(file, json, "search_rows"), Optional(file, json, "search_epochs")) : null,
+            Search = json["learning_rates"] is { } rates
+                ? Search(Rates(file, rates), Optional(file, json, "search_rows"), Optional(file, json, "search_epochs"))
+                : null,
             Budget = Optional(file, json, "budget_minutes"),
             Source = file,
         };
     }
 
     /// <summary>A dataset by its path alone: the last part of it is the name.</summary>
-    public static Variant Dataset(string path) => new(Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), new JsonObject { ["data"] = path });
+    public static Variant Dataset(string path) =>
+        new(Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), new JsonObject { ["data"] = path });
 
     /// <summary>A search over the given rates.</summary>
     public static RateSearch Search(IReadOnlyList<double> rates, double? rows, double? epochs, string where = "learning_rates")
     {
         if (rates.Count < 2 || rates.Distinct().Count() != rates.Count || rates.Any(r => !(r > 0) || !double.IsFinite(r)))
             throw new SettingsException($"{where} needs two or more different numbers above 0, such as 1e-4,5e-4,2e-3.");
-        if (rows is { } given && (given < 20 || given != Math.Floor(given))) throw new SettingsException($"search_rows is {rows}; expected a whole number of at least 20.");
+        if (rows is { } given && (given < 20 || given != Math.Floor(given)))
+            throw new SettingsException($"search_rows is {rows}; expected a whole number of at least 20.");
         if (epochs is <= 0) throw new SettingsException($"search_epochs is {epochs}; expected a number above 0.");
         return new([.. rates.Order()], (int)(rows ?? 2000), epochs ?? 1);
     }
@@ -49,11 +59,15 @@ internal static class CompareFile
         {
             JsonObject map => map.SelectMany(pair => Expand(file, what, pair.Key, pair.Value)).Take(MostVariants + 1).ToList(),
             JsonArray list => [.. list.Select(item => Alone(what, Text(file, key, item)))],
-            _ => what == "data" ? [Alone(what, Text(file, key, node))] : [.. Values.List(Text(file, key, node)).Select(name => Alone(what, name))],
+            _ =>
+                what == "data"
+                    ? [Alone(what, Text(file, key, node))]
+                    : [.. Values.List(Text(file, key, node)).Select(name => Alone(what, name))],
         };
         if (variants.Count == 0) throw Bad(file, key, "is empty; list at least one");
         if (variants.Count > MostVariants) throw Bad(file, key, $"stands for more than {MostVariants}; compare fewer at once");
-        if (variants.GroupBy(v => v.Name).FirstOrDefault(g => g.Count() > 1) is { } twice) throw Bad(file, key, $"holds \"{twice.Key}\" twice; give each its own name");
+        if (variants.GroupBy(v => v.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw Bad(file, key, $"holds \"{twice.Key}\" twice; give each its own name");
         return variants;
     }
 
@@ -62,12 +76,14 @@ internal static class CompareFile
     private static IEnumerable<Variant> Expand(string file, string what, string name, JsonNode? settings)
     {
         if (settings is JsonValue path && what == "data") return [new(name, new JsonObject { ["data"] = path.DeepClone() })];
-        if (settings is not (null or JsonObject)) throw Bad(file, name, "holds no settings; write \"key: value\" lines below it, or nothing");
+        if (settings is not (null or JsonObject))
+            throw Bad(file, name, "holds no settings; write \"key: value\" lines below it, or nothing");
         var given = (JsonObject?)settings?.DeepClone() ?? [];
         if (!given.ContainsKey(what)) given[what] = name;
         if (given["grid"] is not { } grid) return [new(name, given)];
         given.Remove("grid");
-        return Grid(file, name, given, grid as JsonObject ?? throw Bad(file, name, "has a grid that is no mapping; write \"grid: {r: [4, 8]}\""));
+        return Grid(
+            file, name, given, grid as JsonObject ?? throw Bad(file, name, "has a grid that is no mapping; write \"grid: {r: [4, 8]}\""));
     }
 
     private static List<Variant> Grid(string file, string name, JsonObject given, JsonObject grid)
@@ -92,21 +108,32 @@ internal static class CompareFile
     private static List<ulong> Seeds(string file, JsonNode node)
     {
         var seeds = Items(node)
-            .Select(text => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : throw Bad(file, "seeds", $"holds \"{text}\"; expected whole numbers")).ToList();
-        return seeds.Count > 0 && seeds.Distinct().Count() == seeds.Count ? seeds : throw Bad(file, "seeds", "needs one or more different numbers");
+            .Select(
+                text =>
+                    ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
+                        ? seed
+                        : throw Bad(file, "seeds", $"holds \"{text}\"; expected whole numbers"))
+                .ToList();
+        return seeds.Count > 0 && seeds.Distinct().Count() == seeds.Count
+            ? seeds
+            : throw Bad(file, "seeds", "needs one or more different numbers");
     }
 
     private static List<double> Rates(string file, JsonNode node) =>
         [.. Items(node).Select(r => Number(file, "learning_rates", r))];
 
-    private static IEnumerable<string> Items(JsonNode node) => node is JsonArray list ? list.Select(item => $"{item}") : Values.List($"{node}");
+    private static IEnumerable<string> Items(JsonNode node) =>
+        node is JsonArray list ? list.Select(item => $"{item}") : Values.List($"{node}");
 
     private static double? Optional(string file, JsonObject json, string key) => json[key] is { } node ? Number(file, key, node) : null;
 
     private static double Number(string file, string key, JsonNode? node) =>
-        double.TryParse($"{node}", NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : throw Bad(file, key, $"holds \"{node}\"; expected a number");
+        double.TryParse($"{node}", NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw Bad(file, key, $"holds \"{node}\"; expected a number");
 
-    private static string Text(string file, string key, JsonNode? node) => node is JsonValue value ? value.ToString() : throw Bad(file, key, "holds something that is no name");
+    private static string Text(string file, string key, JsonNode? node) =>
+        node is JsonValue value ? value.ToString() : throw Bad(file, key, "holds something that is no name");
 
     private static SettingsException Bad(string file, string key, string problem) => new($"{file}: \"{key}\" {problem}.");
 }

@@ -19,7 +19,8 @@ internal sealed class CompareReport(ComparisonPlan plan, string root, Caller cal
     public List<Cell> Planned { get; set; } = [];
 
     /// <summary>Planned cells of which nothing is known yet.</summary>
-    public IEnumerable<Cell> Open => Planned.Where(c => !_finished.ContainsKey(c.Id) && !_failed.ContainsKey(c.Id) && !_leftOut.ContainsKey(c.Id));
+    public IEnumerable<Cell> Open =>
+        Planned.Where(c => !_finished.ContainsKey(c.Id) && !_failed.ContainsKey(c.Id) && !_leftOut.ContainsKey(c.Id));
 
     public int Failures => _failed.Count;
 
@@ -68,7 +69,18 @@ internal sealed class CompareReport(ComparisonPlan plan, string root, Caller cal
             ["rates"] = new JsonArray([.. plan.Search.Rates.Select(r => (JsonNode)r)]),
             ["rows"] = plan.Search.Take,
             ["epochs"] = plan.Search.Epochs,
-            ["found"] = new JsonArray([.. _rates.Select(r => (JsonNode)new JsonObject { ["dataset"] = r.Key.Dataset, ["method"] = r.Key.Method, ["learning_rate"] = r.Value.Rate, ["at_the_edge"] = r.Value.Edge })]),
+            ["found"] = new JsonArray(
+                [
+                    .. _rates.Select(
+                        r =>
+                            (JsonNode)new JsonObject
+                            {
+                                ["dataset"] = r.Key.Dataset,
+                                ["method"] = r.Key.Method,
+                                ["learning_rate"] = r.Value.Rate,
+                                ["at_the_edge"] = r.Value.Edge,
+                            }),
+                ]),
         },
         ["summary"] = new JsonArray([.. Summaries.Select(s => (JsonNode)s.Json())]),
         ["cells"] = new JsonArray([.. All.Select(c => (JsonNode)Json(c))]),
@@ -92,7 +104,10 @@ internal sealed class CompareReport(ComparisonPlan plan, string root, Caller cal
             ["method"] = cell.Method,
             ["seed"] = cell.Seed,
             ["search"] = cell.IsSearch,
-            ["state"] = result is not null ? "finished" : _failed.ContainsKey(cell.Id) ? "failed" : _leftOut.ContainsKey(cell.Id) ? "left out" : "open",
+            ["state"] = result is not null ? "finished"
+                : _failed.ContainsKey(cell.Id) ? "failed"
+                : _leftOut.ContainsKey(cell.Id) ? "left out"
+                : "open",
             ["reason"] = _failed.GetValueOrDefault(cell.Id) ?? _leftOut.GetValueOrDefault(cell.Id),
             ["metric"] = result?.Metric,
             ["score"] = result is null ? null : JsonText.Number(result.Score),

@@ -16,7 +16,10 @@ internal sealed class ComparisonRun(ComparisonPlan plan, string root, ICellRunne
     /// <summary>Refuses a plan of which a cell could not start, before any does.</summary>
     public void Check()
     {
-        foreach (var cell in plan.Cells().Where(c => c.Seed == plan.Seeds[0]).Concat(plan.Datasets.SelectMany(d => plan.Methods.SelectMany(m => plan.SearchCells(d, m).Take(1)))))
+        foreach (
+            var cell in plan.Cells()
+                .Where(c => c.Seed == plan.Seeds[0])
+                .Concat(plan.Datasets.SelectMany(d => plan.Methods.SelectMany(m => plan.SearchCells(d, m).Take(1)))))
             cell.Check(WriteRecipe(cell), plan.Source, caller);
     }
 
@@ -51,15 +54,21 @@ internal sealed class ComparisonRun(ComparisonPlan plan, string root, ICellRunne
                 Report.LeaveOut(cell, "its search for a learning rate did not fit");
                 return null;
             }
-            var best = results.Where(r => r.Result is { } result && double.IsFinite(result.Score)).OrderByDescending(r => r.Result!.HigherIsBetter ? r.Result.Score : -r.Result.Score).ThenBy(r => r.Cell.SearchedRate).FirstOrDefault();
+            var best = results.Where(r => r.Result is { } result && double.IsFinite(result.Score))
+                .OrderByDescending(r => r.Result!.HigherIsBetter ? r.Result.Score : -r.Result.Score)
+                .ThenBy(r => r.Cell.SearchedRate)
+                .FirstOrDefault();
             if (best.Result is null)
             {
                 Report.Fail(cell, "no learning rate of its search gave a score");
                 return null;
             }
             _rates[key] = rate = best.Cell.SearchedRate!.Value;
-            var edge = rate == plan.Search!.Rates[^1] ? "; it is the highest tried: try higher ones" : rate == plan.Search.Rates[0] ? "; it is the lowest tried: try lower ones" : "";
-            observer.Remark($"{cell.Dataset} {cell.Method}: learning rate {rate:G4}, by {best.Result.Metric} on training rows set apart{edge}");
+            var edge = rate == plan.Search!.Rates[^1] ? "; it is the highest tried: try higher ones"
+                : rate == plan.Search.Rates[0] ? "; it is the lowest tried: try lower ones"
+                : "";
+            observer.Remark(
+                $"{cell.Dataset} {cell.Method}: learning rate {rate:G4}, by {best.Result.Metric} on training rows set apart{edge}");
             Report.Found(key, rate, edge.Length > 0);
         }
         return cell.WithRate(rate);
@@ -76,18 +85,24 @@ internal sealed class ComparisonRun(ComparisonPlan plan, string root, ICellRunne
         var expected = Expected(cell);
         if (plan.Budget * 60 is { } budget && _watch.Elapsed.TotalSeconds + (expected ?? 0) > budget)
         {
-            var need = expected is { } seconds ? $"about {Figures.Time(TimeSpan.FromSeconds(seconds))} is needed and {Figures.Time(TimeSpan.FromSeconds(Math.Max(0, budget - _watch.Elapsed.TotalSeconds)))} is left" : "the budget is spent";
+            var need = expected is { } seconds
+                ? $"about {Figures.Time(TimeSpan.FromSeconds(seconds))} is needed and "
+                    + $"{Figures.Time(TimeSpan.FromSeconds(Math.Max(0, budget - _watch.Elapsed.TotalSeconds)))} is left"
+                : "the budget is spent";
             Report.LeaveOut(cell, need);
             observer.Remark($"{place} {cell.Title}: left out, {need}");
             return null;
         }
         Report.Write();
-        if (Live($"{place} {cell.Title}", () => runner.Run(WriteRecipe(cell), Folder(cell))) is { } failure) return Failed(cell, place, failure);
+        if (Live($"{place} {cell.Title}", () => runner.Run(WriteRecipe(cell), Folder(cell))) is { } failure)
+            return Failed(cell, place, failure);
         if (CellResult.TryRead(Folder(cell)) is not { } result)
             return Failed(cell, place, "it wrote no score: there are no rows to score on; give eval_data, or split_shares");
         _took.Add((cell, result.ProcessSeconds));
         Report.Finish(cell, result, earlier: false);
-        observer.Remark($"{place} {cell.Title}: {result.Metric} {Figures.Score(result.Score)}, {Figures.Time(TimeSpan.FromSeconds(result.ProcessSeconds))}{Left()}");
+        observer.Remark(
+            $"{place} {cell.Title}: {result.Metric} {Figures.Score(result.Score)}, "
+            + $"{Figures.Time(TimeSpan.FromSeconds(result.ProcessSeconds))}{Left()}");
         return result;
     }
 
@@ -110,7 +125,9 @@ internal sealed class ComparisonRun(ComparisonPlan plan, string root, ICellRunne
     private string Left()
     {
         var open = Report.Open.Select(Expected).ToList();
-        return open.Count == 0 || open.Any(e => e is null) ? "" : $"; about {Figures.Time(TimeSpan.FromSeconds(open.Sum(e => e!.Value)))} left";
+        return open.Count == 0 || open.Any(e => e is null)
+            ? ""
+            : $"; about {Figures.Time(TimeSpan.FromSeconds(open.Sum(e => e!.Value)))} left";
     }
 
     private string? Live(string title, Func<string?> run) => observer.During(RunStage.Cell, title, run);

@@ -14,7 +14,8 @@ public sealed record MethodSummary(string Dataset, string Method, IReadOnlyList<
     public double Mean => Results.Average(r => r.Score);
 
     /// <summary>Sample standard deviation; null for one seed.</summary>
-    public double? Deviation => Results.Count < 2 ? null : Math.Sqrt(Results.Sum(r => (r.Score - Mean) * (r.Score - Mean)) / (Results.Count - 1));
+    public double? Deviation =>
+        Results.Count < 2 ? null : Math.Sqrt(Results.Sum(r => (r.Score - Mean) * (r.Score - Mean)) / (Results.Count - 1));
 
     /// <summary>The result of the first seed: what all seeds have in common stands there.</summary>
     public CellResult First => Results[0];
@@ -42,7 +43,9 @@ public sealed record MethodSummary(string Dataset, string Method, IReadOnlyList<
         ["peak_memory_bytes"] = Average(r => r.PeakBytes),
         ["seconds"] = Average(r => r.Seconds),
         ["samples_per_second"] = JsonText.Number(Average(r => r.SamplesPerSecond)),
-        ["evaluation_samples_per_second"] = Results.All(r => r.EvaluationSamplesPerSecond is not null) ? JsonText.Number(Average(r => r.EvaluationSamplesPerSecond!.Value)) : null,
+        ["evaluation_samples_per_second"] = Results.All(r => r.EvaluationSamplesPerSecond is not null)
+            ? JsonText.Number(Average(r => r.EvaluationSamplesPerSecond!.Value))
+            : null,
         ["compute"] = First.Compute,
     };
 

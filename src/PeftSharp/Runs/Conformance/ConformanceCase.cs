@@ -10,7 +10,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Runs.Conformance;
 
-/// <summary>A folder of reference numbers: a tiny model, an adapter, one batch, and what the reference implementation makes of them.</summary>
+/// <summary>
+/// A folder of reference numbers: a tiny model, an adapter, one batch, and what the reference implementation makes of them.
+/// </summary>
 internal sealed class ConformanceCase : IDisposable
 {
     private readonly SafetensorsFile _expected;
@@ -67,7 +69,8 @@ internal sealed class ConformanceCase : IDisposable
 
     public Tensor this[string name] => _cache.TryGetValue(name, out var found) ? found : _cache[name] = _expected.Read(name);
 
-    public TransformerModel LoadModel(ScalarType precision = ScalarType.Float32) => ModelLoader.Load(ModelFolder, new ModelOptions { Precision = precision, AlibiTwice = true });
+    public TransformerModel LoadModel(ScalarType precision = ScalarType.Float32) =>
+        ModelLoader.Load(ModelFolder, new ModelOptions { Precision = precision, AlibiTwice = true });
 
     /// <summary>The case's batch; the tensors belong to the case.</summary>
     /// <param name="adapted">True for a forward through the adapter: peft drops the segment ids of question answering there.</param>
@@ -75,7 +78,9 @@ internal sealed class ConformanceCase : IDisposable
     {
         InputIds = this["in.input_ids"],
         AttentionMask = Has("in.attention_mask") ? this["in.attention_mask"] : ones_like(this["in.input_ids"]),
-        TokenTypeIds = Has("in.token_type_ids") && !(adapted && Json["task_type"]?.ToString() == "QUESTION_ANS") ? this["in.token_type_ids"] : null,
+        TokenTypeIds = Has("in.token_type_ids") && !(adapted && Json["task_type"]?.ToString() == "QUESTION_ANS")
+            ? this["in.token_type_ids"]
+            : null,
         Labels = Has("in.labels") ? this["in.labels"]
             : Has("in.start_positions") ? stack([this["in.start_positions"], this["in.end_positions"]], 1) : null,
         Unpadded = false,

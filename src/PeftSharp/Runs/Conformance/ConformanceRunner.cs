@@ -13,7 +13,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Runs.Conformance;
 
 /// <summary>
-/// Runs reference cases: logits, loss, gradients, merging, a short training run, counts and saved names, in float32. What misses its tolerance there by no
+/// Runs reference cases: logits, loss, gradients, merging, a short training run, counts and saved names, in float32. What misses its
+/// tolerance there by no
 /// more than a factor of ten may be rounding (T5 does not scale its scores): float64 decides, and the result says so.
 /// </summary>
 public static class ConformanceRunner
@@ -34,7 +35,8 @@ public static class ConformanceRunner
             var failed = quantities.Where(q => !q.Passed).Select(q => q.Name).ToHashSet();
             if (failed.Count > 0 && quantities.All(q => q.Error <= Rounding * q.Tolerance))
             {
-                var exact = Run(folder, ScalarType.Float64).Where(q => failed.Contains(q.Name)).Select(q => q with { Name = $"{q.Name} in float64" });
+                var exact = Run(folder, ScalarType.Float64).Where(q => failed.Contains(q.Name))
+                    .Select(q => q with { Name = $"{q.Name} in float64" });
                 quantities = [.. quantities.Where(q => q.Passed), .. exact];
             }
         }
@@ -109,7 +111,10 @@ public static class ConformanceRunner
             var output = _model.Forward(batch, adapter is null ? AdapterSelection.None : Selection(adapter));
             results.Add(TensorComparison.Of($"{prefix}logits", Forward, [("logits", output.Logits, reference[$"{prefix}logits"])]));
             if (reference.Has($"{prefix}loss"))
-                results.Add(TensorComparison.Of($"{prefix}loss", Forward, [("loss", adapter is null ? Loss(output, batch).Mean : Loss(adapter), reference[$"{prefix}loss"])]));
+                results.Add(
+                    TensorComparison.Of(
+                        $"{prefix}loss", Forward,
+                        [("loss", adapter is null ? Loss(output, batch).Mean : Loss(adapter), reference[$"{prefix}loss"])]));
         }
 
         private void Merge(PeftMethod adapter)
@@ -119,7 +124,10 @@ public static class ConformanceRunner
             var batch = reference.Batch(false);
             var before = _model.Forward(batch, AdapterSelection.None).Logits;
             _model.Merge(adapter.Name);
-            results.Add(TensorComparison.Of("merged.logits", Forward, [("logits", _model.Forward(batch, AdapterSelection.None).Logits, reference["merged.logits"])]));
+            results.Add(
+                TensorComparison.Of(
+                    "merged.logits", Forward,
+                    [("logits", _model.Forward(batch, AdapterSelection.None).Logits, reference["merged.logits"])]));
             _model.Unmerge();
             var after = _model.Forward(batch, AdapterSelection.None).Logits;
             results.Add(new("unmerged", before.equal(after).all().item<bool>() ? 0 : double.PositiveInfinity, 0, null));
@@ -137,7 +145,8 @@ public static class ConformanceRunner
             foreach (var name in names.Where(n => TensorComparison.Largest(reference[n]) <= noise))
             {
                 _gradientNoise[name] = noise;
-                _stepNoise[$"final.{name["grad.".Length..]}"] = Setting("steps", 0) * Setting("lr", 1e-3) * Math.Min(1, noise / Setting("eps", 1e-8));
+                _stepNoise[$"final.{name["grad.".Length..]}"] =
+                    Setting("steps", 0) * Setting("lr", 1e-3) * Math.Min(1, noise / Setting("eps", 1e-8));
             }
         }
 
@@ -158,7 +167,11 @@ public static class ConformanceRunner
             using var scope = NewDisposeScope();
             Loss(adapter).backward();
             FindZeroGradients(expected);
-            results.Add(TensorComparison.Of("grad", Gradient, [.. expected.Select(n => (n, trained.GetValueOrDefault(Plain(n["grad.".Length..]))?.grad, reference[n]))], _gradientNoise));
+            results.Add(
+                TensorComparison.Of(
+                    "grad", Gradient,
+                    [.. expected.Select(n => (n, trained.GetValueOrDefault(Plain(n["grad.".Length..]))?.grad, reference[n]))],
+                    _gradientNoise));
             foreach (var value in adapter.Tensors.Select(t => t.Value)) value.grad = null;
         }
 
@@ -166,8 +179,12 @@ public static class ConformanceRunner
         private void TakeStart(PeftMethod adapter, Dictionary<string, Tensor> trained)
         {
             using var guard = no_grad();
-            foreach (var name in reference.Names.Where(n => n.StartsWith("start.", StringComparison.Ordinal) || n.StartsWith("scores.", StringComparison.Ordinal)))
-                if (trained.TryGetValue(Plain(name.StartsWith("start.", StringComparison.Ordinal) ? name["start.".Length..] : name), out var value))
+            foreach (
+                var name in reference.Names.Where(
+                    n => n.StartsWith("start.", StringComparison.Ordinal) || n.StartsWith("scores.", StringComparison.Ordinal)))
+                if (
+                    trained.TryGetValue(
+                        Plain(name.StartsWith("start.", StringComparison.Ordinal) ? name["start.".Length..] : name), out var value))
                 {
                     value.copy_(reference[name].view_as(value));
                     adapter.EncoderRestored();
@@ -185,7 +202,9 @@ public static class ConformanceRunner
             var layout = adapter.Layout(reference.Format);
             var written = layout.Write(adapter).ToDictionary(p => p.Key, p => p.Value);
             var missing = file.Tensors.Keys.Except(written.Keys).FirstOrDefault(k => !layout.MayLeaveOut(adapter, k));
-            var wrong = missing ?? written.FirstOrDefault(p => !file.Tensors.TryGetValue(p.Key, out var info) || !info.Shape.SequenceEqual(p.Value.shape)).Key;
+            var wrong = missing
+                ?? written.FirstOrDefault(
+                    p => !file.Tensors.TryGetValue(p.Key, out var info) || !info.Shape.SequenceEqual(p.Value.shape)).Key;
             results.Add(new("saved names", wrong is null ? 0 : double.PositiveInfinity, 0, wrong));
         }
 
@@ -197,7 +216,10 @@ public static class ConformanceRunner
         {
             if (reference.Json[name] is not JsonValue value) return;
             var expected = value.GetValue<long>();
-            results.Add(new(name, actual == expected ? 0 : double.PositiveInfinity, 0, actual == expected ? null : $"{actual}, expected {expected}"));
+            results.Add(
+                new(
+                    name, actual == expected ? 0 : double.PositiveInfinity, 0,
+                    actual == expected ? null : $"{actual}, expected {expected}"));
         }
 
         private void Train(PeftMethod adapter, Dictionary<string, Tensor> trained)
@@ -206,16 +228,42 @@ public static class ConformanceRunner
             var losses = run.Run(step => Loss(adapter, step), adapter);
             results.Add(TensorComparison.Of("trajectory.loss", Trajectory, [("loss", tensor(losses), reference["trajectory.loss"])]));
             if (reference.Has("grad_norm") || reference.Has("trajectory.grad_norm"))
-                results.Add(TensorComparison.Of("grad_norm", Trajectory, [("norm", tensor(run.Norms.ToArray()), reference[reference.Has("grad_norm") ? "grad_norm" : "trajectory.grad_norm"])]));
+                results.Add(
+                    TensorComparison.Of(
+                        "grad_norm", Trajectory,
+                        [
+                            (
+                                "norm", tensor(run.Norms.ToArray()),
+                                reference[reference.Has("grad_norm") ? "grad_norm" : "trajectory.grad_norm"]),
+                        ]));
             using (no_grad())
             {
                 using var scope = NewDisposeScope();
                 if (reference.Has("trajectory.logits"))
-                    results.Add(TensorComparison.Of("trajectory.logits", Trajectory, [("logits", _model.Forward(reference.Batch(true), Selection(adapter)).Logits, reference["trajectory.logits"])]));
+                    results.Add(
+                        TensorComparison.Of(
+                            "trajectory.logits", Trajectory,
+                            [
+                                (
+                                    "logits", _model.Forward(reference.Batch(true), Selection(adapter)).Logits,
+                                    reference["trajectory.logits"]),
+                            ]));
                 var finals = reference.Names
-                    .Where(n => n.StartsWith("final.", StringComparison.Ordinal) && !n.StartsWith("final.mask.", StringComparison.Ordinal)).ToList();
+                    .Where(n => n.StartsWith("final.", StringComparison.Ordinal) && !n.StartsWith("final.mask.", StringComparison.Ordinal))
+                        .ToList();
                 if (finals.Count > 0)
-                    results.Add(TensorComparison.Of("final", Trajectory, [.. finals.Select(n => (n, trained.GetValueOrDefault(Plain(n["final.".Length..])) ?? Frozen(adapter, n["final.".Length..]), reference[n]))], _stepNoise));
+                    results.Add(
+                        TensorComparison.Of(
+                            "final", Trajectory,
+                            [
+                                .. finals.Select(
+                                    n =>
+                                        (
+                                            n,
+                                            trained.GetValueOrDefault(Plain(n["final.".Length..])) ?? Frozen(adapter, n["final.".Length..]),
+                                            reference[n])),
+                            ],
+                            _stepNoise));
             }
         }
     }

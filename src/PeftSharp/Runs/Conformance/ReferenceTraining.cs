@@ -26,7 +26,10 @@ internal sealed class ReferenceTraining
         _linear = optimizer["schedule"]?.ToString() == "linear";
         var betas = (optimizer["betas"] as JsonArray)?.Select(b => b!.GetValue<double>()).ToArray() ?? [0.9, 0.999];
         var noDecay = (optimizer["no_decay"] as JsonArray)?.Select(n => n!.ToString()).ToArray() ?? [];
-        _parameters = [.. trained.Select(t => new TrainableParameter(t.Key, t.Value, !noDecay.Any(n => t.Key.Contains(n, StringComparison.Ordinal))))];
+        _parameters =
+        [
+            .. trained.Select(t => new TrainableParameter(t.Key, t.Value, !noDecay.Any(n => t.Key.Contains(n, StringComparison.Ordinal)))),
+        ];
         _optimizer = new AdamW(
             _parameters,
             betas[0], betas[1], Number("eps", 1e-8), Number("weight_decay", 0.01));

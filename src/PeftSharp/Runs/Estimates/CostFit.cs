@@ -27,10 +27,13 @@ internal sealed record CostFit(double PerPass, double PerWork, double Quick, dou
         if (fit.Item2 < 0) fit = (py / pp, 0);
         var ratios = batches.Select(b => b.Seconds / (fit.Item1 * b.Passes + fit.Item2 * b.Work)).Order().ToArray();
         var half = (ratios.Length + 1) / 2;
-        return new(fit.Item1, fit.Item2, Math.Min(1 - LeastSpread, ratios[..half].Average()), Math.Max(1 + LeastSpread, ratios[^half..].Average()));
+        return new(
+            fit.Item1, fit.Item2, Math.Min(1 - LeastSpread, ratios[..half].Average()),
+            Math.Max(1 + LeastSpread, ratios[^half..].Average()));
     }
 
     public double Seconds(double passes, double work) => PerPass * passes + PerWork * work;
 
-    public TimeRange Range(double passes, double work) => new(Quick * Seconds(passes, work), Seconds(passes, work), Slow * Seconds(passes, work));
+    public TimeRange Range(double passes, double work) =>
+        new(Quick * Seconds(passes, work), Seconds(passes, work), Slow * Seconds(passes, work));
 }

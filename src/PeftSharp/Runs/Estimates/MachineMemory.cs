@@ -14,7 +14,8 @@ public sealed record MachineMemory(long Bytes, long? Limit)
 
     internal static MachineMemory Read(string proc, string groups, long resident)
     {
-        var result = new MachineMemory(Field(Path.Combine(proc, "meminfo"), "MemAvailable:") is { } free ? (free << 10) + resident : long.MaxValue, null);
+        var result = new MachineMemory(
+            Field(Path.Combine(proc, "meminfo"), "MemAvailable:") is { } free ? (free << 10) + resident : long.MaxValue, null);
         foreach (var folder in Folders(proc, groups))
         {
             var second = File.Exists(Path.Combine(folder, "memory.max"));
@@ -44,10 +45,13 @@ public sealed record MachineMemory(long Bytes, long? Limit)
     }
 
     private static long? Number(string file) =>
-        Lines(file) is [var text, ..] && long.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;
+        Lines(file) is [var text, ..] && long.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : null;
 
     private static long? Field(string file, string name) =>
-        Lines(file).Select(line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).FirstOrDefault(words => words.Length > 1 && words[0] == name) is { } found
+        Lines(file).Select(line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+            .FirstOrDefault(words => words.Length > 1 && words[0] == name) is { } found
         && long.TryParse(found[1], NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;
 
     private static string[] Lines(string file)

@@ -42,7 +42,9 @@ public sealed record MemoryEstimate(long Loaded, long State, long Activations, l
         var (all, run) = probe.Shapes;
         var (first, made) = (probe.NewSteps, probe.Peaks.Count);
         if (all > run && run > 1 && made > 1) return More(probe.Peaks[1], probe.Peaks[^1], run, all);
-        return probe.StillGrowing ? More(probe.Peaks[first - 1], probe.Peaks[^1], (double)made / first, (double)Math.Min(steps, MostSteps) / first) : 0;
+        return probe.StillGrowing
+            ? More(probe.Peaks[first - 1], probe.Peaks[^1], (double)made / first, (double)Math.Min(steps, MostSteps) / first)
+            : 0;
     }
 
     // What grew to the first number by its logarithm, at the second.

@@ -12,7 +12,8 @@ namespace PeftSharp.Runs.Estimates;
 /// <param name="forecast">The run's plan.</param>
 /// <param name="options">The trainer's settings.</param>
 /// <param name="evaluator">What the run will be scored with; null for nothing.</param>
-public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForecast forecast, TrainerOptions options, Evaluator? evaluator = null)
+public sealed class Probe(
+    ITrainingModel model, TokenizedDataset train, RunForecast forecast, TrainerOptions options, Evaluator? evaluator = null)
 {
     private const int LeastSteps = 10, EvaluationBatches = 24;
 
@@ -25,7 +26,9 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
     /// <summary>Called after each training step with the steps done and the most that will be made.</summary>
     public Action<int, int>? Progress { get; init; }
 
-    /// <summary>Bytes that the process may hold: larger batches are not tried where a small one shows that they would not fit. Default: no limit.</summary>
+    /// <summary>
+    /// Bytes that the process may hold: larger batches are not tried where a small one shows that they would not fit. Default: no limit.
+    /// </summary>
     public long MemoryLimit { get; init; } = long.MaxValue;
 
     /// <summary>After this time no further step begins once ten are made; default 30 s.</summary>
@@ -45,9 +48,18 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
         int[][] chosen = [.. plan.Batches, .. plan.Repeats];
         var run = new ProbedRun(model, train, chosen, forecast.Steps);
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var watch = new Watch(this, enough, (plan.Batches.Count + accumulation - 1) / accumulation, (chosen.Length + accumulation - 1) / accumulation, peak => Largest(loaded, peak, plan));
+        var watch = new Watch(
+            this, enough, (plan.Batches.Count + accumulation - 1) / accumulation, (chosen.Length + accumulation - 1) / accumulation,
+            peak => Largest(loaded, peak, plan));
         // With a rate near 0 the weights stay what they are, so no step can fail where the run's first would not.
-        var settings = options with { MaxSteps = watch.Most, Accumulation = accumulation, LearningRate = double.Epsilon, LoadBest = false, Patience = 0 };
+        var settings = options with
+        {
+            MaxSteps = watch.Most,
+            Accumulation = accumulation,
+            LearningRate = double.Epsilon,
+            LoadBest = false,
+            Patience = 0,
+        };
         using (var trainer = new Trainer(run, run, settings, null, watch))
         {
             trainer.Run(enough.Token);
@@ -73,7 +85,8 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
 
     // A short run ends before its state is ever saved, unless that was asked for.
     private bool IsSaved(List<double> seconds) =>
-        Saves is SaveMoment.Steps or SaveMoment.Epoch || (Saves == SaveMoment.Auto && seconds.Average() * forecast.Batches >= CheckpointWriter.LeastInterval.TotalSeconds);
+        Saves is SaveMoment.Steps or SaveMoment.Epoch
+            || (Saves == SaveMoment.Auto && seconds.Average() * forecast.Batches >= CheckpointWriter.LeastInterval.TotalSeconds);
 
     // Activations grow with the work of a pass, optimizer and gradients do not.
     private long Largest(long loaded, long peak, ProbePlan plan)
@@ -88,7 +101,9 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
         var batches = evaluator.Batches;
         var result = new List<ProbedBatch>();
         // From the longest to the shortest.
-        foreach (var at in Enumerable.Range(0, Math.Min(EvaluationBatches, batches.Count)).Select(i => i * batches.Count / Math.Min(EvaluationBatches, batches.Count)))
+        foreach (
+            var at in Enumerable.Range(0, Math.Min(EvaluationBatches, batches.Count))
+                .Select(i => i * batches.Count / Math.Min(EvaluationBatches, batches.Count)))
         {
             cancellation.ThrowIfCancellationRequested();
             var start = Stopwatch.GetTimestamp();
@@ -104,7 +119,8 @@ public sealed class Probe(ITrainingModel model, TokenizedDataset train, RunForec
         return new(shape.Rows, shape.Tokens, shape.Passes(tokensPerPass), shape.Work(forecast.Width), seconds);
     }
 
-    private sealed class Watch(Probe probe, CancellationTokenSource enough, int planned, int most, Func<long, long> largest) : ITrainingObserver
+    private sealed class Watch(
+        Probe probe, CancellationTokenSource enough, int planned, int most, Func<long, long> largest) : ITrainingObserver
     {
         /// <summary>Steps at most.</summary>
         public int Most => most;

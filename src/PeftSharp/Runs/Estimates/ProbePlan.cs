@@ -2,9 +2,12 @@ namespace PeftSharp.Runs.Estimates;
 
 /// <summary>Chooses the batches that a probe runs.</summary>
 /// <remarks>
-/// glibc's heap grows with the sizes that it has not served before: measured on whole epochs, every jump of a run's memory above 4 MB falls on the first
-/// batch of a shape, and on none that was seen, where few tensors are trained. So each large shape is run once, in the order in which the run
-/// would meet them, and batches that span all sizes, for the time. Where every weight is trained, gradients of many sizes split the heap further in
+/// glibc's heap grows with the sizes that it has not served before: measured on whole epochs, every jump of a run's memory above 4 MB falls
+/// on the first
+/// batch of a shape, and on none that was seen, where few tensors are trained. So each large shape is run once, in the order in which the
+/// run
+/// would meet them, and batches that span all sizes, for the time. Where every weight is trained, gradients of many sizes split the heap
+/// further in
 /// steps whose shapes are known: others of the run's batches follow while that goes on.
 /// </remarks>
 internal sealed class ProbePlan
@@ -36,20 +39,27 @@ internal sealed class ProbePlan
         var bySize = first.Select(i => (Batch: i, Work: PassWork(i))).OrderByDescending(b => b.Work).ToList();
         var largest = bySize[0].Work;
         var large = bySize.TakeWhile(b => b.Work >= Large * largest).Select(b => b.Batch).ToList();
-        var byWork = Enumerable.Range(0, forecast.Planned.Count).OrderBy(i => forecast.Shape(lengths, forecast.Planned[i]).Work(forecast.Width)).ToList();
+        var byWork = Enumerable.Range(0, forecast.Planned.Count)
+            .OrderBy(i => forecast.Shape(lengths, forecast.Planned[i]).Work(forecast.Width))
+            .ToList();
         var spanning = Enumerable.Range(0, Spanning).Select(i => byWork[(2 * i + 1) * byWork.Count / (2 * Spanning)]);
         // The small one shows, before anything large is tried, whether that would fit.
         var small = bySize.LastOrDefault(b => b.Work >= largest / 4, bySize[^1]);
         var chosen = large.Take(MostShapes).Concat(spanning).Where(i => i != small.Batch).Distinct().Order().Prepend(small.Batch);
         int[][] batches = [.. chosen.Select(i => forecast.Planned[i])];
         var repeats = Math.Clamp(forecast.Planned.Count - batches.Length, 0, MostRepeats);
-        return new(batches, [.. Enumerable.Range(0, repeats).Select(i => forecast.Planned[(int)((long)i * forecast.Planned.Count / repeats)])], large.Count, small.Work / largest);
+        return new(
+            batches, [.. Enumerable.Range(0, repeats).Select(i => forecast.Planned[(int)((long)i * forecast.Planned.Count / repeats)])],
+            large.Count, small.Work / largest);
     }
 
     /// <summary>How many of some batches are of a large shape that no earlier one has.</summary>
     public static int Shapes(IReadOnlyList<ProbedBatch> batches, RunForecast forecast)
     {
-        var shapes = batches.Select(b => new BatchShape(b.Rows, b.Tokens)).Distinct().Select(s => s.Pass(forecast.TokensPerPass).Work(forecast.Width)).ToList();
+        var shapes = batches.Select(b => new BatchShape(b.Rows, b.Tokens))
+            .Distinct()
+            .Select(s => s.Pass(forecast.TokensPerPass).Work(forecast.Width))
+            .ToList();
         return shapes.Count(work => work >= Large * shapes.Max());
     }
 }

@@ -1,13 +1,5 @@
 namespace PeftSharp.Runs.Estimates;
 
-/// <summary>A batch that was run, and how long it took.</summary>
-/// <param name="Rows">Rows.</param>
-/// <param name="Tokens">Padded tokens a row, and the vectors that an adapter puts before them.</param>
-/// <param name="Passes">Parts in which it went through the model.</param>
-/// <param name="Work">Its work in tokens, attention included.</param>
-/// <param name="Seconds">Wall-clock seconds.</param>
-public sealed record ProbedBatch(int Rows, int Tokens, int Passes, double Work, double Seconds);
-
 /// <summary>What a few steps and evaluation batches have shown.</summary>
 public sealed record ProbeResult
 {
@@ -38,6 +30,8 @@ public sealed record ProbeResult
     /// <summary>Large shapes that the whole run meets, and how many of them the probe has run.</summary>
     public required (int All, int Run) Shapes { get; init; }
 
-    /// <summary>The peak in bytes that the largest batch was expected to bring, where it was not run for lack of memory; null where it was.</summary>
+    /// <summary>
+    /// The peak in bytes that the largest batch was expected to bring, where it was not run for lack of memory; null where it was.
+    /// </summary>
     public long? Refused { get; init; }
 }

@@ -5,8 +5,11 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Runs.Estimates;
 
-/// <summary>Stands between the trainer and what it trains: hands out chosen batches, and takes the time of each and of the optimizer.</summary>
-internal sealed class ProbedRun(ITrainingModel model, TokenizedDataset data, IReadOnlyList<int[]> chosen, long steps) : ITrainingModel, IBatchSource
+/// <summary>
+/// Stands between the trainer and what it trains: hands out chosen batches, and takes the time of each and of the optimizer.
+/// </summary>
+internal sealed class ProbedRun(ITrainingModel model, TokenizedDataset data, IReadOnlyList<int[]> chosen, long steps) : ITrainingModel,
+    IBatchSource
 {
     private int _next;
     private long _started, _updating;

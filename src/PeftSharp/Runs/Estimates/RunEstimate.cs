@@ -17,7 +17,10 @@ public sealed record RunEstimate(RunForecast Forecast, ProbeResult Probe, Memory
     /// <summary>True if the memory expected is more than there is.</summary>
     public bool ExceedsMemory => Memory.Peak > Machine.Bytes;
 
-    /// <summary>Estimates a run in the process that holds what it needs: model, adapter and rows are loaded. Takes some steps' time; the adapter is of no use afterwards.</summary>
+    /// <summary>
+    /// Estimates a run in the process that holds what it needs: model, adapter and rows are loaded. Takes some steps' time; the adapter is
+    /// of no use afterwards.
+    /// </summary>
     /// <param name="model">What the run will train.</param>
     /// <param name="train">The rows to train on.</param>
     /// <param name="plan">How they are put into batches.</param>
@@ -32,16 +35,24 @@ public sealed record RunEstimate(RunForecast Forecast, ProbeResult Probe, Memory
     /// <exception cref="PeftException">A setting is out of range, there is nothing to train on, or the loss is not finite.</exception>
     public static RunEstimate Create(
         ITrainingModel model, TokenizedDataset train, BatchPlan plan, TrainerOptions options, int width, Evaluator? evaluator,
-        TimeSpan loading = default, Action<RunForecast, ProbeResult>? finishing = null, Action<int, int>? progress = null, SaveMoment saves = SaveMoment.Never, CancellationToken cancellation = default)
+        TimeSpan loading = default, Action<RunForecast, ProbeResult>? finishing = null, Action<int, int>? progress = null,
+        SaveMoment saves = SaveMoment.Never, CancellationToken cancellation = default)
     {
         options.Validate();
         if (train.Count == 0) throw new PeftException("The training data has no examples.");
         var machine = MachineMemory.Read();
         var forecast = new RunForecast(train.Lengths, plan, options, width, evaluator is not null, model.AddedTokens);
-        var probe = new Probe(model, train, forecast, options, evaluator) { Progress = progress, MemoryLimit = machine.Bytes, Saves = saves }.Run(cancellation);
+        var probe = new Probe(model, train, forecast, options, evaluator)
+        {
+            Progress = progress,
+            MemoryLimit = machine.Bytes,
+            Saves = saves,
+        }.Run(cancellation);
         var start = Stopwatch.GetTimestamp();
         finishing?.Invoke(forecast, probe);
         var rest = loading + Stopwatch.GetElapsedTime(start);
-        return new(forecast, probe, MemoryEstimate.Of(model, options, probe, forecast.Steps), TimeEstimate.Of(forecast, probe, evaluator, rest.TotalSeconds), machine);
+        return new(
+            forecast, probe, MemoryEstimate.Of(model, options, probe, forecast.Steps),
+            TimeEstimate.Of(forecast, probe, evaluator, rest.TotalSeconds), machine);
     }
 }

@@ -28,5 +28,6 @@ public sealed record TimeEstimate(TimeRange Training, TimeRange? Evaluation, dou
         return new(training, new(times * once.Low, times * once.Expected, times * once.High), rest);
     }
 
-    private static IReadOnlyCollection<ProbedBatch> Warm(IReadOnlyList<ProbedBatch> batches) => batches.Count > 1 ? [.. batches.Skip(1)] : batches;
+    private static IReadOnlyCollection<ProbedBatch> Warm(IReadOnlyList<ProbedBatch> batches) =>
+        batches.Count > 1 ? [.. batches.Skip(1)] : batches;
 }

@@ -25,8 +25,11 @@ internal static class BaseIdentity
             yield break;
         }
         yield return new("config.json of the base", Digest(folder, ["config.json"]));
-        yield return new("weights of the base", Digest(folder, [.. Files(folder, "*.safetensors"), .. Files(folder, "*.safetensors.index.json"), .. Files(folder, "*.gguf")]));
-        yield return new("tokenizer of the base", Digest(folder, [.. TokenizerFiles.Names.Where(n => File.Exists(Path.Combine(folder, n)))]));
+        yield return new(
+            "weights of the base",
+            Digest(folder, [.. Files(folder, "*.safetensors"), .. Files(folder, "*.safetensors.index.json"), .. Files(folder, "*.gguf")]));
+        yield return new(
+            "tokenizer of the base", Digest(folder, [.. TokenizerFiles.Names.Where(n => File.Exists(Path.Combine(folder, n)))]));
     }
 
     /// <summary>The same of a model that came from no folder: a digest of every value as it is in memory.</summary>
@@ -47,7 +50,11 @@ internal static class BaseIdentity
     /// <summary>How frozen weights are kept, for example <c>nf4 in blocks of 64</c>.</summary>
     public static string Precision(PeftModel model) => string.Join(", ", model.Model.Sites.Projections
         .Select(p => p.Weight.Base)
-        .Select(w => w is Nf4Store { BlockSize: var size, IsDouble: var twice } ? $"nf4 in blocks of {size}{(twice ? ", scales quantised" : "")}" : w.Kind)
+        .Select(
+            w =>
+                w is Nf4Store { BlockSize: var size, IsDouble: var twice }
+                    ? $"nf4 in blocks of {size}{(twice ? ", scales quantised" : "")}"
+                    : w.Kind)
         .Distinct().Order(StringComparer.Ordinal));
 
     private static IEnumerable<string> Files(string folder, string pattern) =>

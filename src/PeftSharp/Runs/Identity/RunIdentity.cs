@@ -33,13 +33,15 @@ public static class RunIdentity
     /// <param name="held">The rows that are scored on, if any.</param>
     /// <param name="forward">How the forward pass runs.</param>
     /// <param name="metric">The metric that selects the best weights.</param>
-    /// <param name="baseFolder">The folder that the base was loaded from: every byte of its configuration, weights and tokenizer belongs to the identity
+    /// <param name="baseFolder">The folder that the base was loaded from: every byte of its configuration, weights and tokenizer belongs to
+    /// the identity
     /// (digests are remembered for files that have not changed). Default: every value of the model in memory does.</param>
     /// <param name="adapterFile">The file of tensors that the adapter starts from, where the run goes on with one. Default: none.</param>
     /// <exception cref="PeftException">A file of the base cannot be read.</exception>
     public static RunFingerprint Of(
         PeftModel model, PeftMethod adapter, TrainerOptions trainer, BatchPlan plan, TokenizedDataset train,
-        TokenizedDataset? held = null, ForwardOptions? forward = null, string? metric = null, string? baseFolder = null, string? adapterFile = null)
+        TokenizedDataset? held = null, ForwardOptions? forward = null, string? metric = null, string? baseFolder = null,
+        string? adapterFile = null)
     {
         forward ??= new();
         List<KeyValuePair<string, string>> fields = [new("method", adapter.Options.PeftType)];
@@ -52,7 +54,9 @@ public static class RunIdentity
         }
         AddAll(adapter.Options);
         // Settings that peft's files have no place for, and those of a union's parts.
-        foreach (var setting in MethodSettings.Of(adapter.Options).Where(s => s.Part is not null || s.Property.IsDefined(typeof(SettingNameAttribute), true)))
+        foreach (
+            var setting in MethodSettings.Of(adapter.Options)
+                .Where(s => s.Part is not null || s.Property.IsDefined(typeof(SettingNameAttribute), true)))
             Add(setting.Name, MethodSettings.Value(adapter.Options, setting)?.ToJsonString() ?? "null");
         Add("task", model.Model.Head.TaskType);
         AddAll(trainer);
@@ -66,7 +70,8 @@ public static class RunIdentity
         Add("held-out data", held is null ? "none" : Describe(held));
         Add("precision of frozen weights", BaseIdentity.Precision(model));
         Add("what the head reads", model.Model.Head.ReadsFirstTokenOnly ? "the first token" : "all tokens");
-        if (adapterFile is not null) Add("adapter that the run goes on with", $"SHA-256 {FileDigest.Of(adapterFile, FileDigest.DefaultCache)[..16]}");
+        if (adapterFile is not null)
+            Add("adapter that the run goes on with", $"SHA-256 {FileDigest.Of(adapterFile, FileDigest.DefaultCache)[..16]}");
         var size = $"{model.Model.Config.ModelType}, {model.Model.Sites.Count} weights";
         Add("base model", baseFolder is null ? $"{size}, {BaseIdentity.InMemory(model)}" : size);
         foreach (var (name, value) in baseFolder is null ? [] : BaseIdentity.OfFolder(baseFolder)) Add(name, value);

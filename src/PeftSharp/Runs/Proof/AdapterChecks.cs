@@ -16,11 +16,15 @@ internal sealed class AdapterChecks(AdapterFingerprint fingerprint, AdapterFolde
         yield return Settings();
         var samples = Samples();
         yield return samples;
-        if (samples.Result == CheckResult.Pass && AdapterFingerprint.Tensors(folder).Sum(t => t.Info.ByteLength) <= SmallBytes) yield return Content();
+        if (samples.Result == CheckResult.Pass && AdapterFingerprint.Tensors(folder).Sum(t => t.Info.ByteLength) <= SmallBytes)
+            yield return Content();
     }
 
     /// <summary>Every byte of the weights.</summary>
-    public ProofCheck Content() => BaseChecks.ContentCheck("adapter, every byte", fingerprint.Weights, AdapterFingerprint.Tensors(folder), Other("the samples agree, but not every byte"), Advice);
+    public ProofCheck Content() =>
+        BaseChecks.ContentCheck(
+            "adapter, every byte", fingerprint.Weights, AdapterFingerprint.Tensors(folder), Other("the samples agree, but not every byte"),
+            Advice);
 
     private string Other(string how) => $"{folder.WeightsFile} holds other weights than when the adapter was saved: {how}";
 
@@ -30,7 +34,9 @@ internal sealed class AdapterChecks(AdapterFingerprint fingerprint, AdapterFolde
         return JsonDifference.Find(fingerprint.Settings, AdapterFingerprint.SettingsOf(folder), "") is not { } difference
             ? ProofCheck.Pass(name, "as saved")
             : new(name, $"{difference.Path} {difference.Expected}", $"{difference.Path} {difference.Actual}", CheckResult.Fail,
-                $"{folder.SettingsFile}: \"{difference.Path}\" is {difference.Actual}, but was {difference.Expected} when the adapter was saved", Advice);
+                $"{folder.SettingsFile}: \"{difference.Path}\" is {difference.Actual}, but was {difference.Expected} when the adapter "
+                + "was saved",
+                Advice);
     }
 
     private ProofCheck Samples()
@@ -41,10 +47,13 @@ internal sealed class AdapterChecks(AdapterFingerprint fingerprint, AdapterFolde
         var different = comparison.Different + comparison.Rounded;
         var expected = $"{comparison.Count} tensors";
         if (comparison.Rounded > 0 && comparison.Different == 0)
-            return new(name, expected, $"stored as {comparison.RoundedTo}", CheckResult.Note, $"{folder.WeightsFile} looks like the adapter's weights, stored as {comparison.RoundedTo}: answers differ by rounding");
+            return new(
+                name, expected, $"stored as {comparison.RoundedTo}", CheckResult.Note,
+                $"{folder.WeightsFile} looks like the adapter's weights, stored as {comparison.RoundedTo}: answers differ by rounding");
         if (different > 0) return new(name, expected, $"{different} differ", CheckResult.Fail, Other(comparison.Difference), Advice);
         if (tensors.Keys.FirstOrDefault(t => !fingerprint.Weights.Tensors.ContainsKey(t)) is { } more)
-            return new(name, expected, $"{tensors.Count} tensors", CheckResult.Fail, Other($"{Quoted.Name(more)} was not among them"), Advice);
+            return new(
+                name, expected, $"{tensors.Count} tensors", CheckResult.Fail, Other($"{Quoted.Name(more)} was not among them"), Advice);
         return ProofCheck.Pass(name, expected);
     }
 }

@@ -11,7 +11,8 @@ public sealed record AdapterFingerprint
     // What does not change an answer, or what other tools fill in when they write the folder again.
     private static readonly string[] Free =
     [
-        "base_model_name_or_path", "revision", "inference_mode", "peft_version", "auto_mapping", "init_lora_weights", "init_weights", "runtime_config",
+        "base_model_name_or_path", "revision", "inference_mode", "peft_version", "auto_mapping", "init_lora_weights", "init_weights",
+        "runtime_config",
         "name", "model_name", "model_class", "version", "hidden_size", "tokenizer_name_or_path", "PeftType",
     ];
 
@@ -23,7 +24,8 @@ public sealed record AdapterFingerprint
 
     /// <summary>Takes the fingerprint of an adapter folder.</summary>
     /// <exception cref="PeftException">A file of the folder cannot be read.</exception>
-    public static AdapterFingerprint Of(AdapterFolder folder) => new() { Settings = SettingsOf(folder), Weights = WeightsPrint.Of(Tensors(folder)) };
+    public static AdapterFingerprint Of(AdapterFolder folder) =>
+        new() { Settings = SettingsOf(folder), Weights = WeightsPrint.Of(Tensors(folder)) };
 
     internal static JsonElement SettingsOf(AdapterFolder folder) => JsonSerializer.SerializeToElement(Bearing(folder.Json));
 

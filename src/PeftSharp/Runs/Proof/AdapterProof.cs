@@ -1,7 +1,6 @@
 using PeftSharp.Composition;
 using PeftSharp.Files;
 using PeftSharp.Formats;
-using PeftSharp.Interop;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
 using PeftSharp.Tokenization;
@@ -9,7 +8,8 @@ using PeftSharp.Tokenization;
 namespace PeftSharp.Runs.Proof;
 
 /// <summary>
-/// What an adapter answers and on what base, kept in a file beside it (<see cref="FileName"/>), which peft and AdapterHub do not read. A merged
+/// What an adapter answers and on what base, kept in a file beside it (<see cref="FileName"/>), which peft and AdapterHub do not read. A
+/// merged
 /// model has one too. It guards against mistakes, not against forgery.
 /// </summary>
 public sealed record AdapterProof
@@ -28,7 +28,9 @@ public sealed record AdapterProof
     /// <summary>The precision of the answers.</summary>
     public required ProofPrecision Precision { get; init; }
 
-    /// <summary>How exactly the answers come back in the same precision (<see cref="ProofPrecision.Between"/>); for readers, not for the check.</summary>
+    /// <summary>
+    /// How exactly the answers come back in the same precision (<see cref="ProofPrecision.Between"/>); for readers, not for the check.
+    /// </summary>
     public required double Tolerance { get; init; }
 
     /// <summary>Fingerprint of the tokenizer; null where there was none.</summary>
@@ -59,14 +61,16 @@ public sealed record AdapterProof
     {
         var rest = Create(model, adapter, baseFolder, (AdapterFingerprint?)null, tokenizer);
         var (tensors, bytes) = (rest.Base.Weights.Tensors, ProofJson.Text(rest).Length);
-        var bare = rest with { Base = rest.Base with { Weights = rest.Base.Weights with { Tensors = new Dictionary<string, TensorPrint>() } } };
+        var bare =
+            rest with { Base = rest.Base with { Weights = rest.Base.Weights with { Tensors = new Dictionary<string, TensorPrint>() } } };
         // An adapter's tensors take as much as the base's, but for their names.
         var each = tensors.Count == 0 ? 0 : (bytes - ProofJson.Text(bare).Length - tensors.Keys.Sum(name => name.Length)) / tensors.Count;
         using var scope = TorchSharp.torch.NewDisposeScope();
         return bytes + AdapterJson.Text(adapter.Options).Length + adapter.SavedTensors(format).Sum(t => (long)t.Key.Length + each);
     }
 
-    private static AdapterProof Create(PeftModel model, PeftMethod adapter, string baseFolder, AdapterFingerprint? print, Tokenizer? tokenizer)
+    private static AdapterProof Create(
+        PeftModel model, PeftMethod adapter, string baseFolder, AdapterFingerprint? print, Tokenizer? tokenizer)
     {
         var basis = BaseFingerprint.Of(baseFolder, model.Model, adapter);
         var precision = ProofPrecision.Of(model.Model, basis.Weights);
@@ -103,15 +107,4 @@ public sealed record AdapterProof
 
     /// <summary>Writes it into a folder.</summary>
     public void Write(string folder) => AtomicFile.WriteText(Path.Combine(folder, FileName), ProofJson.Text(this));
-}
-
-/// <summary>What made a proof.</summary>
-/// <param name="Library">This library with its version.</param>
-/// <param name="Libtorch">Version of libtorch.</param>
-/// <param name="Processor">Name of the processor, with the extensions that matter.</param>
-public sealed record ProofOrigin(string Library, string Libtorch, string Processor)
-{
-    /// <summary>This process.</summary>
-    internal static ProofOrigin Here => new(
-        $"PeftSharp {typeof(ProofOrigin).Assembly.GetName().Version?.ToString(3)}", TorchSharp.torch.__version__, ComputeProbe.Choose("fp32").Processor);
 }

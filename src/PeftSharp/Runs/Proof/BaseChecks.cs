@@ -1,4 +1,3 @@
-using System.Text.Json;
 using PeftSharp.Files;
 using PeftSharp.Models;
 
@@ -29,8 +28,12 @@ internal sealed class BaseChecks(BaseFingerprint fingerprint, string folder, str
         var comparison = WeightsComparison.Of(fingerprint.Weights, new StoredNames(checkpoint).Find);
         const string name = "base, every byte";
         if (comparison.Rounded > 0)
-            return new(name, TensorHash.Short(fingerprint.Weights.Sha256), $"stored as {comparison.RoundedTo}", CheckResult.Note, $"{folder} cannot be compared byte for byte: it is stored in another precision");
-        return ContentCheck(name, fingerprint.Weights, comparison.Found, $"{folder} holds other weights than {Was}: the samples agree, but not every byte", Advice);
+            return new(
+                name, TensorHash.Short(fingerprint.Weights.Sha256), $"stored as {comparison.RoundedTo}", CheckResult.Note,
+                $"{folder} cannot be compared byte for byte: it is stored in another precision");
+        return ContentCheck(
+            name, fingerprint.Weights, comparison.Found, $"{folder} holds other weights than {Was}: the samples agree, but not every byte",
+            Advice);
     }
 
     public static ProofCheck ContentCheck(string name, WeightsPrint expected, IEnumerable<StoredTensor> tensors, string fact, string advice)
@@ -50,7 +53,9 @@ internal sealed class BaseChecks(BaseFingerprint fingerprint, string folder, str
         foreach (var (field, expected) in fingerprint.Config)
             if (found.TryGetValue(field, out var actual) && JsonDifference.Find(expected, actual, field) is { } difference)
                 return new(name, $"{field} {difference.Expected}", $"{field} {difference.Actual}", CheckResult.Fail,
-                    $"{Path.Combine(folder, "config.json")}: \"{field}\" is {difference.Actual}, but {owner} was made on a base with {difference.Expected}", Advice);
+                    $"{Path.Combine(folder, "config.json")}: \"{field}\" is {difference.Actual}, but {owner} was made on a base with "
+                    + $"{difference.Expected}",
+                    Advice);
         return ProofCheck.Pass(name, $"{fingerprint.Config.Count} fields");
     }
 
@@ -59,7 +64,9 @@ internal sealed class BaseChecks(BaseFingerprint fingerprint, string folder, str
         const string name = "base, samples";
         var expected = $"{comparison.Count} tensors";
         if (comparison.Different > 0)
-            return new(name, expected, $"{comparison.Different} differ", CheckResult.Fail, $"{folder} holds other weights than {Was}: {comparison.Difference}", Advice);
+            return new(
+                name, expected, $"{comparison.Different} differ", CheckResult.Fail,
+                $"{folder} holds other weights than {Was}: {comparison.Difference}", Advice);
         if (comparison.Rounded > 0)
             return new(name, expected, $"stored as {comparison.RoundedTo}", CheckResult.Note,
                 $"{folder} looks like the base that {owner} was made on, stored as {comparison.RoundedTo}: answers differ by rounding");

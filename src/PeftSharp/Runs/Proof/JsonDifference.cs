@@ -10,7 +10,9 @@ internal sealed record JsonDifference(string Path, string Expected, string Actua
 {
     private const int Longest = 60;
 
-    /// <summary>Null if every field of <paramref name="expected"/> has the same meaning in the other; more fields there are allowed.</summary>
+    /// <summary>
+    /// Null if every field of <paramref name="expected"/> has the same meaning in the other; more fields there are allowed.
+    /// </summary>
     public static JsonDifference? Find(JsonElement expected, JsonElement actual, string path)
     {
         if (expected.ValueKind == JsonValueKind.Object && actual.ValueKind == JsonValueKind.Object)
@@ -32,12 +34,14 @@ internal sealed record JsonDifference(string Path, string Expected, string Actua
 
     private static bool Same(JsonElement a, JsonElement b)
     {
-        if (a.ValueKind == JsonValueKind.Number && b.ValueKind == JsonValueKind.Number) return a.TryGetDouble(out var x) && b.TryGetDouble(out var y) && x == y;
+        if (a.ValueKind == JsonValueKind.Number && b.ValueKind == JsonValueKind.Number)
+            return a.TryGetDouble(out var x) && b.TryGetDouble(out var y) && x == y;
         // Lists of names are sets: peft writes them in any order.
         return IsNames(a) && IsNames(b) ? Names(a).SetEquals(Names(b)) : JsonElement.DeepEquals(a, b);
     }
 
-    private static bool IsNames(JsonElement list) => list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(i => i.ValueKind == JsonValueKind.String);
+    private static bool IsNames(JsonElement list) =>
+        list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(i => i.ValueKind == JsonValueKind.String);
 
     private static HashSet<string?> Names(JsonElement list) => [.. list.EnumerateArray().Select(i => i.GetString())];
 

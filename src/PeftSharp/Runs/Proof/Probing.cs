@@ -23,7 +23,9 @@ public static class Probing
         "ok",
     ];
 
-    /// <summary>The questions, unanswered: built-in sentences, or where they cannot be encoded for this model, ranges of token ids.</summary>
+    /// <summary>
+    /// The questions, unanswered: built-in sentences, or where they cannot be encoded for this model, ranges of token ids.
+    /// </summary>
     public static IReadOnlyList<ProofQuestion> Questions(TransformerModel model, Tokenizer? tokenizer)
     {
         // Half of the positions: virtual tokens need room too.
@@ -34,7 +36,11 @@ public static class Probing
         return texts.Count > 0 && texts.All(p => p.InputIds.Count > 0 && p.InputIds.All(id => id < vocabulary)) ? texts
             : [.. Enumerable.Range(0, Rows).Select(row => new ProofQuestion
             {
-                InputIds = [.. Enumerable.Range(0, Math.Max(1, longest - 2 * row)).Select(i => (int)((row * 7919L + i * (2L * row + 1)) % vocabulary))],
+                InputIds =
+                [
+                    .. Enumerable.Range(0, Math.Max(1, longest - 2 * row))
+                        .Select(i => (int)((row * 7919L + i * (2L * row + 1)) % vocabulary)),
+                ],
             })];
     }
 
@@ -43,7 +49,10 @@ public static class Probing
     public static IReadOnlyList<ProofQuestion> Answer(PeftModel model, AdapterSelection selection, IEnumerable<ProofQuestion> questions) =>
         [.. questions.Select(q => q with { Logits = Logits(model, selection, q) })];
 
-    /// <summary>The largest difference, as a share of the larger of 1 and the largest expected number; infinite where the answers cannot be compared.</summary>
+    /// <summary>
+    /// The largest difference, as a share of the larger of 1 and the largest expected number; infinite where the answers cannot be
+    /// compared.
+    /// </summary>
     public static double Distance(IReadOnlyList<ProofQuestion> expected, IReadOnlyList<ProofQuestion> found)
     {
         if (!expected.Select(p => p.Logits.Count).SequenceEqual(found.Select(p => p.Logits.Count))) return double.PositiveInfinity;
@@ -70,10 +79,12 @@ public static class Probing
         var flat = model.Forward(batch, selection).Logits.to(ScalarType.Float32).flatten().cpu();
         var count = flat.shape[0];
         if (count > MostNumbers)
-            flat = flat.index_select(0, tensor(Enumerable.Range(0, MostNumbers).Select(i => count * i / MostNumbers).ToArray(), ScalarType.Int64));
+            flat = flat.index_select(
+                0, tensor(Enumerable.Range(0, MostNumbers).Select(i => count * i / MostNumbers).ToArray(), ScalarType.Int64));
         var numbers = flat.contiguous().data<float>().ToArray();
         return Array.TrueForAll(numbers, float.IsFinite) ? numbers
-            : throw new PeftException("The model answers with numbers that are not finite; its weights are damaged, or its training has diverged.");
+            : throw new PeftException(
+                "The model answers with numbers that are not finite; its weights are damaged, or its training has diverged.");
     }
 
     // The questions may come from a file.
@@ -83,6 +94,7 @@ public static class Probing
         if (question.InputIds.Count < 1 || question.InputIds.Count > model.MaxTokens)
             throw new PeftException($"A probe has {question.InputIds.Count} tokens; the model takes 1 to {model.MaxTokens}.");
         foreach (var id in question.InputIds)
-            if (id < 0 || id >= vocabulary) throw new PeftException($"A probe has the token id {id}; the model's are 0 to {vocabulary - 1}.");
+            if (id < 0 || id >= vocabulary)
+                throw new PeftException($"A probe has the token id {id}; the model's are 0 to {vocabulary - 1}.");
     }
 }

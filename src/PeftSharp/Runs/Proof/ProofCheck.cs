@@ -1,16 +1,5 @@
 namespace PeftSharp.Runs.Proof;
 
-/// <summary>How a check came out.</summary>
-public enum CheckResult
-{
-    /// <summary>As the proof says.</summary>
-    Pass,
-    /// <summary>Not as the proof says, in a way that does not make the adapter wrong: worth a remark.</summary>
-    Note,
-    /// <summary>Answers would be wrong.</summary>
-    Fail,
-}
-
 /// <summary>One comparison of a proof with what is there.</summary>
 /// <param name="Name">What was compared.</param>
 /// <param name="Expected">What the proof says, short.</param>
@@ -23,5 +12,6 @@ public sealed record ProofCheck(string Name, string Expected, string Found, Chec
     /// <summary>The failure or the note as a sentence.</summary>
     public string Sentence => Printable.Sentence(Advice.Length == 0 ? $"{Fact}." : $"{Fact}; {Advice}.");
 
-    internal static ProofCheck Pass(string name, string expected, string? found = null) => new(name, expected, found ?? expected, CheckResult.Pass);
+    internal static ProofCheck Pass(string name, string expected, string? found = null) =>
+        new(name, expected, found ?? expected, CheckResult.Pass);
 }

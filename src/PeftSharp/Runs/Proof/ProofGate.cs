@@ -21,7 +21,11 @@ internal static class ProofGate
             {
                 if (check.Result == CheckResult.Note) notes.Add(check.Sentence);
                 if (check.Result != CheckResult.Fail) continue;
-                if (options.Proof == ProofUse.Refuse) throw new PeftException(options.ProofName is { } way ? $"{check.Fact}; {check.Advice}, or go on all the same with {way}." : $"{check.Fact}; {check.Advice}.");
+                if (options.Proof == ProofUse.Refuse)
+                    throw new PeftException(
+                        options.ProofName is { } way
+                            ? $"{check.Fact}; {check.Advice}, or go on all the same with {way}."
+                            : $"{check.Fact}; {check.Advice}.");
                 options.Warn?.Invoke(check.Sentence);
             }
         }
@@ -35,8 +39,10 @@ internal static class ProofGate
     // An adapter answers with its own tokenizer: that one is looked at as well.
     private static IEnumerable<ProofCheck> Own(AdapterProof proof, string folder)
     {
-        if (proof.Tokenizer is not { } expected || LoadedModel.TokenizerOf(folder, null) is not { } own || own.Fingerprint == expected) yield break;
+        if (proof.Tokenizer is not { } expected || LoadedModel.TokenizerOf(folder, null) is not { } own || own.Fingerprint == expected)
+            yield break;
         yield return new("tokenizer", "as when it was saved", "another", CheckResult.Fail,
-            $"the tokenizer in {folder} is another one than it was saved with: it turns texts into other token ids", "put the files of the right tokenizer there");
+            $"the tokenizer in {folder} is another one than it was saved with: it turns texts into other token ids",
+            "put the files of the right tokenizer there");
     }
 }

@@ -33,8 +33,11 @@ internal static class ProofJson
         var proof = StrictJson.Make<AdapterProof>(source, json, Options);
         if (proof.Version != AdapterProof.CurrentVersion)
             throw source.Bad($"has the version {proof.Version}, but this program reads {AdapterProof.CurrentVersion}");
-        if (proof.Probes.Count > MostProbes) throw source.Bad($"holds {proof.Probes.Count} probes, more than the {MostProbes} that a proof may have");
-        if (proof.Probes.Any(p => p is null) || proof.Base.Weights.Tensors.Values.Concat(proof.Adapter?.Weights.Tensors.Values ?? []).Any(t => t is null))
+        if (proof.Probes.Count > MostProbes)
+            throw source.Bad($"holds {proof.Probes.Count} probes, more than the {MostProbes} that a proof may have");
+        if (
+            proof.Probes.Any(p => p is null)
+                || proof.Base.Weights.Tensors.Values.Concat(proof.Adapter?.Weights.Tensors.Values ?? []).Any(t => t is null))
             throw source.Bad("holds null in place of a probe or a tensor");
         return proof;
     }

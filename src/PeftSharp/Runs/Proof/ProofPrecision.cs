@@ -10,7 +10,9 @@ public sealed record ProofPrecision
     /// <summary>The type of products with frozen weights: <c>fp32</c> or <c>bf16</c>.</summary>
     public required string Compute { get; init; }
 
-    /// <summary>How frozen weights are quantised in memory, for example <c>nf4/64</c> or <c>nf4/64 double</c>; null where they are not.</summary>
+    /// <summary>
+    /// How frozen weights are quantised in memory, for example <c>nf4/64</c> or <c>nf4/64 double</c>; null where they are not.
+    /// </summary>
     public string? Quantization { get; init; }
 
     /// <summary>The floating-point types of the weights on disk, for example <c>F32</c>.</summary>
@@ -27,7 +29,12 @@ public sealed record ProofPrecision
         {
             Compute = stores.Any(s => s is HalfStore or PackedStore { ComputeType: ScalarType.BFloat16 }) ? "bf16" : "fp32",
             Quantization = nf4 is null ? null : $"nf4/{nf4.BlockSize}{(nf4.IsDouble ? " double" : "")}",
-            Stored = string.Join(", ", stored.Tensors.Values.Select(t => t.Dtype).Where(t => t.Contains('F', StringComparison.Ordinal)).Distinct().Order(StringComparer.Ordinal)),
+            Stored = string.Join(
+                ", ",
+                stored.Tensors.Values.Select(t => t.Dtype)
+                    .Where(t => t.Contains('F', StringComparison.Ordinal))
+                    .Distinct()
+                    .Order(StringComparer.Ordinal)),
         };
     }
 
@@ -36,7 +43,8 @@ public sealed record ProofPrecision
     /// </summary>
     public static (double Tolerance, string Reason) Between(ProofPrecision expected, ProofPrecision found) =>
         expected == found ? (Exact, "the same precision: only the order of sums may differ")
-        : expected.Quantization != found.Quantization ? (FourBits, "one side keeps frozen weights in 4 bits: each is off by up to 15 % of its block's largest")
+        : expected.Quantization != found.Quantization ? (
+            FourBits, "one side keeps frozen weights in 4 bits: each is off by up to 15 % of its block's largest")
         : (Half, "one side rounds weights or products to 8 or 11 bits");
 
     // Measured differences, which these are wider than, are in docs/verify.md.

@@ -56,7 +56,9 @@ public sealed class ProofVerifier(AdapterProof proof, string folder, string base
         var precision = ProofPrecision.Of(model.Model, stored);
         var (tolerance, reason) = ProofPrecision.Between(proof.Precision, precision);
         var distance = Probing.Distance(proof.Probes, Probing.Answer(model, selection, proof.Probes));
-        var (expected, found) = (FormattableString.Invariant($"within {tolerance:0e+0} ({reason})"), FormattableString.Invariant($"{distance:0.0e+0} apart, {precision}"));
+        var (expected, found) = (
+            FormattableString.Invariant($"within {tolerance:0e+0} ({reason})"),
+            FormattableString.Invariant($"{distance:0.0e+0} apart, {precision}"));
         return distance <= tolerance ? ProofCheck.Pass(name, expected, found) : new(name, expected, found, CheckResult.Fail,
             FormattableString.Invariant($"{folder} answers {proof.Probes.Count} probes otherwise than its proof says: {distance:0.0e+0} apart where {tolerance:0e+0} is allowed"),
             "use the base, the adapter and the precision that it was made with");
@@ -66,7 +68,8 @@ public sealed class ProofVerifier(AdapterProof proof, string folder, string base
     {
         using var checkpoint = Checkpoint.Open(baseFolder);
         var names = new StoredNames(checkpoint);
-        return proof.Base.Weights.Tensors.ToDictionary(t => t.Key, t => names.Find(t.Key) is { } found ? t.Value with { Dtype = found.TypeName } : t.Value);
+        return proof.Base.Weights.Tensors.ToDictionary(
+            t => t.Key, t => names.Find(t.Key) is { } found ? t.Value with { Dtype = found.TypeName } : t.Value);
     }
 
     private ProofCheck? TokenizerCheck(Tokenizer? tokenizer)
@@ -74,9 +77,14 @@ public sealed class ProofVerifier(AdapterProof proof, string folder, string base
         const string name = "tokenizer";
         if (proof.Tokenizer is not { } expected) return null;
         if (tokenizer is null)
-            return new(name, TensorHash.Short(expected), "none", CheckResult.Note, $"{baseFolder} has no tokenizer, so that only rows of token ids can be answered");
-        return tokenizer.Fingerprint == expected ? ProofCheck.Pass(name, TensorHash.Short(expected)) : new(name, TensorHash.Short(expected), TensorHash.Short(tokenizer.Fingerprint), CheckResult.Fail,
-            $"the tokenizer of {baseFolder} is another one than {folder} was made with: it turns texts into other token ids", "put the files of the right tokenizer there");
+            return new(
+                name, TensorHash.Short(expected), "none", CheckResult.Note,
+                $"{baseFolder} has no tokenizer, so that only rows of token ids can be answered");
+        return tokenizer.Fingerprint == expected
+            ? ProofCheck.Pass(name, TensorHash.Short(expected))
+            : new(name, TensorHash.Short(expected), TensorHash.Short(tokenizer.Fingerprint), CheckResult.Fail,
+            $"the tokenizer of {baseFolder} is another one than {folder} was made with: it turns texts into other token ids",
+            "put the files of the right tokenizer there");
     }
 
     private ProofCheck TokenIds(PeftModel model, Tokenizer tokenizer)
@@ -86,7 +94,8 @@ public sealed class ProofVerifier(AdapterProof proof, string folder, string base
         var asked = proof.Probes.Where(p => p.Text is not null && now.ContainsKey(p.Text)).ToList();
         var other = asked.Find(p => !now[p.Text!].SequenceEqual(p.InputIds));
         return other is null ? ProofCheck.Pass(name, $"{asked.Count} texts") : new(name, "as saved", "other ids", CheckResult.Fail,
-            $"the tokenizer of {baseFolder} turns {Quoted.Name(other.Text!)} into [{string.Join(", ", now[other.Text!].Take(8))} …], not [{string.Join(", ", other.InputIds.Take(8))} …]",
+            $"the tokenizer of {baseFolder} turns {Quoted.Name(other.Text!)} into [{string.Join(", ", now[other.Text!].Take(8))} …], not "
+            + $"[{string.Join(", ", other.InputIds.Take(8))} …]",
             "put the files of the right tokenizer there");
     }
 }

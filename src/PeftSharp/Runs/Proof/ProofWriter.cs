@@ -26,7 +26,8 @@ internal static class ProofWriter
     }
 
     /// <summary>The proof of an adapter that was loaded.</summary>
-    public static AdapterProof Write(LoadedModel loaded, string folder) => Write(loaded.Model, loaded.Adapter!, loaded.BaseFolder, folder, loaded.Tokenizer());
+    public static AdapterProof Write(LoadedModel loaded, string folder) =>
+        Write(loaded.Model, loaded.Adapter!, loaded.BaseFolder, folder, loaded.Tokenizer());
 
     private static AdapterProof Write(PeftModel model, PeftMethod adapter, string basis, string folder, Tokenization.Tokenizer? tokenizer)
     {

@@ -17,7 +17,8 @@ internal sealed class StoredNames
         // Wrappers put more before the base's prefix.
         var words = checkpoint.Names.Where(name => name.EndsWith(Words, StringComparison.Ordinal)).ToList();
         if (words is [var only] && only[..^Words.Length] is { Length: > 0 } root)
-            foreach (var name in checkpoint.Names.Where(name => name.StartsWith(root, StringComparison.Ordinal))) _found.TryAdd(Current(name[root.Length..]), name);
+            foreach (var name in checkpoint.Names.Where(name => name.StartsWith(root, StringComparison.Ordinal)))
+                _found.TryAdd(Current(name[root.Length..]), name);
         // A whole name goes before one that is whole only without its first part.
         foreach (var name in checkpoint.Names)
             if (name.IndexOf('.', StringComparison.Ordinal) is > 0 and var dot) _found.TryAdd(Current(name[(dot + 1)..]), name);
@@ -32,7 +33,9 @@ internal sealed class StoredNames
         if (Find(name) is not { } tensor) yield break;
         yield return tensor;
         var stored = _found[name];
-        foreach (var part in _checkpoint.Names.Where(n => n.StartsWith(stored, StringComparison.Ordinal) && n.Length > stored.Length && n[stored.Length] == '.'))
+        foreach (
+            var part in _checkpoint.Names.Where(
+                n => n.StartsWith(stored, StringComparison.Ordinal) && n.Length > stored.Length && n[stored.Length] == '.'))
             yield return Find(name + part[stored.Length..])!;
     }
 

@@ -3,7 +3,9 @@ using PeftSharp.Methods.Hybrid.Union;
 
 namespace PeftSharp.Runs.Recipes;
 
-/// <summary>A method that a program gives as an object, as a recipe would have it: a run that was cut off is taken up from a recipe.</summary>
+/// <summary>
+/// A method that a program gives as an object, as a recipe would have it: a run that was cut off is taken up from a recipe.
+/// </summary>
 internal static class GivenMethod
 {
     /// <summary>Makes it the method of a run.</summary>
@@ -11,7 +13,8 @@ internal static class GivenMethod
     public static void Apply(TrainSettings settings, MethodOptions options)
     {
         options.Validate();
-        var info = MethodRegistry.ByPeftType(options.PeftType) ?? throw new PeftException($"No registered method has settings of the type {options.PeftType}; add it to the registry.");
+        var info = MethodRegistry.ByPeftType(options.PeftType)
+            ?? throw new PeftException($"No registered method has settings of the type {options.PeftType}; add it to the registry.");
         var method = info.Name;
         MethodOptions usual = info.CreateOptions();
         if (options is UnionOptions union)

@@ -8,12 +8,6 @@ using PeftSharp.Methods.Hybrid.Union;
 
 namespace PeftSharp.Runs.Recipes;
 
-/// <summary>One setting of a method.</summary>
-/// <param name="Name">Its JSON name.</param>
-/// <param name="Property">Where it is kept.</param>
-/// <param name="Part">Which part of a union has it; null for the method itself.</param>
-internal sealed record MethodSetting(string Name, PropertyInfo Property, int? Part = null);
-
 /// <summary>The settings of methods by their JSON names: listed, and set from texts.</summary>
 internal static class MethodSettings
 {
@@ -38,7 +32,10 @@ internal static class MethodSettings
     {
         if (options is not UnionOptions union) return Of(options.GetType());
         var names = UnionExpression.Names(union, method);
-        var parts = names.SelectMany((name, i) => Of(union.Parts[i].GetType()).Where(s => s.Name != "modules_to_save").Select(s => new MethodSetting($"{name}.{s.Name}", s.Property, i)));
+        var parts = names.SelectMany(
+            (name, i) =>
+                Of(union.Parts[i].GetType()).Where(s => s.Name != "modules_to_save")
+                    .Select(s => new MethodSetting($"{name}.{s.Name}", s.Property, i)));
         return [.. parts, .. Of(options.GetType())];
     }
 
@@ -46,7 +43,12 @@ internal static class MethodSettings
     public static IReadOnlyList<MethodSetting> Of(Type options) =>
     [
         .. options.GetProperties()
-            .Select(p => (Property: p, Name: p.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? p.GetCustomAttribute<SettingNameAttribute>()?.Name))
+            .Select(
+                p =>
+                    (
+                        Property: p,
+                        Name: p.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name
+                            ?? p.GetCustomAttribute<SettingNameAttribute>()?.Name))
             .Where(p => p.Name is not null && p.Property.CanWrite && !Internal.Contains(p.Name))
             .OrderBy(p => p.Property.DeclaringType == typeof(MethodOptions))
             .Select(p => new MethodSetting(p.Name!, p.Property)),
@@ -54,7 +56,9 @@ internal static class MethodSettings
 
     /// <summary>A setting's value as JSON.</summary>
     public static JsonNode? Value(MethodOptions options, MethodSetting setting) =>
-        JsonSerializer.SerializeToNode(setting.Property.GetValue(setting.Part is { } part ? ((UnionOptions)options).Parts[part] : options), setting.Property.PropertyType, Json);
+        JsonSerializer.SerializeToNode(
+            setting.Property.GetValue(setting.Part is { } part ? ((UnionOptions)options).Parts[part] : options),
+            setting.Property.PropertyType, Json);
 
     /// <summary>A setting's value as it is shown, and given: lists as a,b.</summary>
     public static string Shown(MethodOptions options, MethodSetting setting) => Shown(Value(options, setting));
@@ -84,19 +88,23 @@ internal static class MethodSettings
                 continue;
             }
             var setting = known.FirstOrDefault(s => s.Name == name) ?? throw new SettingsException(
-                $"{where}: the method \"{method}\" has no setting \"{name}\"; {Nearest.Hint(name, Of(options, method).Select(s => s.Name))}see \"peft methods {method}\".");
+                $"{where}: the method \"{method}\" has no setting \"{name}\"; "
+                + $"{Nearest.Hint(name, Of(options, method).Select(s => s.Name))}see \"peft methods {method}\".");
             setting.Property.SetValue(options, Parse(setting, text, method, where));
         }
         return options;
     }
 
-    /// <summary>True if a method has a setting of a name; of a union, the name of a part alone stands for a mapping of its settings.</summary>
+    /// <summary>
+    /// True if a method has a setting of a name; of a union, the name of a part alone stands for a mapping of its settings.
+    /// </summary>
     public static bool Knows(MethodOptions options, string method, string name)
     {
         if (Of(options.GetType()).Any(s => s.Name == name)) return true;
         if (options is not UnionOptions union) return false;
         var (part, setting) = Split(name);
-        return UnionExpression.Find(union, method, part) is >= 0 and var at && (setting is null || Of(union.Parts[at].GetType()).Any(s => s.Name == setting));
+        return UnionExpression.Find(union, method, part) is >= 0 and var at
+            && (setting is null || Of(union.Parts[at].GetType()).Any(s => s.Name == setting));
     }
 
     // A setting of a part, or a mapping of them; null where the name means no part.
@@ -106,7 +114,10 @@ internal static class MethodSettings
         var at = UnionExpression.Find(union, method, part);
         if (at < 0) return null;
         IEnumerable<KeyValuePair<string, string>> changes = setting is not null ? [new(setting, text)]
-            : AsMapping(text) ?? throw new SettingsException($"{where}: \"{name}\" is \"{text}\"; expected settings of that part, such as {name}.{Of(union.Parts[at].GetType())[0].Name}=VALUE.");
+            : AsMapping(text)
+                ?? throw new SettingsException(
+                    $"{where}: \"{name}\" is \"{text}\"; expected settings of that part, such as "
+                    + $"{name}.{Of(union.Parts[at].GetType())[0].Name}=VALUE.");
         MethodOptions[] parts = [.. union.Parts];
         parts[at] = With(parts[at], UnionExpression.Names(union, method)[at], changes, where);
         return union with { Parts = parts };
@@ -115,8 +126,17 @@ internal static class MethodSettings
     private static (string Part, string? Setting) Split(string name) =>
         name.IndexOf('.', StringComparison.Ordinal) is > 0 and var dot ? (name[..dot], name[(dot + 1)..]) : (name, null);
 
-    private static List<KeyValuePair<string, string>>? AsMapping(string text) => !IsJson(text) || JsonNode.Parse(text) is not JsonObject map ? null
-        : [.. map.Select(pair => KeyValuePair.Create(pair.Key, pair.Value is JsonValue value && value.TryGetValue<string>(out var plain) ? plain : pair.Value?.ToJsonString() ?? "null"))];
+    private static List<KeyValuePair<string, string>>? AsMapping(string text) =>
+        !IsJson(text) || JsonNode.Parse(text) is not JsonObject map ? null
+        : [
+            .. map.Select(
+                pair =>
+                    KeyValuePair.Create(
+                        pair.Key,
+                        pair.Value is JsonValue value && value.TryGetValue<string>(out var plain)
+                            ? plain
+                            : pair.Value?.ToJsonString() ?? "null")),
+        ];
 
     private static object? Parse(MethodSetting setting, string text, string method, string where)
     {
@@ -126,7 +146,9 @@ internal static class MethodSettings
         }
         catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException or FormatException)
         {
-            throw new SettingsException($"{where}: the setting \"{setting.Name}\" of \"{method}\" is \"{text}\"; expected {Expected(setting.Property.PropertyType)}.");
+            throw new SettingsException(
+                $"{where}: the setting \"{setting.Name}\" of \"{method}\" is \"{text}\"; expected "
+                + $"{Expected(setting.Property.PropertyType)}.");
         }
     }
 
@@ -136,19 +158,24 @@ internal static class MethodSettings
         if (type == typeof(bool) && bool.TryParse(text, out var flag)) return flag ? "true" : "false";
         if (IsList(type) && text is not "null" && !text.StartsWith('{') && !IsJsonList(text))
         {
-            // Plain names are a list of names; anything else (a pattern, a keyword) is one text, as in peft. A shell takes the quotes of ["a", "b"] away.
+            // Plain names are a list of names; anything else (a pattern, a keyword) is one text, as in peft. A shell takes the quotes of
+            // ["a", "b"] away.
             var names = Values.List(text);
             if (type != typeof(Targets)) return IsOfNames(type) ? JsonSerializer.Serialize(names) : $"[{string.Join(',', names)}]";
-            return names.All(n => n.All(c => char.IsLetterOrDigit(c) || c is '_' or '.')) ? JsonSerializer.Serialize(names) : JsonSerializer.Serialize(text);
+            return names.All(n => n.All(c => char.IsLetterOrDigit(c) || c is '_' or '.'))
+                ? JsonSerializer.Serialize(names)
+                : JsonSerializer.Serialize(text);
         }
         return IsJson(text) ? text : JsonSerializer.Serialize(text);
     }
 
     private static bool IsList(Type type) =>
-        type == typeof(Targets) || type == typeof(Layers) || type == typeof(TokenIndices) || (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>));
+        type == typeof(Targets) || type == typeof(Layers) || type == typeof(TokenIndices)
+            || (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>));
 
     // Numbers stand without quotes.
-    private static bool IsOfNames(Type list) => list.IsGenericType && list.GetGenericArguments()[0] is { } item && (item == typeof(string) || item.IsEnum);
+    private static bool IsOfNames(Type list) =>
+        list.IsGenericType && list.GetGenericArguments()[0] is { } item && (item == typeof(string) || item.IsEnum);
 
     private static bool IsJsonList(string text) => text.TrimStart().StartsWith('[') && IsJson(text);
 

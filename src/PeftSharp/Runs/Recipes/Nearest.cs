@@ -16,7 +16,8 @@ internal static class Nearest
     }
 
     /// <summary>"did you mean …? " or nothing.</summary>
-    public static string Hint(string name, IEnumerable<string> known) => Find(name, known) is { } near ? $"did you mean \"{near}\"? Else " : "";
+    public static string Hint(string name, IEnumerable<string> known) =>
+        Find(name, known) is { } near ? $"did you mean \"{near}\"? Else " : "";
 
     private static string Plain(string name) => name.ToLowerInvariant().Replace('_', '-');
 
@@ -31,7 +32,8 @@ internal static class Nearest
             {
                 var change = a[i - 1] == b[j - 1] ? 0 : 1;
                 table[i, j] = Math.Min(Math.Min(table[i - 1, j] + 1, table[i, j - 1] + 1), table[i - 1, j - 1] + change);
-                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) table[i, j] = Math.Min(table[i, j], table[i - 2, j - 2] + 1);
+                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                    table[i, j] = Math.Min(table[i, j], table[i - 2, j - 2] + 1);
             }
         return table[a.Length, b.Length];
     }

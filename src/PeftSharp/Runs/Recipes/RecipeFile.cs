@@ -4,10 +4,14 @@ using PeftSharp.Methods;
 
 namespace PeftSharp.Runs.Recipes;
 
-/// <summary>A run written down: a YAML mapping with Hugging Face's key names, the method's settings among them under their peft names.</summary>
+/// <summary>
+/// A run written down: a YAML mapping with Hugging Face's key names, the method's settings among them under their peft names.
+/// </summary>
 internal static class RecipeFile
 {
-    /// <summary>Applies a recipe. Keys of the method are kept for <see cref="CheckMethodKeys"/>: which they are is known once the method is.</summary>
+    /// <summary>
+    /// Applies a recipe. Keys of the method are kept for <see cref="CheckMethodKeys"/>: which they are is known once the method is.
+    /// </summary>
     public static void Apply(string file, TrainSettings settings)
     {
         settings.MethodSource = settings.Recipe = file;
@@ -21,7 +25,8 @@ internal static class RecipeFile
                     key.Apply(settings, string.Join(',', list.Items.Select(item => ((YamlScalar)item).Text)), where);
                     continue;
                 }
-                if (value is not YamlScalar scalar) throw new SettingsException($"{where} holds a {(value is YamlList ? "list" : "mapping")}; expected a single value.");
+                if (value is not YamlScalar scalar)
+                    throw new SettingsException($"{where} holds a {(value is YamlList ? "list" : "mapping")}; expected a single value.");
                 if (!scalar.IsNull) key.Apply(settings, scalar.Text, where);
             }
             else if (keyNode.Text == "peft_config" && value is YamlMap inner)
@@ -40,13 +45,17 @@ internal static class RecipeFile
     {
         if (settings.MethodSettings.Keys.FirstOrDefault(k => !MethodSettings.Knows(options, settings.Method!, k)) is not { } stray) return;
         var names = MethodSettings.Of(options, settings.Method).Select(s => s.Name);
-        throw new SettingsException($"{file}: there is no key \"{stray}\" (neither of a run nor of the method \"{settings.Method}\"); {Nearest.Hint(stray, TrainKeys.Names.Concat(names))}{settings.Caller.KnownSettings(settings.Method!)}");
+        throw new SettingsException(
+            $"{file}: there is no key \"{stray}\" (neither of a run nor of the method \"{settings.Method}\"); "
+            + $"{Nearest.Hint(stray, TrainKeys.Names.Concat(names))}{settings.Caller.KnownSettings(settings.Method!)}");
     }
 
     private static void AddMethodSetting(TrainSettings settings, YamlScalar key, YamlValue value)
     {
         var json = value.Json();
-        settings.MethodSettings[key.Text] = json is JsonValue text && text.TryGetValue<string>(out var plain) ? plain : json?.ToJsonString() ?? "null";
+        settings.MethodSettings[key.Text] = json is JsonValue text && text.TryGetValue<string>(out var plain)
+            ? plain
+            : json?.ToJsonString() ?? "null";
     }
 
     private static YamlMap Read(string file) => File.Exists(file) ? StrictYaml.Read(file)

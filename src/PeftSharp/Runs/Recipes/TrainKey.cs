@@ -2,7 +2,9 @@ using System.Text.Json.Nodes;
 
 namespace PeftSharp.Runs.Recipes;
 
-/// <summary>One setting of a run: its Hugging Face key in a recipe, its option on the command line, and how its text is understood.</summary>
+/// <summary>
+/// One setting of a run: its Hugging Face key in a recipe, its option on the command line, and how its text is understood.
+/// </summary>
 /// <param name="Key">The key in a recipe.</param>
 /// <param name="Option">The option.</param>
 /// <param name="Value">What the option takes, for the help; null for a switch.</param>
@@ -10,7 +12,9 @@ namespace PeftSharp.Runs.Recipes;
 /// <param name="Set">Understands the text, and refuses what is out of range.</param>
 /// <param name="Get">The value, as run.json has it.</param>
 /// <param name="Aliases">Other keys that a recipe may use.</param>
-internal sealed record TrainKey(string Key, string Option, string? Value, string About, Action<TrainSettings, string> Set, Func<TrainSettings, JsonNode?> Get, params string[] Aliases)
+internal sealed record TrainKey(
+    string Key, string Option, string? Value, string About, Action<TrainSettings, string> Set, Func<TrainSettings, JsonNode?> Get,
+    params string[] Aliases)
 {
     /// <summary>True if run.json tells it.</summary>
     public bool IsTold { get; init; }
@@ -59,6 +63,3 @@ internal sealed record TrainKey(string Key, string Option, string? Value, string
         }
     }
 }
-
-/// <summary>A text that is no value of its setting; the message is what was expected.</summary>
-internal sealed class BadValueException(string expected) : Exception(expected);

@@ -6,38 +6,53 @@ using PeftSharp.Training.Optimizers;
 
 namespace PeftSharp.Runs.Recipes;
 
-/// <summary>Every setting of a run, once: the recipe's keys, the options with their help and defaults, and run.json come from here.</summary>
+/// <summary>
+/// Every setting of a run, once: the recipe's keys, the options with their help and defaults, and run.json come from here.
+/// </summary>
 internal static class TrainKeys
 {
     public static readonly TrainKey[] All =
     [
         Of("base_model", "--base", "FOLDER", "The base model: a Hugging Face folder, or owner/name of the hub",
             s => ref s.Base, Text, "model_name_or_path", "base_model_name_or_path", "base") with { IsTold = true },
-        Of("adapter", "--adapter", "FOLDER", "Go on with this adapter on new rows: its method, settings, labels (new ones extend its head) and base",
+        Of(
+            "adapter", "--adapter", "FOLDER",
+            "Go on with this adapter on new rows: its method, settings, labels (new ones extend its head) and base",
             s => ref s.Adapter, Text, "adapter_name_or_path") with { IsTold = true },
         Of("model_revision", "--revision", "NAME", "Branch, tag or commit of a base model of the hub",
             s => ref s.Revision, Text, "revision") with { Default = "main", IsTold = true },
         Of("method", "--method", "NAME", "A method, an alias or a preset; \"peft methods\" lists them",
             s => ref s.Method, Text, "peft_method", "peft_type") with { IsTold = true },
-        Of("data", "--data", "PATH", "Training rows: a .tsv, .csv, .jsonl (or .gz of these) or .parquet file, a pattern (\"part-*.parquet\"), or a folder with its parts",
+        Of(
+            "data", "--data", "PATH",
+            "Training rows: a .tsv, .csv, .jsonl (or .gz of these) or .parquet file, a pattern (\"part-*.parquet\"), or a folder with "
+            + "its parts",
             s => ref s.Data, Text, "train_file", "dataset") with { IsTold = true },
         Of("eval_data", "--eval-data", "PATH", "Rows to score on",
-            s => ref s.EvalData, Text, "validation_file") with { Default = "the validation part of a folder, or of --split-shares", IsTold = true },
+            s => ref s.EvalData, Text, "validation_file") with { Default = "the validation part of a folder, or of --split-shares",
+            IsTold = true },
         Of("text_column", "--text-column", "COLUMN", "Column of the text: a name, or a number from 1",
             s => ref s.Text, Text, "text", "text_column_name"),
         Of("pair_column", "--pair-column", "COLUMN", "Column of the second text",
             s => ref s.Pair, Text, "pair", "text_pair"),
         Of("label_column", "--label-column", "COLUMN", "Column of the label",
             s => ref s.Label, Text, "label", "label_column_name"),
-        Of("problem_type", "--problem", "KIND", "classification, regression, or generation (or causal-lm: prompts with answers; alpaca, chats, ShareGPT, prompt and completion, texts)",
+        Of(
+            "problem_type", "--problem", "KIND",
+            "classification, regression, or generation (or causal-lm: prompts with answers; alpaca, chats, ShareGPT, prompt and "
+            + "completion, texts)",
             s => ref s.Problem, Values.Problem) with { Default = "told from labels and columns" },
-        Of("packing", "--packing", null, "Of generation: put several sequences into each row of --max-length tokens; they do not see each other",
+        Of(
+            "packing", "--packing", null,
+            "Of generation: put several sequences into each row of --max-length tokens; they do not see each other",
             s => ref s.Packing, Values.Flag) with { IsTold = true },
         Of("max_train_samples", "--take", "N", "Train on the first N rows",
             s => ref s.Take, v => Values.Whole(v, 1), "take") with { IsTold = true },
         Of("stratified", "--stratified", null, "With --take: draw the rows so that labels keep their shares",
             s => ref s.SampleStratified, Values.Flag) with { IsTold = true },
-        Of("split_shares", "--split-shares", "A,B,C", "Cut the rows into training, validation and test parts of these shares (two numbers: no test part)",
+        Of(
+            "split_shares", "--split-shares", "A,B,C",
+            "Cut the rows into training, validation and test parts of these shares (two numbers: no test part)",
             s => ref s.SplitShares, Values.Shares) with { IsTold = true },
         Of("split_seed", "--split-seed", "N", "Seed of --split-shares and --stratified, apart from the run's",
             s => ref s.SplitSeed, Values.Seed) with { IsTold = true },
@@ -64,7 +79,8 @@ internal static class TrainKeys
         Of("no_label", "--no-label", "LABEL,LABEL", FileLayout.NoLabelHelp,
             s => ref s.NoLabel, FileLayout.LabelsOf),
         Of("max_length", "--max-length", "N", "Most tokens a row",
-            s => ref s.MaxLength, v => Values.Whole(v, 3), "max_seq_length") with { Default = $"{TrainSettings.UsualLength}", IsTold = true },
+            s => ref s.MaxLength, v => Values.Whole(v, 3), "max_seq_length") with { Default = $"{TrainSettings.UsualLength}",
+            IsTold = true },
         Of("num_train_epochs", "--epochs", "N", "Passes over the rows; fractions are allowed",
             s => ref s.Epochs, v => Values.Number(v, 0, open: true)) with { IsTold = true },
         Of("max_steps", "--max-steps", "N", "Optimizer steps, instead of epochs",
@@ -73,12 +89,21 @@ internal static class TrainKeys
             s => ref s.BatchSize, v => Values.Whole(v, 1), "train_batch_size", "batch_size") with { IsTold = true },
         Of("gradient_accumulation_steps", "--accumulate", "N", "Batches an optimizer step",
             s => ref s.Accumulate, v => Values.Whole(v, 1)) with { IsTold = true },
-        Of("max_tokens_per_pass", "--tokens-per-pass", "N", "Larger batches go through in parts, with the same gradient and less memory; 0 for no limit",
+        Of(
+            "max_tokens_per_pass", "--tokens-per-pass", "N",
+            "Larger batches go through in parts, with the same gradient and less memory; 0 for no limit",
             s => ref s.TokensPerPass, v => Values.Whole(v, 0)) with { IsTold = true },
         Of("learning_rate", "--lr", "RATE", "Peak learning rate",
-            s => ref s.LearningRate, v => Values.Number(v, 0, open: true)) with { Default = "5e-4, or 2e-5 where the whole model is trained", IsTold = true },
-        Of("lr_scheduler_type", "--schedule", "NAME", "linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup or inverse_sqrt",
-            s => ref s.Schedule, v => Values.OneOf(v, "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt")) with { IsTold = true },
+            s => ref s.LearningRate,
+            v => Values.Number(v, 0, open: true)) with { Default = "5e-4, or 2e-5 where the whole model is trained", IsTold = true },
+        Of(
+            "lr_scheduler_type", "--schedule", "NAME",
+            "linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup or inverse_sqrt",
+            s => ref s.Schedule,
+            v =>
+                Values.OneOf(
+                    v, "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup",
+                    "inverse_sqrt")) with { IsTold = true },
         Of("warmup_ratio", "--warmup-ratio", "SHARE", "Share of the steps over which the rate rises",
             s => ref s.WarmupRatio, v => Values.Number(v, 0, 1)) with { IsTold = true },
         Of("warmup_steps", "--warmup-steps", "N", "Steps over which the rate rises, instead of a share",
@@ -110,7 +135,8 @@ internal static class TrainKeys
         Of("bnb_4bit_use_double_quant", "--double-quant", null, "Quantise the scales too",
             s => ref s.DoubleQuant, Values.Flag, "double_quant") with { ToldAs = "double_quant" },
         Of("bnb_4bit_blocksize", "--block-size", "N", "Weights that share a scale: 64 or 128",
-            s => ref s.BlockSize, v => int.Parse(Values.OneOf(v, "64", "128"), System.Globalization.CultureInfo.InvariantCulture), "quantization_block_size") with { ToldAs = "block_size" },
+            s => ref s.BlockSize, v => int.Parse(Values.OneOf(v, "64", "128"), System.Globalization.CultureInfo.InvariantCulture),
+            "quantization_block_size") with { ToldAs = "block_size" },
         Of("compute", "--compute", "MODE", "Precision of frozen weights: auto (what is faster here), fp32 or bf16",
             s => ref s.Compute, v => Values.OneOf(v, ComputeModes.Modes)) with { IsTold = true },
         Of("device", "--device", "NAME", "Where to train: cpu, cuda, cuda:N or mps; GPUs are untested",
@@ -119,7 +145,10 @@ internal static class TrainKeys
             s => ref s.Pooling, v => Values.OneOf(v, "pooler", "cls", "mean")) with { Default = "pooler", IsTold = true },
         Of("base_dropout", "--no-base-dropout", null, "Switch the frozen base's own dropout off",
             s => ref s.BaseDropout, Values.Flag) with { IsTold = true, Switch = "false" },
-        Of("cache_trunk", "--cache-trunk", null, "Compute what lies below the adapter once, keep it on disk (in the --cache folder) and reuse it in every epoch; its own dropout is off",
+        Of(
+            "cache_trunk", "--cache-trunk", null,
+            "Compute what lies below the adapter once, keep it on disk (in the --cache folder) and reuse it in every epoch; its own "
+            + "dropout is off",
             s => ref s.CacheTrunk, Values.Flag) with { IsTold = true },
         Of("gradient_checkpointing", "--checkpointing", null, "Recompute activations in the backward pass: less memory, more time",
             s => ref s.Checkpointing, Values.Flag) with { IsTold = true },
@@ -128,7 +157,8 @@ internal static class TrainKeys
         Of("output_dir", "--out", "FOLDER", "Where to write the adapter",
             s => ref s.Out, Text, "out"),
         Of("format", "--format", "NAME", "Layout of the adapter: peft or adapterhub",
-            s => ref s.Format, v => Values.OneOf(v, "peft", "adapterhub"), "adapter_format") with { Default = "the method's", IsTold = true },
+            s => ref s.Format, v => Values.OneOf(v, "peft", "adapterhub"), "adapter_format") with { Default = "the method's",
+            IsTold = true },
         Of("dry_run", "--dry-run", null, "Try some of the steps, and tell what the whole run would count, need and write; write nothing",
             s => ref s.DryRun, Values.Flag),
         Of("overwrite_output_dir", "--overwrite", null, "Replace what an earlier run wrote there",
@@ -136,7 +166,8 @@ internal static class TrainKeys
         Of("save_steps", "--save-steps", "N", "Save the state of the run every N steps",
             s => ref s.SaveSteps, v => Values.Whole(v, 1)) with { Default = "every ten minutes" },
         Of("save_strategy", "--save-strategy", "NAME", "When to save it: auto (every ten minutes, at ends of epochs), steps, epoch or no",
-            s => ref s.SaveStrategy, v => Values.OneOf(v, "auto", "steps", "epoch", "no")) with { Default = "auto, or steps with --save-steps" },
+            s => ref s.SaveStrategy,
+            v => Values.OneOf(v, "auto", "steps", "epoch", "no")) with { Default = "auto, or steps with --save-steps" },
         Of("save_total_limit", "--save-total-limit", "N", "Saved states that are kept",
             s => ref s.SaveLimit, v => Values.Whole(v, 1)),
         Of("resume_from_checkpoint", "--resume", null, "Go on with the run in --out that was cut off; its settings need not be given again",
@@ -154,8 +185,11 @@ internal static class TrainKeys
     private delegate ref T Field<T>(TrainSettings settings);
 
     // A field of the settings, whose initial value is the default, and how a text becomes its value.
-    private static TrainKey Of<T>(string key, string option, string? value, string help, Field<T> field, Func<string, T> read, params string[] aliases) =>
-        new(key, option, value, help, (settings, text) => field(settings) = read(text), settings => JsonSerializer.SerializeToNode(field(settings)), aliases);
+    private static TrainKey Of<T>(
+        string key, string option, string? value, string help, Field<T> field, Func<string, T> read, params string[] aliases) =>
+        new(
+            key, option, value, help, (settings, text) => field(settings) = read(text),
+            settings => JsonSerializer.SerializeToNode(field(settings)), aliases);
 
     private static string Text(string text) => text;
 }

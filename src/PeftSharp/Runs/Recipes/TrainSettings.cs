@@ -11,7 +11,9 @@ internal sealed class TrainSettings
     /// <summary>Most tokens a row, where nobody says how many.</summary>
     internal const int UsualLength = 128;
 
-    public string? Base, Adapter, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling, SaveStrategy, Cache;
+    public string? Base,
+        Adapter, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling, SaveStrategy,
+        Cache;
     public double[]? SplitShares;
     public ulong SplitSeed = 42;
     public int DataMemory = 256;
@@ -27,7 +29,8 @@ internal sealed class TrainSettings
     public bool? Header, Quoted;
     public char? Separator;
     public string[] NoLabel = [];
-    public bool AllowBlank, Packing, LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, Resume, CacheTrunk, DryRun, BaseDropout = true;
+    public bool AllowBlank,
+        Packing, LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, Resume, CacheTrunk, DryRun, BaseDropout = true;
 
     /// <summary>The settings that were given, by key, as texts.</summary>
     public Dictionary<string, string> Given { get; } = [];
@@ -65,7 +68,14 @@ internal sealed class TrainSettings
     /// <summary>When the state of the run is saved.</summary>
     public CheckpointOptions ForCheckpoints() => new()
     {
-        Moment = SaveStrategy switch { "no" => SaveMoment.Never, "epoch" => SaveMoment.Epoch, "steps" => SaveMoment.Steps, null when SaveSteps is not null => SaveMoment.Steps, _ => SaveMoment.Auto },
+        Moment = SaveStrategy switch
+        {
+            "no" => SaveMoment.Never,
+            "epoch" => SaveMoment.Epoch,
+            "steps" => SaveMoment.Steps,
+            null when SaveSteps is not null => SaveMoment.Steps,
+            _ => SaveMoment.Auto,
+        },
         Steps = SaveSteps ?? 500,
         Limit = SaveLimit,
     };

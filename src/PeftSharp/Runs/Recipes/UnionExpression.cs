@@ -16,8 +16,11 @@ internal static class UnionExpression
     public static UnionOptions Parse(string text)
     {
         var names = text.Split('|', StringSplitOptions.TrimEntries);
-        if (names.Length > MostParts) throw new SettingsException($"The method \"{Printable.Cut(text, 80)}\" joins {names.Length} methods; at most {MostParts} are joined.");
-        if (names.Contains("")) throw new SettingsException($"The method \"{text}\" has an empty part; write names with | between them, such as lora|seq_bn.");
+        if (names.Length > MostParts)
+            throw new SettingsException(
+                $"The method \"{Printable.Cut(text, 80)}\" joins {names.Length} methods; at most {MostParts} are joined.");
+        if (names.Contains(""))
+            throw new SettingsException($"The method \"{text}\" has an empty part; write names with | between them, such as lora|seq_bn.");
         if (names.GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new SettingsException($"The method \"{text}\" names {twice.Key} twice; a union has each of its parts once.");
         MethodOptions[] parts = [.. names.Select(MethodName.Options)];
@@ -26,12 +29,18 @@ internal static class UnionExpression
         return new() { Parts = [.. parts.Select(part => part.InUnion())] };
     }
 
-    /// <summary>What the parts of a union are called: as its user wrote them, else by the names of their methods, numbered where there are several of one.</summary>
+    /// <summary>
+    /// What the parts of a union are called: as its user wrote them, else by the names of their methods, numbered where there are several
+    /// of one.
+    /// </summary>
     /// <param name="union">The union.</param>
     /// <param name="method">What the user wrote for it.</param>
     public static IReadOnlyList<string> Names(UnionOptions union, string? method)
     {
-        if (method is not null && Is(method) && method.Split('|', StringSplitOptions.TrimEntries) is { } written && written.Length == union.Parts.Count) return written;
+        if (
+            method is not null && Is(method) && method.Split('|', StringSplitOptions.TrimEntries) is { } written
+                && written.Length == union.Parts.Count)
+            return written;
         var own = union.Parts.Select(part => MethodRegistry.ByPeftType(part.PeftType)?.Name ?? part.PeftType).ToList();
         return [.. own.Select((name, i) => own.Take(i).Count(n => n == name) is > 0 and var earlier ? $"{name}{earlier + 1}" : name)];
     }
@@ -44,7 +53,9 @@ internal static class UnionExpression
         for (var i = 0; i < names.Count; i++)
             if (Same(names[i])) return i;
         // Any other name of a method, where the union has one such part.
-        var meant = Enumerable.Range(0, names.Count).Where(i => MethodRegistry.ByPeftType(union.Parts[i].PeftType) is { } info && info.Aliases.Prepend(info.Name).Any(Same)).ToList();
+        var meant = Enumerable.Range(0, names.Count)
+            .Where(i => MethodRegistry.ByPeftType(union.Parts[i].PeftType) is { } info && info.Aliases.Prepend(info.Name).Any(Same))
+            .ToList();
         return meant.Count == 1 ? meant[0] : -1;
     }
 }

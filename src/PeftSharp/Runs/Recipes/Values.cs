@@ -8,16 +8,24 @@ internal static class Values
     public static int Whole(string text, int least, int most = int.MaxValue) =>
         int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
             ? value
-            : throw new BadValueException(most == int.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}");
+            : throw new BadValueException(
+                most == int.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}");
 
     public static ulong Seed(string text) =>
-        ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : throw new BadValueException("a whole number of at least 0");
+        ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw new BadValueException("a whole number of at least 0");
 
     public static double Number(string text, double least, double most = double.MaxValue, bool open = false)
     {
-        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && (open ? value > least : value >= least) && value <= most) return value;
+        if (
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+                && (open ? value > least : value >= least)
+                && value <= most)
+            return value;
         var low = open ? $"a number above {least}" : $"a number of at least {least}";
-        throw new BadValueException(most == double.MaxValue ? low : string.Create(CultureInfo.InvariantCulture, $"{low} and at most {most}"));
+        throw new BadValueException(
+            most == double.MaxValue ? low : string.Create(CultureInfo.InvariantCulture, $"{low} and at most {most}"));
     }
 
     public static double[] Shares(string text)
@@ -25,8 +33,11 @@ internal static class Values
         var parts = List(text);
         var shares = new double[parts.Length];
         for (var i = 0; i < parts.Length; i++)
-            if (!double.TryParse(parts[i], NumberStyles.Float, CultureInfo.InvariantCulture, out shares[i]) || !(shares[i] > 0)) shares[i] = double.NaN;
-        return parts.Length is 2 or 3 && shares.Sum() <= 1 + 1e-9 ? shares : throw new BadValueException("two or three numbers above 0 that sum up to 1 at most, such as 0.8,0.1,0.1");
+            if (!double.TryParse(parts[i], NumberStyles.Float, CultureInfo.InvariantCulture, out shares[i]) || !(shares[i] > 0))
+                shares[i] = double.NaN;
+        return parts.Length is 2 or 3 && shares.Sum() <= 1 + 1e-9
+            ? shares
+            : throw new BadValueException("two or three numbers above 0 that sum up to 1 at most, such as 0.8,0.1,0.1");
     }
 
     /// <summary>The parts of a list as people write it: "a,b", "[a, b]" or "[\"a\", \"b\"]".</summary>
@@ -49,6 +60,8 @@ internal static class Values
     public static string Problem(string text) => text.ToLowerInvariant() is "causal-lm" or "causal_lm" or "seq_2_seq_lm" ? "generation"
         : OneOf(text.Replace("single_label_", "", StringComparison.Ordinal), "classification", "regression", "generation");
 
-    public static string OneOf(string text, params string[] names) => names.FirstOrDefault(n => n.Equals(text, StringComparison.OrdinalIgnoreCase))
-        ?? throw new BadValueException(Nearest.Find(text, names) is { } near ? $"{string.Join(", ", names)} (did you mean {near}?)" : string.Join(", ", names));
+    public static string OneOf(string text, params string[] names) =>
+        names.FirstOrDefault(n => n.Equals(text, StringComparison.OrdinalIgnoreCase))
+        ?? throw new BadValueException(
+            Nearest.Find(text, names) is { } near ? $"{string.Join(", ", names)} (did you mean {near}?)" : string.Join(", ", names));
 }

@@ -11,7 +11,10 @@ internal sealed partial record Component(string Name, int Tensors, long Weights)
 {
     /// <summary>All of an adapter, in the order of the model.</summary>
     public static IReadOnlyList<Component> Of(PeftMethod adapter) =>
-        [.. adapter.Tensors.GroupBy(t => Layer().Replace(t.Path.Length == 0 ? t.Local : t.Path, "*")).Select(g => new Component(g.Key, g.Count(), g.Sum(t => t.Value.numel())))];
+        [
+            .. adapter.Tensors.GroupBy(t => Layer().Replace(t.Path.Length == 0 ? t.Local : t.Path, "*"))
+                .Select(g => new Component(g.Key, g.Count(), g.Sum(t => t.Value.numel()))),
+        ];
 
     [GeneratedRegex(@"(?<=^|\.)\d+(?=\.|$)")]
     private static partial Regex Layer();

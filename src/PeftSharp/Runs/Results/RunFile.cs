@@ -21,7 +21,9 @@ internal sealed class RunFile
         MaxLength = settings?.Int("max_length", 1, 1 << 24);
         Pooling = settings?.Text("pooling", 64);
         Task = fields.Text("task", 256);
-        Quantize = settings?.Text("quantize", 64) == "nf4" ? new(settings.Int("block_size", 1, 1 << 16) ?? 64, settings.Flag("double_quant") ?? false) : null;
+        Quantize = settings?.Text("quantize", 64) == "nf4"
+            ? new(settings.Int("block_size", 1, 1 << 16) ?? 64, settings.Flag("double_quant") ?? false)
+            : null;
     }
 
     public JsonObject Json { get; }

@@ -16,7 +16,9 @@ internal static class DataInspection
     {
         var parts = new List<DataPart>();
         DatasetProfile? train = null;
-        foreach (var (name, part) in Requests(request with { RequireLabels = false, AllowEmptyText = true, SkipBadRows = true }, asked, evalData))
+        foreach (
+            var (name, part) in Requests(
+                request with { RequireLabels = false, AllowEmptyText = true, SkipBadRows = true }, asked, evalData))
         {
             var profile = DatasetProfile.Of(part.Load().Data, encoder);
             parts.Add(new DataPart(name, profile, train is null ? null : profile.RowsAlsoIn(train)));
@@ -30,13 +32,20 @@ internal static class DataInspection
     public static TokenizerTextEncoder EncoderOf(string folder)
     {
         ModelLoader.RequireFolder(folder);
-        return new(Encoders.Find(folder) ?? throw new PeftException($"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt); give a folder that has one."));
+        return new(
+            Encoders.Find(folder)
+                ?? throw new PeftException(
+                    $"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt); give a folder that has one."));
     }
 
     /// <summary>What was found, as JSON.</summary>
     public static JsonObject Json(IReadOnlyList<DataPart> parts, int maxLength) => new()
     {
-        ["columns"] = new JsonArray([.. parts[0].Data.Columns.Select(column => (JsonNode)new JsonObject { ["name"] = column.Name, ["type"] = column.Type, ["role"] = column.Role })]),
+        ["columns"] = new JsonArray(
+            [
+                .. parts[0].Data.Columns.Select(
+                    column => (JsonNode)new JsonObject { ["name"] = column.Name, ["type"] = column.Type, ["role"] = column.Role }),
+            ]),
         ["kind"] = parts[0].Data.Kind.ToString().ToLowerInvariant(),
         ["parts"] = new JsonArray([.. parts.Select(part => (JsonNode)part.Json(maxLength))]),
     };
@@ -45,11 +54,14 @@ internal static class DataInspection
     {
         if (asked is { } split) yield return (Name(split), request with { Split = split });
         else if (request.Shares is { } shares)
-            foreach (var part in new[] { GlueSplit.Train, GlueSplit.Dev, GlueSplit.Test }.Take(shares.Count)) yield return (Name(part), request with { Split = part });
+            foreach (var part in new[] { GlueSplit.Train, GlueSplit.Dev, GlueSplit.Test }.Take(shares.Count))
+                yield return (Name(part), request with { Split = part });
         else if (Directory.Exists(request.Path))
             foreach (var part in request.Parts.Order()) yield return (Name(part), request with { Split = part });
         else yield return (evalData is null ? "rows" : Name(GlueSplit.Train), request);
-        if (evalData is not null) yield return ("eval", request with { Path = evalData, Shares = null, Take = null, Sample = false, Rows = null, Split = GlueSplit.Dev });
+        if (evalData is not null)
+            yield return (
+                "eval", request with { Path = evalData, Shares = null, Take = null, Sample = false, Rows = null, Split = GlueSplit.Dev });
     }
 
     private static string Name(GlueSplit split) => split switch

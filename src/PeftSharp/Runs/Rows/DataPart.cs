@@ -28,7 +28,9 @@ internal sealed record DataPart(string Name, DatasetProfile Profile, IReadOnlyLi
         ["remarks"] = JsonText.Texts(Data.Remarks),
         ["labels"] = Profile.LabelCounts is not { } counts ? null : new JsonObject(counts.Select((count, i) => KeyValuePair.Create(
             Data.LabelNames![i], (JsonNode?)new JsonObject { ["rows"] = count, ["share"] = (double)count / Data.Count }))),
-        ["targets"] = Profile.Targets is not { } targets ? null : new JsonObject { ["min"] = targets.Min, ["mean"] = targets.Mean, ["max"] = targets.Max },
+        ["targets"] = Profile.Targets is not { } targets
+            ? null
+            : new JsonObject { ["min"] = targets.Min, ["mean"] = targets.Mean, ["max"] = targets.Max },
         ["lengths"] = new JsonObject(Profile.Lengths.Select(lengths => KeyValuePair.Create(lengths.Unit, (JsonNode?)Json(lengths)))),
         ["max_length"] = maxLength,
         ["longer_than_max_length"] = Lengths.Above(maxLength),
@@ -47,7 +49,8 @@ internal sealed record DataPart(string Name, DatasetProfile Profile, IReadOnlyLi
         var json = new JsonObject { ["min"] = lengths.Min, ["mean"] = lengths.Mean };
         foreach (var percent in Percentiles) json[$"p{percent}"] = lengths.Percentile(percent);
         json["max"] = lengths.Max;
-        json["histogram"] = new JsonArray([.. lengths.Histogram().Select(bin => (JsonNode)new JsonObject { ["from"] = bin.From, ["to"] = bin.To, ["rows"] = bin.Rows })]);
+        json["histogram"] = new JsonArray(
+            [.. lengths.Histogram().Select(bin => (JsonNode)new JsonObject { ["from"] = bin.From, ["to"] = bin.To, ["rows"] = bin.Rows })]);
         return json;
     }
 }

@@ -77,7 +77,9 @@ internal sealed record DataRequest(string Path)
     {
         if (Given is null && !System.IO.Path.Exists(Path) && !Path.AsSpan().ContainsAny('*', '?'))
             throw new PeftException($"The data {Path} does not exist; give a .tsv, .csv, .jsonl or .parquet file, a pattern, or a folder.");
-        if (Sample && Take is null) throw new SettingsException($"{Caller.Setting("stratified")} goes with {Caller.Setting("max_train_samples", "N")}: how many rows to draw.");
+        if (Sample && Take is null)
+            throw new SettingsException(
+                $"{Caller.Setting("stratified")} goes with {Caller.Setting("max_train_samples", "N")}: how many rows to draw.");
         var (data, task) = Shares is null ? Read(Split) : Part();
         if (Rows is not null) data = data.RowsNumbered(RowNumbers(Rows));
         if (Take is { } take) data = Sample ? DataPartition.Sample(data, take, SplitSeed) : data.Take(take);
@@ -90,20 +92,31 @@ internal sealed record DataRequest(string Path)
         get
         {
             if (Shares is null && !Directory.Exists(Path)) return null;
-            return Split switch { GlueSplit.Train => "train", GlueSplit.Dev => "validation", GlueSplit.DevMismatched => "validation_mismatched", _ => "test" };
+            return Split switch
+            {
+                GlueSplit.Train => "train",
+                GlueSplit.Dev => "validation",
+                GlueSplit.DevMismatched => "validation_mismatched",
+                _ => "test",
+            };
         }
     }
 
     /// <summary>True if the data has a part of its own to score on, beside the one to train on.</summary>
-    public bool HasHeldOut => Shares is { } shares ? shares.Count > 1 : Given is null && Directory.Exists(Path) && Parts.Contains(GlueSplit.Dev);
+    public bool HasHeldOut =>
+        Shares is { } shares ? shares.Count > 1 : Given is null && Directory.Exists(Path) && Parts.Contains(GlueSplit.Dev);
 
     /// <summary>The parts of a folder.</summary>
-    public IEnumerable<GlueSplit> Parts => GlueTask.TryRecognise(Path) is null ? DatasetFolder.Open(Path).Parts.Keys : GlueTask.SplitsIn(Path);
+    public IEnumerable<GlueSplit> Parts =>
+        GlueTask.TryRecognise(Path) is null ? DatasetFolder.Open(Path).Parts.Keys : GlueTask.SplitsIn(Path);
 
     private (TextDataset, GlueTask?) Part()
     {
         var index = Split switch { GlueSplit.Train => 0, GlueSplit.Dev => 1, GlueSplit.Test => 2, _ => int.MaxValue };
-        if (index >= Shares!.Count) throw new SettingsException($"{Caller.Setting("split_shares", string.Join(',', Shares))} makes {Shares.Count} parts ({string.Join(", ", PartNames.Take(Shares.Count))}), and none of the name that is asked for.");
+        if (index >= Shares!.Count)
+            throw new SettingsException(
+                $"{Caller.Setting("split_shares", string.Join(',', Shares))} makes {Shares.Count} parts "
+                + $"({string.Join(", ", PartNames.Take(Shares.Count))}), and none of the name that is asked for.");
         if (_cut.Path != Path)
         {
             // Labels decide which row goes where, even where nobody asks for them.
@@ -141,8 +154,13 @@ internal sealed record DataRequest(string Path)
         if (GlueTask.TryRecognise(folder) is { } task) return (task.LoadFrom(folder, split, Options), task);
         var data = DatasetFolder.Open(folder).Load(split, Options);
         // GLUE in another format: its metrics go by the folder's name, if the labels are GLUE's too.
-        var named = GlueTask.Find(System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(folder))));
-        return (data, named is not null && named.Kind == data.Kind && (named.Labels is null || named.Labels.Names.SequenceEqual(data.LabelNames!)) ? named : null);
+        var named =
+            GlueTask.Find(System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(folder))));
+        return (
+            data,
+            named is not null && named.Kind == data.Kind && (named.Labels is null || named.Labels.Names.SequenceEqual(data.LabelNames!))
+                ? named
+                : null);
     }
 
     // A file of a GLUE folder has the layout of its task: CoLA's files have no header.
@@ -162,7 +180,8 @@ internal sealed record DataRequest(string Path)
     private static IEnumerable<int> RowNumbers(string file)
     {
         if (!File.Exists(file)) throw new PeftException($"The file of row numbers {file} does not exist; check its path.");
-        if (new FileInfo(file).Length == 0) throw new PeftException($"{file} is empty or no regular file; expected one zero-based row number a line.");
+        if (new FileInfo(file).Length == 0)
+            throw new PeftException($"{file} is empty or no regular file; expected one zero-based row number a line.");
         var line = 0;
         using var reader = new StreamReader(RegularFile.Open(file));
         while (reader.ReadLine() is { } text)
@@ -171,7 +190,9 @@ internal sealed record DataRequest(string Path)
             if (string.IsNullOrWhiteSpace(text)) continue;
             yield return int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var row)
                 ? row
-                : throw new PeftException($"{file}, line {line}: \"{(text.Length > 40 ? text[..40] + "…" : text)}\" is no row number; expected one zero-based number a line.");
+                : throw new PeftException(
+                    $"{file}, line {line}: \"{(text.Length > 40 ? text[..40] + "…" : text)}\" is no row number; expected one zero-based "
+                    + "number a line.");
         }
     }
 

@@ -14,16 +14,23 @@ internal static class Encoders
     public static Tokenizer? Find(string folder) => LoadedModel.TokenizerOf(folder, null);
 
     /// <summary>Encodes rows. Rows of token ids need no tokenizer.</summary>
-    public static TokenizedDataset Encode(TextDataset data, Tokenizer? tokenizer, TransformerModel model, string folder, int maxLength, Caller caller, CancellationToken cancellation = default)
+    public static TokenizedDataset Encode(
+        TextDataset data, Tokenizer? tokenizer, TransformerModel model, string folder, int maxLength, Caller caller,
+        CancellationToken cancellation = default)
     {
         if (tokenizer is null && data.Examples.Any(e => e.InputIds is null))
-            throw new PeftException($"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt); copy its files from the model's page, or give rows that hold input_ids.");
+            throw new PeftException(
+                $"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt); copy its files from the model's "
+                + "page, or give rows that hold input_ids.");
         if (maxLength > model.MaxTokens)
-            throw new SettingsException($"{caller.Setting("max_length")} is {maxLength}, but the model has positions for {model.MaxTokens} tokens; set it to {model.MaxTokens} or less.");
+            throw new SettingsException(
+                $"{caller.Setting("max_length")} is {maxLength}, but the model has positions for {model.MaxTokens} tokens; set it to "
+                + $"{model.MaxTokens} or less.");
         if (data.Kind == LabelKind.Tokens && tokenizer is not null)
         {
             var twoStacks = model.Head.Kind == TaskKind.SequenceToSequence;
-            return TokenizedDataset.Create(data, new InstructEncoder(tokenizer, GenerationDefaults.EndIds(folder, model.Config), twoStacks), maxLength, cancellation);
+            return TokenizedDataset.Create(
+                data, new InstructEncoder(tokenizer, GenerationDefaults.EndIds(folder, model.Config), twoStacks), maxLength, cancellation);
         }
         ITextEncoder encoder = tokenizer is null ? new PadOnly(model.Config.Int("pad_token_id", 0)) : new TokenizerTextEncoder(tokenizer);
         return TokenizedDataset.Create(data, encoder, maxLength, cancellation);
@@ -33,6 +40,7 @@ internal static class Encoders
     {
         public int PadId => padId;
 
-        public EncodedText Encode(string text, string? pair, int maxLength) => throw new InvalidOperationException("The rows hold token ids.");
+        public EncodedText Encode(string text, string? pair, int maxLength) =>
+            throw new InvalidOperationException("The rows hold token ids.");
     }
 }

@@ -20,9 +20,11 @@ internal sealed record FileLayout
     /// <summary>Labels that stand for none.</summary>
     public IReadOnlyList<string> NoLabel { get; init; } = [];
 
-    public const string HeaderHelp = "Whether the first row of a .tsv or .csv file names the columns: yes or no. Default: yes, unless columns are given by number";
+    public const string HeaderHelp =
+        "Whether the first row of a .tsv or .csv file names the columns: yes or no. Default: yes, unless columns are given by number";
 
-    public const string SeparatorHelp = "What separates the columns of a .tsv or .csv file: a character, or tab, comma, semicolon, bar. Default: told from the first lines";
+    public const string SeparatorHelp =
+        "What separates the columns of a .tsv or .csv file: a character, or tab, comma, semicolon, bar. Default: told from the first lines";
 
     public const string QuotedHelp = "Whether double quotes enclose fields: yes or no. Default: yes in .csv, no in .tsv";
 

@@ -23,6 +23,7 @@ internal static class LeftOut
         if (tokens.TruncatedRows == 0) return null;
         var (are, were) = tokens.TruncatedRows == 1 ? ("is", "was") : ("are", "were");
         var rows = FileLayout.Rows(tokens.TruncatedRows);
-        return $"{rows} of {tokens.Data.Source} {are} longer than {caller.Setting("max_length")} and {were} cut to {tokens.Lengths.Max()} tokens.";
+        return $"{rows} of {tokens.Data.Source} {are} longer than {caller.Setting("max_length")} and {were} cut to "
+            + $"{tokens.Lengths.Max()} tokens.";
     }
 }

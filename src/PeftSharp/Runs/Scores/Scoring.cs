@@ -17,9 +17,13 @@ internal static class Scoring
     {
         var head = model.Model.Model.Head;
         if (data.Kind == LabelKind.Regression != model.IsRegression)
-            throw new PeftException($"{data.Source} holds {(data.Kind == LabelKind.Regression ? "numbers" : "classes")}, but the model answers with {(model.IsRegression ? "a number" : "classes")}; give data of its task.");
+            throw new PeftException(
+                $"{data.Source} holds {(data.Kind == LabelKind.Regression ? "numbers" : "classes")}, but the model answers with "
+                + $"{(model.IsRegression ? "a number" : "classes")}; give data of its task.");
         if (data.Labels is { } labels && labels.Count != head.Outputs)
-            throw new PeftException($"{data.Source} has {labels.Count} classes ({string.Join(", ", labels.Names.Take(10))}), but the model answers with {head.Outputs} ({string.Join(", ", model.Labels.Take(10))}); give data of its task.");
+            throw new PeftException(
+                $"{data.Source} has {labels.Count} classes ({string.Join(", ", labels.Names.Take(10))}), but the model answers with "
+                + $"{head.Outputs} ({string.Join(", ", model.Labels.Take(10))}); give data of its task.");
     }
 
     public static ConfusionMatrix Confusion(LogitTable outputs, TextDataset data) =>

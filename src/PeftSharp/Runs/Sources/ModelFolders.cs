@@ -3,7 +3,9 @@ using PeftSharp.Hub;
 
 namespace PeftSharp.Runs.Sources;
 
-/// <summary>Turns what a user gave for a model or an adapter into a local folder. What exists here wins; owner/name is asked of the hub.</summary>
+/// <summary>
+/// Turns what a user gave for a model or an adapter into a local folder. What exists here wins; owner/name is asked of the hub.
+/// </summary>
 /// <param name="observer">Sees transfers and hears remarks.</param>
 /// <param name="caller">Who asks, for messages.</param>
 /// <param name="cancellation">Ends a transfer; what has arrived is kept.</param>
@@ -18,7 +20,8 @@ internal sealed class ModelFolders(RunObserver observer, Caller caller, Cancella
     /// <summary>One adapter.</summary>
     /// <exception cref="PeftException">It is several, as an expression or a saved composition.</exception>
     public ModelFolder Adapter(string given) => ComposedFolders.TryRead(given) is null ? Find(given, null, HubContent.Adapter)
-        : throw new SettingsException($"{given} is several adapters, and one is wanted here; peft predict, eval, merge and combine take several.");
+        : throw new SettingsException(
+            $"{given} is several adapters, and one is wanted here; peft predict, eval, merge and combine take several.");
 
     /// <summary>An adapter, or several as an expression of their folders.</summary>
     public ModelFolder Adapters(string given) => ComposedFolders.TryRead(given) is not { } composed ? Find(given, null, HubContent.Adapter)
@@ -33,7 +36,10 @@ internal sealed class ModelFolders(RunObserver observer, Caller caller, Cancella
         var options = AdapterFolder.Open(ComposedFolders.TryRead(adapter.Folder)?.Answering ?? adapter.Folder).Options;
         var name = options.BaseModel;
         if (name is null || (!Path.Exists(name) && HubRepository.TryParse(name) is null))
-            throw new SettingsException($"The adapter {adapter.Name} was trained on {(name is null ? "a base that it does not name" : $"\"{name}\", which is neither here nor a name of the hub")}; {caller.GiveBase}.");
+            throw new SettingsException(
+                $"The adapter {adapter.Name} was trained on "
+                + $"{(name is null ? "a base that it does not name" : $"\"{name}\", which is neither here nor a name of the hub")}; "
+                + $"{caller.GiveBase}.");
         observer.Remark($"base: {name}, as the adapter {adapter.Name} says");
         if (Path.Exists(name)) return Find(name, revision, HubContent.Model);
         try
@@ -42,7 +48,9 @@ internal sealed class ModelFolders(RunObserver observer, Caller caller, Cancella
         }
         catch (HubException e) when (IsAbsent(e))
         {
-            throw new HubException(e.Problem, $"The adapter {adapter.Name} names the base {name}, and no {caller.Setting("base_model")} was given: {e.Message}", e);
+            throw new HubException(
+                e.Problem,
+                $"The adapter {adapter.Name} names the base {name}, and no {caller.Setting("base_model")} was given: {e.Message}", e);
         }
     }
 
@@ -50,8 +58,13 @@ internal sealed class ModelFolders(RunObserver observer, Caller caller, Cancella
     public ModelFolder Fetch(HubRepository repository, HubContent content)
     {
         var snapshot = observer.During(RunStage.Transfer, repository.Id, () =>
-            new HubDownload(hub ?? HubSettings.FromEnvironment(), new ObservedTransfer(observer)).GetAsync(repository, content, cancellation).GetAwaiter().GetResult());
-        return new(repository.Id, snapshot.Folder, repository.Revision == HubRepository.DefaultRevision ? null : repository.Revision, snapshot.Commit);
+            new HubDownload(hub ?? HubSettings.FromEnvironment(), new ObservedTransfer(observer))
+                .GetAsync(repository, content, cancellation)
+                .GetAwaiter()
+                .GetResult());
+        return new(
+            repository.Id, snapshot.Folder, repository.Revision == HubRepository.DefaultRevision ? null : repository.Revision,
+            snapshot.Commit);
     }
 
     private ModelFolder Find(string given, string? revision, HubContent content)

@@ -2,12 +2,6 @@ using PeftSharp.Interop;
 
 namespace PeftSharp.Runs.Training;
 
-/// <summary>The precision chosen for frozen weights.</summary>
-internal sealed record ComputeUse(ComputeType Type, string Reason, string Processor)
-{
-    public string Name => Type == ComputeType.BFloat16 ? "bf16" : "fp32";
-}
-
 /// <summary>What the setting "compute" means on this processor.</summary>
 internal static class ComputeModes
 {
@@ -21,7 +15,9 @@ internal static class ComputeModes
     public static ComputeUse Choose(string request, string device = "cpu")
     {
         if (ComputeDevice.Parse(device) is { type: not TorchSharp.DeviceType.CPU } gpu)
-            return new(request == "fp32" ? ComputeType.Float32 : ComputeType.BFloat16, request == "auto" ? "the usual choice on a GPU." : "as set.", gpu.ToString());
+            return new(
+                request == "fp32" ? ComputeType.Float32 : ComputeType.BFloat16,
+                request == "auto" ? "the usual choice on a GPU." : "as set.", gpu.ToString());
         var choice = ComputeProbe.Choose(request);
         return new(choice.Type, choice.Reason, choice.Processor);
     }

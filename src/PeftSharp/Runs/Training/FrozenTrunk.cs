@@ -16,15 +16,21 @@ internal static class FrozenTrunk
     {
         List<TokenizedDataset> data = inputs.Held is { } held ? [inputs.Train, held] : [inputs.Train];
         var plan = new TrunkPlan(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), data, settings.Cache);
-        observer.Remark($"trunk: {Parts(plan)} are computed once and kept in {plan.Folder}, {Figures.Bytes(plan.Bytes)} while the run lasts; dropout inside them is off");
+        observer.Remark(
+            $"trunk: {Parts(plan)} are computed once and kept in {plan.Folder}, {Figures.Bytes(plan.Bytes)} while the run lasts; dropout "
+            + "inside them is off");
         plan.CheckRoom();
         return plan;
     }
 
-    public static TrunkCache Build(TrunkPlan plan, TrainInputs inputs, TrainSettings settings, RunObserver observer, CancellationToken cancellation)
+    public static TrunkCache Build(
+        TrunkPlan plan, TrainInputs inputs, TrainSettings settings, RunObserver observer, CancellationToken cancellation)
     {
         // Composed as the first epoch's batches are, so that they go on with the very bits that the trunk would give them.
-        var batches = new Dictionary<TokenizedDataset, TrunkBatches> { [inputs.Train] = new(inputs.Batches(settings).Epoch(0), settings.TokensPerPass) };
+        var batches = new Dictionary<TokenizedDataset, TrunkBatches>
+        {
+            [inputs.Train] = new(inputs.Batches(settings).Epoch(0), settings.TokensPerPass),
+        };
         var rows = inputs.Train.Count + (inputs.Held?.Count ?? 0);
         var cache = Show(observer, rows, progress => TrunkCache.Build(plan, batches, progress, cancellation));
         observer.Remark(string.Create(CultureInfo.InvariantCulture, $"trunk: {Figures.Count(rows)} rows in {cache.Seconds:0.0} s"));

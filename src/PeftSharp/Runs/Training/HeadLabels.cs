@@ -14,7 +14,8 @@ internal static class HeadLabels
         if (rows.Kind == LabelKind.Tokens || ModelLoader.HeadOf(folder) is not { } head) return all;
         if (rows.Labels is not { } data)
         {
-            if (head.Task != TaskKind.Regression) observer.Remark($"head: that of {name} answers {Said(head)}; for a number a new one is drawn.");
+            if (head.Task != TaskKind.Regression)
+                observer.Remark($"head: that of {name} answers {Said(head)}; for a number a new one is drawn.");
             return all;
         }
         if (head.Task != TaskKind.Classification || head.Labels is not { } own || LabelNames.Places(own, data.Names) is not { } places)

@@ -3,7 +3,6 @@ using PeftSharp.Data;
 using PeftSharp.Files.Json;
 using PeftSharp.Runs.Estimates;
 using PeftSharp.Runs.Recipes;
-using PeftSharp.Runs.Results;
 using PeftSharp.Runs.Trunk;
 using PeftSharp.Training;
 
@@ -12,7 +11,9 @@ namespace PeftSharp.Runs.Training;
 /// <summary>run.json: what was run, on what, and what came of it.</summary>
 internal static class RunDocument
 {
-    public static JsonObject Create(TrainSettings s, TrainInputs inputs, TrainingResult result, EvaluationResult? final, TrainingCurves curves, double seconds, TrunkCache? trunk = null, string? learning = null) => new()
+    public static JsonObject Create(
+        TrainSettings s, TrainInputs inputs, TrainingResult result, EvaluationResult? final, TrainingCurves curves, double seconds,
+        TrunkCache? trunk = null, string? learning = null) => new()
     {
         ["program"] = s.Caller.Name,
         ["interrupted"] = result.Stopped,
@@ -22,7 +23,13 @@ internal static class RunDocument
         ["labels"] = inputs.Rows.LabelNames is { } names ? JsonText.Texts(names) : null,
         ["columns"] = Columns(inputs.Rows),
         ["settings"] = Settings(s, inputs),
-        ["compute"] = new JsonObject { ["type"] = inputs.Compute.Name, ["reason"] = inputs.Compute.Reason, ["processor"] = inputs.Compute.Processor, ["processors"] = Environment.ProcessorCount },
+        ["compute"] = new JsonObject
+        {
+            ["type"] = inputs.Compute.Name,
+            ["reason"] = inputs.Compute.Reason,
+            ["processor"] = inputs.Compute.Processor,
+            ["processors"] = Environment.ProcessorCount,
+        },
         ["parameters"] = inputs.Parameters.Json,
         ["parameter_groups"] = Groups(inputs.Adapter),
         ["data"] = new JsonObject { ["train"] = Data(inputs.Train), ["eval"] = inputs.Held is { } held ? Data(held) : null },
@@ -33,7 +40,14 @@ internal static class RunDocument
         ["samples_per_second"] = curves.Last is { } last ? JsonText.Number(last.SamplesPerSecond) : null,
         ["primary"] = final?.Primary,
         ["primary_higher_is_better"] = final?.HigherIsBetter,
-        ["evaluation"] = final is null ? null : new JsonObject { ["rows"] = final.Examples, ["seconds"] = final.Seconds, ["samples_per_second"] = JsonText.Number(final.Examples / final.Seconds) },
+        ["evaluation"] = final is null
+            ? null
+            : new JsonObject
+            {
+                ["rows"] = final.Examples,
+                ["seconds"] = final.Seconds,
+                ["samples_per_second"] = JsonText.Number(final.Examples / final.Seconds),
+            },
         ["metrics"] = final is null ? null : JsonText.Numbers(final.Values),
         ["remarks"] = JsonText.Texts(learning is null ? inputs.Remarks : inputs.Remarks.Append(learning)),
         ["best_step"] = result.BestStep == 0 ? null : result.BestStep,
@@ -76,7 +90,8 @@ internal static class RunDocument
         foreach (var key in TrainKeys.All)
             if (key.Told is { } name) json[name] = found.TryGetValue(name, out var value) ? value : key.Get(s);
         json["model_commit"] = inputs.Base.Commit;
-        json["method_settings"] = new JsonObject(MethodSettings.Of(inputs.Options, s.Method).Select(m => KeyValuePair.Create(m.Name, MethodSettings.Value(inputs.Options, m))));
+        json["method_settings"] = new JsonObject(
+            MethodSettings.Of(inputs.Options, s.Method).Select(m => KeyValuePair.Create(m.Name, MethodSettings.Value(inputs.Options, m))));
         return json;
     }
 

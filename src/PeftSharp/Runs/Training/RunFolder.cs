@@ -5,7 +5,8 @@ using PeftSharp.Training.Resume;
 namespace PeftSharp.Runs.Training;
 
 /// <summary>
-/// Where a run works until it is done: the work folder beside the result's. It holds the recipe, the checkpoints, the lock and, being written, the
+/// Where a run works until it is done: the work folder beside the result's. It holds the recipe, the checkpoints, the lock and, being
+/// written, the
 /// result; it is deleted once the result is in place, and stays where a run was cut off, to go on from.
 /// </summary>
 internal sealed class RunFolder : IDisposable
@@ -72,7 +73,10 @@ internal sealed class RunFolder : IDisposable
     private static void RequireNoCheckpoint(TrainSettings settings, CheckpointStore checkpoints)
     {
         if (!settings.Overwrite && checkpoints.Steps.Count > 0)
-            throw new SettingsException($"{settings.Caller.Setting("output_dir", settings.Out!)} holds a run that was cut off after step {checkpoints.Steps[0]}; go on with {settings.Caller.Setting("resume_from_checkpoint", "true")}, or start it anew with {settings.Caller.Setting("overwrite_output_dir", "true")}.");
+            throw new SettingsException(
+                $"{settings.Caller.Setting("output_dir", settings.Out!)} holds a run that was cut off after step {checkpoints.Steps[0]}; "
+                + $"go on with {settings.Caller.Setting("resume_from_checkpoint", "true")}, or start it anew with "
+                + $"{settings.Caller.Setting("overwrite_output_dir", "true")}.");
     }
 
     private void PlanAnew(TrainSettings settings, string?[] inputs)

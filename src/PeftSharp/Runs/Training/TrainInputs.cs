@@ -72,7 +72,9 @@ internal sealed class TrainInputs : IDisposable
 
     /// <summary>The batches of every epoch.</summary>
     public BatchPlan Batches(TrainSettings settings) =>
-        new(Packed?.Lengths ?? Train.Lengths, settings.BatchSize, settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled, settings.Seed);
+        new(
+            Packed?.Lengths ?? Train.Lengths, settings.BatchSize, settings.Order == "bucketed" ? BatchOrder.Bucketed : BatchOrder.Shuffled,
+            settings.Seed);
 
     /// <summary>Rows that hold several sequences; null where each has a row of its own.</summary>
     public PackedRows? Packed { get; init; }
@@ -86,10 +88,12 @@ internal sealed class TrainInputs : IDisposable
     /// <summary>How the forward pass runs in training.</summary>
     /// <param name="settings">The run's settings.</param>
     /// <param name="quiet">Lowest layers in which a cached trunk leaves no dropout.</param>
-    public static ForwardOptions Forward(TrainSettings settings, int quiet = 0) => new() { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing, LayersWithoutDropout = quiet };
+    public static ForwardOptions Forward(TrainSettings settings, int quiet = 0) =>
+        new() { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing, LayersWithoutDropout = quiet };
 
     /// <summary>What scores the adapter; null where there are no rows for it.</summary>
-    public Evaluator? Evaluator(TrunkCache? trunk = null) => Held is null ? null : new(Model, AdapterSelection.Of(Adapter.Tag), Held, Metrics) { Source = trunk?[Held] };
+    public Evaluator? Evaluator(TrunkCache? trunk = null) =>
+        Held is null ? null : new(Model, AdapterSelection.Of(Adapter.Tag), Held, Metrics) { Source = trunk?[Held] };
 
     /// <summary>Loads everything.</summary>
     /// <param name="settings">What the run is told.</param>
@@ -112,17 +116,29 @@ internal sealed class TrainInputs : IDisposable
         var basis = continued is null ? folders.Base(settings.Base!, settings.Revision) : continued.Base(settings, folders);
         ModelLoader.RequireFolder(basis.Folder);
         data = continued is null ? HeadLabels.Agree(basis.Folder, settings.Base!, data, observer) : continued.Agree(data, observer);
-        var transformer = ModelLoader.Load(basis.Folder, HowToLoad(settings, basis, data.Train, continued) with { Compute = compute.Type, Device = settings.Device, Seed = settings.Seed });
-        observer.Remark($"base: {settings.Base}, {transformer.Config.ModelType}; {(full ? "weights" : "frozen weights")} {(transformer.Card.Quantize is null ? "" : "nf4, computed in ")}{compute.Name}: {compute.Reason}");
+        var transformer = ModelLoader.Load(
+            basis.Folder,
+            HowToLoad(settings, basis, data.Train, continued) with
+            {
+                Compute = compute.Type,
+                Device = settings.Device,
+                Seed = settings.Seed,
+            });
+        observer.Remark(
+            $"base: {settings.Base}, {transformer.Config.ModelType}; {(full ? "weights" : "frozen weights")} "
+            + $"{(transformer.Card.Quantize is null ? "" : "nf4, computed in ")}{compute.Name}: {compute.Reason}");
         foreach (var remark in transformer.Remarks) observer.Remark($"base: {remark}");
         if (transformer.SavedModules.Except(transformer.Head.Modules).ToList() is { Count: > 0 } drawn && continued is null)
-            observer.Remark($"base: its checkpoint has no {string.Join(", ", drawn)}; drawn at random, trained with the head and saved with the adapter.");
+            observer.Remark(
+                $"base: its checkpoint has no {string.Join(", ", drawn)}; drawn at random, trained with the head and saved with "
+                + "the adapter.");
         cancellation.ThrowIfCancellationRequested();
 
         var model = new PeftModel(transformer, basis.Name);
         var tokenizer = LoadedModel.TokenizerOf(basis.Folder, continued?.Folder.Folder);
         if (tokenizer is not null) options = options.WithTokens(text => tokenizer.Encode(text).Ids);
-        var adapter = continued?.LoadInto(model, data.Train) ?? model.Add(options with { Revision = options.Revision ?? basis.Revision }, seed: settings.Seed);
+        var adapter = continued?.LoadInto(model, data.Train)
+            ?? model.Add(options with { Revision = options.Revision ?? basis.Revision }, seed: settings.Seed);
         var format = FormatOf(settings, adapter, continued?.Format ?? method.Format);
         // After hours of training is too late to learn that a format lacks the method.
         if (adapter.Refusal(format) is { } sentence) throw new PeftException(sentence);
@@ -136,7 +152,9 @@ internal sealed class TrainInputs : IDisposable
         var (train, held) = (Encode(data.Train), data.Held is null ? null : Encode(data.Held));
         model.Describe(adapter, train.Origin);
         if (settings.Packing && train.Data.Kind != LabelKind.Tokens)
-            throw new SettingsException($"{settings.Caller.Setting("packing")} puts several sequences into a row, and rows with labels of their own are one each; leave it out.");
+            throw new SettingsException(
+                $"{settings.Caller.Setting("packing")} puts several sequences into a row, and rows with labels of their own are one each; "
+                + "leave it out.");
         return new()
         {
             Packed = settings.Packing ? new(train, length, transformer.Sites.AddedTokens(AdapterSelection.Of(adapter.Tag))) : null,

@@ -37,12 +37,14 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
     /// <param name="build">Computes the frozen trunk, where the run has one, after that.</param>
     /// <param name="quiet">Lowest layers in which that leaves no dropout.</param>
     /// <param name="cancellation">Stops after the step.</param>
-    public (TrainingResult, TrainingCurves) Run(Stopwatch watch, Action accepted, Func<TrunkCache>? build, int quiet, CancellationToken cancellation)
+    public (TrainingResult, TrainingCurves) Run(
+        Stopwatch watch, Action accepted, Func<TrunkCache>? build, int quiet, CancellationToken cancellation)
     {
         var plan = inputs.Batches(settings);
         var options = settings.ForTrainer(inputs.IsFull, inputs.Held is not null);
         var identity = folder is null ? null : RunIdentity.Of(
-            inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, TrainInputs.Forward(settings, quiet), inputs.Metrics.Primary, inputs.Base.Folder,
+            inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, TrainInputs.Forward(settings, quiet),
+            inputs.Metrics.Primary, inputs.Base.Folder,
             inputs.Continued is { } earlier ? AdapterFolder.Open(earlier.Folder).WeightsFile : null);
         using var checkpoint = settings.Resume ? folder?.Checkpoints.Newest(observer.Remark) : null;
         checkpoint?.Run.Require(identity!, Path.GetFileName(checkpoint.Path)!);
@@ -84,7 +86,8 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
             ResumedAt = (JsonArray?)checkpoint.Extra?["resumed_at"]?.DeepClone() ?? [];
             SecondsBefore = checkpoint.Extra?["seconds"]?.GetValue<double>() ?? 0;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException or NullReferenceException or FormatException)
+        catch (Exception e) when (
+            e is JsonException or InvalidOperationException or InvalidCastException or NullReferenceException or FormatException)
         {
             throw new PeftException($"{checkpoint.Path} holds a log that this program did not write; start the run anew.", e);
         }
@@ -93,7 +96,9 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
         ResumedAt.Add(checkpoint.Step);
         observer.Remark($"Going on after step {checkpoint.Step} of {trainer.TotalSteps}.");
         if (checkpoint.Run.Machine != identity.Machine)
-            observer.Remark($"The run was saved on another machine ({checkpoint.Run.Machine}; here {identity.Machine}): it goes on, but its last digits may differ from those of an unbroken run.");
+            observer.Remark(
+                $"The run was saved on another machine ({checkpoint.Run.Machine}; here {identity.Machine}): it goes on, but its last "
+                + "digits may differ from those of an unbroken run.");
     }
 
     private JsonObject Extra(Stopwatch watch) =>
@@ -106,7 +111,9 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
         void Failed(PeftException failure)
         {
             if (_warnedAfter != writer.SavedStep)
-                observer.Warn($"{failure.Message.TrimEnd('.')}; training goes on, earlier checkpoints are kept, and the next one is tried when it is due.");
+                observer.Warn(
+                    $"{failure.Message.TrimEnd('.')}; training goes on, earlier checkpoints are kept, and the next one is tried when it "
+                    + "is due.");
             _warnedAfter = writer.SavedStep;
         }
         return writer = new(place.Checkpoints, identity, settings.ForCheckpoints(), log, () => Extra(watch), Failed);

@@ -22,11 +22,15 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
         var training = Training(settings, usual);
         var (rows, task) = training.Load();
         var held = HeldOut(settings, training, rows)?.Load().Data;
-        observer.Remark($"data: {Count(rows)} of {rows.Source}, {Answers(rows)}{(held is null ? "" : $"; {Count(held)} of {held.Source} to score on")}");
+        observer.Remark(
+            $"data: {Count(rows)} of {rows.Source}, "
+            + $"{Answers(rows)}{(held is null ? "" : $"; {Count(held)} of {held.Source} to score on")}");
         if (held is null) RefuseScoring(settings);
         foreach (var line in LeftOut.Lines(rows).Concat(held is null ? [] : LeftOut.Lines(held)).Distinct()) observer.Remark(line);
         if (rows.Labels is { Count: 1 } one)
-            throw new PeftException($"{rows.Source}: all rows have the label \"{one.Names[0]}\", so there is nothing to learn; give rows of two classes at least, or name another label column ({settings.Caller.Setting("label_column")}).");
+            throw new PeftException(
+                $"{rows.Source}: all rows have the label \"{one.Names[0]}\", so there is nothing to learn; give rows of two classes at "
+                + $"least, or name another label column ({settings.Caller.Setting("label_column")}).");
         return new(rows, held, task);
     }
 
@@ -41,7 +45,13 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
         Take = settings.Take,
         Rows = settings.Rows,
         Split = GlueSplit.Train,
-        Kind = settings.Problem switch { null => Recognised(settings), "regression" => LabelKind.Regression, "generation" => LabelKind.Tokens, _ => LabelKind.Class },
+        Kind = settings.Problem switch
+        {
+            null => Recognised(settings),
+            "regression" => LabelKind.Regression,
+            "generation" => LabelKind.Tokens,
+            _ => LabelKind.Class,
+        },
         SkipBadRows = settings.SkipBadRows,
         Layout = new()
         {
@@ -63,13 +73,16 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
     {
         if (settings is not { TrainRows: null, Data: { } path, Text: null, Label: null } || Directory.Exists(path)) return null;
         var first = FilePattern.Expand(path)[0];
-        return File.Exists(first) && DataFile.TryFormat(first) is not null && InstructRows.Recognise(first, new DataOptions()) ? LabelKind.Tokens : null;
+        return File.Exists(first) && DataFile.TryFormat(first) is not null && InstructRows.Recognise(first, new DataOptions())
+            ? LabelKind.Tokens
+            : null;
     }
 
     // A folder brings its validation part along, and a cut by shares makes one.
     private static DataRequest? HeldOut(TrainSettings settings, DataRequest training, TextDataset rows)
     {
-        if (rows.Kind == LabelKind.None) throw new PeftException($"{rows.Source} has no labels to learn from (every one is -1); give labelled rows.");
+        if (rows.Kind == LabelKind.None)
+            throw new PeftException($"{rows.Source} has no labels to learn from (every one is -1); give labelled rows.");
         var apart = settings.EvalData is not null || settings.EvalRows is not null;
         if (!apart && !training.HasHeldOut) return null;
         return training with
@@ -89,9 +102,12 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
     // Classes of rows in memory get the numbers that they have in training.
     private static TextDataset? Alike(TextDataset? held, TextDataset rows)
     {
-        if (held is null || rows.Labels is not { } labels || held.Labels is not { } own || own.Names.SequenceEqual(labels.Names)) return held;
+        if (held is null || rows.Labels is not { } labels || held.Labels is not { } own || own.Names.SequenceEqual(labels.Names))
+            return held;
         if (own.Names.FirstOrDefault(name => labels.IndexOf(name) < 0) is { } stray)
-            throw new PeftException($"{held.Source}: the label {Quoted.Name(stray)} is none of those of {rows.Source} ({string.Join(", ", labels.Names.Take(10).Select(Quoted.Name))}); correct it, or add such rows to the training set.");
+            throw new PeftException(
+                $"{held.Source}: the label {Quoted.Name(stray)} is none of those of {rows.Source} "
+                + $"({string.Join(", ", labels.Names.Take(10).Select(Quoted.Name))}); correct it, or add such rows to the training set.");
         return held.Among(labels);
     }
 
@@ -100,16 +116,23 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
     {
         (string Key, bool IsSet)[] scoring =
         [
-            ("max_eval_samples", settings.TakeEval is not null), ("eval_steps", settings.EvalSteps is not null), ("early_stopping_patience", settings.EarlyStopping is not null),
+            ("max_eval_samples", settings.TakeEval is not null), ("eval_steps", settings.EvalSteps is not null),
+            ("early_stopping_patience", settings.EarlyStopping is not null),
             ("load_best_model_at_end", settings.LoadBest), ("metric_for_best_model", settings.Metric is not null),
         ];
-        if (scoring.Where(setting => setting.IsSet).Select(setting => settings.Caller.Setting(setting.Key)).ToList() is not { Count: > 0 } asked) return;
+        if (
+            scoring.Where(setting => setting.IsSet)
+                .Select(setting => settings.Caller.Setting(setting.Key))
+                .ToList() is not { Count: > 0 } asked)
+            return;
         throw new SettingsException(
             $"{string.Join(" and ", asked)} {(asked.Count == 1 ? "asks" : "ask")} for rows to score on, and there are none; "
-            + $"give {settings.Caller.Setting("eval_data", "PATH")}, or hold rows out with {settings.Caller.Setting("split_shares", "0.8,0.2")}.");
+            + $"give {settings.Caller.Setting("eval_data", "PATH")}, or hold rows out with "
+            + $"{settings.Caller.Setting("split_shares", "0.8,0.2")}.");
     }
 
-    private static string Count(TextDataset data) => $"{Figures.Count(data.Count)} rows{(data.SkippedRows == 0 ? "" : $" ({data.SkippedRows} bad ones left out)")}";
+    private static string Count(TextDataset data) =>
+        $"{Figures.Count(data.Count)} rows{(data.SkippedRows == 0 ? "" : $" ({data.SkippedRows} bad ones left out)")}";
 
     private static string Answers(TextDataset data) => data.Labels is { } labels ? labels.Count == 1 ? "1 class" : $"{labels.Count} classes"
         : data.Kind == LabelKind.Tokens ? "texts to learn" : "a number to predict";

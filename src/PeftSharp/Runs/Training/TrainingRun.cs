@@ -60,7 +60,8 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         return MethodSettings.With(options, settings.Method!, changes, settings.Caller.MethodSettings);
     }
 
-    private string?[] Inputs => [settings.Base, settings.Adapter, settings.Data, settings.EvalData, settings.Rows, settings.Cache, settings.Recipe];
+    private string?[] Inputs =>
+        [settings.Base, settings.Adapter, settings.Data, settings.EvalData, settings.Rows, settings.Cache, settings.Recipe];
 
     private (MethodOptions Options, ContinuedAdapter? Continued) Check(CancellationToken cancellation)
     {
@@ -104,7 +105,8 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         var document = RunDocument.Create(settings, inputs, result, final, curves, seconds, training.Trunk, learning);
         if (training.ResumedAt.Count > 0) document["resumed_at"] = training.ResumedAt.DeepClone();
         if (result is { EarlyStopped: true, Stopped: false })
-            observer.Remark($"Stopped early: no progress in {settings.EarlyStopping} scorings; the adapter is that of step {result.BestStep}.");
+            observer.Remark(
+                $"Stopped early: no progress in {settings.EarlyStopping} scorings; the adapter is that of step {result.BestStep}.");
         return new(inputs, settings, document, result, final, curves, training.Log, observer) { LearningRemark = learning };
     }
 
@@ -118,7 +120,9 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         }
         catch (Exception e) when (AtomicFile.IsWriteFailure(e) || e is PeftException { InnerException: not null })
         {
-            var next = folder.Checkpoints.Steps is [var step, ..] ? $"free some space and go on from step {step} with: {settings.Caller.GoOn(settings.Out!)}" : "free some space and run it again";
+            var next = folder.Checkpoints.Steps is [var step, ..]
+                ? $"free some space and go on from step {step} with: {settings.Caller.GoOn(settings.Out!)}"
+                : "free some space and run it again";
             throw new PeftException($"The result could not be written to {settings.Out} ({AtomicFile.Reason(e)}); {next}", e);
         }
         run.Folder = settings.Out;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using PeftSharp.Data;
 using PeftSharp.Data.Storage;
 using PeftSharp.Models;
@@ -9,14 +8,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Runs.Trunk;
 
-/// <summary>How a dataset's rows are put into batches while its trunk is computed.</summary>
-/// <param name="Rows">The rows of each batch; every row once.</param>
-/// <param name="TokensPerPass">Padded tokens above which a batch goes through in parts, as <see cref="TokenBatch.Split"/> makes them; 0 (default) for no limit.</param>
-public sealed record TrunkBatches(IReadOnlyList<int[]> Rows, int TokensPerPass = 0);
-
 /// <summary>What the trunk of a model makes of rows, computed once and kept in one mapped file that vanishes with the program.</summary>
 /// <remarks>
-/// A batch composed as when the cache was built goes on with the same bits that the trunk would compute again; composed otherwise, it agrees to
+/// A batch composed as when the cache was built goes on with the same bits that the trunk would compute again; composed otherwise, it
+/// agrees to
 /// rounding (matrix products depend on the shape of the batch). The base's own dropout is off in the trunk.
 /// </remarks>
 public sealed class TrunkCache : IDisposable
@@ -44,12 +39,15 @@ public sealed class TrunkCache : IDisposable
 
     /// <summary>Runs the trunk on every row of the plan's data.</summary>
     /// <param name="plan">What to keep.</param>
-    /// <param name="batches">How rows are put into batches, for each dataset where it matters; default: as an <see cref="Evaluator"/> does.</param>
+    /// <param name="batches">How rows are put into batches, for each dataset where it matters; default: as an <see cref="Evaluator"/>
+    /// does.</param>
     /// <param name="progress">Called with the rows done so far.</param>
     /// <param name="cancellation">Stops the work.</param>
-    /// <exception cref="PeftException">The disk has no room, or the model does not run in parts, or has no vector for a token id.</exception>
+    /// <exception cref="PeftException">The disk has no room, or the model does not run in parts, or has no vector for a token
+    /// id.</exception>
     public static TrunkCache Build(
-        TrunkPlan plan, IReadOnlyDictionary<TokenizedDataset, TrunkBatches>? batches = null, Action<int>? progress = null, CancellationToken cancellation = default)
+        TrunkPlan plan, IReadOnlyDictionary<TokenizedDataset, TrunkBatches>? batches = null, Action<int>? progress = null,
+        CancellationToken cancellation = default)
     {
         var watch = Stopwatch.StartNew();
         var cache = new TrunkCache(plan);
@@ -117,8 +115,10 @@ public sealed class TrunkCache : IDisposable
             ObjectDisposedException.ThrowIf(cache._disposed, cache);
             var plan = cache.Plan;
             foreach (var row in indices)
-                if (_starts[row] < 0) throw new ArgumentException($"Row {row} was in none of the batches for which the trunk was computed.", nameof(indices));
-            if (plan.Model.Merged != cache._merged) throw new PeftException("An adapter was merged or unmerged since the trunk was cached; build the cache again.");
+                if (_starts[row] < 0)
+                    throw new ArgumentException($"Row {row} was in none of the batches for which the trunk was computed.", nameof(indices));
+            if (plan.Model.Merged != cache._merged)
+                throw new PeftException("An adapter was merged or unmerged since the trunk was cached; build the cache again.");
             using var scope = NewDisposeScope();
             var batch = data.CreateBatch(indices);
             var width = plan.VectorsOf(batch.Tokens);

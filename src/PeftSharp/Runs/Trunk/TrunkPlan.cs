@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Runs.Trunk;
 
-/// <summary>How much of a model lies below the lowest place where its adapters act, and what it takes to keep what that part yields.</summary>
+/// <summary>
+/// How much of a model lies below the lowest place where its adapters act, and what it takes to keep what that part yields.
+/// </summary>
 public sealed class TrunkPlan
 {
     private readonly bool _pooled;
@@ -42,13 +44,17 @@ public sealed class TrunkPlan
     /// <summary>Layers that are computed once; one more than the model has where the head's frozen pooler is in the trunk too.</summary>
     public int Depth { get; }
 
-    /// <summary>Layers in which the base's own dropout is off, since they are computed once: see <see cref="ForwardOptions.LayersWithoutDropout"/>.</summary>
+    /// <summary>
+    /// Layers in which the base's own dropout is off, since they are computed once: see <see cref="ForwardOptions.LayersWithoutDropout"/>.
+    /// </summary>
     public int LayersWithoutDropout => Math.Min(Depth, Layers);
 
     /// <summary>True if the trunk reaches through the head's frozen pooler.</summary>
     public bool ThroughPooler => Depth > Layers;
 
-    /// <summary>Bytes of disk that the cache will take: the vectors of each row's real tokens, or one vector a row where the trunk ends in the head.</summary>
+    /// <summary>
+    /// Bytes of disk that the cache will take: the vectors of each row's real tokens, or one vector a row where the trunk ends in the head.
+    /// </summary>
     public long Bytes { get; }
 
     /// <summary>The folder whose disk will hold them.</summary>
@@ -71,14 +77,19 @@ public sealed class TrunkPlan
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new PeftException($"The trunk's activations cannot be kept in {Folder}: {e.Message.TrimEnd('.')}; name another folder for the cache, or leave cache_trunk out.", e);
+            throw new PeftException(
+                $"The trunk's activations cannot be kept in {Folder}: {e.Message.TrimEnd('.')}; name another folder for the cache, or "
+                + "leave cache_trunk out.",
+                e);
         }
     }
 
     internal void CheckRoom(long free)
     {
         if (Bytes > free)
-            throw new PeftException($"The trunk's activations need {Bytes:N0} bytes, but the disk of {Folder} has {free:N0} free; free some space, name another folder for the cache, or leave cache_trunk out.");
+            throw new PeftException(
+                $"The trunk's activations need {Bytes:N0} bytes, but the disk of {Folder} has {free:N0} free; free some space, name "
+                + "another folder for the cache, or leave cache_trunk out.");
     }
 
     internal NumberStore<byte> CreateStore() => new(_storage, new ScratchUse("The trunk's activations", "leave cache_trunk out", Bytes));
@@ -99,7 +110,8 @@ public sealed class TrunkPlan
     private static int Find(TransformerModel model, AdapterSelection selection)
     {
         if (!model.RunsInParts)
-            throw new PeftException($"There is no trunk to cache: models of type {model.Config.ModelType} do not run in parts yet; leave cache_trunk out.");
+            throw new PeftException(
+                $"There is no trunk to cache: models of type {model.Config.ModelType} do not run in parts yet; leave cache_trunk out.");
         var (layers, pooler) = (model.Layers, model.Head.Pooler);
         int DepthBelow(string module) => model.Sites.LayerOf(module) ?? (pooler is null || pooler.Path == module ? layers : layers + 1);
         var lowest = selection.Adapters
@@ -107,7 +119,8 @@ public sealed class TrunkPlan
             .DefaultIfEmpty((Depth: DepthBelow(""), Name: "", Seam: "")).MinBy(at => at.Depth);
         if (lowest.Depth > 0) return lowest.Depth;
         throw new PeftException(
-            $"There is no trunk to cache: the adapter \"{lowest.Name}\" acts at {lowest.Seam}, {(lowest.Depth < 0 ? "before the first layer" : "in the first layer")}; "
+            $"There is no trunk to cache: the adapter \"{lowest.Name}\" acts at {lowest.Seam}, "
+            + $"{(lowest.Depth < 0 ? "before the first layer" : "in the first layer")}; "
             + "let it act in higher layers alone, or leave cache_trunk out.");
     }
 }

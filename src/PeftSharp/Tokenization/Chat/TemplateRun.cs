@@ -243,7 +243,9 @@ internal sealed class TemplateRun(string name)
             return TemplateMethods.Call(Evaluate(member.Of, scope), TemplateValues.Text(Evaluate(member.Key, scope)).Value, arguments);
         }
         return Evaluate(call.Function, scope) is TemplateFunction function ? function(arguments, call.Line)
-            : throw new TemplateFailure($"calls {(call.Function is NameExpression { Name: var called } ? Files.Quoted.Name(called) : "a value")}, which is no function");
+            : throw new TemplateFailure(
+                $"calls {(call.Function is NameExpression { Name: var called } ? Files.Quoted.Name(called) : "a value")}, which is "
+                + "no function");
     }
 
     private TemplateArguments Arguments(CallArguments arguments, TemplateScope scope)

@@ -5,15 +5,3 @@ internal interface INormalizer
 {
     void Normalize(NormalizedText text);
 }
-
-/// <summary>Several normalizers, one after another.</summary>
-internal sealed class NormalizerSequence(IReadOnlyList<INormalizer> steps) : INormalizer
-{
-    public void Normalize(NormalizedText text)
-    {
-        foreach (var step in steps)
-        {
-            step.Normalize(text);
-        }
-    }
-}

@@ -2,9 +2,6 @@ using PeftSharp.Tokenization.Normalizers;
 
 namespace PeftSharp.Tokenization.PreTokenizers;
 
-/// <summary>A stretch of normalized text: a word still to be tokenized, or an added token found whole.</summary>
-internal readonly record struct Piece(int Start, int End, int TokenId = -1);
-
 /// <summary>Normalized text and its division into pieces, which each pre-tokenizer divides further.</summary>
 internal sealed class PreTokenizedText
 {

@@ -3,15 +3,6 @@ using System.Text;
 
 namespace PeftSharp.Tokenization.Unicode;
 
-/// <summary>What a tokenizer's rules tell apart.</summary>
-internal enum CharKind : byte
-{
-    Other,
-    Letter,
-    Number,
-    Space,
-}
-
 /// <summary>Classes of code points, inside and outside the basic plane.</summary>
 internal static class CharClass
 {

@@ -65,8 +65,10 @@ public sealed class AdamW : IOptimizer
             }
             var decay = group.Key.Decay ? _decay : 0;
             FusedAdamW.Step(
-                [.. chosen.Select(i => _parameters[i].Value)], gradients, [.. chosen.Select(i => _first[i])], [.. chosen.Select(i => _second[i])],
-                [.. chosen.Select(i => _steps[i])], new AdamWSettings(learningRate * group.Key.RateFactor, _beta1, _beta2, _epsilon, decay));
+                [.. chosen.Select(i => _parameters[i].Value)], gradients, [.. chosen.Select(i => _first[i])],
+                [.. chosen.Select(i => _second[i])],
+                [.. chosen.Select(i => _steps[i])],
+                new AdamWSettings(learningRate * group.Key.RateFactor, _beta1, _beta2, _epsilon, decay));
         }
     }
 

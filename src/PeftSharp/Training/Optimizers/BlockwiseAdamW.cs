@@ -41,7 +41,8 @@ public sealed class BlockwiseAdamW : IOptimizer
         var large = parameters.Where(p => p.Value.numel() >= Smallest).ToList();
         if (large.Find(p => p.Value.dtype != ScalarType.Float32 || p.Value.device.type != DeviceType.CPU) is { } other)
             throw new PeftException(
-                $"The 8-bit optimizer was given {other.Name} as {other.Value.dtype} on {other.Value.device}; it updates float32 on the CPU: "
+                $"The 8-bit optimizer was given {other.Name} as {other.Value.dtype} on {other.Value.device}; it updates float32 on "
+                + "the CPU: "
                 + "choose \"adamw_torch\".");
         var tensors = _memory.Allocate([.. large.SelectMany(Places)]);
         _quantised = [.. large.Select(p => new Quantised(p, tensors))];

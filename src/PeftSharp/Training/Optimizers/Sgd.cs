@@ -20,7 +20,8 @@ public sealed class Sgd : IOptimizer
         (_parameters, _momentum, _decay) = ([.. parameters], momentum, weightDecay);
         using var scope = NewDisposeScope();
         if (momentum > 0)
-            foreach (var p in _parameters) _state[$"{p.Name}/momentum"] = zeros(p.Value.shape, dtype: p.Value.dtype, device: p.Value.device).DetachFromDisposeScope();
+            foreach (var p in _parameters)
+                _state[$"{p.Name}/momentum"] = zeros(p.Value.shape, dtype: p.Value.dtype, device: p.Value.device).DetachFromDisposeScope();
     }
 
     /// <inheritdoc/>

@@ -10,8 +10,10 @@ using static TorchSharp.torch;
 namespace PeftSharp.Training.Resume;
 
 /// <summary>
-/// One checkpoint on disk: <c>trainer_state.safetensors</c> (every tensor), <c>trainer_state.json</c> (the rest, under Hugging Face's names where
-/// there are such, with the checksum of the tensors) and <c>trainer_state.json.sha256</c> (the checksum of that, as <c>sha256sum -c</c> reads it).
+/// One checkpoint on disk: <c>trainer_state.safetensors</c> (every tensor), <c>trainer_state.json</c> (the rest, under Hugging Face's names
+/// where
+/// there are such, with the checksum of the tensors) and <c>trainer_state.json.sha256</c> (the checksum of that, as <c>sha256sum -c</c>
+/// reads it).
 /// </summary>
 internal static class CheckpointFolder
 {
@@ -23,7 +25,13 @@ internal static class CheckpointFolder
 
     private static readonly JsonBounds Bounds = new() { Bytes = MaxJsonBytes, Values = 100_000_000, Text = 64 << 20 };
 
-    private static readonly JsonWriterOptions Layout = new() { Indented = true, IndentSize = 1, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions Layout = new()
+    {
+        Indented = true,
+        IndentSize = 1,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
     private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.Default };
 
     /// <summary>Writes a checkpoint into an existing, empty folder; every file is flushed.</summary>
@@ -46,7 +54,9 @@ internal static class CheckpointFolder
         {
             return Read(folder, Parse(json));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidCastException or FormatException or OverflowException or NullReferenceException or ArgumentException)
+        catch (Exception e) when (
+            e is JsonException or InvalidOperationException or InvalidCastException or FormatException or OverflowException
+                or NullReferenceException or ArgumentException)
         {
             throw new DamagedCheckpointException($"{JsonFile} is not what this program writes", e);
         }
@@ -68,11 +78,16 @@ internal static class CheckpointFolder
     {
         var own = (JsonObject)json["peftsharp"]!;
         if (own["format"]!.GetValue<int>() is var format && format != Format)
-            throw new PeftException($"{folder} has the checkpoint format {format}, but this version reads {Format}; resume with the version that wrote it ({own["version"]}).");
+            throw new PeftException(
+                $"{folder} has the checkpoint format {format}, but this version reads {Format}; resume with the version that wrote it "
+                + $"({own["version"]}).");
         var state = TrainerState.FromJson((JsonObject)own["state"]!);
         var run = RunFingerprint.FromJson((JsonObject)own["run"]!, own["machine"]!.GetValue<string>());
         return new(
-            new(state, Tensors(folder, (JsonObject)own["tensors"]!), own["method_state"]?.DeepClone(), own["best_method_state"]?.DeepClone()), run,
+            new(
+                state, Tensors(folder, (JsonObject)own["tensors"]!), own["method_state"]?.DeepClone(),
+                own["best_method_state"]?.DeepClone()),
+            run,
             [.. ((JsonArray)json["log_history"]!).Select(l => l!.ToJsonString(OneLine))],
             json["max_steps"]!.GetValue<long>(), json["epoch"]!.GetValue<double>(), (JsonObject?)own["extra"]?.DeepClone())
         {
@@ -132,9 +147,12 @@ internal static class CheckpointFolder
         }
         try
         {
-            if (RegularFile.Length(path) > MaxJsonBytes || RegularFile.Length(sum) > 1024) throw new DamagedCheckpointException($"{JsonFile} or its checksum is too large to be one");
+            if (RegularFile.Length(path) > MaxJsonBytes || RegularFile.Length(sum) > 1024)
+                throw new DamagedCheckpointException($"{JsonFile} or its checksum is too large to be one");
             var bytes = RegularFile.Bytes(path, MaxJsonBytes);
-            Compare(JsonFile, Convert.ToHexStringLower(SHA256.HashData(bytes)), Encoding.UTF8.GetString(RegularFile.Bytes(sum, 1024)).Split(' ', '\n')[0]);
+            Compare(
+                JsonFile, Convert.ToHexStringLower(SHA256.HashData(bytes)),
+                Encoding.UTF8.GetString(RegularFile.Bytes(sum, 1024)).Split(' ', '\n')[0]);
             return bytes;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or PeftException and not DamagedCheckpointException)
@@ -162,7 +180,8 @@ internal static class CheckpointFolder
 
     private static void Compare(string file, string found, string recorded)
     {
-        if (found != recorded) throw new DamagedCheckpointException($"{file} has the SHA-256 {Short(found)}, but {Short(recorded)} was recorded");
+        if (found != recorded)
+            throw new DamagedCheckpointException($"{file} has the SHA-256 {Short(found)}, but {Short(recorded)} was recorded");
     }
 
     private static string Short(string hash) => hash.Length > 12 ? hash[..12] + "…" : $"\"{hash}\"";

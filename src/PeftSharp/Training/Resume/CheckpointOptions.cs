@@ -2,19 +2,6 @@ using System.Text.Json.Serialization;
 
 namespace PeftSharp.Training.Resume;
 
-/// <summary>When a run's state is saved. It changes how much is lost by a kill, never the result.</summary>
-public enum SaveMoment
-{
-    /// <summary>Every ten minutes; at the end of an epoch, if a minute has passed; when the run is interrupted.</summary>
-    [JsonStringEnumMemberName("auto")] Auto,
-    /// <summary>Never, not even when the run is interrupted.</summary>
-    [JsonStringEnumMemberName("no")] Never,
-    /// <summary>After every <see cref="CheckpointOptions.Steps"/> steps, and when the run is interrupted.</summary>
-    [JsonStringEnumMemberName("steps")] Steps,
-    /// <summary>After every epoch, and when the run is interrupted.</summary>
-    [JsonStringEnumMemberName("epoch")] Epoch,
-}
-
 /// <summary>Settings of checkpoints, under Hugging Face's names.</summary>
 public sealed record CheckpointOptions
 {
@@ -26,7 +13,10 @@ public sealed record CheckpointOptions
     [JsonPropertyName("save_steps")]
     public long Steps { get; init; } = 500;
 
-    /// <summary>Checkpoints that are kept; at least 1; default 2, so that a damaged one costs one interval. Each holds the best weights too, so none has to be kept for them.</summary>
+    /// <summary>
+    /// Checkpoints that are kept; at least 1; default 2, so that a damaged one costs one interval. Each holds the best weights too, so none
+    /// has to be kept for them.
+    /// </summary>
     [JsonPropertyName("save_total_limit")]
     public int Limit { get; init; } = 2;
 

@@ -24,7 +24,8 @@ public sealed class CheckpointStore(string root, int limit = 2)
 
     /// <summary>Saves a checkpoint, then deletes those beyond the limit: the oldest first.</summary>
     /// <returns>Its folder.</returns>
-    /// <exception cref="PeftException">It cannot be written; earlier checkpoints are untouched, and nothing is left half written.</exception>
+    /// <exception cref="PeftException">It cannot be written; earlier checkpoints are untouched, and nothing is left half
+    /// written.</exception>
     public string Save(TrainingCheckpoint checkpoint)
     {
         var folder = FolderOf(checkpoint.Step);
@@ -38,7 +39,8 @@ public sealed class CheckpointStore(string root, int limit = 2)
     /// <summary>Reads the newest good checkpoint; damaged ones are skipped for the one before.</summary>
     /// <param name="remark">Hears which were skipped, and why.</param>
     /// <returns>The checkpoint, which the caller disposes; null if there is none.</returns>
-    /// <exception cref="PeftException">There are checkpoints, but every one is damaged; or another version of the program wrote it.</exception>
+    /// <exception cref="PeftException">There are checkpoints, but every one is damaged; or another version of the program wrote
+    /// it.</exception>
     public TrainingCheckpoint? Newest(Action<string>? remark = null)
     {
         List<string> damaged = [];
@@ -57,7 +59,9 @@ public sealed class CheckpointStore(string root, int limit = 2)
                 damaged.Add($"{Prefix}{step} is damaged ({e.Message})");
             }
         }
-        return damaged.Count == 0 ? null : throw new PeftException($"No checkpoint in {Root} can be used: {string.Join("; ", damaged)}; start the run anew.");
+        return damaged.Count == 0
+            ? null
+            : throw new PeftException($"No checkpoint in {Root} can be used: {string.Join("; ", damaged)}; start the run anew.");
     }
 
     /// <summary>Deletes every checkpoint.</summary>
@@ -77,14 +81,19 @@ public sealed class CheckpointStore(string root, int limit = 2)
         }
         catch (PeftException e)
         {
-            throw new PeftException($"The checkpoint of step {checkpoint.Step} could not be saved in {Root} ({AtomicFile.Reason(e)}); check the free space and the folder's permissions.", e);
+            throw new PeftException(
+                $"The checkpoint of step {checkpoint.Step} could not be saved in {Root} ({AtomicFile.Reason(e)}); check the free space and "
+                + "the folder's permissions.",
+                e);
         }
     }
 
     private string FolderOf(long step) => Path.Combine(Root, $"{Prefix}{step.ToString(CultureInfo.InvariantCulture)}");
 
     private static long? StepOf(string folder) =>
-        long.TryParse(Path.GetFileName(folder)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : null;
+        long.TryParse(Path.GetFileName(folder)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var step)
+            ? step
+            : null;
 
     // The new checkpoint is in place: an old one that cannot be deleted harms nobody, and is tried again at the next.
     private void Delete(long step)

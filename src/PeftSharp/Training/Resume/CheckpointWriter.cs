@@ -8,7 +8,8 @@ namespace PeftSharp.Training.Resume;
 /// <param name="options">When to save.</param>
 /// <param name="log">The training log; its lines so far are saved along.</param>
 /// <param name="extra">What the caller wants back after a resume; asked at each save.</param>
-/// <param name="failed">Hears that a checkpoint could not be saved: training goes on, and the next one is tried when it is due. Null throws instead.</param>
+/// <param name="failed">Hears that a checkpoint could not be saved: training goes on, and the next one is tried when it is due. Null throws
+/// instead.</param>
 /// <param name="time">The clock; default the system's.</param>
 public sealed class CheckpointWriter(
     CheckpointStore store, RunFingerprint run, CheckpointOptions? options = null, JsonLinesLog? log = null,
@@ -52,7 +53,8 @@ public sealed class CheckpointWriter(
     {
         try
         {
-            using var checkpoint = new TrainingCheckpoint(trainer.Export(), run, log?.Lines ?? [], trainer.TotalSteps, trainer.Epoch, extra?.Invoke());
+            using var checkpoint = new TrainingCheckpoint(
+                trainer.Export(), run, log?.Lines ?? [], trainer.TotalSteps, trainer.Epoch, extra?.Invoke());
             store.Save(checkpoint);
             SavedStep = checkpoint.Step;
         }

@@ -23,8 +23,11 @@ public sealed record RunFingerprint(IReadOnlyList<KeyValuePair<string, string>> 
     public JsonObject ToJson() => new(Fields.Select(f => KeyValuePair.Create(f.Key, (JsonNode?)f.Value)));
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
-    public static RunFingerprint FromJson(JsonObject json, string machine) => new([.. json.Select(f => KeyValuePair.Create(f.Key, f.Value!.GetValue<string>()))], machine);
+    public static RunFingerprint FromJson(JsonObject json, string machine) =>
+        new([.. json.Select(f => KeyValuePair.Create(f.Key, f.Value!.GetValue<string>()))], machine);
 
     private static PeftException Differs(string checkpoint, string name, string? found, string? here) =>
-        new($"{checkpoint} was saved by a run with {name} {found ?? "not set"}, but this run has {here ?? "none"}; resume with the settings and data that the run was started with, or start it anew.");
+        new(
+            $"{checkpoint} was saved by a run with {name} {found ?? "not set"}, but this run has {here ?? "none"}; resume with the "
+            + "settings and data that the run was started with, or start it anew.");
 }

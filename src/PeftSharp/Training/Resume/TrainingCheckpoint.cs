@@ -9,7 +9,9 @@ namespace PeftSharp.Training.Resume;
 /// <param name="MaxSteps">Optimizer steps planned.</param>
 /// <param name="Epoch">Passes over the data so far, a fraction.</param>
 /// <param name="Extra">What the caller wants back.</param>
-public sealed record TrainingCheckpoint(TrainerSnapshot Snapshot, RunFingerprint Run, IReadOnlyList<string> Log, long MaxSteps, double Epoch, JsonObject? Extra = null) : IDisposable
+public sealed record TrainingCheckpoint(
+    TrainerSnapshot Snapshot, RunFingerprint Run, IReadOnlyList<string> Log, long MaxSteps, double Epoch,
+    JsonObject? Extra = null) : IDisposable
 {
     /// <summary>The folder that it was read from; null before it is saved.</summary>
     public string? Path { get; init; }
@@ -19,14 +21,4 @@ public sealed record TrainingCheckpoint(TrainerSnapshot Snapshot, RunFingerprint
 
     /// <inheritdoc/>
     public void Dispose() => Snapshot.Dispose();
-}
-
-/// <summary>A checkpoint whose bytes are not those that were written; the message says which and how that shows.</summary>
-public sealed class DamagedCheckpointException : PeftException
-{
-    /// <summary>Creates the exception from what is wrong.</summary>
-    public DamagedCheckpointException(string message) : base(message) { }
-
-    /// <summary>Creates the exception from what is wrong and the failure beneath it.</summary>
-    public DamagedCheckpointException(string message, Exception inner) : base(message, inner) { }
 }

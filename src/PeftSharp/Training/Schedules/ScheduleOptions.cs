@@ -3,7 +3,10 @@ namespace PeftSharp.Training;
 /// <summary>What some schedules ask besides their steps.</summary>
 public sealed record ScheduleOptions
 {
-    /// <summary>Hugging Face's <c>num_cycles</c>: waves of <c>cosine</c> (default 0.5: down to 0), cycles of <c>cosine_with_restarts</c> (default 1).</summary>
+    /// <summary>
+    /// Hugging Face's <c>num_cycles</c>: waves of <c>cosine</c> (default 0.5: down to 0), cycles of <c>cosine_with_restarts</c> (default
+    /// 1).
+    /// </summary>
     public double? Cycles { get; init; }
 
     /// <summary>Exponent of <c>polynomial</c>. Default 1.</summary>
@@ -15,7 +18,9 @@ public sealed record ScheduleOptions
     /// </summary>
     public double EndFactor { get; init; }
 
-    /// <summary>Hugging Face's <c>timescale</c> of <c>inverse_sqrt</c>, in steps. Default: the warm-up steps, or 10,000 without warm-up.</summary>
+    /// <summary>
+    /// Hugging Face's <c>timescale</c> of <c>inverse_sqrt</c>, in steps. Default: the warm-up steps, or 10,000 without warm-up.
+    /// </summary>
     public long? Timescale { get; init; }
 
     internal void Validate()

@@ -24,7 +24,9 @@ public sealed class CombinationTests
     public void Cat_Is_The_Exact_Sum(string architecture, double first, double second)
     {
         using var bench = new Bench(architecture, ScalarType.Float64);
-        var (a, b) = (Off(bench, Plain, "a", 70), Off(bench, Plain with { Rank = 5, Alpha = 2, UseRsLora = true, TargetModules = new("all-linear") }, "b", 80));
+        var (a, b) = (
+            Off(bench, Plain, "a", 70),
+            Off(bench, Plain with { Rank = 5, Alpha = 2, UseRsLora = true, TargetModules = new("all-linear") }, "b", 80));
         var made = AdapterCombination.Combine(bench.Peft, [(a, first), (b, second)], new() { Head = "a" });
         AssertSum(bench, made.Adapter, [(a, first), (b, second)]);
         Assert.Equal(1, made.Energy);
@@ -37,7 +39,9 @@ public sealed class CombinationTests
     public void The_Sum_Answers_As_The_Stack_Does(string architecture)
     {
         using var bench = new Bench(architecture, ScalarType.Float64);
-        var (a, b) = (Off(bench, Plain with { LoraBias = architecture == "bert" }, "a", 70), Off(bench, Plain with { Bias = architecture == "bert" ? "lora_only" : "none" }, "b", 80));
+        var (a, b) = (
+            Off(bench, Plain with { LoraBias = architecture == "bert" }, "a", 70),
+            Off(bench, Plain with { Bias = architecture == "bert" ? "lora_only" : "none" }, "b", 80));
         var made = AdapterCombination.Combine(bench.Peft, [(a, 1), (b, 1)], new() { Head = "b" });
         Bits.AssertClose(bench.Logits(AdapterSelection.Of(a.Tag, b.Tag)), bench.Logits(made.Adapter), Rounding.Exact, "The sum");
         Bits.AssertDiffers(bench.Logits(b), bench.Logits(made.Adapter), "The first adapter");
@@ -74,10 +78,14 @@ public sealed class CombinationTests
         using var folder = new TempFolder();
         AdapterFolder.Save(made.Adapter, folder.Root, format);
         using var fresh = new Bench("bert");
-        Bits.AssertSame(bench.Logits(made.Adapter), fresh.Logits(AdapterFolder.Open(folder.Root).LoadInto(fresh.Peft)), "The combination after saving and loading");
+        Bits.AssertSame(
+            bench.Logits(made.Adapter), fresh.Logits(AdapterFolder.Open(folder.Root).LoadInto(fresh.Peft)),
+            "The combination after saving and loading");
     }
 
-    /// <summary>peft leaves magnitudes and biases out in silence (#3761), and adds up the multipliers of (IA)³: here a change is what merging adds.</summary>
+    /// <summary>
+    /// peft leaves magnitudes and biases out in silence (#3761), and adds up the multipliers of (IA)³: here a change is what merging adds.
+    /// </summary>
     [Theory]
     [InlineData("lora")]
     [InlineData("ia3")]
@@ -120,8 +128,12 @@ public sealed class CombinationTests
         var (a, b) = (Off(bench, MethodRegistry.Options(method), "a", 70), Off(bench, MethodRegistry.Options(method), "b", 80));
         var made = AdapterCombination.Combine(bench.Peft, [(a, 1), (b, 3)], new() { How = CombineMethod.Mean });
         for (var i = 0; i < a.Tensors.Count; i++)
-            Bits.AssertClose(a.Tensors[i].Value * 0.25 + b.Tensors[i].Value * 0.75, made.Adapter.Tensors[i].Value, 1e-12, a.Tensors[i].Name);
-        Bits.AssertClose(bench.Logits(a), bench.Logits(AdapterCombination.Combine(bench.Peft, [(a, 2)], new() { How = CombineMethod.Mean }, "same").Adapter), Rounding.Exact, "A mean of one");
+            Bits.AssertClose(
+                a.Tensors[i].Value * 0.25 + b.Tensors[i].Value * 0.75, made.Adapter.Tensors[i].Value, 1e-12, a.Tensors[i].Name);
+        Bits.AssertClose(
+            bench.Logits(a),
+            bench.Logits(AdapterCombination.Combine(bench.Peft, [(a, 2)], new() { How = CombineMethod.Mean }, "same").Adapter),
+            Rounding.Exact, "A mean of one");
     }
 
     [Fact]
@@ -129,7 +141,8 @@ public sealed class CombinationTests
     {
         using var bench = new Bench("bert");
         var (a, b) = (Off(bench, Plain, "a", 70), Off(bench, Plain, "b", 80));
-        var (neck, wide) = (Off(bench, MethodRegistry.Options("pfeiffer"), "neck", 80), Off(bench, MethodRegistry.Options("houlsby"), "wide", 80));
+        var (neck, wide) =
+            (Off(bench, MethodRegistry.Options("pfeiffer"), "neck", 80), Off(bench, MethodRegistry.Options("houlsby"), "wide", 80));
         var five = bench.Peft.Add(Plain, "five", outputs: 5);
         void Refused(string said, CombineOptions options, params (PeftMethod, double)[] sources) =>
             Refusal.Of(bench, () => AdapterCombination.Combine(bench.Peft, sources, options), said);
@@ -150,13 +163,16 @@ public sealed class CombinationTests
     }
 
     // Every tensor that merging would write is the base's and the weighted sum of the changes; heads aside.
-    private static void AssertSum(Bench bench, PeftMethod made, (PeftMethod Adapter, double Weight)[] sources, double tolerance = Rounding.Exact)
+    private static void AssertSum(
+        Bench bench, PeftMethod made, (PeftMethod Adapter, double Weight)[] sources, double tolerance = Rounding.Exact)
     {
         using var guard = no_grad();
-        foreach (var slot in bench.Sites.Slots.Where(s => !bench.Peft.Model.Head.Modules.Any(name => Targets.IsSavedModule(s.Module, name))))
+        foreach (
+            var slot in bench.Sites.Slots.Where(s => !bench.Peft.Model.Head.Modules.Any(name => Targets.IsSavedModule(s.Module, name))))
         {
             using var scope = NewDisposeScope();
-            Tensor Merged(PeftMethod adapter) => PeftSharp.Composition.Merger.MergedValue(bench.Sites, slot, adapter.Tag, "test") ?? slot.Value;
+            Tensor Merged(PeftMethod adapter) =>
+                PeftSharp.Composition.Merger.MergedValue(bench.Sites, slot, adapter.Tag, "test") ?? slot.Value;
             var expected = sources.Aggregate(slot.Value, (sum, one) => sum + (Merged(one.Adapter) - slot.Value) * one.Weight);
             Bits.AssertClose(expected, Merged(made), tolerance, slot.Name);
         }

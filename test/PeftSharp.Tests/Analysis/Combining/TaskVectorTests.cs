@@ -53,7 +53,8 @@ public sealed class TaskVectorTests
     {
         using var scope = NewDisposeScope();
         var change = ones(100, 100, dtype: ScalarType.Float64);
-        Tensor Of(ulong seed, double density) => TaskVectors.Combine([(change, 2)], new() { How = CombineMethod.DareLinear, Density = density }, [seed]);
+        Tensor Of(ulong seed, double density) =>
+            TaskVectors.Combine([(change, 2)], new() { How = CombineMethod.DareLinear, Density = density }, [seed]);
         var dropped = Of(5, 0.25);
         Assert.Equal([0.0, 8.0], dropped.data<double>().ToArray().Distinct().Order());
         Assert.InRange(dropped.mean().item<double>(), 1.8, 2.2);

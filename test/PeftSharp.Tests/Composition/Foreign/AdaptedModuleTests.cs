@@ -169,7 +169,8 @@ public sealed class AdaptedModuleTests : IDisposable
     {
         using var adapted = _network.Adapted();
         string Refused(Action action) => Assert.Throws<PeftException>(action).Message;
-        Assert.Contains("nothing", Refused(() => adapted.Add(new LoraOptions { TargetModules = new(["nothing"]) })), StringComparison.Ordinal);
+        Assert.Contains(
+            "nothing", Refused(() => adapted.Add(new LoraOptions { TargetModules = new(["nothing"]) })), StringComparison.Ordinal);
         Assert.Contains("target_modules", Refused(() => adapted.Add(new LoraOptions())), StringComparison.Ordinal);
         Refused(() => adapted.Add(new BottleneckOptions()));
         Assert.Empty(adapted.Adapters);

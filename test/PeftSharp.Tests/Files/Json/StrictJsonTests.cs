@@ -36,7 +36,8 @@ public sealed class StrictJsonTests
     [Fact]
     public void Bounds_Hold()
     {
-        static string Refused(string json, JsonBounds bounds) => Assert.Throws<PeftException>(() => StrictJson.Object(Source, Encoding.UTF8.GetBytes(json), bounds)).Message;
+        static string Refused(string json, JsonBounds bounds) =>
+            Assert.Throws<PeftException>(() => StrictJson.Object(Source, Encoding.UTF8.GetBytes(json), bounds)).Message;
         Assert.Contains("lies deeper than 4", Refused("""{"a":[[[[1]]]]}""", new() { Depth = 4 }));
         Assert.Contains("lies deeper than 64", Refused($"{{\"a\":{new string('[', 100_000)}", new()));
         Assert.Contains("after 3 values", Refused("""{"a":[1,2,3]}""", new() { Values = 3 }));
@@ -46,12 +47,17 @@ public sealed class StrictJsonTests
 
     [Fact]
     public void Broken_Utf8_Is_Refused_With_Its_Line() =>
-        Assert.Contains("is not UTF-8 in line 2", Assert.Throws<PeftException>(() => StrictJson.Object(Source, [.. "{\n\"a\": \""u8, 0xff, .. "\"}"u8])).Message);
+        Assert.Contains(
+            "is not UTF-8 in line 2",
+            Assert.Throws<PeftException>(() => StrictJson.Object(Source, [.. "{\n\"a\": \""u8, 0xff, .. "\"}"u8])).Message);
 
     [Fact]
     public void What_Is_Allowed_Is_Read()
     {
-        var json = StrictJson.Object(Source, Encoding.UTF8.GetBytes("\uFEFF{\"a\": [1, 2.5, 1000000000000000019884624838656], \"b\": {\"a\": \"\\ud83d\\ude00\"}, \"c\": null}\n"));
+        var json = StrictJson.Object(
+            Source,
+            Encoding.UTF8.GetBytes(
+                "\uFEFF{\"a\": [1, 2.5, 1000000000000000019884624838656], \"b\": {\"a\": \"\\ud83d\\ude00\"}, \"c\": null}\n"));
         Assert.Equal("😀", json["b"]!["a"]!.GetValue<string>());
         Assert.Equal(3, json["a"]!.AsArray().Count);
     }
@@ -61,9 +67,11 @@ public sealed class StrictJsonTests
     {
         var json = StrictJson.Object(Source, """{"n": 3, "x": 0.5, "t": "a", "f": true, "l": ["a", 1], "o": {"n": "3"}, "z": null}"""u8);
         var fields = new JsonFields(Source, json);
-        Assert.Equal((3, 0.5, "a", true, null), (fields.Int("n"), fields.Number("x"), fields.Text("t"), fields.Flag("f"), fields.Text("z")));
+        Assert.Equal(
+            (3, 0.5, "a", true, null), (fields.Int("n"), fields.Number("x"), fields.Text("t"), fields.Flag("f"), fields.Text("z")));
         Assert.Contains("$.l[1] is 1; expected a text", Assert.Throws<PeftException>(() => fields.Texts("l")).Message);
-        Assert.Contains("$.o.n is \"3\"; expected a whole number", Assert.Throws<PeftException>(() => fields.Object("o")!.Int("n")).Message);
+        Assert.Contains(
+            "$.o.n is \"3\"; expected a whole number", Assert.Throws<PeftException>(() => fields.Object("o")!.Int("n")).Message);
         Assert.Contains("$.n is 3; expected a whole number from 4 to 9", Assert.Throws<PeftException>(() => fields.Int("n", 4, 9)).Message);
         Assert.Contains("$.t is \"a\"; expected an object", Assert.Throws<PeftException>(() => fields.Object("t")).Message);
     }

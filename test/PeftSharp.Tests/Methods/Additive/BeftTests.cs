@@ -62,7 +62,8 @@ public sealed class BeftTests : IDisposable
     {
         using var bench = new Bench("bert");
         Refusal.Of(bench, () => bench.Add(new MultitaskPromptOptions { Tasks = 2, Task = 2 }), "\"task\"", "2 tasks");
-        Refusal.Of(bench, () => bench.Add(new MultitaskPromptOptions { Init = "EXACT_SOURCE_TASK" }), "prompt_tuning_init", "EXACT_SOURCE_TASK");
+        Refusal.Of(
+            bench, () => bench.Add(new MultitaskPromptOptions { Init = "EXACT_SOURCE_TASK" }), "prompt_tuning_init", "EXACT_SOURCE_TASK");
         Refusal.Of(bench, () => bench.Add(new MultitaskPromptOptions { Rank = 0 }), "num_ranks");
     }
 

@@ -43,7 +43,8 @@ public sealed class BottleneckVariantTests : IDisposable
             var start = adapter.Tensors.Select(t => t.Value.detach().clone()).ToList();
             var frozen = adapter.Frozen.Select(t => t.Value.clone()).ToList();
             bench.Train(adapter, 2);
-            foreach (var (tensor, before) in adapter.Tensors.Zip(start)) Assert.False(Bits.Same(before, tensor.Value), $"{tensor.Name} did not move.");
+            foreach (var (tensor, before) in adapter.Tensors.Zip(start))
+                Assert.False(Bits.Same(before, tensor.Value), $"{tensor.Name} did not move.");
             foreach (var (tensor, before) in adapter.Frozen.Zip(frozen)) Bits.AssertSame(before, tensor.Value, tensor.Name);
             foreach (var format in Enum.GetValues<AdapterFormat>())
             {

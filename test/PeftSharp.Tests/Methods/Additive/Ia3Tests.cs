@@ -41,7 +41,9 @@ public sealed class Ia3Tests : IDisposable
             MethodOptions[] parts =
             [
                 new Ia3Options { TargetModules = new("all-linear") },
-                lora ? new LoraOptions { TargetModules = new("all-linear"), LoraBias = true } : new LoraOptions { UseDora = true, TargetModules = new("all-linear") },
+                lora
+                    ? new LoraOptions { TargetModules = new("all-linear"), LoraBias = true }
+                    : new LoraOptions { UseDora = true, TargetModules = new("all-linear") },
             ];
             var adapter = bench.Add(new UnionOptions { Parts = parts });
             Bench.Disturb(adapter);
@@ -55,7 +57,12 @@ public sealed class Ia3Tests : IDisposable
     public void Two_Factors_Of_One_Map_Multiply_And_Merge()
     {
         using var bench = new Bench("llama", ScalarType.Float64);
-        var adapter = bench.Add(new UnionOptions { Parts = [new Ia3Options(), new Ia3Options { TargetModules = new(["v_proj", "o_proj"]), FeedForwardModules = new(["v_proj"]) }] });
+        var adapter = bench.Add(
+            new UnionOptions
+            {
+                Parts =
+                    [new Ia3Options(), new Ia3Options { TargetModules = new(["v_proj", "o_proj"]), FeedForwardModules = new(["v_proj"]) }],
+            });
         Bench.Disturb(adapter);
         var adapted = bench.Logits(adapter);
         bench.Peft.Merge(adapter.Name);
@@ -66,7 +73,8 @@ public sealed class Ia3Tests : IDisposable
     public void Chosen_Sides_Come_Back_From_Disk()
     {
         using var bench = new Bench("bert");
-        var adapter = bench.Add(new Ia3Options { TargetModules = new("all-linear"), FeedForwardModules = new(["query", "intermediate.dense"]) });
+        var adapter =
+            bench.Add(new Ia3Options { TargetModules = new("all-linear"), FeedForwardModules = new(["query", "intermediate.dense"]) });
         Bench.Disturb(adapter);
         AdapterFolder.Save(adapter, _folder.Root);
         using var fresh = new Bench("bert");
@@ -81,9 +89,13 @@ public sealed class Ia3Tests : IDisposable
     {
         using var bench = new Bench("bert");
         Refusal.Of(
-            bench, () => bench.Add(new Ia3Options { TargetModules = new(["key"]), FeedForwardModules = new(["value"]) }), "feedforward_modules", "\"value\"");
+            bench, () => bench.Add(new Ia3Options { TargetModules = new(["key"]), FeedForwardModules = new(["value"]) }),
+            "feedforward_modules", "\"value\"");
         Refusal.Of(bench, () => bench.Add(new Ia3Options { FanInFanOut = true }), "fan_in_fan_out");
-        foreach (var (field, value) in ((string, JsonNode)[])[("r", 2), ("alpha", 2.0), ("dropout", 0.5), ("use_gating", true), ("attn_matrices", new JsonArray("z"))])
+        foreach (
+            var (field, value) in (
+                (string, JsonNode)[])[("r", 2), ("alpha", 2.0), ("dropout", 0.5), ("use_gating", true),
+                ("attn_matrices", new JsonArray("z"))])
         {
             var config = new JsonObject { ["architecture"] = "lora", ["composition_mode"] = "scale", [field] = value };
             Refusal.Sentence(() => MethodRegistry.FromAdapterHub(config, "adapter_config.json"), "IA3", field);

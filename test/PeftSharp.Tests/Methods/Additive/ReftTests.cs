@@ -25,7 +25,8 @@ public sealed class ReftTests : IDisposable
         foreach (var architecture in (string[])["bert", "llama"])
         {
             using var bench = new Bench(architecture, ScalarType.Float64);
-            var adapter = bench.Add(new ReftOptions { PrefixPositions = first, SuffixPositions = last, Layers = new([1]), Orthogonal = false });
+            var adapter =
+                bench.Add(new ReftOptions { PrefixPositions = first, SuffixPositions = last, Layers = new([1]), Orthogonal = false });
             Bench.Disturb(adapter);
             var site = bench.Sites.Layers.First(l => l.Layer == 1);
             using var seen = new Pair(site, adapter.Tag);
@@ -51,7 +52,8 @@ public sealed class ReftTests : IDisposable
             bench.Train(adapter, steps);
             foreach (var original in adapter.Tensors.Where(t => t.Local.EndsWith(".original", StringComparison.Ordinal)))
             {
-                var frame = adapter.Frozen.First(t => t.Path == original.Path && t.Local == original.Local.Replace("original", "0.base", StringComparison.Ordinal));
+                var frame = adapter.Frozen.First(
+                    t => t.Path == original.Path && t.Local == original.Local.Replace("original", "0.base", StringComparison.Ordinal));
                 using var guard = no_grad();
                 var rows = new OrthogonalProjection(original, frame).Rows(new ForwardContext());
                 Bits.AssertClose(eye(4, dtype: ScalarType.Float64), matmul(rows, rows.t()), 1e-6, original.Name);
@@ -80,7 +82,8 @@ public sealed class ReftTests : IDisposable
         using var bench = new Bench("bert");
         var options = new ReftOptions
         {
-            Layers = new([1]), PrefixPositions = 1, SuffixPositions = 2, Rank = 3, Orthogonal = false, TiedWeights = tied, NonLinearity = "tanh", Dropout = 0.25,
+            Layers = new([1]), PrefixPositions = 1, SuffixPositions = 2, Rank = 3, Orthogonal = false, TiedWeights = tied,
+            NonLinearity = "tanh", Dropout = 0.25,
         };
         var adapter = bench.Add(options);
         Assert.Equal(tied ? 3 : 6, adapter.Tensors.Count(t => !t.SavedModule));

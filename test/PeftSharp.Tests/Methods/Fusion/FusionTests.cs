@@ -35,9 +35,12 @@ public sealed class FusionTests
         var fusion = bench.Peft.AddFusion([a.Name, b.Name]);
         using (no_grad())
         {
-            foreach (var value in fusion.Tensors.Where(t => t.Local == "value.weight")) value.Value.copy_(eye(value.Value.shape[0], dtype: ScalarType.Float64));
-            foreach (var other in fusion.Tensors.Where(t => t.Local.StartsWith("query") || t.Local.StartsWith("key"))) other.Value.add_(randn_like(other.Value));
-            foreach (var head in fusion.Tensors.Where(t => t.SavedModule)) head.Value.copy_(a.Tensors.First(t => t.Name == head.Name).Value);
+            foreach (var value in fusion.Tensors.Where(t => t.Local == "value.weight"))
+                value.Value.copy_(eye(value.Value.shape[0], dtype: ScalarType.Float64));
+            foreach (var other in fusion.Tensors.Where(t => t.Local.StartsWith("query") || t.Local.StartsWith("key")))
+                other.Value.add_(randn_like(other.Value));
+            foreach (var head in fusion.Tensors.Where(t => t.SavedModule))
+                head.Value.copy_(a.Tensors.First(t => t.Name == head.Name).Value);
         }
         Bits.AssertClose(bench.Logits(a), bench.Logits(fusion), Rounding.Exact, kind);
         Bits.AssertDiffers(bench.Logits(AdapterSelection.None), bench.Logits(fusion), kind);
@@ -125,10 +128,12 @@ public sealed class FusionTests
     {
         using var bench = new Bench(architecture);
         var (a, b) = (Off(bench, kind, "a", 70), Off(bench, kind, "b", 80));
-        var fusion = Off(bench.Peft.AddFusion(["b", "a"], FusionOptions.Static with { Dropout = 0.25, ResidualBefore = true }, outputs: 5), 95);
+        var fusion =
+            Off(bench.Peft.AddFusion(["b", "a"], FusionOptions.Static with { Dropout = 0.25, ResidualBefore = true }, outputs: 5), 95);
         var expected = bench.Logits(fusion);
         using var folder = new TempFolder();
-        foreach (var adapter in (PeftMethod[])[a, b, fusion]) AdapterFolder.Save(adapter, folder.File(adapter.Name), AdapterFormat.AdapterHub);
+        foreach (var adapter in (PeftMethod[])[a, b, fusion])
+            AdapterFolder.Save(adapter, folder.File(adapter.Name), AdapterFormat.AdapterHub);
         Assert.True(File.Exists(Path.Combine(folder.File("b,a"), "adapter_fusion_config.json")));
         Assert.True(File.Exists(Path.Combine(folder.File("b,a"), "model_adapter_fusion.safetensors")));
         foreach (var name in (string[])["b,a", "a", "b"]) bench.Peft.Remove(name);
@@ -150,7 +155,8 @@ public sealed class FusionTests
         foreach (var (name, seed) in (IEnumerable<(string, ulong)>)[("a", 70), ("b", 80), ("c", 90)]) Off(bench, "pfeiffer", name, seed);
         var fusion = Off(bench.Peft.AddFusion(["a", "b", "c"]), 95);
         var heard = new FusionWeights();
-        bench.Peft.Model.Forward(bench.Batch, new() { Selection = AdapterSelection.Of(fusion.Tag), FusionListener = heard, AllTokens = true });
+        bench.Peft.Model.Forward(
+            bench.Batch, new() { Selection = AdapterSelection.Of(fusion.Tag), FusionListener = heard, AllTokens = true });
         Assert.Equal(1, heard.Mean.Sum(), 1e-9);
         Assert.Equal(2, heard.ByBranch.Count);
         var kept = bench.Peft.PruneFusion(fusion, ["a", "c"]);
@@ -174,11 +180,14 @@ public sealed class FusionTests
     public void A_Stack_In_A_Fusion_Starts_From_The_Branch(string architecture)
     {
         using var bench = new Bench(architecture, ScalarType.Float64);
-        foreach (var (name, seed) in (IEnumerable<(string, ulong)>)[("a", 70), ("b", 80), ("x", 90), ("nothing", 60)]) Off(bench, "pfeiffer", name, seed);
+        foreach (var (name, seed) in (IEnumerable<(string, ulong)>)[("a", 70), ("b", 80), ("x", 90), ("nothing", 60)])
+            Off(bench, "pfeiffer", name, seed);
         using (no_grad())
             foreach (var tensor in bench.Peft["nothing"].Tensors.Where(t => t.Local.StartsWith("adapter_up"))) tensor.Value.zero_();
         var fusion = Off(bench.Peft.AddFusion(["a", "b"]), 95);
-        Bits.AssertClose(bench.Logits(fusion), bench.Logits(bench.Peft.Select("fuse(stack(nothing,a),b)")), Rounding.Exact, "With an adapter that adds nothing");
+        Bits.AssertClose(
+            bench.Logits(fusion), bench.Logits(bench.Peft.Select("fuse(stack(nothing,a),b)")), Rounding.Exact,
+            "With an adapter that adds nothing");
         Bits.AssertDiffers(bench.Logits(fusion), bench.Logits(bench.Peft.Select("fuse(stack(x,a),b)")), "With another below");
     }
 
@@ -192,10 +201,15 @@ public sealed class FusionTests
         Off(bench, "houlsby-2019", "norms", 80);
         Off(bench, "unipelt", "union", 80);
         bench.Add(new BottleneckOptions { LeaveOut = [0] }, "upper");
-        foreach (var (other, said) in (IEnumerable<(string, string)>)[("lora", "linear map"), ("norms", "LayerNorm"), ("union", "no fusion reaches"), ("two-places", "does not act at"), ("upper", "does not act at"), ("none", "no adapter")])
+        foreach (
+            var (other, said) in (
+                IEnumerable<(string, string)>)[("lora", "linear map"), ("norms", "LayerNorm"), ("union", "no fusion reaches"),
+                ("two-places", "does not act at"), ("upper", "does not act at"), ("none", "no adapter")])
             Refusal.Of(bench, () => bench.Peft.AddFusion(["a", other]), said);
         Refusal.Of(bench, () => bench.Peft.AddFusion(["a"]), "two");
-        Refusal.Of(bench, () => bench.Peft.AddFusion(["a", "a"], new FusionOptions { Query = false, Key = false, Value = false }), "nothing to train");
+        Refusal.Of(
+            bench, () => bench.Peft.AddFusion(["a", "a"], new FusionOptions { Query = false, Key = false, Value = false }),
+            "nothing to train");
         bench.Peft.Remove("upper");
         var fusion = bench.Peft.AddFusion(["a", "a"], name: "twice");
         bench.Logits(fusion);

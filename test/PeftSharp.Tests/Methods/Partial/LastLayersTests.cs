@@ -14,7 +14,9 @@ public sealed class LastLayersTests
         var adapter = bench.Add(new LastLayersOptions());
         Assert.Equal(["bert.encoder.layer.1", "bert.pooler", "classifier"], adapter.Tensors.Select(Place).Distinct().Order());
         using var llama = new Bench("llama");
-        Assert.Equal(["model.layers.0", "model.norm", "score"], llama.Add(new LastLayersOptions { Layers = new([0]) }).Tensors.Select(Place).Distinct().Order());
+        Assert.Equal(
+            ["model.layers.0", "model.norm", "score"],
+            llama.Add(new LastLayersOptions { Layers = new([0]) }).Tensors.Select(Place).Distinct().Order());
     }
 
     [Theory]
@@ -62,6 +64,8 @@ public sealed class LastLayersTests
         var parts = tensor.Path.Split('.');
         var layer = Array.FindIndex(parts, part => int.TryParse(part, out _));
         if (layer >= 0) return string.Join('.', parts[..(layer + 1)]);
-        return tensor.Path.Contains("embeddings", StringComparison.Ordinal) ? string.Join('.', parts[..2]) : parts[0] is "classifier" ? parts[0] : string.Join('.', parts.Take(2));
+        return tensor.Path.Contains("embeddings", StringComparison.Ordinal) ? string.Join('.', parts[..2])
+            : parts[0] is "classifier" ? parts[0]
+            : string.Join('.', parts.Take(2));
     }
 }

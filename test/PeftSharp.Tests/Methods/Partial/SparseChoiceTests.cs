@@ -81,7 +81,8 @@ public sealed class SparseChoiceTests : IDisposable
                     Bits.AssertClose(whole.mul(kept) * 4, masked, 1e-5, tensor.Name);
                     counts.Add((kept.sum().item<long>(), whole.ne(0).sum().item<long>()));
                     if (step == 0) seen[tensor.Name] = kept.clone();
-                    else if (kept.numel() > 500 && kept.any().item<bool>()) Bits.AssertDiffers(seen[tensor.Name], kept, $"The draw of {tensor.Name}");
+                    else if (kept.numel() > 500 && kept.any().item<bool>())
+                        Bits.AssertDiffers(seen[tensor.Name], kept, $"The draw of {tensor.Name}");
                 }
             }
             optimizer.ZeroGrad();
@@ -110,7 +111,8 @@ public sealed class SparseChoiceTests : IDisposable
         using (no_grad())
             foreach (var tensor in masks) tensor.Value.copy_(reference[$"scores.{Module(tensor)}"]);
         var call = new ForwardContext { Selection = AdapterSelection.Of(adapter.Tag) };
-        using var optimizer = new AdamW([.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, false))], 0.9, 0.999, 1e-6, 0);
+        using var optimizer = new AdamW(
+            [.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, false))], 0.9, 0.999, 1e-6, 0);
         for (var step = 0; step < 5; step++)
         {
             model.Model.Loss(reference.Batch(true), call).Mean.backward();
@@ -135,7 +137,9 @@ public sealed class SparseChoiceTests : IDisposable
         var opened = AdapterFolder.Open(_folder.Root);
         var masks = adapter.Tensors.Where(t => t.Local.StartsWith("weight.mask", StringComparison.Ordinal)).ToList();
         using (var file = PeftSharp.Files.SafetensorsFile.Open(opened.WeightsFile))
-            Assert.Equal(masks.Sum(t => t.Value.numel() / 8), file.Tensors.Where(t => t.Key.EndsWith(".mask", StringComparison.Ordinal)).Sum(t => t.Value.Count));
+            Assert.Equal(
+                masks.Sum(t => t.Value.numel() / 8),
+                file.Tensors.Where(t => t.Key.EndsWith(".mask", StringComparison.Ordinal)).Sum(t => t.Value.Count));
         using var fresh = new Bench(architecture);
         var loaded = opened.LoadInto(fresh.Peft);
         foreach (var (read, made) in loaded.Tensors.Zip(adapter.Tensors).Where(p => masks.Contains(p.Second)))
@@ -151,7 +155,8 @@ public sealed class SparseChoiceTests : IDisposable
         bench.Peft.Remove(adapter.Name);
         var opened = AdapterFolder.Open(_folder.Root);
         Dictionary<string, Tensor> tensors;
-        using (var file = PeftSharp.Files.SafetensorsFile.Open(opened.WeightsFile)) tensors = file.Tensors.Keys.ToDictionary(k => k, k => file.Read(k).clone());
+        using (var file = PeftSharp.Files.SafetensorsFile.Open(opened.WeightsFile))
+            tensors = file.Tensors.Keys.ToDictionary(k => k, k => file.Read(k).clone());
         var key = tensors.Keys.First(k => k.EndsWith(".mask", StringComparison.Ordinal));
         tensors[key] = tensors[key].to(ScalarType.Float32);
         PeftSharp.Files.SafetensorsWriter.Write(opened.WeightsFile, tensors);
@@ -163,7 +168,9 @@ public sealed class SparseChoiceTests : IDisposable
     {
         using var bench = new Bench("bert");
         var adapter = bench.Add(new BitFitOptions { Components = ["query", "intermediate"] });
-        Assert.All(adapter.Tensors.Where(t => !t.Path.StartsWith("classifier", StringComparison.Ordinal)), t => Assert.Matches("(query|intermediate.dense)$", t.Path));
+        Assert.All(
+            adapter.Tensors.Where(t => !t.Path.StartsWith("classifier", StringComparison.Ordinal)),
+            t => Assert.Matches("(query|intermediate.dense)$", t.Path));
         Assert.Equal(2 * (32 + 56) + 3 * 33, adapter.TrainedWeights);
         using var norms = new Bench("distilbert");
         Assert.Equal(5 * 32, norms.Add(new BitFitOptions { Components = ["norm"], TrainHead = false }).TrainedWeights);

@@ -12,13 +12,16 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Methods.Reparameterized;
 
-/// <summary>Methods without reference cases: the merged weight, number by number, against the formula of peft's source written out in plain code.</summary>
+/// <summary>
+/// Methods without reference cases: the merged weight, number by number, against the formula of peft's source written out in plain code.
+/// </summary>
 public sealed class FormulaTests
 {
     private const string Map = "layer.1.intermediate.dense"; // 32 → 56
 
     [Fact]
-    public void Hira_Multiplies_The_Weight() => Check(new HiraOptions { Rank = 3, InitWeights = Json("false"), TargetModules = new([Map]) }, (own, weight, bias) =>
+    public void Hira_Multiplies_The_Weight() =>
+        Check(new HiraOptions { Rank = 3, InitWeights = Json("false"), TargetModules = new([Map]) }, (own, weight, bias) =>
     {
         var (a, b) = (own["hira_A"], own["hira_B"]);
         return (Each(weight, (o, i) =>
@@ -31,9 +34,11 @@ public sealed class FormulaTests
 
     [Fact]
     public void GraLora_Deals_Ranks_Out() => Check(
-        new GraLoraOptions { Rank = 4, Parts = 2, HybridRank = 1, Alpha = 7, InitWeights = false, TargetModules = new([Map]) }, (own, weight, bias) =>
+        new GraLoraOptions { Rank = 4, Parts = 2, HybridRank = 1, Alpha = 7, InitWeights = false, TargetModules = new([Map]) },
+        (own, weight, bias) =>
         {
-            var (a, b, generalA, generalB) = (own["gralora_A"], own["gralora_B"], own["gralora_A_general.weight"], own["gralora_B_general.weight"]);
+            var (a, b, generalA, generalB) =
+                (own["gralora_A"], own["gralora_B"], own["gralora_A_general.weight"], own["gralora_B_general.weight"]);
             return (Each(weight, (o, i) =>
             {
                 var (from, to) = (i / 16, o / 28);
@@ -50,7 +55,11 @@ public sealed class FormulaTests
         using var order = randperm(56 * 32, ScalarType.Int64, generator: new Generator(9));
         var places = order.data<long>().ToArray().Take(2 * (32 + 56)).Order().ToArray();
         Check(new ShiraOptions { Rank = 2, RandomSeed = 9, InitWeights = false, TargetModules = new([Map]) }, (own, weight, bias) =>
-            (Each(weight, (o, i) => Array.IndexOf(places, o * 32 + i) is >= 0 and var at ? weight[o, i] + own["shira_weight"][at] : weight[o, i]), bias));
+            (
+                Each(
+                    weight,
+                    (o, i) => Array.IndexOf(places, o * 32 + i) is >= 0 and var at ? weight[o, i] + own["shira_weight"][at] : weight[o, i]),
+                bias));
     }
 
     [Fact]
@@ -84,9 +93,12 @@ public sealed class FormulaTests
                 var (straight, across) = Index(o);
                 var partner = o % 8 < 4 ? o + 4 : o - 4;
                 var sign = o % 8 < 4 ? -1 : 1;
-                return alpha[straight] * Math.Cos(theta[straight]) * value(o) + sign * alpha[across] * Math.Sin(theta[across]) * value(partner);
+                return alpha[straight] * Math.Cos(theta[straight]) * value(o)
+                    + sign * alpha[across] * Math.Sin(theta[across]) * value(partner);
             }
-            return (Each(weight, (o, i) => Turned(o, row => weight[row, i])), [.. Enumerable.Range(0, 56).Select(o => Turned(o, row => bias[row]))]);
+            return (
+                Each(weight, (o, i) => Turned(o, row => weight[row, i])),
+                [.. Enumerable.Range(0, 56).Select(o => Turned(o, row => bias[row]))]);
         });
 
     [Theory]
@@ -94,7 +106,8 @@ public sealed class FormulaTests
     [InlineData("\"mini\"")]
     [InlineData("false")]
     public void Miss_Shares_Its_Block(string init) => Check(
-        new MissOptions { Rank = init == "false" ? 5 : 8, MiniRank = 7, InitWeights = Json(init), TargetModules = new([Map]) }, (own, weight, bias) =>
+        new MissOptions { Rank = init == "false" ? 5 : 8, MiniRank = 7, InitWeights = Json(init), TargetModules = new([Map]) },
+        (own, weight, bias) =>
         {
             var block = own["miss_block"];
             return (Each(weight, (o, i) =>
@@ -107,7 +120,8 @@ public sealed class FormulaTests
             }), bias);
         });
 
-    private static void Check(MethodOptions options, Func<Dictionary<string, Numbers>, Numbers, double[], (double[] Weight, double[] Bias)> expected)
+    private static void Check(
+        MethodOptions options, Func<Dictionary<string, Numbers>, Numbers, double[], (double[] Weight, double[] Bias)> expected)
     {
         using var bench = new Bench("bert", ScalarType.Float64);
         var adapter = bench.Add(options);
@@ -133,6 +147,7 @@ public sealed class FormulaTests
 
         public double[] Flat { get; } = tensor.contiguous().data<double>().ToArray();
 
-        public double this[params int[] index] => Flat[index.Select((at, i) => (at, i)).Aggregate(0L, (place, next) => place * _shape[next.i] + next.at)];
+        public double this[params int[] index] =>
+            Flat[index.Select((at, i) => (at, i)).Aggregate(0L, (place, next) => place * _shape[next.i] + next.at)];
     }
 }

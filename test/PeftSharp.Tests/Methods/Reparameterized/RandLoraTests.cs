@@ -33,13 +33,15 @@ public sealed class RandLoraTests : IDisposable
         AdapterFolder.Save(adapter, _folder.Root);
         var file = AdapterFolder.Open(_folder.Root).WeightsFile;
         var tensors = Read(file);
-        Assert.Equal(["base_model.randlora_A", "base_model.randlora_B"], tensors.Keys.Where(k => k.Contains("randlora_A", StringComparison.Ordinal)
+        Assert.Equal(
+            ["base_model.randlora_A", "base_model.randlora_B"], tensors.Keys.Where(k => k.Contains("randlora_A", StringComparison.Ordinal)
             || k.Contains("randlora_B", StringComparison.Ordinal)).Order());
         const string Copy = "base_model.model.bert.encoder.layer.0.attention.self.query.randlora_A";
         tensors.Add(Copy, tensors["base_model.randlora_A"]);
         SafetensorsWriter.Write(file, tensors);
         using (var other = new Bench("bert"))
-            Bits.AssertSame(bench.Logits(adapter), other.Logits(AdapterFolder.Open(_folder.Root).LoadInto(other.Peft)), "The output with a copy");
+            Bits.AssertSame(
+                bench.Logits(adapter), other.Logits(AdapterFolder.Open(_folder.Root).LoadInto(other.Peft)), "The output with a copy");
         tensors[Copy] = tensors[Copy] * 2;
         SafetensorsWriter.Write(file, tensors);
         using var last = new Bench("bert");

@@ -36,7 +36,14 @@ public sealed class TurnTests
     public void Butterfly_Factors_Are_Products_Of_Permutations_And_Blocks(int factors)
     {
         using var bench = new Bench("bert", ScalarType.Float64);
-        var adapter = bench.Add(new BoftOptions { BlockSize = 4, Factors = factors, InitWeights = false, TargetModules = new(["layer.1.attention.self.query"]) });
+        var adapter = bench.Add(
+            new BoftOptions
+            {
+                BlockSize = 4,
+                Factors = factors,
+                InitWeights = false,
+                TargetModules = new(["layer.1.attention.self.query"]),
+            });
         var numbers = adapter.Tensors.Single(t => t.Local == "boft_R").Value.detach();
         var all = eye(32, dtype: ScalarType.Float64);
         for (var factor = 0; factor < factors; factor++)
@@ -73,7 +80,10 @@ public sealed class TurnTests
     {
         using var bench = new Bench("bert", ScalarType.Float64);
         MethodOptions oft = new OftOptions { BlockSize = 8 }, hra = new HraOptions { Rank = 4 };
-        var union = new UnionOptions { Parts = [oftFirst ? oft : hra, new LoraOptions { Rank = 2 }, new BoftOptions(), oftFirst ? hra : oft] };
+        var union = new UnionOptions
+        {
+            Parts = [oftFirst ? oft : hra, new LoraOptions { Rank = 2 }, new BoftOptions(), oftFirst ? hra : oft],
+        };
         var adapter = bench.Add(union);
         Bench.Disturb(adapter);
         var adapted = bench.Logits(adapter);
@@ -87,7 +97,8 @@ public sealed class TurnTests
         Bits.AssertDiffers(adapted, other.Logits(turned), "The order of two turns");
     }
 
-    private static IEnumerable<AdapterTensor> Ordered(PeftMethod adapter) => adapter.Tensors.OrderBy(t => $"{t.Path}.{t.Local}", StringComparer.Ordinal);
+    private static IEnumerable<AdapterTensor> Ordered(PeftMethod adapter) =>
+        adapter.Tensors.OrderBy(t => $"{t.Path}.{t.Local}", StringComparer.Ordinal);
 
     [Fact]
     public void A_Constrained_Turn_Stays_Near_The_Identity()

@@ -24,12 +24,16 @@ public sealed class VbLoraTests : IDisposable
         Bench.Disturb(adapter);
         AdapterFolder.Save(adapter, _folder.Root);
         using var file = SafetensorsFile.Open(AdapterFolder.Open(_folder.Root).WeightsFile);
-        Assert.Contains(file.Tensors, t => t.Key.EndsWith("query.vblora_logits_A_topk_indices", StringComparison.Ordinal) && t.Value.ScalarType == ScalarType.Int16);
-        Assert.Contains(file.Tensors, t => t.Key.EndsWith("query.vblora_logits_B_topk_weights", StringComparison.Ordinal) && t.Value.Shape[^1] == 2);
+        Assert.Contains(
+            file.Tensors,
+            t => t.Key.EndsWith("query.vblora_logits_A_topk_indices", StringComparison.Ordinal) && t.Value.ScalarType == ScalarType.Int16);
+        Assert.Contains(
+            file.Tensors, t => t.Key.EndsWith("query.vblora_logits_B_topk_weights", StringComparison.Ordinal) && t.Value.Shape[^1] == 2);
         Assert.DoesNotContain(file.Tensors, t => t.Key.EndsWith("vblora_logits_A", StringComparison.Ordinal));
         using var other = new Bench("bert", ScalarType.Float64);
         var read = AdapterFolder.Open(_folder.Root).LoadInto(other.Peft);
-        Bits.AssertClose(bench.Logits(adapter), other.Logits(read), 1e-6, "The output of what was read"); // the last share is one minus the others
+        // the last share is one minus the others
+        Bits.AssertClose(bench.Logits(adapter), other.Logits(read), 1e-6, "The output of what was read");
         var answered = other.Logits(read);
         other.Peft.Merge(read.Name);
         Bits.AssertClose(answered, other.Logits(PeftSharp.Sites.AdapterSelection.None), Rounding.Exact, "The merged output");

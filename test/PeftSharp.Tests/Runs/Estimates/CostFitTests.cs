@@ -7,13 +7,19 @@ public sealed class CostFitTests
     [Fact]
     public void An_Exact_Law_Is_Found()
     {
-        var fit = CostFit.Of([.. new[] { (1, 100.0), (1, 400.0), (2, 900.0), (3, 1500.0) }.Select(b => Batch(b.Item1, b.Item2, 0.02 * b.Item1 + 0.001 * b.Item2))]);
+        var fit = CostFit.Of(
+            [
+                .. new[] { (1, 100.0), (1, 400.0), (2, 900.0), (3, 1500.0) }.Select(
+                    b => Batch(b.Item1, b.Item2, 0.02 * b.Item1 + 0.001 * b.Item2)),
+            ]);
         Assert.Equal(0.02, fit.PerPass, 9);
         Assert.Equal(0.001, fit.PerWork, 9);
         var range = fit.Range(10, 5000);
         Assert.Equal(5.2, range.Expected, 6);
         // However alike the probe's batches were, a run of hours varies.
-        Assert.Equal((0.9 * 5.2, 1.1 * 5.2), (range.Low, range.High), EqualityComparer<(double, double)>.Create((a, b) => Math.Abs(a.Item1 - b.Item1) + Math.Abs(a.Item2 - b.Item2) < 1e-6));
+        Assert.Equal(
+            (0.9 * 5.2, 1.1 * 5.2), (range.Low, range.High),
+            EqualityComparer<(double, double)>.Create((a, b) => Math.Abs(a.Item1 - b.Item1) + Math.Abs(a.Item2 - b.Item2) < 1e-6));
     }
 
     [Theory]

@@ -52,7 +52,8 @@ public sealed class MachineMemoryTests : IDisposable
     }
 
     [Fact]
-    public void Without_Any_Of_These_Files_There_Is_No_Limit() => Assert.Equal(new(long.MaxValue, null), MachineMemory.Read(_folder.File("no"), _folder.File("none"), 50));
+    public void Without_Any_Of_These_Files_There_Is_No_Limit() =>
+        Assert.Equal(new(long.MaxValue, null), MachineMemory.Read(_folder.File("no"), _folder.File("none"), 50));
 
     [Fact]
     public void This_Machine_Has_Some_Memory() => Assert.InRange(MachineMemory.Read().Bytes, 1 << 20, long.MaxValue);

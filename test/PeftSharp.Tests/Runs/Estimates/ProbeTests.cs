@@ -9,7 +9,12 @@ public sealed class ProbeTests
 {
     // Ids below the toy's vocabulary; lengths from 1 to 40.
     private static readonly TokenizedDataset Data = TokenizedDataset.Create(
-        new TextDataset([.. Enumerable.Range(0, 400).Select(i => new Example("", null, i % 3, float.NaN, i + 1, [.. Enumerable.Repeat(1, 1 + i % 40)]))], LabelKind.Class, new LabelMap(["a", "b", "c"]), "toy"),
+        new TextDataset(
+            [
+                .. Enumerable.Range(0, 400)
+                    .Select(i => new Example("", null, i % 3, float.NaN, i + 1, [.. Enumerable.Repeat(1, 1 + i % 40)])),
+            ],
+            LabelKind.Class, new LabelMap(["a", "b", "c"]), "toy"),
         new NoText(), 100, TestContext.Current.CancellationToken);
 
     private static readonly TrainerOptions Options = new() { TokensPerPass = 100 };
@@ -21,7 +26,9 @@ public sealed class ProbeTests
         var shapes = plan.Batches.Select(b => forecast.Shape(Data.Lengths, b)).ToList();
         double Pass(BatchShape s) => s.Pass(Options.TokensPerPass).Work(forecast.Width);
         var all = forecast.Planned.Select(b => forecast.Shape(Data.Lengths, b)).Distinct().ToList();
-        Assert.Equal(all.Where(s => Pass(s) >= 0.4 * all.Max(Pass)).OrderBy(s => s.Tokens), shapes.Where(s => Pass(s) >= 0.4 * all.Max(Pass)).Distinct().OrderBy(s => s.Tokens));
+        Assert.Equal(
+            all.Where(s => Pass(s) >= 0.4 * all.Max(Pass)).OrderBy(s => s.Tokens),
+            shapes.Where(s => Pass(s) >= 0.4 * all.Max(Pass)).Distinct().OrderBy(s => s.Tokens));
         Assert.InRange(Pass(shapes[0]), 0, all.Max(Pass) / 2);
         Assert.Equal(Pass(shapes[0]) / all.Max(Pass), plan.WarmShare, 9);
     }
@@ -33,11 +40,16 @@ public sealed class ProbeTests
         var before = model.Values();
         var (plan, forecast) = Plan();
         var done = new List<(int, int)>();
-        var result = new Probe(model, Data, forecast, Options) { Progress = (step, of) => done.Add((step, of)) }.Run(TestContext.Current.CancellationToken);
+        var result = new Probe(model, Data, forecast, Options)
+        {
+            Progress = (step, of) => done.Add((step, of)),
+        }.Run(TestContext.Current.CancellationToken);
         Assert.InRange(result.Training.Count, plan.Batches.Count, plan.Batches.Count + plan.Repeats.Count);
         Assert.Equal(Enumerable.Range(1, result.Training.Count).Select(i => (i, plan.Batches.Count + plan.Repeats.Count)), done);
         Assert.All(result.Training, b => Assert.True(b.Seconds > 0));
-        Assert.Equal(plan.Batches.Concat(plan.Repeats).Take(result.Training.Count).Select(b => forecast.Shape(Data.Lengths, b).Passes(100)), result.Training.Select(b => b.Passes));
+        Assert.Equal(
+            plan.Batches.Concat(plan.Repeats).Take(result.Training.Count).Select(b => forecast.Shape(Data.Lengths, b).Passes(100)),
+            result.Training.Select(b => b.Passes));
         Assert.Equal(before, model.Values());
         Assert.Equal(result.Shapes.All, result.Shapes.Run);
         Assert.Null(result.Refused);

@@ -21,8 +21,10 @@ public sealed class RunIdentityTests
         Of().Require(Of(), "checkpoint-1");
         var data = Rows("a b", "c");
         using var model = new Bench("bert");
-        var (elsewhere, here) = (model.Peft.Add(new LoraOptions { BaseModel = "elsewhere" }, "a"), model.Peft.Add(new LoraOptions { BaseModel = "here" }, "b"));
-        RunFingerprint Identity(PeftMethod adapter) => RunIdentity.Of(model.Peft, adapter, new(), new(data.Lengths, 2, BatchOrder.Bucketed, 1), data);
+        var (elsewhere, here) =
+            (model.Peft.Add(new LoraOptions { BaseModel = "elsewhere" }, "a"), model.Peft.Add(new LoraOptions { BaseModel = "here" }, "b"));
+        RunFingerprint Identity(PeftMethod adapter) =>
+            RunIdentity.Of(model.Peft, adapter, new(), new(data.Lengths, 2, BatchOrder.Bucketed, 1), data);
         Identity(elsewhere).Require(Identity(here), "checkpoint-1");
     }
 
@@ -53,20 +55,30 @@ public sealed class RunIdentityTests
     }
 
     private static RunFingerprint Of(
-        MethodOptions? method = null, TrainerOptions? trainer = null, BatchOrder order = BatchOrder.Bucketed, int batch = 2, ForwardOptions? forward = null,
-        TokenizedDataset? train = null, TokenizedDataset? held = null, string? metric = null, string architecture = "bert", ComputeType compute = ComputeType.Float32)
+        MethodOptions? method = null, TrainerOptions? trainer = null, BatchOrder order = BatchOrder.Bucketed, int batch = 2,
+        ForwardOptions? forward = null,
+        TokenizedDataset? train = null, TokenizedDataset? held = null, string? metric = null, string architecture = "bert",
+        ComputeType compute = ComputeType.Float32)
     {
         train ??= Rows("a b", "c");
         using var bench = new Bench(architecture);
         var model = compute == ComputeType.Float32
             ? bench.Peft
-            : new PeftModel(ModelLoader.Load(TestPaths.Fixture("models", "bert"), new ModelOptions { Task = TaskKind.Classification, Labels = ["a", "b"], Compute = compute }));
-        return RunIdentity.Of(model, model.Add(method ?? new LoraOptions { Rank = 8 }), trainer ?? new(), new(train.Lengths, batch, order, 42), train, held, forward, metric);
+            : new PeftModel(
+                ModelLoader.Load(
+                    TestPaths.Fixture("models", "bert"),
+                    new ModelOptions { Task = TaskKind.Classification, Labels = ["a", "b"], Compute = compute }));
+        return RunIdentity.Of(
+            model, model.Add(method ?? new LoraOptions { Rank = 8 }), trainer ?? new(), new(train.Lengths, batch, order, 42), train, held,
+            forward, metric);
     }
 
     // A letter is a token.
     private static TokenizedDataset Rows(params string[] texts) => TokenizedDataset.Create(
-        new([.. texts.Select((t, i) => new Example(t, null, i % 2, float.NaN, i + 1))], LabelKind.Class, new LabelMap(["no", "yes"]), "memory"), new Letters(), 8);
+        new(
+            [.. texts.Select((t, i) => new Example(t, null, i % 2, float.NaN, i + 1))], LabelKind.Class, new LabelMap(["no", "yes"]),
+            "memory"),
+        new Letters(), 8);
 
     private sealed class Letters : ITextEncoder
     {

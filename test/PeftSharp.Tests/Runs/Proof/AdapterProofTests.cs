@@ -42,7 +42,8 @@ public sealed class AdapterProofTests
     {
         using var proved = new ProvedAdapter("bert", "lora");
         using var other = Changed(proved.Base, "bert.encoder.layer.1.output.dense.weight", value => value.neg());
-        ProvedAdapter.Single(proved.Quick(other.Root), CheckResult.Fail, "holds other weights", "1 of ", "encoder.layer.1.output.dense.weight");
+        ProvedAdapter.Single(
+            proved.Quick(other.Root), CheckResult.Fail, "holds other weights", "1 of ", "encoder.layer.1.output.dense.weight");
     }
 
     [Fact]
@@ -79,7 +80,8 @@ public sealed class AdapterProofTests
         foreach (var options in (ModelOptions[])[new() { Compute = ComputeType.BFloat16 }, new() { Quantize = new Nf4Options() }])
         {
             var checks = proved.All(options: options);
-            Assert.All(checks.Where(c => c.Name.StartsWith("base", StringComparison.Ordinal)), c => Assert.Equal(CheckResult.Pass, c.Result));
+            Assert.All(
+                checks.Where(c => c.Name.StartsWith("base", StringComparison.Ordinal)), c => Assert.Equal(CheckResult.Pass, c.Result));
             Assert.Contains(options.Quantize is null ? "8 or 11 bits" : "4 bits", checks.Single(c => c.Name == "probes, answers").Expected);
         }
     }
@@ -107,7 +109,8 @@ public sealed class AdapterProofTests
             using var scope = NewDisposeScope();
             SafetensorsWriter.Write(weights, [.. file.Tensors.Keys.Select(k => KeyValuePair.Create(k, file.Read(k) * 1.0001f))]);
         }
-        ProvedAdapter.Single(proved.Quick(), CheckResult.Fail, "adapter_model.safetensors holds other weights than when the adapter was saved");
+        ProvedAdapter.Single(
+            proved.Quick(), CheckResult.Fail, "adapter_model.safetensors holds other weights than when the adapter was saved");
         File.Copy(Path.Combine(other.Adapter, "adapter_model.safetensors"), weights, overwrite: true);
         ProvedAdapter.Single(proved.Quick(), CheckResult.Fail, "which is missing");
     }
@@ -136,7 +139,9 @@ public sealed class AdapterProofTests
         using var scope = NewDisposeScope();
         var copy = Copy(folder);
         using var file = SafetensorsFile.Open(Path.Combine(folder, "model.safetensors"));
-        SafetensorsWriter.Write(copy.File("model.safetensors"), [.. file.Tensors.Keys.Select(k => KeyValuePair.Create(k, k == tensor ? change(file.Read(k).clone()) : file.Read(k)))]);
+        SafetensorsWriter.Write(
+            copy.File("model.safetensors"),
+            [.. file.Tensors.Keys.Select(k => KeyValuePair.Create(k, k == tensor ? change(file.Read(k).clone()) : file.Read(k)))]);
         return copy;
     }
 }

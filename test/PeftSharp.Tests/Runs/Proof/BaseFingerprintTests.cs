@@ -29,7 +29,8 @@ public sealed class BaseFingerprintTests
         {
             var found = Of(folder.Root);
             Assert.Equal(expected.Weights.Sha256, found.Weights.Sha256);
-            Assert.Equal(expected.Weights.Tensors.Select(t => (t.Key, t.Value.Digest)), found.Weights.Tensors.Select(t => (t.Key, t.Value.Digest)));
+            Assert.Equal(
+                expected.Weights.Tensors.Select(t => (t.Key, t.Value.Digest)), found.Weights.Tensors.Select(t => (t.Key, t.Value.Digest)));
         }
     }
 
@@ -47,7 +48,10 @@ public sealed class BaseFingerprintTests
     {
         using TempFolder one = new(), two = new();
         ModelWriter.Write(TinyModels.Create("bert"), one.Root);
-        Rewrite(one, two, names => names, (name, value) => name.EndsWith("word_embeddings.weight", StringComparison.Ordinal) ? value.index_fill(0, tensor(50L), 0) : value);
+        Rewrite(
+            one, two, names => names,
+            (name, value) =>
+                name.EndsWith("word_embeddings.weight", StringComparison.Ordinal) ? value.index_fill(0, tensor(50L), 0) : value);
         Assert.NotEqual(Of(one.Root).Weights.Sha256, Of(two.Root).Weights.Sha256);
     }
 
@@ -64,15 +68,19 @@ public sealed class BaseFingerprintTests
     // Without the head, as an adapter that brings its own sees the base.
     private static BaseFingerprint Of(string folder)
     {
-        var bench = new PeftSharp.Composition.PeftModel(ModelLoader.Load(folder, new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"] }));
+        var bench = new PeftSharp.Composition.PeftModel(
+            ModelLoader.Load(folder, new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "maybe", "yes"] }));
         return BaseFingerprint.Of(folder, bench.Model, bench.Add(PeftSharp.Methods.MethodRegistry.Options("lora")));
     }
 
-    private static void Rewrite(TempFolder from, TempFolder to, Func<IEnumerable<string>, IEnumerable<string>> names, Func<string, Tensor, Tensor>? change = null)
+    private static void Rewrite(
+        TempFolder from, TempFolder to, Func<IEnumerable<string>, IEnumerable<string>> names, Func<string, Tensor, Tensor>? change = null)
     {
         using var scope = NewDisposeScope();
         using var file = SafetensorsFile.Open(from.File("model.safetensors"));
-        SafetensorsWriter.Write(to.File("model.safetensors"), [.. names(file.Tensors.Keys).Select(n => KeyValuePair.Create(n, change is null ? file.Read(n) : change(n, file.Read(n))))]);
+        SafetensorsWriter.Write(
+            to.File("model.safetensors"),
+            [.. names(file.Tensors.Keys).Select(n => KeyValuePair.Create(n, change is null ? file.Read(n) : change(n, file.Read(n))))]);
         File.Copy(from.File("config.json"), to.File("config.json"));
     }
 
@@ -81,12 +89,17 @@ public sealed class BaseFingerprintTests
         using var scope = NewDisposeScope();
         using var file = SafetensorsFile.Open(from.File("model.safetensors"));
         var map = new JsonObject();
-        foreach (var part in file.Tensors.Keys.Order(StringComparer.Ordinal).Select((n, i) => (Name: n, Shard: $"model-0000{i % 3 + 1}-of-00003.safetensors")).GroupBy(p => p.Shard))
+        foreach (
+            var part in file.Tensors.Keys.Order(StringComparer.Ordinal)
+                .Select((n, i) => (Name: n, Shard: $"model-0000{i % 3 + 1}-of-00003.safetensors"))
+                .GroupBy(p => p.Shard))
         {
             SafetensorsWriter.Write(to.File(part.Key), [.. part.Select(p => KeyValuePair.Create(p.Name, file.Read(p.Name)))]);
             foreach (var (name, shard) in part) map[name] = shard;
         }
-        File.WriteAllText(to.File("model.safetensors.index.json"), new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
+        File.WriteAllText(
+            to.File("model.safetensors.index.json"),
+            new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
         File.Copy(from.File("config.json"), to.File("config.json"));
     }
 }

@@ -33,7 +33,8 @@ internal sealed class ProvedAdapter : IDisposable
     /// <summary>As it was made; <see cref="AdapterProof.TryRead"/> gives it as it was written.</summary>
     public AdapterProof Proof { get; }
 
-    public List<ProofCheck> Quick(string? basis = null) => [.. new ProofVerifier(AdapterProof.TryRead(Adapter)!, Adapter, basis ?? Base).Quick(null)];
+    public List<ProofCheck> Quick(string? basis = null) =>
+        [.. new ProofVerifier(AdapterProof.TryRead(Adapter)!, Adapter, basis ?? Base).Quick(null)];
 
     /// <summary>All checks, with the adapter loaded into a fresh base.</summary>
     public List<ProofCheck> All(string? basis = null, ModelOptions? options = null)

@@ -36,7 +36,8 @@ public sealed class TrunkCacheTests
     [Fact]
     public void A_Gate_Over_Padding_Keeps_Every_Row_As_Long_As_The_Longest()
     {
-        using var bench = new TrunkBench("bert", TrunkBench.Upper(new PeftSharp.Methods.Hybrid.Union.UnionOptions { GateOverPadding = true }));
+        using var bench = new TrunkBench(
+            "bert", TrunkBench.Upper(new PeftSharp.Methods.Hybrid.Union.UnionOptions { GateOverPadding = true }));
         Assert.Equal(10 * 9 * Width * sizeof(float), bench.Plan.Bytes);
     }
 
@@ -54,7 +55,9 @@ public sealed class TrunkCacheTests
     {
         using var bench = TrunkBench.Of("bert", "lora")!;
         var storage = new DataStorage { MemoryBytes = 0, Folder = bench.CacheFolder };
-        Refusal.Sentence(() => new ScratchFile(storage, new ScratchUse("The trunk's activations", "leave cache_trunk out", 1L << 60)), "The trunk's activations cannot be kept in", bench.CacheFolder, "leave cache_trunk out");
+        Refusal.Sentence(
+            () => new ScratchFile(storage, new ScratchUse("The trunk's activations", "leave cache_trunk out", 1L << 60)),
+            "The trunk's activations cannot be kept in", bench.CacheFolder, "leave cache_trunk out");
         Assert.Empty(Directory.GetFileSystemEntries(bench.CacheFolder));
         File.WriteAllText(Path.Combine(bench.CacheFolder, "file"), "");
         var plan = new TrunkPlan(bench.Model, bench.Selection, [bench.Data], Path.Combine(bench.CacheFolder, "file", "below"));
@@ -85,7 +88,11 @@ public sealed class TrunkCacheTests
     {
         using var bench = TrunkBench.Of("bert", "lora")!;
         using var stop = new CancellationTokenSource();
-        Assert.Throws<OperationCanceledException>(() => TrunkCache.Build(bench.Plan, new Dictionary<TokenizedDataset, TrunkBatches> { [bench.Data] = new(TrunkBench.Fours) }, _ => stop.Cancel(), stop.Token));
+        Assert.Throws<OperationCanceledException>(
+            () =>
+                TrunkCache.Build(
+                    bench.Plan, new Dictionary<TokenizedDataset, TrunkBatches> { [bench.Data] = new(TrunkBench.Fours) }, _ => stop.Cancel(),
+                    stop.Token));
         Assert.Empty(Directory.GetFileSystemEntries(bench.CacheFolder));
     }
 

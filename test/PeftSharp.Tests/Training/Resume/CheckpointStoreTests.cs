@@ -78,7 +78,9 @@ public sealed class CheckpointStoreTests
         runs.Save(1);
         var json = File.ReadAllBytes(Path.Combine(runs.Folder(1), Json));
         Assert.Equal($"{Convert.ToHexStringLower(SHA256.HashData(json))}  {Json}\n", File.ReadAllText(Path.Combine(runs.Folder(1), Sum)));
-        Assert.Contains(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(runs.Folder(1), Tensors)))), File.ReadAllText(Path.Combine(runs.Folder(1), Json)));
+        Assert.Contains(
+            Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(runs.Folder(1), Tensors)))),
+            File.ReadAllText(Path.Combine(runs.Folder(1), Json)));
     }
 
     [Fact]

@@ -53,7 +53,8 @@ public sealed class CheckpointWriterTests
         File.WriteAllText(runs.Root, "a file where the folder should be");
         List<string> failures = [];
         using var model = new ToyModel();
-        var writer = new CheckpointWriter(new(runs.Root), Runs.Fingerprint, new() { Moment = SaveMoment.Steps, Steps = 6 }, failed: e => failures.Add(e.Message));
+        var writer = new CheckpointWriter(
+            new(runs.Root), Runs.Fingerprint, new() { Moment = SaveMoment.Steps, Steps = 6 }, failed: e => failures.Add(e.Message));
         using var trainer = new Trainer(model, Runs.Data, Runs.Options, null, writer);
         trainer.Run();
         Assert.Equal(2, failures.Count);
@@ -66,9 +67,11 @@ public sealed class CheckpointWriterTests
     [InlineData(0, 2, "save_steps")]
     [InlineData(1, 0, "save_total_limit")]
     public void Settings_Out_Of_Range_Are_Refused_By_Name(long steps, int limit, string name) =>
-        Assert.Contains(name, Assert.Throws<PeftException>(() => new CheckpointOptions { Steps = steps, Limit = limit }.Validate()).Message);
+        Assert.Contains(
+            name, Assert.Throws<PeftException>(() => new CheckpointOptions { Steps = steps, Limit = limit }.Validate()).Message);
 
-    private static float[] Train(Runs runs, CheckpointOptions options, TimeProvider? time, ITrainingObserver? observer = null, CancellationToken stop = default)
+    private static float[] Train(
+        Runs runs, CheckpointOptions options, TimeProvider? time, ITrainingObserver? observer = null, CancellationToken stop = default)
     {
         using var model = new ToyModel();
         var writer = new CheckpointWriter(new(runs.Root, options.Limit), Runs.Fingerprint, options, time: time);

@@ -9,7 +9,8 @@ namespace PeftSharp.Tests.Training.Resume;
 /// <summary>Whatever a run remembers comes back from the disk.</summary>
 public sealed class ResumedTrainerTests
 {
-    private static readonly TrainerOptions Scored = Runs.Options with { Evaluation = EvaluationMoment.Steps, EvaluationSteps = 1, Patience = 3, Threshold = 0.01 };
+    private static readonly TrainerOptions Scored =
+        Runs.Options with { Evaluation = EvaluationMoment.Steps, EvaluationSteps = 1, Patience = 3, Threshold = 0.01 };
 
     [Theory]
     [InlineData(1)]
@@ -63,7 +64,8 @@ public sealed class ResumedTrainerTests
         {
             // The step is taken, then the run is asked to stop: the evaluation throws.
             var writer = new CheckpointWriter(new(runs.Root), Runs.Fingerprint);
-            using var trainer = new Trainer(model, Runs.Data, Scored, new ScriptedEvaluator(scores), new Recorder(r => { if (r.Step == 2) stop.Cancel(); }), writer);
+            using var trainer = new Trainer(
+                model, Runs.Data, Scored, new ScriptedEvaluator(scores), new Recorder(r => { if (r.Step == 2) stop.Cancel(); }), writer);
             Assert.True(trainer.Run(stop.Token).Stopped);
             Assert.True(trainer.State.EvaluationDue);
             Assert.Equal(2, writer.SavedStep);
@@ -87,7 +89,10 @@ public sealed class ResumedTrainerTests
         }
         using (var model = new Growing())
         using (var stop = new CancellationTokenSource())
-        using (var trainer = new Trainer(model, Runs.Data, Runs.Options, null, new Recorder(r => { if (r.Step == 5) stop.Cancel(); }), new CheckpointWriter(store, Runs.Fingerprint)))
+        using (
+            var trainer = new Trainer(
+                model, Runs.Data, Runs.Options, null, new Recorder(r => { if (r.Step == 5) stop.Cancel(); }),
+                new CheckpointWriter(store, Runs.Fingerprint)))
             trainer.Run(stop.Token);
         using var second = new Growing();
         using var checkpoint = store.Newest()!;
@@ -118,9 +123,16 @@ public sealed class ResumedTrainerTests
         RunFingerprint Run(params (string, string)[] fields) => new([.. fields.Select(f => KeyValuePair.Create(f.Item1, f.Item2))], "here");
         var saved = Run(("method", "LORA"), ("r", "8"), ("seed", "42"));
         saved.Require(Run(("method", "LORA"), ("r", "8"), ("seed", "42")), "checkpoint-3");
-        Assert.Contains("checkpoint-3 was saved by a run with seed 42, but this run has 43;", Assert.Throws<PeftException>(() => saved.Require(Run(("method", "LORA"), ("r", "8"), ("seed", "43")), "checkpoint-3")).Message);
-        Assert.Contains("with use_dora not set, but this run has true;", Assert.Throws<PeftException>(() => saved.Require(Run(("method", "LORA"), ("r", "8"), ("use_dora", "true"), ("seed", "42")), "x")).Message);
-        Assert.Contains("with r 8, but this run has none;", Assert.Throws<PeftException>(() => saved.Require(Run(("method", "LORA"), ("seed", "42")), "x")).Message);
+        Assert.Contains(
+            "checkpoint-3 was saved by a run with seed 42, but this run has 43;",
+            Assert.Throws<PeftException>(() => saved.Require(Run(("method", "LORA"), ("r", "8"), ("seed", "43")), "checkpoint-3")).Message);
+        Assert.Contains(
+            "with use_dora not set, but this run has true;",
+            Assert.Throws<PeftException>(
+                () => saved.Require(Run(("method", "LORA"), ("r", "8"), ("use_dora", "true"), ("seed", "42")), "x")).Message);
+        Assert.Contains(
+            "with r 8, but this run has none;",
+            Assert.Throws<PeftException>(() => saved.Require(Run(("method", "LORA"), ("seed", "42")), "x")).Message);
         Assert.Equal(saved.Fields, RunFingerprint.FromJson(saved.ToJson(), "here").Fields);
     }
 

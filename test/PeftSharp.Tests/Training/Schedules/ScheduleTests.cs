@@ -21,7 +21,12 @@ public sealed class ScheduleTests
         double? Option(string key) => expected.GetProperty("options").TryGetProperty(key, out var value) ? value.GetDouble() : null;
         var schedule = Schedule.Create(
             name.Split('/')[0], expected.GetProperty("training_steps").GetInt64(), expected.GetProperty("warmup_steps").GetInt64(),
-            new ScheduleOptions { Cycles = Option("num_cycles"), Power = Option("power") ?? 1, EndFactor = (Option("lr_end") ?? 0) / rate });
+            new ScheduleOptions
+            {
+                Cycles = Option("num_cycles"),
+                Power = Option("power") ?? 1,
+                EndFactor = (Option("lr_end") ?? 0) / rate,
+            });
 
         var step = 0;
         foreach (var value in expected.GetProperty("values").EnumerateArray())

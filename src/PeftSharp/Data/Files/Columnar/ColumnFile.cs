@@ -1,7 +1,8 @@
 namespace PeftSharp.Data.Files.Columnar;
 
 /// <summary>
-/// A parquet file of one column in memory, of which everything but the content of its pages was written here: the reader behind goes by metadata alone
+/// A parquet file of one column in memory, of which everything but the content of its pages was written here: the reader behind goes by
+/// metadata alone
 /// and would follow a hostile one into endless loops.
 /// </summary>
 internal sealed class ColumnFile : MemoryStream
@@ -27,12 +28,17 @@ internal sealed class ColumnFile : MemoryStream
     public static ColumnFile OfSchema(SchemaNode root) => new(null, root, null, null, 0);
 
     /// <summary>A file with one column of one row group.</summary>
-    public static ColumnFile OfColumn(SchemaNode root, SchemaNode column, ParquetFooter.Chunk chunk, ColumnPages pages, long rows) => new(column, root, chunk, pages, rows);
+    public static ColumnFile OfColumn(SchemaNode root, SchemaNode column, ParquetFooter.Chunk chunk, ColumnPages pages, long rows) =>
+        new(column, root, chunk, pages, rows);
 
-    /// <summary>A byte of a page's header: there is none behind the pages, where the reader would look for more of them without end.</summary>
-    public override int ReadByte() => !_isWhole || Position < _pagesEnd ? base.ReadByte() : throw new InvalidDataException("a column's pages end before its values do");
+    /// <summary>
+    /// A byte of a page's header: there is none behind the pages, where the reader would look for more of them without end.
+    /// </summary>
+    public override int ReadByte() =>
+        !_isWhole || Position < _pagesEnd ? base.ReadByte() : throw new InvalidDataException("a column's pages end before its values do");
 
-    private static ThriftValue.Struct Footer(IReadOnlyList<SchemaNode> columns, SchemaNode? column, ParquetFooter.Chunk? chunk, ColumnPages? pages, long rows)
+    private static ThriftValue.Struct Footer(
+        IReadOnlyList<SchemaNode> columns, SchemaNode? column, ParquetFooter.Chunk? chunk, ColumnPages? pages, long rows)
     {
         var root = ThriftValue.Struct.Of((4, new ThriftValue.Bytes([.. "schema"u8])), (5, ThriftValue.Int(columns.Count)));
         var groups = column is null ? [] : new ThriftValue[] { Group(column, chunk!, pages!, rows) };
@@ -45,7 +51,8 @@ internal sealed class ColumnFile : MemoryStream
 
     private static ThriftValue.Struct Group(SchemaNode column, ParquetFooter.Chunk chunk, ColumnPages pages, long rows)
     {
-        var path = column.Paths().Single().Path.Select(name => (ThriftValue)new ThriftValue.Bytes(System.Text.Encoding.UTF8.GetBytes(name)));
+        var path =
+            column.Paths().Single().Path.Select(name => (ThriftValue)new ThriftValue.Bytes(System.Text.Encoding.UTF8.GetBytes(name)));
         var data = ThriftValue.Struct.Of(
             (1, ThriftValue.Int(chunk.Type)),
             (2, new ThriftValue.Sequence(5, [.. pages.Encodings.Select(encoding => (ThriftValue)ThriftValue.Int(encoding))])),

@@ -17,7 +17,8 @@ internal sealed class ColumnPages
     private long _unpacked, _values, _dictionaryBytes;
     private int _count;
 
-    private ColumnPages(SchemaNode column, ParquetFooter.Chunk chunk, long maxBytes) => (_column, _chunk, _maxBytes) = (column, chunk, maxBytes);
+    private ColumnPages(SchemaNode column, ParquetFooter.Chunk chunk, long maxBytes) =>
+        (_column, _chunk, _maxBytes) = (column, chunk, maxBytes);
 
     /// <summary>The pages, one after another.</summary>
     public MemoryStream Bytes => _pages;
@@ -46,7 +47,8 @@ internal sealed class ColumnPages
             var header = reader.ReadStruct();
             bytes = bytes[reader.Position..];
             var packed = header.Long(3) ?? -1;
-            if (packed < 0 || packed > bytes.Length) throw new InvalidDataException($"a page of {packed:N0} bytes stands where {bytes.Length:N0} are left");
+            if (packed < 0 || packed > bytes.Length)
+                throw new InvalidDataException($"a page of {packed:N0} bytes stands where {bytes.Length:N0} are left");
             pages.Add(header, bytes[..(int)packed]);
             bytes = bytes[(int)packed..];
         }
@@ -70,9 +72,14 @@ internal sealed class ColumnPages
         var packed = _chunk.Codec != None && (type != DataPageV2 || details[7] is not ThriftValue.Number { Value: 0 });
         CheckPacked(body[levels..], unpacked - levels, packed);
         var encoding = type == DataPage ? details.Long(2) : type == DataPageV2 ? details.Long(4) : null;
-        if (encoding == DeltaStrings) CheckStrings(body[levels..], (int)(unpacked - levels), packed ? _chunk.Codec : None, hasLevels: type == DataPage, details.Long(1) ?? 0);
+        if (encoding == DeltaStrings)
+            CheckStrings(
+                body[levels..], (int)(unpacked - levels), packed ? _chunk.Codec : None, hasLevels: type == DataPage, details.Long(1) ?? 0);
         if (type == DictionaryPage && _pages.Length > 0) throw new InvalidDataException("a dictionary comes after values");
-        ThriftWriter.Write(_pages, ThriftValue.Struct.Of((1, ThriftValue.Int(type.Value)), (2, ThriftValue.Int(unpacked)), (3, ThriftValue.Int(body.Length)), (field, details)));
+        ThriftWriter.Write(
+            _pages,
+            ThriftValue.Struct.Of(
+                (1, ThriftValue.Int(type.Value)), (2, ThriftValue.Int(unpacked)), (3, ThriftValue.Int(body.Length)), (field, details)));
         _pages.Write(body);
         _count++;
         if (type == DictionaryPage) _dictionaryBytes = _pages.Length;
@@ -84,7 +91,8 @@ internal sealed class ColumnPages
         _values += values;
         CheckExpansion(encoding);
         return ThriftValue.Struct.Of(
-            (1, ThriftValue.Int(values)), (2, ThriftValue.Int(encoding)), (3, ThriftValue.Int(details!.Long(3) ?? RunLength)), (4, ThriftValue.Int(details.Long(4) ?? RunLength)));
+            (1, ThriftValue.Int(values)), (2, ThriftValue.Int(encoding)), (3, ThriftValue.Int(details!.Long(3) ?? RunLength)),
+            (4, ThriftValue.Int(details.Long(4) ?? RunLength)));
     }
 
     private ThriftValue.Struct DataV2(ThriftValue.Struct? details, long unpacked, int packed, out int before)
@@ -92,7 +100,9 @@ internal sealed class ColumnPages
         var (values, encoding) = (Count(details?.Long(1)), Encoding(details?.Long(4)));
         var (nulls, rows) = (details!.Long(2) ?? 0, details.Long(3) ?? 0);
         var (definitions, repetitions) = (details.Long(5) ?? 0, details.Long(6) ?? 0);
-        if (nulls < 0 || nulls > values || definitions < 0 || repetitions < 0 || definitions > packed || repetitions > packed - definitions || definitions + repetitions > unpacked)
+        if (
+            nulls < 0 || nulls > values || definitions < 0 || repetitions < 0 || definitions > packed || repetitions > packed - definitions
+                || definitions + repetitions > unpacked)
             throw new InvalidDataException("a page's levels are longer than the page");
         _values += values;
         before = (int)(definitions + repetitions);
@@ -106,13 +116,15 @@ internal sealed class ColumnPages
     {
         var values = details?.Long(1) ?? -1;
         // Every value takes a byte at least.
-        if (values < 0 || values > unpacked) throw new InvalidDataException($"a dictionary of {unpacked:N0} bytes says that it has {values:N0} values");
+        if (values < 0 || values > unpacked)
+            throw new InvalidDataException($"a dictionary of {unpacked:N0} bytes says that it has {values:N0} values");
         return ThriftValue.Struct.Of((1, ThriftValue.Int(values)), (2, ThriftValue.Int(details!.Long(2) ?? Plain)));
     }
 
     private long Count(long? values) => values is >= 0 and var count && count <= _chunk.Values - _values
         ? count
-        : throw new InvalidDataException($"a page says that it has {values:N0} values, and {_chunk.Values - _values:N0} are left of its column's");
+        : throw new InvalidDataException(
+            $"a page says that it has {values:N0} values, and {_chunk.Values - _values:N0} are left of its column's");
 
     private int Encoding(long? encoding)
     {
@@ -126,7 +138,8 @@ internal sealed class ColumnPages
     {
         if (values == 0 || unpacked <= _maxBytes / values) return;
         ReadOnlySpan<byte> content = PageContent.Unpack(codec, body, unpacked) ?? throw new InvalidDataException(
-            $"a page holds {values:N0} delta-coded strings packed by the codec {codec}, of which nobody knows what they unpack to; write it with another encoding");
+            $"a page holds {values:N0} delta-coded strings packed by the codec {codec}, of which nobody knows what they unpack to; write "
+            + "it with another encoding");
         // The levels of a page of the first version stand before its values: repetitions, then definitions.
         if (hasLevels && _column.IsRepeated) content = WithoutLevels(content);
         if (hasLevels && _column.HasLevels) content = WithoutLevels(content);
@@ -138,7 +151,9 @@ internal sealed class ColumnPages
     {
         if (content.Length < 4) throw new InvalidDataException("a page ends in its levels");
         var length = BinaryPrimitives.ReadInt32LittleEndian(content);
-        return length >= 0 && length <= content.Length - 4 ? content[(4 + length)..] : throw new InvalidDataException("a page's levels are longer than the page");
+        return length >= 0 && length <= content.Length - 4
+            ? content[(4 + length)..]
+            : throw new InvalidDataException("a page's levels are longer than the page");
     }
 
     // Runs of bits, of which all values are looked at for every page.
@@ -152,7 +167,8 @@ internal sealed class ColumnPages
     {
         if (!packed)
         {
-            if (body.Length != unpacked) throw new InvalidDataException($"a page of {body.Length:N0} bytes says that it unpacks to {unpacked:N0} without a codec");
+            if (body.Length != unpacked)
+                throw new InvalidDataException($"a page of {body.Length:N0} bytes says that it unpacks to {unpacked:N0} without a codec");
             return;
         }
         long? said = _chunk.Codec switch
@@ -161,7 +177,8 @@ internal sealed class ColumnPages
             Zstd => ZstdFrame.Length(body),
             _ => null,
         };
-        if (said > unpacked && said > 0) throw new InvalidDataException($"a page says that it unpacks to {unpacked:N0} bytes, and its content says {said:N0}");
+        if (said > unpacked && said > 0)
+            throw new InvalidDataException($"a page says that it unpacks to {unpacked:N0} bytes, and its content says {said:N0}");
     }
 
     private static long SnappyLength(ReadOnlySpan<byte> body)
@@ -175,5 +192,6 @@ internal sealed class ColumnPages
         throw new InvalidDataException("a page packed with snappy does not say its length");
     }
 
-    private InvalidDataException TooMuch() => new($"a column unpacks to more than the {_maxBytes >> 20:N0} MB that are read at once; write the file with smaller row groups");
+    private InvalidDataException TooMuch() =>
+        new($"a column unpacks to more than the {_maxBytes >> 20:N0} MB that are read at once; write the file with smaller row groups");
 }

@@ -1,6 +1,8 @@
 namespace PeftSharp.Data.Files.Columnar;
 
-/// <summary>The lengths at the start of a page of delta-coded strings (DELTA_BYTE_ARRAY): how much each string takes over from the one before.</summary>
+/// <summary>
+/// The lengths at the start of a page of delta-coded strings (DELTA_BYTE_ARRAY): how much each string takes over from the one before.
+/// </summary>
 internal static class DeltaPrefixes
 {
     private const int MaxBlock = 1 << 20;
@@ -13,7 +15,8 @@ internal static class DeltaPrefixes
         var at = 0;
         var (block, parts, left) = (VarInt(bytes, ref at), VarInt(bytes, ref at), VarInt(bytes, ref at));
         var length = ZigZag(VarInt(bytes, ref at));
-        if (block is 0 or > MaxBlock || parts == 0 || block % parts != 0 || block / parts % 8 != 0 || left > (ulong)bytes.Length * 64 + 1) throw Bad();
+        if (block is 0 or > MaxBlock || parts == 0 || block % parts != 0 || block / parts % 8 != 0 || left > (ulong)bytes.Length * 64 + 1)
+            throw Bad();
         var (total, perPart) = (left == 0 ? 0 : length, (int)(block / parts));
         if (length < 0) throw Bad();
         for (left -= Math.Min(left, 1); left > 0;)

@@ -32,7 +32,8 @@ internal sealed record SchemaNode(string Name, ThriftValue.Struct Element, IRead
         if (elements.Count is 0 or > MaxElements) throw new InvalidDataException($"its schema has {elements.Count:N0} elements");
         var next = 0;
         var root = Take(elements, ref next, 0);
-        if (next != elements.Count) throw new InvalidDataException($"its schema has {elements.Count - next:N0} elements more than its tree takes");
+        if (next != elements.Count)
+            throw new InvalidDataException($"its schema has {elements.Count - next:N0} elements more than its tree takes");
         if (root.Children.Count == 0) throw new InvalidDataException("its schema has no column");
         return root;
     }
@@ -48,14 +49,20 @@ internal sealed record SchemaNode(string Name, ThriftValue.Struct Element, IRead
     private static SchemaNode Take(IReadOnlyList<ThriftValue> elements, ref int next, int depth)
     {
         if (depth > MaxDepth) throw new InvalidDataException($"its schema lies more than {MaxDepth} elements deep");
-        if (next >= elements.Count || elements[next] is not ThriftValue.Struct element) throw new InvalidDataException("its schema ends in the middle of its tree");
+        if (next >= elements.Count || elements[next] is not ThriftValue.Struct element)
+            throw new InvalidDataException("its schema ends in the middle of its tree");
         next++;
         var count = element.Long(5) ?? 0;
-        if (count < 0 || count > elements.Count - next) throw new InvalidDataException($"its schema has an element with {count:N0} children, where {elements.Count - next:N0} follow");
-        if (count > 0 == element.Long(1) is not null && depth > 0) throw new InvalidDataException("its schema has an element that is both, or neither, a group and a column");
-        if (element.Long(1) is < 0 or >= Types) throw new InvalidDataException($"its schema has a column of the unknown type {element.Long(1)}");
-        if (element.Long(3) is < 0 or > 2) throw new InvalidDataException($"its schema has a column of the unknown repetition {element.Long(3)}");
-        if (element.Long(2) is < 0 or > 1 << 20) throw new InvalidDataException($"its schema has values of {element.Long(2):N0} bytes each");
+        if (count < 0 || count > elements.Count - next)
+            throw new InvalidDataException($"its schema has an element with {count:N0} children, where {elements.Count - next:N0} follow");
+        if (count > 0 == element.Long(1) is not null && depth > 0)
+            throw new InvalidDataException("its schema has an element that is both, or neither, a group and a column");
+        if (element.Long(1) is < 0 or >= Types)
+            throw new InvalidDataException($"its schema has a column of the unknown type {element.Long(1)}");
+        if (element.Long(3) is < 0 or > 2)
+            throw new InvalidDataException($"its schema has a column of the unknown repetition {element.Long(3)}");
+        if (element.Long(2) is < 0 or > 1 << 20)
+            throw new InvalidDataException($"its schema has values of {element.Long(2):N0} bytes each");
         var children = new List<SchemaNode>();
         for (var i = 0; i < count; i++) children.Add(Take(elements, ref next, depth + 1));
         var name = element[4] is ThriftValue.Bytes bytes ? Encoding.UTF8.GetString(bytes.Value) : "";
@@ -64,10 +71,13 @@ internal sealed record SchemaNode(string Name, ThriftValue.Struct Element, IRead
 
     // The reader behind loses its way in structures that it does not know, so it sees none.
     private static ThriftValue.Struct Known(ThriftValue.Struct element) => ThriftValue.Struct.Of(
-        (1, Number(element, 1)), (2, Number(element, 2)), (3, Number(element, 3)), (4, element[4] as ThriftValue.Bytes ?? new ThriftValue.Bytes([])),
-        (5, Number(element, 5)), (6, Number(element, 6)), (7, Number(element, 7)), (8, Number(element, 8)), (10, Logical(element.Inner(10))));
+        (1, Number(element, 1)), (2, Number(element, 2)), (3, Number(element, 3)),
+        (4, element[4] as ThriftValue.Bytes ?? new ThriftValue.Bytes([])),
+        (5, Number(element, 5)), (6, Number(element, 6)), (7, Number(element, 7)), (8, Number(element, 8)),
+        (10, Logical(element.Inner(10))));
 
-    private static ThriftValue.Number? Number(ThriftValue.Struct element, short field) => element.Long(field) is { } value ? ThriftValue.Int((int)value) : null;
+    private static ThriftValue.Number? Number(ThriftValue.Struct element, short field) =>
+        element.Long(field) is { } value ? ThriftValue.Int((int)value) : null;
 
     private static ThriftValue.Struct? Logical(ThriftValue.Struct? type)
     {
@@ -79,7 +89,9 @@ internal sealed record SchemaNode(string Name, ThriftValue.Struct Element, IRead
             {
                 5 => ThriftValue.Struct.Of((1, Number(inner, 1) ?? ThriftValue.Int(0)), (2, Number(inner, 2) ?? ThriftValue.Int(0))),
                 7 or 8 => ThriftValue.Struct.Of((1, inner[1] as ThriftValue.Number ?? ThriftValue.Flag(false)), (2, Unit(inner.Inner(2)))),
-                10 => ThriftValue.Struct.Of((1, new ThriftValue.Number(3, inner.Long(1) ?? 0)), (2, inner[2] as ThriftValue.Number ?? ThriftValue.Flag(false))),
+                10 =>
+                    ThriftValue.Struct.Of(
+                        (1, new ThriftValue.Number(3, inner.Long(1) ?? 0)), (2, inner[2] as ThriftValue.Number ?? ThriftValue.Flag(false))),
                 _ => ThriftValue.Struct.Of(),
             };
             return ThriftValue.Struct.Of((field, kept));

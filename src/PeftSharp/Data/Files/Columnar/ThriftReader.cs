@@ -61,13 +61,15 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> bytes, int maxValues)
         var kind = (byte)(header & 15);
         var count = header >> 4 == 15 ? Length() : header >> 4;
         // Every element takes a byte at least.
-        if (count > _bytes.Length - Position) throw new InvalidDataException($"its metadata has a list of {count:N0} elements in {_bytes.Length - Position:N0} bytes");
+        if (count > _bytes.Length - Position)
+            throw new InvalidDataException($"its metadata has a list of {count:N0} elements in {_bytes.Length - Position:N0} bytes");
         var items = new List<ThriftValue>(Math.Min(count, 1 << 12));
         for (var i = 0; i < count; i++) items.Add(ReadValue(kind, depth + 1));
         return new ThriftValue.Sequence(kind, items);
     }
 
-    private byte Next() => Position < _bytes.Length ? _bytes[Position++] : throw new InvalidDataException("its metadata ends in the middle of a value");
+    private byte Next() =>
+        Position < _bytes.Length ? _bytes[Position++] : throw new InvalidDataException("its metadata ends in the middle of a value");
 
     private ReadOnlySpan<byte> Take(int count)
     {
@@ -80,7 +82,8 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> bytes, int maxValues)
     {
         var length = VarInt();
         return length <= (ulong)(_bytes.Length - Position) ? (int)length
-            : throw new InvalidDataException($"its metadata has a length of {length:N0} where {_bytes.Length - Position:N0} bytes are left");
+            : throw new InvalidDataException(
+                $"its metadata has a length of {length:N0} where {_bytes.Length - Position:N0} bytes are left");
     }
 
     private ulong VarInt()

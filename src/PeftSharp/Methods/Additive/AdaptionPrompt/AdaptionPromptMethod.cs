@@ -75,7 +75,8 @@ public sealed class AdaptionPromptMethod(string name, AdaptionPromptOptions opti
             return;
         }
         // peft's own definition for this architecture leaves the map out that joins the heads.
-        var branch = host.Sites.Branches.First(b => b.Kind == BranchKind.Attention && b.Place.Stack == site.Place.Stack && b.Layer == site.Layer);
+        var branch =
+            host.Sites.Branches.First(b => b.Kind == BranchKind.Attention && b.Place.Stack == site.Place.Stack && b.Layer == site.Layer);
         Plug<IBranchPlugin>(branch.Plugins, new PromptBranch(attention, PromptMap.Of(site.Query, host.Sites), site.Shape));
     }
 

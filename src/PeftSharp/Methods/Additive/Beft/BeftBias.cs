@@ -13,6 +13,7 @@ internal sealed class BeftBias(AdapterTensor bias) : IProjectionDelta, IMergeabl
     public Tensor MergedWeight(Tensor weight, ForwardContext context) => weight;
 
     public Tensor? MergedBias(Tensor? own, ForwardContext context) => own is null
-        ? throw new PeftException($"BEFT cannot be merged: {bias.Path} has no bias that it could be written into; serve it as an adapter instead.")
+        ? throw new PeftException(
+            $"BEFT cannot be merged: {bias.Path} has no bias that it could be written into; serve it as an adapter instead.")
         : own.Plus(bias.Get(context).view(-1));
 }

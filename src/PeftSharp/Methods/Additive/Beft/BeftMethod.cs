@@ -33,15 +33,21 @@ public sealed class BeftMethod(string name, BeftOptions options) : PeftMethod(na
     protected override void OnAttach(MethodHost host)
     {
         _options = _options with { ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
-        var sites = host.Sites.Projections.Where(p => IsTarget(p) && _options.ModulesToSave?.Any(m => Targets.IsSavedModule(p.Path, m)) != true).ToList();
+        var sites =
+            host.Sites.Projections.Where(p => IsTarget(p) && _options.ModulesToSave?.Any(m => Targets.IsSavedModule(p.Path, m)) != true)
+            .ToList();
         if (sites.Count == 0)
         {
             throw new PeftException(
-                $"BEFT: no module matches \"target_modules\" ({_options.TargetModules?.ToString() ?? "values"}); the model's linear maps are called "
+                $"BEFT: no module matches \"target_modules\" ({_options.TargetModules?.ToString() ?? "values"}); the model's linear "
+                + "maps are called "
                 + $"{string.Join(", ", host.Sites.Projections.Select(p => p.Path.Split('.')[^1]).Distinct())}.");
         }
         // peft's own choice knows fewer models.
-        _options = _options with { TargetModules = _options.TargetModules ?? new Targets([.. sites.Select(p => p.Path.Split('.')[^1]).Distinct()]) };
+        _options = _options with
+        {
+            TargetModules = _options.TargetModules ?? new Targets([.. sites.Select(p => p.Path.Split('.')[^1]).Distinct()]),
+        };
         foreach (var site in sites)
         {
             long[] shape = [1, site.OutFeatures];

@@ -13,7 +13,10 @@ public sealed record BeftOptions : MethodOptions
     [JsonPropertyName("target_modules")]
     public Targets? TargetModules { get; init; }
 
-    /// <summary>True (default) starts every bias at zero, where the model is the base; false draws them from N(0, 1), as peft does for its own tests.</summary>
+    /// <summary>
+    /// True (default) starts every bias at zero, where the model is the base; false draws them from N(0, 1), as peft does for its own
+    /// tests.
+    /// </summary>
     [JsonPropertyName("init_weights")]
     public bool InitWeights { get; init; } = true;
 

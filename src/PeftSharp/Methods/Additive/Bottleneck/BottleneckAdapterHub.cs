@@ -111,7 +111,8 @@ internal sealed class BottleneckAdapterHub() : AdapterHubLayout("adapters", Shar
     private static (double Factor, IReadOnlyDictionary<int, double>? Layers) Factors(JsonNode node)
     {
         if (node is not JsonObject map) return (node.GetValue<double>(), null);
-        var layers = map.Where(p => p.Key != "default").ToDictionary(p => int.Parse(p.Key, CultureInfo.InvariantCulture), p => p.Value!.GetValue<double>());
+        var layers = map.Where(p => p.Key != "default")
+            .ToDictionary(p => int.Parse(p.Key, CultureInfo.InvariantCulture), p => p.Value!.GetValue<double>());
         return (map["default"]?.GetValue<double>() ?? 16, layers);
     }
 

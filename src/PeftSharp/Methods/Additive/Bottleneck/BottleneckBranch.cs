@@ -4,13 +4,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
-/// <summary>The tensors of one bottleneck.</summary>
-internal sealed record BottleneckTensors(
-    ITensorSource Down, ITensorSource DownBias, ITensorSource Up, ITensorSource UpBias,
-    AdapterTensor? Scaling, Gate? Gate, Norm? Before, Norm? After);
-
 /// <summary>A bottleneck at a residual branch: up(act(down(x))), sequential or parallel to the branch.</summary>
-internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTensors tensors, Norm? norm) : IJoinableBranch, IFusibleBranch, ILowRankMap
+internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTensors tensors, Norm? norm) : IJoinableBranch,
+    IFusibleBranch, ILowRankMap
 {
     private readonly string _activation = options.NonLinearity.ToLowerInvariant();
     private readonly double? _fixed = options.FixedScaling;
@@ -47,7 +43,8 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
     public Tensor Transform(Tensor output, BranchState state, JoinedRows rows) =>
         Transform(output, state, rows.Unadapted, (x, residual) => Compute(x, residual, rows));
 
-    // A parallel adapter's result is added to the branch's output, of which AdapterHub's fusion takes the residual stream besides, for a second time.
+    // A parallel adapter's result is added to the branch's output, of which AdapterHub's fusion takes the residual stream besides, for a
+    // second time.
     public FusionInput Enter(Tensor output, BranchState state, ForwardContext context)
     {
         if (options.IsParallel) return new(state.Residual, state.Residual, output);
@@ -55,7 +52,8 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
         return new(output, x, residual);
     }
 
-    public Tensor Added(Tensor x, ForwardContext context) => Scaled(Up(tensors.Before is null ? x : tensors.Before.Forward(x, context), context), context);
+    public Tensor Added(Tensor x, ForwardContext context) =>
+        Scaled(Up(tensors.Before is null ? x : tensors.Before.Forward(x, context), context), context);
 
     private Tensor Transform(Tensor output, BranchState state, ForwardContext context, Func<Tensor, Tensor?, Tensor> compute)
     {
@@ -104,7 +102,8 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
     private Tensor Kept(Tensor up, ForwardContext context)
     {
         if (options.StochasticDepth == 0 || !context.Training || options.IsParallel) return up;
-        return up * Dropout.Apply(ones([up.shape[0], 1, 1], up.dtype, up.device), options.StochasticDepth, $"{tensors.Up.Name}.depth", context);
+        return up * Dropout.Apply(
+            ones([up.shape[0], 1, 1], up.dtype, up.device), options.StochasticDepth, $"{tensors.Up.Name}.depth", context);
     }
 
     private Tensor Up(Tensor x, ForwardContext context)

@@ -28,7 +28,9 @@ public sealed partial class BottleneckMethod
         var terms = options.PhmTerms;
         var rule = _sharedRule ?? PhmRule(path, $"{local}.phm_rule", 0.01, 0.01);
         var weight = (isUp ? _sharedUp : _sharedDown) ?? PhmWeight(path, $"{local}.W", input / terms, output / terms);
-        ITensorSource bias = options.PhmBias ? Add(path, $"{local}.b", zeros(output), decay: false) : new NoBias(output, Host.Precision, Host.Device);
+        ITensorSource bias = options.PhmBias
+            ? Add(path, $"{local}.b", zeros(output), decay: false)
+            : new NoBias(output, Host.Precision, Host.Device);
         return (new PhmWeight($"{path}.{local}", rule, weight), bias);
     }
 
@@ -53,7 +55,10 @@ public sealed partial class BottleneckMethod
         {
             long[] shape = [terms, rows, columns];
             var seed = $"{path}.{name}";
-            Tensor Start() => options.PhmRuleStart == "uniform" ? Initial.Uniform(shape, bound, SeedOf(seed)) : Initial.Normal(shape, deviation, SeedOf(seed));
+            Tensor Start() =>
+                options.PhmRuleStart == "uniform"
+                    ? Initial.Uniform(shape, bound, SeedOf(seed))
+                    : Initial.Normal(shape, deviation, SeedOf(seed));
             return options.LearnPhmRule ? Add(path, name, shape, Start) : AddFrozen(path, name, shape, Start);
         }
     }

@@ -19,7 +19,9 @@ public sealed partial class BottleneckMethod(string name, BottleneckOptions opti
             + "AdapterPlus: Steitz and Roth 2024, arXiv 2406.06820",
         Sites = "residual branches",
         Summary = "Small two-layer networks with a residual inside every layer.",
-        Formula = "y = x + scaling·up(f(down(x))), x: the output of a residual branch; parallel: y = branch(z) + scaling·up(f(down(z))), z: its input",
+        Formula =
+            "y = x + scaling·up(f(down(x))), x: the output of a residual branch; parallel: y = branch(z) + scaling·up(f(down(z))), z: "
+            + "its input",
         OptionsType = typeof(BottleneckOptions),
         Layouts = [new BottleneckAdapterHub(), PeftLayout.Plain],
         Presets = new Dictionary<string, Func<MethodOptions>>
@@ -59,7 +61,8 @@ public sealed partial class BottleneckMethod(string name, BottleneckOptions opti
         },
     };
 
-    private static BottleneckOptions DoubleSequential() => new() { AfterAttention = true, OriginalNormBefore = false, NonLinearity = "swish" };
+    private static BottleneckOptions DoubleSequential() =>
+        new() { AfterAttention = true, OriginalNormBefore = false, NonLinearity = "swish" };
 
     private static BottleneckOptions Parallel(string scaling) =>
         new() { ReductionFactor = 2, IsParallel = true, OriginalNormBefore = false, InitWeights = "mam_adapter", Scaling = scaling };
@@ -76,7 +79,8 @@ public sealed partial class BottleneckMethod(string name, BottleneckOptions opti
         {
             throw new PeftException(options.AfterAttention || options.AfterFeedForward
                 ? "BOTTLENECK: \"leave_out\" names every layer; leave one in."
-                : "BOTTLENECK: \"cross_adapter\" alone is true, but the model has no attention to another sequence; set \"output_adapter\" to true.");
+                : "BOTTLENECK: \"cross_adapter\" alone is true, but the model has no attention to another sequence; set "
+                    + "\"output_adapter\" to true.");
         }
         if (options.Phm) SharePhm(host.Width);
         foreach (var site in sites) Plug(site.Plugins, new BottleneckBranch(options, Create(site), site.Norm));
@@ -124,7 +128,8 @@ public sealed partial class BottleneckMethod(string name, BottleneckOptions opti
             : (Matrix("adapter_up.weight", width, size, isUp: true), Part("adapter_up.bias", zeros(width), false));
         var scaling = options.FixedScaling is null ? Part("scaling", ones(options.Scaling == "channel" ? width : 1)) : null;
         var gate = !options.UseGating ? null : new Gate(
-            Part("gate.weight", Initial.Normal([1, width], 0.02, SeedOf($"{path}.gate"))), Part("gate.bias", zeros(1), false), options.GateOverPadding);
+            Part("gate.weight", Initial.Normal([1, width], 0.02, SeedOf($"{path}.gate"))), Part("gate.bias", zeros(1), false),
+            options.GateOverPadding);
         return new(down, downBias, up, upBias, scaling, gate, before, options.NormAfter ? NewNorm("adapter_norm_after") : null);
     }
 

@@ -4,7 +4,10 @@ using PeftSharp.Sites;
 
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
-/// <summary>Settings of bottleneck adapters (Houlsby et al. 2019, arXiv 1902.00751; Pfeiffer et al. 2020, arXiv 2005.00247; He et al. 2021, arXiv 2110.04366), under AdapterHub's names.</summary>
+/// <summary>
+/// Settings of bottleneck adapters (Houlsby et al. 2019, arXiv 1902.00751; Pfeiffer et al. 2020, arXiv 2005.00247; He et al. 2021, arXiv
+/// 2110.04366), under AdapterHub's names.
+/// </summary>
 public sealed record BottleneckOptions : MethodOptions
 {
     /// <inheritdoc/>
@@ -42,7 +45,10 @@ public sealed record BottleneckOptions : MethodOptions
     [JsonPropertyName("original_ln_after")]
     public bool OriginalNormAfter { get; init; } = true;
 
-    /// <summary>Where the adapter's own residual is taken: <c>true</c> before the model's norm (default), <c>false</c> after it, <c>post_add</c> between sum and norm.</summary>
+    /// <summary>
+    /// Where the adapter's own residual is taken: <c>true</c> before the model's norm (default), <c>false</c> after it, <c>post_add</c>
+    /// between sum and norm.
+    /// </summary>
     [JsonPropertyName("residual_before_ln")]
     public string ResidualBeforeNorm { get; init; } = "true";
 
@@ -58,7 +64,10 @@ public sealed record BottleneckOptions : MethodOptions
     [JsonPropertyName("ln_after")]
     public bool NormAfter { get; init; }
 
-    /// <summary>Start of the maps: <c>bert</c> N(0, 0.02²) (default), <c>mam_adapter</c> (up-projection zero: neutral), <c>houlsby</c> (truncated normal).</summary>
+    /// <summary>
+    /// Start of the maps: <c>bert</c> N(0, 0.02²) (default), <c>mam_adapter</c> (up-projection zero: neutral), <c>houlsby</c> (truncated
+    /// normal).
+    /// </summary>
     [JsonPropertyName("init_weights")]
     public string InitWeights { get; init; } = "bert";
 
@@ -70,7 +79,9 @@ public sealed record BottleneckOptions : MethodOptions
     [JsonPropertyName("is_parallel")]
     public bool IsParallel { get; init; }
 
-    /// <summary>Factor of the adapter's output: a number (default 1), <c>learned</c>, or <c>channel</c> (one learned factor per dimension).</summary>
+    /// <summary>
+    /// Factor of the adapter's output: a number (default 1), <c>learned</c>, or <c>channel</c> (one learned factor per dimension).
+    /// </summary>
     [JsonPropertyName("scaling")]
     public string Scaling { get; init; } = "1";
 
@@ -78,7 +89,10 @@ public sealed record BottleneckOptions : MethodOptions
     [JsonPropertyName("use_gating")]
     public bool UseGating { get; init; }
 
-    /// <summary>True lets a gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it; default false.</summary>
+    /// <summary>
+    /// True lets a gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it;
+    /// default false.
+    /// </summary>
     [JsonPropertyName("gate_over_padding")]
     public bool GateOverPadding { get; init; }
 
@@ -90,11 +104,15 @@ public sealed record BottleneckOptions : MethodOptions
     [JsonPropertyName("cross_adapter")]
     public bool AfterCrossAttention { get; init; }
 
-    /// <summary>Probability that a row goes without the adapter in a training step (sequential adapters); 0 ≤ p &lt; 1; default 0.</summary>
+    /// <summary>
+    /// Probability that a row goes without the adapter in a training step (sequential adapters); 0 ≤ p &lt; 1; default 0.
+    /// </summary>
     [JsonPropertyName("stochastic_depth")]
     public double StochasticDepth { get; init; }
 
-    /// <summary>An invertible adapter behind the embeddings, undone before a language model's output: null (default) or <c>nice</c> (MAD-X).</summary>
+    /// <summary>
+    /// An invertible adapter behind the embeddings, undone before a language model's output: null (default) or <c>nice</c> (MAD-X).
+    /// </summary>
     [JsonPropertyName("inv_adapter")]
     public string? Invertible { get; init; }
 
@@ -159,25 +177,35 @@ public sealed record BottleneckOptions : MethodOptions
     public JsonObject? Hub { get; init; }
 
     /// <summary>The fixed factor, or null where it is learned.</summary>
-    internal double? FixedScaling => double.TryParse(Scaling, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : null;
+    internal double? FixedScaling =>
+        double.TryParse(Scaling, System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : null;
 
     /// <inheritdoc/>
     public override void Validate()
     {
-        if (!AfterAttention && !AfterFeedForward && !AfterCrossAttention) throw Bad("output_adapter", "false", "true, or \"mh_adapter\": true: an adapter has to stand somewhere");
+        if (!AfterAttention && !AfterFeedForward && !AfterCrossAttention)
+            throw Bad("output_adapter", "false", "true, or \"mh_adapter\": true: an adapter has to stand somewhere");
         foreach (var factor in (LayerFactors?.Values ?? []).Append(ReductionFactor))
             if (factor is not (>= 1e-3 and <= 1e6)) throw Bad("reduction_factor", factor, "a number from 0.001 to 1000000");
         if (Size is < 1 or > 1 << 20) throw Bad("bottleneck_size", Size, "a whole number from 1 to 1048576");
         if (InitScale is not (>= 0 and <= 1e3)) throw Bad("init_scale", InitScale, "a number from 0 to 1000");
-        if (!Activation.Names.Contains(NonLinearity.ToLowerInvariant())) throw Bad("non_linearity", $"\"{NonLinearity}\"", $"one of {string.Join(", ", Activation.Names)}");
-        if (InitWeights is not ("bert" or "mam_adapter" or "houlsby")) throw Bad("init_weights", $"\"{InitWeights}\"", "\"bert\", \"mam_adapter\" or \"houlsby\"");
-        if (ResidualBeforeNorm is not ("true" or "false" or "post_add")) throw Bad("residual_before_ln", $"\"{ResidualBeforeNorm}\"", "true, false or \"post_add\"");
-        if (FixedScaling is { } scale && !(Math.Abs(scale) <= 1e6)) throw Bad("scaling", Scaling, "a number from -1000000 to 1000000, \"learned\" or \"channel\"");
-        if (FixedScaling is null && Scaling is not ("learned" or "channel")) throw Bad("scaling", $"\"{Scaling}\"", "a number, \"learned\" or \"channel\"");
+        if (!Activation.Names.Contains(NonLinearity.ToLowerInvariant()))
+            throw Bad("non_linearity", $"\"{NonLinearity}\"", $"one of {string.Join(", ", Activation.Names)}");
+        if (InitWeights is not ("bert" or "mam_adapter" or "houlsby"))
+            throw Bad("init_weights", $"\"{InitWeights}\"", "\"bert\", \"mam_adapter\" or \"houlsby\"");
+        if (ResidualBeforeNorm is not ("true" or "false" or "post_add"))
+            throw Bad("residual_before_ln", $"\"{ResidualBeforeNorm}\"", "true, false or \"post_add\"");
+        if (FixedScaling is { } scale && !(Math.Abs(scale) <= 1e6))
+            throw Bad("scaling", Scaling, "a number from -1000000 to 1000000, \"learned\" or \"channel\"");
+        if (FixedScaling is null && Scaling is not ("learned" or "channel"))
+            throw Bad("scaling", $"\"{Scaling}\"", "a number, \"learned\" or \"channel\"");
         if (StochasticDepth is not (>= 0 and < 1)) throw Bad("stochastic_depth", StochasticDepth, "a probability from 0 to less than 1");
         if (Invertible is not (null or "nice"))
-            throw Bad("inv_adapter", $"\"{Invertible}\"", "null or \"nice\" (AdapterHub's own \"glow\" yields a list, which none of its models takes)");
-        if (InvertibleFactor is not (null or (>= 1e-3 and <= 1e6))) throw Bad("inv_adapter_reduction_factor", InvertibleFactor, "a number from 0.001 to 1000000");
+            throw Bad(
+                "inv_adapter", $"\"{Invertible}\"",
+                "null or \"nice\" (AdapterHub's own \"glow\" yields a list, which none of its models takes)");
+        if (InvertibleFactor is not (null or (>= 1e-3 and <= 1e6)))
+            throw Bad("inv_adapter_reduction_factor", InvertibleFactor, "a number from 0.001 to 1000000");
         if (Phm) ValidatePhm();
         if (Dropout is not (>= 0 and < 1)) throw Bad("dropout", Dropout, "a probability from 0 to less than 1");
     }
@@ -188,8 +216,10 @@ public sealed record BottleneckOptions : MethodOptions
         if (PhmRank is < 1 or > 1 << 16) throw Bad("phm_rank", PhmRank, "a whole number from 1 to 65536");
         if (PhmRuleStart is not ("normal" or "uniform")) throw Bad("phm_c_init", $"\"{PhmRuleStart}\"", "\"normal\" or \"uniform\"");
         if (PhmRuleDeviation is not (>= 0 and <= 1e3)) throw Bad("phm_init_range", PhmRuleDeviation, "a number from 0 to 1000");
-        if (InitWeights != "bert") throw Bad("init_weights", $"\"{InitWeights}\"", "\"bert\" where \"phm_layer\" is true: products have a start of their own");
-        if (SharedPhmWeight && LayerFactors is { Count: > 0 }) throw Bad("shared_w_phm", "true", "false where layers have reduction factors of their own");
+        if (InitWeights != "bert")
+            throw Bad("init_weights", $"\"{InitWeights}\"", "\"bert\" where \"phm_layer\" is true: products have a start of their own");
+        if (SharedPhmWeight && LayerFactors is { Count: > 0 })
+            throw Bad("shared_w_phm", "true", "false where layers have reduction factors of their own");
     }
 
     /// <inheritdoc/>

@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
 /// <summary>A small network of two maps.</summary>
-internal sealed record CouplingNetwork(AdapterTensor First, AdapterTensor FirstBias, AdapterTensor Second, AdapterTensor SecondBias, string NonLinearity)
+internal sealed record CouplingNetwork(
+    AdapterTensor First, AdapterTensor FirstBias, AdapterTensor Second, AdapterTensor SecondBias, string NonLinearity)
 {
     public Tensor Forward(Tensor x, ForwardContext context)
     {

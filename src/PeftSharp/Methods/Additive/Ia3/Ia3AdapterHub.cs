@@ -16,7 +16,8 @@ internal sealed class Ia3AdapterHub() : AdapterHubLayout("loras")
     public static readonly IReadOnlyList<ProjectionRole> Roles = [ProjectionRole.Key, ProjectionRole.Value, ProjectionRole.Intermediate];
 
     public override string? Refusal(MethodOptions options) => ((Ia3Options)options).Roles is not null ? null
-        : "IA3: peft scales what the feed-forward block's second map reads and AdapterHub what its first map yields, so the adapter cannot be saved "
+        : "IA3: peft scales what the feed-forward block's second map reads and AdapterHub what its first map yields, so the adapter "
+            + "cannot be saved "
           + "in the AdapterHub format; save it in the peft format.";
 
     protected override string Local(AdapterTensor tensor) => "lora_B";
@@ -48,7 +49,8 @@ internal sealed class Ia3AdapterHub() : AdapterHubLayout("loras")
             throw new PeftException("IA3: \"use_gating\" is true; (IA)³ with a gate is not supported.");
         var roles = new List<ProjectionRole>();
         if (config["selfattn_lora"]?.GetValue<bool>() ?? true)
-            foreach (var matrix in (config["attn_matrices"] as JsonArray)?.Select(m => m!.ToString()) ?? ["k", "v"]) roles.Add(Role(matrix));
+            foreach (var matrix in (config["attn_matrices"] as JsonArray)?.Select(m => m!.ToString()) ?? ["k", "v"])
+                roles.Add(Role(matrix));
         if (config["intermediate_lora"]?.GetValue<bool>() ?? true) roles.Add(ProjectionRole.Intermediate);
         if (config["output_lora"]?.GetValue<bool>() == true) roles.Add(ProjectionRole.FeedForwardOutput);
         return new Ia3Options
@@ -93,6 +95,7 @@ internal sealed class Ia3AdapterHub() : AdapterHubLayout("loras")
     {
         if (found != expected)
             throw new PeftException(
-                $"IA3: \"{field}\" is {PythonNumber.AnyText(found)}; only {expected} is supported where \"composition_mode\" is \"scale\".");
+                $"IA3: \"{field}\" is {PythonNumber.AnyText(found)}; only {expected} is supported where \"composition_mode\" "
+                + "is \"scale\".");
     }
 }

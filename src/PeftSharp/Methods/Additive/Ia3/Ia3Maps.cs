@@ -34,12 +34,14 @@ internal sealed class Ia3Maps
     {
         if (_options.TargetModules is { } targets)
             return targets.IsAllLinear ? site.Role is not (ProjectionRole.Head or ProjectionRole.Vocabulary) : targets.Match(site.Path);
-        return site.Role is ProjectionRole.Key or ProjectionRole.Value or ProjectionRole.Fused or ProjectionRole.FeedForwardOutput || IsCaught(site, sites);
+        return site.Role is ProjectionRole.Key or ProjectionRole.Value or ProjectionRole.Fused or ProjectionRole.FeedForwardOutput
+            || IsCaught(site, sites);
     }
 
     // peft names BERT's second feed-forward map "output.dense", which the map after the attention is called as well.
     private static bool IsCaught(ProjectionSite site, SiteMap sites) => site.Role == ProjectionRole.AttentionOutput
-        && sites.Projections.Any(p => p.Role == ProjectionRole.FeedForwardOutput && p.Layer == site.Layer && Tail(p.Path) == Tail(site.Path));
+        && sites.Projections.Any(
+            p => p.Role == ProjectionRole.FeedForwardOutput && p.Layer == site.Layer && Tail(p.Path) == Tail(site.Path));
 
     private bool IsInput(ProjectionSite site)
     {

@@ -46,7 +46,8 @@ public sealed class Ia3Method(string name, Ia3Options options) : PeftMethod(name
         if (maps.Sites.Count == 0)
         {
             throw new PeftException(
-                $"IA3: no module matches \"target_modules\" ({_options.TargetModules?.ToString() ?? "keys, values, feed-forward"}); the model's linear "
+                $"IA3: no module matches \"target_modules\" ({_options.TargetModules?.ToString() ?? "keys, values, feed-forward"}); the "
+                + "model's linear "
                 + $"maps are called {string.Join(", ", host.Sites.Projections.Select(p => p.Path.Split('.')[^1]).Distinct())}.");
         }
         Parts = maps.Sites.Any(p => p.Weight is PartSlot) ? new(maps.Sites) : null;

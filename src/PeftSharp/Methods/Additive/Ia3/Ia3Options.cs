@@ -11,13 +11,17 @@ public sealed record Ia3Options : MethodOptions
     public override string PeftType => "IA3";
 
     /// <summary>
-    /// Modules to scale: names, a pattern, or <c>all-linear</c>; null (default): keys, values and the feed-forward block's second map, and where
+    /// Modules to scale: names, a pattern, or <c>all-linear</c>; null (default): keys, values and the feed-forward block's second map, and
+    /// where
     /// peft's names catch it (BERT, RoBERTa) the map after the attention.
     /// </summary>
     [JsonPropertyName("target_modules")]
     public Targets? TargetModules { get; init; }
 
-    /// <summary>Those of them whose input is scaled instead of their output; null (default): the feed-forward block's, and the map after the attention.</summary>
+    /// <summary>
+    /// Those of them whose input is scaled instead of their output; null (default): the feed-forward block's, and the map after the
+    /// attention.
+    /// </summary>
     [JsonPropertyName("feedforward_modules")]
     public Targets? FeedForwardModules { get; init; }
 
@@ -25,7 +29,9 @@ public sealed record Ia3Options : MethodOptions
     [JsonPropertyName("exclude_modules")]
     public Targets? ExcludeModules { get; init; }
 
-    /// <summary>True (default) starts every factor at 1, where the model is the base; false draws them from N(0, 1), as peft does for its own tests.</summary>
+    /// <summary>
+    /// True (default) starts every factor at 1, where the model is the base; false draws them from N(0, 1), as peft does for its own tests.
+    /// </summary>
     [JsonPropertyName("init_ia3_weights")]
     public bool InitWeights { get; init; } = true;
 
@@ -34,7 +40,8 @@ public sealed record Ia3Options : MethodOptions
     public bool FanInFanOut { get; init; }
 
     /// <summary>
-    /// Maps by role instead of by name, the output of each scaled (AdapterHub, whose third place is the output of the feed-forward block's first map,
+    /// Maps by role instead of by name, the output of each scaled (AdapterHub, whose third place is the output of the feed-forward block's
+    /// first map,
     /// before the activation).
     /// </summary>
     [JsonIgnore]

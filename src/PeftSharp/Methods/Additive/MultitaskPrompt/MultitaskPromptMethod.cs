@@ -32,7 +32,8 @@ public sealed class MultitaskPromptMethod(string name, MultitaskPromptOptions op
         if (!host.FromFile && _options.Init != "RANDOM")
         {
             throw new PeftException(
-                $"MULTITASK_PROMPT_TUNING: \"prompt_tuning_init\" is \"{_options.Init}\"; expected \"RANDOM\": to start from other tasks' prompts, "
+                $"MULTITASK_PROMPT_TUNING: \"prompt_tuning_init\" is \"{_options.Init}\"; expected \"RANDOM\": to start from other "
+                + "tasks' prompts, "
                 + "load their adapter and train it.");
         }
         var inputs = host.Sites.Inputs;

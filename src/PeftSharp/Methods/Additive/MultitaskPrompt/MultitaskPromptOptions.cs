@@ -21,7 +21,10 @@ public sealed record MultitaskPromptOptions : MethodOptions
     [JsonPropertyName("num_ranks")]
     public int Rank { get; init; } = 1;
 
-    /// <summary>Which of the tasks is answered, from 0; default 0. Its factor and the shared prompt act and are trained; load the adapter once for each task.</summary>
+    /// <summary>
+    /// Which of the tasks is answered, from 0; default 0. Its factor and the shared prompt act and are trained; load the adapter once for
+    /// each task.
+    /// </summary>
     [JsonPropertyName("task")]
     public int? Task { get; init; }
 

@@ -59,13 +59,18 @@ public sealed class PTuningMethod(string name, PTuningOptions options) : PeftMet
         TrainModules(_options.ModulesToSave);
     }
 
-    private IReadOnlyList<LinearMap> Maps(int[] widths) => [.. Enumerable.Range(0, widths.Length - 1).Select(i => Map(2 * i, widths[i], widths[i + 1]))];
+    private IReadOnlyList<LinearMap> Maps(int[] widths) =>
+        [.. Enumerable.Range(0, widths.Length - 1).Select(i => Map(2 * i, widths[i], widths[i + 1]))];
 
     private LinearMap Map(int index, int input, int output) =>
         new(Matrix($"mlp_head.{index}.weight", output, input, input), Vector($"mlp_head.{index}.bias", output, input));
 
     private IReadOnlyList<LstmLayer> Lstm(int width, int hidden) => [.. Enumerable.Range(0, _options.EncoderLayers)
-        .Select(i => new LstmLayer(Direction($"_l{i}", i == 0 ? width : 2 * hidden, hidden), Direction($"_l{i}_reverse", i == 0 ? width : 2 * hidden, hidden)))];
+        .Select(
+            i =>
+                new LstmLayer(
+                    Direction($"_l{i}", i == 0 ? width : 2 * hidden, hidden),
+                    Direction($"_l{i}_reverse", i == 0 ? width : 2 * hidden, hidden)))];
 
     // PyTorch draws every tensor of an LSTM from U(-1/√hidden, 1/√hidden).
     private LstmDirection Direction(string end, int input, int hidden) => new(

@@ -14,7 +14,9 @@ public sealed record PTuningOptions : MethodOptions
     [JsonPropertyName("num_virtual_tokens")]
     public int VirtualTokens { get; init; } = 20;
 
-    /// <summary>The network that makes them from an embedding: <c>MLP</c> (default; three maps) or <c>LSTM</c> (both directions, then two maps).</summary>
+    /// <summary>
+    /// The network that makes them from an embedding: <c>MLP</c> (default; three maps) or <c>LSTM</c> (both directions, then two maps).
+    /// </summary>
     [JsonPropertyName("encoder_reparameterization_type")]
     public string Encoder { get; init; } = "MLP";
 

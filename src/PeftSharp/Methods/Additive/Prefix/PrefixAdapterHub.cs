@@ -53,7 +53,8 @@ internal sealed class PrefixAdapterHub() : AdapterHubLayout("prefix_tunings", "p
     {
         if (config["architecture"]?.ToString() != "prefix_tuning") return null;
         if (config["encoder_prefix"]?.GetValue<bool>() == false)
-            throw new PeftException("PREFIX_TUNING: \"encoder_prefix\" is false, which leaves an encoder without any prefix; only true is supported.");
+            throw new PeftException(
+                "PREFIX_TUNING: \"encoder_prefix\" is false, which leaves an encoder without any prefix; only true is supported.");
         return new PrefixOptions
         {
             HubStyle = true,

@@ -44,7 +44,14 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         if (sites.Count == 0) throw new PeftException("PREFIX_TUNING: no layer is left for a prefix; shorten \"leave_out\".");
         var first = sites[0];
         var width = first.PrefixHeads * first.HeadDim;
-        _options = _options with { TokenDim = width, LayerCount = sites.Count, HeadCount = first.PrefixHeads, Submodules = stacks, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
+        _options = _options with
+        {
+            TokenDim = width,
+            LayerCount = sites.Count,
+            HeadCount = first.PrefixHeads,
+            Submodules = stacks,
+            ModulesToSave = ModulesWithHead(_options.ModulesToSave),
+        };
         if (!_options.HubStyle) _options = _options with { EncoderHidden = _options.EncoderHidden ?? host.Width };
         _encoder = Encoder(host, sites.Count, width);
         for (var i = 0; i < sites.Count; i++)
@@ -57,7 +64,8 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         if (_options.UseGating) Tag.NeedAllTokens(_options.GateOverPadding);
     }
 
-    // Which pair of keys and values a layer has. peft lays the table of an encoder–decoder out for self- and cross-attention in turn, twice over,
+    // Which pair of keys and values a layer has. peft lays the table of an encoder–decoder out for self- and cross-attention in turn, twice
+    // over,
     // and then leaves the prefix of cross-attention out: layer i has pair 2i of the repeated table.
     private static int Pair(int layer, int layers, int stacks) => stacks == 1 ? layer : 2 * layer % layers;
 
@@ -77,11 +85,16 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
         var table = Add("", embedding, [tokens, inputs], () => Initial.Normal([tokens, inputs], 1, SeedOf("prefix")), saved: saved);
         var layer = _options.HubStyle ? "control_trans" : "transform";
         AdapterTensor Bias(int index, long size, long fanIn) =>
-            Add("", $"{layer}.{index}.bias", [size], () => Initial.Uniform([size], 1 / Math.Sqrt(fanIn), SeedOf($"bias.{index}")), decay: false, saved);
+            Add(
+                "", $"{layer}.{index}.bias", [size], () => Initial.Uniform([size], 1 / Math.Sqrt(fanIn), SeedOf($"bias.{index}")),
+                decay: false, saved);
         AdapterTensor Weight(int index, long output, long input) =>
-            Add("", $"{layer}.{index}.weight", [output, input], () => Initial.KaimingUniform([output, input], SeedOf($"weight.{index}")), saved: saved);
+            Add(
+                "", $"{layer}.{index}.weight", [output, input], () => Initial.KaimingUniform([output, input], SeedOf($"weight.{index}")),
+                saved: saved);
         var network = new PrefixNetwork(
-            Weight(0, hidden, inputs), Bias(0, hidden, inputs), Weight(2, all, hidden), Bias(2, all, hidden), _options.NonLinearity.ToLowerInvariant());
+            Weight(0, hidden, inputs), Bias(0, hidden, inputs), Weight(2, all, hidden), Bias(2, all, hidden),
+            _options.NonLinearity.ToLowerInvariant());
         return new(table, network, _options.Dropout, tokens);
     }
 

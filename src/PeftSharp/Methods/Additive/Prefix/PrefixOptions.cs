@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using PeftSharp.Methods.Json;
 using PeftSharp.Sites;
 
 namespace PeftSharp.Methods.Additive.Prefix;
@@ -68,7 +67,10 @@ public sealed record PrefixOptions : MethodOptions
     [SettingName("shared_gating")]
     public bool SharedGating { get; init; } = true;
 
-    /// <summary>True lets a gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it; default false.</summary>
+    /// <summary>
+    /// True lets a gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it;
+    /// default false.
+    /// </summary>
     [JsonIgnore]
     [SettingName("gate_over_padding")]
     public bool GateOverPadding { get; init; }
@@ -91,7 +93,8 @@ public sealed record PrefixOptions : MethodOptions
         if (VirtualTokens is < 1 or > 1 << 16) throw Bad("num_virtual_tokens", VirtualTokens, "a whole number from 1 to 65536");
         if (EncoderHidden is < 1 or > 1 << 20) throw Bad("encoder_hidden_size", EncoderHidden, "a whole number from 1 to 1048576");
         if (InitWeights is not (null or "zero")) throw Bad("init_weights", $"\"{InitWeights}\"", "null or \"zero\"");
-        if (!Activation.Names.Contains(NonLinearity.ToLowerInvariant())) throw Bad("non_linearity", $"\"{NonLinearity}\"", $"one of {string.Join(", ", Activation.Names)}");
+        if (!Activation.Names.Contains(NonLinearity.ToLowerInvariant()))
+            throw Bad("non_linearity", $"\"{NonLinearity}\"", $"one of {string.Join(", ", Activation.Names)}");
         if (Dropout is not (>= 0 and < 1)) throw Bad("dropout", Dropout, "a probability from 0 to less than 1");
     }
 

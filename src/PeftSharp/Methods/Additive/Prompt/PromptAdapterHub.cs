@@ -35,6 +35,12 @@ internal sealed class PromptAdapterHub() : AdapterHubLayout("prompt_tunings")
         if (config["architecture"]?.ToString() != "prompt_tuning") return null;
         if (config["combine"]?.ToString() is { } combine && combine != "prefix")
             throw new PeftException($"PROMPT_TUNING: \"combine\" is \"{combine}\"; only \"prefix\" is supported.");
-        return new PromptOptions { HubStyle = true, Init = "UNIFORM", VirtualTokens = config["prompt_length"]?.GetValue<int>() ?? 10, Hub = config };
+        return new PromptOptions
+        {
+            HubStyle = true,
+            Init = "UNIFORM",
+            VirtualTokens = config["prompt_length"]?.GetValue<int>() ?? 10,
+            Hub = config,
+        };
     }
 }

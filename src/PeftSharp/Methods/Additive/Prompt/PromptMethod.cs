@@ -39,9 +39,18 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
         var layers = host.Sites.Attentions.Count(a => a.Kind == attention.Kind && a.Place.Stack == attention.Place.Stack);
         // Where embeddings are narrower than the layers, what stands among words is as wide as they are.
         var width = _options.HubStyle ? host.Width : (int)host.Sites.Embeddings[0].Dim;
-        _options = _options with { TokenDim = width, LayerCount = layers, HeadCount = attention.Heads, Submodules = inputs.Count, ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
+        _options = _options with
+        {
+            TokenDim = width,
+            LayerCount = layers,
+            HeadCount = attention.Heads,
+            Submodules = inputs.Count,
+            ModulesToSave = ModulesWithHead(_options.ModulesToSave),
+        };
         var (each, stage) = (_options.VirtualTokens, _options.HubStyle ? InputStage.Embedded : InputStage.Words);
-        var prompt = Add("", _options.HubStyle ? "prompt_embedding.weight" : "embedding.weight", [each * inputs.Count, width], () => Start(host, each * inputs.Count, width));
+        var prompt = Add(
+            "", _options.HubStyle ? "prompt_embedding.weight" : "embedding.weight", [each * inputs.Count, width],
+            () => Start(host, each * inputs.Count, width));
         Plug(inputs[0].Plugins, new PromptInput(prompt, each, stage));
         TrainModules(_options.ModulesToSave);
     }
@@ -53,10 +62,21 @@ public sealed class PromptMethod(string name, PromptOptions options) : PeftMetho
         {
             case "TEXT":
                 if (_options.InitTokens is not { Count: > 0 } text)
-                    throw new PeftException("PROMPT_TUNING: the \"TEXT\" start needs the text's token ids; train with a tokenizer beside the model, or set InitTokens.");
-                return words.Table.Base.index_select(0, tensor(Enumerable.Range(0, tokens).Select(i => (long)text[i % text.Count]).ToArray(), ScalarType.Int64, device: host.Device));
+                    throw new PeftException(
+                        "PROMPT_TUNING: the \"TEXT\" start needs the text's token ids; train with a tokenizer beside the model, or "
+                        + "set InitTokens.");
+                return words.Table.Base.index_select(
+                    0,
+                    tensor(
+                        Enumerable.Range(0, tokens).Select(i => (long)text[i % text.Count]).ToArray(), ScalarType.Int64,
+                        device: host.Device));
             case "SAMPLE_VOCAB":
-                var draw = Initial.Uniform([tokens], 0.5, SeedOf("prompt")).Plus(0.5).Times(words.Vocabulary).to(ScalarType.Int64).AtLeast(0L).AtMost(words.Vocabulary - 1);
+                var draw = Initial.Uniform([tokens], 0.5, SeedOf("prompt"))
+                    .Plus(0.5)
+                    .Times(words.Vocabulary)
+                    .to(ScalarType.Int64)
+                    .AtLeast(0L)
+                    .AtMost(words.Vocabulary - 1);
                 return words.Table.Base.index_select(0, draw.to(host.Device));
             case "UNIFORM":
                 return Initial.Uniform([tokens, width], 0.5, SeedOf("prompt"));

@@ -13,7 +13,9 @@ public sealed record PromptOptions : MethodOptions
     [JsonPropertyName("num_virtual_tokens")]
     public int VirtualTokens { get; init; } = 20;
 
-    /// <summary>Start: <c>RANDOM</c> N(0, 1) (default), <c>SAMPLE_VOCAB</c> (rows of the word table), or <c>TEXT</c> (the rows of a text's tokens).</summary>
+    /// <summary>
+    /// Start: <c>RANDOM</c> N(0, 1) (default), <c>SAMPLE_VOCAB</c> (rows of the word table), or <c>TEXT</c> (the rows of a text's tokens).
+    /// </summary>
     [JsonPropertyName("prompt_tuning_init")]
     public string Init { get; init; } = "RANDOM";
 
@@ -61,8 +63,10 @@ public sealed record PromptOptions : MethodOptions
     public override void Validate()
     {
         if (VirtualTokens is < 1 or > 1 << 16) throw Bad("num_virtual_tokens", VirtualTokens, "a whole number from 1 to 65536");
-        if (Init is not ("RANDOM" or "SAMPLE_VOCAB" or "TEXT" or "UNIFORM")) throw Bad("prompt_tuning_init", $"\"{Init}\"", "\"RANDOM\", \"SAMPLE_VOCAB\" or \"TEXT\"");
-        if (Init == "TEXT" && string.IsNullOrEmpty(InitText)) throw Bad("prompt_tuning_init_text", InitText, "the text of the \"TEXT\" start");
+        if (Init is not ("RANDOM" or "SAMPLE_VOCAB" or "TEXT" or "UNIFORM"))
+            throw Bad("prompt_tuning_init", $"\"{Init}\"", "\"RANDOM\", \"SAMPLE_VOCAB\" or \"TEXT\"");
+        if (Init == "TEXT" && string.IsNullOrEmpty(InitText))
+            throw Bad("prompt_tuning_init_text", InitText, "the text of the \"TEXT\" start");
     }
 
     /// <inheritdoc/>

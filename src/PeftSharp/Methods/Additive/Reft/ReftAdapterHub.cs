@@ -7,7 +7,8 @@ namespace PeftSharp.Methods.Additive.Reft;
 /// <summary>Representation fine-tuning as AdapterHub writes it.</summary>
 internal sealed class ReftAdapterHub() : AdapterHubLayout("refts")
 {
-    // AdapterHub leaves this one out, and reads its own DiReFT back as NoReFT: it is written where it says something, and then AdapterHub takes it.
+    // AdapterHub leaves this one out, and reads its own DiReFT back as NoReFT: it is written where it says something, and then AdapterHub
+    // takes it.
     private const string Subtract = "subtract_projection";
 
     public override MethodOptions? Read(JsonObject config)

@@ -29,7 +29,8 @@ internal sealed class ReftLayer(int first, int last, ReftUnit atFirst, ReftUnit 
         return result;
     }
 
-    // For each token its place among the real ones of its sequence, from 1, and how many follow it; int64 [rows or 1, tokens, 1]. Padding has place 0 or less.
+    // For each token its place among the real ones of its sequence, from 1, and how many follow it; int64 [rows or 1, tokens, 1]. Padding
+    // has place 0 or less.
     private static (Tensor Rank, Tensor After) Places(Tensor hidden, ForwardContext context)
     {
         var tokens = hidden.shape[1];

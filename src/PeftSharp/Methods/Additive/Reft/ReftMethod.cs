@@ -38,7 +38,8 @@ public sealed class ReftMethod(string name, ReftOptions options) : PeftMethod(na
     {
         if (host.Sites.Inputs.Count > 1)
             throw new PeftException(
-                "REFT: the model has an encoder and a decoder, whose tokens it does not tell apart yet; take lora or a bottleneck adapter.");
+                "REFT: the model has an encoder and a decoder, whose tokens it does not tell apart yet; take lora or a "
+                + "bottleneck adapter.");
         if (options.Rank > host.Width)
             throw new PeftException($"REFT: \"r\" is {options.Rank}; expected at most the model's width, {host.Width}.");
         var layers = host.Sites.Layers.Where(l => l.Layer >= 0).ToList();
@@ -54,7 +55,9 @@ public sealed class ReftMethod(string name, ReftOptions options) : PeftMethod(na
     private void Adapt(LayerSite site)
     {
         var first = Unit(site, 0);
-        Plug<ILayerPlugin>(site.Plugins, new ReftLayer(options.PrefixPositions, options.SuffixPositions, first, options.TiedWeights ? first : Unit(site, 1)));
+        Plug<ILayerPlugin>(
+            site.Plugins,
+            new ReftLayer(options.PrefixPositions, options.SuffixPositions, first, options.TiedWeights ? first : Unit(site, 1)));
     }
 
     // AdapterHub's files have both pairs of tensors, those that act on no token too: these are kept as they are.

@@ -4,14 +4,6 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Hybrid.Fusion;
 
-/// <summary>A linear map of a fusion; no weight stands for the identity.</summary>
-internal sealed record FusionMap(AdapterTensor Weight, AdapterTensor? Bias)
-{
-    /// <summary>[…, hidden] → the same.</summary>
-    public static Tensor Apply(FusionMap? map, Tensor x, ForwardContext context) =>
-        map is null ? x : nn.functional.linear(x, map.Weight.Get(context), map.Bias?.Get(context));
-}
-
 /// <summary>An attention over what adapters add at one residual branch: each token asks, the adapters answer.</summary>
 /// <param name="options">The fusion's settings.</param>
 /// <param name="query">Makes queries of what the adapters read.</param>

@@ -31,7 +31,8 @@ public sealed class MoeLoraMethod(string name, MoeLoraOptions options) : MapMeth
     {
         var (ranks, experts) = (Settings.Experts * Settings.Rank, Settings.Experts);
         ulong Seed(string local) => SeedOf($"{site.Path}.{local}");
-        var a = Add(site.Path, "moe_A.weight", [ranks, site.InFeatures], () => Initial.KaimingUniform([ranks, site.InFeatures], Seed("moe_A")));
+        var a =
+            Add(site.Path, "moe_A.weight", [ranks, site.InFeatures], () => Initial.KaimingUniform([ranks, site.InFeatures], Seed("moe_A")));
         var b = Add(site.Path, "moe_B.weight", [site.OutFeatures, ranks], () => zeros(site.OutFeatures, ranks));
         var router = Add(site.Path, "moe_router.weight", [experts, site.InFeatures], () =>
             Initial.Normal([experts, site.InFeatures], RouterDeviation, Seed("moe_router")));

@@ -24,5 +24,6 @@ internal sealed class UnionAdapterHub : CompositeHubLayout
     };
 
     private static MethodOptions Part(JsonObject? config) => MethodRegistry.FromAdapterHub(
-        (JsonObject?)config?.DeepClone() ?? throw new PeftException("UNION: \"configs\" holds an entry that is no object."), "adapter_config.json");
+        (JsonObject?)config?.DeepClone() ?? throw new PeftException("UNION: \"configs\" holds an entry that is no object."),
+        "adapter_config.json");
 }

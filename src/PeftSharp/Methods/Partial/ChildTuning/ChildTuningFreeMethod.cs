@@ -27,7 +27,8 @@ public sealed class ChildTuningFreeMethod(string name, ChildTuningOptions option
             using var scope = NewDisposeScope();
             // What dropout leaves is divided by the share that is left.
             var seed = SeedSequence.Derive(step.Seed, tensor.Name);
-            gradient.mul_(DropoutMask.Apply(ones(gradient.shape, ScalarType.Float32, gradient.device), 1 - options.Reserve, seed).to(gradient.dtype));
+            gradient.mul_(
+                DropoutMask.Apply(ones(gradient.shape, ScalarType.Float32, gradient.device), 1 - options.Reserve, seed).to(gradient.dtype));
         }
     }
 }

@@ -9,13 +9,16 @@ public sealed record ChildTuningOptions : MethodOptions
     public override string PeftType => "CHILD_TUNING";
 
     /// <summary>
-    /// <c>D</c> (default): the weights with the largest Fisher information are trained, chosen once; <c>F</c>: all weights are trained, and each step
+    /// <c>D</c> (default): the weights with the largest Fisher information are trained, chosen once; <c>F</c>: all weights are trained, and
+    /// each step
     /// another random part of their gradients counts.
     /// </summary>
     [JsonPropertyName("mode")]
     public string Mode { get; init; } = "D";
 
-    /// <summary>The share of weights outside the head that is trained (of gradients that count); above 0 and at most 1; default 0.3.</summary>
+    /// <summary>
+    /// The share of weights outside the head that is trained (of gradients that count); above 0 and at most 1; default 0.3.
+    /// </summary>
     [JsonPropertyName("reserve_p")]
     public double Reserve { get; init; } = 0.3;
 
@@ -32,5 +35,6 @@ public sealed record ChildTuningOptions : MethodOptions
     }
 
     /// <inheritdoc/>
-    public override PeftMethod Create(string name) => Mode == "F" ? new ChildTuningFreeMethod(name, this) : new ChildTuningMethod(name, this);
+    public override PeftMethod Create(string name) =>
+        Mode == "F" ? new ChildTuningFreeMethod(name, this) : new ChildTuningMethod(name, this);
 }

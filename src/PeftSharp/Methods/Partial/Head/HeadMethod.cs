@@ -1,19 +1,8 @@
 namespace PeftSharp.Methods.Partial.Head;
 
-/// <summary>Settings of training the head alone: none but the common ones.</summary>
-public sealed record HeadOptions : MethodOptions
-{
-    /// <inheritdoc/>
-    public override string PeftType => "HEAD";
-
-    /// <inheritdoc/>
-    public override void Validate() { }
-
-    /// <inheritdoc/>
-    public override PeftMethod Create(string name) => new HeadMethod(name, this);
-}
-
-/// <summary>Trains the head (and modules named under <c>modules_to_save</c>) on the frozen model: the floor that every method has to beat.</summary>
+/// <summary>
+/// Trains the head (and modules named under <c>modules_to_save</c>) on the frozen model: the floor that every method has to beat.
+/// </summary>
 public sealed class HeadMethod(string name, HeadOptions options) : PeftMethod(name)
 {
     /// <summary>What the registry says of it.</summary>
@@ -39,6 +28,7 @@ public sealed class HeadMethod(string name, HeadOptions options) : PeftMethod(na
     protected override void OnAttach(MethodHost host)
     {
         TrainModules(options.ModulesToSave);
-        if (Tensors.Count == 0 && !host.IsPart) throw new PeftException("HEAD: the model has no head to train; load it for classification or regression.");
+        if (Tensors.Count == 0 && !host.IsPart)
+            throw new PeftException("HEAD: the model has no head to train; load it for classification or regression.");
     }
 }

@@ -52,7 +52,8 @@ public sealed class LastLayersMethod(string name, LastLayersOptions options) : P
         var count = Math.Min(options.Count ?? 1, stack.Count);
         var chosen = options.Layers is { } named ? stack.Where(l => named.Indices.Contains(l.Layer)) : stack.TakeLast(count);
         foreach (var layer in chosen)
-            foreach (var slot in sites.Slots.Where(s => s.Module.StartsWith($"{layer.Path}.", StringComparison.Ordinal) && IsWanted(s, sites)))
+            foreach (
+                var slot in sites.Slots.Where(s => s.Module.StartsWith($"{layer.Path}.", StringComparison.Ordinal) && IsWanted(s, sites)))
                 Train(slot, stack.Count - layer.Layer, $"layer {layer.Layer}");
     }
 

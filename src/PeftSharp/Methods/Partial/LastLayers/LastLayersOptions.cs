@@ -2,7 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace PeftSharp.Methods.Partial.LastLayers;
 
-/// <summary>Settings of fine-tuning by place: which layers are trained, and how fast (ULMFiT, Howard and Ruder 2018, arXiv 1801.06146).</summary>
+/// <summary>
+/// Settings of fine-tuning by place: which layers are trained, and how fast (ULMFiT, Howard and Ruder 2018, arXiv 1801.06146).
+/// </summary>
 public sealed record LastLayersOptions : MethodOptions
 {
     internal static readonly IReadOnlyList<string> Parts = ["attention", "feed_forward", "norm"];
@@ -31,7 +33,8 @@ public sealed record LastLayersOptions : MethodOptions
     public bool Above { get; init; } = true;
 
     /// <summary>
-    /// What the learning rate is multiplied by for each layer further down: the top layer learns at rate · decay, the next at rate · decay², the embeddings
+    /// What the learning rate is multiplied by for each layer further down: the top layer learns at rate · decay, the next at rate ·
+    /// decay², the embeddings
     /// slowest; the head at the rate itself. Above 0 and at most 1; default 1.
     /// </summary>
     [JsonPropertyName("rate_decay")]
@@ -43,7 +46,8 @@ public sealed record LastLayersOptions : MethodOptions
         if (Count is < 1) throw Bad("last_layers", Count, "1 or more");
         if (Count is not null && Layers is not null) throw Bad("layers", Layers, "null where \"last_layers\" is given");
         if (Components is { Count: 0 }) throw Bad("components", "empty", "null or at least one component");
-        if (Components?.FirstOrDefault(c => !Parts.Contains(c)) is { } unknown) throw Bad("components", $"\"{unknown}\"", string.Join(", ", Parts));
+        if (Components?.FirstOrDefault(c => !Parts.Contains(c)) is { } unknown)
+            throw Bad("components", $"\"{unknown}\"", string.Join(", ", Parts));
         if (!(RateDecay > 0 && RateDecay <= 1)) throw Bad("rate_decay", RateDecay, "a number above 0 and at most 1");
     }
 

@@ -35,7 +35,8 @@ public sealed class LnTuningMethod(string name, LnTuningOptions options) : PeftM
         if (norms.Count == 0)
         {
             throw new PeftException(
-                $"LN_TUNING: no norm matches \"target_modules\" ({_options.TargetModules?.ToString() ?? "every norm"}); the model's norms are called "
+                $"LN_TUNING: no norm matches \"target_modules\" ({_options.TargetModules?.ToString() ?? "every norm"}); the model's "
+                + "norms are called "
                 + $"{string.Join(", ", all.Select(Tail).Distinct())}.");
         }
         var chosen = norms.Select(n => n.Weight.Module).ToList();

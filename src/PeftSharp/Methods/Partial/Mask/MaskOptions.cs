@@ -22,7 +22,8 @@ public sealed record MaskOptions : MethodOptions
     public override void Validate()
     {
         if (!(Keep > 0 && Keep <= 1)) throw Bad("keep", Keep, "a share above 0 and at most 1");
-        if (Choice is not (Largest or Smallest or Random)) throw Bad("choose", $"\"{Choice}\"", "\"magnitude\", \"smallest\" or \"random\"");
+        if (Choice is not (Largest or Smallest or Random))
+            throw Bad("choose", $"\"{Choice}\"", "\"magnitude\", \"smallest\" or \"random\"");
     }
 
     /// <inheritdoc/>

@@ -10,7 +10,8 @@ namespace PeftSharp.Methods.Partial.Sparse;
 /// A method that trains some entries of the base's tensors; the others stay as they are, bit for bit, and cost no optimizer state.
 /// </summary>
 /// <remarks>
-/// An adapter is always whole: entries are chosen when it is attached, and a method that chooses by data does so again before the first step.
+/// An adapter is always whole: entries are chosen when it is attached, and a method that chooses by data does so again before the first
+/// step.
 /// </remarks>
 public abstract class SparseMethod(string name) : PeftMethod(name)
 {
@@ -53,7 +54,13 @@ public abstract class SparseMethod(string name) : PeftMethod(name)
     /// </summary>
     /// <param name="score">The score of a slot's entries.</param>
     private protected IReadOnlyList<Tensor> Scores(Func<Slot, Tensor> score) =>
-        [.. _slots.Select(s => s.Kind == SlotKind.Embedding ? Arithmetic.Filled(s.Value.shape, float.MinValue, ScalarType.Float32, s.Value.device) : score(s))];
+        [
+            .. _slots.Select(
+                s =>
+                    s.Kind == SlotKind.Embedding
+                        ? Arithmetic.Filled(s.Value.shape, float.MinValue, ScalarType.Float32, s.Value.device)
+                        : score(s)),
+        ];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State => _trained.ToDictionary(t => t.Slot.Name, t => t.Positions);

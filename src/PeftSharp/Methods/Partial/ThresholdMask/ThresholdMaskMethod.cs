@@ -43,7 +43,8 @@ public sealed class ThresholdMaskMethod(string name, ThresholdMaskOptions option
         if (sites.Count == 0)
         {
             throw new PeftException(
-                $"THRESHOLD_MASK: no linear map matches \"target_modules\" ({options.TargetModules?.ToString() ?? "all inside the layers"}); the model's "
+                "THRESHOLD_MASK: no linear map matches \"target_modules\" "
+                + $"({options.TargetModules?.ToString() ?? "all inside the layers"}); the model's "
                 + $"are called {string.Join(", ", host.Sites.Projections.Select(p => p.Path.Split('.')[^1]).Distinct())}.");
         }
         Claim(sites.Select(s => s.Weight));
@@ -53,7 +54,8 @@ public sealed class ThresholdMaskMethod(string name, ThresholdMaskOptions option
 
     private bool IsTarget(ProjectionSite site)
     {
-        if (site.Role is ProjectionRole.Head or ProjectionRole.Vocabulary || Host.WholeHead.Any(m => Targets.IsSavedModule(site.Path, m))) return false;
+        if (site.Role is ProjectionRole.Head or ProjectionRole.Vocabulary || Host.WholeHead.Any(m => Targets.IsSavedModule(site.Path, m)))
+            return false;
         if (options.ModulesToSave?.Any(m => Targets.IsSavedModule(site.Path, m)) == true) return false;
         return options.TargetModules is not { } targets ? site.Layer >= 0 : targets.IsAllLinear || targets.Match(site.Path);
     }

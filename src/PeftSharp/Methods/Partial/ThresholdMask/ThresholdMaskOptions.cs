@@ -28,7 +28,8 @@ public sealed record ThresholdMaskOptions : MethodOptions
     public override void Validate()
     {
         if (!(Math.Abs(Threshold) <= 1e6)) throw Bad("threshold", Threshold, "a number from -1000000 to 1000000");
-        if (!(Start > Threshold && Start <= 1e6)) throw Bad("start", Start, $"a number above \"threshold\" ({Threshold}) and at most 1000000");
+        if (!(Start > Threshold && Start <= 1e6))
+            throw Bad("start", Start, $"a number above \"threshold\" ({Threshold}) and at most 1000000");
     }
 
     /// <inheritdoc/>

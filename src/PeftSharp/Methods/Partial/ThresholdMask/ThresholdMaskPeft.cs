@@ -18,7 +18,9 @@ internal sealed class ThresholdMaskPeft : PeftLayout
         Slot(adapter, tensor) is null ? base.Name(adapter, tensor) : $"{Prefix}{tensor.Path}.{Bits}";
 
     public override string ReferenceName(PeftMethod adapter, AdapterTensor tensor) =>
-        Slot(adapter, tensor) is null ? base.ReferenceName(adapter, tensor) : $"scores.{tensor.Path[Math.Max(0, tensor.Path.IndexOf("layer.", StringComparison.Ordinal))..]}";
+        Slot(adapter, tensor) is null
+            ? base.ReferenceName(adapter, tensor)
+            : $"scores.{tensor.Path[Math.Max(0, tensor.Path.IndexOf("layer.", StringComparison.Ordinal))..]}";
 
     protected override IEnumerable<KeyValuePair<string, Tensor>> Encode(PeftMethod adapter, AdapterTensor tensor, string key) =>
         ((ThresholdMaskMethod)adapter).MaskOf(tensor) is { } mask
@@ -38,16 +40,19 @@ internal sealed class ThresholdMaskPeft : PeftLayout
             var bits = saved[key].dtype == ScalarType.Byte ? Unpacked(saved[key]) : null;
             if (bits is null || bits.narrow(0, entries, bits.shape[0] - entries).any().item<bool>())
                 throw new PeftException(
-                    $"{file}: \"{key}\" does not hold one bit for each of {entries:N0} weights; the file is damaged, or another program's.");
+                    $"{file}: \"{key}\" does not hold one bit for each of {entries:N0} weights; the file is damaged, or "
+                    + "another program's.");
             var mask = bits.narrow(0, 0, entries);
-            rest[key] = ((ThresholdMaskMethod)adapter).ScoresOf(IsTurned(adapter, tensor) ? mask.view(shape[1], shape[0]).t() : mask.view(shape));
+            rest[key] =
+                ((ThresholdMaskMethod)adapter).ScoresOf(IsTurned(adapter, tensor) ? mask.view(shape[1], shape[0]).t() : mask.view(shape));
         }
         base.Read(adapter, rest, file);
     }
 
     private static Slot? Slot(PeftMethod adapter, AdapterTensor tensor) => ((ThresholdMaskMethod)adapter).SlotOf(tensor);
 
-    private static bool IsTurned(PeftMethod adapter, AdapterTensor tensor) => Slot(adapter, tensor) is WeightSlot { IsTransposedOnDisk: true };
+    private static bool IsTurned(PeftMethod adapter, AdapterTensor tensor) =>
+        Slot(adapter, tensor) is WeightSlot { IsTransposedOnDisk: true };
 
     private static Tensor Powers(Device device) => tensor((int[])[1, 2, 4, 8, 16, 32, 64, 128], device: device);
 
@@ -59,5 +64,6 @@ internal sealed class ThresholdMaskPeft : PeftLayout
         return (flat.view(-1, 8) * Powers(flat.device)).sum(1).to(ScalarType.Byte);
     }
 
-    private static Tensor Unpacked(Tensor bytes) => bytes.to(ScalarType.Int32).unsqueeze(1).bitwise_and(Powers(bytes.device)).IsNot(0).reshape(-1);
+    private static Tensor Unpacked(Tensor bytes) =>
+        bytes.to(ScalarType.Int32).unsqueeze(1).bitwise_and(Powers(bytes.device)).IsNot(0).reshape(-1);
 }

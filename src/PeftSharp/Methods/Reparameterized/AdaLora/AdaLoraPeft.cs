@@ -7,7 +7,8 @@ namespace PeftSharp.Methods.Reparameterized.AdaLora;
 /// <summary>AdaLoRA as peft writes it: the ranks that are left after the last allocation, without the divisor.</summary>
 internal sealed class AdaLoraPeft : PeftLayout
 {
-    public override string? Name(PeftMethod adapter, AdapterTensor tensor) => tensor.Role == TensorRole.Frozen ? null : base.Name(adapter, tensor);
+    public override string? Name(PeftMethod adapter, AdapterTensor tensor) =>
+        tensor.Role == TensorRole.Frozen ? null : base.Name(adapter, tensor);
 
     protected override IEnumerable<KeyValuePair<string, Tensor>> Encode(PeftMethod adapter, AdapterTensor tensor, string key)
     {

@@ -45,7 +45,8 @@ public sealed record BoftOptions : ExcludingOptions
         if (Blocks is < 0 or > 1 << 20) throw Bad("boft_block_num", Blocks, "a whole number from 0 to 1048576");
         if (BlockSize is < 0 or > 1 << 14) throw Bad("boft_block_size", BlockSize, "a whole number from 0 to 16384");
         if ((Blocks == 0) == (BlockSize == 0))
-            throw Bad("boft_block_size", BlockSize, $"0 where \"boft_block_num\" says the number of blocks, and only there; that is {Blocks}");
+            throw Bad(
+                "boft_block_size", BlockSize, $"0 where \"boft_block_num\" says the number of blocks, and only there; that is {Blocks}");
         if (Factors is < 1 or > 16) throw Bad("boft_n_butterfly_factor", Factors, "a whole number from 1 to 16");
         ValidateDropout("boft_dropout", Dropout);
     }

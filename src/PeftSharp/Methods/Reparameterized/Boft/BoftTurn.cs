@@ -20,11 +20,15 @@ internal sealed class BoftTurn(AdapterTensor turns, IReadOnlyList<(Tensor To, Te
         var blocks = Cayley.Exact(skew);
         var count = (int)blocks.shape[0];
         // peft leaves blocks out of one factor alone.
-        var dropped = context.Training && dropout > 0 ? (int)(SeedSequence.Derive(context.Seed, $"{turns.Name}.factor") % (ulong)count) : -1;
+        var dropped = context.Training && dropout > 0
+            ? (int)(SeedSequence.Derive(context.Seed, $"{turns.Name}.factor") % (ulong)count)
+            : -1;
         for (var step = 0; step < count; step++)
         {
             var factor = back ? step : count - 1 - step;
-            var own = factor == dropped ? Cayley.Drop(blocks[factor], dropout, SeedSequence.Derive(context.Seed, turns.Name)) : blocks[factor];
+            var own = factor == dropped
+                ? Cayley.Drop(blocks[factor], dropout, SeedSequence.Derive(context.Seed, turns.Name))
+                : blocks[factor];
             rows = Turn(rows, own, factor, back);
         }
         return rows;

@@ -32,8 +32,11 @@ public sealed record C3aOptions : TargetOptions
     {
         ValidateTargets();
         ValidateRank("block_size", BlockSize);
-        foreach (var (pattern, size) in BlockSizePattern ?? new Dictionary<string, int>()) ValidateRank($"block_size_pattern.{pattern}", size);
-        if (InitWeights.ValueKind is not (JsonValueKind.True or JsonValueKind.False or JsonValueKind.Null) && Text is not (Xavier or Gaussian or Kaiming))
+        foreach (var (pattern, size) in BlockSizePattern ?? new Dictionary<string, int>())
+            ValidateRank($"block_size_pattern.{pattern}", size);
+        if (
+            InitWeights.ValueKind is not (JsonValueKind.True or JsonValueKind.False or JsonValueKind.Null)
+                && Text is not (Xavier or Gaussian or Kaiming))
             throw Bad("init_weights", InitWeights.GetRawText(), $"true, false, \"{Xavier}\", \"{Kaiming}\" or \"{Gaussian}\"");
     }
 

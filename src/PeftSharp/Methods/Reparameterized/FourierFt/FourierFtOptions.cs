@@ -37,7 +37,8 @@ public sealed record FourierFtOptions : ExcludingOptions
     public override void Validate()
     {
         ValidateTargets();
-        foreach (var (field, count) in (FrequencyPattern ?? new Dictionary<string, int>()).Select(p => ($"n_frequency_pattern.{p.Key}", p.Value))
+        foreach (
+            var (field, count) in (FrequencyPattern ?? new Dictionary<string, int>()).Select(p => ($"n_frequency_pattern.{p.Key}", p.Value))
             .Append(("n_frequency", Frequencies)))
             if (count is < 1 or > MostFrequencies) throw Bad(field, count, $"a whole number from 1 to {MostFrequencies}");
         ValidateSize("scaling", Scaling, 1e6);

@@ -14,7 +14,8 @@ namespace PeftSharp.Methods.Reparameterized.GraLora;
 /// <param name="general">Factors of an ordinary LoRA beside them, [rank, in] and [out, rank]; null for none.</param>
 /// <param name="scale">The scale of both.</param>
 /// <param name="dropout">Dropout of the input.</param>
-internal sealed class GraLoraChange(AdapterTensor a, AdapterTensor b, (AdapterTensor A, AdapterTensor B)? general, double scale, double dropout) : WeightChange
+internal sealed class GraLoraChange(
+    AdapterTensor a, AdapterTensor b, (AdapterTensor A, AdapterTensor B)? general, double scale, double dropout) : WeightChange
 {
     public override Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {

@@ -44,6 +44,7 @@ public sealed class GraLoraMethod(string name, GraLoraOptions options) : MapMeth
         (AdapterTensor, AdapterTensor)? general = Settings.HybridRank == 0 ? null : (
             Factor("gralora_A_general.weight", [Settings.HybridRank, site.InFeatures], turned: false, isZero: false),
             Factor("gralora_B_general.weight", [site.OutFeatures, Settings.HybridRank], turned: false, isZero: Settings.InitWeights));
-        Plug<IProjectionPlugin>(site.Plugins, new GraLoraChange(a, b, general, Settings.Alpha / (rank + Settings.HybridRank), Settings.Dropout));
+        Plug<IProjectionPlugin>(
+            site.Plugins, new GraLoraChange(a, b, general, Settings.Alpha / (rank + Settings.HybridRank), Settings.Dropout));
     }
 }

@@ -37,7 +37,8 @@ public sealed class HraMethod(string name, HraOptions options) : MapMethod<HraOp
     {
         var seed = SeedOf($"{site.Path}.hra_u");
         // Of two equal vectors nothing is left of the second where they are made orthogonal.
-        if (!Settings.InitWeights || Settings.Orthogonalises || Settings.Rank % 2 != 0) return Initial.KaimingUniform([site.InFeatures, Settings.Rank], seed);
+        if (!Settings.InitWeights || Settings.Orthogonalises || Settings.Rank % 2 != 0)
+            return Initial.KaimingUniform([site.InFeatures, Settings.Rank], seed);
         return Initial.KaimingUniform([site.InFeatures, Settings.Rank / 2], seed).repeat_interleave(2, 1);
     }
 }

@@ -9,7 +9,8 @@ namespace PeftSharp.Methods.Reparameterized.LoHa;
 /// ΔW = scale · (A₁·B₁) ∘ (A₂·B₂): the product of two matrices of low rank, number by number, has up to the square of their rank
 /// (Hyeon-Woo et al. 2022, arXiv 2108.06098). A [out, rank], B [rank, in].
 /// </summary>
-internal sealed class LoHaChange(AdapterTensor a1, AdapterTensor b1, AdapterTensor a2, AdapterTensor b2, double scale, ChangeDropout dropout) : WeightChange
+internal sealed class LoHaChange(
+    AdapterTensor a1, AdapterTensor b1, AdapterTensor a2, AdapterTensor b2, double scale, ChangeDropout dropout) : WeightChange
 {
     public override Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context) =>
         dropout.Apply(base.Delta(x, wx, weight, context), context);

@@ -32,7 +32,8 @@ public sealed class LoHaMethod(string name, LoHaOptions options) : MapMethod<LoH
             site.Path, local, shape, () => zero ? zeros(shape) : Initial.KaimingUniform(shape, SeedOf($"{site.Path}.{local}")));
         long[] tall = [site.OutFeatures, rank], wide = [rank, site.InFeatures];
         Plug(site.Plugins, new LoHaChange(
-            Factor("hada_w1_a", tall), Factor("hada_w1_b", wide), Factor("hada_w2_a", tall), Factor("hada_w2_b", wide, Settings.InitWeights),
+            Factor("hada_w1_a", tall), Factor("hada_w1_b", wide), Factor("hada_w2_a", tall),
+            Factor("hada_w2_b", wide, Settings.InitWeights),
             scale, Settings.DropoutOf(site.Path)));
     }
 }

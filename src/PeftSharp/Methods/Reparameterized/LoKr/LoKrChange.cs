@@ -21,5 +21,6 @@ internal sealed class LoKrChange(KroneckerFactor first, KroneckerFactor second, 
         return dropout.Apply(both.transpose(1, 2).reshape([.. x.shape[..^1], small.shape[0] * large.shape[0]]), context);
     }
 
-    protected override Tensor Change(WeightStore weight, ForwardContext context) => kron(first.Get(context).Times(scale), second.Get(context));
+    protected override Tensor Change(WeightStore weight, ForwardContext context) =>
+        kron(first.Get(context).Times(scale), second.Get(context));
 }

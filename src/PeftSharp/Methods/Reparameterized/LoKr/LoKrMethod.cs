@@ -36,7 +36,8 @@ public sealed class LoKrMethod(string name, LoKrOptions options) : MapMethod<LoK
     }
 
     // A product of low rank, where that is asked for and saves numbers; what is zero at the start is zero in one of the two.
-    private KroneckerFactor Factor(string path, string local, long rows, long columns, int rank, bool whole, bool zeroLeft = false, bool zeroRight = false)
+    private KroneckerFactor Factor(
+        string path, string local, long rows, long columns, int rank, bool whole, bool zeroLeft = false, bool zeroRight = false)
     {
         AdapterTensor Part(string part, long[] shape, bool zero) => Add(
             path, part, shape, () => zero ? zeros(shape) : Initial.KaimingUniform(shape, SeedOf($"{path}.{part}")));

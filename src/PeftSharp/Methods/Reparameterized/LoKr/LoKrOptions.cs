@@ -50,7 +50,8 @@ public sealed record LoKrOptions : PatternedMapOptions
     public override void Validate()
     {
         base.Validate();
-        if (DecomposeFactor != -1 && DecomposeFactor is < 1 or > 1 << 20) throw Bad("decompose_factor", DecomposeFactor, "-1 or a whole number from 1 to 1048576");
+        if (DecomposeFactor != -1 && DecomposeFactor is < 1 or > 1 << 20)
+            throw Bad("decompose_factor", DecomposeFactor, "-1 or a whole number from 1 to 1048576");
         if (InitWeights.ValueKind is not (JsonValueKind.True or JsonValueKind.False)
             && !(InitWeights.ValueKind == JsonValueKind.String && InitWeights.GetString() == Lycoris))
             throw Bad("init_weights", InitWeights.GetRawText(), "true, false or \"lycoris\"");

@@ -23,7 +23,9 @@ public sealed partial class LoraMethod(string name, LoraOptions options) : PeftM
         Paper = "Hu et al. 2021, arXiv 2106.09685",
         Sites = "projections, embeddings",
         Summary = "Low-rank updates of weights; merges at no inference cost (rsLoRA, DoRA as options).",
-        Formula = "y = W·x + b + s·B·A·dropout(x), s = alpha / r (rsLoRA: alpha / √r); DoRA: y = m ⊙ (W + s·B·A)·x / ‖W + s·B·A‖ + b, the norm taken of each output row",
+        Formula =
+            "y = W·x + b + s·B·A·dropout(x), s = alpha / r (rsLoRA: alpha / √r); DoRA: y = m ⊙ (W + s·B·A)·x / ‖W + s·B·A‖ + b, the norm "
+            + "taken of each output row",
         OptionsType = typeof(LoraOptions),
         NeutralStart = true,
         Mergeable = true,
@@ -47,10 +49,12 @@ public sealed partial class LoraMethod(string name, LoraOptions options) : PeftM
 
         var sites = _options.Roles is null ? host.Sites.Projections : host.Sites.Projections.Concat(host.Sites.Parts);
         var projections = sites.Where(p => IsTarget(p, targets) && Wanted(p.Path) && !_options.LeaveOut.Contains(p.Layer)).ToList();
-        var embeddings = host.Sites.Embeddings.Where(e => targets is { IsAllLinear: false } && targets.Match(e.Path) && Wanted(e.Path)).ToList();
+        var embeddings =
+            host.Sites.Embeddings.Where(e => targets is { IsAllLinear: false } && targets.Match(e.Path) && Wanted(e.Path)).ToList();
         if (projections.Count + embeddings.Count == 0 && _options.TrainableTokens is null)
             throw new PeftException(
-                $"LORA: no module matches \"target_modules\" ({targets?.ToString() ?? "queries and values"}); the model's linear maps are called {string.Join(", ", host.Sites.Projections.Select(p => p.Path.Split('.')[^1]).Distinct())}.");
+                $"LORA: no module matches \"target_modules\" ({targets?.ToString() ?? "queries and values"}); the model's linear maps are "
+                + $"called {string.Join(", ", host.Sites.Projections.Select(p => p.Path.Split('.')[^1]).Distinct())}.");
         // What names cannot say (a map that serves several) is said by name.
         if (targets is null && _options.Roles is null && projections.Any(p => p.Role == ProjectionRole.Fused))
             _options = _options with { TargetModules = new Targets([.. projections.Select(p => p.Path.Split('.')[^1]).Distinct()]) };
@@ -59,11 +63,13 @@ public sealed partial class LoraMethod(string name, LoraOptions options) : PeftM
         if (_options.Roles is not null) _options = _options with { TargetModules = new Targets([.. projections.Select(p => p.Path)]) };
         var transposed = projections.Any(p => p.Weight.IsTransposedOnDisk);
         if (_options.FanInFanOut && !transposed)
-            throw new PeftException("LORA: \"fan_in_fan_out\" is true, but the weights of this model's maps are [out, in]; set it to false.");
+            throw new PeftException(
+                "LORA: \"fan_in_fan_out\" is true, but the weights of this model's maps are [out, in]; set it to false.");
         _options = _options with { FanInFanOut = transposed };
         foreach (var site in projections) Adapt(site);
         foreach (var site in embeddings) Adapt(site);
-        foreach (var (module, indices) in _options.TrainableTokens?.ByModule ?? new Dictionary<string, IReadOnlyList<long>>()) TrainTokens(module, indices);
+        foreach (var (module, indices) in _options.TrainableTokens?.ByModule ?? new Dictionary<string, IReadOnlyList<long>>())
+            TrainTokens(module, indices);
         TrainBiases(projections);
         TrainModules(_options.ModulesToSave);
         if (_options.UseGating) Tag.NeedAllTokens(_options.GateOverPadding);
@@ -110,12 +116,16 @@ public sealed partial class LoraMethod(string name, LoraOptions options) : PeftM
         if (_options.StartsFromBase)
             throw new PeftException(
                 $"LORA: the start \"{_options.InitText}\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
-        if (_options.UseDora) throw new PeftException($"LORA: \"use_dora\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
-        if (_options.LoraBias) throw new PeftException($"LORA: \"lora_bias\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
+        if (_options.UseDora)
+            throw new PeftException($"LORA: \"use_dora\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
+        if (_options.LoraBias)
+            throw new PeftException($"LORA: \"lora_bias\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         var (rank, scale) = RankAndScale(site.Path);
         // The reverse of linear maps: A starts at zero, B at N(0, 1).
         var a = Add(site.Path, "lora_embedding_A", [rank, site.Vocabulary], () => zeros(rank, site.Vocabulary));
-        var b = Add(site.Path, "lora_embedding_B", [site.Dim, rank], () => Initial.Normal([site.Dim, rank], 1, SeedOf($"{site.Path}.lora_embedding_B")));
+        var b = Add(
+            site.Path, "lora_embedding_B", [site.Dim, rank],
+            () => Initial.Normal([site.Dim, rank], 1, SeedOf($"{site.Path}.lora_embedding_B")));
         Hasten(b);
         Plug(site.Plugins, new LoraEmbedding(a, b, scale));
     }
@@ -127,15 +137,19 @@ public sealed partial class LoraMethod(string name, LoraOptions options) : PeftM
     {
         var site = module == TokenIndices.Input ? Host.Sites.Embeddings[0]
             : Host.Sites.Embeddings.FirstOrDefault(e => new Targets([module]).Match(e.Path))
-              ?? throw new PeftException($"LORA: \"trainable_token_indices\" names \"{module}\", but the model's embeddings are {string.Join(", ", Host.Sites.Embeddings.Select(e => e.Path))}.");
+              ?? throw new PeftException(
+                  $"LORA: \"trainable_token_indices\" names \"{module}\", but the model's embeddings are "
+                  + $"{string.Join(", ", Host.Sites.Embeddings.Select(e => e.Path))}.");
         foreach (var index in indices)
             if (index < 0 || index >= site.Vocabulary)
-                throw new PeftException($"LORA: \"trainable_token_indices\" lists {index}; {site.Path} has the rows 0 to {site.Vocabulary - 1}.");
+                throw new PeftException(
+                    $"LORA: \"trainable_token_indices\" lists {index}; {site.Path} has the rows 0 to {site.Vocabulary - 1}.");
         var chosen = tensor(indices.ToArray(), ScalarType.Int64, device: Host.Device).DetachFromDisposeScope();
         var positions = TrainableRows.Positions(site.Vocabulary, indices, Host.Device).DetachFromDisposeScope();
         OnDetach(chosen.Dispose);
         OnDetach(positions.Dispose);
-        var rows = Add(site.Path, "token_adapter.trainable_tokens_delta", [indices.Count, site.Dim], () => site.Table.Base.index_select(0, chosen));
+        var rows = Add(
+            site.Path, "token_adapter.trainable_tokens_delta", [indices.Count, site.Dim], () => site.Table.Base.index_select(0, chosen));
         Plug(site.Plugins, new TrainableRows(rows, positions, chosen));
     }
 

@@ -238,5 +238,8 @@ public sealed record LoraOptions : ExcludingOptions
 
     // Variants that change the arithmetic: to load them as plain LoRA would give wrong answers in silence.
     private static readonly string[] Unsupported =
-        ["alora_invocation_tokens", "arrow_config", "kasa_config", "layer_replication", "monteclora_config", "target_parameters", "use_bdlora", "use_qalora", "velora_config"];
+        [
+            "alora_invocation_tokens", "arrow_config", "kasa_config", "layer_replication", "monteclora_config", "target_parameters",
+            "use_bdlora", "use_qalora", "velora_config",
+        ];
 }

@@ -3,7 +3,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Reparameterized.Lora;
 
-/// <summary>How AdapterHub keeps the updates of maps that share a tensor (GPT-2's queries and values): the parts' factors and gates below each other, under the whole's name.</summary>
+/// <summary>
+/// How AdapterHub keeps the updates of maps that share a tensor (GPT-2's queries and values): the parts' factors and gates below each
+/// other, under the whole's name.
+/// </summary>
 internal sealed class LoraParts
 {
     // The adapted parts of each whole, in the order of its rows.
@@ -26,7 +29,9 @@ internal sealed class LoraParts
         {
             if (Find(key) is not { } found) yield return new(key, value);
             else if (found.Index == 0)
-                yield return new($"{found.Whole}{found.Tail}", cat([.. found.Parts.Select(part => tensors.First(t => t.Key == part + found.Tail).Value)]));
+                yield return new(
+                    $"{found.Whole}{found.Tail}",
+                    cat([.. found.Parts.Select(part => tensors.First(t => t.Key == part + found.Tail).Value)]));
         }
     }
 

@@ -12,7 +12,8 @@ namespace PeftSharp.Methods.Reparameterized.Miss;
 /// <param name="inFeatures">Width of the input; the last group may be cut off.</param>
 /// <param name="outFeatures">Width of the output.</param>
 /// <param name="dropout">Dropout of the input.</param>
-internal sealed class MissChange(AdapterTensor block, long inFeatures, long outFeatures, double dropout) : LowRankChange(dropout, block.Name)
+internal sealed class MissChange(
+    AdapterTensor block, long inFeatures, long outFeatures, double dropout) : LowRankChange(dropout, block.Name)
 {
     private readonly double _dropout = dropout;
 

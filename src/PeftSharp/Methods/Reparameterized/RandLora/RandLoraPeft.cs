@@ -26,7 +26,9 @@ internal sealed class RandLoraPeft : PeftLayout
     public override bool MayLeaveOut(PeftMethod adapter, string key) => IsCopy(key) || base.MayLeaveOut(adapter, key);
 
     private static bool IsCopy(string key) => key.StartsWith(Prefix, StringComparison.Ordinal)
-        && (key.EndsWith($".{RandLoraMethod.A}", StringComparison.Ordinal) || key.EndsWith($".{RandLoraMethod.B}", StringComparison.Ordinal));
+        && (
+            key.EndsWith($".{RandLoraMethod.A}", StringComparison.Ordinal)
+                || key.EndsWith($".{RandLoraMethod.B}", StringComparison.Ordinal));
 
     // Others than the shared ones would be left out in silence.
     private static void RequireCopy(IReadOnlyDictionary<string, Tensor> saved, string key, string file)

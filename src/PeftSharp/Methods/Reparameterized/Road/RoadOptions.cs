@@ -31,7 +31,8 @@ public sealed record RoadOptions : TargetOptions
     public override void Validate()
     {
         ValidateTargets();
-        if (Variant is not ("road_1" or "road_2" or "road_4")) throw Bad("variant", $"\"{Variant}\"", "\"road_1\", \"road_2\" or \"road_4\"");
+        if (Variant is not ("road_1" or "road_2" or "road_4"))
+            throw Bad("variant", $"\"{Variant}\"", "\"road_1\", \"road_2\" or \"road_4\"");
         if (GroupSize is < 2 or > 1 << 16 || GroupSize % 2 != 0) throw Bad("group_size", GroupSize, "an even number from 2 to 65536");
     }
 

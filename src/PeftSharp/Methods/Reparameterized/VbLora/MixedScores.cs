@@ -41,7 +41,8 @@ internal static class MixedScores
     public static IReadOnlyList<string> Names(string key) => [key + IndexEnd, key + ShareEnd];
 
     /// <summary>True if a saved tensor is one of the two.</summary>
-    public static bool Is(string key) => key.EndsWith(IndexEnd, StringComparison.Ordinal) || key.EndsWith(ShareEnd, StringComparison.Ordinal);
+    public static bool Is(string key) =>
+        key.EndsWith(IndexEnd, StringComparison.Ordinal) || key.EndsWith(ShareEnd, StringComparison.Ordinal);
 
     private static Tensor Required(IReadOnlyDictionary<string, Tensor> saved, string key, long[] shape, string file)
     {

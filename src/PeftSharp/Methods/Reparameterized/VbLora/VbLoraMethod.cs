@@ -47,7 +47,8 @@ public sealed class VbLoraMethod(string name, VbLoraOptions options) : MapMethod
     protected override void Adapt(ProjectionSite site)
     {
         AdapterTensor Scores(string local, params long[] shape) => Add(
-            site.Path, local, shape, () => Initial.Normal(shape, Settings.ScoreDeviation, SeedOf($"{site.Path}.{local}")), saved: !Settings.SavesMixedOnly);
+            site.Path, local, shape, () => Initial.Normal(shape, Settings.ScoreDeviation, SeedOf($"{site.Path}.{local}")),
+            saved: !Settings.SavesMixedOnly);
         var a = Scores(ScoresA, Settings.Rank, site.InFeatures / Settings.Length, Settings.Vectors);
         var b = Scores(ScoresB, site.OutFeatures / Settings.Length, Settings.Rank, Settings.Vectors);
         Plug<IProjectionPlugin>(site.Plugins, new VbLoraChange(_bank!, a, b, Settings.Mixed, Settings.Dropout));

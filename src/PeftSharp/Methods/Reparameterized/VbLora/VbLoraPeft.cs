@@ -34,7 +34,8 @@ internal sealed class VbLoraPeft : PeftLayout
             whole.Add(key, MixedScores.Decode(saved, key, tensor.Value.shape, Options(adapter).Mixed, file));
             known.UnionWith(MixedScores.Names(key));
         }
-        if (saved.Keys.FirstOrDefault(key => MixedScores.Is(key) && !known.Contains(key)) is { } stray) throw SavedTensor.Stray(stray, file);
+        if (saved.Keys.FirstOrDefault(key => MixedScores.Is(key) && !known.Contains(key)) is { } stray)
+            throw SavedTensor.Stray(stray, file);
         base.Read(adapter, whole, file);
         ((VbLoraMethod)adapter).LacksScores = true;
     }

@@ -19,7 +19,8 @@ public sealed class VeraMethod(string name, VeraOptions options) : PeftMethod(na
         PeftType = "VERA",
         Paper = "Kopiczko et al. 2024, arXiv 2310.11454",
         Sites = "projections",
-        Summary = "Two frozen random projections shared by all layers, and two trained vectors a map: fewer trained weights than LoRA; merges.",
+        Summary =
+            "Two frozen random projections shared by all layers, and two trained vectors a map: fewer trained weights than LoRA; merges.",
         Formula = "y = W·x + c + b ⊙ (B·(d ⊙ (A·dropout(x)))); A and B are drawn once and shared, b and d are trained",
         OptionsType = typeof(VeraOptions),
         Layouts = [new VeraPeft()],

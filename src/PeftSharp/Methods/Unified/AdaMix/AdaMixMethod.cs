@@ -59,7 +59,14 @@ public sealed class AdaMixMethod(string name, AdaMixOptions options) : Composite
     {
         var other = options.Part.Options.Create(Name);
         other.Tag = new(Name);
-        other.Attach(host with { HeadModules = [], WholeHead = host.WholeHead, IsPart = true, Seed = SeedSequence.Derive(host.Seed, $"copy {copy}") });
+        other.Attach(
+            host with
+            {
+                HeadModules = [],
+                WholeHead = host.WholeHead,
+                IsPart = true,
+                Seed = SeedSequence.Derive(host.Seed, $"copy {copy}"),
+            });
         var values = other.Tensors.Where(t => t.Role == TensorRole.Trained).Select(t => t.Value.detach().clone()).ToList();
         other.Detach();
         return values;

@@ -39,7 +39,8 @@ public sealed record AdaMixOptions : MethodOptions
     }
 
     /// <inheritdoc/>
-    public override MethodOptions WithTokens(Func<string, IReadOnlyList<int>> tokenize) => this with { Part = new(Part.Options.WithTokens(tokenize)) };
+    public override MethodOptions WithTokens(Func<string, IReadOnlyList<int>> tokenize) =>
+        this with { Part = new(Part.Options.WithTokens(tokenize)) };
 
     /// <inheritdoc/>
     internal override MethodOptions AsReference() => this with { Part = new(Part.Options.AsReference()) };

@@ -32,7 +32,8 @@ internal static class Pruning
     /// </summary>
     public static long[][] ByErdosRenyi(IReadOnlyList<Tensor> matrices, double share, Func<int, ulong> seed)
     {
-        double[] sides = [.. matrices.Select(m => m.shape[0] + (double)m.numel() / m.shape[0])], sizes = [.. matrices.Select(m => (double)m.numel())];
+        double[] sides = [.. matrices.Select(m => m.shape[0] + (double)m.numel() / m.shape[0])],
+            sizes = [.. matrices.Select(m => (double)m.numel())];
         var whole = new bool[sides.Length];
         while (true)
         {

@@ -62,7 +62,8 @@ internal sealed class Saliency(IReadOnlyList<AdapterTensor> tensors, Preparation
             data.Loss(example).Mean.backward();
             count++;
         }
-        var means = tensors.Select(t => t.Value.grad is { } g ? g.detach().Times(1.0 / Math.Max(1, count)) : zeros_like(t.Value).detach()).ToList();
+        var means =
+            tensors.Select(t => t.Value.grad is { } g ? g.detach().Times(1.0 / Math.Max(1, count)) : zeros_like(t.Value).detach()).ToList();
         Clear();
         return means;
     }
@@ -72,5 +73,6 @@ internal sealed class Saliency(IReadOnlyList<AdapterTensor> tensors, Preparation
         foreach (var tensor in tensors) tensor.Value.grad = null;
     }
 
-    private static double Norm(IReadOnlyList<Tensor> all) => Math.Sqrt(all.Sum(t => t.Squared().sum().to(ScalarType.Float64).item<double>()));
+    private static double Norm(IReadOnlyList<Tensor> all) =>
+        Math.Sqrt(all.Sum(t => t.Squared().sum().to(ScalarType.Float64).item<double>()));
 }

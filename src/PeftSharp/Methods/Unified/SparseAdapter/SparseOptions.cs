@@ -50,7 +50,8 @@ public sealed record SparseOptions : MethodOptions
     }
 
     /// <inheritdoc/>
-    public override MethodOptions WithTokens(Func<string, IReadOnlyList<int>> tokenize) => this with { Part = new(Part.Options.WithTokens(tokenize)) };
+    public override MethodOptions WithTokens(Func<string, IReadOnlyList<int>> tokenize) =>
+        this with { Part = new(Part.Options.WithTokens(tokenize)) };
 
     /// <inheritdoc/>
     internal override MethodOptions AsReference() => this with { Part = new(Part.Options.AsReference()) };

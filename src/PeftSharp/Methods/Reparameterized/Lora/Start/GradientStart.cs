@@ -62,7 +62,8 @@ internal sealed class GradientStart(LoraGaOptions options, IReadOnlyList<Adapted
         }
         if (weights == 0)
             throw new PeftException(
-                "LORA: the start \"lora_ga\" follows the gradient, and none of the examples is labelled; check the labels and their column.");
+                "LORA: the start \"lora_ga\" follows the gradient, and none of the examples is labelled; check the labels and "
+                + "their column.");
         using var guard = no_grad();
         return sums.ConvertAll(sum => sum.Scale(1 / weights).MoveToOuterDisposeScope());
     }

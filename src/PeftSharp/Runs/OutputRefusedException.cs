@@ -1,0 +1,8 @@
+namespace PeftSharp.Runs;
+
+/// <summary>A place that results must not be written to; nothing has been changed.</summary>
+public sealed class OutputRefusedException : PeftException
+{
+    /// <summary>Creates the exception from its one-sentence message.</summary>
+    public OutputRefusedException(string message) : base(message) { }
+}

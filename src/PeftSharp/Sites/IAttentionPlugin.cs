@@ -1,0 +1,5 @@
+
+namespace PeftSharp.Sites;
+
+/// <summary>A plug-in at an attention.</summary>
+public interface IAttentionPlugin;

@@ -1,0 +1,17 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>A plug-in that puts vectors before a sequence.</summary>
+public interface IInputPlugin
+{
+    /// <summary>When it acts.</summary>
+    InputStage Stage { get; }
+
+    /// <summary>Number of vectors.</summary>
+    int Length { get; }
+
+    /// <summary>The vectors, [length, hidden].</summary>
+    Tensor Vectors(ForwardContext context);
+}

@@ -1,0 +1,47 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Sites;
+
+/// <summary>A slot that yields a tensor: a bias, a norm's scale or shift, an embedding table.</summary>
+public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<Tensor>(name, kind, value)
+{
+    /// <summary>The adapter whose tensor this is; null for the base's.</summary>
+    internal AdapterTag? Owner { get; set; }
+
+    /// <inheritdoc/>
+    /// <remarks>Where another adapter is trained, its own tensor stays out of the graph.</remarks>
+    public override Tensor Get(ForwardContext context)
+    {
+        var value = base.Get(context);
+        return Owner is null || context.Trained is not { } trained || trained == Owner ? value : value.detach();
+    }
+
+    /// <inheritdoc/>
+    public override long Count { get; } = value.numel();
+
+    /// <inheritdoc/>
+    public override long Bytes => Base.numel() * Base.element_size();
+
+    /// <inheritdoc/>
+    public override Tensor Value => Base;
+
+    /// <inheritdoc/>
+    public override Tensor Copy() => Base.detach().clone();
+
+    /// <inheritdoc/>
+    public override Action ReplaceTensor(AdapterTag owner, Func<Tensor, ForwardContext, Tensor> replace) => Replace(owner, replace);
+
+    /// <inheritdoc/>
+    internal override IDisposable Keep(Tensor merged) => merged.detach().clone().DetachFromDisposeScope();
+
+    /// <inheritdoc/>
+    internal override Tensor? Replaced(AdapterComposition composition) => ReplacedValue(composition);
+
+    /// <inheritdoc/>
+    protected override Tensor PerRow(IReadOnlyList<Tensor> choices, long[] choice) => Gather(choices, choice);
+
+    /// <inheritdoc/>
+    protected override Tensor Mean(AdapterComposition.Average average, IReadOnlyList<Tensor> values) =>
+        Mixture.Of([.. values.Select((value, i) => (value, average.Weights[i]))]);
+}

@@ -1,0 +1,4 @@
+namespace PeftSharp.Tokenization.Chat;
+
+/// <summary>An expression of a template.</summary>
+internal abstract record Expression(int Line);

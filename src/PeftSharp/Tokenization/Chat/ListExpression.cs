@@ -1,0 +1,4 @@
+namespace PeftSharp.Tokenization.Chat;
+
+/// <summary>A list or tuple.</summary>
+internal sealed record ListExpression(int Line, IReadOnlyList<Expression> Items) : Expression(Line);

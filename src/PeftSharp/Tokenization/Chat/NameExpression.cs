@@ -1,0 +1,4 @@
+namespace PeftSharp.Tokenization.Chat;
+
+/// <summary>A variable.</summary>
+internal sealed record NameExpression(int Line, string Name) : Expression(Line);
