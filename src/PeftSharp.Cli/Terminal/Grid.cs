@@ -4,8 +4,7 @@ namespace PeftSharp.Cli.Terminal;
 
 /// <summary>
 /// A table of texts: drawn on a terminal as wide as that is, aligned columns of any width in a pipe. What is too wide for a terminal is
-/// fitted:
-/// heads and texts are wrapped at words, numbers never; where that does not do, each row becomes a record of lines.
+/// fitted: heads and texts are wrapped at words, numbers never; where that does not do, each row becomes a record of lines.
 /// </summary>
 /// <param name="columns">Column heads; one that starts with ">" is a number, aligned to the right.</param>
 internal sealed class Grid(params string[] columns)

@@ -10,9 +10,8 @@ namespace PeftSharp.Analysis;
 
 /// <summary>
 /// Writes what any mergeable adapter, a full fine-tuning above all, does to a model's matrices as a LoRA of a given rank: each ΔW is cut to
-/// its leading
-/// singular triplets, which no matrix of that rank comes closer to (Eckart and Young 1936). Biases, norms and the head are taken over as
-/// they are.
+/// its leading singular triplets, which no matrix of that rank comes closer to (Eckart and Young 1936). Biases, norms and the head are
+/// taken over as they are.
 /// </summary>
 public static class LowRankExtraction
 {
@@ -34,6 +33,7 @@ public static class LowRankExtraction
             throw new PeftException(
                 $"{source.Options.PeftType} changes no matrix of the layers, so there is nothing to write as low-rank updates; take an "
                 + "adapter that does.");
+        RequireExpressible(sites, source);
         var options = new LoraOptions
         {
             Rank = rank,
@@ -53,6 +53,21 @@ public static class LowRankExtraction
         {
             model.Remove(name);
             throw;
+        }
+    }
+
+    // A LoRA of a table leaves a head that is the table as it was, and tables that are no embedding of tokens have no LoRA.
+    private static void RequireExpressible(SiteMap sites, PeftMethod source)
+    {
+        using var scope = NewDisposeScope();
+        var tied = sites.Projections.Any(p => p.Weight is TiedSlot);
+        foreach (var slot in sites.Slots.Where(s => s.Kind == SlotKind.Embedding))
+        {
+            if (!tied && sites.Embeddings.Any(e => e.Table == slot)) continue;
+            if (Merger.MergedValue(sites, slot, source.Tag, source.Options.PeftType) is null) continue;
+            throw new PeftException(
+                $"{source.Options.PeftType} changes \"{slot.Name}\", which {(tied ? "the output head reads too" : "is no table of tokens")}: "
+                + "a LoRA cannot say that; serve the adapter, or merge it.");
         }
     }
 

@@ -8,8 +8,8 @@ namespace PeftSharp.Analysis;
 
 /// <summary>
 /// How far two changes of the same matrix share their leading directions: φ(A, B, i, j) = ‖U_Aᵀ U_B‖_F² / min(i, j) with the i and j
-/// leading singular
-/// vectors (Hu et al. 2021, arXiv 2106.09685, section 7.2): 1 if the smaller subspace lies in the larger, 0 if they are perpendicular.
+/// leading singular vectors (Hu et al. 2021, arXiv 2106.09685, section 7.2): 1 if the smaller subspace lies in the larger, 0 if they are
+/// perpendicular.
 /// </summary>
 /// <param name="Place">The matrix.</param>
 /// <param name="In">φ of the right singular vectors (what is read from the input), [i - 1, j - 1].</param>

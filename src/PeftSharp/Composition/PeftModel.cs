@@ -11,12 +11,11 @@ namespace PeftSharp.Composition;
 /// <summary>A base model with any number of adapters; which of them act is a property of each call.</summary>
 /// <remarks>
 /// <para>Any number of threads may forward, select, add, load, rename, remove, merge and unmerge at the same time. A call sees the adapters
-/// and what is
-/// merged as they were when it began, and holds on to them until it ends; a selection that names an adapter removed before the call is
-/// refused.</para>
+/// and what is merged as they were when it began, and holds on to them until it ends; a selection that names an adapter removed before the
+/// call is refused.</para>
 /// <para>One adapter may be trained while others serve. The answers of the adapter that is trained, and of anything merged, removed or
-/// saved while it is
-/// trained, come from weights between two steps: train a copy where that matters. Two trainers may not train one adapter.</para>
+/// saved while it is trained, come from weights between two steps: train a copy where that matters. Two trainers may not train one
+/// adapter.</para>
 /// <para>The model owns the base and its adapters: <see cref="Dispose"/> releases all of them when the last call under way has
 /// ended.</para>
 /// </remarks>
@@ -221,8 +220,7 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
 
     /// <summary>
     /// Writes an adapter, or several by an expression (<c>stack(a,b)</c>, <c>average(a:0.3,b:0.7)</c>), into the weights: no cost at
-    /// inference. The base's
-    /// own tensors are kept for <see cref="Unmerge"/>. Calls that begin afterwards see it; calls under way do not.
+    /// inference. The base's own tensors are kept for <see cref="Unmerge"/>. Calls that begin afterwards see it; calls under way do not.
     /// </summary>
     /// <exception cref="PeftException">The method cannot be merged, or something is merged already; nothing is changed then.</exception>
     public void Merge(string name)

@@ -36,8 +36,7 @@ public sealed class Checkpoint : IDisposable
     /// <summary>
     /// Opens a .safetensors file, a .safetensors.index.json file, a .gguf file, or a folder with <c>model.safetensors</c> or
     /// <c>model.safetensors.index.json</c> (the single file wins where both exist), or else a single .gguf file. Tensors of a GGUF file
-    /// have
-    /// the names that Hugging Face gives them, and their rows its order.
+    /// have the names that Hugging Face gives them, and their rows its order.
     /// </summary>
     /// <exception cref="PeftException">Nothing of the kind is there, only pickle files are, a shard is missing, or a file is
     /// malformed.</exception>

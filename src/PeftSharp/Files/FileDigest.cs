@@ -7,10 +7,8 @@ namespace PeftSharp.Files;
 
 /// <summary>
 /// SHA-256 of every byte of a file. What was computed once is remembered in the user's cache for the file as the system knows it: its
-/// place, device,
-/// inode, size, and the times of its last change to the nanosecond. Where any of these is unknown, or too young to tell two changes apart,
-/// the
-/// file is read again.
+/// place, device, inode, size, and the times of its last change to the nanosecond. Where any of these is unknown, or too young to tell two
+/// changes apart, the file is read again.
 /// </summary>
 internal static class FileDigest
 {

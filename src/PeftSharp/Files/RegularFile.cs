@@ -4,8 +4,7 @@ namespace PeftSharp.Files;
 
 /// <summary>
 /// The one opener of files that have an end: what lies there is looked at before it is opened, for a pipe would be waited for and a device
-/// never ends.
-/// Links are followed; a circle of links is refused.
+/// never ends. Links are followed; a circle of links is refused.
 /// </summary>
 internal static class RegularFile
 {

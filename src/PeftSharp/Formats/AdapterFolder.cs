@@ -147,8 +147,7 @@ public sealed class AdapterFolder
 
     /// <summary>
     /// Writes an adapter; each file is written aside, flushed and renamed. Of an adapter that stood there before nothing stays that would
-    /// be read
-    /// with this one.
+    /// be read with this one.
     /// </summary>
     /// <param name="method">The adapter.</param>
     /// <param name="folder">The folder; created if need be.</param>

@@ -113,8 +113,9 @@ internal sealed class AdapterReader(AdapterFolder folder)
     {
         if (folder.Format != AdapterFormat.AdapterHub || folder.SavedAs is not { } old || old == name) return key;
         foreach (var kind in MethodRegistry.AdapterHubKinds.Concat(FusionLayout.Instance.Kinds))
-            if (key.IndexOf($".{kind}.{old}.", StringComparison.Ordinal) is >= 0 and var at)
-                return $"{key[..(at + kind.Length + 2)]}{name}{key[(at + kind.Length + 2 + old.Length)..]}";
+            // A kind may begin the key, where the base has no prefix.
+            if ($".{key}".IndexOf($".{kind}.{old}.", StringComparison.Ordinal) is >= 0 and var at)
+                return $"{key[..(at + kind.Length + 1)]}{name}{key[(at + kind.Length + 1 + old.Length)..]}";
         return key;
     }
 

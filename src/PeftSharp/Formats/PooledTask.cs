@@ -7,9 +7,8 @@ namespace PeftSharp.Formats;
 
 /// <summary>
 /// peft's SEQ_CLS means Hugging Face's own class, which answers from the model's pooler. An adapter that was trained on the mean of the
-/// tokens, or on the
-/// first one without a pooler, has a task of its own in its settings: Python's libraries refuse it instead of answering otherwise in
-/// silence.
+/// tokens, or on the first one without a pooler, has a task of its own in its settings: Python's libraries refuse it instead of answering
+/// otherwise in silence.
 /// </summary>
 internal static class PooledTask
 {

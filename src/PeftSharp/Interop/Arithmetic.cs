@@ -6,10 +6,8 @@ namespace PeftSharp.Interop;
 /// <summary>Sums of tensors, and tensors with numbers, that stay right beside other threads.</summary>
 /// <remarks>
 /// TorchSharp 0.107 wraps every number, the hidden factor of <c>a + b</c> included, in an object whose finalizer frees it, and lets go of
-/// that
-/// object before the native call is over: where another thread makes the garbage collector run in between, the call reads freed memory.
-/// Here
-/// the number outlives the call. A test looks through the library's code for what would go past these methods.
+/// that object before the native call is over: where another thread makes the garbage collector run in between, the call reads freed
+/// memory. Here the number outlives the call. A test looks through the library's code for what would go past these methods.
 /// </remarks>
 internal static class Arithmetic
 {

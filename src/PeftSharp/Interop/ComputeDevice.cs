@@ -7,8 +7,7 @@ namespace PeftSharp.Interop;
 /// <summary>Devices by the names that users type.</summary>
 /// <remarks>
 /// The packages here bring libtorch for the CPU. CUDA needs libtorch's CUDA package in its place (docs/devices.md); tensors follow the
-/// model's
-/// device and the kernels of our own have a fallback in libtorch's operators, but no GPU has run it yet.
+/// model's device and the kernels of our own have a fallback in libtorch's operators, but no GPU has run it yet.
 /// </remarks>
 public static class ComputeDevice
 {

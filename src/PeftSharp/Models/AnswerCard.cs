@@ -4,8 +4,7 @@ namespace PeftSharp.Models;
 
 /// <summary>
 /// What an answer depends on besides tensors. It is kept inside the file of an adapter's tensors, and in a model's <c>config.json</c>, so
-/// that it
-/// cannot be lost apart from them; docs/formats.md describes it on disk.
+/// that it cannot be lost apart from them; docs/formats.md describes it on disk.
 /// </summary>
 public sealed record AnswerCard
 {

@@ -12,8 +12,7 @@ public sealed record ModelOptions
 
     /// <summary>
     /// Class names in the order of the outputs, or null to take those of the configuration. Where they are the names of the checkpoint's
-    /// own head, its
-    /// rows are put in this order; else a new last map is drawn.
+    /// own head, its rows are put in this order; else a new last map is drawn.
     /// </summary>
     public IReadOnlyList<string>? Labels { get; init; }
 

@@ -15,8 +15,7 @@ public sealed record ModelOutput(Tensor Logits, Tensor? Hidden, Tensor? Mask) : 
 {
     /// <summary>
     /// Number of outputs of each row, where adapters with heads of several widths act on them: <see cref="Logits"/> is then as wide as the
-    /// widest, and the
-    /// others are filled up with −∞ at the right, which a softmax turns into zeros. Null where every row has all of them.
+    /// widest, and the others are filled up with −∞ at the right, which a softmax turns into zeros. Null where every row has all of them.
     /// </summary>
     public IReadOnlyList<int>? Widths { get; init; }
 

@@ -8,9 +8,8 @@ namespace PeftSharp.Models;
 
 /// <summary>
 /// A model whose answer comes from the mean of its tokens, or from the first one without a pooler, as sentence-transformers lays it out:
-/// the bare model, a
-/// pooling and a linear map for each stage of the head, so that its <c>encode</c> gives our logits. Hugging Face's own classes have no
-/// place for it.
+/// the bare model, a pooling and a linear map for each stage of the head, so that its <c>encode</c> gives our logits. Hugging Face's own
+/// classes have no place for it.
 /// </summary>
 internal static class SentenceLayout
 {

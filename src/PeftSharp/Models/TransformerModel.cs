@@ -45,8 +45,8 @@ public abstract class TransformerModel : IDisposable
 
     /// <summary>
     /// True if the head answers from another vector than Hugging Face's own class does, so that files in its layout would be answered
-    /// otherwise in silence:
-    /// such a model is written in the layout of sentence-transformers, and an adapter of it has a task that peft refuses.
+    /// otherwise in silence: such a model is written in the layout of sentence-transformers, and an adapter of it has a task that peft
+    /// refuses.
     /// </summary>
     public bool HasOwnPooling => Head.Stages.Count > 0 && Card.IsApart(Config.ModelType);
 
@@ -69,8 +69,7 @@ public abstract class TransformerModel : IDisposable
 
     /// <summary>
     /// Modules that are trained and saved with every adapter: the head's, and those that the checkpoint lacked (a pooler after
-    /// masked-language training):
-    /// what was drawn at random is known to nobody else.
+    /// masked-language training): what was drawn at random is known to nobody else.
     /// </summary>
     public IReadOnlyList<string> SavedModules => !CameFromCheckpoint || Head.Modules.Count == 0 ? Head.Modules
         : [
@@ -95,8 +94,7 @@ public abstract class TransformerModel : IDisposable
 
     /// <summary>
     /// Runs the model on a batch, from wherever the batch is. Where gradients are enabled and something is trained, the result carries its
-    /// graph;
-    /// <c>PeftModel.Forward</c> is the way without.
+    /// graph; <c>PeftModel.Forward</c> is the way without.
     /// </summary>
     /// <returns>Tensors in the caller's dispose scope; everything else is released before this returns.</returns>
     /// <exception cref="PeftException">The batch does not fit the model or the selection, or a selected adapter was removed.</exception>

@@ -5,8 +5,7 @@ namespace PeftSharp.Models;
 
 /// <summary>
 /// Fields of config.json that no model here has asked for and that are not known to leave the answer alone. Nobody can tell what such a
-/// field means,
-/// so it is said, not refused.
+/// field means, so it is said, not refused.
 /// </summary>
 internal static class UnknownFields
 {

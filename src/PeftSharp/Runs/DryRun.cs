@@ -38,8 +38,7 @@ public sealed class DryRun
     public long Bytes => Files.Sum(f => f.Bytes);
 
     /// <summary>Saved states that the working folder holds at most. What a run saves to go on from holds weights and optimizer: as many
-    /// bytes as gradients and
-    /// optimizer take in memory.</summary>
+    /// bytes as gradients and optimizer take in memory.</summary>
     public int SavedStates => Folder is not null && _settings.ForCheckpoints() is { Moment: not SaveMoment.Never } saved ? saved.Limit : 0;
 
     /// <summary>What would go wrong, a sentence each.</summary>

@@ -9,10 +9,8 @@ namespace PeftSharp.Runs;
 
 /// <summary>
 /// A training run, described step by step: <c>FineTuning.Of(model).With(method).On(rows).HoldOut(0.1).RunAsync()</c>. Descriptions are
-/// immutable: every
-/// member returns another one, so that runs can share a beginning. What is not said has the defaults of <c>peft train</c>, whose every
-/// setting is reached
-/// by its key in a recipe (<see cref="Set"/>).
+/// immutable: every member returns another one, so that runs can share a beginning. What is not said has the defaults of <c>peft train</c>,
+/// whose every setting is reached by its key in a recipe (<see cref="Set"/>).
 /// </summary>
 public sealed class FineTuning
 {

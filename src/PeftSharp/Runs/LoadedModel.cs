@@ -13,8 +13,7 @@ namespace PeftSharp.Runs;
 
 /// <summary>
 /// A base model with an adapter, or with several that act together, as their folders describe them: head, labels, pooling, length and
-/// tokenizer come with
-/// the files, those of the adapter whose head answers.
+/// tokenizer come with the files, those of the adapter whose head answers.
 /// </summary>
 public sealed class LoadedModel : IDisposable
 {
@@ -66,8 +65,7 @@ public sealed class LoadedModel : IDisposable
 
     /// <summary>
     /// The length that was asked for, else that of training, else what the tokenizer's <c>model_max_length</c> says, else as much as the
-    /// model takes,
-    /// up to 512 tokens.
+    /// model takes, up to 512 tokens.
     /// </summary>
     public int MaxLength(int? asked = null) => asked ?? Math.Min(Card.MaxLength ?? Tokenizer()?.MaxLength ?? 512, Model.Model.MaxTokens);
 
@@ -79,10 +77,8 @@ public sealed class LoadedModel : IDisposable
 
     /// <summary>Loads a base model, and an adapter into it.</summary>
     /// <param name="folder">The base.</param>
-    /// <param name="adapterFolder">
-    /// The adapter, or several as an expression of their folders (<c>stack(runs/a,runs/b)</c>, see <see cref="ComposedFolders"/>) or as the
-    /// folder of a saved
-    /// composition; null for the base alone.
+    /// <param name="adapterFolder"> The adapter, or several as an expression of their folders (<c>stack(runs/a,runs/b)</c>, see
+    /// <see cref="ComposedFolders"/>) or as the folder of a saved composition; null for the base alone.
     /// </param>
     /// <param name="options">How to load them.</param>
     /// <exception cref="PeftException">A folder is missing or damaged, or they do not belong together, as the folder's proof may

@@ -6,10 +6,8 @@ namespace PeftSharp.Runs;
 
 /// <summary>
 /// A folder of results that appears whole or not at all. It is written in the folder <c>.NAME.run</c> beside its place, flushed and moved
-/// there.
-/// Only results of this program are replaced, known by their mark <c>.peftsharp.json</c>; what others put there is never deleted, and a
-/// finished
-/// result whose place was taken meanwhile is kept beside it.
+/// there. Only results of this program are replaced, known by their mark <c>.peftsharp.json</c>; what others put there is never deleted,
+/// and a finished result whose place was taken meanwhile is kept beside it.
 /// </summary>
 public sealed class OutputFolder : IDisposable
 {

@@ -8,8 +8,7 @@ namespace PeftSharp.Runs;
 
 /// <summary>
 /// The mark of a folder of results, <c>.peftsharp.json</c>: which files this program wrote there, and how to know them again. Without it,
-/// or with
-/// anything besides, a folder is somebody else's.
+/// or with anything besides, a folder is somebody else's.
 /// </summary>
 internal sealed class OutputMark
 {

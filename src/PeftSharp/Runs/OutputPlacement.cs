@@ -7,8 +7,7 @@ namespace PeftSharp.Runs;
 
 /// <summary>
 /// Brings a finished folder into its place, and finishes or takes back what a killed process began. The order is: mark and flush the
-/// result, declare
-/// it complete, exchange it with what stood there (or rename twice), delete of the old one what its mark vouches for.
+/// result, declare it complete, exchange it with what stood there (or rename twice), delete of the old one what its mark vouches for.
 /// </summary>
 /// <param name="target">The place.</param>
 /// <param name="work">The work folder beside it.</param>

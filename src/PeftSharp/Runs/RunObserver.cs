@@ -6,8 +6,7 @@ namespace PeftSharp.Runs;
 
 /// <summary>
 /// Watches a run. Every member does nothing by default: override what is wanted. Remarks are sentences for a user; nothing of the library
-/// writes to
-/// the console. An exception that a member throws ends the run.
+/// writes to the console. An exception that a member throws ends the run.
 /// </summary>
 public class RunObserver
 {

@@ -6,8 +6,7 @@ namespace PeftSharp.Runs;
 
 /// <summary>
 /// The folder <c>.NAME.run</c> beside a result: where it is written until it is whole. It belongs to one process at a time, and what this
-/// program
-/// did not make itself is not trusted: another owner's folder, one without its mark, links and pipes in place of files.
+/// program did not make itself is not trusted: another owner's folder, one without its mark, links and pipes in place of files.
 /// </summary>
 internal sealed class WorkFolder : IDisposable
 {

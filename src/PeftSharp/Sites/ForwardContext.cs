@@ -51,8 +51,7 @@ public sealed record ForwardContext
 
     /// <summary>
     /// Keys and values of earlier calls, which this one goes on from and adds to: its batch holds new tokens alone. Null (default) for
-    /// none. Without gradients,
-    /// for decoders, and for adapters that act on each token by itself or on what comes before it.
+    /// none. Without gradients, for decoders, and for adapters that act on each token by itself or on what comes before it.
     /// </summary>
     public KeyValueCache? Cache { get; init; }
 
@@ -120,8 +119,7 @@ public sealed record ForwardContext
 
     /// <summary>
     /// The call as layer <paramref name="layer"/> sees it (-1: the embeddings): without the base's dropout in the quiet ones, without
-    /// adapters in those
-    /// that the selection's rule names.
+    /// adapters in those that the selection's rule names.
     /// </summary>
     internal ForwardContext At(int layer)
     {

@@ -4,9 +4,8 @@ namespace PeftSharp.Sites;
 
 /// <summary>
 /// A plug-in with a linear map of low rank inside, Left · Right · Scale. At a projection that is the whole of its change of the weight,
-/// [out, in], and
-/// at an embedding of the table, [entries, dim]; at a residual branch it is the map without what stands between the factors (an
-/// activation).
+/// [out, in], and at an embedding of the table, [entries, dim]; at a residual branch it is the map without what stands between the factors
+/// (an activation).
 /// </summary>
 public interface ILowRankMap
 {

@@ -64,8 +64,8 @@ public sealed class ProjectionGroup : IDisposable
     }
 
     // [rows, tokens, sum of widths], or null where the maps have to be computed one by one. Replaced weights and biases are joined on the
-    // fly, so
-    // that a trained copy gives the same bits as the base; null where they cannot be joined, or a plug-in has to come before the product.
+    // fly, so that a trained copy gives the same bits as the base; null where they cannot be joined, or a plug-in has to come before the
+    // product.
     private Tensor? Product(Tensor x, ReadOnlySpan<ProjectionSite> sites, int first, ForwardContext context)
     {
         if (_join is null) return null;

@@ -52,8 +52,7 @@ public sealed record TrainerOptions
 
     /// <summary>
     /// <c>adamw_torch</c> (default) or <c>sgd</c>; <c>adamw_8bit</c> keeps Adam's two means in a byte a weight each;
-    /// <c>paged_adamw_32bit</c> and
-    /// <c>paged_adamw_8bit</c> keep them in a file that the system pages in and out.
+    /// <c>paged_adamw_32bit</c> and <c>paged_adamw_8bit</c> keep them in a file that the system pages in and out.
     /// </summary>
     [JsonPropertyName("optim")]
     public string Optimizer { get; init; } = "adamw_torch";

@@ -8,8 +8,7 @@ namespace PeftSharp.Weights;
 
 /// <summary>
 /// x·Wᵀ for a handful of rows, such as the one token that a decoder writes next: a weight is unpacked piece by piece in the nearest cache
-/// and
-/// multiplied there, so that memory is read once, in its blocks.
+/// and multiplied there, so that memory is read once, in its blocks.
 /// </summary>
 internal static unsafe class FewRows
 {

@@ -19,10 +19,7 @@ public sealed class CompositionSnippetTests
     {
         using var bench = TrunkBench.Of("bert", "pfeiffer")!;
         var model = bench.Model;
-        foreach (
-            var (name, method) in (
-                IEnumerable<(string, string)>)[("a", "pfeiffer"), ("b", "pfeiffer"), ("c", "pfeiffer"), ("domain", "lora"),
-                ("task", "pfeiffer")])
+        foreach (var (name, method) in (IEnumerable<(string, string)>)[("a", "pfeiffer"), ("b", "pfeiffer"), ("c", "pfeiffer"), ("domain", "lora"), ("task", "pfeiffer")])
             Bench.Disturb(model.Add(PeftSharp.Methods.MethodRegistry.Options(method), name));
         using var batch = TinyModels.Batch();
         Assert.Equal(3, Select(model, batch).Count);

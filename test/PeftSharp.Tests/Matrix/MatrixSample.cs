@@ -5,16 +5,18 @@ using PeftSharp.Models;
 namespace PeftSharp.Tests.Matrix;
 
 /// <summary>
-/// Which method meets which architecture. The core architectures meet every method and preset; each further one meets a drawn method of
-/// every family and
-/// of every kind of site, and a drawn part of the rest. PEFTSHARP_MATRIX=whole pairs all with all, PEFTSHARP_MATRIX=NAME one architecture
-/// with all methods,
-/// PEFTSHARP_MATRIX=further the sample without the core.
+/// Which method meets which architecture. The core architectures meet every method, BERT every preset too and the others a drawn part of
+/// them; each further one meets a drawn method of every family and of every kind of site, and a drawn part of the rest.
+/// PEFTSHARP_MATRIX=whole pairs all with all, PEFTSHARP_MATRIX=NAME one architecture with all methods, PEFTSHARP_MATRIX=further the sample
+/// without the core.
 /// </summary>
 internal static class MatrixSample
 {
+    // One preset in so many, on core architectures but the first.
+    private const ulong PresetShare = 4;
+
     // One pair in so many of the rest.
-    private const ulong Share = 16;
+    private const ulong Share = 64;
 
     // T5 answers with texts: it has no head of classes, and no biases; what acts on chosen tokens or behind the embeddings is refused for
     // two stacks.
@@ -44,7 +46,13 @@ internal static class MatrixSample
 
     private static IEnumerable<string> MethodsOf(string architecture)
     {
-        if (IsWhole(architecture)) return MethodRegistry.All.SelectMany(Names).Distinct();
+        if (architecture == "bert" || (Asked is not null && IsWhole(architecture))) return MethodRegistry.All.SelectMany(Names).Distinct();
+        // Presets are other settings of a method: one architecture meets them all, the other core ones a part.
+        if (IsWhole(architecture))
+        {
+            var some = MethodRegistry.All.SelectMany(Names).Where(method => Draw(architecture, method) % PresetShare == 0);
+            return MethodRegistry.All.Select(info => info.Name).Concat(some).Distinct();
+        }
         var families = MethodRegistry.All.GroupBy(info => $"{info.Family}").Select(group => Drawn(architecture, group));
         var sites = MethodRegistry.All.GroupBy(info => info.Sites).Select(group => Drawn(architecture, group));
         var rest = MethodRegistry.All.SelectMany(Names).Where(method => Draw(architecture, method) % Share == 0);

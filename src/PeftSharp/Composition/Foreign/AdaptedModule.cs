@@ -10,8 +10,8 @@ namespace PeftSharp.Composition.Foreign;
 /// <summary>A network of TorchSharp's own modules with its adapters, reached through forward hooks.</summary>
 /// <remarks>
 /// <para>The network stays the caller's: it is called, trained and disposed as before. Its parameters are frozen while this object lives,
-/// and hold
-/// their own values bit for bit unless an adapter is merged. One thread may change adapters while no other calls the network.</para>
+/// and hold their own values bit for bit unless an adapter is merged. One thread may change adapters while no other calls the
+/// network.</para>
 /// <para>Disposing takes adapters and hooks away and gives parameters back as they were.</para>
 /// </remarks>
 public sealed class AdaptedModule : IDisposable

@@ -11,14 +11,11 @@ public static class ModuleAdapters
 
     /// <summary>
     /// The network's seams: every <c>Linear</c>, <c>Embedding</c> and <c>LayerNorm</c> among its children, found by their names. The same
-    /// object
-    /// each time; the first call freezes the network's parameters.
+    /// object each time; the first call freezes the network's parameters.
     /// </summary>
     /// <param name="module">The network. It is to be run by <c>call</c>: hooks do not see <c>forward</c>.</param>
-    /// <param name="branches">
-    /// Names (a whole path or its end) of children behind which bottleneck adapters may sit: modules from a tensor to a tensor of the same
-    /// width, such
-    /// as a feed-forward block. Counted at the first call only.
+    /// <param name="branches"> Names (a whole path or its end) of children behind which bottleneck adapters may sit: modules from a tensor
+    /// to a tensor of the same width, such as a feed-forward block. Counted at the first call only.
     /// </param>
     /// <exception cref="PeftException">A name means no child of that kind, or the network has no child that an adapter can
     /// reach.</exception>

@@ -5,8 +5,7 @@ namespace PeftSharp.Files.Json;
 
 /// <summary>
 /// The one way in for JSON from files and servers. A document is checked whole (<see cref="JsonScan"/>) before any of it is used, so that
-/// nothing
-/// surfaces later; a byte order mark before it is passed over; comments, trailing commas and anything behind it are refused.
+/// nothing surfaces later; a byte order mark before it is passed over; comments, trailing commas and anything behind it are refused.
 /// </summary>
 internal static class StrictJson
 {

@@ -6,8 +6,7 @@ namespace PeftSharp.Files.Yaml;
 
 /// <summary>
 /// The one way in for YAML. Values are built from the stream of events with bounds of bytes, depth and count; aliases and tags, by which a
-/// small file
-/// names itself or asks for types, are refused, as are keys that repeat.
+/// small file names itself or asks for types, are refused, as are keys that repeat.
 /// </summary>
 internal sealed class StrictYaml
 {

@@ -7,9 +7,8 @@ namespace PeftSharp.Models.Blocks;
 
 /// <summary>
 /// DeBERTa's disentangled attention (He et al. 2020, arXiv 2006.03654): besides content to content, scores hold what the query's content
-/// says of the
-/// key's distance, and what the key's content says of the query's. Distances have vectors of their own, which go through the layer's own
-/// maps.
+/// says of the key's distance, and what the key's content says of the query's. Distances have vectors of their own, which go through the
+/// layer's own maps.
 /// </summary>
 /// <param name="table">Vectors of distances, [2 · span, hidden]; shared by all layers.</param>
 /// <param name="norm">The norm over them; null for none.</param>

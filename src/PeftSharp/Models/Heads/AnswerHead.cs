@@ -34,8 +34,7 @@ public sealed class AnswerHead(ProjectionSite outputs, string module = "qa_outpu
     /// <inheritdoc/>
     /// <remarks>
     /// Starts and ends that lie outside the text are left out (an answer that was cut off); each of the others is half a span. Padding is
-    /// no
-    /// place where an answer can start: the softmax goes over real tokens, so that a row's loss does not depend on the rows beside it.
+    /// no place where an answer can start: the softmax goes over real tokens, so that a row's loss does not depend on the rows beside it.
     /// </remarks>
     public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
     {

@@ -14,8 +14,7 @@ namespace PeftSharp.Runs.Conformance;
 
 /// <summary>
 /// Runs reference cases: logits, loss, gradients, merging, a short training run, counts and saved names, in float32. What misses its
-/// tolerance there by no
-/// more than a factor of ten may be rounding (T5 does not scale its scores): float64 decides, and the result says so.
+/// tolerance there by no more than a factor of ten may be rounding (T5 does not scale its scores): float64 decides, and the result says so.
 /// </summary>
 public static class ConformanceRunner
 {

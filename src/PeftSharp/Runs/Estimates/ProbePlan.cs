@@ -3,12 +3,9 @@ namespace PeftSharp.Runs.Estimates;
 /// <summary>Chooses the batches that a probe runs.</summary>
 /// <remarks>
 /// glibc's heap grows with the sizes that it has not served before: measured on whole epochs, every jump of a run's memory above 4 MB falls
-/// on the first
-/// batch of a shape, and on none that was seen, where few tensors are trained. So each large shape is run once, in the order in which the
-/// run
-/// would meet them, and batches that span all sizes, for the time. Where every weight is trained, gradients of many sizes split the heap
-/// further in
-/// steps whose shapes are known: others of the run's batches follow while that goes on.
+/// on the first batch of a shape, and on none that was seen, where few tensors are trained. So each large shape is run once, in the order
+/// in which the run would meet them, and batches that span all sizes, for the time. Where every weight is trained, gradients of many sizes
+/// split the heap further in steps whose shapes are known: others of the run's batches follow while that goes on.
 /// </remarks>
 internal sealed class ProbePlan
 {

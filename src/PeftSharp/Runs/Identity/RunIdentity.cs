@@ -34,8 +34,7 @@ public static class RunIdentity
     /// <param name="forward">How the forward pass runs.</param>
     /// <param name="metric">The metric that selects the best weights.</param>
     /// <param name="baseFolder">The folder that the base was loaded from: every byte of its configuration, weights and tokenizer belongs to
-    /// the identity
-    /// (digests are remembered for files that have not changed). Default: every value of the model in memory does.</param>
+    /// the identity (digests are remembered for files that have not changed). Default: every value of the model in memory does.</param>
     /// <param name="adapterFile">The file of tensors that the adapter starts from, where the run goes on with one. Default: none.</param>
     /// <exception cref="PeftException">A file of the base cannot be read.</exception>
     public static RunFingerprint Of(

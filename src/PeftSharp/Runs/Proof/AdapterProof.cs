@@ -9,8 +9,7 @@ namespace PeftSharp.Runs.Proof;
 
 /// <summary>
 /// What an adapter answers and on what base, kept in a file beside it (<see cref="FileName"/>), which peft and AdapterHub do not read. A
-/// merged
-/// model has one too. It guards against mistakes, not against forgery.
+/// merged model has one too. It guards against mistakes, not against forgery.
 /// </summary>
 public sealed record AdapterProof
 {

@@ -8,8 +8,7 @@ namespace PeftSharp.Runs.Proof;
 
 /// <summary>
 /// The base model as it lies on disk: the tensors that the model reads, under names without the base's prefix, so that it is the same for
-/// one
-/// file or shards, and for a bare checkpoint or one with a head.
+/// one file or shards, and for a bare checkpoint or one with a head.
 /// </summary>
 public sealed record BaseFingerprint
 {

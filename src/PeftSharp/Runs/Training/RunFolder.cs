@@ -6,8 +6,7 @@ namespace PeftSharp.Runs.Training;
 
 /// <summary>
 /// Where a run works until it is done: the work folder beside the result's. It holds the recipe, the checkpoints, the lock and, being
-/// written, the
-/// result; it is deleted once the result is in place, and stays where a run was cut off, to go on from.
+/// written, the result; it is deleted once the result is in place, and stays where a run was cut off, to go on from.
 /// </summary>
 internal sealed class RunFolder : IDisposable
 {

@@ -11,8 +11,7 @@ namespace PeftSharp.Runs.Trunk;
 /// <summary>What the trunk of a model makes of rows, computed once and kept in one mapped file that vanishes with the program.</summary>
 /// <remarks>
 /// A batch composed as when the cache was built goes on with the same bits that the trunk would compute again; composed otherwise, it
-/// agrees to
-/// rounding (matrix products depend on the shape of the batch). The base's own dropout is off in the trunk.
+/// agrees to rounding (matrix products depend on the shape of the batch). The base's own dropout is off in the trunk.
 /// </remarks>
 public sealed class TrunkCache : IDisposable
 {

@@ -11,9 +11,8 @@ namespace PeftSharp.Training.Resume;
 
 /// <summary>
 /// One checkpoint on disk: <c>trainer_state.safetensors</c> (every tensor), <c>trainer_state.json</c> (the rest, under Hugging Face's names
-/// where
-/// there are such, with the checksum of the tensors) and <c>trainer_state.json.sha256</c> (the checksum of that, as <c>sha256sum -c</c>
-/// reads it).
+/// where there are such, with the checksum of the tensors) and <c>trainer_state.json.sha256</c> (the checksum of that, as <c>sha256sum
+/// -c</c> reads it).
 /// </summary>
 internal static class CheckpointFolder
 {

@@ -2,8 +2,7 @@ namespace PeftSharp.Data.Files.Columnar;
 
 /// <summary>
 /// A parquet file of one column in memory, of which everything but the content of its pages was written here: the reader behind goes by
-/// metadata alone
-/// and would follow a hostile one into endless loops.
+/// metadata alone and would follow a hostile one into endless loops.
 /// </summary>
 internal sealed class ColumnFile : MemoryStream
 {

@@ -12,8 +12,7 @@ public sealed record Ia3Options : MethodOptions
 
     /// <summary>
     /// Modules to scale: names, a pattern, or <c>all-linear</c>; null (default): keys, values and the feed-forward block's second map, and
-    /// where
-    /// peft's names catch it (BERT, RoBERTa) the map after the attention.
+    /// where peft's names catch it (BERT, RoBERTa) the map after the attention.
     /// </summary>
     [JsonPropertyName("target_modules")]
     public Targets? TargetModules { get; init; }
@@ -41,8 +40,7 @@ public sealed record Ia3Options : MethodOptions
 
     /// <summary>
     /// Maps by role instead of by name, the output of each scaled (AdapterHub, whose third place is the output of the feed-forward block's
-    /// first map,
-    /// before the activation).
+    /// first map, before the activation).
     /// </summary>
     [JsonIgnore]
     [SettingName("roles")]

@@ -65,8 +65,7 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
     }
 
     // Which pair of keys and values a layer has. peft lays the table of an encoder–decoder out for self- and cross-attention in turn, twice
-    // over,
-    // and then leaves the prefix of cross-attention out: layer i has pair 2i of the repeated table.
+    // over, and then leaves the prefix of cross-attention out: layer i has pair 2i of the repeated table.
     private static int Pair(int layer, int layers, int stacks) => stacks == 1 ? layer : 2 * layer % layers;
 
     private PrefixEncoder Encoder(MethodHost host, int layers, int width)

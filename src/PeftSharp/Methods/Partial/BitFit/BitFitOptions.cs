@@ -20,9 +20,8 @@ public sealed record BitFitOptions : MethodOptions
 
     /// <summary>
     /// Which biases, by what they belong to: <c>query</c>, <c>key</c>, <c>value</c>, <c>attention_output</c>, <c>intermediate</c> and
-    /// <c>output</c> (the
-    /// two maps of the feed-forward block), <c>norm</c>, <c>pooler</c>; null (default): all. The paper's small choice is query and
-    /// intermediate.
+    /// <c>output</c> (the two maps of the feed-forward block), <c>norm</c>, <c>pooler</c>; null (default): all. The paper's small choice is
+    /// query and intermediate.
     /// </summary>
     [JsonPropertyName("components")]
     public IReadOnlyList<string>? Components { get; init; }

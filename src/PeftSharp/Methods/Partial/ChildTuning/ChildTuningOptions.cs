@@ -10,8 +10,7 @@ public sealed record ChildTuningOptions : MethodOptions
 
     /// <summary>
     /// <c>D</c> (default): the weights with the largest Fisher information are trained, chosen once; <c>F</c>: all weights are trained, and
-    /// each step
-    /// another random part of their gradients counts.
+    /// each step another random part of their gradients counts.
     /// </summary>
     [JsonPropertyName("mode")]
     public string Mode { get; init; } = "D";

@@ -6,9 +6,8 @@ namespace PeftSharp.Methods.Partial.Fish;
 /// <summary>FISH mask: the weights with the largest Fisher information are trained.</summary>
 /// <remarks>
 /// They are chosen once, before the first step of training. Until then, and where training never prepares the adapter, as many weights with
-/// the
-/// largest magnitudes outside the embedding tables stand in. <see cref="SparseMethod.ChosenBy"/> says <c>empirical</c> or <c>expected</c>
-/// afterwards.
+/// the largest magnitudes outside the embedding tables stand in. <see cref="SparseMethod.ChosenBy"/> says <c>empirical</c> or
+/// <c>expected</c> afterwards.
 /// </remarks>
 public sealed class FishMethod(string name, FishOptions options) : SparseMethod(name)
 {

@@ -34,8 +34,7 @@ public sealed record LastLayersOptions : MethodOptions
 
     /// <summary>
     /// What the learning rate is multiplied by for each layer further down: the top layer learns at rate · decay, the next at rate ·
-    /// decay², the embeddings
-    /// slowest; the head at the rate itself. Above 0 and at most 1; default 1.
+    /// decay², the embeddings slowest; the head at the rate itself. Above 0 and at most 1; default 1.
     /// </summary>
     [JsonPropertyName("rate_decay")]
     public double RateDecay { get; init; } = 1;

@@ -45,9 +45,8 @@ public sealed record LoraOptions : ExcludingOptions
 
     /// <summary>
     /// Start of the factors: true (default: A Kaiming-uniform, B zero), false, <c>gaussian</c>, <c>orthogonal</c>; a share of the weight:
-    /// <c>pissa</c>,
-    /// <c>pissa_niter_16</c>, <c>olora</c> (saved as plain LoRA of twice the rank), <c>loftq</c>; or from training data: <c>eva</c>,
-    /// <c>lora_ga</c>.
+    /// <c>pissa</c>, <c>pissa_niter_16</c>, <c>olora</c> (saved as plain LoRA of twice the rank), <c>loftq</c>; or from training data:
+    /// <c>eva</c>, <c>lora_ga</c>.
     /// </summary>
     [JsonPropertyName("init_lora_weights")]
     public JsonElement InitLoraWeights { get; init; } = JsonDocument.Parse("true").RootElement;
@@ -68,8 +67,7 @@ public sealed record LoraOptions : ExcludingOptions
 
     /// <summary>
     /// Settings of the start <c>lora_ga</c>: an object of <c>direction</c> (default ArB2r), <c>scale</c> (stable), <c>stable_gamma</c>
-    /// (16),
-    /// <c>examples</c> (64); null (default): these.
+    /// (16), <c>examples</c> (64); null (default): these.
     /// </summary>
     [JsonPropertyName("lora_ga_config")]
     public LoraGaOptions? LoraGa { get; init; }
