@@ -72,7 +72,12 @@ internal static class AdapterDropBench
     private static TokenBatch Batch(long vocabulary)
     {
         var ids = Enumerable.Range(0, Rows * Tokens).Select(i => 1000 + i * 7919L % (vocabulary - 1000)).ToArray();
-        return new() { InputIds = tensor(ids, [Rows, Tokens]), AttentionMask = ones(Rows, Tokens, int64), Labels = zeros(Rows, int64),
-            Unpadded = true };
+        return new()
+        {
+            InputIds = tensor(ids, [Rows, Tokens]),
+            AttentionMask = ones(Rows, Tokens, int64),
+            Labels = zeros(Rows, int64),
+            Unpadded = true
+        };
     }
 }

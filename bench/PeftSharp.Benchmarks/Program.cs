@@ -33,9 +33,11 @@ switch (args[0])
 {
     case "step": StepBench.Run(args[1]); break;
     case "nf4": StepBench.RunNf4(args[1]); break;
-    case "serve": ServeBench.Run(
+    case "serve":
+        ServeBench.Run(
         args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 10_000); break;
-    case "serve-rows": ServeRowsBench.Run(
+    case "serve-rows":
+        ServeRowsBench.Run(
         args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 20); break;
     case "adapter-drop": AdapterDropBench.Run(args[1], Rounds(2, 9)); break;
     case "resident": ResidentBench.Run(args[1], args[2], Rounds(3, 9)); break;

@@ -123,8 +123,12 @@ public sealed class GgufProofTests : IDisposable
         ids ??= Ids;
         using var scope = NewDisposeScope();
         using var guard = no_grad();
-        var batch = new TokenBatch { InputIds = tensor(ids.Select(id => (long)id).ToArray()).unsqueeze(0),
-            AttentionMask = ones([1, ids.Length], ScalarType.Int64), Unpadded = true };
+        var batch = new TokenBatch
+        {
+            InputIds = tensor(ids.Select(id => (long)id).ToArray()).unsqueeze(0),
+            AttentionMask = ones([1, ids.Length], ScalarType.Int64),
+            Unpadded = true
+        };
         var logits = model.Forward(batch, new ForwardContext { Selection = selection ?? AdapterSelection.None }).Logits[0];
         return [.. Enumerable.Range(0, ids.Length).Select(i => logits[i].contiguous().data<float>().ToArray())];
     }

@@ -15,8 +15,16 @@ internal sealed class LlamaCpp : IDisposable
     private LlamaCpp(string model)
     {
         // Everything in 32 bits, one thread: the numbers are to be compared.
-        var settings = new ModelParams(model) { ContextSize = 256, GpuLayerCount = 0, Threads = 1, BatchThreads = 1,
-            FlashAttention = false, TypeK = GGMLType.GGML_TYPE_F32, TypeV = GGMLType.GGML_TYPE_F32 };
+        var settings = new ModelParams(model)
+        {
+            ContextSize = 256,
+            GpuLayerCount = 0,
+            Threads = 1,
+            BatchThreads = 1,
+            FlashAttention = false,
+            TypeK = GGMLType.GGML_TYPE_F32,
+            TypeV = GGMLType.GGML_TYPE_F32
+        };
         _weights = LLamaWeights.LoadFromFile(settings);
         _context = _weights.CreateContext(settings);
     }

@@ -95,8 +95,12 @@ internal static class CombineVerb
         output.Write(folder, loaded, combined.Adapter, basis.Folder, null);
         var (target, count) = (parsed.GetValue(output.Folder)!, Figures.Count(combined.Adapter.TrainedWeights));
         if (parsed.GetValue(output.Json))
-            JsonOut.Write(new JsonObject { ["out"] = target, ["weights"] = combined.Adapter.TrainedWeights,
-                ["energy"] = JsonText.Number(combined.Energy) });
+            JsonOut.Write(new JsonObject
+            {
+                ["out"] = target,
+                ["weights"] = combined.Adapter.TrainedWeights,
+                ["energy"] = JsonText.Number(combined.Energy)
+            });
         else
             Console.Out.WriteLine(FormattableString.Invariant(
                 $"{sources.Count} adapters in one, {count} weights, {100 * combined.Energy:0.0} % of ‖ΔW‖² kept; written to {target}"));

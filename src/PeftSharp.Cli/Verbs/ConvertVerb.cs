@@ -52,8 +52,13 @@ internal static class ConvertVerb
         var target = parsed.GetValue(output.Folder)!;
         var energyKept = to == "lora" ? FormattableString.Invariant($", {100 * kept:0.0} % of ‖ΔW‖² kept") : "";
         if (parsed.GetValue(output.Json))
-            JsonOut.Write(new JsonObject { ["out"] = target, ["to"] = to, ["weights"] = adapter.TrainedWeights,
-                ["energy"] = JsonText.Number(kept) });
+            JsonOut.Write(new JsonObject
+            {
+                ["out"] = target,
+                ["to"] = to,
+                ["weights"] = adapter.TrainedWeights,
+                ["energy"] = JsonText.Number(kept)
+            });
         else Console.Out.WriteLine($"{Figures.Count(adapter.TrainedWeights)} weights{energyKept}; written to {target}");
         return ExitCode.Success;
     }

@@ -70,18 +70,18 @@ internal static class EvalVerb
 
     private static JsonObject Document(
         EvaluationResult result, TextDataset data, GlueTask? task, ConfusionMatrix? matrix, IEnumerable<string> remarks) => new()
-    {
-        ["data"] = data.Source,
-        ["task"] = task?.Name,
-        ["examples"] = result.Examples,
-        ["skipped_rows"] = data.SkippedRows,
-        ["problems"] = JsonText.Texts(data.Problems),
-        ["remarks"] = JsonText.Texts(data.Remarks.Concat(remarks)),
-        ["primary"] = result.Primary,
-        ["metrics"] = JsonText.Numbers(result.Values),
-        ["seconds"] = result.Seconds,
-        ["labels"] = data.LabelNames is { } names ? JsonText.Texts(names) : null,
-        ["confusion"] = matrix is null ? null : new JsonArray([.. Enumerable.Range(0, matrix.Classes).Select(row =>
+        {
+            ["data"] = data.Source,
+            ["task"] = task?.Name,
+            ["examples"] = result.Examples,
+            ["skipped_rows"] = data.SkippedRows,
+            ["problems"] = JsonText.Texts(data.Problems),
+            ["remarks"] = JsonText.Texts(data.Remarks.Concat(remarks)),
+            ["primary"] = result.Primary,
+            ["metrics"] = JsonText.Numbers(result.Values),
+            ["seconds"] = result.Seconds,
+            ["labels"] = data.LabelNames is { } names ? JsonText.Texts(names) : null,
+            ["confusion"] = matrix is null ? null : new JsonArray([.. Enumerable.Range(0, matrix.Classes).Select(row =>
             (JsonNode)new JsonArray([.. Enumerable.Range(0, matrix.Classes).Select(c => (JsonNode?)matrix[row, c])]))]),
-    };
+        };
 }

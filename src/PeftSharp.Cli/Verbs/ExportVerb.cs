@@ -27,8 +27,11 @@ internal static class ExportVerb
     public static void Build(Command command)
     {
         var (models, json, noVerify) = (new ModelParts(), VerbParts.Json(), VerbParts.NoVerify());
-        var merge = new Option<bool>("--merge") { Description = "Write the base with the adapter merged into it. Without it a LoRA is "
-            + "written as a file of its own." };
+        var merge = new Option<bool>("--merge")
+        {
+            Description = "Write the base with the adapter merged into it. Without it a LoRA is "
+            + "written as a file of its own."
+        };
         var type = VerbParts.Text("--dtype", "TYPE", "How a model's matrices are kept: f32, f16 or q8_0. Default: f16. A LoRA is kept in "
             + "f32.");
         var output = VerbParts.Text("--out", "FILE", "Where to write the GGUF file.");
@@ -59,8 +62,12 @@ internal static class ExportVerb
         if (adapter is not null && !merge) GgufAdapter.Write(AdapterFolder.Open(adapter.Folder), ModelConfig.Read(basis.Folder), output);
         else WriteModel(basis, adapter, quantization, output, proof);
         var bytes = FileSize.Of(output);
-        if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["kind"] = adapter is not null && !merge ? "adapter" : "model",
-            ["bytes"] = bytes });
+        if (json) JsonOut.Write(new JsonObject
+        {
+            ["out"] = output,
+            ["kind"] = adapter is not null && !merge ? "adapter" : "model",
+            ["bytes"] = bytes
+        });
         else Console.Out.WriteLine($"{(adapter is null ? "the model" : merge ? "the merged model" : "the LoRA")} was written to {output} "
             + $"({Figures.Count(bytes)} bytes)");
         return ExitCode.Success;

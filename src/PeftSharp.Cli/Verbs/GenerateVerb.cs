@@ -14,11 +14,18 @@ internal static class GenerateVerb
     public static void Build(Command command)
     {
         var model = new GenerationParts(command);
-        var text = new Option<string[]>("--text") { Description = "A prompt; may be given several times. Without it, lines of standard "
-            + "input are prompts.", HelpName = "TEXT" };
+        var text = new Option<string[]>("--text")
+        {
+            Description = "A prompt; may be given several times. Without it, lines of standard "
+            + "input are prompts.",
+            HelpName = "TEXT"
+        };
         var plain = new Option<bool>("--plain") { Description = "Go on with the prompt as it is, without the model's chat template." };
-        var json = new Option<bool>("--json") { Description = "Write one JSON array on standard output: prompt, text, token counts, "
-            + "why it ended." };
+        var json = new Option<bool>("--json")
+        {
+            Description = "Write one JSON array on standard output: prompt, text, token counts, "
+            + "why it ended."
+        };
         command.Add(text);
         command.Add(plain);
         command.Add(json);

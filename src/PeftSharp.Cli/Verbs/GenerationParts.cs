@@ -26,8 +26,11 @@ internal sealed class GenerationParts
         + "search). Default: 1.");
     private readonly Option<string> _length = VerbParts.Text("--length-penalty", "X", "Beam search divides by length to this power. "
         + "Default: 1.");
-    private readonly Option<string[]> _stop = new("--stop") { Description = "A text that ends an answer; may be given several times.",
-        HelpName = "TEXT" };
+    private readonly Option<string[]> _stop = new("--stop")
+    {
+        Description = "A text that ends an answer; may be given several times.",
+        HelpName = "TEXT"
+    };
     private readonly Option<string> _seed = VerbParts.Text("--seed", "N", "Seed of drawn tokens. Default: 42.");
     private readonly Option<string> _compute = VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32, bf16, or auto. "
         + "Default: fp32.");

@@ -129,7 +129,8 @@ public sealed class AdapterFolder
             throw fields.Wrong("adapter_names", json["adapter_names"], "the names of two adapters or more");
         options = options with { BaseModel = fields.Text("model_name", 4096), Source = json };
         return new(
-            folder, options, AdapterFormat.AdapterHub, fields.Text("name", 1000) ?? string.Join(",", names), json) { FusedNames = names };
+            folder, options, AdapterFormat.AdapterHub, fields.Text("name", 1000) ?? string.Join(",", names), json)
+        { FusedNames = names };
     }
 
     /// <summary>Attaches the adapter to a model and takes its tensors over.</summary>

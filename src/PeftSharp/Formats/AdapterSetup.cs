@@ -116,8 +116,11 @@ public static class AdapterSetup
 
     private static JsonObject Block(string type, AdapterComposition node, JsonObject? settings)
     {
-        var block = new JsonObject { ["type"] = type,
-            ["children"] = new JsonArray([.. node.Children.Select(child => (JsonNode)Document(child))]) };
+        var block = new JsonObject
+        {
+            ["type"] = type,
+            ["children"] = new JsonArray([.. node.Children.Select(child => (JsonNode)Document(child))])
+        };
         if (settings is not null) block["kwargs"] = settings;
         return block;
     }

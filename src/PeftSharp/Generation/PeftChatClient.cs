@@ -63,8 +63,13 @@ public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? templ
             cancellationToken).ConfigureAwait(false))
             yield return new(ChatRole.Assistant, piece) { ModelId = model, ResponseId = id, MessageId = id };
         if (whole is null) yield break;
-        yield return new(ChatRole.Assistant, [new UsageContent(UsageOf(whole))]) { ModelId = model, ResponseId = id, MessageId = id,
-            FinishReason = Reason(whole) };
+        yield return new(ChatRole.Assistant, [new UsageContent(UsageOf(whole))])
+        {
+            ModelId = model,
+            ResponseId = id,
+            MessageId = id,
+            FinishReason = Reason(whole)
+        };
     }
 
     /// <inheritdoc/>

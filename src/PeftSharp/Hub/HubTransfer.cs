@@ -102,7 +102,8 @@ internal sealed class HubTransfer(HubClient client, HubCache cache, IHubProgress
         HubRepository repository, string commit, HubTransferFile file, string part, long from, CancellationToken cancellation)
     {
         var request = new HubRequest(
-            HttpMethod.Get, HubMetadata.Url(client, repository, commit, file.Name), repository) { File = file.Name, From = from };
+            HttpMethod.Get, HubMetadata.Url(client, repository, commit, file.Name), repository)
+        { File = file.Name, From = from };
         using var response = await client.SendAsync(request, cancellation).ConfigureAwait(false);
         if (response.StatusCode != HttpStatusCode.RequestedRangeNotSatisfiable && !response.IsSuccessStatusCode)
             throw HubErrors.For(response, request, client.Settings);

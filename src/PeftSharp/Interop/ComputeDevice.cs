@@ -26,7 +26,8 @@ public static class ComputeDevice
         switch (parts[0])
         {
             case "cpu" when parts.Length == 1: return CPU;
-            case "mps" when parts.Length == 1: return mps_is_available()
+            case "mps" when parts.Length == 1:
+                return mps_is_available()
                 ? MPS
                 : throw new PeftException("The device mps needs a Mac with Apple silicon and macOS's libtorch; use --device cpu.");
             case "cuda":

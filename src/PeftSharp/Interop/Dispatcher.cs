@@ -121,7 +121,8 @@ internal static unsafe class Dispatcher
         public required delegate* unmanaged<nint, ulong, int> PushBack { get; init; }
         public required delegate* unmanaged<ulong> AbiVersion { get; init; }
         public required delegate* unmanaged<long, long,
-            long, delegate* unmanaged<long, long, void*, void>, void*, int> ParallelFor { get; init; }
+            long, delegate* unmanaged<long, long, void*, void>, void*, int> ParallelFor
+        { get; init; }
 
         public static Exports? Find()
         {

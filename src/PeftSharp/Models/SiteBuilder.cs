@@ -63,7 +63,8 @@ internal sealed class SiteBuilder
         var place = At(name);
         var weight = new WeightSlot(
             $"{place.Path}.weight",
-            Weight($"{place.Path}.weight", head: false, output, input, transposed: true)) { IsTransposedOnDisk = true };
+            Weight($"{place.Path}.weight", head: false, output, input, transposed: true))
+        { IsTransposedOnDisk = true };
         Map.Add(weight);
         var bias = new TensorSlot($"{place.Path}.bias", SlotKind.Bias, Bias($"{place.Path}.bias", head: false, output));
         Map.Add(bias);

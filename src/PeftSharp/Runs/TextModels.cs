@@ -38,7 +38,8 @@ public static class TextModels
     public static PeftChatClient ChatClient(this LoadedModel loaded, GenerationOptions? defaults = null) =>
         new(loaded.Generator(defaults), loaded.ChatTemplate(),
             Path.GetFileName(Path.TrimEndingDirectorySeparator(loaded.AdapterFolder ?? loaded.BaseFolder)),
-            loaded) { Selection = loaded.Selection };
+            loaded)
+        { Selection = loaded.Selection };
 
     /// <summary>The tokens that end an answer.</summary>
     internal static IReadOnlyList<int> EndIds(LoadedModel loaded) =>

@@ -125,6 +125,6 @@ public sealed class TrainableAdapter(
         _checked = data;
     }
 
-    private static IReadOnlyList<TrainableParameter> Trained(PeftMethod adapter) => 
+    private static IReadOnlyList<TrainableParameter> Trained(PeftMethod adapter) =>
         [.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, t.Decay) { RateFactor = t.RateFactor })];
 }

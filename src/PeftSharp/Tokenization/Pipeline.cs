@@ -79,12 +79,12 @@ internal sealed class Pipeline
 
     private static ITokenModel ReadModel(JsonField field, string kind, Vocabulary vocabulary, double[] scores, bool byteLevel) =>
         kind switch
-    {
-        "WordPiece" => new WordPieceModel(field, vocabulary),
-        "BPE" => byteLevel ? new BpeModel(field, vocabulary) : new CharacterBpeModel(field, vocabulary),
-        "Unigram" => new UnigramModel(field, vocabulary, scores),
-        _ => throw field.Required("type").Error(kind, "WordPiece, BPE or Unigram", "this tokenizer can't be read yet"),
-    };
+        {
+            "WordPiece" => new WordPieceModel(field, vocabulary),
+            "BPE" => byteLevel ? new BpeModel(field, vocabulary) : new CharacterBpeModel(field, vocabulary),
+            "Unigram" => new UnigramModel(field, vocabulary, scores),
+            _ => throw field.Required("type").Error(kind, "WordPiece, BPE or Unigram", "this tokenizer can't be read yet"),
+        };
 
     private static List<AddedToken> ReadAddedTokens(JsonField file, Vocabulary vocabulary)
     {

@@ -103,7 +103,8 @@ public sealed class Nf4Store : PackedStore
         Tensor Moved(Tensor tensor) => tensor.to(device).DetachFromDisposeScope();
         var nested = _nested is null ? null : new NestedScales(Moved(_nested.Scales), Moved(_nested.Map), _nested.Offset);
         var moved = new Nf4Store(
-            Moved(_codes), Moved(_absmax), nested, OutFeatures, InFeatures, BlockSize, OriginalType) { ComputeType = ComputeType };
+            Moved(_codes), Moved(_absmax), nested, OutFeatures, InFeatures, BlockSize, OriginalType)
+        { ComputeType = ComputeType };
         Dispose();
         return moved;
     }

@@ -69,11 +69,11 @@ internal static class Peft
 
     private static ProcessStartInfo StartInfo(bool withInput, string[] args) =>
         new("dotnet", [Path.Combine(AppContext.BaseDirectory, "peft.dll"), .. args])
-    {
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-        RedirectStandardInput = withInput,
-    };
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = withInput,
+        };
 
     public static Result Finish(Process process)
     {

@@ -105,11 +105,11 @@ public sealed class ResumeTests(ResumeTests.Whole whole) : IClassFixture<ResumeT
                     "-c", "trap '' XFSZ; ulimit -f 12; exec dotnet \"$@\"", "bash", Path.Combine(AppContext.BaseDirectory, "peft.dll"),
                     "train", "--resume", "--out", whole.Folder.File_("full"),
                 ])
-        {
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-            Environment = { ["DOTNET_EnableWriteXorExecute"] = "0" },
-        })!;
+            {
+                RedirectStandardError = true,
+                RedirectStandardOutput = true,
+                Environment = { ["DOTNET_EnableWriteXorExecute"] = "0" },
+            })!;
         var result = Peft.Finish(process);
         Assert.Equal(1, result.ExitCode);
         Assert.Single(

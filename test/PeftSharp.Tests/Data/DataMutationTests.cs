@@ -68,7 +68,8 @@ public sealed class DataMutationTests : IDisposable
                 case 2: result.RemoveRange(at, Math.Min(result.Count - at, 1 + random.Next(8))); break;
                 case 3: result.InsertRange(at, result.Skip(random.Next(result.Count)).Take(1 + random.Next(16)).ToArray()); break;
                 case 4: result.InsertRange(at, Enumerable.Repeat("[{\"\\,;\n\t"u8[random.Next(8)], 1 + random.Next(200)).ToArray()); break;
-                default: result.InsertRange(
+                default:
+                    result.InsertRange(
                     at,
                     Encoding.UTF8.GetBytes(
                         new[] { "\\ud800", "\"text\":1,", "1e999", "null", "\r", "\0", "sep=;\n", "NaN" }[random.Next(8)])); break;

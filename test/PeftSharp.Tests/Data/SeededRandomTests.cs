@@ -29,8 +29,10 @@ public sealed class SeededRandomTests
     [Fact]
     public void Streams_And_Seeds_Differ()
     {
-        var firsts = from seed in Enumerable.Range(0, 50) from stream in Enumerable
-            .Range(0, 50) select new SeededRandom((ulong)seed, (ulong)stream)
+        var firsts = from seed in Enumerable.Range(0, 50)
+                     from stream in Enumerable
+            .Range(0, 50)
+                     select new SeededRandom((ulong)seed, (ulong)stream)
             .NextUInt64();
         Assert.Equal(2500, firsts.Distinct().Count());
     }

@@ -38,8 +38,12 @@ public sealed class ReferenceAnswersTests
         var entry = Entries.Where(e => (string)e["model"]! == model).ElementAt(index);
         var prompt = Ids(entry["prompt"]!);
         using var peft = new PeftModel(ModelLoader.Load(TestPaths.Fixture("models", model),
-            new() { Precision = ScalarType.Float64, Task = model.StartsWith("t5", StringComparison.Ordinal) ? TaskKind.SequenceToSequence
-            : TaskKind.CausalLanguage }));
+            new()
+            {
+                Precision = ScalarType.Float64,
+                Task = model.StartsWith("t5", StringComparison.Ordinal) ? TaskKind.SequenceToSequence
+            : TaskKind.CausalLanguage
+            }));
         // An encoder–decoder's answer begins with what its decoder reads first.
         int[] start = peft.Model.Head.Kind == TaskKind.SequenceToSequence ? [0] : [];
         foreach (var (field, beams) in ((string, int)[])[("greedy", 1), ("beam3", 3)])

@@ -21,7 +21,7 @@ public sealed class DisposalTests
         get
         {
             var data = new TheoryData<string, ComputeType, bool>();
-            foreach (var architecture in TinyModels.Names)
+            foreach (var architecture in (string[])["bert", "roberta", "distilbert", "gpt2", "llama"])
             {
                 data.Add(architecture, ComputeType.Float32, false);
                 data.Add(architecture, ComputeType.BFloat16, false);
@@ -124,7 +124,7 @@ public sealed class DisposalTests
     }
 
     [Theory]
-    [MemberData(nameof(MatrixCases.All), MemberType = typeof(MatrixCases))]
+    [MemberData(nameof(MatrixCases.Two), MemberType = typeof(MatrixCases))]
     public void Loading_And_Removing_Outside_Any_Scope_Leaves_No_Tensor_Behind(string architecture, string method)
     {
         using var bench = new Bench(architecture);

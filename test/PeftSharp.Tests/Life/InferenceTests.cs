@@ -10,7 +10,7 @@ namespace PeftSharp.Tests.Life;
 public sealed class InferenceTests
 {
     [Theory]
-    [MemberData(nameof(MatrixCases.All), MemberType = typeof(MatrixCases))]
+    [MemberData(nameof(MatrixCases.Two), MemberType = typeof(MatrixCases))]
     public void Outside_Any_Scope_Only_The_Result_Is_Left_And_Goes_With_The_Output(string architecture, string method)
     {
         using var bench = new Bench(architecture);

@@ -13,7 +13,7 @@ namespace PeftSharp.Tests.Life;
 public sealed class OwnHeadsTests
 {
     [Theory]
-    [MemberData(nameof(MatrixCases.Classifying), MemberType = typeof(MatrixCases))]
+    [MemberData(nameof(MatrixCases.Two), MemberType = typeof(MatrixCases))]
     public void Rows_Of_A_Mixed_Batch_Equal_The_Rows_Alone(string architecture, string method)
     {
         using var bench = new Bench(architecture, ScalarType.Float64); // three classes
@@ -42,7 +42,7 @@ public sealed class OwnHeadsTests
     }
 
     [Theory]
-    [MemberData(nameof(MatrixCases.Classifying), MemberType = typeof(MatrixCases))]
+    [MemberData(nameof(MatrixCases.Two), MemberType = typeof(MatrixCases))]
     public void A_Saved_Adapter_Brings_Its_Head_To_A_Base_With_Another(string architecture, string method)
     {
         using var folder = new Files.TempFolder();

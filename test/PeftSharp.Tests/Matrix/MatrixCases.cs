@@ -23,6 +23,12 @@ public static class MatrixCases
         }
     }
 
+    /// <summary>Those of an encoder and a decoder: for laws that follow from the base class rather than from a model.</summary>
+    public static TheoryData<string, string> Two => Of("bert", "llama");
+
+    /// <summary>Those of the core architectures.</summary>
+    public static TheoryData<string, string> Core => Of([.. TinyModels.Core]);
+
     public static TheoryData<string, string> Neutral => Where(m => m.NeutralStart);
 
     public static TheoryData<string, string> Differentiable => Where(m => !m.EstimatesGradients);
@@ -65,6 +71,13 @@ public static class MatrixCases
     {
         var data = new TheoryData<string, string>();
         foreach (var (architecture, method) in Pairs(wanted)) data.Add(architecture, method);
+        return data;
+    }
+
+    private static TheoryData<string, string> Of(params string[] architectures)
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var (architecture, method) in Pairs(_ => true).Where(pair => architectures.Contains(pair.Item1))) data.Add(architecture, method);
         return data;
     }
 

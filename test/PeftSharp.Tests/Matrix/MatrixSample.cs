@@ -13,7 +13,7 @@ namespace PeftSharp.Tests.Matrix;
 internal static class MatrixSample
 {
     // One preset in so many, on core architectures but the first.
-    private const ulong PresetShare = 4;
+    private const ulong PresetShare = 8;
 
     // One pair in so many of the rest.
     private const ulong Share = 64;

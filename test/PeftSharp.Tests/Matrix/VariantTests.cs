@@ -50,7 +50,10 @@ public sealed class VariantTests
         ["vblora mixed"] = new VbLoraOptions { Vectors = 10, Length = 4, Mixed = 3, Dropout = 0.2, TargetModules = new("all-linear") },
         ["hira patterns"] = new HiraOptions
         {
-            Rank = 3, Dropout = 0.3, InitWeights = Json("\"gaussian\""), TargetModules = new("all-linear"),
+            Rank = 3,
+            Dropout = 0.3,
+            InitWeights = Json("\"gaussian\""),
+            TargetModules = new("all-linear"),
             RankPattern = new Dictionary<string, int> { ["(query|q_proj|c_attn)"] = 5 },
         },
         ["gralora hybrid"] = new GraLoraOptions { Rank = 8, Parts = 4, HybridRank = 3, Dropout = 0.3, TargetModules = new("all-linear") },
@@ -58,14 +61,19 @@ public sealed class VariantTests
         ["shira seeded"] = new ShiraOptions { Rank = 2, RandomSeed = 5, InitWeights = false, TargetModules = new("all-linear") },
         ["c3a patterns"] = new C3aOptions
         {
-            BlockSize = 4, InitWeights = Json("\"gaussian\""), TargetModules = new("all-linear"),
+            BlockSize = 4,
+            InitWeights = Json("\"gaussian\""),
+            TargetModules = new("all-linear"),
             BlockSizePattern = new Dictionary<string, int> { ["(query|q_proj|c_attn)"] = 16 },
         },
         ["road 2"] = new RoadOptions { Variant = "road_2", GroupSize = 4, TargetModules = new("all-linear") },
         ["road 4"] = new RoadOptions { Variant = "road_4", GroupSize = 16, InitWeights = false },
         ["fourierft patterns"] = new FourierFtOptions
         {
-            Frequencies = 30, LocationSeed = 3, StartsAtZero = true, TargetModules = new("all-linear"),
+            Frequencies = 30,
+            LocationSeed = 3,
+            StartsAtZero = true,
+            TargetModules = new("all-linear"),
             FrequencyPattern = new Dictionary<string, int> { ["(query|q_proj|c_attn)"] = 50 },
         },
     };

@@ -72,7 +72,9 @@ public sealed class DyLoraTests
             {
                 var context = new ForwardContext
                 {
-                    Selection = AdapterSelection.Of(dylora.Tag), Training = true, Seed = (ulong)(100 + micro),
+                    Selection = AdapterSelection.Of(dylora.Tag),
+                    Training = true,
+                    Seed = (ulong)(100 + micro),
                     Step = new StepState(step, micro, 60, 7, 0.1),
                 };
                 using var scope = NewDisposeScope();

@@ -149,8 +149,12 @@ public sealed class ChunkedLossTests
             mask[i] = real ? 1 : 0;
             labels[i] = label?.Invoke(row, token) ?? (real && token >= row % 4 ? ids[i] : -100);
         }
-        return new() { InputIds = tensor(ids, [rows, tokens]), AttentionMask = tensor(mask, [rows, tokens]),
-            Labels = tensor(labels, [rows, tokens]) };
+        return new()
+        {
+            InputIds = tensor(ids, [rows, tokens]),
+            AttentionMask = tensor(mask, [rows, tokens]),
+            Labels = tensor(labels, [rows, tokens])
+        };
     }
 
     private static BatchLoss WholeLoss(PeftModel peft, TokenBatch batch, ForwardContext context) =>

@@ -13,8 +13,12 @@ public sealed class InstructRunTests : IDisposable
 {
     private readonly WritingModel _files = new();
 
-    private FineTuning Tuning => FineTuning.Of(_files.Model).With(new LoraOptions { Rank = 8, Alpha = 16,
-        TargetModules = new("all-linear") }).On(_files.Rows).ScoreOn(_files.Rows)
+    private FineTuning Tuning => FineTuning.Of(_files.Model).With(new LoraOptions
+    {
+        Rank = 8,
+        Alpha = 16,
+        TargetModules = new("all-linear")
+    }).On(_files.Rows).ScoreOn(_files.Rows)
         .Rate(1e-2).Batch(8).Epochs(30).Set("compute", "fp32");
 
     [Theory]

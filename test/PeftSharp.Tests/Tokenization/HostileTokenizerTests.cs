@@ -72,7 +72,8 @@ public sealed class HostileTokenizerTests
         byte[] table = [.. BitConverter.GetBytes(units.Length * 4), .. units.SelectMany(BitConverter.GetBytes), .. text, 0];
         var tokenizer = TinyTokenizer.Load(file => file["normalizer"] = new System.Text.Json.Nodes.JsonObject
         {
-            ["type"] = "Precompiled", ["precompiled_charsmap"] = Convert.ToBase64String(table),
+            ["type"] = "Precompiled",
+            ["precompiled_charsmap"] = Convert.ToBase64String(table),
         });
         Assert.Equal(2, tokenizer.Encode("b", addSpecialTokens: true).Ids.Length - 1);
         var error = Assert.Throws<PeftException>(() => tokenizer.Encode("a")).Message;

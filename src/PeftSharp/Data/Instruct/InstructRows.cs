@@ -34,8 +34,11 @@ internal static class InstructRows
                 bad.Report(path, row.Line, problem);
                 continue;
             }
-            yield return new RawExample(path, row.Line, conversation.ToText(), null, null) { Row = number,
-                Kept = KeptColumns.OfJson(path, row.Value, options, shared) };
+            yield return new RawExample(path, row.Line, conversation.ToText(), null, null)
+            {
+                Row = number,
+                Kept = KeptColumns.OfJson(path, row.Value, options, shared)
+            };
         }
     }
 }

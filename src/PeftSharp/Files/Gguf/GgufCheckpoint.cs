@@ -20,8 +20,11 @@ internal sealed class GgufCheckpoint : ITensorFile
             var name = _architecture.ToHuggingFace(tensor.Name) ?? tensor.Name;
             var type = tensor.Type.Name switch { "F16" => ScalarType.Float16, "BF16" => ScalarType.BFloat16, _ => ScalarType.Float32 };
             _stored.TryAdd(name, tensor);
-            _infos.TryAdd(name, new TensorInfo(name, type, tensor.Shape, tensor.Offset, tensor.Bytes) { Blocks = tensor.Type.IsPlain ? null
-                : tensor.Type.Name });
+            _infos.TryAdd(name, new TensorInfo(name, type, tensor.Shape, tensor.Offset, tensor.Bytes)
+            {
+                Blocks = tensor.Type.IsPlain ? null
+                : tensor.Type.Name
+            });
         }
     }
 

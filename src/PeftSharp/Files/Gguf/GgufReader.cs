@@ -65,8 +65,15 @@ internal sealed class GgufReader(Stream file, string path)
     {
         var type = UInt32($"the type of {key}");
         if (type == 9) throw Bad($"has the metadata {key} with arrays inside an array, which no model needs");
-        var least = type switch { 0 or 1 or 7 => 1, 2 or 3 => 2, 4 or 5 or 6 => 4, 8 or 10 or 11 or 12 => 8, _ =>
-            throw Unknown(type, key) };
+        var least = type switch
+        {
+            0 or 1 or 7 => 1,
+            2 or 3 => 2,
+            4 or 5 or 6 => 4,
+            8 or 10 or 11 or 12 => 8,
+            _ =>
+            throw Unknown(type, key)
+        };
         var count = Count($"items of {key}", least, 1 << 26);
         switch (type)
         {

@@ -14,33 +14,33 @@ internal static class RunDocument
     public static JsonObject Create(
         TrainSettings s, TrainInputs inputs, TrainingResult result, EvaluationResult? final, TrainingCurves curves, double seconds,
         TrunkCache? trunk = null, string? learning = null) => new()
-    {
-        ["program"] = s.Caller.Name,
-        ["interrupted"] = result.Stopped,
-        ["stopped_early"] = result.EarlyStopped,
-        ["problem"] = inputs.IsRegression ? "regression" : inputs.IsOfTokens ? "generation" : "classification",
-        ["task"] = inputs.Task?.Name,
-        ["labels"] = inputs.Rows.LabelNames is { } names ? JsonText.Texts(names) : null,
-        ["columns"] = Columns(inputs.Rows),
-        ["settings"] = Settings(s, inputs),
-        ["compute"] = new JsonObject
         {
-            ["type"] = inputs.Compute.Name,
-            ["reason"] = inputs.Compute.Reason,
-            ["processor"] = inputs.Compute.Processor,
-            ["processors"] = Environment.ProcessorCount,
-        },
-        ["parameters"] = inputs.Parameters.Json,
-        ["parameter_groups"] = Groups(inputs.Adapter),
-        ["data"] = new JsonObject { ["train"] = Data(inputs.Train), ["eval"] = inputs.Held is { } held ? Data(held) : null },
-        ["trunk"] = trunk is null ? null : FrozenTrunk.Json(trunk),
-        ["steps"] = result.Steps,
-        ["total_steps"] = curves.TotalSteps,
-        ["train_loss"] = curves.Losses.Count == 0 ? null : JsonText.Number(curves.LastLoss),
-        ["samples_per_second"] = curves.Last is { } last ? JsonText.Number(last.SamplesPerSecond) : null,
-        ["primary"] = final?.Primary,
-        ["primary_higher_is_better"] = final?.HigherIsBetter,
-        ["evaluation"] = final is null
+            ["program"] = s.Caller.Name,
+            ["interrupted"] = result.Stopped,
+            ["stopped_early"] = result.EarlyStopped,
+            ["problem"] = inputs.IsRegression ? "regression" : inputs.IsOfTokens ? "generation" : "classification",
+            ["task"] = inputs.Task?.Name,
+            ["labels"] = inputs.Rows.LabelNames is { } names ? JsonText.Texts(names) : null,
+            ["columns"] = Columns(inputs.Rows),
+            ["settings"] = Settings(s, inputs),
+            ["compute"] = new JsonObject
+            {
+                ["type"] = inputs.Compute.Name,
+                ["reason"] = inputs.Compute.Reason,
+                ["processor"] = inputs.Compute.Processor,
+                ["processors"] = Environment.ProcessorCount,
+            },
+            ["parameters"] = inputs.Parameters.Json,
+            ["parameter_groups"] = Groups(inputs.Adapter),
+            ["data"] = new JsonObject { ["train"] = Data(inputs.Train), ["eval"] = inputs.Held is { } held ? Data(held) : null },
+            ["trunk"] = trunk is null ? null : FrozenTrunk.Json(trunk),
+            ["steps"] = result.Steps,
+            ["total_steps"] = curves.TotalSteps,
+            ["train_loss"] = curves.Losses.Count == 0 ? null : JsonText.Number(curves.LastLoss),
+            ["samples_per_second"] = curves.Last is { } last ? JsonText.Number(last.SamplesPerSecond) : null,
+            ["primary"] = final?.Primary,
+            ["primary_higher_is_better"] = final?.HigherIsBetter,
+            ["evaluation"] = final is null
             ? null
             : new JsonObject
             {
@@ -48,14 +48,14 @@ internal static class RunDocument
                 ["seconds"] = final.Seconds,
                 ["samples_per_second"] = JsonText.Number(final.Examples / final.Seconds),
             },
-        ["metrics"] = final is null ? null : JsonText.Numbers(final.Values),
-        ["remarks"] = JsonText.Texts(learning is null ? inputs.Remarks : inputs.Remarks.Append(learning)),
-        ["best_step"] = result.BestStep == 0 ? null : result.BestStep,
-        ["train_seconds"] = result.Seconds,
-        ["step_seconds"] = result.TrainingSeconds,
-        ["seconds"] = seconds,
-        ["peak_memory_bytes"] = ProcessMemory.Peak,
-    };
+            ["metrics"] = final is null ? null : JsonText.Numbers(final.Values),
+            ["remarks"] = JsonText.Texts(learning is null ? inputs.Remarks : inputs.Remarks.Append(learning)),
+            ["best_step"] = result.BestStep == 0 ? null : result.BestStep,
+            ["train_seconds"] = result.Seconds,
+            ["step_seconds"] = result.TrainingSeconds,
+            ["seconds"] = seconds,
+            ["peak_memory_bytes"] = ProcessMemory.Peak,
+        };
 
     private static JsonArray Groups(PeftSharp.Methods.PeftMethod adapter) =>
     [

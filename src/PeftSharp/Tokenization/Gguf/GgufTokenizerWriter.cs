@@ -128,8 +128,12 @@ internal static class GgufTokenizerWriter
             .ToDictionary(entry => entry.Text, entry => entry.id);
         for (var id = 0; id < tokens.Count; id++)
         {
-            tokens[id] = tokens[id] with { Score = -merges.Count - 1, Kind = Models.ByteTokens.TryParse(tokens[id].Text, out _)
-                ? PieceKind.Byte : tokens[id].Kind };
+            tokens[id] = tokens[id] with
+            {
+                Score = -merges.Count - 1,
+                Kind = Models.ByteTokens.TryParse(tokens[id].Text, out _)
+                ? PieceKind.Byte : tokens[id].Kind
+            };
         }
         for (var rank = merges.Count - 1; rank >= 0; rank--)
         {

@@ -26,8 +26,12 @@ public sealed class SmolLm2Tests
         {
             var ids = Numbers(row.GetProperty("ids"));
             Assert.Equal(ids, tokenizer.Encode(row.GetProperty("prompt").GetString()!).Ids.Select(id => (long)id));
-            var batch = new PeftSharp.Data.TokenBatch { InputIds = tensor(ids).unsqueeze(0),
-                AttentionMask = ones([1, ids.Length], ScalarType.Int64), Unpadded = true };
+            var batch = new PeftSharp.Data.TokenBatch
+            {
+                InputIds = tensor(ids).unsqueeze(0),
+                AttentionMask = ones([1, ids.Length], ScalarType.Int64),
+                Unpadded = true
+            };
             var last = model.Forward(batch, new ForwardContext()).Logits[0, -1];
             var (values, places) = last.topk(10);
             Assert.Equal(Numbers(row.GetProperty("top_ids")), places.data<long>().ToArray());

@@ -82,8 +82,14 @@ public sealed class ReftTests : IDisposable
         using var bench = new Bench("bert");
         var options = new ReftOptions
         {
-            Layers = new([1]), PrefixPositions = 1, SuffixPositions = 2, Rank = 3, Orthogonal = false, TiedWeights = tied,
-            NonLinearity = "tanh", Dropout = 0.25,
+            Layers = new([1]),
+            PrefixPositions = 1,
+            SuffixPositions = 2,
+            Rank = 3,
+            Orthogonal = false,
+            TiedWeights = tied,
+            NonLinearity = "tanh",
+            Dropout = 0.25,
         };
         var adapter = bench.Add(options);
         Assert.Equal(tied ? 3 : 6, adapter.Tensors.Count(t => !t.SavedModule));
