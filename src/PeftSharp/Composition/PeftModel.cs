@@ -32,6 +32,9 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
     /// <summary>The base model's name or path, for saved adapters.</summary>
     public string? BaseName { get; } = baseName;
 
+    /// <summary>The tensors that several adapters have together, each kept once.</summary>
+    public SharedArtifacts Shared { get; } = new();
+
     /// <summary>The adapters by name, as they are at this moment.</summary>
     public IReadOnlyDictionary<string, PeftMethod> Adapters => Volatile.Read(ref _adapters);
 
@@ -53,6 +56,7 @@ public sealed partial class PeftModel(TransformerModel model, string? baseName =
         FlexibleHead = Model.FlexibleHead?.ToJson(),
         ModelClass = ClassName,
         HeadOutput = Model.Head.OutputMap,
+        Shared = Shared,
     };
 
     /// <summary>Attaches a new adapter.</summary>

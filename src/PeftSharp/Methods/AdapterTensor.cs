@@ -13,6 +13,9 @@ namespace PeftSharp.Methods;
 /// <param name="decay">False for biases and norms, which weight decay leaves alone.</param>
 public sealed class AdapterTensor(string path, string local, Tensor value, bool decay) : ITensorSource
 {
+    private SharedArtifacts? _artifacts;
+    private SharedTensor? _held;
+
     /// <summary>The module's path.</summary>
     public string Path { get; } = path;
 
@@ -67,13 +70,59 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
     /// <summary>The value as files keep it; a view where it is turned.</summary>
     internal Tensor OnDisk => IsTransposedOnDisk ? Value.t() : Value;
 
+    /// <summary>True if other adapters of the model read this very tensor: what one changes of it, all of them see.</summary>
+    public bool IsShared => _held?.Holders > 1;
+
+    /// <summary>The name under which it may be shared with other adapters of the model; null (default) for a tensor of its own.</summary>
+    internal string? SharedAs { get; init; }
+
+    /// <summary>True once it was released, though another adapter may hold the tensor still.</summary>
+    internal bool IsReleased { get; private set; }
+
     /// <summary>Takes another tensor in place of its own, of other sizes: before training, and where a run goes on.</summary>
     internal void Resize(Tensor value)
     {
         var trained = Value.requires_grad;
         Value.Dispose();
-        Value = value.requires_grad_(trained).DetachFromDisposeScope();
-        Slot.Store(Value);
+        Take(value.requires_grad_(trained).DetachFromDisposeScope());
+    }
+
+    /// <summary>Shares it with the adapters that have the same numbers under its name.</summary>
+    internal void Share(SharedArtifacts artifacts)
+    {
+        if (SharedAs is null || _held is not null) return;
+        Hold(artifacts, artifacts.Hold(SharedAs, Value));
+    }
+
+    /// <summary>Reads from now on what adapters hold together.</summary>
+    internal void Hold(SharedArtifacts artifacts, SharedTensor held)
+    {
+        (_artifacts, _held) = (artifacts, held);
+        Take(held.Value);
+    }
+
+    /// <summary>Makes it a tensor of its own, before other numbers are written into it.</summary>
+    internal void Unshare()
+    {
+        if (_held is null) return;
+        Take(_artifacts!.Leave(_held));
+        _held = null;
+    }
+
+    /// <summary>Releases the tensor, unless others hold it.</summary>
+    internal void Release()
+    {
+        if (IsReleased) return;
+        IsReleased = true;
+        if (_held is null) Value.Dispose();
+        else _artifacts!.Release(_held);
+        _held = null;
+    }
+
+    private void Take(Tensor value)
+    {
+        Value = value;
+        Slot.Store(value);
     }
 
     /// <summary>The value in this call.</summary>

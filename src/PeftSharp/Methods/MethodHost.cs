@@ -50,8 +50,11 @@ public sealed record MethodHost(
     /// <summary>True if the adapter's head has other outputs than the base's.</summary>
     internal bool HasOwnOutputs => Outputs is { } own && own != HeadOutput?.OutFeatures;
 
-    /// <summary>True if trained tensors are to be TorchSharp's parameters, which its own optimizers take.</summary>
-    public bool AsParameters { get; init; }
+    /// <summary>The tensors that adapters of the model have together.</summary>
+    public SharedArtifacts Shared { get; init; } = new();
+
+    /// <summary>What a trained tensor is made of, from its start value; by default the tensor itself.</summary>
+    internal Func<Tensor, Tensor> Trained { get; init; } = static value => value;
 
     /// <summary>
     /// How many numbers those files hold together; null where there are none. Settings that ask for more do not belong to them.

@@ -16,21 +16,28 @@ public abstract partial class PeftMethod
     protected AdapterTensor Add(string path, string local, Tensor start, bool decay = true) =>
         Add(path, local, start, decay, TensorRole.Trained, transposed: false);
 
-    private AdapterTensor Add(string path, string local, Tensor start, bool decay, TensorRole role, bool transposed)
+    private AdapterTensor Add(
+        string path, string local, Tensor start, bool decay, TensorRole role, bool transposed, string? sharedAs = null)
     {
-        var value = start.to(Host.Precision, Host.Device).contiguous().detach();
-        if (ReferenceEquals(value, start) || value.Handle == start.Handle) value = value.clone();
-        if (Host.AsParameters) value = new TorchSharp.Modules.Parameter(value);
-        value.requires_grad_(role != TensorRole.Frozen).DetachFromDisposeScope();
-        var tensor = new AdapterTensor(path, local, value, decay)
+        var tensor = new AdapterTensor(path, local, Leaf(start, role), decay)
         {
             Owner = Tag,
             Role = role,
             IsBuffer = role == TensorRole.Frozen && path.Length == 0,
             IsTransposedOnDisk = transposed,
+            SharedAs = sharedAs,
         };
         (role == TensorRole.Frozen ? _frozen : _tensors).Add(tensor);
         return tensor;
+    }
+
+    // A tensor of the adapter's own, which lives until it is released.
+    private Tensor Leaf(Tensor start, TensorRole role)
+    {
+        var value = start.to(Host.Precision, Host.Device).contiguous().detach();
+        if (ReferenceEquals(value, start) || value.Handle == start.Handle) value = value.clone();
+        if (role != TensorRole.Frozen) value = Host.Trained(value);
+        return value.requires_grad_(role != TensorRole.Frozen).DetachFromDisposeScope();
     }
 
     // A head for other labels than the base's starts anew.
@@ -76,13 +83,24 @@ public abstract partial class PeftMethod
     /// <param name="shape">The shape.</param>
     /// <param name="start">Makes the value, of that shape.</param>
     /// <param name="saved">False for one that its file lacks, for it can be made again.</param>
+    /// <param name="shared">True keeps it once for all adapters of the model that have the same numbers under this name; the method never
+    /// writes into it then.</param>
     /// <exception cref="PeftException">The settings ask for more than there can be.</exception>
-    protected AdapterTensor AddFrozen(string path, string local, long[] shape, Func<Tensor> start, bool saved = true) =>
-        Add(path, local, shape, start, decay: false, saved, TensorRole.Frozen);
+    protected AdapterTensor AddFrozen(
+        string path, string local, long[] shape, Func<Tensor> start, bool saved = true, bool shared = false) =>
+        Add(path, local, shape, start, decay: false, saved, TensorRole.Frozen, shared ? SharedName("", path, local) : null);
 
-    private AdapterTensor Add(string path, string local, long[] shape, Func<Tensor> start, bool decay, bool saved, TensorRole role)
+    private AdapterTensor Add(
+        string path, string local, long[] shape, Func<Tensor> start, bool decay, bool saved, TensorRole role, string? sharedAs = null)
     {
         var fromFile = Host.FromFile && saved;
+        Allow(path, local, shape, fromFile);
+        var value = fromFile ? zeros(shape, Host.Precision) : start();
+        return Add(path, local, value, decay, role, transposed: false, sharedAs);
+    }
+
+    private void Allow(string path, string local, long[] shape, bool fromFile)
+    {
         var asked = shape.Aggregate(1.0, (all, size) => all * size);
         var most = fromFile && Host.SavedNumbers is { } numbers
             ? Math.Max(SmallestSaved, numbers)
@@ -95,7 +113,6 @@ public abstract partial class PeftMethod
                     ? $"but the adapter's files hold {Host.SavedNumbers:N0} numbers in all; settings and tensors do not belong together."
                     : $"which with the others makes more than {most:N0} numbers, four times the base model; choose smaller sizes."));
         _asked += asked;
-        return Add(path, local, fromFile ? zeros(shape, Host.Precision) : start(), decay, role, transposed: false);
     }
 
     /// <summary>Trains a copy of a base tensor in its place.</summary>
@@ -143,7 +160,7 @@ public abstract partial class PeftMethod
         if (!_values.Remove(values, out var undo)) return;
         undo();
         _tensors.Remove(values);
-        values.Value.Dispose();
+        values.Release();
     }
 
     /// <summary>
@@ -187,15 +204,15 @@ public abstract partial class PeftMethod
         _undo.Add(() =>
         {
             part.Detach();
-            _tensors.RemoveAll(t => t.Value.IsInvalid);
-            _frozen.RemoveAll(t => t.Value.IsInvalid);
+            _tensors.RemoveAll(t => t.IsReleased);
+            _frozen.RemoveAll(t => t.IsReleased);
         });
     }
 
     /// <summary>Takes over what a part trains now, where that may be other tensors than it began with.</summary>
     private protected void AdoptAnew(PeftMethod part)
     {
-        _tensors.RemoveAll(t => t.Value.IsInvalid);
+        _tensors.RemoveAll(t => t.IsReleased);
         _tensors.AddRange(part.Tensors.Except(_tensors));
     }
 

@@ -79,6 +79,7 @@ public abstract partial class PeftMethod(string name) : IDisposable
             using var scope = NewDisposeScope();
             OnAttach(host);
             if (!_isPart) CheckHead(host);
+            if (!host.FromFile) Share();
         }
         catch
         {
@@ -118,7 +119,7 @@ public abstract partial class PeftMethod(string name) : IDisposable
         _undo.Clear();
         foreach (var undo in _values.Values) undo();
         _values.Clear();
-        foreach (var t in Kept) t.Value.Dispose();
+        foreach (var tensor in Kept) tensor.Release();
         _tensors.Clear();
         _frozen.Clear();
         _copied.Clear();

@@ -14,7 +14,7 @@ public static class SavedAdapter
     /// <summary>Takes saved tensors over.</summary>
     /// <exception cref="PeftException">One is missing, unexpected, or of another shape; nothing is changed then.</exception>
     public static void LoadTensors(this PeftMethod adapter, IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file) =>
-        adapter.Layout(format).Read(adapter, saved, file);
+        adapter.Take(() => adapter.Layout(format).Read(adapter, saved, file));
 
     /// <summary>
     /// The trained tensors of an encoder whose output is all that the format keeps; saved in a file of their own, so that training can go

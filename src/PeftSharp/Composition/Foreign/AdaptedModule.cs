@@ -21,6 +21,7 @@ public sealed class AdaptedModule : IDisposable
     private readonly List<Action> _undo = [];
     private readonly List<(Parameter Parameter, Tensor Own)> _overwritten = [];
     private readonly ForeignSites _found;
+    private readonly SharedArtifacts _shared = new();
     private ulong _seed = 42;
     private long _calls;
 
@@ -170,7 +171,11 @@ public sealed class AdaptedModule : IDisposable
     }
 
     private MethodHost Host(ulong seed) =>
-        new(_found.Sites, "", "", "", [], 0, _found.Precision, _found.Device, seed) { AsParameters = true };
+        new(_found.Sites, "", "", "", [], 0, _found.Precision, _found.Device, seed)
+        {
+            Shared = _shared,
+            Trained = value => new Parameter(value), // which TorchSharp's own optimizers take
+        };
 
     // What one child's call is to see; null where nothing acts.
     private ForwardContext? Call()

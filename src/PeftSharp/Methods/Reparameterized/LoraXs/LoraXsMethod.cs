@@ -30,8 +30,8 @@ public sealed class LoraXsMethod(string name, LoraXsOptions options) : MapMethod
                 $"LORA_XS: \"r\" is {rank}, but {site.Path} has {Math.Min(site.InFeatures, site.OutFeatures)} singular directions; give "
                 + "a smaller rank.");
         var found = new Lazy<(Tensor Left, Tensor Right)>(() => Directions(site, rank));
-        var left = AddFrozen(site.Path, "lora_xs_A", [site.OutFeatures, rank], () => found.Value.Left);
-        var right = AddFrozen(site.Path, "lora_xs_B", [rank, site.InFeatures], () => found.Value.Right);
+        var left = AddFrozen(site.Path, "lora_xs_A", [site.OutFeatures, rank], () => found.Value.Left, shared: true);
+        var right = AddFrozen(site.Path, "lora_xs_B", [rank, site.InFeatures], () => found.Value.Right, shared: true);
         var trained = Add(
             site.Path, "lora_xs_R", [rank, rank], () => Initial.Normal([rank, rank], Settings.Deviation, SeedOf($"{site.Path}.lora_xs_R")));
         Plug<IProjectionPlugin>(site.Plugins, new LoraXsChange(left, trained, right, Settings.Alpha / rank, Settings.Dropout));

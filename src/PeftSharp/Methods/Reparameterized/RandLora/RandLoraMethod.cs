@@ -37,8 +37,8 @@ public sealed class RandLoraMethod(string name, RandLoraOptions options) : MapMe
         var bases = new RandomBases(Settings.Rank, Math.Min(widestIn, widestOut), Math.Max(widestIn, widestOut), Settings.ProjectionKey);
         var drawn = new Lazy<(Tensor A, Tensor B)>(() => Draw(bases));
         var count = RandomBases.Count(bases.Narrow, bases.Rank);
-        _a = AddFrozen("", A, [bases.Rank, 1, bases.Narrow], () => drawn.Value.A, Settings.SaveProjection);
-        _b = AddFrozen("", B, [bases.Wide, count, bases.Rank], () => drawn.Value.B, Settings.SaveProjection);
+        _a = AddFrozen("", A, [bases.Rank, 1, bases.Narrow], () => drawn.Value.A, Settings.SaveProjection, shared: true);
+        _b = AddFrozen("", B, [bases.Wide, count, bases.Rank], () => drawn.Value.B, Settings.SaveProjection, shared: true);
     }
 
     private (Tensor A, Tensor B) Draw(RandomBases bases) =>

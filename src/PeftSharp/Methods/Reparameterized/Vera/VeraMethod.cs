@@ -47,8 +47,8 @@ public sealed class VeraMethod(string name, VeraOptions options) : PeftMethod(na
     private (AdapterTensor A, AdapterTensor B) Projections(long widestIn, long widestOut)
     {
         var drawn = new Lazy<(Tensor A, Tensor B)>(() => VeraProjections.Draw(_options.Rank, widestIn, widestOut, _options.ProjectionKey));
-        return (AddFrozen("", A, [_options.Rank, widestIn], () => drawn.Value.A, _options.SaveProjection),
-            AddFrozen("", B, [widestOut, _options.Rank], () => drawn.Value.B, _options.SaveProjection));
+        return (AddFrozen("", A, [_options.Rank, widestIn], () => drawn.Value.A, _options.SaveProjection, shared: true),
+            AddFrozen("", B, [widestOut, _options.Rank], () => drawn.Value.B, _options.SaveProjection, shared: true));
     }
 
     private void Adapt(ProjectionSite site, AdapterTensor a, AdapterTensor b)
