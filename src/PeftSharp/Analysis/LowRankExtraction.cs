@@ -26,21 +26,20 @@ public static class LowRankExtraction
     {
         using var guard = no_grad();
         var sites = model.Model.Sites;
-        // Refuses what is no change of weights, before anything is made.
-        foreach (var _ in Merger.MergedValues(sites, source.Tag, source.Options.PeftType)) { }
+        var changed = Merger.ChangedSlots(sites, source.Tag, source.Options.PeftType);
         var paths = ChangedMatrix.Of(model, source).Where(IsCut).Select(m => m.Place.Path).ToList();
         if (paths.Count == 0)
             throw new PeftException(
                 $"{source.Options.PeftType} changes no matrix of the layers, so there is nothing to write as low-rank updates; take an "
                 + "adapter that does.");
-        RequireExpressible(sites, source);
+        RequireExpressible(sites, source, changed);
         var options = new LoraOptions
         {
             Rank = rank,
             Alpha = rank,
             TargetModules = new Targets(paths),
-            Bias = Changes(sites, source, SlotKind.Bias, SlotKind.NormBias) ? "all" : "none",
-            ModulesToSave = Changes(sites, source, SlotKind.NormWeight) ? [.. sites.Norms.Select(n => n.Weight.Module)] : null,
+            Bias = changed.Any(slot => slot.Kind is SlotKind.Bias or SlotKind.NormBias) ? "all" : "none",
+            ModulesToSave = changed.Any(slot => slot.Kind == SlotKind.NormWeight) ? [.. sites.Norms.Select(n => n.Weight.Module)] : null,
         };
         var adapter = model.Add(options, name);
         try
@@ -57,29 +56,18 @@ public static class LowRankExtraction
     }
 
     // A LoRA of a table leaves a head that is the table as it was, and tables that are no embedding of tokens have no LoRA.
-    private static void RequireExpressible(SiteMap sites, PeftMethod source)
+    private static void RequireExpressible(SiteMap sites, PeftMethod source, HashSet<Slot> changed)
     {
-        using var scope = NewDisposeScope();
         var tied = sites.Projections.Any(p => p.Weight is TiedSlot);
-        foreach (var slot in sites.Slots.Where(s => s.Kind == SlotKind.Embedding))
-        {
-            if (!tied && sites.Embeddings.Any(e => e.Table == slot)) continue;
-            if (Merger.MergedValue(sites, slot, source.Tag, source.Options.PeftType) is null) continue;
-            throw new PeftException(
-                $"{source.Options.PeftType} changes \"{slot.Name}\", which {(tied ? "the output head reads too" : "is no table of tokens")}: "
-                + "a LoRA cannot say that; serve the adapter, or merge it.");
-        }
+        bool HasLora(Slot table) => !tied && sites.Embeddings.Any(e => e.Table == table);
+        if (changed.FirstOrDefault(slot => slot.Kind == SlotKind.Embedding && !HasLora(slot)) is not { } lost) return;
+        var why = tied ? "the output head reads too" : "is no table of tokens";
+        throw new PeftException(
+            $"{source.Options.PeftType} changes \"{lost.Name}\", which {why}: a LoRA cannot say that; serve the adapter, or merge it.");
     }
 
     // The head is saved whole with every adapter.
     private static bool IsCut(ChangedMatrix matrix) => matrix.Place.Group != MatrixGroup.Head;
-
-    private static bool Changes(SiteMap sites, PeftMethod source, params SlotKind[] kinds)
-    {
-        using var scope = NewDisposeScope();
-        return sites.Slots.Any(
-            s => kinds.Contains(s.Kind) && Merger.MergedValue(sites, s, source.Tag, source.Options.PeftType) is not null);
-    }
 
     private static void TakeOver(SiteMap sites, PeftMethod source, AdapterTensor tensor)
     {

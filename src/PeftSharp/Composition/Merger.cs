@@ -31,6 +31,23 @@ internal static class Merger
     public static IEnumerable<(Slot Slot, Tensor Value)> MergedValues(SiteMap sites, AdapterTag tag, string method) =>
         MergedValues(sites, tag.Single, method);
 
+    /// <summary>
+    /// The slots that an adapter changes: what refuses an adapter that is no change of weights before anything is made. One merged value at
+    /// a time is in memory, and none is left.
+    /// </summary>
+    /// <exception cref="PeftException">A plug-in cannot be written into weights.</exception>
+    public static HashSet<Slot> ChangedSlots(SiteMap sites, AdapterTag tag, string method)
+    {
+        var changed = new HashSet<Slot>();
+        using var values = MergedValues(sites, tag, method).GetEnumerator();
+        while (true)
+        {
+            using var scope = NewDisposeScope();
+            if (!values.MoveNext()) return changed;
+            changed.Add(values.Current.Slot);
+        }
+    }
+
     /// <summary>What an adapter makes of one slot; null if it leaves it alone.</summary>
     /// <exception cref="PeftException">A plug-in cannot be written into the weight.</exception>
     public static Tensor? MergedValue(SiteMap sites, Slot slot, AdapterTag tag, string method) =>

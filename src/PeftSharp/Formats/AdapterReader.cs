@@ -16,69 +16,65 @@ internal sealed class AdapterReader(AdapterFolder folder)
     /// <param name="model">The model.</param>
     /// <param name="name">The name; default: the one that it was saved under.</param>
     /// <param name="extend">True gives a head of fewer outputs the model's own rows for those that it lacks.</param>
-    public PeftMethod LoadInto(PeftModel model, string? name = null, bool extend = false)
+    public PeftMethod LoadInto(PeftModel model, string? name = null, bool extend = false) => Attach(name, (own, saved, card) =>
+    {
+        RequirePooling(model.Model, card);
+        var options = folder.Options is FusionOptions fusion ? Fusing(fusion, model) : folder.Options;
+        var (map, numbers) = (model.Model.Head.OutputMap, SavedNumbers());
+        if (extend && map is not null)
+        {
+            numbers += map.Weight.Count + (map.Bias?.Count ?? 0);
+            HeadExtension.Extend(saved, map);
+        }
+        return model.AddSaved(options, own, extend ? null : Outputs(saved, map), numbers, method =>
+        {
+            Take(method, saved);
+            TakeHead(method, extend);
+            if (card is not null) model.Describe(method, card);
+        });
+    });
+
+    /// <inheritdoc cref="AdapterFolder.LoadInto(AdaptedModule, string?)"/>
+    public PeftMethod LoadInto(AdaptedModule module, string? name = null) => Attach(
+        name, (own, saved, _) => module.AddSaved(folder.Options, own, SavedNumbers(), method => Take(method, saved)));
+
+    // What the folder holds, under the name that the adapter gets; the tensors are released afterwards.
+    private PeftMethod Attach(string? name, Func<string, Dictionary<string, Tensor>, AnswerCard?, PeftMethod> attach)
     {
         RequireWeights();
-        var fusion = folder.Options as FusionOptions;
         name ??= folder.SavedAs ?? "default";
         using var file = SafetensorsFile.Open(folder.WeightsFile);
         var card = file.Metadata.TryGetValue(AnswerCard.Key, out var text) ? AnswerCard.Parse(text, folder.WeightsFile) : null;
-        RequirePooling(model.Model, card);
-        var saved = file.Tensors.Keys.ToDictionary(k => Rename(k, name), file.Read);
+        var saved = file.Tensors.Keys.ToDictionary(key => Rename(key, name), file.Read);
         try
         {
-            var options = fusion is null ? folder.Options : Fusing(fusion, model);
-            var (map, numbers) = (model.Model.Head.OutputMap, SavedNumbers());
-            if (extend && map is not null)
-            {
-                numbers += map.Weight.Count + (map.Bias?.Count ?? 0);
-                HeadExtension.Extend(saved, map);
-            }
-            return model.AddSaved(options, name, extend ? null : Outputs(saved, map), numbers, method =>
-            {
-                method.LoadTensors(saved, folder.Format, folder.WeightsFile);
-                var head = method.Tensors.Where(t => t.SavedModule && folder.Format == AdapterFormat.AdapterHub).ToList();
-                var headFile = File.Exists(Path.Combine(folder.Path, AdapterFolder.PooledHead))
-                    ? AdapterFolder.PooledHead
-                    : AdapterFolder.HubHead;
-                // A head that is the base's own may be left out.
-                if (!LoadExtra(method, headFile, head, extend) && head.FirstOrDefault(t => method.Host.Drawn.Contains(t.Name)) is { } drawn)
-                    throw new PeftException(
-                        $"{folder.Path} has no {headFile}, and the base has no head of its own ({drawn.Name} was drawn at random); "
-                        + "save the adapter again with its head.");
-                if (LoadExtra(method, AdapterFolder.EncoderWeights, method.EncoderTensors(folder.Format))) method.EncoderRestored();
-                if (card is not null) model.Describe(method, card);
-            });
+            return attach(name, saved, card);
         }
         finally
         {
             foreach (var tensor in saved.Values) tensor.Dispose();
         }
+    }
+
+    private void Take(PeftMethod method, Dictionary<string, Tensor> saved)
+    {
+        method.LoadTensors(saved, folder.Format, folder.WeightsFile);
+        if (LoadExtra(method, AdapterFolder.EncoderWeights, method.EncoderTensors(folder.Format))) method.EncoderRestored();
+    }
+
+    private void TakeHead(PeftMethod method, bool extend)
+    {
+        var head = method.Tensors.Where(t => t.SavedModule && folder.Format == AdapterFormat.AdapterHub).ToList();
+        var file = File.Exists(Path.Combine(folder.Path, AdapterFolder.PooledHead)) ? AdapterFolder.PooledHead : AdapterFolder.HubHead;
+        // A head that is the base's own may be left out.
+        if (!LoadExtra(method, file, head, extend) && head.FirstOrDefault(t => method.Host.Drawn.Contains(t.Name)) is { } drawn)
+            throw new PeftException(
+                $"{folder.Path} has no {file}, and the base has no head of its own ({drawn.Name} was drawn at random); "
+                + "save the adapter again with its head.");
     }
 
     private FusionOptions Fusing(FusionOptions fusion, PeftModel model) => model.Ready(
         fusion, fusion.Fused.Count > 0 ? fusion.Fused : [.. folder.FusedNames.Select(name => AdapterComposition.Of(model[name].Tag))]);
-
-    /// <inheritdoc cref="AdapterFolder.LoadInto(AdaptedModule, string?)"/>
-    public PeftMethod LoadInto(AdaptedModule module, string? name = null)
-    {
-        RequireWeights();
-        name ??= folder.SavedAs ?? "default";
-        using var file = SafetensorsFile.Open(folder.WeightsFile);
-        var saved = file.Tensors.Keys.ToDictionary(k => Rename(k, name), file.Read);
-        try
-        {
-            return module.AddSaved(folder.Options, name, SavedNumbers(), method =>
-            {
-                method.LoadTensors(saved, folder.Format, folder.WeightsFile);
-                if (LoadExtra(method, AdapterFolder.EncoderWeights, method.EncoderTensors(folder.Format))) method.EncoderRestored();
-            });
-        }
-        finally
-        {
-            foreach (var tensor in saved.Values) tensor.Dispose();
-        }
-    }
 
     private void RequireWeights()
     {

@@ -39,7 +39,7 @@ public static class AdapterCombination
         if (options.How == CombineMethod.Mean) return new(TensorMean.Of(model, sources, heads, name), 1);
         // Refuses what is no change of weights, before anything is made.
         foreach (var (adapter, _) in sources)
-            foreach (var _ in Merger.MergedValues(model.Model.Sites, adapter.Tag, adapter.Options.PeftType)) { }
+            Merger.ChangedSlots(model.Model.Sites, adapter.Tag, adapter.Options.PeftType);
         using var scope = NewDisposeScope();
         var matrices = new MatrixSources(model, sources);
         var factors = matrices.Places().ToDictionary(place => place, place => Factors(matrices, place, options));
