@@ -14,17 +14,39 @@ public sealed partial class PeftModel
     /// </exception>
     public AdapterComposition Compose(string expression)
     {
-        if (Adapters.ContainsKey(expression)) return Usable(AdapterComposition.Of(this[expression].Tag));
-        return Compose(AdapterExpression.Parse(expression));
+        ThrowIfDisposed();
+        return _adapters.Find(expression) is { } adapter
+            ? Usable(AdapterComposition.Of(adapter.Tag))
+            : Compose(AdapterExpression.Parse(expression));
     }
 
     /// <inheritdoc cref="Compose(string)"/>
     public AdapterComposition Compose(AdapterExpression expression)
     {
-        var composition = expression.Resolve(name => this[name].Tag, (name, adapters) => name is null ? FusionOf(adapters).Tag
-            : this[name].Tag);
+        var composition = expression.Resolve(
+            name => this[name].Tag, (name, adapters) => name is null ? FusionOf(adapters).Tag : this[name].Tag);
         Model.Sites.Require(composition);
         return Usable(composition);
+    }
+
+    /// <summary>
+    /// Selects adapters by name or expression (see <see cref="Compose(string)"/>), acting one after the other on every row.
+    /// </summary>
+    /// <exception cref="PeftException">There is none of a name, it is merged, or an expression makes no sense.</exception>
+    public AdapterSelection Select(params IReadOnlyList<string> names) => NamedAdapters.Select(names, Compose);
+
+    /// <summary>Selects one adapter or expression (see <see cref="Compose(string)"/>), or none (null), for each row.</summary>
+    /// <exception cref="PeftException">There is none of a name, it is merged, or an expression makes no sense.</exception>
+    public AdapterSelection SelectPerRow(IReadOnlyList<string?> names) => NamedAdapters.SelectPerRow(names, Compose);
+
+    /// <summary>Outputs per row (or token) of a call: those of the widest head that acts.</summary>
+    public int OutputsOf(AdapterSelection selection)
+    {
+        if (selection.Compositions is [var only] && !selection.IsPerRow) return only.Outputs ?? Model.Head.Outputs;
+        return Enumerable.Range(0, selection.Rows)
+            .Select(row => selection.OutputsOfRow(row) ?? Model.Head.Outputs)
+            .DefaultIfEmpty(Model.Head.Outputs)
+            .Max();
     }
 
     /// <summary>Runs each of several compositions on the same rows in one call: AdapterHub's <c>Parallel</c>.</summary>

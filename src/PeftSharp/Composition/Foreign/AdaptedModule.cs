@@ -17,7 +17,7 @@ namespace PeftSharp.Composition.Foreign;
 public sealed class AdaptedModule : IDisposable
 {
     private readonly AsyncLocal<AdapterSelection?> _scope = new();
-    private readonly Dictionary<string, PeftMethod> _adapters = [];
+    private readonly NamedAdapters _adapters;
     private readonly List<Action> _undo = [];
     private readonly List<(Parameter Parameter, Tensor Own)> _overwritten = [];
     private readonly ForeignSites _found;
@@ -29,6 +29,7 @@ public sealed class AdaptedModule : IDisposable
     {
         LibTorch.EnsureLoaded();
         Module = module;
+        _adapters = new(Admit, " on the network");
         _found = new ForeignSites(module, branches);
         foreach (var parameter in module.parameters().Where(p => p.requires_grad))
         {
@@ -42,7 +43,7 @@ public sealed class AdaptedModule : IDisposable
     public nn.Module Module { get; }
 
     /// <summary>The adapters by name.</summary>
-    public IReadOnlyDictionary<string, PeftMethod> Adapters => _adapters;
+    public IReadOnlyDictionary<string, PeftMethod> Adapters => _adapters.All;
 
     /// <summary>The adapters that act where no <see cref="Use"/> says otherwise; an adapter that is added comes last in it.</summary>
     public AdapterSelection Selection { get; set; } = AdapterSelection.None;
@@ -63,9 +64,7 @@ public sealed class AdaptedModule : IDisposable
 
     /// <summary>An adapter by name.</summary>
     /// <exception cref="PeftException">There is none of that name.</exception>
-    public PeftMethod this[string name] => _adapters.TryGetValue(name, out var adapter) ? adapter : throw new PeftException(
-        $"There is no adapter \"{name}\" on the network; there "
-        + $"{(_adapters.Count == 0 ? "are none" : $"are {string.Join(", ", _adapters.Keys)}")}.");
+    public PeftMethod this[string name] => _adapters[name];
 
     /// <summary>
     /// What an adapter trains, for an optimizer of TorchSharp's: <c>optim.AdamW(adapted.Parameters("default"), lr: 1e-3)</c>.
@@ -73,14 +72,17 @@ public sealed class AdaptedModule : IDisposable
     /// <exception cref="PeftException">There is none of that name.</exception>
     public IReadOnlyList<Parameter> Parameters(string name) => [.. this[name].Tensors.Select(tensor => (Parameter)tensor.Value)];
 
-    /// <summary>Selects adapters by name, one after the other on every row.</summary>
-    /// <exception cref="PeftException">There is none of a name.</exception>
-    public AdapterSelection Select(params IReadOnlyList<string> names) => AdapterSelection.Of([.. names.Select(name => this[name].Tag)]);
+    /// <summary>
+    /// Selects adapters by name, or by an expression of names (<c>stack(a,b)</c>, <c>average(a:0.3,b:0.7)</c>), one after the other on
+    /// every row.
+    /// </summary>
+    /// <exception cref="PeftException">There is none of a name, or an expression asks for what a network has not.</exception>
+    public AdapterSelection Select(params IReadOnlyList<string> names) => NamedAdapters.Select(names, Compose);
 
-    /// <summary>Selects one adapter, or none (null), for each row of the batch (the first dimension of what each child reads).</summary>
-    /// <exception cref="PeftException">There is none of a name.</exception>
-    public AdapterSelection SelectPerRow(IReadOnlyList<string?> names) =>
-        AdapterSelection.PerRow([.. names.Select(name => name is null ? null : this[name].Tag)]);
+    /// <summary>Selects one adapter or expression, or none (null), for each row of the batch (the first dimension of what each child
+    /// reads).</summary>
+    /// <exception cref="PeftException">There is none of a name, or an expression asks for what a network has not.</exception>
+    public AdapterSelection SelectPerRow(IReadOnlyList<string?> names) => NamedAdapters.SelectPerRow(names, Compose);
 
     /// <summary>Lets other adapters act in the calls of this thread (and what it awaits) until the returned object is disposed.</summary>
     /// <param name="selection">The adapters; <see cref="AdapterSelection.None"/> for the network alone.</param>
@@ -92,15 +94,16 @@ public sealed class AdaptedModule : IDisposable
         return new Scope(() => _scope.Value = before);
     }
 
-    /// <summary>Takes an adapter away.</summary>
+    /// <summary>
+    /// Takes an adapter away. A <see cref="Selection"/> of adapters one after the other goes on without it; another one that names it ends.
+    /// </summary>
     /// <exception cref="PeftException">There is none of that name.</exception>
     public void Remove(string name)
     {
         var adapter = this[name];
         if (Merged == name) Unmerge();
-        _adapters.Remove(name);
-        Selection = AdapterSelection.Of([.. Selection.Adapters.Where(tag => tag != adapter.Tag)]);
-        adapter.Dispose();
+        if (Selection.Includes(adapter.Tag)) Selection = Without(adapter.Tag);
+        _adapters.Remove(adapter);
     }
 
     /// <summary>Writes an adapter into the network's parameters, and lets nothing act beside them: no cost at inference.</summary>
@@ -142,32 +145,40 @@ public sealed class AdaptedModule : IDisposable
         if (IsDisposed) return;
         Unmerge();
         IsDisposed = true;
-        foreach (var adapter in _adapters.Values) adapter.Dispose();
         _adapters.Clear();
         foreach (var undo in _undo) undo();
     }
 
     private PeftMethod Add(MethodOptions options, string name, MethodHost host, Action<PeftMethod>? read)
     {
+        var method = _adapters.Add(options, name, host, read);
+        _seed = host.Seed;
+        Selection = Selection.Compositions is [var only] && !Selection.IsPerRow
+            ? AdapterSelection.Of(AdapterComposition.StackOf(only, method.Tag.Acts))
+            : AdapterSelection.Of([.. Selection.Adapters, method.Tag]);
+        return method;
+    }
+
+    private AdapterSelection Without(AdapterTag adapter) => Selection.IsPerRow || !Selection.Compositions[0].IsFlat
+        ? AdapterSelection.None
+        : AdapterSelection.Of([.. Selection.Adapters.Where(tag => tag != adapter)]);
+
+    private void Admit()
+    {
         ThrowIfDisposed();
-        if (_adapters.ContainsKey(name)) throw new PeftException($"There is an adapter \"{name}\" already; choose another name.");
         if (Merged is not null)
             throw new PeftException($"The adapter \"{Merged}\" is merged into the network; unmerge it before others are added.");
-        var method = options.Create(name);
-        method.Attach(host);
-        try
-        {
-            using (NewDisposeScope()) read?.Invoke(method);
-        }
-        catch
-        {
-            method.Dispose();
-            throw;
-        }
-        _adapters.Add(name, method);
-        _seed = host.Seed;
-        Selection = AdapterSelection.Of([.. Selection.Adapters, method.Tag]);
-        return method;
+    }
+
+    private AdapterComposition Compose(string expression)
+    {
+        if (_adapters.Find(expression) is { } adapter) return AdapterComposition.Of(adapter.Tag);
+        var composition = AdapterExpression.Parse(expression).Resolve(name => this[name].Tag, (_, _) => throw new PeftException(
+            $"\"{expression}\" fuses adapters, and a network has no fusions; stack or average them."));
+        if (composition.HasSplit)
+            throw new PeftException($"\"{expression}\" splits tokens, of which a network's children know nothing; select per row.");
+        _found.Sites.Require(composition);
+        return composition;
     }
 
     private MethodHost Host(ulong seed) =>

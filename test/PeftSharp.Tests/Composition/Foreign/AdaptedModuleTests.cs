@@ -165,6 +165,38 @@ public sealed class AdaptedModuleTests : IDisposable
     }
 
     [Fact]
+    public void Expressions_Stack_And_Average()
+    {
+        using var adapted = _network.Adapted();
+        Trained("bitfit", adapted, "a");
+        adapted.Selection = AdapterSelection.None;
+        Trained("bitfit", adapted, "b", steps: 9);
+        Tensor Of(string expression)
+        {
+            using var use = adapted.Use(adapted.Select(expression));
+            return Answer();
+        }
+        using var alone = Of("a");
+        using var twice = Of("average(a:2,a:3)");
+        Assert.InRange(Difference(alone, twice), 0, Exact);
+        using var both = Of("average(a,b)");
+        Assert.True(Difference(alone, both) > 1e-4);
+        using var stacked = Of("stack(a,b)");
+        using (adapted.Use(adapted.Select("a", "b")))
+        {
+            using var named = Answer();
+            Assert.Equal(0, Difference(stacked, named));
+        }
+        string Refused(string expression) => Assert.Throws<PeftException>(() => adapted.Select(expression)).Message;
+        Assert.Contains("no fusions", Refused("fuse(a,b)"), StringComparison.Ordinal);
+        Assert.Contains("splits tokens", Refused("split(a:1,b)"), StringComparison.Ordinal);
+
+        adapted.Selection = adapted.Select("average(a,b)");
+        adapted.Remove("a");
+        Assert.Empty(adapted.Selection.Adapters);
+    }
+
+    [Fact]
     public void What_Does_Not_Fit_Is_Refused_With_A_Sentence_And_Changes_Nothing()
     {
         using var adapted = _network.Adapted();
