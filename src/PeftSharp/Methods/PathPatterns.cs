@@ -81,7 +81,8 @@ internal sealed class PathPatterns(string method)
 
     private PeftException TooSlow(string field, string pattern, string path, Exception? e)
     {
-        var sentence = $"{Name(field)} gives \"{Printable.Cut(pattern, 100)}\", which takes too long on \"{path}\"; write it without nested repetitions.";
+        var sentence = $"{Name(field)} gives \"{Printable.Cut(pattern, 100)}\", which takes too long on \"{path}\"; write it without "
+            + "nested repetitions.";
         return e is null ? new(sentence) : new(sentence, e);
     }
 

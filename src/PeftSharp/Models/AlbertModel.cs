@@ -44,16 +44,18 @@ public sealed class AlbertModel : EncoderModel
         Tasks = Architecture.EncoderTasks,
         ClassifierMaps = ["classifier"],
         ReadsPooler = true,
+        FieldsWithoutEffect = ["down_scale_factor", "gap_size", "net_structure_type", "num_memory_blocks"],
         Create = plan =>
         {
             var shape = Read(plan.Config);
             return new AlbertModel(plan, shape, plan.Builder("albert.", shape.InitializerRange));
         },
         Tiny = width => $$"""
-            { "model_type": "albert", "vocab_size": 97, "embedding_size": {{width - 12}}, "hidden_size": {{width}}, "num_hidden_layers": 4, "num_hidden_groups": 2,
-              "inner_group_num": 1, "num_attention_heads": 4, "intermediate_size": 56, "max_position_embeddings": 41, "type_vocab_size": 3,
-              "hidden_act": "gelu_new", "layer_norm_eps": 1e-5, "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1,
-              "classifier_dropout_prob": 0.2, "pad_token_id": 3, "initializer_range": 0.2 }
+            { "model_type": "albert", "vocab_size": 97, "embedding_size": {{width - 12}}, "hidden_size": {{width}},
+              "num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 1, "num_attention_heads": 4, "intermediate_size": 56,
+              "max_position_embeddings": 41, "type_vocab_size": 3, "hidden_act": "gelu_new", "layer_norm_eps": 1e-5,
+              "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1, "classifier_dropout_prob": 0.2, "pad_token_id": 3,
+              "initializer_range": 0.2 }
             """,
     };
 

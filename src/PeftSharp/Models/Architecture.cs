@@ -35,6 +35,12 @@ internal sealed record Architecture
     /// </summary>
     public bool ReadsPooler { get; init; }
 
+    /// <summary>
+    /// Fields that only configurations of this architecture have and that never change what a forward pass computes: those of heads,
+    /// kernels and training that have no place here, and what first releases left behind. Any other field that nobody asks for is remarked.
+    /// </summary>
+    public IReadOnlyList<string> FieldsWithoutEffect { get; init; } = [];
+
     /// <summary>Makes the model that a plan describes.</summary>
     public required Func<ModelPlan, TransformerModel> Create { get; init; }
 

@@ -24,6 +24,11 @@ public sealed class BertModel : EncoderModel
         Tasks = Architecture.EncoderTasks,
         ClassifierMaps = ["classifier"],
         ReadsPooler = true,
+        FieldsWithoutEffect =
+        [
+            "directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head",
+            "pooler_type",
+        ],
         Create = plan =>
         {
             var shape = EncoderConfig.Bert(plan.Config, 0);
@@ -31,8 +36,9 @@ public sealed class BertModel : EncoderModel
         },
         Tiny = width => $$"""
             { "model_type": "bert", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
-              "intermediate_size": 56, "max_position_embeddings": 41, "type_vocab_size": 3, "hidden_act": "gelu_new", "layer_norm_eps": 1e-5,
-              "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1, "classifier_dropout": 0.2, "pad_token_id": 3, "initializer_range": 0.2 }
+              "intermediate_size": 56, "max_position_embeddings": 41, "type_vocab_size": 3, "hidden_act": "gelu_new",
+              "layer_norm_eps": 1e-5, "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1, "classifier_dropout": 0.2,
+              "pad_token_id": 3, "initializer_range": 0.2 }
             """,
     };
 

@@ -71,10 +71,11 @@ public sealed class DebertaModel : EncoderModel
         },
         Tiny = width => $$"""
             { "model_type": "deberta-v2", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
-              "intermediate_size": 56, "max_position_embeddings": 41, "type_vocab_size": 0, "hidden_act": "gelu", "layer_norm_eps": 1e-5,
-              "relative_attention": true, "position_buckets": 4, "max_relative_positions": -1, "norm_rel_ebd": "layer_norm", "share_att_key": true,
-              "pos_att_type": ["p2c", "c2p"], "position_biased_input": false, "pooler_dropout": 0.1, "pooler_hidden_act": "gelu",
-              "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1, "pad_token_id": 3, "initializer_range": 0.2 }
+              "intermediate_size": 56, "max_position_embeddings": 41, "type_vocab_size": 0, "hidden_act": "gelu",
+              "layer_norm_eps": 1e-5, "relative_attention": true, "position_buckets": 4, "max_relative_positions": -1,
+              "norm_rel_ebd": "layer_norm", "share_att_key": true, "pos_att_type": ["p2c", "c2p"], "position_biased_input": false,
+              "pooler_dropout": 0.1, "pooler_hidden_act": "gelu", "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1,
+              "pad_token_id": 3, "initializer_range": 0.2 }
             """,
     };
 

@@ -23,6 +23,7 @@ public sealed class DistilBertModel : EncoderModel
         Paper = "Sanh et al. 2019, arXiv 1910.01108",
         Tasks = Architecture.EncoderTasks,
         ClassifierMaps = ["pre_classifier", "classifier"],
+        FieldsWithoutEffect = ["sinusoidal_pos_embds", "tie_weights_", "qa_dropout"],
         Create = plan =>
         {
             var shape = EncoderConfig.DistilBert(plan.Config);

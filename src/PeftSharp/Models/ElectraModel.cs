@@ -27,11 +27,13 @@ public sealed class ElectraModel : EncoderModel
         Paper = "Clark et al. 2020, arXiv 2003.10555",
         Tasks = Architecture.EncoderTasks,
         ClassifierMaps = ["classifier.dense", "classifier.out_proj"],
+        FieldsWithoutEffect = ["summary_type", "summary_use_proj", "summary_activation", "summary_last_dropout"],
         Create = plan => new ElectraModel(plan, EncoderConfig.Bert(plan.Config, 0) with { EmbeddingSize = Embeddings(plan.Config) }),
         Tiny = width => $$"""
-            { "model_type": "electra", "vocab_size": 97, "embedding_size": {{width - 12}}, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
-              "intermediate_size": 56, "max_position_embeddings": 41, "type_vocab_size": 3, "hidden_act": "gelu", "layer_norm_eps": 1e-5,
-              "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1, "classifier_dropout": 0.2, "pad_token_id": 3, "initializer_range": 0.2 }
+            { "model_type": "electra", "vocab_size": 97, "embedding_size": {{width - 12}}, "hidden_size": {{width}},
+              "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 56, "max_position_embeddings": 41,
+              "type_vocab_size": 3, "hidden_act": "gelu", "layer_norm_eps": 1e-5, "hidden_dropout_prob": 0.15,
+              "attention_probs_dropout_prob": 0.1, "classifier_dropout": 0.2, "pad_token_id": 3, "initializer_range": 0.2 }
             """,
     };
 

@@ -50,9 +50,10 @@ public sealed class FalconModel : DecoderModel
             return new FalconModel(plan, shape, plan.Builder("transformer.", shape.InitializerRange));
         },
         Tiny = width => $$"""
-            { "model_type": "falcon", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4, "num_kv_heads": 2,
-              "new_decoder_architecture": true, "ffn_hidden_size": 56, "max_position_embeddings": 41, "layer_norm_epsilon": 1e-4, "bias": true,
-              "rope_theta": 500.0, "hidden_dropout": 0.15, "attention_dropout": 0.1, "pad_token_id": 3, "initializer_range": 0.2 }
+            { "model_type": "falcon", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_kv_heads": 2, "new_decoder_architecture": true, "ffn_hidden_size": 56, "max_position_embeddings": 41,
+              "layer_norm_epsilon": 1e-4, "bias": true, "rope_theta": 500.0, "hidden_dropout": 0.15, "attention_dropout": 0.1,
+              "pad_token_id": 3, "initializer_range": 0.2 }
             """,
     };
 

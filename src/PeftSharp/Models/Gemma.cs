@@ -23,9 +23,10 @@ internal static class Gemma
             LlamaModel.Of(
                 plan, Read(plan.Config, new() { HeadDim = 256, Activation = UsualActivation, TiedHead = true, MaxPositions = 8192 })),
         Tiny = width => $$"""
-            { "model_type": "gemma", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 1,
-              "head_dim": 12, "intermediate_size": 56, "max_position_embeddings": 41, "hidden_activation": "gelu_pytorch_tanh", "rms_norm_eps": 1e-5,
-              "rope_theta": 500.0, "attention_dropout": 0.1, "pad_token_id": 3, "initializer_range": 0.2 }
+            { "model_type": "gemma", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_key_value_heads": 1, "head_dim": 12, "intermediate_size": 56, "max_position_embeddings": 41,
+              "hidden_activation": "gelu_pytorch_tanh", "rms_norm_eps": 1e-5, "rope_theta": 500.0, "attention_dropout": 0.1,
+              "pad_token_id": 3, "initializer_range": 0.2 }
             """,
     };
 

@@ -14,12 +14,13 @@ internal static class Gemma2
         Prefix = "model.",
         Paper = "Gemma Team 2024, arXiv 2408.00118",
         Tasks = Gemma.Architecture.Tasks,
+        FieldsWithoutEffect = ["cache_implementation"],
         Create = plan => LlamaModel.Of(plan, Read(plan.Config)),
         Tiny = width => $$"""
-            { "model_type": "gemma2", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-              "head_dim": 12, "intermediate_size": 56, "max_position_embeddings": 41, "rms_norm_eps": 1e-5, "rope_theta": 500.0, "sliding_window": 4,
-              "query_pre_attn_scalar": 9, "attn_logit_softcapping": 3.0, "final_logit_softcapping": 7.0, "attention_dropout": 0.1, "pad_token_id": 3,
-              "initializer_range": 0.2 }
+            { "model_type": "gemma2", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "head_dim": 12, "intermediate_size": 56, "max_position_embeddings": 41, "rms_norm_eps": 1e-5,
+              "rope_theta": 500.0, "sliding_window": 4, "query_pre_attn_scalar": 9, "attn_logit_softcapping": 3.0,
+              "final_logit_softcapping": 7.0, "attention_dropout": 0.1, "pad_token_id": 3, "initializer_range": 0.2 }
             """,
     };
 

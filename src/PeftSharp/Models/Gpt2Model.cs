@@ -27,6 +27,11 @@ public sealed class Gpt2Model : DecoderModel
         Paper = "Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
         Tasks = Architecture.DecoderTasks,
         LanguageModelClass = "LMHeadModel",
+        FieldsWithoutEffect =
+        [
+            "n_ctx", "reorder_and_upcast_attn", "summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels",
+            "summary_first_dropout",
+        ],
         Create = plan =>
         {
             var shape = Gpt2Config.Read(plan.Config);

@@ -30,11 +30,13 @@ public sealed class LlamaModel : DecoderModel
         Prefix = "model.",
         Paper = "Touvron et al. 2023, arXiv 2302.13971 and 2307.09288",
         Tasks = Architecture.DecoderTasks,
+        FieldsWithoutEffect = ["pretraining_tp"],
         Create = plan => Of(plan, DecoderConfig.Read(plan.Config, new())),
         Tiny = width => $$"""
-            { "model_type": "llama", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-              "intermediate_size": 56, "max_position_embeddings": 41, "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 500.0,
-              "attention_dropout": 0.1, "tie_word_embeddings": false, "pad_token_id": 3, "initializer_range": 0.2 }
+            { "model_type": "llama", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "intermediate_size": 56, "max_position_embeddings": 41, "hidden_act": "silu",
+              "rms_norm_eps": 1e-5, "rope_theta": 500.0, "attention_dropout": 0.1, "tie_word_embeddings": false, "pad_token_id": 3,
+              "initializer_range": 0.2 }
             """,
     };
 

@@ -15,9 +15,10 @@ internal static class Mistral
         Tasks = Architecture.DecoderTasks,
         Create = plan => LlamaModel.Of(plan, Read(plan.Config)),
         Tiny = width => $$"""
-            { "model_type": "mistral", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-              "intermediate_size": 56, "max_position_embeddings": 41, "sliding_window": 8, "rms_norm_eps": 1e-5, "rope_theta": 500.0,
-              "attention_dropout": 0.1, "tie_word_embeddings": false, "pad_token_id": 3, "initializer_range": 0.2 }
+            { "model_type": "mistral", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "intermediate_size": 56, "max_position_embeddings": 41, "sliding_window": 8,
+              "rms_norm_eps": 1e-5, "rope_theta": 500.0, "attention_dropout": 0.1, "tie_word_embeddings": false, "pad_token_id": 3,
+              "initializer_range": 0.2 }
             """,
     };
 

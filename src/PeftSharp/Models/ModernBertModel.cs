@@ -39,6 +39,11 @@ public sealed class ModernBertModel : EncoderModel
         Prefix = "model.",
         Paper = "Warner et al. 2024, arXiv 2412.13663",
         Tasks = Architecture.EncoderTasks,
+        FieldsWithoutEffect =
+        [
+            "deterministic_flash_attn", "reference_compile", "repad_logits_with_grad", "sparse_prediction", "sparse_pred_ignore_index",
+            "decoder_bias",
+        ],
         Create = plan =>
         {
             var encoder = Read(plan.Config);
@@ -47,10 +52,10 @@ public sealed class ModernBertModel : EncoderModel
         },
         Tiny = width => $$"""
             { "model_type": "modernbert", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
-              "intermediate_size": 56, "max_position_embeddings": 41, "hidden_activation": "gelu", "norm_eps": 1e-5, "norm_bias": false,
-              "local_attention": 4, "global_attn_every_n_layers": 2, "global_rope_theta": 700.0, "local_rope_theta": 300.0,
-              "embedding_dropout": 0.15, "attention_dropout": 0.1, "mlp_dropout": 0.1, "classifier_dropout": 0.2, "classifier_pooling": "mean",
-              "pad_token_id": 3, "initializer_range": 0.2 }
+              "intermediate_size": 56, "max_position_embeddings": 41, "hidden_activation": "gelu", "norm_eps": 1e-5,
+              "norm_bias": false, "local_attention": 4, "global_attn_every_n_layers": 2, "global_rope_theta": 700.0,
+              "local_rope_theta": 300.0, "embedding_dropout": 0.15, "attention_dropout": 0.1, "mlp_dropout": 0.1,
+              "classifier_dropout": 0.2, "classifier_pooling": "mean", "pad_token_id": 3, "initializer_range": 0.2 }
             """,
     };
 

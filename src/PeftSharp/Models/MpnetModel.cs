@@ -53,9 +53,10 @@ public sealed class MpnetModel : EncoderModel
             return new MpnetModel(plan, shape, plan.Builder("mpnet.", shape.InitializerRange));
         },
         Tiny = width => $$"""
-            { "model_type": "mpnet", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 56,
-              "max_position_embeddings": 43, "hidden_act": "gelu", "layer_norm_eps": 1e-5, "hidden_dropout_prob": 0.15,
-              "attention_probs_dropout_prob": 0.1, "relative_attention_num_buckets": 8, "pad_token_id": 3, "initializer_range": 0.2 }
+            { "model_type": "mpnet", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "intermediate_size": 56, "max_position_embeddings": 43, "hidden_act": "gelu", "layer_norm_eps": 1e-5,
+              "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1, "relative_attention_num_buckets": 8, "pad_token_id": 3,
+              "initializer_range": 0.2 }
             """,
     };
 

@@ -51,15 +51,17 @@ public sealed class OptModel : DecoderModel
         Prefix = "model.",
         Paper = "Zhang et al. 2022, arXiv 2205.01068",
         Tasks = [.. Architecture.DecoderTasks.Where(task => task != TaskKind.TokenClassification)],
+        FieldsWithoutEffect = ["layerdrop"],
         Create = plan =>
         {
             var shape = OptConfig.Read(plan.Config);
             return new OptModel(plan, shape, plan.Builder("model.", shape.InitializerRange));
         },
         Tiny = width => $$"""
-            { "model_type": "opt", "vocab_size": 97, "hidden_size": {{width}}, "word_embed_proj_dim": {{width - 12}}, "num_hidden_layers": 2, "num_attention_heads": 4,
-              "ffn_dim": 56, "max_position_embeddings": 41, "do_layer_norm_before": false, "activation_function": "relu", "dropout": 0.15,
-              "attention_dropout": 0.1, "pad_token_id": 3, "init_std": 0.2 }
+            { "model_type": "opt", "vocab_size": 97, "hidden_size": {{width}}, "word_embed_proj_dim": {{width - 12}},
+              "num_hidden_layers": 2, "num_attention_heads": 4, "ffn_dim": 56, "max_position_embeddings": 41,
+              "do_layer_norm_before": false, "activation_function": "relu", "dropout": 0.15, "attention_dropout": 0.1,
+              "pad_token_id": 3, "init_std": 0.2 }
             """,
     };
 

@@ -11,12 +11,13 @@ internal static class Qwen2
         Prefix = "model.",
         Paper = "Yang et al. 2024, arXiv 2407.10671",
         Tasks = Architecture.DecoderTasks,
+        FieldsWithoutEffect = ["max_window_layers"],
         Create = plan => LlamaModel.Of(plan, Read(plan.Config)),
         Tiny = width => $$"""
-            { "model_type": "qwen2", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-              "intermediate_size": 56, "max_position_embeddings": 41, "rms_norm_eps": 1e-5, "rope_theta": 500.0, "use_sliding_window": true,
-              "sliding_window": 4, "max_window_layers": 1, "attention_dropout": 0.1, "tie_word_embeddings": true, "pad_token_id": 3,
-              "initializer_range": 0.2 }
+            { "model_type": "qwen2", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "intermediate_size": 56, "max_position_embeddings": 41, "rms_norm_eps": 1e-5,
+              "rope_theta": 500.0, "use_sliding_window": true, "sliding_window": 4, "max_window_layers": 1, "attention_dropout": 0.1,
+              "tie_word_embeddings": true, "pad_token_id": 3, "initializer_range": 0.2 }
             """,
     };
 

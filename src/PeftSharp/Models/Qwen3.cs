@@ -13,10 +13,11 @@ internal static class Qwen3
         Prefix = "model.",
         Paper = "Yang et al. 2025, arXiv 2505.09388",
         Tasks = Architecture.DecoderTasks,
+        FieldsWithoutEffect = ["max_window_layers"],
         Create = plan => LlamaModel.Of(plan, Read(plan.Config)),
         Tiny = width => $$"""
-            { "model_type": "qwen3", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-              "head_dim": 12, "intermediate_size": 56, "max_position_embeddings": 41, "rms_norm_eps": 1e-5,
+            { "model_type": "qwen3", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "head_dim": 12, "intermediate_size": 56, "max_position_embeddings": 41, "rms_norm_eps": 1e-5,
               "rope_parameters": { "rope_type": "default", "rope_theta": 500.0 }, "attention_bias": true, "attention_dropout": 0.1,
               "tie_word_embeddings": false, "pad_token_id": 3, "initializer_range": 0.2 }
             """,

@@ -25,8 +25,9 @@ public sealed class RobertaModel : EncoderModel
         },
         Tiny = width => $$"""
             { "model_type": "roberta", "vocab_size": 97, "hidden_size": {{width}}, "num_hidden_layers": 2, "num_attention_heads": 4,
-              "intermediate_size": 56, "max_position_embeddings": 43, "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-5,
-              "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1, "classifier_dropout": 0.2, "pad_token_id": 3, "initializer_range": 0.2 }
+              "intermediate_size": 56, "max_position_embeddings": 43, "type_vocab_size": 2, "hidden_act": "gelu",
+              "layer_norm_eps": 1e-5, "hidden_dropout_prob": 0.15, "attention_probs_dropout_prob": 0.1, "classifier_dropout": 0.2,
+              "pad_token_id": 3, "initializer_range": 0.2 }
             """,
     };
 

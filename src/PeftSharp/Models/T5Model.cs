@@ -30,9 +30,10 @@ public sealed class T5Model : DecoderModel
             return new T5Model(plan.Config, shape, plan.Builder("", shape.InitializerRange), plan.Task);
         },
         Tiny = width => $$"""
-            { "model_type": "t5", "vocab_size": 97, "d_model": {{width}}, "d_kv": {{width / 4 + 2}}, "d_ff": 56, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 4,
-              "relative_attention_num_buckets": 8, "relative_attention_max_distance": 13, "feed_forward_proj": "gated-gelu", "layer_norm_epsilon": 1e-5,
-              "dropout_rate": 0.1, "tie_word_embeddings": false, "pad_token_id": 3, "decoder_start_token_id": 3, "initializer_factor": 2.0 }
+            { "model_type": "t5", "vocab_size": 97, "d_model": {{width}}, "d_kv": {{width / 4 + 2}}, "d_ff": 56, "num_layers": 2,
+              "num_decoder_layers": 2, "num_heads": 4, "relative_attention_num_buckets": 8, "relative_attention_max_distance": 13,
+              "feed_forward_proj": "gated-gelu", "layer_norm_epsilon": 1e-5, "dropout_rate": 0.1, "tie_word_embeddings": false,
+              "pad_token_id": 3, "decoder_start_token_id": 3, "initializer_factor": 2.0 }
             """,
     };
 

@@ -11,56 +11,46 @@ internal static class UnknownFields
 {
     private const int MostNamed = 8;
 
-    // What describes the file, training, caching or generation, and never what one forward pass computes.
+    // What describes the file, training, caching or generation, and never what one forward pass computes, of any architecture; what only
+    // one of them has, its entry names.
     private static readonly HashSet<string> Harmless =
     [
         // the file
         "architectures", "model_type", "transformers_version", "torch_dtype", "dtype", "_name_or_path", "_model_name_or_path",
-        "name_or_path", "_commit_hash",
-        "tokenizer_class", "tokenizer_name", "processor_class", "auto_map", "quantization_config", "language", "license", "model_name",
-        "model_id", "adapters",
-        "custom_heads", "prediction_heads", "adapter_fusion_models", "unsloth_version", "unsloth_fixed", "transformers.js_config",
-        "sentence_transformers",
-        "_attn_implementation", "_attn_implementation_autoset", "attn_implementation", "_flash_attn_2_enabled", "_experts_implementation",
+        "name_or_path", "_commit_hash", "tokenizer_class", "tokenizer_name", "processor_class", "auto_map", "quantization_config",
+        "language", "license", "model_name", "model_id", "adapters", "custom_heads", "prediction_heads", "adapter_fusion_models",
+        "unsloth_version", "unsloth_fixed", "transformers.js_config", "sentence_transformers", "_attn_implementation",
+        "_attn_implementation_autoset", "attn_implementation", "_flash_attn_2_enabled", "_experts_implementation",
         "_sliding_window_pattern",
         // the head, which the head's own fields describe
         "id2label", "label2id", "num_labels", "problem_type", "finetuning_task", "task_specific_params", AnswerCard.Key,
         // token ids that only a tokenizer or generation uses
         "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id", "mask_token_id", "unk_token_id",
-        "decoder_start_token_id",
-        "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens",
-        "sparse_pred_ignore_index",
+        "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids", "suppress_tokens",
+        "begin_suppress_tokens",
         // how it is run
         "use_cache", "output_attentions", "output_hidden_states", "output_past", "return_dict", "use_return_dict", "torchscript",
-        "use_bfloat16", "tf_legacy_loss",
-        "chunk_size_feed_forward", "gradient_checkpointing", "deterministic_flash_attn", "reference_compile", "repad_logits_with_grad",
-        "sparse_prediction",
-        "reorder_and_upcast_attn", "pretraining_tp", "tie_encoder_decoder", "tie_word_embeddings", "is_composition", "legacy",
-        // new weights, and dropout of parts that are left out in training
-        "initializer_range", "initializer_factor", "initializer_cutoff_factor", "init_std", "initializer", "layerdrop", "encoder_layerdrop",
-        "decoder_layerdrop", "qa_dropout",
-        // heads of transformers that have no place here
-        "summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout", "summary_last_dropout",
-        "sinusoidal_pos_embds",
-        "tie_weights_", "directionality", "decoder_bias",
-        // what first releases left in their files and no version of transformers reads
-        "down_scale_factor", "gap_size", "net_structure_type", "num_memory_blocks", "cache_implementation", "pooler_fc_size",
-        "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type",
-        "cross_attention_hidden_size", "vocab_size_or_config_json_file", "max_window_layers", "n_ctx", "_num_labels",
+        "use_bfloat16", "tf_legacy_loss", "chunk_size_feed_forward", "gradient_checkpointing", "tie_encoder_decoder",
+        "tie_word_embeddings", "is_composition", "legacy",
+        // new weights
+        "initializer_range", "initializer_factor", "initializer_cutoff_factor", "init_std", "initializer",
+        // what first releases left in files of any kind and no version of transformers reads
+        "cross_attention_hidden_size", "vocab_size_or_config_json_file", "_num_labels",
         // generation
         "max_length", "min_length", "max_new_tokens", "do_sample", "num_beams", "num_beam_groups", "diversity_penalty", "temperature",
-        "top_k", "top_p", "typical_p",
-        "repetition_penalty", "length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "num_return_sequences",
-        "early_stopping",
-        "output_scores", "return_dict_in_generate", "remove_invalid_values", "exponential_decay_length_penalty", "prefix",
+        "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size",
+        "num_return_sequences", "early_stopping", "output_scores", "return_dict_in_generate", "remove_invalid_values",
+        "exponential_decay_length_penalty", "prefix",
     ];
 
     /// <summary>A sentence that names the unknown fields with their values; none where there are none.</summary>
     /// <param name="config">The configuration, after the model was made of it.</param>
     public static IReadOnlyList<string> Remarks(ModelConfig config)
     {
+        var own = Architectures.Find(config.ModelType)?.FieldsWithoutEffect ?? [];
+        bool IsKnown(string field) => Harmless.Contains(field) || own.Contains(field) || config.WasAsked(field);
         var unknown = config.Json
-            .Where(field => field.Value is not null && !Harmless.Contains(field.Key) && !config.WasAsked(field.Key))
+            .Where(field => field.Value is not null && !IsKnown(field.Key))
             .Select(field => $"{Quoted.Name(field.Key)} ({JsonFields.Describe(field.Value)})")
             .ToList();
         if (unknown.Count == 0) return [];

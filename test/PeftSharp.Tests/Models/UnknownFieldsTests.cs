@@ -22,19 +22,34 @@ public sealed class UnknownFieldsTests
     [Fact]
     public void An_Invented_Field_Is_Named_With_Its_Value()
     {
-        using var folder = new TempFolder();
-        foreach (var file in Directory.GetFiles(TestPaths.Fixture("models", "bert"))) File.Copy(file, folder.File(Path.GetFileName(file)));
-        var config = (JsonObject)JsonNode.Parse(File.ReadAllText(folder.File("config.json")))!;
-        config["residual_scale"] = 3.0;
-        config["norm_first"] = null;
-        config["num_beams"] = 4;
-        File.WriteAllText(folder.File("config.json"), config.ToJsonString());
-
-        using var model = ModelLoader.Load(folder.Root);
-
-        var remark = Assert.Single(model.Remarks);
+        var remark = Assert.Single(Remarks("bert", config =>
+        {
+            config["residual_scale"] = 3.0;
+            config["norm_first"] = null;
+            config["num_beams"] = 4;
+        }));
         Assert.Contains("\"residual_scale\" (3", remark, StringComparison.Ordinal);
         Assert.DoesNotContain("norm_first", remark, StringComparison.Ordinal);
         Assert.DoesNotContain("num_beams", remark, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_Only_One_Architecture_Has_Is_Known_To_It_Alone()
+    {
+        Assert.Empty(Remarks("bert", config => config["pooler_fc_size"] = 768));
+        var remark = Assert.Single(Remarks("bert", config => config["pretraining_tp"] = 1));
+        Assert.Contains("\"pretraining_tp\"", remark, StringComparison.Ordinal);
+        Assert.Empty(Remarks("llama", config => config["pretraining_tp"] = 1));
+    }
+
+    private static IReadOnlyList<string> Remarks(string name, Action<JsonObject> change)
+    {
+        using var folder = new TempFolder();
+        foreach (var file in Directory.GetFiles(TestPaths.Fixture("models", name))) File.Copy(file, folder.File(Path.GetFileName(file)));
+        var config = (JsonObject)JsonNode.Parse(File.ReadAllText(folder.File("config.json")))!;
+        change(config);
+        File.WriteAllText(folder.File("config.json"), config.ToJsonString());
+        using var model = ModelLoader.Load(folder.Root);
+        return [.. model.Remarks];
     }
 }

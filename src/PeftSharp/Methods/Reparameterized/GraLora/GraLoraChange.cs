@@ -37,7 +37,8 @@ internal sealed class GraLoraChange(
         var (narrow, wide) = (a.Get(context), b.Get(context));
         var (parts, rank) = (narrow.shape[0], narrow.shape[2]);
         var low = bmm(rows.view(-1, parts, narrow.shape[1]).transpose(0, 1), narrow);       // [parts of in, rows, rank]
-        var dealt = low.view(parts, -1, parts, rank / parts).permute(2, 1, 0, 3);           // [parts of out, rows, parts of in, rank / parts]
+        // [parts of out, rows, parts of in, rank / parts]
+        var dealt = low.view(parts, -1, parts, rank / parts).permute(2, 1, 0, 3);
         var delta = bmm(dealt.reshape(parts, -1, rank), wide).transpose(0, 1).reshape(rows.shape[0], -1);
         if (general is { } whole) delta = delta.Plus(mm(mm(rows, whole.A.Get(context).t()), whole.B.Get(context).t()));
         return delta.Times(scale);

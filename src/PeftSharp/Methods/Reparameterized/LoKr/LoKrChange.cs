@@ -15,9 +15,11 @@ internal sealed class LoKrChange(KroneckerFactor first, KroneckerFactor second, 
     {
         var (small, large) = (first.Get(context).Times(scale), second.Get(context));
         // Plain products of matrices: libtorch chooses its way through larger ones by whether a gradient is wanted, and rounds by the way.
-        var right = mm(x.reshape(-1, large.shape[1]), large.t());                           // [rows · tokens · columns of first, rows of second]
+        // [rows · tokens · columns of first, rows of second]
+        var right = mm(x.reshape(-1, large.shape[1]), large.t());
         var turned = right.view(-1, small.shape[1], large.shape[0]).transpose(1, 2).reshape(-1, small.shape[1]);
-        var both = mm(turned, small.t()).view(-1, large.shape[0], small.shape[0]);          // [rows · tokens, rows of second, rows of first]
+        // [rows · tokens, rows of second, rows of first]
+        var both = mm(turned, small.t()).view(-1, large.shape[0], small.shape[0]);
         return dropout.Apply(both.transpose(1, 2).reshape([.. x.shape[..^1], small.shape[0] * large.shape[0]]), context);
     }
 
