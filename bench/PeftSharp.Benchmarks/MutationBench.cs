@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using PeftSharp.Benchmarks.Mutation;
 
 namespace PeftSharp.Benchmarks;
@@ -27,7 +28,8 @@ internal static class MutationBench
                     GC.Collect();
                     Console.Error.Write($"\r{parser.Name}: {Math.Min(done + Slice, each)} of {each}   ");
                 }
-                Console.Out.WriteLine(FormattableString.Invariant($"| {parser.Name} | {each} | {run.Read - read} | {run.Refused - refused} | {run.Failures.Count - failed} | {watch.Elapsed.TotalSeconds:0} |"));
+                Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {parser.Name} | {each} | {run.Read - read} | "
+                    + $"{run.Refused - refused} | {run.Failures.Count - failed} | {watch.Elapsed.TotalSeconds:0} |"));
             }
             Console.Out.WriteLine(FormattableString.Invariant($"\nslowest: {run.Slowest.Input}, {run.Slowest.Time.TotalSeconds:0.0} s"));
             foreach (var failure in run.Failures.Take(100)) Console.Out.WriteLine(failure);

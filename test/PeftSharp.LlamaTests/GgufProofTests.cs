@@ -105,8 +105,9 @@ public sealed class GgufProofTests : IDisposable
     {
         var tokenizer = Tokenizer.Load(TestPaths.Fixture("tokenizers", name));
         var config = (System.Text.Json.Nodes.JsonObject)System.Text.Json.Nodes.JsonNode.Parse($$"""
-            { "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": {{tokenizer.VocabularySize}}, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1,
-              "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "tie_word_embeddings": true }
+            { "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": {{tokenizer.VocabularySize}},
+              "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "max_position_embeddings": 64, "tie_word_embeddings": true }
             """)!;
         using var model = ModelLoader.Create(ModelConfig.From(config), null, new());
         GgufModel.Write(model, File_("model.gguf"), GgufQuantization.F16, tokenizer);

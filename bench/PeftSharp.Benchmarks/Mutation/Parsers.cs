@@ -61,10 +61,22 @@ internal sealed class Parsers(string fixtures)
         new(
             "chat template", "chat_template.jinja", Templates(),
             path => ChatTemplate.Parse(File.ReadAllText(path)).Render([new("user", "a"), new("assistant", "b")])),
-        new("tokenizer_config.json", "tokenizer_config.json", Text("""{"tokenizer_class": "BertTokenizer", "do_lower_case": true, "pad_token": "[PAD]", "added_tokens_decoder": {"0": {"content": "[PAD]", "special": true}}, "model_max_length": 512}"""), Encode) { Beside = Vocabulary() },
+        new("tokenizer_config.json", "tokenizer_config.json",
+            Text("""{"tokenizer_class": "BertTokenizer", "do_lower_case": true, "pad_token": "[PAD]", "added_tokens_decoder": {"0": """
+            + """{"content": "[PAD]", "special": true}}, "model_max_length": 512}"""), Encode) { Beside = Vocabulary() },
         new("vocab.txt", "vocab.txt", Text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\ntext\n"), Encode),
-        new("merges.txt", "merges.txt", Text("#version: 0.2\na b\nab c\n"), Encode) { Beside = new Dictionary<string, byte[]> { ["vocab.json"] = Text("""{"<s>": 0, "</s>": 1, "<unk>": 2, "<pad>": 3, "a": 4, "b": 5, "c": 6, "ab": 7, "abc": 8, "<mask>": 9}""")[0] } },
-        new("run.json", "run.json", Text("""{"program": "peft 0.1.0", "interrupted": false, "problem": "classification", "task": null, "labels": ["a", "b"], "settings": {"max_length": 128, "pooling": "pooler", "quantize": "nf4", "block_size": 64, "double_quant": false}, "metrics": {"accuracy": 0.5}}"""), path => RunFile.TryRead(Path.GetDirectoryName(path)!)),
+        new("merges.txt", "merges.txt", Text("#version: 0.2\na b\nab c\n"), Encode)
+        {
+            Beside = new Dictionary<string, byte[]>
+            {
+                ["vocab.json"] = Text(
+                    """{"<s>": 0, "</s>": 1, "<unk>": 2, "<pad>": 3, "a": 4, "b": 5, "c": 6, "ab": 7, "abc": 8, "<mask>": 9}""")[0],
+            },
+        },
+        new("run.json", "run.json",
+            Text("""{"program": "peft 0.1.0", "interrupted": false, "problem": "classification", "task": null, "labels": ["a", "b"],"""
+            + """ "settings": {"max_length": 128, "pooling": "pooler", "quantize": "nf4", "block_size": 64, "double_quant": false},"""
+            + """ "metrics": {"accuracy": 0.5}}"""), path => RunFile.TryRead(Path.GetDirectoryName(path)!)),
         new("peft_proof.json", AdapterProof.FileName, [Proof()], path => AdapterProof.TryRead(Path.GetDirectoryName(path)!)),
         new(
             "recipe", "recipe.yaml",
@@ -78,7 +90,9 @@ internal sealed class Parsers(string fixtures)
                 "base_model: a\ndatasets: {a: {data: x, label_column: y}, b: z}\nmethods:\n  lora:\n    grid: {r: [4, 8], lora_alpha: [1, "
                 + "2]}\n  bitfit:\nseeds: [1, 2]\nlearning_rates: [1e-4, 5e-4]\nbudget_minutes: 3\nsearch_rows: 100\n"),
             path => _ = CompareFile.Read(path).Cells().ToList()),
-        new("JSON of a hub", "answer.json", Text("""[{"type": "file", "oid": "0a", "size": 3, "path": "config.json", "lfs": {"oid": "00", "size": 3, "pointerSize": 1}}]"""), path => StrictJson.Node(new("The answer", "try again"), File.ReadAllBytes(path))),
+        new("JSON of a hub", "answer.json",
+            Text("""[{"type": "file", "oid": "0a", "size": 3, "path": "config.json", "lfs": {"oid": "00", "size": 3, "pointerSize":"""
+            + """ 1}}]"""), path => StrictJson.Node(new("The answer", "try again"), File.ReadAllBytes(path))),
         new(
             "rows of CSV", "rows.csv", Text("\uFEFFid,text,label\r\n1,\"a, \"\"b\"\"\r\nc\",pos\r\n2,plain,neg\r\n3,\"x;y\",pos\r\n"),
             Rows),
@@ -87,7 +101,9 @@ internal sealed class Parsers(string fixtures)
             {"id": 1, "text": "a\u00e9\ud83d\ude00", "label": "pos"}
             {"id": 2.5e3, "text": "b", "label": "neg", "more": {"x": [1, null, true]}}
             """), Rows),
-        new("rows of a JSON array", "rows.json", Text("""[{"input_ids": [1, 2, 3], "attention_mask": [1, 1, 0], "label": 1}, {"input_ids": [4, 5], "token_type_ids": [0, 1], "label": 0}]"""), Rows),
+        new("rows of a JSON array", "rows.json",
+            Text("""[{"input_ids": [1, 2, 3], "attention_mask": [1, 1, 0], "label": 1}, {"input_ids": [4, 5], "token_type_ids": [0,"""
+            + """ 1], "label": 0}]"""), Rows),
         new("rows of gzip", "rows.csv.gz", [Packed("text,label\na,1\nb,0\nc,1\n")], Rows),
         new(
             "rows of parquet", "rows.parquet",
@@ -128,7 +144,14 @@ internal sealed class Parsers(string fixtures)
 
     private byte[][] Tokenizers() =>
     [
-        Encoding.UTF8.GetBytes("""{"added_tokens": [{"id": 0, "content": "[UNK]", "special": true}], "normalizer": {"type": "Sequence", "normalizers": [{"type": "BertNormalizer", "lowercase": true}, {"type": "Replace", "pattern": {"String": "a"}, "content": "b"}]}, "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}}}, "decoder": {"type": "WordPiece"}, "model": {"type": "WordPiece", "unk_token": "[UNK]", "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "##b": 4, "c": 5}}}"""),
+        Encoding.UTF8.GetBytes("""{"added_tokens": [{"id": 0, "content": "[UNK]", "special": true}], "normalizer": {"type":"""
+            + """ "Sequence", "normalizers": [{"type": "BertNormalizer", "lowercase": true}, {"type": "Replace", "pattern": {"String":"""
+            + """ "a"}, "content": "b"}]}, "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": {"type":"""
+            + """ "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A","""
+            + """ "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],"""
+            + """ "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}}}, "decoder": {"type": "WordPiece"},"""
+            + """ "model": {"type": "WordPiece", "unk_token": "[UNK]", "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "[CLS]":"""
+            + """ 1, "[SEP]": 2, "a": 3, "##b": 4, "c": 5}}}"""),
         .. new DirectoryInfo(Path.Combine(fixtures, "tokenizers")).GetDirectories()
             .Select(folder => Path.Combine(folder.FullName, "tokenizer.json"))
             .Where(file => new FileInfo(file) is { Exists: true, Length: < 50_000 }).Select(File.ReadAllBytes),

@@ -37,7 +37,8 @@ internal static class DataPlot
         for (var p = 0; p < parts.Count; p++)
         {
             var (part, counts) = (parts[p], parts[p].Profile.LabelCounts!);
-            Bar[] bars = [.. counts.Select((count, i) => (Count: count, At: Array.IndexOf(names, part.Data.LabelNames![i]))).Where(bar => bar.At >= 0).Select(bar => new Bar
+            Bar[] bars = [.. counts.Select((count, i) => (Count: count, At: Array.IndexOf(names, part.Data.LabelNames![i])))
+                .Where(bar => bar.At >= 0).Select(bar => new Bar
             {
                 Position = bar.At + (p - (parts.Count - 1) / 2.0) * width,
                 Value = (double)bar.Count / part.Data.Count,

@@ -15,10 +15,12 @@ internal static partial class MethodPage
         var page = new StringBuilder("""
             # Methods
 
-            What the registry knows, as `peft methods --markdown` writes it; `peft methods NAME` shows one on the terminal. Any of a method's names is a `--method`; its
-            settings are given as `--set NAME=VALUE`, or as keys of a recipe. Names are those of the files: peft's where peft has the method, else AdapterHub's.
+            What the registry knows, as `peft methods --markdown` writes it; `peft methods NAME` shows one on the terminal. Any of a
+            method's names is a `--method`; its settings are given as `--set NAME=VALUE`, or as keys of a recipe. Names are those of the
+            files: peft's where peft has the method, else AdapterHub's.
 
-            In the formulas x is what a place of the model reads, of shape [rows, tokens, in]; W [out, in] and b [out] are the base's own, frozen unless the method trains them.
+            In the formulas x is what a place of the model reads, of shape [rows, tokens, in]; W [out, in] and b [out] are the base's own,
+            frozen unless the method trains them.
 
 
             """);

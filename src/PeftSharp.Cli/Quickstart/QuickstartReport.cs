@@ -33,7 +33,9 @@ internal sealed class QuickstartReport(JsonObject run, string folder)
         Line();
         Merged();
         Line();
-        Line($"In {folder}: {string.Join(", ", ((string[])["confusion.png", "loss.png", "run.json"]).Where(f => File.Exists(Path.Combine(folder, f))).Prepend("adapter/ (peft's format)"))}");
+        string[] results = ["confusion.png", "loss.png", "run.json"];
+        var written = results.Where(name => File.Exists(Path.Combine(folder, name))).Prepend("adapter/ (peft's format)");
+        Line($"In {folder}: {string.Join(", ", written)}");
         Line();
         Line("Next:");
         // to be copied as it stands

@@ -70,7 +70,8 @@ internal static class ConformanceVerb
     {
         Console.Out.WriteLine($"{Verdict(result.Passed)} {result.Case}{(result.Failure is null ? "" : $": {result.Failure}")}");
         foreach (var quantity in result.Quantities)
-            Console.Out.WriteLine($"     {Verdict(quantity.Passed)} {quantity.Name,-20} error {Figures.Small(quantity.Error),8}   tolerance {Figures.Small(quantity.Tolerance),8}   {quantity.Where}".TrimEnd());
+            Console.Out.WriteLine($"     {Verdict(quantity.Passed)} {quantity.Name,-20} error {Figures.Small(quantity.Error),8}   "
+                + $"tolerance {Figures.Small(quantity.Tolerance),8}   {quantity.Where}".TrimEnd());
         if (result.Failure is null && result.Quantities.Count == 0) Console.Out.WriteLine("     nothing was compared");
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using PeftSharp.Analysis;
 using PeftSharp.Cli.Hub;
@@ -65,7 +66,12 @@ internal static class ExtractVerb
                     ["energy"] = JsonText.Number(energy),
                     ["weights"] = adapter.TrainedWeights,
                 });
-        else Console.Out.WriteLine(FormattableString.Invariant($"rank {rank} keeps {100 * energy:0.0} % of the matrices' ‖ΔW‖²; {Figures.Count(adapter.TrainedWeights)} weights written to {output}"));
+        else
+        {
+            var share = (100 * energy).ToString("0.0", CultureInfo.InvariantCulture);
+            var weights = Figures.Count(adapter.TrainedWeights);
+            Console.Out.WriteLine($"rank {rank} keeps {share} % of the matrices' ‖ΔW‖²; {weights} weights written to {output}");
+        }
         return ExitCode.Success;
     }
 }

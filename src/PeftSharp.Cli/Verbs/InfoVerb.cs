@@ -80,7 +80,8 @@ internal static class InfoVerb
         {
             if (key is "tensors" && value is JsonArray list) Tensors(list);
             else if (key == "parameters") continue;
-            else if (value is JsonObject inner) Screen.Say($"{Label(key)}{string.Join(", ", inner.Where(p => p.Value is not null).Select(p => $"{Printable.Cut(p.Key, 200)}={(p.Value is JsonArray list ? MethodSettings.Shown(list) : Plain(p.Value))}"))}", LabelWidth);
+            else if (value is JsonObject inner)
+                Screen.Say($"{Label(key)}{string.Join(", ", inner.Where(p => p.Value is not null).Select(Pair))}", LabelWidth);
             else if (value is not null) Screen.Say($"{Label(key)}{Plain(value)}", LabelWidth);
         }
         if (document["parameters"] is JsonObject parameters)
@@ -99,6 +100,9 @@ internal static class InfoVerb
             grid.Row(t["name"]!.ToString(), t["dtype"]!.ToString(), t["shape"]!.ToJsonString(), Figures.Count((long)t["elements"]!));
         grid.Write();
     }
+
+    private static string Pair(KeyValuePair<string, JsonNode?> field) =>
+        $"{Printable.Cut(field.Key, 200)}={(field.Value is JsonArray list ? MethodSettings.Shown(list) : Plain(field.Value!))}";
 
     private static string Label(string key) => $"{key.Replace('_', ' ')}:".PadRight(LabelWidth);
 

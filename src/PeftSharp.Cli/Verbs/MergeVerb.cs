@@ -69,7 +69,8 @@ internal static class MergeVerb
         before?.ForMerged(folder.Aside, model.Model).Write(folder.Aside);
         folder.Finish();
         if (model.Model.Model.HasOwnPooling)
-            Console.Error.WriteLine($"pooling {model.Card.Pooling.ToString().ToLowerInvariant()} has no place in Hugging Face's own class: written for sentence-transformers, whose encode gives the logits.");
+            Console.Error.WriteLine($"pooling {model.Card.Pooling.ToString().ToLowerInvariant()} has no place in Hugging Face's own "
+                + "class: written for sentence-transformers, whose encode gives the logits.");
         if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["dtype"] = type, ["largest_difference"] = difference });
         else Console.Out.WriteLine(
             $"merged answers equal the adapter's to {Figures.Small(difference)} on {MergeProbe.Rows} probe rows; written to {output}");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Terminal;
@@ -66,7 +67,13 @@ internal static class QuantizeVerb
                 ["embeddings"] = tables ? "nf4" : "none",
             });
         }
-        else Console.Out.WriteLine(FormattableString.Invariant($"{folder}: {Figures.Count(weights)} weights in {Figures.Bytes(after)} (before: {Figures.Bytes(before)}), {8.0 * after / weights:0.00} bits a weight."));
+        else
+        {
+            var bits = (8.0 * after / weights).ToString("0.00", CultureInfo.InvariantCulture);
+            Console.Out.WriteLine(
+                $"{folder}: {Figures.Count(weights)} weights in {Figures.Bytes(after)} (before: {Figures.Bytes(before)}), {bits} bits a "
+                + "weight.");
+        }
         return ExitCode.Success;
     }
 

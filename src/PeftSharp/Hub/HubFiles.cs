@@ -62,7 +62,9 @@ internal static partial class HubFiles
     }
 
     // A model in the layout of sentence-transformers: its pooling, and the linear maps of its head.
-    [GeneratedRegex(@"^(?:modules\.json|sentence_bert_config\.json|\d{1,2}_Pooling/config\.json|\d{1,2}_Dense/(?:config\.json|model\.safetensors))$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"^(?:modules\.json|sentence_bert_config\.json|\d{1,2}_Pooling/config\.json"
+        + @"|\d{1,2}_Dense/(?:config\.json|model\.safetensors))$", RegexOptions.CultureInvariant)]
     private static partial Regex SentenceFile();
 
     private static IEnumerable<string> Adapter(IReadOnlyCollection<string> names, string where)

@@ -98,7 +98,11 @@ internal sealed class OutputMark
 
     /// <summary>The first thing in a folder that the mark does not vouch for, as a clause; null if there is none.</summary>
     public string? Foreign(string folder) => Entries(folder).Where(e => !IsOurs(folder, e.Path)).Select(e =>
-        $"{Quoted.Name(Relative(folder, e.Path))}, {(_files.ContainsKey(Relative(folder, e.Path)) ? "which was changed since this program wrote it" : "which this program did not write")}").FirstOrDefault();
+    {
+        var name = Relative(folder, e.Path);
+        var why = _files.ContainsKey(name) ? "which was changed since this program wrote it" : "which this program did not write";
+        return $"{Quoted.Name(name)}, {why}";
+    }).FirstOrDefault();
 
     /// <summary>True if the mark does not vouch for a file or folder.</summary>
     public bool IsForeign(string folder, string path) => !IsOurs(folder, path);

@@ -132,7 +132,8 @@ public sealed class Run : IDisposable
         AdapterFolder.Save(Inputs.Adapter, aside, Inputs.Format);
         Inputs.Tokenizer?.Save(aside);
         if (Inputs.Model.Model is { HasOwnPooling: true } apart)
-            _observer.Remark($"pooling {apart.Card.Pooling.ToString().ToLowerInvariant()}: Hugging Face's class has another, so Python's libraries refuse this adapter or leave its head out, rather than answer otherwise; for Python, merge it.");
+            _observer.Remark($"pooling {apart.Card.Pooling.ToString().ToLowerInvariant()}: Hugging Face's class has another, so "
+                + "Python's libraries refuse this adapter or leave its head out, rather than answer otherwise; for Python, merge it.");
         var log = Path.Combine(aside, TrainLoop.LogName);
         if (!File.Exists(log)) AtomicFile.WriteText(log, string.Concat(_log.Select(line => line + "\n")));
         foreach (var (name, content) in _observer.Attachments(Curves)) File.WriteAllBytes(Path.Combine(aside, name), content);

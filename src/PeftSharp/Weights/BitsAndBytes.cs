@@ -64,7 +64,8 @@ internal static class BitsAndBytes
     // Spaced as Python's json module does, so that equal weights give equal files.
     private static string State(Nf4Store store, NestedScales? nested)
     {
-        var state = $"\"quant_type\": \"nf4\", \"blocksize\": {store.BlockSize}, \"dtype\": \"{store.OriginalType}\", \"shape\": [{store.OutFeatures}, {store.InFeatures}]";
+        var state = $"\"quant_type\": \"nf4\", \"blocksize\": {store.BlockSize}, \"dtype\": \"{store.OriginalType}\", \"shape\": "
+            + $"[{store.OutFeatures}, {store.InFeatures}]";
         if (nested is null) return $"{{{state}}}";
         var offset = ((double)nested.Offset).ToString("R", CultureInfo.InvariantCulture);
         return $"{{{state}, \"nested_blocksize\": {DoubleQuantization.Block}, \"nested_dtype\": \"float32\", \"nested_offset\": {offset}}}";

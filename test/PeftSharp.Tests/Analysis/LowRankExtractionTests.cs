@@ -30,7 +30,8 @@ public sealed class LowRankExtractionTests
         Assert.All(analysis.Spectra(), s => Assert.True(s.NumericalRank <= 2));
     }
 
-    private static bool IsTable(AdapterTensor tensor) => tensor.Path == "shared" || tensor.Path.EndsWith("relative_attention_bias", StringComparison.Ordinal);
+    private static bool IsTable(AdapterTensor tensor) =>
+        tensor.Path == "shared" || tensor.Path.EndsWith("relative_attention_bias", StringComparison.Ordinal);
 
     [Theory]
     [MemberData(nameof(MatrixCases.Mergeable), MemberType = typeof(MatrixCases))]

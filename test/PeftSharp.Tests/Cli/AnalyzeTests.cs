@@ -13,7 +13,8 @@ public sealed class AnalyzeTests : IClassFixture<CliFolder>
         _folder.TrainTo("full", "--method", "full", "--max-steps", "20", "--lr", "1e-3").Succeeds();
         var (full, pictures) = (_folder.File_("full"), _folder.File_("pictures"));
         var text = Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--with", full, "--out", pictures).Succeeds().Output;
-        foreach (var part in (string[])["Changed matrices", "Which rank: linear maps", "Which rank: embeddings", "norms' scales", "nf4", "Directions shared"]) Assert.Contains(part, text);
+        foreach (var part in (string[])["Changed matrices", "Which rank: linear maps", "Which rank: embeddings", "norms' scales", "nf4",
+            "Directions shared"]) Assert.Contains(part, text);
         foreach (var file in (string[])["analysis.json", "spectrum.png", "norms.png", "overlap-input.png", "overlap-output.png"])
             Assert.True(new FileInfo(Path.Combine(pictures, file)).Length > 500, file);
         Assert.Contains("--overwrite", Peft.Run("analyze", "--base", _folder.Model, "--adapter", full, "--out", pictures).Fails(2));

@@ -16,7 +16,8 @@ public sealed class CacheTrunkTests(CliFolder folder) : IClassFixture<CliFolder>
     public void Writes_The_Very_Adapter_And_Says_What_It_Did(string method, int layers, bool pooler, string told, params string[] more)
     {
         Peft.Result Train(string name, params string[] also) => Peft.Run(
-            ["train", "--base", folder.Model, "--method", method, "--data", folder.Train, "--eval-data", folder.Dev, "--out", folder.File_($"{method}-{name}"),
+            ["train", "--base", folder.Model, "--method", method, "--data", folder.Train, "--eval-data", folder.Dev, "--out",
+                folder.File_($"{method}-{name}"),
                 "--epochs", "1", "--tokens-per-pass", "40", "--lr", "2e-2", "--compute", "fp32", .. more, .. also]).Succeeds();
         Train("again");
         var error = Train("once", "--cache-trunk", "--cache", folder.File_("cache")).Error;

@@ -12,7 +12,8 @@ public sealed class CountTests : IDisposable
 
     [Theory]
     [InlineData("llama-2-7b", "trainable params: 4,194,304 || all params: 6,742,609,920 || trainable%: 0.0622", "lora", "r=8")]
-    [InlineData("llama-2-70b", "trainable params: 207,093,760 || all params: 69,183,741,952 || trainable%: 0.2993", "lora", "r=16", "target_modules=all-linear")]
+    [InlineData("llama-2-70b", "trainable params: 207,093,760 || all params: 69,183,741,952 || trainable%: 0.2993", "lora", "r=16",
+        "target_modules=all-linear")]
     [InlineData("falcon-180b", "trainable params: 19,660,800 || all params: 178,576,749,568 || trainable%: 0.0110", "lora", "r=8")]
     public void Prints_The_Line_Of_Peft(string model, string line, string method, params string[] settings)
     {

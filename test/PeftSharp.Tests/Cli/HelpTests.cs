@@ -53,7 +53,8 @@ public sealed class HelpTests
         Assert.Contains("More options, told by \"peft train --help-all\":", shortHelp);
         Assert.InRange(shortHelp.Split('\n').Count(l => l.StartsWith("  -", StringComparison.Ordinal)), 10, 10);
         Assert.InRange(shortHelp.Split('\n').Length, 30, 70);
-        Assert.All((string[])["\nModel:\n", "\nMethod:\n", "\nData:\n", "\nTraining:\n", "\nScoring:\n", "\nOutput:\n", "\nMachine:\n", "Default: 5e-4", "--warmup-ratio SHARE"], text => Assert.Contains(text, longHelp));
+        Assert.All((string[])["\nModel:\n", "\nMethod:\n", "\nData:\n", "\nTraining:\n", "\nScoring:\n", "\nOutput:\n", "\nMachine:\n",
+            "Default: 5e-4", "--warmup-ratio SHARE"], text => Assert.Contains(text, longHelp));
         Assert.All(shortHelp.Split('\n').Concat(longHelp.Split('\n')), line => Assert.True(line.Length <= 80, line));
         Assert.Empty(Peft.Run("train", "--help-all").Error);
     }

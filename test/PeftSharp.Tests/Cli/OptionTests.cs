@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Reflection;
 using PeftSharp.Cli;
 using PeftSharp.Cli.Training;
 using PeftSharp.Runs.Recipes;
@@ -108,9 +109,10 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
     private static IEnumerable<object> FieldsOf(object holder)
     {
         if (holder is Array array) return array.Cast<object?>().OfType<object>();
-        var fields = new List<System.Reflection.FieldInfo>();
+        var fields = new List<FieldInfo>();
         for (var type = holder.GetType(); type is not null && type != typeof(object); type = type.BaseType)
-            fields.AddRange(type.GetFields(System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.DeclaredOnly));
+            fields.AddRange(type.GetFields(
+                BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly));
         return fields.Where(f => !f.FieldType.IsPrimitive && !f.FieldType.IsPointer && f.FieldType != typeof(string))
             .Select(f => f.GetValue(holder))
             .OfType<object>()

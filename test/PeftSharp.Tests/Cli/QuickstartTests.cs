@@ -21,7 +21,8 @@ public sealed class QuickstartTests : IDisposable
         Assert.Equal(5, first["answers"]!.AsArray().Count);
         Assert.Equal(300, (int)first["merge"]!["equal_answers"]!);
         Assert.InRange((double)first["merge"]!["largest_difference"]!, 0, 1e-3);
-        foreach (var file in (string[])["run.json", "confusion.png", "loss.png", "adapter/adapter_config.json", "adapter/adapter_model.safetensors", "adapter/run.json"])
+        foreach (var file in (string[])["run.json", "confusion.png", "loss.png", "adapter/adapter_config.json",
+            "adapter/adapter_model.safetensors", "adapter/run.json"])
             Assert.True(File.Exists(Path.Combine(target, file)), file);
         // nothing half-written beside it
         Assert.DoesNotContain(Directory.GetFileSystemEntries(_folder.Root), entry => entry.EndsWith(".tmp", StringComparison.Ordinal));

@@ -65,7 +65,8 @@ internal sealed class ResumeBench(CliFolder folder)
                     .SequenceEqual(File.ReadAllBytes(Path.Combine(folder.File_(resumed), file))),
                 $"{file} differs");
         Assert.Equal(Log(whole), Log(resumed));
-        foreach (var field in (string[])["steps", "total_steps", "train_loss", "metrics", "best_step", "stopped_early", "interrupted", "data", "parameters"])
+        foreach (var field in (string[])["steps", "total_steps", "train_loss", "metrics", "best_step", "stopped_early", "interrupted",
+            "data", "parameters"])
             Assert.Equal(Run(whole)[field]?.ToJsonString(), Run(resumed)[field]?.ToJsonString());
         Assert.DoesNotContain(folder.Entries, e => e.StartsWith($".{resumed}.", StringComparison.Ordinal));
     }

@@ -45,7 +45,8 @@ public sealed class VerifyTests(VerifyTests.Trained trained) : IClassFixture<Ver
         ModelWriter.Write(bare, other);
         File.WriteAllText(Path.Combine(other, "config.json"), config);
         string[] model = ["--base", other, "--adapter", _folder.File_("run")];
-        foreach (var line in (string[][])[["eval", .. model, "--data", _folder.Dev], ["predict", .. model, "--text", "a film"], ["merge", .. model, "--out", _folder.File_("never")]])
+        foreach (var line in (string[][])[["eval", .. model, "--data", _folder.Dev], ["predict", .. model, "--text", "a film"],
+            ["merge", .. model, "--out", _folder.File_("never")]])
         {
             var error = Peft.Run(line).Fails(1);
             Assert.Contains($"{other} holds other weights than those that {_folder.File_("run")} was made on", error);

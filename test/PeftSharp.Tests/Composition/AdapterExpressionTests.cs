@@ -123,7 +123,8 @@ public sealed class AdapterExpressionTests
                 ("ia3", "e", 50), ("ia3", "e2", 40)])
             Off(bench, method, name, seed);
         var plain = bench.Logits(AdapterSelection.None);
-        foreach (var expression in (string[])["stack(a,b)", "average(a:0.3,b:0.7)", "stack(c,average(a:1,stack(b,c):3))", "average(a,d)", "stack(e,a)", "stack(a,average(c,d:2,b:1))".Replace("c,", "c:1,")])
+        foreach (var expression in (string[])["stack(a,b)", "average(a:0.3,b:0.7)", "stack(c,average(a:1,stack(b,c):3))", "average(a,d)",
+            "stack(e,a)", "stack(a,average(c,d:2,b:1))".Replace("c,", "c:1,")])
         {
             var expected = bench.Logits(bench.Peft.Select(expression));
             bench.Peft.Merge(expression);

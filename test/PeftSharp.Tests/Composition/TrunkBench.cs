@@ -43,7 +43,8 @@ internal sealed class TrunkBench : IDisposable
         var file = _folder.File($"rows-{seed}.jsonl");
         var random = new Random(seed);
         File.WriteAllLines(file, Lengths.Select((length, i) =>
-            $$"""{"input_ids": [{{string.Join(", ", Enumerable.Range(0, length).Select(_ => random.Next(4, 97)))}}], "token_type_ids": [{{string.Join(", ", Enumerable.Range(0, length).Select(t => t / 3 % 2))}}], "label": {{i % 3}}}"""));
+            $$"""{"input_ids": [{{string.Join(", ", Enumerable.Range(0, length).Select(_ => random.Next(4, 97)))}}], "token_type_ids":"""
+                + $$""" [{{string.Join(", ", Enumerable.Range(0, length).Select(t => t / 3 % 2))}}], "label": {{i % 3}}}"""));
         return TokenizedDataset.Create(TextDataset.Load(file), new Ids(), 40);
     }
 

@@ -25,7 +25,8 @@ public sealed class TrunkTests
     public void The_Methods_That_Can_Be_Kept_To_Upper_Layers_Have_A_Trunk()
     {
         var with = MatrixCases.All.Select(row => row.Data).Where(c => c.Item1 == "bert" && Has(c.Item2)).Select(c => c.Item2).ToList();
-        foreach (var method in (string[])["head", "lora", "pfeiffer", "houlsby", "parallel", "prefix", "prefix_tuning_flat", "prefix-projection", "unipelt", "mam"]) Assert.Contains(method, with);
+        foreach (var method in (string[])["head", "lora", "pfeiffer", "houlsby", "parallel", "prefix", "prefix_tuning_flat",
+            "prefix-projection", "unipelt", "mam"]) Assert.Contains(method, with);
         Assert.DoesNotContain("full", with);
         Assert.DoesNotContain("bitfit", with);
         Assert.DoesNotContain("prompt", with);

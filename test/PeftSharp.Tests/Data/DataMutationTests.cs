@@ -8,7 +8,8 @@ public sealed class DataMutationTests : IDisposable
 {
     private const string Csv = "\uFEFFid,text,label\r\n1,\"a, \"\"b\"\"\r\nc\",pos\r\n2,plain é,neg\r\n3,\"x;y\",pos\r\n";
     private const string Tsv = "id\ttext\tlabel\n1\ta \"b\"\t0\n2\tplain é\t1\n3\tc|d\t0\n";
-    private const string Lines = "{\"id\":1,\"text\":\"a\\u00e9\\ud83d\\ude00\",\"label\":\"pos\"}\n{\"id\":2.5e3,\"text\":\"b\",\"label\":\"neg\",\"more\":{\"x\":[1,null,true]}}\n";
+    private const string Lines = "{\"id\":1,\"text\":\"a\\u00e9\\ud83d\\ude00\",\"label\":\"pos\"}\n"
+        + "{\"id\":2.5e3,\"text\":\"b\",\"label\":\"neg\",\"more\":{\"x\":[1,null,true]}}\n";
     private const string Ids =
         "[{\"input_ids\":[1,2,3],\"attention_mask\":[1,1,0],\"label\":1},\n{\"input_ids\":[4,5],\"token_type_ids\":[0,1],\"label\":0}]\n";
 

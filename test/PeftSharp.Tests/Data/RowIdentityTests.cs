@@ -14,8 +14,10 @@ public sealed class RowIdentityTests : IDisposable
     [Theory]
     [InlineData("a.csv", "id,text,label\n100,alpha,pos\n101,,neg\n102,beta,neg\n", new[] { 0, 2 }, new[] { 2, 4 })]
     [InlineData("a.tsv", "id\ttext\tlabel\n100\talpha\tpos\n\n102\tbeta\tneg\n", new[] { 0, 2 }, new[] { 2, 4 })]
-    [InlineData("a.jsonl", "{\"id\":\"100\",\"text\":\"alpha\",\"label\":\"pos\"}\n\nnot json\n{\"id\":\"102\",\"text\":\"beta\",\"label\":\"neg\"}\n", new[] { 0, 2 }, new[] { 1, 4 })]
-    [InlineData("a.json", "[{\"id\":\"100\",\"text\":\"alpha\",\"label\":\"pos\"},\n7,\n{\"id\":\"102\",\"text\":\"beta\",\"label\":\"neg\"}]", new[] { 0, 2 }, new[] { 1, 3 })]
+    [InlineData("a.jsonl", "{\"id\":\"100\",\"text\":\"alpha\",\"label\":\"pos\"}\n\n"
+        + "not json\n{\"id\":\"102\",\"text\":\"beta\",\"label\":\"neg\"}\n", new[] { 0, 2 }, new[] { 1, 4 })]
+    [InlineData("a.json", "[{\"id\":\"100\",\"text\":\"alpha\",\"label\":\"pos\"},\n7,\n"
+        + "{\"id\":\"102\",\"text\":\"beta\",\"label\":\"neg\"}]", new[] { 0, 2 }, new[] { 1, 3 })]
     public void Rows_That_Are_Left_Out_Do_Not_Renumber_The_Others(string name, string text, int[] rows, int[] lines)
     {
         foreach (var storage in new[] { new DataStorage(), new DataStorage { MemoryBytes = 1, Folder = _folder.Path } })

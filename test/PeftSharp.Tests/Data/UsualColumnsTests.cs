@@ -11,7 +11,8 @@ public sealed class UsualColumnsTests : IDisposable
 
     [Theory]
     [InlineData("a.csv", "text,body,stars,label\nx,a,pos,1\ny,b,neg,0\n")]
-    [InlineData("a.jsonl", "{\"text\":\"x\",\"body\":\"a\",\"stars\":\"pos\",\"label\":1}\n{\"text\":\"y\",\"body\":\"b\",\"stars\":\"neg\",\"label\":0}\n")]
+    [InlineData("a.jsonl", "{\"text\":\"x\",\"body\":\"a\",\"stars\":\"pos\",\"label\":1}\n"
+        + "{\"text\":\"y\",\"body\":\"b\",\"stars\":\"neg\",\"label\":0}\n")]
     public void They_Go_Before_What_Is_Recognised_And_After_What_Is_Named(string name, string text)
     {
         var usual = new DataOptions { Usual = new("body", null, "stars") };

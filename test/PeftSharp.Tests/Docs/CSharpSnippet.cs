@@ -40,7 +40,8 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
         using var data = TextDataset.Load(files.Train);
         var rows = data.Examples.Select(row => (row.Text, data.LabelNames![row.Label])).ToList();
         var progress = new Progress<StepReport>();
-        using var run = await FineTuning.Of(model).With(new LoraOptions { Rank = 8 }).On(rows).HoldOut(0.25).Epochs(5).RunAsync(progress, cancellation);
+        using var run = await FineTuning.Of(model).With(new LoraOptions { Rank = 8 }).On(rows).HoldOut(0.25).Epochs(5)
+            .RunAsync(progress, cancellation);
         Console.WriteLine($"{run.Parameters.Text}; accuracy {run.Scores!.Values["accuracy"]:P1}");
         run.Save(adapter);
     }
@@ -54,7 +55,8 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
 
     private static IEnumerable<string?> Continued(string model, string adapter)
     {
-        using var more = FineTuning.Of(model).Continue(adapter).On([("the film is good", "positive"), ("is the film good", "question")]).Steps(20).Run();
+        using var more = FineTuning.Of(model).Continue(adapter).On([("the film is good", "positive"), ("is the film good", "question")])
+            .Steps(20).Run();
         return more.Report["labels"]!.AsArray().Select(label => (string?)label);
     }
 
@@ -63,7 +65,8 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
         var plan = ComparisonPlan.Of(model, [data], ["lora", "bitfit"]) with { Seeds = [42, 43] };
         plan.Common["split_shares"] = "0.75,0.25";
         var comparison = Comparison.Run(plan, folder);
-        foreach (var summary in comparison.Summaries) Console.WriteLine($"{summary.Method}: {summary.Mean:0.000} ± {summary.Deviation:0.000}");
+        foreach (var summary in comparison.Summaries)
+            Console.WriteLine($"{summary.Method}: {summary.Mean:0.000} ± {summary.Deviation:0.000}");
         return comparison.Open;
     }
 
@@ -75,7 +78,8 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
         var tokenizer = Tokenizer.Load(folder);
         var rows = TokenizedDataset.Create(data, new TokenizerTextEncoder(tokenizer), maxLength: 32);
         var batches = new PlannedBatches(rows, new BatchPlan(rows.Lengths, batchSize: 16, BatchOrder.Bucketed, seed: 42));
-        using var trainer = new Trainer(new TrainableAdapter(model, adapter), batches, new TrainerOptions { LearningRate = 5e-3, Epochs = 2 });
+        using var trainer = new Trainer(new TrainableAdapter(model, adapter), batches,
+            new TrainerOptions { LearningRate = 5e-3, Epochs = 2 });
         trainer.Run();
         AdapterFolder.Save(adapter, output, tokenizer: tokenizer);
     }
@@ -100,6 +104,7 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
     {
         public override void Remark(string sentence) => Console.Error.WriteLine(sentence);
 
-        public override void StepCompleted(StepReport step) => Console.Error.WriteLine($"{step.Step}/{step.TotalSteps}: loss {step.Loss:0.000}");
+        public override void StepCompleted(StepReport step) =>
+            Console.Error.WriteLine($"{step.Step}/{step.TotalSteps}: loss {step.Loss:0.000}");
     }
 }

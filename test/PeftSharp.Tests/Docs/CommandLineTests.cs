@@ -20,7 +20,8 @@ public sealed partial class CommandLineTests
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "PeftSharp.slnx"))) folder = folder.Parent;
         Assert.SkipWhen(folder is null, "The repository's README is not above the test's folder.");
-        var lines = File.ReadLines(Path.Combine(folder.FullName, file)).Where(l => l.StartsWith("peft ", StringComparison.Ordinal)).Select(l => l.Split('#')[0].Trim()).ToList();
+        var lines = File.ReadLines(Path.Combine(folder.FullName, file)).Where(l => l.StartsWith("peft ", StringComparison.Ordinal))
+            .Select(l => l.Split('#')[0].Trim()).ToList();
         Assert.True(lines.Count >= 10, $"{lines.Count} command lines");
         foreach (var line in lines)
         {
@@ -34,7 +35,8 @@ public sealed partial class CommandLineTests
 
     public static TheoryData<string> Documents =>
     [
-        .. Directory.GetFiles(TestPaths.RequireRepository("docs"), "*.md").Select(f => $"docs/{Path.GetFileName(f)}").Order(StringComparer.Ordinal),
+        .. Directory.GetFiles(TestPaths.RequireRepository("docs"), "*.md").Select(f => $"docs/{Path.GetFileName(f)}")
+            .Order(StringComparer.Ordinal),
         "README.md", "README.ko.md", "CONTRIBUTING.md", "src/PeftSharp.Cli/README.md",
     ];
 
@@ -48,7 +50,8 @@ public sealed partial class CommandLineTests
             if (words is [] or ["VERB", ..] or [['-', ..], ..]) continue;
             Assert.True(CommandTree.Names.Contains(words[0]), $"{document}: {line}: there is no verb {words[0]}");
             var command = CommandTree.Build(words[0]);
-            var parsed = new RootCommand { command, CommandTree.Verbose }.Parse(words, new ParserConfiguration { ResponseFileTokenReplacer = null });
+            var parsed = new RootCommand { command, CommandTree.Verbose }.Parse(words,
+                new ParserConfiguration { ResponseFileTokenReplacer = null });
             Assert.True(Usage.Problem(parsed) is null, $"{document}: {line}: {Usage.Problem(parsed)}");
             Assert.True(OptionNames.Note(parsed) is null, $"{document}: {line}: {OptionNames.Note(parsed)}");
             if (words[0] == "train") Settings(words, line);
@@ -67,7 +70,8 @@ public sealed partial class CommandLineTests
     // Lines of code blocks; a line that ends in a backslash goes on in the next, and what a shell does with the rest is its own.
     private static IEnumerable<string> CommandLines(string text) => text.Split("```").Where((_, i) => i % 2 == 1)
         .SelectMany(block => block.Replace("\\\n", " ", StringComparison.Ordinal).Split('\n'))
-        .Select(l => l.Trim()).Where(l => l.StartsWith("peft ", StringComparison.Ordinal) && !l.Contains('…') && !l.Contains('|') && !l.Contains('$'))
+        .Select(l => l.Trim()).Where(l =>
+            l.StartsWith("peft ", StringComparison.Ordinal) && !l.Contains('…') && !l.Contains('|') && !l.Contains('$'))
         .Select(l => ShellParts().Split(l)[0].Trim());
 
     [GeneratedRegex(" +[<>#] ?|  +#|#.*$")]

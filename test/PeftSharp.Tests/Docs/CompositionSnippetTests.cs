@@ -19,7 +19,8 @@ public sealed class CompositionSnippetTests
     {
         using var bench = TrunkBench.Of("bert", "pfeiffer")!;
         var model = bench.Model;
-        foreach (var (name, method) in (IEnumerable<(string, string)>)[("a", "pfeiffer"), ("b", "pfeiffer"), ("c", "pfeiffer"), ("domain", "lora"), ("task", "pfeiffer")])
+        foreach (var (name, method) in (IEnumerable<(string, string)>)[("a", "pfeiffer"), ("b", "pfeiffer"), ("c", "pfeiffer"),
+            ("domain", "lora"), ("task", "pfeiffer")])
             Bench.Disturb(model.Add(PeftSharp.Methods.MethodRegistry.Options(method), name));
         using var batch = TinyModels.Batch();
         Assert.Equal(3, Select(model, batch).Count);
@@ -58,7 +59,7 @@ public sealed class CompositionSnippetTests
         var heard = new FusionWeights();
         using (model.Model.Forward(batch, new ForwardContext { Selection = model.Select("fuse(a,b,c)"), FusionListener = heard })) { }
         var small = model.PruneFusion(fusion, ["a", "c"]);                // heard.Mean says which of them count
-        AdapterSetup.Save(model, model.Compose("fuse(a,c)"), "fused");    // adapter_setup.json, a folder for each adapter and for the fusion
+        AdapterSetup.Save(model, model.Compose("fuse(a,c)"), "fused"); // adapter_setup.json, a folder for each adapter and for the fusion
         return (small, heard);
     }
 

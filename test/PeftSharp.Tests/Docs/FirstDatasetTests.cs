@@ -13,11 +13,14 @@ public sealed partial class FirstDatasetTests
         using var folder = new TempFolder();
         var files = Path.Combine(AppContext.BaseDirectory, "quickstart");
         Directory.CreateDirectory(folder.File("models/minilm"));
-        foreach (var file in Directory.GetFiles(Path.Combine(files, "model"))) File.Copy(file, folder.File($"models/minilm/{Path.GetFileName(file)}"));
+        foreach (var file in Directory.GetFiles(Path.Combine(files, "model"))) File.Copy(file,
+            folder.File($"models/minilm/{Path.GetFileName(file)}"));
         var rows = File.ReadLines(Path.Combine(files, "data", "train.tsv")).Skip(1).Select(l => l.Split('\t'));
-        File.WriteAllLines(folder.File("tickets.csv"), rows.Select(r => $"\"{r[0].Replace("\"", "\"\"", StringComparison.Ordinal)}\",{r[1]}").Prepend("body,topic"));
+        File.WriteAllLines(folder.File("tickets.csv"),
+            rows.Select(r => $"\"{r[0].Replace("\"", "\"\"", StringComparison.Ordinal)}\",{r[1]}").Prepend("body,topic"));
 
-        var lines = File.ReadLines(TestPaths.RequireRepository("docs", "first-dataset.md")).Where(l => l.StartsWith("peft ", StringComparison.Ordinal)).ToList();
+        var lines = File.ReadLines(TestPaths.RequireRepository("docs", "first-dataset.md"))
+            .Where(l => l.StartsWith("peft ", StringComparison.Ordinal)).ToList();
         Assert.True(lines.Count >= 9, $"{lines.Count} commands");
         foreach (var line in lines)
         {

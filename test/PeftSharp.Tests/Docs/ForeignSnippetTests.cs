@@ -59,7 +59,7 @@ public sealed class ForeignSnippetTests
             optimizer.step();
         }
         AdapterFolder.Save(adapter, "my-lora");                                 // adapter_config.json and adapter_model.safetensors
-        network.Adapted().Merge("default");                                     // into the network's own parameters; Unmerge gives them back bit for bit
+        network.Adapted().Merge("default"); // into the network's own parameters; Unmerge gives them back bit for bit
 
         using var guard = torch.no_grad();
         var merged = network.call(inputs);

@@ -8,7 +8,8 @@ public sealed class MethodPageTests
     [Fact]
     public void The_page_is_the_registry_written_out()
     {
-        Assert.True(File.ReadAllText(TestPaths.RequireRepository("docs", "methods.md")) == Peft.Run("methods", "--markdown").Succeeds().Output, "docs/methods.md is not what `peft methods --markdown` writes; write it anew.");
+        Assert.True(File.ReadAllText(TestPaths.RequireRepository("docs", "methods.md")) == Peft.Run("methods", "--markdown")
+            .Succeeds().Output, "docs/methods.md is not what `peft methods --markdown` writes; write it anew.");
     }
 
     [Fact]

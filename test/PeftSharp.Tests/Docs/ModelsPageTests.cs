@@ -8,10 +8,12 @@ public sealed class ModelsPageTests
 {
     private static readonly TaskKind[] Columns =
     [
-        TaskKind.Embedding, TaskKind.Classification, TaskKind.TokenClassification, TaskKind.QuestionAnswering, TaskKind.CausalLanguage, TaskKind.SequenceToSequence,
+        TaskKind.Embedding, TaskKind.Classification, TaskKind.TokenClassification, TaskKind.QuestionAnswering, TaskKind.CausalLanguage,
+            TaskKind.SequenceToSequence,
     ];
 
-    private static readonly string[] Rows = [.. File.ReadAllLines(TestPaths.RequireRepository("docs", "models.md")).Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Skip(1)];
+    private static readonly string[] Rows = [.. File.ReadAllLines(TestPaths.RequireRepository("docs", "models.md"))
+        .Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Skip(1)];
 
     public static TheoryData<string> Names => new(ModelLoader.Supported);
 

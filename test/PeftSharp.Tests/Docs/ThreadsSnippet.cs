@@ -13,7 +13,8 @@ internal static class ThreadsSnippet
     internal static void Serve(IEnumerable<TokenBatch> requests)
     {
         // One model for the whole process.
-        using var model = new PeftModel(ModelLoader.Load("models/all-MiniLM-L6-v2", new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "yes"] }));
+        using var model = new PeftModel(ModelLoader.Load("models/all-MiniLM-L6-v2",
+            new ModelOptions { Task = TaskKind.Classification, Labels = ["no", "yes"] }));
         AdapterFolder.Open("adapters/support").LoadInto(model, "support");
         Parallel.ForEach(requests, batch =>
         {

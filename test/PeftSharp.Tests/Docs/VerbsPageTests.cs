@@ -18,7 +18,8 @@ public sealed class VerbsPageTests(CliFolder folder) : IClassFixture<CliFolder>
     [InlineData("sentence vectors (no head)", TaskKind.Embedding)]
     public void Each_cell_is_what_the_program_does(string row, TaskKind task)
     {
-        var table = File.ReadLines(TestPaths.RequireRepository("docs", "verbs.md")).Where(l => l.StartsWith('|')).Select(l => l.Trim('|').Split('|', StringSplitOptions.TrimEntries)).ToList();
+        var table = File.ReadLines(TestPaths.RequireRepository("docs", "verbs.md")).Where(l => l.StartsWith('|'))
+            .Select(l => l.Trim('|').Split('|', StringSplitOptions.TrimEntries)).ToList();
         var (verbs, said) = (table[0], table.Single(r => r[0] == row));
         var data = Rows(task);
         var adapter = Adapter(task, data);
@@ -47,7 +48,8 @@ public sealed class VerbsPageTests(CliFolder folder) : IClassFixture<CliFolder>
                 result.Fails(1);
             }
         }
-        Assert.Equal(task is TaskKind.Classification or TaskKind.Regression ? ["yes", "yes"] : ["C#", "no"], [said[Array.IndexOf(verbs, "train")], said[Array.IndexOf(verbs, "compare")]]);
+        Assert.Equal(task is TaskKind.Classification or TaskKind.Regression ? ["yes", "yes"]
+            : ["C#", "no"], [said[Array.IndexOf(verbs, "train")], said[Array.IndexOf(verbs, "compare")]]);
     }
 
     [Fact]
@@ -71,7 +73,8 @@ public sealed class VerbsPageTests(CliFolder folder) : IClassFixture<CliFolder>
         var adapter = folder.File_($"{task}");
         if (task is TaskKind.Classification or TaskKind.Regression)
         {
-            Peft.Run("train", "--base", folder.Model, "--method", "lora", "--data", data, "--out", adapter, "--max-steps", "1", "--compute", "fp32").Succeeds();
+            Peft.Run("train", "--base", folder.Model, "--method", "lora", "--data", data, "--out", adapter, "--max-steps", "1",
+                "--compute", "fp32").Succeeds();
             return adapter;
         }
         var options = new ModelOptions { Task = task, Labels = task == TaskKind.TokenClassification ? ["O", "B", "I"] : null };

@@ -44,7 +44,8 @@ public sealed class CheckpointTests : IDisposable
     {
         Shard("s-1.safetensors", "a", "b");
         Shard("s-2.safetensors", "c");
-        File.WriteAllText(_folder.File(Index), "\uFEFF" + """{"metadata":{"total_size":24},"weight_map":{"a":"s-1.safetensors","c":"s-2.safetensors","b":"s-1.safetensors"}}""");
+        File.WriteAllText(_folder.File(Index), "\uFEFF"
+            + """{"metadata":{"total_size":24},"weight_map":{"a":"s-1.safetensors","c":"s-2.safetensors","b":"s-1.safetensors"}}""");
         using var checkpoint = Checkpoint.Open(_folder.Root);
         Assert.Equal(["a", "b", "c"], checkpoint.Names.Order());
         using var c = checkpoint.Read("c");

@@ -27,7 +27,8 @@ public sealed class RegularFileTests : IDisposable
     [MemberData(nameof(Kinds))]
     public void No_Reader_Of_A_Folder_Hangs(string kind)
     {
-        foreach (var name in (string[])["config.json", "tokenizer.json", "adapter_config.json", "vocab.txt", "model.safetensors", "model.safetensors.index.json", "peft_proof.json"])
+        foreach (var name in (string[])["config.json", "tokenizer.json", "adapter_config.json", "vocab.txt", "model.safetensors",
+            "model.safetensors.index.json", "peft_proof.json"])
             Put(kind, name);
         Assert.Throws<PeftException>(() => ModelConfig.Read(_folder.Root));
         Assert.Throws<PeftException>(() => Tokenizer.Load(_folder.Root));

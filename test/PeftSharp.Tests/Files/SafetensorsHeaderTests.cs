@@ -93,7 +93,12 @@ public sealed class SafetensorsHeaderTests : IDisposable
     [Fact]
     public void Random_Corruption_Never_Escapes_As_Anything_Else()
     {
-        var header = $$"""{"__metadata__":{"format":"pt"},{{A}},{{RawSafetensors.Tensor("b.c", "BF16", "3,2", 8, 20)}},{{RawSafetensors.Tensor("d", "I64", "", 20, 28)}},{{RawSafetensors.Tensor("e", "BOOL", "4", 28, 32)}}}""";
+        string[] others =
+        [
+            RawSafetensors.Tensor("b.c", "BF16", "3,2", 8, 20), RawSafetensors.Tensor("d", "I64", "", 20, 28),
+            RawSafetensors.Tensor("e", "BOOL", "4", 28, 32),
+        ];
+        var header = $$"""{"__metadata__":{"format":"pt"},{{A}},{{string.Join(',', others)}}}""";
         var valid = RawSafetensors.Of(header, 32);
         var telling = "0123456789{}[]\",:-.eE\\ "u8.ToArray();
         var edit = Gen.Select(

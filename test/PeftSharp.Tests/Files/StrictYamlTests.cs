@@ -53,7 +53,8 @@ public sealed class StrictYamlTests : IDisposable
     public void Values_Keep_Their_Kinds()
     {
         var file = _folder.Write("r.yaml", "\uFEFFa: 1\nb: 0.5\nc: \"1\"\nd: [x, true, null, ~]\ne:\nf: {g: -3}\nh: 1e999\n"u8.ToArray());
-        Assert.Equal("""{"a":1,"b":0.5,"c":"1","d":["x",true,null,null],"e":null,"f":{"g":-3},"h":"1e999"}""", StrictYaml.Read(file).Json().ToJsonString());
+        Assert.Equal("""{"a":1,"b":0.5,"c":"1","d":["x",true,null,null],"e":null,"f":{"g":-3},"h":"1e999"}""",
+            StrictYaml.Read(file).Json().ToJsonString());
     }
 
     [Fact]

@@ -41,13 +41,17 @@ public sealed class AdapterSetupTests
     /// <summary>What AdapterHub's own <c>to_dict</c> gives.</summary>
     [Theory]
     [InlineData("""{"type":"Stack","children":[{"type":"single","children":["a"]}]}""", "a")]
-    [InlineData("""{"type":"Stack","children":[{"type":"single","children":["a"]},{"type":"Fuse","children":[{"type":"single","children":["b"]},{"type":"single","children":["c"]}]}]}""", "stack(a,fuse[\"b,c\"](b,c))")]
-    [InlineData("""{"type":"Average","children":[{"type":"single","children":["a"]},{"type":"single","children":["b"]}],"kwargs":{"weights":[0.25,0.75]}}""", "average(a:0.25,b:0.75)")]
-    [InlineData("""{"type":"Split","children":[{"type":"single","children":["a"]},{"type":"single","children":["b"]}],"kwargs":{"splits":[64,64]}}""", "split(a:64,b)")]
+    [InlineData("""{"type":"Stack","children":[{"type":"single","children":["a"]},{"type":"Fuse","children":["""
+        + """{"type":"single","children":["b"]},{"type":"single","children":["c"]}]}]}""", "stack(a,fuse[\"b,c\"](b,c))")]
+    [InlineData("""{"type":"Average","children":[{"type":"single","children":["a"]},{"type":"single","children":["b"]}],"kwargs":"""
+        + """{"weights":[0.25,0.75]}}""", "average(a:0.25,b:0.75)")]
+    [InlineData("""{"type":"Split","children":[{"type":"single","children":["a"]},{"type":"single","children":["b"]}],"kwargs":"""
+        + """{"splits":[64,64]}}""", "split(a:64,b)")]
     public void AdapterHubs_Own_Are_Read(string setup, string expected)
     {
         using var folder = new TempFolder();
-        File.WriteAllText(folder.File(AdapterSetup.FileName), $$"""{"adapter_setup":{{setup}},"head_setup":null,"version":"adapters.1.2.0"}""");
+        File.WriteAllText(folder.File(AdapterSetup.FileName),
+            $$"""{"adapter_setup":{{setup}},"head_setup":null,"version":"adapters.1.2.0"}""");
         var read = AdapterSetup.Read(folder.Root);
         Assert.Equal(
             expected,
@@ -78,12 +82,15 @@ public sealed class AdapterSetupTests
     public void Deep_And_Wide_Ones_Are_Refused()
     {
         using var folder = new TempFolder();
-        string Nested(int depth) => depth == 0 ? """{"type":"single","children":["a"]}""" : $$"""{"type":"Average","children":[{{Nested(depth - 1)}},{"type":"single","children":["b"]}]}""";
+        string Nested(int depth) =>
+            depth == 0 ? """{"type":"single","children":["a"]}"""
+            : $$"""{"type":"Average","children":[{{Nested(depth - 1)}},{"type":"single","children":["b"]}]}""";
         void Write(string setup) => File.WriteAllText(folder.File(AdapterSetup.FileName), $$"""{"adapter_setup":{{setup}} }""");
         Write(Nested(20));
         Refusal.Sentence(() => AdapterSetup.Read(folder.Root), "deep");
         var many = string.Join(",", Enumerable.Range(0, 256).Select(i => $$"""{"type":"single","children":["{{i}}"]}"""));
-        Write($$"""{"type":"Stack","children":[{"type":"Stack","children":[{{many}}]},{"type":"Average","children":[{{many.Replace("[\"", "[\"x")}}]}]}""");
+        Write($$"""{"type":"Stack","children":[{"type":"Stack","children":[{{many}}]},{"type":"Average","children":"""
+            + $$"""[{{many.Replace("[\"", "[\"x")}}]}]}""");
         Refusal.Sentence(() => AdapterSetup.Read(folder.Root), "512");
     }
 

@@ -82,7 +82,9 @@ public sealed class FlexibleHeadTests : IDisposable
         Assert.Equal(
             ["config", "hidden_size", "label2id", "model_class", "model_name", "model_type", "name", "num_labels", "version"],
             json.Select(p => p.Key));
-        Assert.Equal("""{"no":0,"maybe":1,"yes":2}""", new JsonObject(json["label2id"]!.AsObject().OrderBy(p => (int)p.Value!).Select(p => KeyValuePair.Create(p.Key, p.Value?.DeepClone()))).ToJsonString());
+        Assert.Equal("""{"no":0,"maybe":1,"yes":2}""",
+            new JsonObject(json["label2id"]!.AsObject().OrderBy(p => (int)p.Value!)
+            .Select(p => KeyValuePair.Create(p.Key, p.Value?.DeepClone()))).ToJsonString());
         Assert.Equal("BertForSequenceClassification", (string?)json["model_class"]);
         Assert.Equal(3, (int)json["num_labels"]!);
     }

@@ -100,7 +100,8 @@ public sealed class LiteralConfigTests : IDisposable
     [InlineData("\"learned\"", "\"learned\"")]
     public void A_Scaling_Is_A_Float(string read, string written)
     {
-        var options = MethodRegistry.FromAdapterHub((JsonObject)JsonNode.Parse($$"""{ "reduction_factor": 16, "scaling": {{read}} }""")!, Config);
+        var options = MethodRegistry.FromAdapterHub((JsonObject)JsonNode.Parse($$"""{ "reduction_factor": 16, "scaling": {{read}} }""")!,
+            Config);
         Assert.Equal(written, options.ToAdapterHub()["scaling"]!.ToJsonString());
     }
 

@@ -14,7 +14,8 @@ public sealed class RoleTests
     {
         using Bench bench = new("bert"), fresh = new("bert");
         var options = MethodRegistry.FromAdapterHub((JsonObject)JsonNode.Parse(
-            """{ "architecture": "lora", "composition_mode": "add", "attn_matrices": ["k"], "output_lora": true, "r": 4 }""")!, "adapter_config.json");
+            """{ "architecture": "lora", "composition_mode": "add", "attn_matrices": ["k"], "output_lora": true, "r": 4 }""")!,
+                "adapter_config.json");
         var adapter = bench.Peft.Add(options, "roles");
         bench.Train(adapter);
         using var folder = new TempFolder();

@@ -22,9 +22,10 @@ internal sealed class WritingModel : IDisposable
         LibTorch.EnsureLoaded();
         Directory.CreateDirectory(Model);
         var json = JsonNode.Parse("""
-            { "model_type": "llama", "vocab_size": 1400, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-              "intermediate_size": 56, "max_position_embeddings": 256, "hidden_act": "silu", "rms_norm_eps": 1e-5, "tie_word_embeddings": true,
-              "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0, "initializer_range": 0.4, "architectures": ["LlamaForCausalLM"] }
+            { "model_type": "llama", "vocab_size": 1400, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "intermediate_size": 56, "max_position_embeddings": 256, "hidden_act": "silu",
+              "rms_norm_eps": 1e-5, "tie_word_embeddings": true, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0,
+              "initializer_range": 0.4, "architectures": ["LlamaForCausalLM"] }
             """)!.AsObject();
         File.WriteAllText(Path.Combine(Model, "config.json"), json.ToJsonString());
         using var guard = no_grad();

@@ -43,7 +43,8 @@ public sealed class ArithmeticTests
         Assert.True(Bits.Same(a.clamp_min(0.1), a.AtLeast(0.1)));
         Assert.True(Bits.Same(a.clone().add_(b, -0.2), a.clone().Increase(b, -0.2)));
         Assert.True(Bits.Same(a.clone().mul_(0.2), a.clone().Scale(0.2)));
-        foreach (var result in (Tensor[])[whole.Plus(2L), whole.Times(2L), whole.Complement(), whole.AtLeast(3L), whole.AtMost(3L), Arithmetic.Range(2, 11, 3)])
+        foreach (var result in (Tensor[])[whole.Plus(2L), whole.Times(2L), whole.Complement(), whole.AtLeast(3L), whole.AtMost(3L),
+            Arithmetic.Range(2, 11, 3)])
             Assert.Equal(ScalarType.Int64, result.dtype);
         Assert.Equal([2L, 5, 8], Arithmetic.Range(2, 11, 3).data<long>().ToArray());
         Assert.Equal([3L, 3, 3, 3, 4, 5, 6, 6, 6], whole.AtLeast(3L).AtMost(6L).data<long>().ToArray());

@@ -148,7 +148,8 @@ public sealed class DisposalTests
     public void Datasets_Let_Go_Of_Their_Files_With_The_Last_Part()
     {
         using var folder = new Files.TempFolder();
-        File.WriteAllLines(folder.File("rows.jsonl"), Enumerable.Range(0, 50).Select(i => $$"""{ "input_ids": [{{i}}, 2, 3], "label": {{i % 2}} }"""));
+        File.WriteAllLines(folder.File("rows.jsonl"),
+            Enumerable.Range(0, 50).Select(i => $$"""{ "input_ids": [{{i}}, 2, 3], "label": {{i % 2}} }"""));
         var storage = new DataStorage { MemoryBytes = 0, Folder = folder.Root };
         var all = TextDataset.Load(folder.File("rows.jsonl"), new DataOptions { Storage = storage });
         Assert.True(all.OnDisk);

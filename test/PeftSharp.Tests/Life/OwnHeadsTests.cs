@@ -23,7 +23,8 @@ public sealed class OwnHeadsTests
         Assert.Equal(5, bench.Peft["five"].Outputs);
         Assert.Equal(3, bench.Peft["base's"].Outputs);
         var widths = new Dictionary<string, int> { ["five"] = 5, ["four"] = 4, ["base's"] = 3, [""] = 3 };
-        foreach (var names in (string?[][])[["five", null, "four", "base's"], ["four", "four", null, "five"], ["five", "five", "five", "five"], [null, "base's", "base's", null]])
+        foreach (var names in (string?[][])[["five", null, "four", "base's"], ["four", "four", null, "five"],
+            ["five", "five", "five", "five"], [null, "base's", "base's", null]])
         {
             var selection = bench.Peft.SelectPerRow(names);
             using var mixed = bench.Peft.Forward(bench.Batch, selection);

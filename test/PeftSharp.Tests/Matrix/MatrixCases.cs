@@ -77,7 +77,8 @@ public static class MatrixCases
     private static TheoryData<string, string> Of(params string[] architectures)
     {
         var data = new TheoryData<string, string>();
-        foreach (var (architecture, method) in Pairs(_ => true).Where(pair => architectures.Contains(pair.Item1))) data.Add(architecture, method);
+        foreach (var (architecture, method) in Pairs(_ => true).Where(pair => architectures.Contains(pair.Item1))) data.Add(architecture,
+            method);
         return data;
     }
 

@@ -263,7 +263,8 @@ public sealed class LoraStartTests
         Refusal.Of(bench, () => bench.Add(Options("corda")), "init_lora_weights");
         Refusal.Of(bench, () => bench.Add(Options("pissa_niter_0")), "init_lora_weights");
         Refusal.Of(bench, () => bench.Add(Options("pissa") with { TargetModules = new(["query", "word_embeddings"]) }), "word_embeddings");
-        Refusal.Of(bench, () => bench.Add(Options("loftq") with { LoftqConfig = JsonDocument.Parse("""{"loftq_bits": 2}""").RootElement }), "loftq_bits");
+        Refusal.Of(bench, () => bench.Add(
+            Options("loftq") with { LoftqConfig = JsonDocument.Parse("""{"loftq_bits": 2}""").RootElement }), "loftq_bits");
         Refusal.Of(bench, () => bench.Add(Options("eva") with { Eva = new() { Rho = 0.5 } }), "rho");
         Refusal.Of(bench, () => bench.Add(Options("lora_ga") with { LoraGa = new() { Direction = "up" } }), "direction");
         using var quantised = new Bench("bert", new ModelOptions { Quantize = new(64, false) });

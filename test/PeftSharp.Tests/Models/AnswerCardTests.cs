@@ -47,7 +47,8 @@ public sealed class AnswerCardTests
     [InlineData("{\"version\":1,\"task\":\"classification\",\"pooling\":\"mean\",\"quantize\":4}")]
     [InlineData("{\"version\":1,\"task\":\"classification\",\"pooling\":\"mean\",\"columns\":[\"a\"]}")]
     [InlineData("{\"version\":1,\"task\":\"classification\",\"pooling\":\"mean\",\"temperature\":2}")]
-    [InlineData("{\"version\":1,\"task\":\"classification\",\"pooling\":\"mean\",\"columns\":{\"text\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}")]
+    [InlineData("{\"version\":1,\"task\":\"classification\",\"pooling\":\"mean\","
+        + "\"columns\":{\"text\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}")]
     public void A_card_that_is_none_is_refused_with_a_sentence(string json)
     {
         var message = Assert.Throws<PeftException>(() => AnswerCard.Parse(json, "adapter_model.safetensors")).Message;

@@ -130,8 +130,9 @@ public sealed class ChunkedLossTests
     {
         LibTorch.EnsureLoaded();
         var json = System.Text.Json.Nodes.JsonNode.Parse($$"""
-            { "model_type": "llama", "vocab_size": {{Vocabulary}}, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-              "intermediate_size": 24, "max_position_embeddings": 64, "hidden_act": "silu", "rms_norm_eps": 1e-5, "tie_word_embeddings": {{(tied ? "true" : "false")}}, "initializer_range": 0.2 }
+            { "model_type": "llama", "vocab_size": {{Vocabulary}}, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "intermediate_size": 24, "max_position_embeddings": 64, "hidden_act": "silu",
+              "rms_norm_eps": 1e-5, "tie_word_embeddings": {{(tied ? "true" : "false")}}, "initializer_range": 0.2 }
             """)!.AsObject();
         return new(ModelLoader.Create(ModelConfig.From(json), null,
             new() { Task = TaskKind.CausalLanguage, Precision = precision, Seed = 5 }));

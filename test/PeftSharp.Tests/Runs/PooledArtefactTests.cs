@@ -100,7 +100,8 @@ public sealed class PooledArtefactTests(PooledArtefactTests.Trained trained) : I
     public void An_upload_takes_pooling_and_head_along()
     {
         var names = PeftSharp.Hub.HubUpload.FilesOf(Merged).Select(f => f.Name).ToList();
-        foreach (var name in (string[])["modules.json", "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors", "sentence_bert_config.json", "model.safetensors"])
+        foreach (var name in (string[])["modules.json", "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors",
+            "sentence_bert_config.json", "model.safetensors"])
             Assert.Contains(name, names);
     }
 

@@ -97,8 +97,10 @@ public sealed class WholenessTests(CliFolder folder) : IClassFixture<CliFolder>
     [Theory]
     [InlineData("\"problem_type\":\"telepathy\"", "problem_type")]
     [InlineData("\"problem_type\":\"regression\",\"id2label\":{\"0\":\"a\",\"1\":\"b\"}", "several numbers")]
-    [InlineData("\"peftsharp\":{\"version\":1,\"task\":\"regression\",\"pooling\":\"pooler\"},\"id2label\":{\"0\":\"a\",\"1\":\"b\"}", "Classification")]
-    [InlineData("\"peftsharp\":{\"version\":1,\"task\":\"classification\",\"pooling\":\"pooler\",\"labels\":[\"b\",\"a\"]},\"id2label\":{\"0\":\"a\",\"1\":\"b\"}", "id2label")]
+    [InlineData("\"peftsharp\":{\"version\":1,\"task\":\"regression\",\"pooling\":\"pooler\"},\"id2label\":{\"0\":\"a\",\"1\":\"b\"}",
+        "Classification")]
+    [InlineData("\"peftsharp\":{\"version\":1,\"task\":\"classification\",\"pooling\":\"pooler\",\"labels\":[\"b\",\"a\"]},"
+        + "\"id2label\":{\"0\":\"a\",\"1\":\"b\"}", "id2label")]
     [InlineData("\"peftsharp\":3", "card")]
     public void A_configuration_that_contradicts_itself_is_refused(string fields, string word)
     {

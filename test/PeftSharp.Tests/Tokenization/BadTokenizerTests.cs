@@ -7,27 +7,39 @@ public class BadTokenizerTests
 {
     [Theory]
     [InlineData("normalizer", """{ "type": "Precompiled" }""", "normalizer.precompiled_charsmap is missing")]
-    [InlineData("normalizer", """{ "type": "Precompiled", "precompiled_charsmap": "AAEC" }""", "normalizer.precompiled_charsmap is a text of 4 characters, expected SentencePiece's table")]
+    [InlineData("normalizer", """{ "type": "Precompiled", "precompiled_charsmap": "AAEC" }""",
+        "normalizer.precompiled_charsmap is a text of 4 characters, expected SentencePiece's table")]
     [InlineData("normalizer", """{ "type": "Nmt" }""", "normalizer.type is \"Nmt\", expected")]
     [InlineData("normalizer", """{ "type": "Replace", "pattern": { "Regex": "a+" }, "content": "b" }""", "normalizer.pattern is a regular")]
-    [InlineData("normalizer", """{ "type": "Sequence", "normalizers": [{ "type": 3 }] }""", "normalizer.normalizers[0].type is 3, expected a string")]
-    [InlineData("normalizer", """{ "type": "BertNormalizer", "lowercase": "yes" }""", "normalizer.lowercase is \"yes\", expected true or false")]
+    [InlineData("normalizer", """{ "type": "Sequence", "normalizers": [{ "type": 3 }] }""",
+        "normalizer.normalizers[0].type is 3, expected a string")]
+    [InlineData("normalizer", """{ "type": "BertNormalizer", "lowercase": "yes" }""",
+        "normalizer.lowercase is \"yes\", expected true or false")]
     [InlineData("pre_tokenizer", """{ "type": "Metaspace" }""", "pre_tokenizer.replacement is missing")]
-    [InlineData("pre_tokenizer", """{ "type": "Metaspace", "replacement": "ab" }""", "pre_tokenizer.replacement is \"ab\", expected one character")]
-    [InlineData("pre_tokenizer", """{ "type": "Metaspace", "replacement": "_", "prepend_scheme": "last" }""", "pre_tokenizer.prepend_scheme is \"last\", expected always, first or never")]
-    [InlineData("decoder", """{ "type": "Strip", "content": "", "start": 1, "stop": 0 }""", "decoder.content is \"\", expected one character")]
-    [InlineData("pre_tokenizer", """{ "type": "Split", "pattern": { "Regex": "(a*)*b" }, "behavior": "Isolated" }""", "pre_tokenizer.pattern.Regex is \"(a*)*b\", expected")]
-    [InlineData("post_processor", """{ "type": "BertProcessing", "sep": ["x", 99], "cls": ["[CLS]", 1] }""", "post_processor.sep[1] is 99, which no token has")]
-    [InlineData("post_processor", """{ "type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {} }""", "post_processor.single is a template")]
+    [InlineData("pre_tokenizer", """{ "type": "Metaspace", "replacement": "ab" }""",
+        "pre_tokenizer.replacement is \"ab\", expected one character")]
+    [InlineData("pre_tokenizer", """{ "type": "Metaspace", "replacement": "_", "prepend_scheme": "last" }""",
+        "pre_tokenizer.prepend_scheme is \"last\", expected always, first or never")]
+    [InlineData("decoder", """{ "type": "Strip", "content": "", "start": 1, "stop": 0 }""",
+        "decoder.content is \"\", expected one character")]
+    [InlineData("pre_tokenizer", """{ "type": "Split", "pattern": { "Regex": "(a*)*b" }, "behavior": "Isolated" }""",
+        "pre_tokenizer.pattern.Regex is \"(a*)*b\", expected")]
+    [InlineData("post_processor", """{ "type": "BertProcessing", "sep": ["x", 99], "cls": ["[CLS]", 1] }""",
+        "post_processor.sep[1] is 99, which no token has")]
+    [InlineData("post_processor", """{ "type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {} }""",
+        "post_processor.single is a template")]
     [InlineData("decoder", """{ "type": "CTC" }""", "decoder.type is \"CTC\", expected")]
     [InlineData("model", """{ "type": "Unigram", "vocab": {} }""", "model.vocab is an object, expected an array")]
     [InlineData("model", """{ "type": "Unigram", "vocab": [] }""", "model.vocab is empty, expected tokens with their scores")]
     [InlineData("model", """{ "type": "Unigram", "vocab": [["a"]] }""", "model.vocab[0] is an array, expected a token and its score")]
     [InlineData("model", """{ "type": "Unigram", "vocab": [["a", -1]], "unk_id": 7 }""", "model.unk_id is 7, which no token has")]
     [InlineData("model", """{ "type": "WordLevel", "vocab": { "a": 0 } }""", "model.type is WordLevel, expected WordPiece, BPE or Unigram")]
-    [InlineData("model", """{ "type": "WordPiece", "unk_token": "?", "vocab": { "a": 0 } }""", "model.unk_token is \"?\", which is not in the vocabulary")]
-    [InlineData("model", """{ "type": "WordPiece", "unk_token": "a", "vocab": { "a": -1 } }""", "model.vocab[\"a\"] is -1, expected an integer")]
-    [InlineData("model", """{ "type": "WordPiece", "unk_token": "a", "vocab": { "a": 2000000000 } }""", "model.vocab[\"a\"] is 2000000000, expected an integer")]
+    [InlineData("model", """{ "type": "WordPiece", "unk_token": "?", "vocab": { "a": 0 } }""",
+        "model.unk_token is \"?\", which is not in the vocabulary")]
+    [InlineData("model", """{ "type": "WordPiece", "unk_token": "a", "vocab": { "a": -1 } }""",
+        "model.vocab[\"a\"] is -1, expected an integer")]
+    [InlineData("model", """{ "type": "WordPiece", "unk_token": "a", "vocab": { "a": 2000000000 } }""",
+        "model.vocab[\"a\"] is 2000000000, expected an integer")]
     [InlineData("model", """{ "type": "WordPiece", "unk_token": "a", "vocab": ["a"] }""", "model.vocab is an array, expected an object")]
     [InlineData("model", """{ "type": "WordPiece", "unk_token": "a" }""", "model.vocab is missing")]
     [InlineData("model", "null", "model is missing")]

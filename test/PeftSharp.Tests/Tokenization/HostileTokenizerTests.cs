@@ -7,7 +7,8 @@ public sealed class HostileTokenizerTests
 {
     [Theory]
     [InlineData("""{ "type": "Replace", "pattern": { "String": "a" }, "content": "aaaaaaaa" }""")]
-    [InlineData("""{ "type": "Prepend", "prepend": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }""")]
+    [InlineData("""{ "type": "Prepend", "prepend": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"""
+        + """aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }""")]
     public void A_Chain_Of_Replacements_Does_Not_Grow_Without_End(string step)
     {
         var tokenizer = TinyTokenizer.Load(json =>
@@ -29,8 +30,10 @@ public sealed class HostileTokenizerTests
         static void Refused(Action<JsonObject> change) =>
             Assert.Contains("array of 100 items", Assert.Throws<PeftException>(() => TinyTokenizer.Load(change)).Message);
         Refused(json => json["normalizer"] = new JsonObject { ["type"] = "Sequence", ["normalizers"] = Many("""{ "type": "NFC" }""") });
-        Refused(json => json["pre_tokenizer"] = new JsonObject { ["type"] = "Sequence", ["pretokenizers"] = Many("""{ "type": "Whitespace" }""") });
-        Refused(json => json["post_processor"] = new JsonObject { ["type"] = "Sequence", ["processors"] = Many("""{ "type": "ByteLevel" }""") });
+        Refused(json => json["pre_tokenizer"] = new JsonObject { ["type"] = "Sequence",
+            ["pretokenizers"] = Many("""{ "type": "Whitespace" }""") });
+        Refused(json => json["post_processor"] = new JsonObject { ["type"] = "Sequence",
+            ["processors"] = Many("""{ "type": "ByteLevel" }""") });
         Refused(json => json["post_processor"] = new JsonObject
         {
             ["type"] = "TemplateProcessing",

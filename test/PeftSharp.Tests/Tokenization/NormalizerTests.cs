@@ -9,8 +9,10 @@ namespace PeftSharp.Tests.Tokenization;
 public class NormalizerTests
 {
     [Theory]
-    [InlineData("""{ "type": "NFC" }""", "e\u0301 \u1112\u1161\u11AB \u212B \u0958 a\u0316\u0300", "\u00E9 \uD55C \u00C5 \u0915\u093C \u00E0\u0316")]
-    [InlineData("""{ "type": "NFD" }""", "\u00E9\uD55C\uAC00\u1E69\u0344", "e\u0301\u1112\u1161\u11AB\u1100\u1161s\u0323\u0307\u0308\u0301")]
+    [InlineData("""{ "type": "NFC" }""", "e\u0301 \u1112\u1161\u11AB \u212B \u0958 a\u0316\u0300",
+        "\u00E9 \uD55C \u00C5 \u0915\u093C \u00E0\u0316")]
+    [InlineData("""{ "type": "NFD" }""", "\u00E9\uD55C\uAC00\u1E69\u0344",
+        "e\u0301\u1112\u1161\u11AB\u1100\u1161s\u0323\u0307\u0308\u0301")]
     [InlineData("""{ "type": "NFKC" }""", "\uFB01 \u2460 \uFF76\uFF9E \u1E9B\u0323", "fi 1 \u30AC \u1E69")]
     [InlineData("""{ "type": "NFKD" }""", "\u00BD\u2167\uD835\uDD18", "1\u20442VIIIU")]
     [InlineData("""{ "type": "Lowercase" }""", "ÀΣ\u0130\uD801\uDC00", "àσi\u0307\uD801\uDC28")]
@@ -35,7 +37,8 @@ public class NormalizerTests
             Assert.Equal(composed, Normalize("""{ "type": "NFC" }""", decomposed));
             Assert.Equal(composed, Normalize("""{ "type": "NFC" }""", composed));
             Assert.Equal(decomposed, Normalize("""{ "type": "NFD" }""", composed));
-            Assert.Equal(Normalize("""{ "type": "NFKD" }""", text), Normalize("""{ "type": "NFKD" }""", Normalize("""{ "type": "NFKC" }""", text)));
+            Assert.Equal(Normalize("""{ "type": "NFKD" }""", text),
+                Normalize("""{ "type": "NFKD" }""", Normalize("""{ "type": "NFKC" }""", text)));
         });
     }
 

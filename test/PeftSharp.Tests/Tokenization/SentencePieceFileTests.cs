@@ -67,7 +67,8 @@ public class SentencePieceFileTests
         Assert.Equal([1, 4, 3], Ids("""{ "tokenizer_class": "LlamaTokenizer" }"""));
         Assert.Equal([4, 3, 2], Ids("""{ "tokenizer_class": "T5Tokenizer" }"""));
         Assert.Equal([4, 3, 2], Ids("""{ "tokenizer_class": "LlamaTokenizer", "add_bos_token": false, "add_eos_token": true }"""));
-        Assert.Contains("tokenizer_class is \"XLNetTokenizer\"", Assert.Throws<PeftException>(() => Ids("""{ "tokenizer_class": "XLNetTokenizer" }""")).Message);
+        Assert.Contains("tokenizer_class is \"XLNetTokenizer\"",
+            Assert.Throws<PeftException>(() => Ids("""{ "tokenizer_class": "XLNetTokenizer" }""")).Message);
     }
 
     private static TempFolder Folder(byte[] model)

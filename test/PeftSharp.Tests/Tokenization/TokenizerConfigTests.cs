@@ -130,8 +130,10 @@ public sealed class TokenizerConfigTests
     [Fact]
     public void A_Lower_Case_That_No_Normalizer_Can_Be_Given_Is_Refused()
     {
-        static void Sequence(JsonObject json) => json["normalizer"] = JsonNode.Parse("""{ "type": "Sequence", "normalizers": [{ "type": "NFC" }, { "type": "Lowercase" }] }""");
-        Assert.Contains("make the two files agree", Assert.Throws<PeftException>(() => Load("""{ "do_lower_case": false }""", Sequence)).Message);
+        static void Sequence(JsonObject json) =>
+            json["normalizer"] = JsonNode.Parse("""{ "type": "Sequence", "normalizers": [{ "type": "NFC" }, { "type": "Lowercase" }] }""");
+        Assert.Contains("make the two files agree",
+            Assert.Throws<PeftException>(() => Load("""{ "do_lower_case": false }""", Sequence)).Message);
         Assert.Equal("3", Ids(Load("""{ "do_lower_case": true }""", Sequence), "A"));
     }
 
@@ -141,7 +143,8 @@ public sealed class TokenizerConfigTests
     [InlineData("BertJapaneseTokenizer")]
     public void A_Vocabulary_Alone_Is_Not_Read_As_Another_Class(string name)
     {
-        using var folder = new TempFolder().Write("vocab.txt", "[UNK]\n[SEP]\n[CLS]\na\n").Write("tokenizer_config.json", $$"""{ "tokenizer_class": "{{name}}" }""");
+        using var folder = new TempFolder().Write("vocab.txt", "[UNK]\n[SEP]\n[CLS]\na\n")
+            .Write("tokenizer_config.json", $$"""{ "tokenizer_class": "{{name}}" }""");
         Assert.Contains(name, Assert.Throws<PeftException>(() => Tokenizer.Load(folder.Path)).Message);
     }
 
@@ -169,8 +172,11 @@ public sealed class TokenizerConfigTests
     public void Fingerprints_Tell_What_Is_Set_Otherwise_And_Nothing_Else()
     {
         var plain = Load("{}").Fingerprint;
-        Assert.Equal(plain, Load("""{ "do_lower_case": true, "tokenizer_class": "BertTokenizer", "model_max_length": 512, "truncation_side": "right" }""").Fingerprint);
-        foreach (var config in (string[])["""{ "do_lower_case": false }""", """{ "truncation_side": "left" }""", """{ "additional_special_tokens": ["[E1]"] }"""])
+        var same =
+            """{ "do_lower_case": true, "tokenizer_class": "BertTokenizer", "model_max_length": 512, "truncation_side": "right" }""";
+        Assert.Equal(plain, Load(same).Fingerprint);
+        foreach (var config in (string[])["""{ "do_lower_case": false }""", """{ "truncation_side": "left" }""",
+            """{ "additional_special_tokens": ["[E1]"] }"""])
             Assert.NotEqual(plain, Load(config).Fingerprint);
     }
 

@@ -12,7 +12,7 @@ namespace PeftSharp.Runs.Comparing;
 internal sealed record Cell(string Dataset, string Method, ulong Seed, double? SearchedRate, JsonObject Settings)
 {
     /// <summary>The folder's name.</summary>
-    public string Id { get; } = $"{Plain(Dataset)}-{Plain(Method)}-{Seed}{(SearchedRate is { } rate ? $"-lr{rate.ToString("0.0e+0", CultureInfo.InvariantCulture)}" : "")}-{Hash(Settings)}";
+    public string Id { get; } = $"{Plain(Dataset)}-{Plain(Method)}-{Seed}{RateOf(SearchedRate)}-{Hash(Settings)}";
 
     /// <summary>For people.</summary>
     public string Title =>
@@ -73,6 +73,9 @@ internal sealed record Cell(string Dataset, string Method, ulong Seed, double? S
         joined["seed"] = seed;
         return joined;
     }
+
+    private static string RateOf(double? searched) =>
+        searched is { } rate ? $"-lr{rate.ToString("0.0e+0", CultureInfo.InvariantCulture)}" : "";
 
     private static string Plain(string name) =>
         new([.. name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '=' or '_' ? c : '-')]);

@@ -60,7 +60,8 @@ public sealed class ProofVerifier(AdapterProof proof, string folder, string base
             FormattableString.Invariant($"within {tolerance:0e+0} ({reason})"),
             FormattableString.Invariant($"{distance:0.0e+0} apart, {precision}"));
         return distance <= tolerance ? ProofCheck.Pass(name, expected, found) : new(name, expected, found, CheckResult.Fail,
-            FormattableString.Invariant($"{folder} answers {proof.Probes.Count} probes otherwise than its proof says: {distance:0.0e+0} apart where {tolerance:0e+0} is allowed"),
+            $"{folder} answers {proof.Probes.Count} probes otherwise than its proof says: "
+                + FormattableString.Invariant($"{distance:0.0e+0} apart where {tolerance:0e+0} is allowed"),
             "use the base, the adapter and the precision that it was made with");
     }
 

@@ -198,7 +198,8 @@ internal static class MethodSettings
         return plain == typeof(int) || plain == typeof(long) ? "a whole number"
             : plain == typeof(double) || plain == typeof(float) ? "a number"
             : plain == typeof(bool) ? "true or false"
-            : IsOfNames(plain) && plain.GetGenericArguments()[0] is { IsEnum: true } names ? $"a list of {string.Join(", ", Enum.GetNames(names).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName))}"
+            : IsOfNames(plain) && plain.GetGenericArguments()[0] is { IsEnum: true } names
+                ? $"a list of {string.Join(", ", Enum.GetNames(names).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName))}"
             : IsList(plain) ? "a list, such as a,b"
             : "another type of value (JSON)";
     }

@@ -116,7 +116,8 @@ internal sealed class ContinuedAdapter
         if (
             settings.Pooling is { } asked
                 && !string.Equals(asked, $"{options.Pooling ?? Pooling.Pooler}", StringComparison.OrdinalIgnoreCase))
-            throw new SettingsException($"{_caller.Setting("pooling", asked)}: the adapter {Folder.Name} was trained with {$"{options.Pooling ?? Pooling.Pooler}".ToLowerInvariant()}; leave it out.");
+            throw new SettingsException($"{_caller.Setting("pooling", asked)}: the adapter {Folder.Name} was trained with "
+                + $"{$"{options.Pooling ?? Pooling.Pooler}".ToLowerInvariant()}; leave it out.");
         return rows.Labels is { } labels ? options with { Labels = labels.Names } : options;
     }
 

@@ -47,8 +47,12 @@ internal static class FrozenTrunk
         ["dropout"] = false,
     };
 
-    private static string Parts(TrunkPlan plan) =>
-        $"the embeddings and {(plan.LayersWithoutDropout == plan.Layers ? $"all {plan.Layers}" : $"the lowest {plan.LayersWithoutDropout} of {plan.Layers}")} layers{(plan.ThroughPooler ? ", and the pooler," : "")}";
+    private static string Parts(TrunkPlan plan)
+    {
+        var (quiet, all) = (plan.LayersWithoutDropout, plan.Layers);
+        var layers = quiet == all ? $"all {all}" : $"the lowest {quiet} of {all}";
+        return $"the embeddings and {layers} layers{(plan.ThroughPooler ? ", and the pooler," : "")}";
+    }
 
     private static TrunkCache Show(RunObserver observer, int rows, Func<Action<int>?, TrunkCache> build) =>
         observer.During(RunStage.Trunk, "trunk", () => build(done => observer.Progressed(RunStage.Trunk, done, rows)));

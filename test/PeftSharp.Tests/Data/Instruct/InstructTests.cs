@@ -16,12 +16,16 @@ public sealed class InstructTests
 
     [Theory]
     [InlineData("""{"instruction": "Add.", "input": "1 and 2", "output": "3"}""", "user: Add.\n1 and 2 | assistant: 3")]
-    [InlineData("""{"instruction": "Greet.", "input": "", "output": "Hi", "system": "Be kind."}""", "system: Be kind. | user: Greet. | assistant: Hi")]
+    [InlineData("""{"instruction": "Greet.", "input": "", "output": "Hi", "system": "Be kind."}""",
+        "system: Be kind. | user: Greet. | assistant: Hi")]
     [InlineData("""{"prompt": "Two is", "completion": " even"}""", "plain user: Two is | assistant:  even")]
-    [InlineData("""{"messages": [{"role": "user", "content": "A?"}, {"role": "assistant", "content": "B."}, {"role": "user", "content": "C?"}, {"role": "assistant", "content": "D."}]}""",
+    [InlineData("""{"messages": [{"role": "user", "content": "A?"}, {"role": "assistant", "content": "B."}, {"role": "user","""
+        + """ "content": "C?"}, {"role": "assistant", "content": "D."}]}""",
         "user: A? | assistant: B. | user: C? | assistant: D.")]
-    [InlineData("""{"conversations": [{"from": "human", "value": "A?"}, {"from": "gpt", "value": "B."}], "system": "S"}""", "system: S | user: A? | assistant: B.")]
-    [InlineData("""{"prompt": [{"role": "user", "content": "A?"}], "completion": [{"role": "assistant", "content": "B."}]}""", "user: A? | assistant: B.")]
+    [InlineData("""{"conversations": [{"from": "human", "value": "A?"}, {"from": "gpt", "value": "B."}], "system": "S"}""",
+        "system: S | user: A? | assistant: B.")]
+    [InlineData("""{"prompt": [{"role": "user", "content": "A?"}], "completion": [{"role": "assistant", "content": "B."}]}""",
+        "user: A? | assistant: B.")]
     [InlineData("""{"question": "A?", "answer": "B.", "id": 7}""", "user: A? | assistant: B.")]
     [InlineData("""{"text": "Once upon a time."}""", "plain assistant: Once upon a time.")]
     public void Every_Kind_Is_Read(string row, string expected)
@@ -102,7 +106,9 @@ public sealed class InstructTests
     [Fact]
     public void Batches_Have_Labels_Where_Tokens_Are_Learnt()
     {
-        using var folder = Chat().Write("rows.jsonl", """{"instruction": "A?", "output": "B."}""" + "\n" + """{"instruction": "Longer, is it?", "output": "It is."}""" + "\n");
+        using var folder = Chat()
+            .Write("rows.jsonl", """{"instruction": "A?", "output": "B."}""" + "\n"
+            + """{"instruction": "Longer, is it?", "output": "It is."}""" + "\n");
         var tokenizer = Tokenizer.Load(folder.Path);
         var end = tokenizer.TokenToId("<|endoftext|>")!.Value;
         using var data = TextDataset.Load(Path.Combine(folder.Path, "rows.jsonl"), Tokens);

@@ -61,7 +61,8 @@ public sealed class GgufModelTests : IDisposable
     {
         var config = Tiny(96);
         config.Json["rope_parameters"] = System.Text.Json.Nodes.JsonNode.Parse(
-            """{ "rope_theta": 500000.0, "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192 }""");
+            """{ "rope_theta": 500000.0, "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,"""
+                + """ "original_max_position_embeddings": 8192 }""");
         config.Json["head_dim"] = 64;
         using var model = ModelLoader.Create(config, null, new());
         GgufModel.Write(model, File_("model.gguf"), GgufQuantization.F32);
@@ -145,7 +146,8 @@ public sealed class GgufModelTests : IDisposable
     [InlineData("mistral", """{ }""", "has a sliding window of 6 tokens")]
     [InlineData("llama", """{ "hidden_act": "relu" }""", "has the activation \"relu\"")]
     [InlineData("gemma2", """{ "query_pre_attn_scalar": 9 }""", "has the \"query_pre_attn_scalar\" 9, where 16 is taken for granted")]
-    [InlineData("gemma2", """{ "layer_types": ["full_attention", "sliding_attention"] }""", "has its windows in other layers than every second")]
+    [InlineData("gemma2", """{ "layer_types": ["full_attention", "sliding_attention"] }""",
+        "has its windows in other layers than every second")]
     [InlineData("gemma", """{ "attention_bias": true }""", "has a bias \"model.layers.0.self_attn.q_proj.bias\"")]
     [InlineData("llama-dynamic", """{ }""", "the rotary type \"dynamic\" has no place in GGUF")]
     public void What_A_File_Cannot_Say_Is_Refused(string name, string changes, string message)
@@ -189,10 +191,11 @@ public sealed class GgufModelTests : IDisposable
         }
     }
 
-    private static ModelConfig Tiny(int vocabulary) => ModelConfig.From((System.Text.Json.Nodes.JsonObject)System.Text.Json.Nodes.JsonNode.Parse($$"""
-        { "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": {{vocabulary}}, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1,
-          "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "tie_word_embeddings": true }
-        """)!);
+    private static ModelConfig Tiny(int vocabulary) => ModelConfig.From(System.Text.Json.Nodes.JsonNode.Parse($$"""
+        { "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": {{vocabulary}}, "hidden_size": 32,
+          "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2,
+          "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "tie_word_embeddings": true }
+        """)!.AsObject());
 
     private string File_(string name) => Path.Combine(_folder.Root, name);
 

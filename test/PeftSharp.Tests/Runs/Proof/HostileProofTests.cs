@@ -82,7 +82,8 @@ public sealed class HostileProofTests : IDisposable
     [Fact]
     public void Names_and_hashes_that_mean_nothing_make_a_failed_check()
     {
-        Change("base", """{"config": {"hidden_size": {"deep": [1]}}, "weights": {"tensors": {"../../etc/passwd": {"dtype": "F32", "shape": [-1], "digest": ""}}, "sha256": ""}}""");
+        Change("base", """{"config": {"hidden_size": {"deep": [1]}}, "weights": {"tensors": {"../../etc/passwd": {"dtype": "F32","""
+            + """ "shape": [-1], "digest": ""}}, "sha256": ""}}""");
         var failed = _proved.Quick().Where(c => c.Result == CheckResult.Fail).ToList();
         Assert.Equal(2, failed.Count);
         Assert.Contains("which is missing", failed[1].Sentence);

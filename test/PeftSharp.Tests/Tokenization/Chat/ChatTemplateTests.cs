@@ -78,7 +78,8 @@ public class ChatTemplateTests
         var text = ChatTemplate.Parse(source).Render([new("user", content)]);
         var tokenizer = TinyTokenizer.Load(file =>
         {
-            file["added_tokens"]!.AsArray().Add(System.Text.Json.Nodes.JsonNode.Parse("""{ "id": 8, "content": "[X]", "special": true }"""));
+            file["added_tokens"]!.AsArray()
+                .Add(System.Text.Json.Nodes.JsonNode.Parse("""{ "id": 8, "content": "[X]", "special": true }"""));
         });
         Assert.DoesNotContain(8, tokenizer.Encode(text).Ids);
         var own = ChatTemplate.Parse("[X]{{ messages[0].content }}[X]").Render([new("user", content)]);
@@ -146,7 +147,8 @@ public class ChatTemplateTests
     public void ATokenizerBringsItsTemplate()
     {
         using var folder = new TempFolder().Write("tokenizer.json", TinyTokenizer.Json)
-            .Write("tokenizer_config.json", """{ "bos_token": "[CLS]", "chat_template": [{ "name": "tool_use", "template": "x" }, { "name": "default", "template": "{{ bos_token }}{{ messages[0].content }}" }] }""");
+            .Write("tokenizer_config.json", """{ "bos_token": "[CLS]", "chat_template": [{ "name": "tool_use", "template": "x" }, {"""
+                + """ "name": "default", "template": "{{ bos_token }}{{ messages[0].content }}" }] }""");
         var template = Tokenizer.Load(folder.Path).ChatTemplate!;
         Assert.Equal("[CLS]a", template.Render([new("user", "a")]).Text);
         folder.Write("chat_template.jinja", "of its own");
