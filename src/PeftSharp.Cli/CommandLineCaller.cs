@@ -11,7 +11,7 @@ internal sealed class CommandLineCaller(string verb) : Caller
 
     public override OutputOptions Output => Outputs.Options(verb, overwrite: false);
 
-    public override bool NeedsFolder => true;
+    public override bool NeedsFolder => verb == "train";
 
     public override string Setting(string key) => TrainKeys.Find(key)!.Option;
 
@@ -28,14 +28,13 @@ internal sealed class CommandLineCaller(string verb) : Caller
 
     public override string KnownSettings(string method) => $"see \"peft train --help\" and \"peft methods {method}\".";
 
-    public override string Missing(string key, TrainSettings settings)
+    public override string Missing(string key, string? recipe, bool resumes, string? folder)
     {
         var option = $"{Setting(key)} {TrainKeys.Find(key)!.Value}";
-        if (settings.Resume && settings.Recipe is null)
-            return $"--resume: there is no run to go on with in {settings.Out ?? "an unnamed folder"}; give its folder (--out FOLDER), or "
-                + "the settings of a new one.";
-        return settings.Recipe is null
-            ? $"peft train needs {option}; see \"peft train --help\"."
-            : $"{settings.Recipe} has no \"{key}\"; add it, or give {option}.";
+        if (recipe is not null) return $"{recipe} has no \"{key}\"; add it, or give {option}.";
+        return resumes
+            ? $"--resume: there is no run to go on with in {folder ?? "an unnamed folder"}; give its folder (--out FOLDER), or the "
+                + "settings of a new one."
+            : $"peft train needs {option}; see \"peft train --help\".";
     }
 }

@@ -5,7 +5,7 @@ using System.Text;
 namespace PeftSharp;
 
 /// <summary>Text from files, made fit to be shown: one line, no control of the terminal, of bounded length.</summary>
-internal static class Printable
+public static class Printable
 {
     private const int LongestSentence = 1200, LongestSentenceEnd = 400;
 

@@ -51,7 +51,7 @@ internal static partial class MethodPage
         }
         if (defaults is UnionOptions union)
         {
-            var parts = UnionExpression.Names(union, null);
+            var parts = MethodSettings.PartNames(union);
             page.Append(
                 "\nAny methods can be joined, written with `|` between them: `--method \"lora|prefix_tuning|seq_bn\"`. A part's settings "
                 + "go by its name: ")

@@ -1,22 +1,17 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Files.Json;
-using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Metrics;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Estimates;
-using PeftSharp.Runs.Proof;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Results;
-using PeftSharp.Runs.Scores;
-using PeftSharp.Runs.Training;
 using PeftSharp.Sites;
-using PeftSharp.Training;
+using PeftSharp.Tokenization;
 
 namespace PeftSharp.Cli.Quickstart;
 
@@ -32,53 +27,45 @@ internal sealed class QuickstartRun(QuickstartSettings settings, ConsoleObserver
     /// <summary>Runs everything; returns what run.json holds.</summary>
     public JsonObject Run(string fingerprint, OutputFolder folder, CancellationToken cancellation)
     {
-        var options = settings.Options;
-        var training = settings.Training(options);
-        var inputs = TrainInputs.Load(training, options, null, new RunObserver(), cancellation);
-        var held = inputs.Held!;
-        observer.Remark(
-            $"Learning from {inputs.Train.Count} sentences in {inputs.Rows.Labels!.Count} classes; {held.Count} others are held out.");
-        var evaluator = new KeptOutputs(new Evaluator(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), held, inputs.Metrics));
+        var prepared = settings.Training.Prepare(cancellation: cancellation);
+        var (train, held, labels) = (prepared.Train, prepared.Held!, prepared.Train.Data.LabelNames!);
+        observer.Remark($"Learning from {train.Count} sentences in {labels.Count} classes; {held.Count} others are held out.");
+        var evaluator = new Evaluator(prepared.Model, AdapterSelection.Of(prepared.Adapter.Tag), held, prepared.Metrics);
         var untrained = evaluator.Evaluate(cancellation).Values["accuracy"];
-        var head = HeadOnly.Accuracy(inputs.Model, inputs.Train, held, cancellation);
+        var head = HeadOnly.Accuracy(prepared.Model, train, held, cancellation);
         observer.Remark(
             $"Before: {Percent(untrained)} right with an untrained head, {Percent(head)} with a head trained on the frozen model. Training "
             + "the adapter:");
 
+        var run = prepared.Run(observer, cancellation);
+        if (run.Interrupted) throw new OperationCanceledException();
         folder.Create();
         var adapterFolder = Path.Combine(folder.Aside, AdapterName);
         Directory.CreateDirectory(adapterFolder);
-        var (result, curves) = Train(inputs, training, evaluator, adapterFolder, cancellation);
-        if (result.Stopped) throw new OperationCanceledException();
-        var (outputs, score) = (evaluator.Outputs!, evaluator.Result!);
-        AdapterFolder.Save(inputs.Adapter, adapterFolder, inputs.Format);
-        inputs.Tokenizer!.Save(adapterFolder);
-        var run = RunDocument.Create(training, inputs, result, score, curves, _watch.Elapsed.TotalSeconds);
-        File.WriteAllText(Path.Combine(adapterFolder, RunFile.Name), JsonText.Text(run) + "\n");
-        ProofWriter.AfterTraining(inputs, adapterFolder, observer);
+        run.WriteTo(adapterFolder);
 
+        var method = MethodRegistry.ByPeftType(run.Adapter.Options.PeftType)!;
+        var model = run.Model.Model;
         var document = new JsonObject
         {
             ["quickstart"] = true,
             ["fingerprint"] = fingerprint,
-            ["method"] = inputs.Method.Name,
+            ["method"] = method.Name,
             ["seed"] = settings.Seed,
-            ["train_sentences"] = inputs.Train.Count,
+            ["train_sentences"] = train.Count,
             ["test_sentences"] = held.Count,
-            ["classes"] = inputs.Rows.Labels.Count,
-            ["base_weights"] = inputs.Model.Model.Sites.Count - inputs.Model.Model.Sites.Slots
-                .Where(s => inputs.Model.Model.Created.Contains(s.Name))
-                .Sum(s => s.Count),
+            ["classes"] = labels.Count,
+            ["base_weights"] = model.Sites.Count - model.Sites.Slots.Where(s => model.Created.Contains(s.Name)).Sum(s => s.Count),
             ["base_bytes"] = new FileInfo(Path.Combine(QuickstartFiles.Model, "model.safetensors")).Length,
-            ["accuracy"] = new JsonObject { ["untrained"] = untrained, ["head_only"] = head, ["trained"] = score.Values["accuracy"] },
-            ["steps"] = result.Steps,
-            ["train_seconds"] = result.TrainingSeconds,
-            ["parameters"] = inputs.Parameters.Json,
+            ["accuracy"] = new JsonObject { ["untrained"] = untrained, ["head_only"] = head, ["trained"] = run.Scores!.Values["accuracy"] },
+            ["steps"] = run.Result.Steps,
+            ["train_seconds"] = run.Result.TrainingSeconds,
+            ["parameters"] = run.Parameters.Json,
             ["adapter_bytes"] = AdapterBytes(adapterFolder),
-            ["answers"] = Answers(inputs),
-            ["merge"] = inputs.Method.Mergeable ? Merge(adapterFolder, held, cancellation) : null,
+            ["answers"] = Answers(run, prepared.Tokenizer!, labels),
+            ["merge"] = method.Mergeable ? Merge(adapterFolder, held, cancellation) : null,
         };
-        Draw(folder.Aside, curves, Scoring.Confusion(outputs, held.Data), inputs);
+        Draw(folder.Aside, run, run.Confusion(cancellation)!, labels, method.Name);
         document["seconds"] = _watch.Elapsed.TotalSeconds;
         document["peak_memory_bytes"] = ProcessMemory.Peak;
         var text = JsonText.Text(document);
@@ -87,20 +74,8 @@ internal sealed class QuickstartRun(QuickstartSettings settings, ConsoleObserver
         return RunFile.TryRead(folder.Target)!.Json; // as a second run reads it
     }
 
-    private (TrainingResult, TrainingCurves) Train(
-        TrainInputs inputs, TrainSettings training, KeptOutputs evaluator, string folder, CancellationToken cancellation)
-    {
-        var batches = new PlannedBatches(
-            inputs.Train, new BatchPlan(inputs.Train.Lengths, training.BatchSize, BatchOrder.Bucketed, training.Seed));
-        var curves = new TrainingCurves(observer);
-        using var log = new JsonLinesLog(Path.Combine(folder, "training_log.jsonl"));
-        var model = new TrainableAdapter(inputs.Model, inputs.Adapter, new ForwardOptions { BaseDropout = training.BaseDropout });
-        using var trainer = new Trainer(model, batches, training.ForTrainer(inputs.IsFull, scored: true), evaluator, log, curves);
-        return (observer.During(RunStage.Training, "training", () => trainer.Run(cancellation)), curves);
-    }
-
-    private static JsonArray Answers(TrainInputs inputs) => new([.. Sentences
-        .Ask(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), new TokenizerTextEncoder(inputs.Tokenizer!), inputs.Rows.LabelNames!)
+    private static JsonArray Answers(Run run, Tokenizer tokenizer, IReadOnlyList<string> labels) => new([.. Sentences
+        .Ask(run.Model, AdapterSelection.Of(run.Adapter.Tag), new TokenizerTextEncoder(tokenizer), labels)
         .Select(a => (JsonNode)new JsonObject { ["text"] = a.Text, ["label"] = a.Label, ["probability"] = a.Probability })]);
 
     private static JsonObject Merge(string adapter, TokenizedDataset held, CancellationToken cancellation)
@@ -110,14 +85,14 @@ internal sealed class QuickstartRun(QuickstartSettings settings, ConsoleObserver
     }
 
     // The pictures are a bonus: a system may lack what drawing needs.
-    private void Draw(string folder, TrainingCurves curves, ConfusionMatrix matrix, TrainInputs inputs)
+    private void Draw(string folder, Run run, ConfusionMatrix matrix, IReadOnlyList<string> labels, string method)
     {
         try
         {
             ConfusionPlot.Write(
-                Path.Combine(folder, "confusion.png"), matrix, inputs.Rows.LabelNames!,
-                $"{inputs.Method.Name}: {Percent(matrix.Accuracy)} of {matrix.Total} held-out sentences right");
-            CurvePlot.Write(Path.Combine(folder, "loss.png"), curves);
+                Path.Combine(folder, "confusion.png"), matrix, labels,
+                $"{method}: {Percent(matrix.Accuracy)} of {matrix.Total} held-out sentences right");
+            CurvePlot.Write(Path.Combine(folder, "loss.png"), run.Curves);
         }
         catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or InvalidOperationException)
         {

@@ -1,5 +1,6 @@
 using PeftSharp.Methods;
 using PeftSharp.Methods.Reparameterized.Lora;
+using PeftSharp.Runs;
 using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Cli.Quickstart;
@@ -15,37 +16,22 @@ internal sealed record QuickstartSettings(string Out, string Method, ulong Seed,
     private const int Rank = 8;
     private const double Alpha = 16, Rate = 1e-3, Epochs = 5;
 
-    /// <summary>The method's settings: those chosen for LoRA, the defaults of any other.</summary>
-    public MethodOptions Options
+    /// <summary>The run: LoRA with the settings that were chosen, any other method with its defaults.</summary>
+    /// <exception cref="PeftException">There is no such method.</exception>
+    public FineTuning Training
     {
         get
         {
-            var options = MethodName.Options(Method);
-            return options is LoraOptions lora && string.Equals(Method, LoraMethod.Info.Name, StringComparison.OrdinalIgnoreCase)
-                ? lora with { Rank = Rank, Alpha = Alpha, TargetModules = new Targets("all-linear") }
-                : options;
+            var isFull = MethodName.Options(Method).PeftType == "FULL";
+            var run = FineTuning.For(new CommandLineCaller("quickstart")).Set("base_model", QuickstartFiles.Model).With(Method)
+                .On(QuickstartFiles.Train).ScoreOn(QuickstartFiles.Test)
+                .Set("pooling", "mean").MaxLength(64).Batch(32).Epochs(Epochs).Rate(isFull ? 1e-4 : Rate).Set("warmup_ratio", "0.1")
+                .Seed(Seed).Set("base_dropout", "false");
+            if (MaxSteps is { } steps) run = run.Steps((int)steps);
+            return !string.Equals(Method, LoraMethod.Info.Name, StringComparison.OrdinalIgnoreCase) ? run
+                : run.SetMethod("r", $"{Rank}").SetMethod("lora_alpha", $"{Alpha:0}").SetMethod("target_modules", "all-linear");
         }
     }
-
-    /// <summary>The same as settings of <c>peft train</c>.</summary>
-    public TrainSettings Training(MethodOptions options) => new()
-    {
-        Caller = new CommandLineCaller("quickstart"),
-        Base = QuickstartFiles.Model,
-        Method = Method,
-        Data = QuickstartFiles.Train,
-        EvalData = QuickstartFiles.Test,
-        Out = Out,
-        Pooling = "mean",
-        MaxLength = 64,
-        BatchSize = 32,
-        Epochs = Epochs,
-        MaxSteps = MaxSteps,
-        LearningRate = options.PeftType == "FULL" ? 1e-4 : Rate,
-        WarmupRatio = 0.1,
-        Seed = Seed,
-        BaseDropout = false,
-    };
 
     /// <summary>Everything that decides the result, as one text.</summary>
     public string Key =>

@@ -1,7 +1,5 @@
 using System.CommandLine;
 using PeftSharp.Cli.Hub;
-using PeftSharp.Cli.Models;
-using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Proof;
@@ -32,13 +30,4 @@ internal sealed class AdapterOutput(string verb)
     /// <summary>Plans the folder, before anything is loaded.</summary>
     public OutputFolder Plan(ParseResult parsed, ModelParts models) => OutputFolder.Plan(
         VerbParts.Need(parsed, Folder, verb), Outputs.Options(verb, parsed.GetValue(_overwrite)), parsed.GetValue(models.Base));
-
-    /// <summary>Writes an adapter with what its answers need, and its proof.</summary>
-    public void Write(OutputFolder folder, LoadedModel loaded, PeftMethod adapter, string basis, AdapterFormat? format)
-    {
-        AdapterFolder.Save(adapter, folder.Create(), format);
-        loaded.Tokenizer()?.Save(folder.Aside);
-        AdapterProof.Create(loaded.Model, adapter, basis, AdapterFolder.Open(folder.Aside), loaded.Tokenizer()).Write(folder.Aside);
-        folder.Finish();
-    }
 }

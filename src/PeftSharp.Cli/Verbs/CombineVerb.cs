@@ -8,6 +8,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Files.Json;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Making;
 using PeftSharp.Sites;
 
 namespace PeftSharp.Cli.Verbs;
@@ -92,7 +93,7 @@ internal static class CombineVerb
         var sources = parts.Select(part => (loaded.Model.Adapters.Values.First(a => a.Tag == part.Adapter), part.Weight)).ToList();
         var chosen = head is null ? null : HeadOf(AdapterExpression.Parse(given), head, loaded.Composition!);
         var combined = AdapterCombination.Combine(loaded.Model, sources, options with { Head = chosen }, FreeName(loaded.Model));
-        output.Write(folder, loaded, combined.Adapter, basis.Folder, null);
+        MadeAdapter.Write(loaded, combined.Adapter, folder);
         var (target, count) = (parsed.GetValue(output.Folder)!, Figures.Count(combined.Adapter.TrainedWeights));
         if (parsed.GetValue(output.Json))
             JsonOut.Write(new JsonObject

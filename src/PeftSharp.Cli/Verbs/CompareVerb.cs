@@ -91,9 +91,9 @@ internal static class CompareVerb
             var (name, value) = VerbParts.Pair(text, "num_train_epochs=1");
             plan.Common[name] = value;
         }
-        if (parsed.GetValue(Data) is { Length: > 0 } data) plan = plan with { Datasets = [.. data.Select(CompareFile.Dataset)] };
+        if (parsed.GetValue(Data) is { Length: > 0 } data) plan = plan with { Datasets = [.. data.Select(Variant.Dataset)] };
         if (parsed.GetValue(Methods) is { } methods)
-            plan = plan with { Methods = [.. Values.List(methods).Select(m => new Variant(m, new JsonObject { ["method"] = m }))] };
+            plan = plan with { Methods = [.. Values.List(methods).Select(m => Variant.Method(m))] };
         if (parsed.GetValue(Seeds) is { } seeds)
             plan = plan with
             {
@@ -110,7 +110,7 @@ internal static class CompareVerb
         if (parsed.GetValue(Rates) is { } rates)
             plan = plan with
             {
-                Search = CompareFile.Search(
+                Search = RateSearch.Over(
                     [.. Values.List(rates).Select(r => Number(r, Rates.Name))], plan.Search?.Take, plan.Search?.Epochs, Rates.Name),
             };
         if (parsed.GetValue(Budget) is { } budget) plan = plan with { Budget = Number(budget, Budget.Name) };

@@ -8,6 +8,7 @@ using PeftSharp.Composition;
 using PeftSharp.Files.Json;
 using PeftSharp.Methods;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Making;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -48,7 +49,7 @@ internal static class ConvertVerb
         var loaded = ModelOpener.Open(basis.Folder, own.Folder, new LoadOptions { Dense = to == "lora" }, proof: output.Proof(parsed));
         var (adapter, kept) = to == "lora" ? AsLora(loaded, rank, energy) : (loaded.Adapter!, 1.0);
         if (adapter.Options.Refusal(format.Value) is { } sentence) throw new PeftException(sentence);
-        output.Write(folder, loaded, adapter, basis.Folder, format);
+        MadeAdapter.Write(loaded, adapter, folder, format);
         var target = parsed.GetValue(output.Folder)!;
         var energyKept = to == "lora" ? FormattableString.Invariant($", {100 * kept:0.0} % of ‖ΔW‖² kept") : "";
         if (parsed.GetValue(output.Json))

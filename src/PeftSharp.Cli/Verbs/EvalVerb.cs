@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using PeftSharp.Cli.Data;
-using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Composition;
 using PeftSharp.Data;
@@ -9,8 +7,6 @@ using PeftSharp.Files.Json;
 using PeftSharp.Metrics;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
-using PeftSharp.Runs.Rows;
-using PeftSharp.Runs.Scores;
 using PeftSharp.Training;
 
 namespace PeftSharp.Cli.Verbs;
@@ -42,7 +38,7 @@ internal static class EvalVerb
         var found =
             Evaluation.Run(model, parts.Request(parsed, path), options, new CommandLineCaller("eval"), new ConsoleObserver(quiet: false));
         foreach (var remark in found.Remarks) Console.Error.WriteLine($"remark: {remark}");
-        if (json) JsonOut.Write(Document(found.Scores, found.Data, found.GlueTask, found.Confusion, model.Remarks.Concat(found.Remarks)));
+        if (json) JsonOut.Write(Document(found.Scores, found.Data, found.Task, found.Confusion, model.Remarks.Concat(found.Remarks)));
         else Print(found.Scores, found.Data, found.Confusion);
         return ExitCode.Success;
     }
@@ -69,10 +65,10 @@ internal static class EvalVerb
     }
 
     private static JsonObject Document(
-        EvaluationResult result, TextDataset data, GlueTask? task, ConfusionMatrix? matrix, IEnumerable<string> remarks) => new()
+        EvaluationResult result, TextDataset data, string? task, ConfusionMatrix? matrix, IEnumerable<string> remarks) => new()
         {
             ["data"] = data.Source,
-            ["task"] = task?.Name,
+            ["task"] = task,
             ["examples"] = result.Examples,
             ["skipped_rows"] = data.SkippedRows,
             ["problems"] = JsonText.Texts(data.Problems),

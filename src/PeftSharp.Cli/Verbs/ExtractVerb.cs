@@ -6,11 +6,10 @@ using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Files.Json;
-using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Making;
 using PeftSharp.Runs.Proof;
-using PeftSharp.Runs.Results;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -51,12 +50,7 @@ internal static class ExtractVerb
             LowRankExtraction.Extract(loaded.Model, loaded.Adapter!, rank, loaded.Adapter!.Name == "default" ? "extracted" : "default");
         // Labels, length and pooling are those of the adapter that it comes from.
         loaded.Model.Describe(adapter, loaded.Card);
-        AdapterFolder.Save(adapter, folder.Create(), AdapterFormat.Peft);
-        loaded.Tokenizer()?.Save(folder.Aside);
-        if (RunFile.TryRead(own.Folder) is { } run)
-            File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonText.Text(run.Json) + "\n");
-        AdapterProof.Create(loaded.Model, adapter, basis.Folder, AdapterFolder.Open(folder.Aside), loaded.Tokenizer()).Write(folder.Aside);
-        folder.Finish();
+        MadeAdapter.Write(loaded, adapter, folder, AdapterFormat.Peft, runOf: own.Folder);
         if (json)
             JsonOut.Write(
                 new JsonObject

@@ -4,6 +4,8 @@ using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Files.Json;
+using PeftSharp.Runs;
+using PeftSharp.Runs.Proof;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Results;
 
@@ -67,12 +69,14 @@ internal static class InfoVerb
     {
         if (basis is not null) basis = Folders.Find("info", folders => folders.Base(basis, revision)).Folder;
         var documents =
-            paths.Select(path => Description.Of(Folders.Find("info", folders => folders.Any(path)).Folder, basis, tensors)).ToList();
+            paths.Select(path => Description.Of(Folders.Find("info", folders => folders.Any(path)).Folder, basis, tensors, Open)).ToList();
         if (json) JsonOut.Write(documents.Count == 1 ? documents[0] : new JsonArray([.. documents]));
         else
             foreach (var document in documents) Print(document);
         return ExitCode.Success;
     }
+
+    private static LoadedModel Open(string basis, string adapter) => ModelOpener.Open(basis, adapter, proof: ProofUse.Warn);
 
     private static void Print(JsonObject document)
     {

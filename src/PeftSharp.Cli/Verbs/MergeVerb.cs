@@ -3,12 +3,10 @@ using System.Text.Json.Nodes;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Files.Json;
-using PeftSharp.Formats;
 using PeftSharp.Models;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Making;
 using PeftSharp.Runs.Proof;
-using PeftSharp.Runs.Results;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Verbs;
@@ -53,27 +51,11 @@ internal static class MergeVerb
         var composed = ComposedFolders.TryRead(adapter!.Folder);
         folder.Protect([basis.Folder, .. composed?.Folders ?? [adapter.Folder]]);
         var model = ModelOpener.Open(basis.Folder, adapter.Folder, new LoadOptions { Dense = true }, proof: proof);
-        // A proof is of one adapter.
-        var before = composed is not null
-            ? null
-            : AdapterProof.Create(model.Model, model.Adapter!, basis.Folder, AdapterFolder.Open(adapter.Folder), model.Tokenizer());
-        var difference = MergeProbe.Merge(model);
-        if (model.Model.Model.Drawn.FirstOrDefault() is { } drawn)
-            throw new PeftException(
-                $"{basis.Folder} has no \"{drawn}\", and the adapter brings none: what was drawn in its place is not trained, so nothing "
-                + "was written; give the base that has it.");
-        ModelWriter.Write(model.Model.Model, folder.Create(), scalar, card: model.Card);
-        model.Tokenizer()?.Save(folder.Aside);
-        if (RunFile.TryRead(adapter.Folder) is { } run)
-            File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonText.Text(run.Json) + "\n");
-        before?.ForMerged(folder.Aside, model.Model).Write(folder.Aside);
-        folder.Finish();
-        if (model.Model.Model.HasOwnPooling)
-            Console.Error.WriteLine($"pooling {model.Card.Pooling.ToString().ToLowerInvariant()} has no place in Hugging Face's own "
-                + "class: written for sentence-transformers, whose encode gives the logits.");
-        if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["dtype"] = type, ["largest_difference"] = difference });
+        var merge = MergedModel.Write(model, folder, scalar);
+        foreach (var remark in merge.Remarks) Console.Error.WriteLine(remark);
+        if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["dtype"] = type, ["largest_difference"] = merge.LargestDifference });
         else Console.Out.WriteLine(
-            $"merged answers equal the adapter's to {Figures.Small(difference)} on {MergeProbe.Rows} probe rows; written to {output}");
+            $"merged answers equal the adapter's to {Figures.Small(merge.LargestDifference)} on {merge.Probes} probe rows; written to {output}");
         return ExitCode.Success;
     }
 }

@@ -1,13 +1,8 @@
 using System.CommandLine;
-using PeftSharp.Cli.Data;
-using PeftSharp.Cli.Models;
-using PeftSharp.Composition;
+using PeftSharp.Cli.Terminal;
 using PeftSharp.Data;
-using PeftSharp.Files;
-using PeftSharp.Metrics;
-using PeftSharp.Runs;
+using PeftSharp.Runs.Answering;
 using PeftSharp.Runs.Rows;
-using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -56,7 +51,9 @@ internal static class PredictVerb
     private static int Run(ParseResult parsed, DataParts parts, string[] texts, KeptChoice kept, string? output, string? logits, bool json)
     {
         parts.Models.Need(parsed, "predict");
-        Answers.CheckExtension(output);
+        if (output is not null && !Answers.CanWrite(output))
+            throw new UsageException(
+                $"--out {output}: the format cannot be told from the extension \"{Path.GetExtension(output)}\"; use .jsonl, .tsv or .csv.");
         var maxLength = VerbParts.Whole(parsed, parts.MaxLength, 1);
         Outputs.RequireFiles([("--out", output), ("--logits", logits)], parts.Inputs(parsed));
         // Options and texts are looked at before a model is loaded for them; files are read by the columns that the model was trained on.
@@ -67,13 +64,12 @@ internal static class PredictVerb
         model.RequireHead();
         var data = given ?? (request! with { Usual = model.Columns }).Load().Data;
         DataParts.Tell(data);
-        var tokens = Encoders.Encode(
-            data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(maxLength), new CommandLineCaller("predict"));
-        model.RequireRowsLike(tokens.Origin);
-        if (LeftOut.Cut(tokens, new CommandLineCaller("predict")) is { } cut) Console.Error.WriteLine($"remark: {cut}");
-        var table = new Evaluator(model.Model, model.Selection, tokens).Outputs();
-        if (logits is not null) WriteLogits(logits, table, data.Count);
-        new Answers(data, table, model.Labels, model.Model.Model.Head.Kind, request?.PartName).Write(output, json);
+        var answers = Answers.Of(model, data, maxLength, request?.PartName, new CommandLineCaller("predict"));
+        foreach (var remark in answers.Remarks) Console.Error.WriteLine($"remark: {remark}");
+        if (logits is not null) answers.WriteLogits(logits);
+        if (output is not null) answers.Write(output);
+        if (json) JsonOut.Write(answers.Json());
+        else if (output is null) answers.Lines(Console.Out);
         return ExitCode.Success;
     }
 
@@ -100,12 +96,5 @@ internal static class PredictVerb
             throw new UsageException("peft predict needs texts: give --data PATH, --text TEXT, or lines on standard input.");
         using var lines = Console.OpenStandardInput();
         return TextDataset.FromLines(lines, "standard input", options);
-    }
-
-    private static void WriteLogits(string file, LogitTable table, int rows)
-    {
-        using var scope = NewDisposeScope();
-        var values = tensor(table.Values.ToArray(), [rows, table.Width]);
-        SafetensorsWriter.Write(file, [KeyValuePair.Create("logits", values)]);
     }
 }

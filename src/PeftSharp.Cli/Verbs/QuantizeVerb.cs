@@ -7,7 +7,6 @@ using PeftSharp.Files;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
-using PeftSharp.Runs.Rows;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -49,7 +48,7 @@ internal static class QuantizeVerb
             model = ModelLoader.Load(basis, new ModelOptions { Task = TaskKind.Embedding });
         }
         ModelWriter.WriteQuantized(model, output.Create(), nf4, tables);
-        Encoders.Find(basis)?.Save(output.Aside);
+        LoadedModel.TokenizerOf(basis, null)?.Save(output.Aside);
         output.Finish();
         var (before, after) = (Bytes(basis), Bytes(folder));
         var weights = model.Sites.Count;

@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using PeftSharp.Cli.Models;
 using PeftSharp.Cli.Quickstart;
 using PeftSharp.Cli.Terminal;
-using PeftSharp.Cli.Training;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Results;
 
@@ -35,7 +33,7 @@ internal static class QuickstartVerb
     private static int Run(QuickstartSettings settings, bool again, bool json)
     {
         QuickstartFiles.Check();
-        _ = settings.Options; // an unknown method is refused before anything else
+        _ = settings.Training; // an unknown method is refused before anything else
         var fingerprint = QuickstartFiles.Fingerprint(settings.Key);
         var earlier = Earlier(settings.Out);
         var reused = !again && earlier is not null && (string?)earlier["fingerprint"] == fingerprint;

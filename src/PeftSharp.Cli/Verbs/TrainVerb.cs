@@ -49,47 +49,35 @@ internal static class TrainVerb
     private static int Run(
         ParseResult parsed, Option<string> recipe, Option<string[]> set, List<(TrainKey Key, Option Option)> options, bool quiet, bool json)
     {
-        var file = parsed.GetValue(recipe);
-        TrainSettings Read(TrainSettings settings)
+        // What is given now wins over what a run that is gone on with was started with.
+        var run = FineTuning.For(new CommandLineCaller("train")).AsStarted();
+        if (parsed.GetValue(recipe) is { } file) run = run.FromRecipe(file);
+        foreach (var (key, option) in options)
         {
-            settings.Recipe = null; // one that was saved with a run is not the user's
-            if (file is not null) RecipeFile.Apply(file, settings);
-            foreach (var (key, option) in options)
-            {
-                if (parsed.GetResult(option) is not { Implicit: false }) continue;
-                var text = option is Option<bool> flag
-                    ? (parsed.GetValue(flag) ? key.Switch : null)
-                    : parsed.GetValue((Option<string>)option);
-                if (text is not null) key.Apply(settings, text, key.Option);
-            }
-            return settings;
+            if (parsed.GetResult(option) is not { Implicit: false }) continue;
+            var text = option is Option<bool> flag
+                ? (parsed.GetValue(flag) ? key.Switch : null)
+                : parsed.GetValue((Option<string>)option);
+            if (text is not null) run = run.Set(key.Key, text);
         }
-        var settings = Read(New());
-        if (settings is { Resume: true, Out: { } folder })
+        foreach (var text in parsed.GetValue(set) ?? [])
         {
-            // What is given now wins over what the run was started with; where it makes a difference, the checkpoint is refused.
-            // A recipe that this program did not leave there is not even read.
-            OutputFolder.Look(folder, settings.Caller.Output).Dispose();
-            var saved = New();
-            if (SavedRecipe.TryApply(RunFolder.Of(folder), saved)) settings = Read(saved);
+            var (name, value) = VerbParts.Pair(text, "r=16");
+            run = run.SetMethod(name, value);
         }
-        var changes = (parsed.GetValue(set) ?? []).Select(text => VerbParts.Pair(text, "r=16")).ToList();
-        return Train(settings, changes, quiet, json);
+        return Train(run, quiet, json);
     }
 
-    private static TrainSettings New() => new() { Caller = new CommandLineCaller("train") };
-
-    private static int Train(TrainSettings settings, IReadOnlyList<KeyValuePair<string, string>> changes, bool quiet, bool json)
+    private static int Train(FineTuning run, bool quiet, bool json)
     {
-        if (settings is { DryRun: true, Resume: true })
-            throw new UsageException("--dry-run tells of a run from its start; leave out --resume.");
+        var dryRun = run.IsDryRun;
+        if (dryRun && run.IsResumed) throw new UsageException("--dry-run tells of a run from its start; leave out --resume.");
         using var interruption = new Interruption();
-        var training = new TrainingRun(settings, changes, new ConsoleObserver(quiet, json));
-        if (!settings.DryRun) return Report(training.Execute(interruption.Token), quiet, json);
-        var dry = training.Try(interruption.Token);
-        var report = new DryRunReport(dry);
-        if (json) JsonOut.Write(report.Json);
-        else report.Write();
+        var observer = new ConsoleObserver(quiet, json);
+        if (!dryRun) return Report(run.Run(observer, interruption.Token), quiet, json);
+        var dry = run.Try(observer, interruption.Token);
+        if (json) JsonOut.Write(dry.Report);
+        else new DryRunReport(dry).Write();
         foreach (var warning in dry.Warnings) Console.Error.WriteLine($"warning: {warning}");
         return ExitCode.Success;
     }

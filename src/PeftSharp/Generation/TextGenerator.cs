@@ -103,7 +103,7 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
     /// <summary>
     /// The token ids of a prompt, as <see cref="Generate(string, GenerationOptions?, AdapterSelection?, CancellationToken)"/> reads it.
     /// </summary>
-    internal int[] Encode(string prompt)
+    public int[] Encode(string prompt)
     {
         var ids = tokenizer.Encode(prompt).Ids;
         return model.Model.Head.Kind == Models.Heads.TaskKind.CausalLanguage

@@ -1,14 +1,13 @@
-using PeftSharp.Runs.Recipes;
-
 namespace PeftSharp.Runs;
 
 /// <summary>
 /// Who asks for a run: how it calls settings in messages, and how it signs what is written. This one is a C# program, which knows the keys
 /// of recipes.
 /// </summary>
-internal class Caller
+public class Caller
 {
-    public static readonly Caller Program = new();
+    /// <summary>A C# program.</summary>
+    public static Caller Program { get; } = new();
 
     /// <summary>What run.json names as its writer.</summary>
     public virtual string Name => $"PeftSharp {Version}";
@@ -29,12 +28,14 @@ internal class Caller
     public virtual string GoOn(string folder) => $"Run.Resume(\"{folder}\")";
 
     /// <summary>The sentence about a setting that a run cannot do without.</summary>
-    public virtual string Missing(string key, TrainSettings settings) => settings.Recipe is { } recipe
+    /// <param name="key">Its key in a recipe.</param>
+    /// <param name="recipe">The recipe that lacks it; null for none.</param>
+    /// <param name="resumes">True if a run that was cut off is to be taken up.</param>
+    /// <param name="folder">Where that run is to be.</param>
+    public virtual string Missing(string key, string? recipe, bool resumes, string? folder) => recipe is not null
         ? $"{recipe} has no \"{key}\"; add it."
-        : settings is { Resume: true, Base: not null } && key == "data"
-        ? $"The run in {settings.Out} was given its rows by a program; start that program again with FineTuning.Resuming."
-        : settings.Resume
-            ? $"There is no run to go on with in {settings.Out ?? "an unnamed folder"}; give the folder of one that was cut off."
+        : resumes
+            ? $"There is no run to go on with in {folder ?? "an unnamed folder"}; give the folder of one that was cut off."
             : $"The run has no \"{key}\"; give one.";
 
     /// <summary>True if a run without an output folder is refused.</summary>
@@ -50,5 +51,6 @@ internal class Caller
     /// <summary>How to name the base of an adapter that does not name one.</summary>
     public virtual string GiveBase => "give the base model";
 
+    /// <summary>The library's version.</summary>
     protected static string Version => typeof(Caller).Assembly.GetName().Version?.ToString(3) ?? "";
 }

@@ -54,7 +54,14 @@ public sealed class Comparison
         return Run(plan, folder, new InProcessCells(observer, cancellation), observer, Caller.Program);
     }
 
-    internal static Comparison Run(ComparisonPlan plan, string folder, ICellRunner runner, RunObserver observer, Caller caller)
+    /// <summary>The same, each run in the way of one's own: a process apart, say.</summary>
+    /// <param name="plan">What is compared.</param>
+    /// <param name="folder">As above.</param>
+    /// <param name="runner">Runs them.</param>
+    /// <param name="observer">Hears remarks.</param>
+    /// <param name="caller">Who asks, for messages.</param>
+    /// <exception cref="PeftException">As above.</exception>
+    public static Comparison Run(ComparisonPlan plan, string folder, ICellRunner runner, RunObserver observer, Caller caller)
     {
         plan.Validate();
         using var owner = ComparisonFolder.Take(folder, caller.Output, plan.Paths.Append(plan.Source));

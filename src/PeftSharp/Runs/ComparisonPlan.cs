@@ -47,7 +47,7 @@ public sealed record ComparisonPlan
     public static ComparisonPlan Of(string baseModel, IEnumerable<string> datasets, IEnumerable<string> methods) => new()
     {
         Common = new() { ["base_model"] = baseModel },
-        Datasets = [.. datasets.Select(CompareFile.Dataset)],
+        Datasets = [.. datasets.Select(Variant.Dataset)],
         Methods = [.. methods.Select(method => new Variant(method, new() { ["method"] = method }))],
     };
 

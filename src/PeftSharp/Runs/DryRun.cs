@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using PeftSharp.Data;
 using PeftSharp.Runs.Estimates;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Results;
@@ -23,7 +25,16 @@ public sealed class DryRun
     internal TrainInputs Inputs { get; }
 
     /// <summary>Where it would write; null for a run in memory.</summary>
-    internal OutputFolder? Folder { get; }
+    public OutputFolder? Folder { get; }
+
+    /// <summary>What is trained, by kind of module.</summary>
+    public IReadOnlyList<Component> Components => Component.Of(Inputs.Adapter);
+
+    /// <summary>The rows to train on.</summary>
+    public TokenizedDataset Train => Inputs.Train;
+
+    /// <summary>The rows to score on; null for none.</summary>
+    public TokenizedDataset? Held => Inputs.Held;
 
     /// <summary>How many weights would be trained.</summary>
     public ParameterCount Parameters => Inputs.Parameters;
@@ -33,6 +44,9 @@ public sealed class DryRun
 
     /// <summary>The files that it would write.</summary>
     public IReadOnlyList<ExpectedFile> Files { get; }
+
+    /// <summary>All that was found, as JSON.</summary>
+    public JsonObject Report => DryRunDocument.Of(this);
 
     /// <summary>Bytes of all files.</summary>
     public long Bytes => Files.Sum(f => f.Bytes);

@@ -21,7 +21,7 @@ public sealed class Evaluation
     /// <summary>The GLUE task that the rows belong to; null for none. It decides which metrics are computed.</summary>
     public string? Task => GlueTask?.Name;
 
-    internal GlueTask? GlueTask { get; }
+    private GlueTask? GlueTask { get; }
 
     /// <summary>The metrics, and the time that they took.</summary>
     public EvaluationResult Scores { get; }
@@ -71,7 +71,15 @@ public sealed class Evaluation
         return Run(model, new DataRequest(rows.Source) { Given = alike }, options ?? new(), Caller.Program, RunObserver.None, cancellation);
     }
 
-    internal static Evaluation Run(
+    /// <summary>Scores a model on rows that a request describes.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="request">Which rows; columns that it does not name are those of training.</param>
+    /// <param name="options">Which metric is named first.</param>
+    /// <param name="caller">Who asks, for messages.</param>
+    /// <param name="observer">Hears what was left out.</param>
+    /// <param name="cancellation">Stops the work between batches.</param>
+    /// <exception cref="PeftException">As above.</exception>
+    public static Evaluation Run(
         LoadedModel model, DataRequest request, EvaluationOptions options, Caller caller, RunObserver observer,
         CancellationToken cancellation = default)
     {

@@ -18,6 +18,17 @@ public sealed class FineTuning
 
     internal FineTuning(params Action<TrainSettings>[] changes) => _changes = changes;
 
+    // Settings of the method that win over the recipe's.
+    private IReadOnlyList<KeyValuePair<string, string>> MethodChanges { get; init; } = [];
+
+    private Caller Caller { get; init; } = Caller.Program;
+
+    private bool TakenUpAsStarted { get; init; }
+
+    /// <summary>A run that a program of one's own asks for, such as a tool or a service, of which nothing is said yet.</summary>
+    /// <param name="caller">How that program calls settings in messages, and how it signs what is written.</param>
+    public static FineTuning For(Caller caller) => new() { Caller = caller ?? throw new ArgumentNullException(nameof(caller)) };
+
     /// <summary>A run on a base model; the method is LoRA until another is named.</summary>
     /// <param name="baseModel">A Hugging Face folder, or owner/name of the hub.</param>
     public static FineTuning Of(string baseModel)
@@ -126,11 +137,29 @@ public sealed class FineTuning
     public FineTuning Set(string key, string value)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
-        ArgumentException.ThrowIfNullOrEmpty(value);
-        if (TrainKeys.Find(key) is not { } known) return And(settings => settings.MethodSettings[key] = value);
+        ArgumentNullException.ThrowIfNull(value);
+        if (TrainKeys.Find(key) is not { } known)
+        {
+            ArgumentException.ThrowIfNullOrEmpty(value);
+            return And(settings => settings.MethodSettings[key] = value);
+        }
         // Refused here, where the program that gives it stands.
-        known.Apply(new TrainSettings(), value, key);
-        return And(settings => known.Apply(settings, value, key));
+        var where = Caller.Setting(key);
+        known.Apply(new TrainSettings(), value, where);
+        return And(settings => known.Apply(settings, value, where));
+    }
+
+    /// <summary>A setting of the method, which wins over the recipe's and may be called as a run's is.</summary>
+    /// <param name="name">Its name, as <c>peft methods METHOD</c> lists it.</param>
+    /// <param name="value">The value: JSON, or a plain text.</param>
+    public FineTuning SetMethod(string name, string value) => Same(_changes, [.. MethodChanges, new(name, value)]);
+
+    /// <summary>Takes the settings of a recipe over; what is said afterwards wins.</summary>
+    /// <param name="file">The file, YAML of at most 1 MB.</param>
+    public FineTuning FromRecipe(string file)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(file);
+        return And(settings => RecipeFile.Apply(file, settings));
     }
 
     /// <summary>
@@ -146,6 +175,19 @@ public sealed class FineTuning
     /// <see cref="Run.Resume"/> suffices.
     /// </summary>
     public FineTuning Resuming() => Set("resume_from_checkpoint", "true");
+
+    /// <summary>
+    /// Lets a run that is gone on with be told what it was started with: its settings need not be said again, and what is said wins.
+    /// </summary>
+    public FineTuning AsStarted() => new(_changes) { Caller = Caller, MethodChanges = MethodChanges, TakenUpAsStarted = true };
+
+    /// <summary>True if the run is to be tried and not made (<c>dry_run</c>).</summary>
+    /// <exception cref="PeftException">A recipe cannot be read.</exception>
+    public bool IsDryRun => Settings().DryRun;
+
+    /// <summary>True if a run that was cut off is to be gone on with.</summary>
+    /// <exception cref="PeftException">A recipe cannot be read.</exception>
+    public bool IsResumed => Settings().Resume;
 
     /// <summary>Trains on a thread of its own.</summary>
     /// <param name="progress">Hears of every optimizer step. Default: nobody.</param>
@@ -174,14 +216,39 @@ public sealed class FineTuning
     /// <exception cref="PeftException">The run itself would be refused.</exception>
     public DryRun Try(RunObserver? observer = null, CancellationToken cancellation = default) => Job(observer).Try(cancellation);
 
+    /// <summary>Loads and checks everything for a run in memory, so that it can be looked at before it is trained.</summary>
+    /// <param name="observer">Hears what was found. Default: nobody.</param>
+    /// <param name="cancellation">Stops it.</param>
+    /// <exception cref="PeftException">Something does not fit, or an output folder is named.</exception>
+    public PreparedRun Prepare(RunObserver? observer = null, CancellationToken cancellation = default) =>
+        Job(observer).Prepare(cancellation);
+
     private TrainingRun Job(RunObserver? observer)
     {
-        var settings = new TrainSettings();
-        foreach (var change in _changes) change(settings);
-        return new(settings, [], observer ?? RunObserver.None);
+        var settings = Settings();
+        if (TakenUpAsStarted && settings is { Resume: true, Out: { } folder })
+        {
+            // A recipe that this program did not leave there is not even read.
+            OutputFolder.Look(folder, Caller.Output).Dispose();
+            var saved = new TrainSettings { Caller = Caller };
+            // Where what is said now makes a difference, the checkpoint is refused.
+            if (SavedRecipe.TryApply(RunFolder.Of(folder), saved)) settings = Settings(saved);
+        }
+        return new(settings, MethodChanges, observer ?? RunObserver.None);
     }
 
-    private FineTuning And(Action<TrainSettings> change) => new([.. _changes, change]);
+    private TrainSettings Settings(TrainSettings? start = null)
+    {
+        var settings = start ?? new TrainSettings { Caller = Caller };
+        settings.Recipe = null; // one that was saved with a run is not the user's
+        foreach (var change in _changes) change(settings);
+        return settings;
+    }
+
+    private FineTuning And(Action<TrainSettings> change) => Same([.. _changes, change], MethodChanges);
+
+    private FineTuning Same(Action<TrainSettings>[] changes, IReadOnlyList<KeyValuePair<string, string>> methodChanges) =>
+        new(changes) { Caller = Caller, MethodChanges = methodChanges, TakenUpAsStarted = TakenUpAsStarted };
 
     private static TextDataset Read(IEnumerable<LabelledText> rows, string source, TrainSettings settings)
     {

@@ -32,6 +32,6 @@ public sealed record LoadOptions
     /// </summary>
     public HubSettings? Hub { get; init; }
 
-    // What messages call the way past a proof.
-    internal string? ProofName { get; init; } = "LoadOptions.Proof = ProofUse.Warn";
+    /// <summary>What messages call the way past a proof; null names none.</summary>
+    public string? ProofName { get; init; } = "LoadOptions.Proof = ProofUse.Warn";
 }

@@ -4,9 +4,11 @@ using PeftSharp.Files;
 using PeftSharp.Files.Json;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
+using PeftSharp.Metrics;
 using PeftSharp.Runs.Proof;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Results;
+using PeftSharp.Runs.Scores;
 using PeftSharp.Runs.Training;
 using PeftSharp.Training;
 
@@ -68,6 +70,16 @@ public sealed class Run : IDisposable
     /// <exception cref="PeftException">An earlier process had finished the run.</exception>
     public PeftMethod Adapter => Inputs.Adapter;
 
+    /// <summary>
+    /// True classes of the held-out rows against answers, which are asked for anew; null where there are none, or numbers.
+    /// </summary>
+    /// <param name="cancellation">Stops the work between batches.</param>
+    /// <exception cref="PeftException">An earlier process had finished the run.</exception>
+    public ConfusionMatrix? Confusion(CancellationToken cancellation = default) =>
+        Inputs.Held is not { } held || Inputs.Evaluator() is not { } evaluator || held.Data.LabelNames is null
+            ? null
+            : Scoring.Confusion(evaluator.Outputs(cancellation), held.Data);
+
     /// <summary>Why the run seems to have learnt nothing, or why nobody knows, with the next thing to try; null where it learnt.</summary>
     public string? LearningRemark { get; internal init; }
 
@@ -86,13 +98,7 @@ public sealed class Run : IDisposable
     public static Run Resume(string folder, RunObserver? observer = null, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        var settings = new TrainSettings { Out = folder, Resume = true };
-        // A recipe that this program did not leave there is not even read.
-        OutputFolder.Look(folder, settings.Caller.Output).Dispose();
-        SavedRecipe.TryApply(RunFolder.Of(folder), settings);
-        settings.Recipe = null;
-        (settings.Out, settings.Resume) = (folder, true);
-        return new TrainingRun(settings, [], observer ?? RunObserver.None).Execute(cancellation);
+        return FineTuning.For(Caller.Program).Set("output_dir", folder).Resuming().AsStarted().Run(observer, cancellation);
     }
 
     /// <summary>
@@ -126,8 +132,13 @@ public sealed class Run : IDisposable
 
     internal TrainInputs Inputs => _inputs ?? throw Absent();
 
-    /// <summary>Writes all files of the results into a folder that is being made.</summary>
-    internal void WriteTo(string aside)
+    /// <summary>
+    /// Writes all files of the results into a folder that is being made (<see cref="OutputFolder.Aside"/>), beside others of one's own;
+    /// <see cref="Save"/> makes the folder too.
+    /// </summary>
+    /// <param name="aside">The folder, which exists.</param>
+    /// <exception cref="PeftException">They cannot be written, or an earlier process had finished the run.</exception>
+    public void WriteTo(string aside)
     {
         AdapterFolder.Save(Inputs.Adapter, aside, Inputs.Format);
         Inputs.Tokenizer?.Save(aside);

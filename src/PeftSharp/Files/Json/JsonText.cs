@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace PeftSharp.Files.Json;
 
 /// <summary>JSON as it is written: indented or on one line, without anything that a terminal would obey.</summary>
-internal static class JsonText
+public static class JsonText
 {
     private static readonly JsonSerializerOptions Pretty = new()
     {

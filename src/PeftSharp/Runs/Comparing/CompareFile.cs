@@ -25,31 +25,16 @@ internal static class CompareFile
         {
             Common = common,
             Datasets = json["datasets"] is { } datasets ? Variants(file, "datasets", "data", datasets)
-                : common["data"] is { } data ? [Dataset(Text(file, "data", data))]
+                : common["data"] is { } data ? [Variant.Dataset(Text(file, "data", data))]
                 : [],
             Methods = json["methods"] is { } methods ? Variants(file, "methods", "method", methods) : [],
             Seeds = json["seeds"] is { } seeds ? Seeds(file, seeds) : [42],
             Search = json["learning_rates"] is { } rates
-                ? Search(Rates(file, rates), Optional(file, json, "search_rows"), Optional(file, json, "search_epochs"))
+                ? RateSearch.Over(Rates(file, rates), Optional(file, json, "search_rows"), Optional(file, json, "search_epochs"))
                 : null,
             Budget = Optional(file, json, "budget_minutes"),
             Source = file,
         };
-    }
-
-    /// <summary>A dataset by its path alone: the last part of it is the name.</summary>
-    public static Variant Dataset(string path) =>
-        new(Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), new JsonObject { ["data"] = path });
-
-    /// <summary>A search over the given rates.</summary>
-    public static RateSearch Search(IReadOnlyList<double> rates, double? rows, double? epochs, string where = "learning_rates")
-    {
-        if (rates.Count < 2 || rates.Distinct().Count() != rates.Count || rates.Any(r => !(r > 0) || !double.IsFinite(r)))
-            throw new SettingsException($"{where} needs two or more different numbers above 0, such as 1e-4,5e-4,2e-3.");
-        if (rows is { } given && (given < 20 || given != Math.Floor(given)))
-            throw new SettingsException($"search_rows is {rows}; expected a whole number of at least 20.");
-        if (epochs is <= 0) throw new SettingsException($"search_epochs is {epochs}; expected a number above 0.");
-        return new([.. rates.Order()], (int)(rows ?? 2000), epochs ?? 1);
     }
 
     // Names with settings; a name alone, in a list or without settings, stands for itself.
@@ -71,7 +56,7 @@ internal static class CompareFile
         return variants;
     }
 
-    private static Variant Alone(string what, string name) => what == "data" ? Dataset(name) : new(name, new JsonObject { [what] = name });
+    private static Variant Alone(string what, string name) => what == "data" ? Variant.Dataset(name) : Variant.Method(name);
 
     private static IEnumerable<Variant> Expand(string file, string what, string name, JsonNode? settings)
     {

@@ -1,7 +1,7 @@
 namespace PeftSharp.Runs.Comparing;
 
 /// <summary>Runs the cells of a comparison.</summary>
-internal interface ICellRunner
+public interface ICellRunner
 {
     /// <summary>Runs a cell to its end; one that was interrupted goes on from its last checkpoint.</summary>
     /// <param name="recipe">The cell's recipe.</param>

@@ -1,7 +1,7 @@
 namespace PeftSharp.Runs.Proof;
 
 /// <summary>The quick checks of a proof before the first answer: milliseconds, and nothing where a folder has no proof.</summary>
-internal static class ProofGate
+public static class ProofGate
 {
     /// <summary>Looks at a folder's proof.</summary>
     /// <param name="folder">The adapter, or the merged model.</param>

@@ -7,10 +7,10 @@ using PeftSharp.Runs.Training;
 namespace PeftSharp.Runs.Proof;
 
 /// <summary>Writes the proof of an adapter that was saved.</summary>
-internal static class ProofWriter
+public static class ProofWriter
 {
     /// <summary>The proof of a training run. A run that cannot be proved is kept all the same, with a remark.</summary>
-    public static void AfterTraining(TrainInputs inputs, string folder, RunObserver observer)
+    internal static void AfterTraining(TrainInputs inputs, string folder, RunObserver observer)
     {
         var basis = inputs.Base.Folder;
         try

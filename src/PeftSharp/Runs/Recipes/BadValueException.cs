@@ -2,4 +2,4 @@
 namespace PeftSharp.Runs.Recipes;
 
 /// <summary>A text that is no value of its setting; the message is what was expected.</summary>
-internal sealed class BadValueException(string expected) : Exception(expected);
+public sealed class BadValueException(string expected) : Exception(expected);

@@ -3,7 +3,7 @@ using PeftSharp.Methods;
 namespace PeftSharp.Runs.Recipes;
 
 /// <summary>Methods by any of their names: name, alias, preset, or <c>peft_type</c>.</summary>
-internal static class MethodName
+public static class MethodName
 {
     /// <summary>The settings that a name stands for.</summary>
     public static MethodOptions Options(string name)

@@ -7,4 +7,4 @@ namespace PeftSharp.Runs.Recipes;
 /// <param name="Name">Its JSON name.</param>
 /// <param name="Property">Where it is kept.</param>
 /// <param name="Part">Which part of a union has it; null for the method itself.</param>
-internal sealed record MethodSetting(string Name, PropertyInfo Property, int? Part = null);
+public sealed record MethodSetting(string Name, PropertyInfo Property, int? Part = null);

@@ -9,7 +9,7 @@ using PeftSharp.Methods.Hybrid.Union;
 namespace PeftSharp.Runs.Recipes;
 
 /// <summary>The settings of methods by their JSON names: listed, and set from texts.</summary>
-internal static class MethodSettings
+public static class MethodSettings
 {
     // Filled in by the library, or markers of files: not for users to set.
     private static readonly string[] Internal =
@@ -38,6 +38,9 @@ internal static class MethodSettings
                     .Select(s => new MethodSetting($"{name}.{s.Name}", s.Property, i)));
         return [.. parts, .. Of(options.GetType())];
     }
+
+    /// <summary>What the parts of a union are called in settings, where its user wrote no names for them.</summary>
+    public static IReadOnlyList<string> PartNames(UnionOptions union) => UnionExpression.Names(union, null);
 
     /// <summary>The settings of a type of methods.</summary>
     public static IReadOnlyList<MethodSetting> Of(Type options) =>

@@ -1,7 +1,7 @@
 namespace PeftSharp.Runs.Recipes;
 
 /// <summary>What somebody probably meant.</summary>
-internal static class Nearest
+public static class Nearest
 {
     /// <summary>The known name that is nearest by edits, or null if none is near.</summary>
     public static string? Find(string name, IEnumerable<string> known)

@@ -9,9 +9,10 @@ namespace PeftSharp.Runs.Recipes;
 /// <summary>
 /// Every setting of a run, once: the recipe's keys, the options with their help and defaults, and run.json come from here.
 /// </summary>
-internal static class TrainKeys
+public static class TrainKeys
 {
-    public static readonly TrainKey[] All =
+    /// <summary>Every setting, in the order of the documents.</summary>
+    public static IReadOnlyList<TrainKey> All { get; } =
     [
         Of("base_model", "--base", "FOLDER", "The base model: a Hugging Face folder, or owner/name of the hub",
             s => ref s.Base, Text, "model_name_or_path", "base_model_name_or_path", "base") with { IsTold = true },
@@ -174,11 +175,11 @@ internal static class TrainKeys
             s => ref s.Resume, Values.Flag, "resume"),
     ];
 
-
+    /// <summary>Every key with its aliases.</summary>
     public static IEnumerable<string> Names => All.SelectMany(k => k.Aliases.Prepend(k.Key));
 
-    // group_by_length is Hugging Face's name for bucketed batches.
-    public static TrainKey? Find(string name) => name == "group_by_length"
+    /// <summary>A setting by any of its keys; null for none.</summary>
+    public static TrainKey? Find(string name) => name == "group_by_length" // Hugging Face's name for bucketed batches
         ? Of(name, "--order", null, "", s => ref s.Order, v => Values.Flag(v) ? "bucketed" : "shuffled")
         : All.FirstOrDefault(k => k.Is(name));
 

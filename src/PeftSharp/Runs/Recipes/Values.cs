@@ -2,20 +2,25 @@ using System.Globalization;
 
 namespace PeftSharp.Runs.Recipes;
 
-/// <summary>Texts as values, with what is expected where they are none.</summary>
-internal static class Values
+/// <summary>
+/// Texts as the values of settings, as recipes and command lines write them. A text that is none is a <see cref="BadValueException"/>.
+/// </summary>
+public static class Values
 {
+    /// <summary>A whole number from <paramref name="least"/> to <paramref name="most"/>.</summary>
     public static int Whole(string text, int least, int most = int.MaxValue) =>
         int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
             ? value
             : throw new BadValueException(
                 most == int.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}");
 
+    /// <summary>A seed: a whole number of at least 0.</summary>
     public static ulong Seed(string text) =>
         ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
             ? value
             : throw new BadValueException("a whole number of at least 0");
 
+    /// <summary>A number from <paramref name="least"/> (above it, where <paramref name="open"/>) to <paramref name="most"/>.</summary>
     public static double Number(string text, double least, double most = double.MaxValue, bool open = false)
     {
         if (
@@ -28,6 +33,7 @@ internal static class Values
             most == double.MaxValue ? low : string.Create(CultureInfo.InvariantCulture, $"{low} and at most {most}"));
     }
 
+    /// <summary>Two or three shares of a whole, such as <c>0.8,0.1,0.1</c>.</summary>
     public static double[] Shares(string text)
     {
         var parts = List(text);
@@ -49,6 +55,7 @@ internal static class Values
         return [.. parts.Select(p => p.Trim('"', '\''))];
     }
 
+    /// <summary>true or false, yes or no, on or off.</summary>
     public static bool Flag(string text) => text.ToLowerInvariant() switch
     {
         "true" or "yes" or "on" => true,
@@ -60,6 +67,7 @@ internal static class Values
     public static string Problem(string text) => text.ToLowerInvariant() is "causal-lm" or "causal_lm" or "seq_2_seq_lm" ? "generation"
         : OneOf(text.Replace("single_label_", "", StringComparison.Ordinal), "classification", "regression", "generation");
 
+    /// <summary>One of some names, in its own spelling.</summary>
     public static string OneOf(string text, params string[] names) =>
         names.FirstOrDefault(n => n.Equals(text, StringComparison.OrdinalIgnoreCase))
         ?? throw new BadValueException(

@@ -7,7 +7,7 @@ namespace PeftSharp.Runs.Results;
 /// <param name="Name">The module's path, layers as "*".</param>
 /// <param name="Tensors">Number of trained tensors.</param>
 /// <param name="Weights">Number of trained weights.</param>
-internal sealed partial record Component(string Name, int Tensors, long Weights)
+public sealed partial record Component(string Name, int Tensors, long Weights)
 {
     /// <summary>All of an adapter, in the order of the model.</summary>
     public static IReadOnlyList<Component> Of(PeftMethod adapter) =>

@@ -12,7 +12,8 @@ namespace PeftSharp.Runs.Results;
 /// <param name="AllHead">All weights of the head, its copy included.</param>
 public sealed record ParameterCount(long Trainable, long All, long Head, long AllHead)
 {
-    internal static ParameterCount Of(PeftModel model, PeftMethod adapter)
+    /// <summary>Counts what an adapter on a model trains.</summary>
+    public static ParameterCount Of(PeftModel model, PeftMethod adapter)
     {
         var modules = model.Model.SavedModules;
         bool IsHead(string path) => modules.Any(m => Targets.IsSavedModule(path, m));
@@ -30,7 +31,8 @@ public sealed record ParameterCount(long Trainable, long All, long Head, long Al
     /// <summary>Both lines, or the one where there is no head.</summary>
     public IReadOnlyList<string> Lines => Head == 0 ? [Text] : [Text, $"without the head: {TextWithoutHead}"];
 
-    internal JsonObject Json => new()
+    /// <summary>The counts by name.</summary>
+    public JsonObject Json => new()
     {
         ["trainable"] = Trainable,
         ["all"] = All,

@@ -5,8 +5,9 @@ using PeftSharp.Models;
 namespace PeftSharp.Runs.Results;
 
 /// <summary>What a training run wrote beside its adapter, as later verbs need it: labels, length, pooling.</summary>
-internal sealed class RunFile
+public sealed class RunFile
 {
+    /// <summary>The file's name.</summary>
     public const string Name = "run.json";
 
     private const string Advice = "remove it, or train again";
@@ -26,19 +27,25 @@ internal sealed class RunFile
             : null;
     }
 
+    /// <summary>Everything that it holds.</summary>
     public JsonObject Json { get; }
 
+    /// <summary>Names of the classes; null where it has none.</summary>
     public IReadOnlyList<string>? Labels { get; }
 
+    /// <summary>True if a number was learnt; null where it does not say.</summary>
     public bool? IsRegression { get; }
 
+    /// <summary>Most tokens a row.</summary>
     public int? MaxLength { get; }
 
+    /// <summary>How a text became one vector.</summary>
     public string? Pooling { get; }
 
     /// <summary>How the base was quantised in training: the adapter answers for that base.</summary>
     public Nf4Options? Quantize { get; }
 
+    /// <summary>The GLUE task, if any.</summary>
     public string? Task { get; }
 
     /// <summary>Reads the file of a folder; null if there is none.</summary>

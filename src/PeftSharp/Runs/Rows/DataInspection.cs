@@ -5,7 +5,7 @@ using PeftSharp.Models;
 namespace PeftSharp.Runs.Rows;
 
 /// <summary>What the parts of a dataset hold, and which rows of the others training has as well.</summary>
-internal static class DataInspection
+public static class DataInspection
 {
     /// <summary>Looks at the parts of some data.</summary>
     /// <param name="request">The data.</param>

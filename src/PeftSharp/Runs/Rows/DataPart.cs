@@ -8,16 +8,21 @@ namespace PeftSharp.Runs.Rows;
 /// <param name="Name">Its name, such as "train".</param>
 /// <param name="Profile">What was found.</param>
 /// <param name="Seen">Rows that training has as well; null for the training part, and where there is none.</param>
-internal sealed record DataPart(string Name, DatasetProfile Profile, IReadOnlyList<int>? Seen)
+public sealed record DataPart(string Name, DatasetProfile Profile, IReadOnlyList<int>? Seen)
 {
-    public static readonly double[] Percentiles = [50, 90, 95, 99];
+    /// <summary>The percentiles of lengths that reports show.</summary>
+    public static IReadOnlyList<double> Percentiles { get; } = [50, 90, 95, 99];
+
     private const int Named = 10;
 
+    /// <summary>The rows.</summary>
     public TextDataset Data => Profile.Data;
 
     /// <summary>The lengths that histograms show: the first unit.</summary>
     public LengthProfile Lengths => Profile.Lengths[0];
 
+    /// <summary>What was found, as JSON.</summary>
+    /// <param name="maxLength">The length that rows are compared with.</param>
     public JsonObject Json(int maxLength) => new()
     {
         ["name"] = Name,

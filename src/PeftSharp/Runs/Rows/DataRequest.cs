@@ -5,7 +5,8 @@ using PeftSharp.Files;
 namespace PeftSharp.Runs.Rows;
 
 /// <summary>Which rows of which file are wanted, and how its columns are named.</summary>
-internal sealed record DataRequest(string Path)
+/// <param name="Path">A .tsv, .csv, .jsonl (or .gz of these) or .parquet file, a pattern, or a folder with its parts.</param>
+public sealed record DataRequest(string Path)
 {
     /// <summary>Rows that are in memory already, in place of those of the path.</summary>
     public TextDataset? Given { get; init; }
@@ -13,10 +14,13 @@ internal sealed record DataRequest(string Path)
     /// <summary>Who asks, for messages.</summary>
     public Caller Caller { get; init; } = Caller.Program;
 
+    /// <summary>Column of the text: a name, or a number from 1; null (default) is told from the columns.</summary>
     public string? Text { get; init; }
 
+    /// <summary>Column of the second text; null (default) as above.</summary>
     public string? Pair { get; init; }
 
+    /// <summary>Column of the label; null (default) as above.</summary>
     public string? Label { get; init; }
 
     /// <summary>The first so many rows.</summary>
@@ -25,6 +29,7 @@ internal sealed record DataRequest(string Path)
     /// <summary>A file of row numbers, zero-based, the header not counted.</summary>
     public string? Rows { get; init; }
 
+    /// <summary>What labels are; null (default) is told from them.</summary>
     public LabelKind? Kind { get; init; }
 
     /// <summary>The classes that labels must belong to.</summary>
@@ -45,12 +50,16 @@ internal sealed record DataRequest(string Path)
     /// <summary>True draws the rows to take so that labels keep their shares, instead of taking the first.</summary>
     public bool Sample { get; init; }
 
+    /// <summary>Where rows are kept.</summary>
     public DataStorage Storage { get; init; } = new();
 
+    /// <summary>True (default) refuses rows without labels.</summary>
     public bool RequireLabels { get; init; } = true;
 
+    /// <summary>True leaves bad rows out instead of stopping at the first; default false.</summary>
     public bool SkipBadRows { get; init; }
 
+    /// <summary>True takes rows without text; default false.</summary>
     public bool AllowEmptyText { get; init; }
 
     /// <summary>How the files are laid out, where that is not told from them.</summary>
@@ -62,10 +71,11 @@ internal sealed record DataRequest(string Path)
     /// <summary>Columns that stay with the rows.</summary>
     public IReadOnlyList<string> Keep { get; init; } = [];
 
+    /// <summary>True keeps all columns with the rows; default false.</summary>
     public bool KeepAll { get; init; }
 
     /// <summary>Names of the parts that shares make.</summary>
-    public static readonly string[] PartNames = ["train", "validation", "test"];
+    public static IReadOnlyList<string> PartNames { get; } = ["train", "validation", "test"];
 
     private bool NamesColumns => Text is not null || Pair is not null || Label is not null;
 

@@ -4,7 +4,7 @@ using PeftSharp.Runs.Recipes;
 namespace PeftSharp.Runs.Rows;
 
 /// <summary>How data files are to be read where their own lines do not tell it: the same for all verbs.</summary>
-internal sealed record FileLayout
+public sealed record FileLayout
 {
     /// <summary>Whether the first row names the columns; null: told from how columns are given.</summary>
     public bool? Header { get; init; }
@@ -15,21 +15,27 @@ internal sealed record FileLayout
     /// <summary>Whether double quotes enclose fields; null: told from the kind of file.</summary>
     public bool? Quoted { get; init; }
 
+    /// <summary>True takes blank texts instead of refusing them; default false.</summary>
     public bool AllowBlank { get; init; }
 
     /// <summary>Labels that stand for none.</summary>
     public IReadOnlyList<string> NoLabel { get; init; } = [];
 
+    /// <summary>What <see cref="Header"/> is, in one sentence.</summary>
     public const string HeaderHelp =
         "Whether the first row of a .tsv or .csv file names the columns: yes or no. Default: yes, unless columns are given by number";
 
+    /// <summary>What <see cref="Separator"/> is, in one sentence.</summary>
     public const string SeparatorHelp =
         "What separates the columns of a .tsv or .csv file: a character, or tab, comma, semicolon, bar. Default: told from the first lines";
 
+    /// <summary>What <see cref="Quoted"/> is, in one sentence.</summary>
     public const string QuotedHelp = "Whether double quotes enclose fields: yes or no. Default: yes in .csv, no in .tsv";
 
+    /// <summary>What <see cref="AllowBlank"/> does, in one sentence.</summary>
     public const string AllowBlankHelp = "Take blank texts instead of refusing them";
 
+    /// <summary>What <see cref="NoLabel"/> is, in one sentence.</summary>
     public const string NoLabelHelp = "Labels that stand for none, such as \"-1,NA\": rows that have one are left out and counted";
 
     /// <summary>A separator as people write it.</summary>

@@ -3,7 +3,7 @@ using PeftSharp.Data;
 namespace PeftSharp.Runs.Rows;
 
 /// <summary>What was left out of data, and what was taken for granted in reading it.</summary>
-internal static class LeftOut
+public static class LeftOut
 {
     private const int Named = 3;
 
@@ -18,7 +18,7 @@ internal static class LeftOut
     }
 
     /// <summary>A remark on rows that were cut; null where none was.</summary>
-    public static string? Cut(TokenizedDataset tokens, Caller caller)
+    internal static string? Cut(TokenizedDataset tokens, Caller caller)
     {
         if (tokens.TruncatedRows == 0) return null;
         var (are, were) = tokens.TruncatedRows == 1 ? ("is", "was") : ("are", "were");

@@ -5,4 +5,4 @@ namespace PeftSharp.Runs.Sources;
 /// <param name="Folder">The local folder.</param>
 /// <param name="Revision">The revision of the hub, if another than main was asked for.</param>
 /// <param name="Commit">The commit of the hub.</param>
-internal sealed record ModelFolder(string Name, string Folder, string? Revision = null, string? Commit = null);
+public sealed record ModelFolder(string Name, string Folder, string? Revision = null, string? Commit = null);

@@ -10,7 +10,7 @@ namespace PeftSharp.Runs.Sources;
 /// <param name="caller">Who asks, for messages.</param>
 /// <param name="cancellation">Ends a transfer; what has arrived is kept.</param>
 /// <param name="hub">Server and cache. Default: those of the environment.</param>
-internal sealed class ModelFolders(RunObserver observer, Caller caller, CancellationToken cancellation = default, HubSettings? hub = null)
+public sealed class ModelFolders(RunObserver observer, Caller caller, CancellationToken cancellation = default, HubSettings? hub = null)
 {
     private const string Scheme = "hf://";
 

@@ -3,10 +3,14 @@ using PeftSharp.Interop;
 namespace PeftSharp.Runs.Training;
 
 /// <summary>What the setting "compute" means on this processor.</summary>
-internal static class ComputeModes
+public static class ComputeModes
 {
-    public static readonly string[] Modes = ["auto", "fp32", "bf16"];
+    internal static readonly string[] Modes = ["auto", "fp32", "bf16"];
 
+    /// <summary>One of auto, fp32 and bf16 from a text.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="where">Where it stands, for the sentence.</param>
+    /// <exception cref="SettingsException">It is none of them.</exception>
     public static string Parse(string text, string where) => Modes.Contains(text.ToLowerInvariant())
         ? text.ToLowerInvariant()
         : throw new SettingsException($"{where} is \"{text}\"; expected {string.Join(", ", Modes)}.");

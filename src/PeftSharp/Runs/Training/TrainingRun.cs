@@ -15,6 +15,7 @@ namespace PeftSharp.Runs.Training;
 internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValuePair<string, string>> changes, RunObserver observer)
 {
     private readonly Stopwatch _watch = Stopwatch.StartNew();
+    private RunObserver _observer = observer;
 
     /// <summary>Trains, from the start or from where an earlier process was cut off.</summary>
     /// <exception cref="OperationCanceledException">It was cancelled before its first step.</exception>
@@ -24,14 +25,39 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         var (options, continued) = Check(cancellation);
         using var folder = settings.Out is null ? null : RunFolder.Open(settings, Inputs);
         if (folder?.IsFinished == true) return Finished();
-        var inputs = TrainInputs.Load(settings, options, continued, observer, cancellation);
+        var inputs = TrainInputs.Load(settings, options, continued, _observer, cancellation);
         folder?.Output.Protect(inputs.Base.Folder);
-        var trunk = settings.CacheTrunk ? FrozenTrunk.Plan(inputs, settings, observer) : null;
+        _observer.Loaded(inputs.Parameters);
+        return Train(inputs, folder, cancellation);
+    }
+
+    /// <summary>Loads and checks everything for a run in memory.</summary>
+    public PreparedRun Prepare(CancellationToken cancellation)
+    {
+        if (settings.Out is not null)
+            throw new SettingsException(
+                $"{settings.Caller.Setting("output_dir", settings.Out)}: a run that is looked at before it is trained is kept in memory; "
+                + "leave the folder out, and save the run afterwards.");
+        var (options, continued) = Check(cancellation);
+        var inputs = TrainInputs.Load(settings, options, continued, _observer, cancellation);
+        _observer.Loaded(inputs.Parameters);
+        return new(this, inputs);
+    }
+
+    /// <summary>Trains what was prepared, in memory.</summary>
+    public Run Train(TrainInputs inputs, RunObserver watcher, CancellationToken cancellation)
+    {
+        _observer = watcher;
+        return Train(inputs, folder: null, cancellation);
+    }
+
+    private Run Train(TrainInputs inputs, RunFolder? folder, CancellationToken cancellation)
+    {
+        var trunk = settings.CacheTrunk ? FrozenTrunk.Plan(inputs, settings, _observer) : null;
         // What reading left behind counts in the peak.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
-        observer.Loaded(inputs.Parameters);
-        using var training = new TrainLoop(settings, inputs, folder, observer);
-        TrunkCache Build() => FrozenTrunk.Build(trunk!, inputs, settings, observer, cancellation);
+        using var training = new TrainLoop(settings, inputs, folder, _observer);
+        TrunkCache Build() => FrozenTrunk.Build(trunk!, inputs, settings, _observer, cancellation);
         void Accepted() => folder?.Start(settings, changes, inputs.Compute.Name);
         var (result, curves) = training.Run(_watch, Accepted, trunk is null ? null : Build, trunk?.LayersWithoutDropout ?? 0, cancellation);
         if (result.Steps == 0) throw new OperationCanceledException(cancellation);
@@ -45,10 +71,10 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
     {
         var (options, continued) = Check(cancellation);
         using var folder = settings.Out is null ? null : RunFolder.Look(settings, Inputs);
-        var inputs = TrainInputs.Load(settings, options, continued, observer, cancellation);
+        var inputs = TrainInputs.Load(settings, options, continued, _observer, cancellation);
         folder?.Protect(inputs.Base.Folder);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
-        return DryRun.Of(settings, inputs, folder, observer, _watch.Elapsed, cancellation);
+        return DryRun.Of(settings, inputs, folder, _observer, _watch.Elapsed, cancellation);
     }
 
     /// <summary>The settings of a run's method: the recipe's, then those given besides.</summary>
@@ -74,13 +100,17 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         if (settings.TrainRows is null) Need(settings.Data, "data");
         if (settings.Caller.NeedsFolder) Need(settings.Out, "output_dir");
         if (settings.Adapter is null) return (OptionsOf(settings, changes), null);
-        var continued = ContinuedAdapter.Open(settings, new(observer, settings.Caller, cancellation))!;
+        var continued = ContinuedAdapter.Open(settings, new(_observer, settings.Caller, cancellation))!;
         return (continued.OptionsFor(settings, changes), continued);
     }
 
     private void Need(string? value, string key)
     {
-        if (string.IsNullOrEmpty(value)) throw new SettingsException(settings.Caller.Missing(key, settings));
+        if (!string.IsNullOrEmpty(value)) return;
+        if (settings is { Recipe: null, Resume: true, Base: not null } && key == "data")
+            throw new SettingsException(
+                $"The run in {settings.Out} was given its rows by a program; start that program again with FineTuning.Resuming.");
+        throw new SettingsException(settings.Caller.Missing(key, settings.Recipe, settings.Resume, settings.Out));
     }
 
     // The recipe is gone once the result is in place.
@@ -92,7 +122,7 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
 
     private Run Finished()
     {
-        observer.Remark($"The run in {settings.Out} has come to its end; there is nothing to go on with.");
+        _observer.Remark($"The run in {settings.Out} has come to its end; there is nothing to go on with.");
         return Run.Earlier(settings.Out!);
     }
 
@@ -105,9 +135,9 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         var document = RunDocument.Create(settings, inputs, result, final, curves, seconds, training.Trunk, learning);
         if (training.ResumedAt.Count > 0) document["resumed_at"] = training.ResumedAt.DeepClone();
         if (result is { EarlyStopped: true, Stopped: false })
-            observer.Remark(
+            _observer.Remark(
                 $"Stopped early: no progress in {settings.EarlyStopping} scorings; the adapter is that of step {result.BestStep}.");
-        return new(inputs, settings, document, result, final, curves, training.Log, observer) { LearningRemark = learning };
+        return new(inputs, settings, document, result, final, curves, training.Log, _observer) { LearningRemark = learning };
     }
 
     private void Write(Run run, RunFolder folder, TrainLoop training)

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using PeftSharp.Data;
 
-namespace PeftSharp.Cli.Models;
+namespace PeftSharp.Runs.Answering;
 
 /// <summary>
 /// What ties an answer to the row that it answers: the row's number in its source, its line, file and part, and the columns that were kept.

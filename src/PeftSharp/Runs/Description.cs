@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Cli.Terminal;
 using PeftSharp.Files;
 using PeftSharp.Files.Json;
 using PeftSharp.Formats;
@@ -11,17 +10,23 @@ using PeftSharp.Runs.Results;
 using PeftSharp.Runs.Rows;
 using static TorchSharp.torch;
 
-namespace PeftSharp.Cli.Models;
+namespace PeftSharp.Runs;
 
 /// <summary>What a path holds, as JSON: a model, an adapter, or a checkpoint.</summary>
-internal static class Description
+public static class Description
 {
-    public static JsonObject Of(string path, string? basis, bool tensors)
+    /// <summary>Describes it.</summary>
+    /// <param name="path">A model folder or file, an adapter folder, or a safetensors file.</param>
+    /// <param name="basis">The base model of an adapter: adds its counts of weights; null (default) for none.</param>
+    /// <param name="tensors">True lists every tensor; default false.</param>
+    /// <param name="open">Loads the base (first) with the adapter; by default nobody hears what a proof says against it.</param>
+    /// <exception cref="PeftException">It does not exist, or is damaged.</exception>
+    public static JsonObject Of(string path, string? basis = null, bool tensors = false, Func<string, string, LoadedModel>? open = null)
     {
         if (!Path.Exists(path))
             throw new PeftException($"{path} does not exist; give a model folder, an adapter folder, or a safetensors file.");
         if (File.Exists(path)) return ModelLoader.IsModelFile(path) ? Model(path, tensors) : CheckpointFile(path, tensors);
-        if (AdapterFolder.Is(path)) return Adapter(path, basis, tensors);
+        if (AdapterFolder.Is(path)) return Adapter(path, basis, tensors, open);
         if (File.Exists(Path.Combine(path, "config.json")) || ModelLoader.IsModelFile(path)) return Model(path, tensors);
         throw new PeftException(
             $"{path} holds neither config.json (a model) nor adapter_config.json (an adapter); give a folder that holds one of them, or a "
@@ -76,7 +81,7 @@ internal static class Description
     private static JsonNode? SizeOf(ModelConfig config, string field) =>
         ModelLoader.Supported.Contains(config.ModelType) ? config.Size(field, int.MaxValue) : config.Json[field]!.DeepClone();
 
-    private static JsonObject Adapter(string path, string? basis, bool tensors)
+    private static JsonObject Adapter(string path, string? basis, bool tensors, Func<string, string, LoadedModel>? open)
     {
         var folder = AdapterFolder.Open(path);
         // A fusion is an artefact beside its adapters, and no method of its own.
@@ -111,7 +116,7 @@ internal static class Description
         }
         if (basis is not null && !isFusion)
         {
-            var loaded = ModelOpener.Open(basis, path, proof: ProofUse.Warn);
+            using var loaded = open?.Invoke(basis, path) ?? LoadedModel.Open(basis, path, new() { Proof = ProofUse.Warn });
             document["parameters"] = ParameterCount.Of(loaded.Model, loaded.Adapter!).Json;
         }
         if (!File.Exists(folder.WeightsFile))

@@ -1,11 +1,9 @@
-using PeftSharp.Cli.Terminal;
 using PeftSharp.Data;
-using PeftSharp.Runs;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace PeftSharp.Cli.Models;
+namespace PeftSharp.Runs.Making;
 
 /// <summary>Merges an adapter and makes sure that the model answers as before.</summary>
 internal static class MergeProbe

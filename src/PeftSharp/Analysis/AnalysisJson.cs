@@ -1,23 +1,24 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Analysis;
-using PeftSharp.Cli.Terminal;
 using PeftSharp.Files.Json;
 
-namespace PeftSharp.Cli.Analysis;
+namespace PeftSharp.Analysis;
 
 /// <summary>An analysis as JSON, every singular value included.</summary>
-internal static class AnalysisJson
+public static class AnalysisJson
 {
     private static readonly double[] Shares = [0.9, 0.95, 0.99];
 
-    /// <summary>1, 2, 4 … up to the largest rank that the matrices have.</summary>
+    /// <summary>1, 2, 4 … up to the largest rank that the matrices have: the ranks that reports show.</summary>
     public static IReadOnlyList<int> Ranks(IReadOnlyCollection<Spectrum> spectra)
     {
         var most = spectra.Select(s => s.NumericalRank).DefaultIfEmpty(1).Max();
         return [.. Enumerable.Range(0, 12).Select(i => 1 << i).TakeWhile(r => r < 2 * most && r <= 256)];
     }
 
-    public static JsonObject Of(AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps) => new()
+    /// <summary>The analysis.</summary>
+    /// <param name="analysis">What an adapter does to a model.</param>
+    /// <param name="overlaps">Its directions beside another adapter's; null (default) for none.</param>
+    public static JsonObject Of(AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps = null) => new()
     {
         ["groups"] = new JsonObject(
             Enum.GetValues<MatrixGroup>()
