@@ -9,6 +9,8 @@ using PeftSharp.Interop;
 //   serve-rows MODEL [ROUNDS] 32 rows with 1 to 32 adapters, as multiples of 32 rows with one
 //   adapter-drop MODEL [ROUNDS] a training step and an answer with the lowest layers free of adapters, as shares of those with all
 //   resident MODEL METHOD [ROUNDS] 1 to 1,000 adapters on one base: memory of one, time to switch, 32 rows with 32 of them
+//   causal MODEL [ROUNDS [VARIANT]] a decoder's LoRA step on 4 × 256 tokens against the matrix-product peak
+//   decode MODEL [TOKENS] a decoder's next token against the time of reading its weights once
 //   tokenize MODEL FILE words per second
 // And how readers stand damaged files:
 //   mutate FIXTURES [COUNT] [SEED] a million damaged inputs over every parser; FIXTURES is test/PeftSharp.Tests/fixtures
@@ -17,12 +19,13 @@ if (args is ["mutate", var fixtures, ..])
     LibTorch.EnsureLoaded();
     return MutationBench.Run(fixtures, args.Length > 2 ? int.Parse(args[2]) : 1_000_000, args.Length > 3 ? int.Parse(args[3]) : 1);
 }
-string[] known = ["step", "nf4", "memory", "serve", "serve-rows", "adapter-drop", "resident", "tokenize"];
-if (args.Length < (args is ["step" or "nf4" or "serve" or "serve-rows" or "adapter-drop", ..] ? 2 : 3) || !known.Contains(args[0]))
+string[] known = ["step", "nf4", "memory", "serve", "serve-rows", "adapter-drop", "resident", "causal", "decode", "tokenize"];
+if (args.Length < (args is ["step" or "nf4" or "serve" or "serve-rows" or "adapter-drop" or "causal" or "decode", ..] ? 2 : 3) || !known.Contains(args[0]))
 {
     Console.Error.WriteLine(
         "usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | serve-rows MODEL [ROUNDS] | adapter-drop "
         + "MODEL [ROUNDS] | "
+        + "causal MODEL [ROUNDS [VARIANT]] | decode MODEL [TOKENS] | "
         + "resident MODEL METHOD [ROUNDS] | tokenize MODEL FILE | mutate FIXTURES [COUNT] [SEED]");
     return 2;
 }
@@ -39,6 +42,8 @@ switch (args[0])
     case "serve-rows":
         ServeRowsBench.Run(
         args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 20); break;
+    case "causal": DecoderBench.Step(args[1], Rounds(2, 5), args.ElementAtOrDefault(3)); break;
+    case "decode": DecoderBench.Decode(args[1], Rounds(2, 64)); break;
     case "adapter-drop": AdapterDropBench.Run(args[1], Rounds(2, 9)); break;
     case "resident": ResidentBench.Run(args[1], args[2], Rounds(3, 9)); break;
     case "memory": MemoryBench.Run(args[1], args[2], args.Length > 3 ? args[3] : "bf16"); break;

@@ -69,6 +69,17 @@ internal static unsafe class Dispatcher
         return true;
     }
 
+    /// <summary>The address of a tensor's first element; false where the C ABI is missing.</summary>
+    public static bool TryPointer(Tensor tensor, out byte* address)
+    {
+        address = null;
+        if (Native.Value is not { } native) return false;
+        void* data;
+        Check(native.DataPointer(tensor.Handle, &data), "aoti_torch_get_data_ptr");
+        address = (byte*)data;
+        return true;
+    }
+
     private static Exports Required =>
         Native.Value
             ?? throw new PeftException(
@@ -120,6 +131,7 @@ internal static unsafe class Dispatcher
         public required delegate* unmanaged<nuint, nint*, int> NewList { get; init; }
         public required delegate* unmanaged<nint, ulong, int> PushBack { get; init; }
         public required delegate* unmanaged<ulong> AbiVersion { get; init; }
+        public required delegate* unmanaged<nint, void**, int> DataPointer { get; init; }
         public required delegate* unmanaged<long, long,
             long, delegate* unmanaged<long, long, void*, void>, void*, int> ParallelFor
         { get; init; }
@@ -132,7 +144,7 @@ internal static unsafe class Dispatcher
             string[] names =
             [
                 "torch_call_dispatcher", "aoti_torch_new_tensor_handle", "torch_new_list_reserve_size", "torch_list_push_back",
-                "aoti_torch_abi_version", "torch_parallel_for",
+                "aoti_torch_abi_version", "torch_parallel_for", "aoti_torch_get_data_ptr",
             ];
             var found = names.Select(name => NativeLibrary.TryGetExport(library, name, out var address) ? address : 0).ToArray();
             return found.Contains(0) ? null : new Exports
@@ -143,6 +155,7 @@ internal static unsafe class Dispatcher
                 PushBack = (delegate* unmanaged<nint, ulong, int>)found[3],
                 AbiVersion = (delegate* unmanaged<ulong>)found[4],
                 ParallelFor = (delegate* unmanaged<long, long, long, delegate* unmanaged<long, long, void*, void>, void*, int>)found[5],
+                DataPointer = (delegate* unmanaged<nint, void**, int>)found[6],
             };
         }
     }

@@ -1,4 +1,5 @@
 using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
@@ -41,4 +42,10 @@ public static class Activation
         "leakyrelu" => nn.functional.leaky_relu(x, 0.01),
         _ => throw new PeftException($"The activation \"{name}\" is not known; known are {string.Join(", ", Names)}."),
     };
+
+    /// <summary>What <see cref="Apply"/> gives for a gate, times another tensor of its shape.</summary>
+    /// <exception cref="PeftException">The name is unknown.</exception>
+    public static Tensor Gated(string name, Tensor gate, Tensor x) => name is "silu" or "swish" && FusedOperation.Fits(gate)
+        ? GatedSilu.Of(gate, x)
+        : Apply(name, gate) * x;
 }

@@ -1,4 +1,5 @@
 using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -32,6 +33,9 @@ internal static class Attention
             var added = causal ? null : mask.Scores(rows, queries, keys, query.dtype, context);
             return nn.functional.scaled_dot_product_attention(query, Shared(key, shape), Shared(value, shape), added, 0.0, causal);
         }
+        if (queries == 1 && !is_grad_enabled() && !context.Training && shape.SoftCap is null && FusedOperation.Fits(query)
+            && mask.Scores(rows, queries, keys, query.dtype, context) is null)
+            return QueryAttention.Of(query, key, value, shape.Scale);
         // [rows, keyHeads, group · queries, keys]
         var scores = Grouped(query.Times(shape.Scale), shape, queries).matmul(key.transpose(-1, -2));
         scores = scores.view(rows, shape.Heads, queries, keys);

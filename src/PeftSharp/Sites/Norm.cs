@@ -1,4 +1,5 @@
 using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -12,6 +13,7 @@ namespace PeftSharp.Sites;
 public sealed class Norm(NormKind kind, TensorSlot weight, TensorSlot? bias, double epsilon)
 {
     private readonly long[] _shape = [weight.Base.shape[0]];
+    private readonly RootMeanSquareNorm _fused = new(epsilon, kind == NormKind.RmsOnePlus ? 1 : 0);
 
     /// <summary>How it normalises.</summary>
     public NormKind Kind { get; } = kind;
@@ -32,6 +34,7 @@ public sealed class Norm(NormKind kind, TensorSlot weight, TensorSlot? bias, dou
         var bias = Bias?.Get(context);
         var sameForRows = weight.dim() == 1 && (bias is null || bias.dim() == 1);
         if (Kind == NormKind.Layer && sameForRows) return nn.functional.layer_norm(x, _shape, weight, bias, Epsilon);
+        if (sameForRows && bias is null && FusedOperation.Fits(x) && FusedOperation.Fits(weight)) return _fused.Of(x, weight);
         var normal = Kind == NormKind.Layer ? nn.functional.layer_norm(x, _shape, null, null, Epsilon) : RootMeanSquare(x);
         if (Kind == NormKind.RmsOnePlus) weight = weight.Plus(1L);
         var scaled = normal * ProjectionSite.Spread(weight, x);

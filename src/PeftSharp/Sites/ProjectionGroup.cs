@@ -34,17 +34,23 @@ public sealed class ProjectionGroup : IDisposable
         var sites = _sites.AsSpan(first);
         if (Product(x, sites, first, context) is not { } product) return [.. _sites.Skip(first).Select(s => s.Forward(x, context))];
         var results = new Tensor[sites.Length];
-        var column = 0L;
+        // Split at once: the gradients of the parts are then put beside each other, not added to as many tensors of zeros.
+        var parts = product.split(Widths(sites), -1);
         for (var i = 0; i < sites.Length; i++)
         {
-            var part = product.narrow(-1, column, sites[i].OutFeatures);
             // A plug-in may read the weight, which another part of its adapter may have replaced.
             var active = sites[i].Plugins.AnyActive(context);
             var weight = active ? sites[i].Weight.Get(context) : _stores[first + i];
-            results[i] = sites[i].Finish(x, part, weight, null, context, active);
-            column += sites[i].OutFeatures;
+            results[i] = sites[i].Finish(x, parts[i], weight, null, context, active);
         }
         return results;
+    }
+
+    private static long[] Widths(ReadOnlySpan<ProjectionSite> sites)
+    {
+        var widths = new long[sites.Length];
+        for (var i = 0; i < sites.Length; i++) widths[i] = sites[i].OutFeatures;
+        return widths;
     }
 
     private Tensor? JoinBiases()

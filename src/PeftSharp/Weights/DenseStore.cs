@@ -1,12 +1,17 @@
 using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Weights;
 
 /// <summary>A weight kept as a plain tensor: [out, in], or [rows, out, in] where each row of the batch has its own.</summary>
-public sealed class DenseStore(Tensor weight) : WeightStore
+public sealed unsafe class DenseStore(Tensor weight) : WeightStore, IRowProduct
 {
+    // Where the rows lie; null unless they are one matrix in float32, each row behind the other.
+    private readonly float* _rows = weight.dim() == 2 && FusedOperation.Fits(weight) && weight.is_contiguous() && weight.numel() > 0
+        ? (float*)TensorPointer.OfFirst(weight) : null;
+
     /// <summary>The tensor itself.</summary>
     public Tensor Weight { get; } = weight;
 
@@ -25,9 +30,18 @@ public sealed class DenseStore(Tensor weight) : WeightStore
     /// <inheritdoc/>
     public override Tensor Linear(Tensor x, Tensor? bias = null)
     {
+        if (bias is null && MultipliesRows(x)) return FewRows.Multiply([this], x);
         if (Weight.dim() == 2) return nn.functional.linear(x, Weight, bias);
         var y = matmul(x, Weight.transpose(-1, -2));
         return bias is null ? y : y.Plus(bias);
+    }
+
+    /// <summary>Whether a product is computed row by row: without a graph, and for a handful of inputs.</summary>
+    internal bool MultipliesRows(Tensor x) => _rows != null && !is_grad_enabled() && FewRows.Fits(x, InFeatures);
+
+    void IRowProduct.Multiply(long row, float* x, int count, float* y, long stride)
+    {
+        for (var i = 0; i < count; i++) y[i * stride] = RowDots.Single(_rows + row * InFeatures, x + i * InFeatures, InFeatures);
     }
 
     /// <inheritdoc/>

@@ -6,18 +6,29 @@ using static TorchSharp.torch;
 namespace PeftSharp.Weights;
 
 /// <summary>A frozen weight in the blocks of a GGUF file, which stay where they are mapped.</summary>
-public sealed class GgufStore : PackedStore
+public sealed unsafe class GgufStore : PackedStore, IRowProduct
 {
+    // Weights unpacked at a time: a multiple of every block, small enough for the nearest cache.
+    private const int Piece = 1024;
+
     private readonly Tensor _blocks; // bytes, [out, bytes of a row]
     private readonly GgufType _type;
     private readonly long _rowBytes;
     private readonly nint _address; // of the blocks, which never move
+    private readonly delegate*<byte*, float*, long, float> _product; // of a row as it lies there; null for types that are unpacked first
 
     // Takes the tensor over.
-    internal unsafe GgufStore(Tensor blocks, GgufType type)
+    internal GgufStore(Tensor blocks, GgufType type)
     {
         (_address, _rowBytes) = ((nint)TensorPointer.Of(blocks), blocks.shape[1]);
         (_blocks, _type) = (blocks, type);
+        _product = type.Name switch
+        {
+            "Q4_0" => &RowDots.FourBits,
+            "Q4_1" => &RowDots.FourBitsWithMinimum,
+            "Q8_0" => &RowDots.EightBits,
+            _ => null,
+        };
         OutFeatures = blocks.shape[0];
         InFeatures = blocks.shape[1] / type.BlockBytes * type.BlockSize;
     }
@@ -44,15 +55,26 @@ public sealed class GgufStore : PackedStore
     /// <inheritdoc/>
     internal override Device Device => _blocks.device;
 
-    /// <summary>Unpacks a stretch of a row to float32; where it begins and how long it is are multiples of a block.</summary>
-    internal unsafe void DecodeRow(long row, long column, long count, float* to)
+    void IRowProduct.Multiply(long row, float* x, int count, float* y, long stride)
     {
-        var source = _address + (nint)(row * _rowBytes + column / _type.BlockSize * _type.BlockBytes);
-        GgufBlocks.Decode(_type, (byte*)source, to, count / _type.BlockSize);
+        var blocks = (byte*)_address + row * _rowBytes;
+        if (_product != null)
+        {
+            for (var i = 0; i < count; i++) y[i * stride] = _product(blocks, x + i * InFeatures, InFeatures);
+            return;
+        }
+        var piece = stackalloc float[Piece];
+        for (var i = 0; i < count; i++) y[i * stride] = 0;
+        for (var at = 0L; at < InFeatures; at += Piece)
+        {
+            var length = Math.Min(Piece, InFeatures - at);
+            GgufBlocks.Decode(_type, blocks + at / _type.BlockSize * _type.BlockBytes, piece, length / _type.BlockSize);
+            for (var i = 0; i < count; i++) y[i * stride] += RowDots.Single(piece, x + i * InFeatures + at, length);
+        }
     }
 
     /// <inheritdoc/>
-    internal override unsafe void DecodeInto(Tensor dense)
+    internal override void DecodeInto(Tensor dense)
     {
         var (to, isFloat) = ((nint)TensorPointer.Of(dense), dense.dtype == ScalarType.Float32);
         var rowBlocks = InFeatures / _type.BlockSize;

@@ -22,7 +22,7 @@ namespace PeftSharp.Tests.Models;
 /// </summary>
 public sealed class ChunkedLossTests
 {
-    private const int Vocabulary = 60_000; // 69 tokens a chunk
+    private const int Vocabulary = 60_000; // 139 tokens a chunk
 
     private static readonly MethodOptions[] Methods =
     [

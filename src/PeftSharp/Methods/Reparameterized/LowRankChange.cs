@@ -15,8 +15,7 @@ internal abstract class LowRankChange(double dropout, string name) : IProjection
     public virtual Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
         var (left, right, scale) = Factors(context);
-        var low = Dropout.Linear(x, right, dropout, name, context);                         // [rows, tokens, rank]
-        return nn.functional.linear(scale == 1 ? low : low.Times(scale), left);             // [rows, tokens, out]
+        return LowRank.Product(x, right, left, scale, dropout, name, context);              // [rows, tokens, out]
     }
 
     public Tensor MergedWeight(Tensor weight, ForwardContext context)

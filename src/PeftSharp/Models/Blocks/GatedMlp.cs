@@ -36,6 +36,6 @@ internal sealed class GatedMlp
     {
         using var scope = NewDisposeScope();
         var wide = _gateAndUp(x, context);                                      // gate and up, each [rows, tokens, intermediate]
-        return _down.Forward(Activation.Apply(_activation, wide[0]) * wide[1], context).MoveToOuterDisposeScope();
+        return _down.Forward(Activation.Gated(_activation, wide[0], wide[1]), context).MoveToOuterDisposeScope();
     }
 }

@@ -1,4 +1,5 @@
 using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -32,6 +33,7 @@ internal sealed class Rotary(RotaryScaling scaling)
     /// </summary>
     public static Tensor Apply(Tensor x, Angles angles)
     {
+        if (FusedOperation.Fits(x)) return Rotation.Of(x, angles.Cos, angles.Sin);
         var (width, turned) = (x.shape[3], angles.Cos.shape[3]);
         if (turned == width) return Turn(x, angles);
         return cat([Turn(x.narrow(3, 0, turned), angles), x.narrow(3, turned, width - turned)], -1);

@@ -1,4 +1,5 @@
 using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -21,7 +22,7 @@ internal sealed class ChunkedLoss(TaskHead head, long[] targets, long chunk, For
             using var scope = NewDisposeScope();
             var call = CallOf(first);
             var logits = Logits(hidden.narrow(0, first, count), call);
-            sum += LossAndShares(logits, Targets(first, count, hidden.device), shares: false);
+            sum += LossAndShares(logits, first, count, shares: false);
             call.Release();
         }
         return sum;
@@ -45,7 +46,7 @@ internal sealed class ChunkedLoss(TaskHead head, long[] targets, long chunk, For
             }
             using var guard = no_grad();
             var shares = logits.detach();
-            sum += LossAndShares(shares, Targets(first, count, hidden.device), shares: true);
+            sum += LossAndShares(shares, first, count, shares: true);
             autograd.backward([logits], [shares]);
             AutogradFailures.ThrowIfAny();
             gradient.narrow(0, first, count).copy_(part.grad!);
@@ -71,7 +72,7 @@ internal sealed class ChunkedLoss(TaskHead head, long[] targets, long chunk, For
             if (logits.requires_grad)
             {
                 var shares = logits.detach().clone();
-                using (no_grad()) LossAndShares(shares, Targets(first, count, hidden.device), shares: true);
+                using (no_grad()) LossAndShares(shares, first, count, shares: true);
                 autograd.backward([logits], [shares.Times(factor / Count)]);
                 using (no_grad()) result?.narrow(0, first, count).copy_(part.grad!);
             }
@@ -94,16 +95,16 @@ internal sealed class ChunkedLoss(TaskHead head, long[] targets, long chunk, For
     // [tokens, vocabulary]
     private Tensor Logits(Tensor part, ForwardContext call) => head.Forward(part.unsqueeze(0), null, call).squeeze(0);
 
-    private Tensor Targets(long first, long count, Device device) =>
-        tensor(targets.AsSpan((int)first, (int)count).ToArray(), dtype: ScalarType.Int64, device: device).unsqueeze(1);
-
     // The sum of −log softmax at the targets; where shares are wanted, the logits become its gradient: softmax − 1 at the target.
-    private static double LossAndShares(Tensor logits, Tensor targets, bool shares)
+    private double LossAndShares(Tensor logits, long first, long count, bool shares)
     {
+        var wanted = targets.AsSpan((int)first, (int)count);
+        if (FusedOperation.Fits(logits) && logits.is_contiguous()) return SoftmaxLoss.Sum(logits, wanted, shares);
+        var places = tensor(wanted.ToArray(), dtype: ScalarType.Int64, device: logits.device).unsqueeze(1);
         var normaliser = logits.logsumexp(1, keepdim: true);                         // [tokens, 1]
-        var sum = normaliser.sub(logits.gather(1, targets)).to(ScalarType.Float64).sum().item<double>();
-        if (shares) logits.sub_(normaliser).exp_().scatter_add_(1, targets,
-            Arithmetic.Filled(targets.shape, -1, logits.dtype, logits.device));
+        var sum = normaliser.sub(logits.gather(1, places)).to(ScalarType.Float64).sum().item<double>();
+        if (shares) logits.sub_(normaliser).exp_().scatter_add_(1, places,
+            Arithmetic.Filled(places.shape, -1, logits.dtype, logits.device));
         return sum;
     }
 }

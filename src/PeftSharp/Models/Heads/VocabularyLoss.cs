@@ -15,8 +15,8 @@ namespace PeftSharp.Models.Heads;
 /// </remarks>
 internal static class VocabularyLoss
 {
-    // Logits at once: 16 MB in float32.
-    private const long Elements = 1 << 22;
+    // Logits at once: 32 MB in float32. A product packs the head's weight anew for each chunk, which few tokens do not pay for.
+    private const long Elements = 1 << 23;
 
     // Fewer tokens would read the head's weight for too little work.
     private const long LeastTokens = 16;

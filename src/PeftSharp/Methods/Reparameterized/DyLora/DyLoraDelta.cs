@@ -21,8 +21,7 @@ internal sealed class DyLoraDelta(AdapterTensor a, AdapterTensor b, double alpha
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
         var (left, right, scale) = Factors(context)!.Value;
-        var low = Dropout.Linear(x, right, dropout, a.Name, context).Times(scale);   // [rows, tokens, b]
-        return nn.functional.linear(low, left);                                       // [rows, tokens, out]
+        return LowRank.Product(x, right, left, scale, dropout, a.Name, context);      // [rows, tokens, out]
     }
 
     public Tensor MergedWeight(Tensor weight, ForwardContext context)

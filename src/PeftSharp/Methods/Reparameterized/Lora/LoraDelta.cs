@@ -22,9 +22,9 @@ internal sealed class LoraDelta(AdaptedMap map, AdapterTensor? bBias, double dro
 
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
-        var low = Dropout.Linear(x, A.Get(context), dropout, A.Name, context); // [rows, tokens, rank]
-        var scaled = gate is null ? low.Times(Scale) : low * gate.Value(x, context);
-        var delta = nn.functional.linear(scaled, B.Get(context));                                    // [rows, tokens, out]
+        var delta = gate is null                                                                     // [rows, tokens, out]
+            ? LowRank.Product(x, A.Get(context), B.Get(context), Scale, dropout, A.Name, context)
+            : nn.functional.linear(Dropout.Linear(x, A.Get(context), dropout, A.Name, context) * gate.Value(x, context), B.Get(context));
         return bBias is null ? delta : delta.Plus(bBias.Get(context), Scale);
     }
 

@@ -1,8 +1,7 @@
 using System.Runtime.InteropServices;
-using PeftSharp.Interop;
 using static TorchSharp.torch;
 
-namespace PeftSharp.Weights;
+namespace PeftSharp.Interop;
 
 /// <summary>Splits a count over libtorch's own threads: a second pool would compete with them for the cores.</summary>
 internal static unsafe class Ranges

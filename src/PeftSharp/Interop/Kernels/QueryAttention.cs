@@ -1,0 +1,114 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Interop.Kernels;
+
+/// <summary>Attention of one query a row to keys that are all seen, such as those of a token that is decoded, in one pass without a graph.</summary>
+internal static unsafe class QueryAttention
+{
+    private const long Grain = 1 << 14; // numbers a thread
+
+    /// <summary>softmax(scale · q·kᵀ)·v.</summary>
+    /// <param name="query">[rows, heads, 1, headDim].</param>
+    /// <param name="key">[rows, keyHeads, keys, headDim]; as many query heads in turn share each.</param>
+    /// <param name="value">The same of the values.</param>
+    /// <param name="scale">What scores are multiplied by.</param>
+    /// <returns>[rows, heads, 1, headDim].</returns>
+    public static Tensor Of(Tensor query, Tensor key, Tensor value, double scale)
+    {
+        using var q = query.contiguous();
+        using var keys = Laid(key);
+        using var values = Laid(value);
+        var (rows, heads, dim) = (q.shape[0], q.shape[1], (int)q.shape[3]);
+        var (group, count) = (heads / keys.shape[1], (int)keys.shape[2]);
+        var result = empty(q.shape, dtype: ScalarType.Float32);
+        var (from, to) = ((nint)TensorPointer.Of(q), (nint)TensorPointer.Of(result));
+        var (k, v) = ((nint)TensorPointer.OfFirst(keys), (nint)TensorPointer.OfFirst(values));
+        long[] kStep = keys.stride(), vStep = values.stride();
+        var factor = (float)scale;
+        Ranges.ForEach(rows * heads, Math.Max(1, Grain / ((long)count * dim)), (first, last) =>
+        {
+            var scores = ArrayPool<float>.Shared.Rent(count);
+            fixed (float* weights = scores)
+                for (var i = first; i < last; i++)
+                {
+                    var (row, head) = (i / heads, i % heads / group);
+                    Weigh((float*)from + i * dim, (float*)k + row * kStep[0] + head * kStep[1], kStep[2], count, dim, factor, weights);
+                    Mix(weights, (float*)v + row * vStep[0] + head * vStep[1], vStep[2], count, dim, (float*)to + i * dim);
+                }
+            ArrayPool<float>.Shared.Return(scores);
+        });
+        GC.KeepAlive(result);
+        return result;
+    }
+
+    private static Tensor Laid(Tensor x) => x.stride(3) == 1 ? x.alias() : x.contiguous();
+
+    // The softmax of the scaled scores.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Weigh(float* query, float* keys, long step, int count, int dim, float scale, float* weights)
+    {
+        var greatest = float.NegativeInfinity;
+        for (var i = 0; i < count; i++)
+        {
+            weights[i] = Dot(query, keys + i * step, dim) * scale;
+            greatest = MathF.Max(greatest, weights[i]);
+        }
+        var (sums, most, n) = (Vector256<float>.Zero, Vector256.Create(greatest), 0);
+        for (; n <= count - 8; n += 8)
+        {
+            var exponents = Vector256.Exp(Vector256.Load(weights + n) - most);
+            exponents.Store(weights + n);
+            sums += exponents;
+        }
+        var sum = Vector256.Sum(sums);
+        for (; n < count; n++) sum += weights[n] = MathF.Exp(weights[n] - greatest);
+        for (var i = 0; i < count; i++) weights[i] /= sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Mix(float* weights, float* values, long step, int count, int dim, float* result)
+    {
+        var k = 0;
+        for (; k <= dim - 32; k += 32)
+        {
+            var (a, b, c, d) = (Vector256<float>.Zero, Vector256<float>.Zero, Vector256<float>.Zero, Vector256<float>.Zero);
+            for (var i = 0; i < count; i++)
+            {
+                var weight = Vector256.Create(weights[i]);
+                var at = values + i * step + k;
+                a = Vector256.FusedMultiplyAdd(weight, Vector256.Load(at), a);
+                b = Vector256.FusedMultiplyAdd(weight, Vector256.Load(at + 8), b);
+                c = Vector256.FusedMultiplyAdd(weight, Vector256.Load(at + 16), c);
+                d = Vector256.FusedMultiplyAdd(weight, Vector256.Load(at + 24), d);
+            }
+            a.Store(result + k);
+            b.Store(result + k + 8);
+            c.Store(result + k + 16);
+            d.Store(result + k + 24);
+        }
+        for (; k < dim; k++)
+        {
+            var sum = 0f;
+            for (var i = 0; i < count; i++) sum += weights[i] * values[i * step + k];
+            result[k] = sum;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Dot(float* a, float* b, int dim)
+    {
+        var (even, odd, k) = (Vector256<float>.Zero, Vector256<float>.Zero, 0);
+        for (; k <= dim - 16; k += 16)
+        {
+            even = Vector256.FusedMultiplyAdd(Vector256.Load(a + k), Vector256.Load(b + k), even);
+            odd = Vector256.FusedMultiplyAdd(Vector256.Load(a + k + 8), Vector256.Load(b + k + 8), odd);
+        }
+        var sum = Vector256.Sum(even + odd);
+        for (; k < dim; k++) sum += a[k] * b[k];
+        return sum;
+    }
+}
