@@ -15,7 +15,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Benchmarks;
 
-/// <summary>A decoder's LoRA step on 4 rows of 256 tokens against the matrix-product peak, and its next token against the memory's bandwidth.</summary>
+/// <summary>
+/// A decoder's LoRA step on 4 rows of 256 tokens against the matrix-product peak, and its next token against the memory's bandwidth.
+/// </summary>
 internal static class DecoderBench
 {
     private const int Rows = 4, Tokens = 256;
@@ -24,7 +26,9 @@ internal static class DecoderBench
     public static void Step(string folder, int rounds, string? only)
     {
         var (fp32, bf16) = (Peak(ScalarType.Float32), Peak(ScalarType.BFloat16));
-        Console.WriteLine($"{ComputeProbe.ProcessorName()}, {Environment.ProcessorCount} processors; matrix-product peak: fp32 {fp32:0}, bf16 {bf16:0} GFLOP/s");
+        Console.WriteLine(
+            $"{ComputeProbe.ProcessorName()}, {Environment.ProcessorCount} processors; "
+            + $"matrix-product peak: fp32 {fp32:0}, bf16 {bf16:0} GFLOP/s");
         List<(string Name, ModelOptions Options, double Peak, bool Checkpointing)> variants =
         [
             ("fp32", new() { Unpack = true }, fp32, false),
@@ -43,7 +47,8 @@ internal static class DecoderBench
             var times = Enumerable.Range(0, rounds).Select(_ => Time(training.Step)).Order().ToArray();
             var (seconds, useful) = (times[rounds / 2], training.Work / times[rounds / 2] / 1e9);
             Console.WriteLine(
-                $"{name,-20} {seconds,6:0.00} s  {Rows * Tokens / seconds,5:0} tokens/s  {useful,4:0} GFLOP/s useful = {useful / peak:P0} of its peak; "
+                $"{name,-20} {seconds,6:0.00} s  {Rows * Tokens / seconds,5:0} tokens/s  "
+                + $"{useful,4:0} GFLOP/s useful = {useful / peak:P0} of its peak; "
                 + $"process peak {Process.GetCurrentProcess().PeakWorkingSet64 / 1e6:0} MB");
         }
     }
@@ -52,7 +57,8 @@ internal static class DecoderBench
     public static void Decode(string folder, int tokens)
     {
         var bandwidth = Bandwidth();
-        Console.WriteLine($"{ComputeProbe.ProcessorName()}, {Environment.ProcessorCount} processors; memory read at {bandwidth / 1e9:0.0} GB/s");
+        Console.WriteLine(
+            $"{ComputeProbe.ProcessorName()}, {Environment.ProcessorCount} processors; memory read at {bandwidth / 1e9:0.0} GB/s");
         foreach (var (name, options) in new (string, ModelOptions)[] { ("blocks", new()), ("fp32", new() { Unpack = true }) })
         {
             using var model = new PeftModel(ModelLoader.Load(folder, options with { Task = TaskKind.CausalLanguage }));
@@ -66,9 +72,9 @@ internal static class DecoderBench
             loop.Next();
             loop.Next();
             var times = Enumerable.Range(0, tokens - 2).Select(_ => Time(() => loop.Next())).Order().ToArray();
-            var floor = bytes / bandwidth;
+            var (median, floor) = (times[times.Length / 2], bytes / bandwidth);
             Console.WriteLine(
-                $"{name,-8} {bytes / 1e6,6:0} MB  {times[times.Length / 2] * 1e3,6:0.0} ms a token, floor {floor * 1e3:0.0} ms = {floor / times[times.Length / 2]:P0}");
+                $"{name,-8} {bytes / 1e6,6:0} MB  {median * 1e3,6:0.0} ms a token, floor {floor * 1e3:0.0} ms = {floor / median:P0}");
         }
     }
 
@@ -85,7 +91,8 @@ internal static class DecoderBench
         var (x, w) = (randn(Rows * Tokens, 576).to(type), randn(1536, 576).to(type));
         var best = double.MaxValue;
         var begun = Stopwatch.StartNew();
-        for (var i = 0; i < 200 && begun.Elapsed.TotalSeconds < 5; i++) best = Math.Min(best, Time(() => nn.functional.linear(x, w).Dispose()));
+        for (var i = 0; i < 200 && begun.Elapsed.TotalSeconds < 5; i++)
+            best = Math.Min(best, Time(() => nn.functional.linear(x, w).Dispose()));
         return 2.0 * Rows * Tokens * 576 * 1536 / best / 1e9;
     }
 

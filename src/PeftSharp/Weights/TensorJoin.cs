@@ -32,8 +32,9 @@ internal sealed class TensorJoin : WeightJoin
     public override IReadOnlyList<WeightStore> Parts { get; }
 
     public override Tensor Linear(Tensor x, Tensor? bias, int first) =>
-        bias is null && Parts[first] is DenseStore dense && dense.MultipliesRows(x) ? FewRows.Multiply([.. Parts.Skip(first).Cast<IRowProduct>()], x)
-        : Multiply(x, first == 0 ? _weight : _weight.narrow(0, _starts[first], _weight.shape[0] - _starts[first]), bias);
+        bias is null && Parts[first] is DenseStore dense && dense.MultipliesRows(x)
+            ? FewRows.Multiply([.. Parts.Skip(first).Cast<IRowProduct>()], x)
+            : Multiply(x, first == 0 ? _weight : _weight.narrow(0, _starts[first], _weight.shape[0] - _starts[first]), bias);
 
     public override Tensor? Linear(Tensor x, Tensor? bias, IReadOnlyList<WeightStore> instead)
     {

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Interop.Kernels;
 
-/// <summary>scale · (dropout(x)·Aᵀ)·Bᵀ as one node of the graph: forward one pass over x, backward one over x and the gradient.</summary>
+/// <summary>
+/// scale · (dropout(x)·Aᵀ)·Bᵀ as one node of the graph: forward one pass over x, backward one over x and the gradient.
+/// </summary>
 /// <remarks>Sums over rows are made in stretches of a fixed length, so that the number of threads does not change a bit.</remarks>
 /// <param name="scale">The factor.</param>
 /// <param name="dropout">Probability of dropping an input, 0 for none.</param>

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Interop.Kernels;
 
-/// <summary>Attention of one query a row to keys that are all seen, such as those of a token that is decoded, in one pass without a graph.</summary>
+/// <summary>
+/// Attention of one query a row to keys that are all seen, such as those of a token that is decoded, in one pass without a graph.
+/// </summary>
 internal static unsafe class QueryAttention
 {
     private const long Grain = 1 << 14; // numbers a thread

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Interop.Kernels;
 
-/// <summary>x / √(mean(x²) + ε) · (weight + shift) over the last dimension (Zhang and Sennrich 2019, arXiv 1910.07467), in one pass.</summary>
+/// <summary>
+/// x / √(mean(x²) + ε) · (weight + shift) over the last dimension (Zhang and Sennrich 2019, arXiv 1910.07467), in one pass.
+/// </summary>
 /// <param name="epsilon">Added to the mean of squares.</param>
 /// <param name="shift">0, or 1 for norms whose scale is kept as its distance from 1.</param>
 internal sealed unsafe class RootMeanSquareNorm(double epsilon, float shift) : FusedOperation

@@ -56,7 +56,8 @@ internal static unsafe class ThinProducts
             for (; k <= width - 8; k += 8)
             {
                 var sum = Vector256<float>.Zero;
-                for (var r = 0; r < ranks; r++) sum = Vector256.FusedMultiplyAdd(Vector256.Create(from[r]), Vector256.Load(b + r * width + k), sum);
+                for (var r = 0; r < ranks; r++)
+                    sum = Vector256.FusedMultiplyAdd(Vector256.Create(from[r]), Vector256.Load(b + r * width + k), sum);
                 sum.Store(to + k);
             }
             for (; k < width; k++) to[k] = Column(from, ranks, b + k, width);

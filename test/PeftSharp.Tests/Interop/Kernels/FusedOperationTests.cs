@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Interop.Kernels;
 
-/// <summary>Each fused operation gives what its formula gives in float64, values and gradients, for widths and strides of every kind.</summary>
+/// <summary>
+/// Each fused operation gives what its formula gives in float64, values and gradients, for widths and strides of every kind.
+/// </summary>
 public sealed class FusedOperationTests
 {
     private const double Tolerance = 2e-6;
