@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -85,7 +86,9 @@ public sealed class ProjectionGroup : IDisposable
         }
         var bias = plainBiases ? BiasFrom(first) : BiasesInUse(sites, context);
         if (bias is null && _bias is not null) return null;
-        return plainWeights ? _join.Linear(x, bias, first) : _join.Linear(x, bias, WeightsInUse(sites, context));
+        if (!plainWeights) return _join.Linear(x, bias, WeightsInUse(sites, context));
+        if (context.Training || FewRows.Try(_stores.AsSpan(first), x) is not { } few) return _join.Linear(x, bias, first);
+        return bias is null ? few : few.Plus(bias);
     }
 
     private Tensor? BiasFrom(int first)

@@ -30,14 +30,12 @@ public sealed unsafe class DenseStore(Tensor weight) : WeightStore, IRowProduct
     /// <inheritdoc/>
     public override Tensor Linear(Tensor x, Tensor? bias = null)
     {
-        if (bias is null && MultipliesRows(x)) return FewRows.Multiply([this], x);
         if (Weight.dim() == 2) return nn.functional.linear(x, Weight, bias);
         var y = matmul(x, Weight.transpose(-1, -2));
         return bias is null ? y : y.Plus(bias);
     }
 
-    /// <summary>Whether a product is computed row by row: without a graph, and for a handful of inputs.</summary>
-    internal bool MultipliesRows(Tensor x) => _rows != null && !is_grad_enabled() && FewRows.Fits(x, InFeatures);
+    bool IRowProduct.HasRows => _rows != null;
 
     void IRowProduct.Multiply(long row, float* x, int count, float* y, long stride)
     {

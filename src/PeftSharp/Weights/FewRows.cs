@@ -16,14 +16,28 @@ internal static unsafe class FewRows
     // Weights per thread, at least.
     private const long Grain = 1 << 15;
 
-    /// <summary>Whether a product of an input with weights of that many columns is computed here.</summary>
+    /// <summary>
+    /// x·Wᵀ of several weights of one input beside each other, without a graph, in the caller's dispose scope; null where a matrix product
+    /// is to be used. The two differ in rounding, so a call that may be repeated with a graph does not ask.
+    /// </summary>
+    public static Tensor? Try(ReadOnlySpan<WeightStore> stores, Tensor x)
+    {
+        if (is_grad_enabled() || !Fits(x, stores[0].InFeatures)) return null;
+        var products = new IRowProduct[stores.Length];
+        for (var i = 0; i < products.Length; i++)
+        {
+            if (stores[i] is not IRowProduct { HasRows: true } product) return null;
+            products[i] = product;
+        }
+        return Multiply(products, x);
+    }
+
+    /// <summary>Whether an input of that many columns is a handful of rows.</summary>
     public static bool Fits(Tensor x, long columns) =>
         x.dtype == ScalarType.Float32 && x.device.type == DeviceType.CPU && x.NumberOfElements <= Most * columns && columns % 32 == 0;
 
-    /// <summary>[…, in] → […, sum of the widths], without a graph, in the caller's dispose scope.</summary>
-    /// <param name="rows">What multiplies rows of each weight, those of one width of input.</param>
-    /// <param name="x">The input.</param>
-    public static Tensor Multiply(IReadOnlyList<IRowProduct> rows, Tensor x)
+    // […, in] → […, sum of the widths].
+    private static Tensor Multiply(IRowProduct[] rows, Tensor x)
     {
         var (width, columns) = (rows.Sum(weight => weight.OutFeatures), rows[0].InFeatures);
         var count = (int)(x.NumberOfElements / columns);

@@ -55,6 +55,8 @@ public sealed unsafe class GgufStore : PackedStore, IRowProduct
     /// <inheritdoc/>
     internal override Device Device => _blocks.device;
 
+    bool IRowProduct.HasRows => ComputeType == ScalarType.Float32 && Device.type == DeviceType.CPU;
+
     void IRowProduct.Multiply(long row, float* x, int count, float* y, long stride)
     {
         var blocks = (byte*)_address + row * _rowBytes;

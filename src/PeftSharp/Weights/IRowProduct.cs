@@ -9,6 +9,9 @@ internal unsafe interface IRowProduct
     /// <summary>Columns of the weight.</summary>
     long InFeatures { get; }
 
+    /// <summary>False where the weight is laid out, or computed with, in another way.</summary>
+    bool HasRows { get; }
+
     /// <summary>Multiplies a row.</summary>
     /// <param name="row">Which.</param>
     /// <param name="x">The inputs, one after the other, float32.</param>

@@ -10,10 +10,6 @@ internal sealed class PackedProduct(params PackedStore[] stores)
 {
     private readonly long _rows = stores.Sum(s => s.OutFeatures), _columns = stores[0].InFeatures;
 
-    // The stores, where a handful of inputs is multiplied with them as they are.
-    private readonly IRowProduct[]? _products =
-        Array.TrueForAll(stores, store => store is IRowProduct) ? [.. stores.Cast<IRowProduct>()] : null;
-
     /// <summary>x·Wᵀ (+ bias), differentiable in x and in the bias.</summary>
     /// <param name="x">[…, in].</param>
     /// <param name="bias">[sum of the widths], or null.</param>
@@ -29,11 +25,6 @@ internal sealed class PackedProduct(params PackedStore[] stores)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        if (_products is not null && stores[0].ComputeType == ScalarType.Float32 && FewRows.Fits(x, _columns))
-        {
-            var few = FewRows.Multiply(_products, x);
-            return (bias is null ? few : few.Plus(bias)).to(result).MoveToOuterDisposeScope();
-        }
         var weight = Dequantized(x.dtype);
         return nn.functional.linear(x.to(weight.dtype), weight, bias?.to(weight.dtype)).to(result).MoveToOuterDisposeScope();
     }

@@ -32,9 +32,7 @@ internal sealed class TensorJoin : WeightJoin
     public override IReadOnlyList<WeightStore> Parts { get; }
 
     public override Tensor Linear(Tensor x, Tensor? bias, int first) =>
-        bias is null && Parts[first] is DenseStore dense && dense.MultipliesRows(x)
-            ? FewRows.Multiply([.. Parts.Skip(first).Cast<IRowProduct>()], x)
-            : Multiply(x, first == 0 ? _weight : _weight.narrow(0, _starts[first], _weight.shape[0] - _starts[first]), bias);
+        Multiply(x, first == 0 ? _weight : _weight.narrow(0, _starts[first], _weight.shape[0] - _starts[first]), bias);
 
     public override Tensor? Linear(Tensor x, Tensor? bias, IReadOnlyList<WeightStore> instead)
     {

@@ -81,10 +81,13 @@ public sealed class GgufBlocksTests : IDisposable
         foreach (var shape in (long[][])[[512], [1, 512], [2, 2, 512], [4, 512], [5, 512], [0, 512]])
         {
             var x = randn(shape);
-            Assert.Equal(x.numel() <= FewRows.Most * 512, FewRows.Fits(x, 512));
+            using var guard = no_grad();
+            var few = FewRows.Try([store], x);
+            Assert.Equal(x.numel() <= FewRows.Most * 512, few is not null);
             foreach (var added in (Tensor?[])[null, bias])
             {
-                var (y, expected) = (store.Linear(x, added), nn.functional.linear(x, dense, added));
+                var (product, expected) = (few ?? store.Linear(x), nn.functional.linear(x, dense, added));
+                var y = added is null ? product : product.Plus(added);
                 Assert.Equal(expected.shape, y.shape);
                 if (x.numel() > 0) Assert.True(Distance(y, expected) <= Rounding.Of(512) * Largest(expected),
                     $"{type} {Distance(y, expected)}");
