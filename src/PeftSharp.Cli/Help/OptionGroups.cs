@@ -39,7 +39,7 @@ internal static class OptionGroups
             "--dry-run", "--resume", "--save-steps", "--save-strategy",
             "--save-total-limit", "--again",
         ]),
-        ("Scoring", ["--take-eval", "--metric", "--eval-steps", "--early-stopping", "--load-best"]),
+        ("Scoring", ["--take-eval", "--metric", "--generate", "--prompts", "--eval-steps", "--early-stopping", "--load-best"]),
         (
             "Output",
             [

@@ -11,7 +11,7 @@ namespace PeftSharp.Runs;
 /// <summary>A model, with an adapter or alone, scored on labelled rows.</summary>
 public sealed class Evaluation
 {
-    private Evaluation(
+    internal Evaluation(
         TextDataset data, GlueTask? task, EvaluationResult scores, ConfusionMatrix? confusion, IReadOnlyList<string> remarks) =>
         (Data, GlueTask, Scores, Confusion, Remarks) = (data, task, scores, confusion, remarks);
 
@@ -34,6 +34,12 @@ public sealed class Evaluation
     /// alike.
     /// </summary>
     public IReadOnlyList<string> Remarks { get; }
+
+    /// <summary>
+    /// What the model wrote, an answer for each different prompt, in the order of their first rows; empty unless it was asked to write
+    /// (<see cref="EvaluationOptions.Generate"/>).
+    /// </summary>
+    public IReadOnlyList<ScoredAnswer> Answers { get; internal init; } = [];
 
     /// <summary>Scores a model on rows of files, read by the columns that it was trained on unless others are named.</summary>
     /// <param name="model">The model.</param>
@@ -93,7 +99,11 @@ public sealed class Evaluation
             Usual = model.Columns,
         };
         if (model.Model.Model.Head.Kind is TaskKind.CausalLanguage or TaskKind.SequenceToSequence)
-            return Perplexity(model, request, options, observer, cancellation);
+            return new AnswerEvaluation(model, request with { Kind = LabelKind.Tokens }, options, observer).Run(cancellation);
+        if (options.Generate is not null || options.Prompts is not null)
+            throw new PeftException(
+                $"{model.AdapterFolder ?? model.BaseFolder} answers {model.Model.Model.Head.Kind} and writes no text, so no written answer "
+                + "can be scored; leave that out.");
         Require(model);
         var (data, task) = (request with
         {
@@ -111,18 +121,6 @@ public sealed class Evaluation
         var scores = evaluator.Score(outputs) with { Seconds = watch.Elapsed.TotalSeconds };
         var remarks = new[] { LeftOut.Cut(tokens, caller) }.Concat(Doubts(data, outputs, model, caller)).OfType<string>();
         return new(data, task, scores, model.IsRegression ? null : Scoring.Confusion(outputs, data), [.. remarks]);
-    }
-
-    // How likely the model holds the answers of instruction data.
-    private static Evaluation Perplexity(
-        LoadedModel model, DataRequest request, EvaluationOptions options, RunObserver observer, CancellationToken cancellation)
-    {
-        var (data, task) = (request with { Kind = LabelKind.Tokens }).Load();
-        foreach (var line in LeftOut.Lines(data)) observer.Remark(line);
-        using var tokens = Encoders.Encode(
-            data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(options.MaxLength), request.Caller, cancellation);
-        var scores = new PerplexityEvaluator(model.Model, model.Selection, tokens, tokens.Lengths).Evaluate(cancellation);
-        return new(data, task, scores, null, LeftOut.Cut(tokens, request.Caller) is { } cut ? [cut] : []);
     }
 
     private static void Require(LoadedModel model)

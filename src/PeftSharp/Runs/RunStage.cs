@@ -14,4 +14,7 @@ public enum RunStage
 
     /// <summary>A run of a comparison, or one of its searches.</summary>
     Cell,
+
+    /// <summary>The model answers prompts, to be compared with the answers of the rows; progress counts prompts.</summary>
+    Answering,
 }

@@ -31,5 +31,9 @@ internal static class GenerationSnippet
         using var run = FineTuning.Of("models/SmolLM2-135M-Instruct").With(new LoraOptions { Rank = 16, TargetModules = new("all-linear") })
             .On("alpaca.json").HoldOut(0.1).MaxLength(256).Rate(2e-4).To("runs/alpaca").Run();
         Console.WriteLine(run.Scores!.Values["perplexity"]);
+
+        using var model = LoadedModel.Open("models/SmolLM2-135M-Instruct", "runs/alpaca");
+        var found = Evaluation.Run(model, "held-out.jsonl", new() { Generate = new() { MaxNewTokens = 64 } });
+        Console.WriteLine($"{found.Scores.Values["bleu"]}: {found.Answers[0].Answer}");
     }
 }

@@ -17,6 +17,18 @@ internal sealed record Conversation(IReadOnlyList<ChatMessage> Messages, bool Is
     /// <summary>True for a text that answers nothing.</summary>
     public bool IsTextAlone => IsPlain && Messages.Count == 1;
 
+    /// <summary>The place of the last answer among the messages; there is one in every row that was read.</summary>
+    public int LastAnswer => Enumerable.Range(0, Messages.Count).Last(i => Messages[i].Role == ChatMessage.Assistant);
+
+    /// <summary>What comes before the last answer.</summary>
+    public IReadOnlyList<ChatMessage> Prompt => [.. Messages.Take(LastAnswer)];
+
+    /// <summary>The words of <see cref="Prompt"/>, a line for each message: what an encoder–decoder reads.</summary>
+    public string PromptText => string.Join("\n", Prompt.Select(message => message.Content));
+
+    /// <summary>The last answer.</summary>
+    public string Answer => Messages[LastAnswer].Content;
+
     /// <summary>The row as a dataset keeps it: one line of JSON.</summary>
     public string ToText()
     {

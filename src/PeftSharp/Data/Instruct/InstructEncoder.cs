@@ -25,10 +25,24 @@ internal sealed class InstructEncoder(Tokenizer tokenizer, IReadOnlyCollection<i
     {
         var conversation = Conversation.Parse(text);
         var (ids, marks) = twoStacks ? TwoStacks(conversation, maxLength)
-            : conversation.IsPlain && (_template is null || conversation.IsTextAlone) ? Plain(conversation)
+            : IsPlain(conversation) ? Plain(conversation)
             : Chat(conversation.Messages, _template ?? _plain);
         return ids.Length <= maxLength ? new(ids, marks) : new(ids[..maxLength], marks[..maxLength]);
     }
+
+    /// <summary>The tokens that come before a row's last answer, as a model reads them that is asked for it.</summary>
+    /// <exception cref="PeftException">Nothing comes before it.</exception>
+    public int[] EncodePrompt(Conversation conversation)
+    {
+        if (conversation.LastAnswer == 0)
+            throw new PeftException("The row is a text alone, which asks for no answer; give a prompt with its answer, or leave the row "
+                + "out.");
+        return twoStacks ? tokenizer.Encode(conversation.PromptText).Ids
+            : IsPlain(conversation) ? PlainPrompt(conversation)
+            : (_template ?? _plain).Encode(conversation.Prompt, beginAnswer: true);
+    }
+
+    private bool IsPlain(Conversation conversation) => conversation.IsPlain && (_template is null || conversation.IsTextAlone);
 
     // The words that a template puts before an answer are no part of it; those that end it are.
     private (int[] Ids, int[] Marks) Chat(IReadOnlyList<ChatMessage> messages, IChatTemplate template)
@@ -56,15 +70,15 @@ internal sealed class InstructEncoder(Tokenizer tokenizer, IReadOnlyCollection<i
 
     private (int[] Ids, int[] Marks) Plain(Conversation conversation)
     {
-        var answer = conversation.Messages[^1].Content;
-        var start = _plain.Start;
-        if (!conversation.IsTextAlone)
-        {
-            var prompt = conversation.Messages[0].Content;
-            start = [.. start, .. Words(char.IsWhiteSpace(prompt[^1]) ? prompt : prompt + "\n")];
-        }
-        int[] learnt = [.. Words(answer), .. endIds.Take(1)];
+        var start = conversation.IsTextAlone ? _plain.Start : PlainPrompt(conversation);
+        int[] learnt = [.. Words(conversation.Answer), .. endIds.Take(1)];
         return ([.. start, .. learnt], [.. start.Select(_ => 0), .. learnt.Select(_ => TokenMarks.Learnt)]);
+    }
+
+    private int[] PlainPrompt(Conversation conversation)
+    {
+        var prompt = conversation.Messages[0].Content;
+        return [.. _plain.Start, .. Words(char.IsWhiteSpace(prompt[^1]) ? prompt : prompt + "\n")];
     }
 
     private (int[] Ids, int[] Marks) TwoStacks(Conversation conversation, int maxLength)
@@ -72,8 +86,7 @@ internal sealed class InstructEncoder(Tokenizer tokenizer, IReadOnlyCollection<i
         if (conversation.IsTextAlone)
             throw new PeftException("The data holds texts alone, but the model answers one text with another; give a prompt and its "
                 + "completion in each row.");
-        var prompt = string.Join("\n", conversation.Messages.SkipLast(1).Select(m => m.Content));
-        var (source, answer) = (tokenizer.Encode(prompt).Ids, tokenizer.Encode(conversation.Messages[^1].Content).Ids);
+        var (source, answer) = (tokenizer.Encode(conversation.PromptText).Ids, tokenizer.Encode(conversation.Answer).Ids);
         if (source.Length + answer.Length > maxLength)
         {
             source = source[..Math.Min(source.Length, Math.Max(1, Math.Max(maxLength - answer.Length, maxLength / 2)))];

@@ -27,14 +27,14 @@ internal static class Encoders
                 $"{caller.Setting("max_length")} is {maxLength}, but the model has positions for {model.MaxTokens} tokens; set it to "
                 + $"{model.MaxTokens} or less.");
         if (data.Kind == LabelKind.Tokens && tokenizer is not null)
-        {
-            var twoStacks = model.Head.Kind == TaskKind.SequenceToSequence;
-            return TokenizedDataset.Create(
-                data, new InstructEncoder(tokenizer, GenerationDefaults.EndIds(folder, model.Config), twoStacks), maxLength, cancellation);
-        }
+            return TokenizedDataset.Create(data, Instructions(tokenizer, model, folder), maxLength, cancellation);
         ITextEncoder encoder = tokenizer is null ? new PadOnly(model.Config.Int("pad_token_id", 0)) : new TokenizerTextEncoder(tokenizer);
         return TokenizedDataset.Create(data, encoder, maxLength, cancellation);
     }
+
+    /// <summary>The encoder of prompts with answers, as a model reads them.</summary>
+    public static InstructEncoder Instructions(Tokenizer tokenizer, TransformerModel model, string folder) =>
+        new(tokenizer, GenerationDefaults.EndIds(folder, model.Config), model.Head.Kind == TaskKind.SequenceToSequence);
 
     private sealed class PadOnly(int padId) : ITextEncoder
     {
