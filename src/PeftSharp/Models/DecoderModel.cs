@@ -38,11 +38,11 @@ public abstract class DecoderModel : TransformerModel
         if (context.LastToken) RequireNextToken();
         if (context.Cache is not null) RequireCacheable(context);
         using var guard = context.Cache is null ? null : no_grad();
-        var (state, hidden) = Run(batch, context);
+        var (_, (hidden, mask, _, _)) = Run(batch, context);
         var logits = context.LastToken
-            ? Head.Forward(LastOf(hidden, AnswerMask(state)), null, context)
-            : OfTokens(Head.Forward(hidden, state.Mask, context), batch.Tokens, context);
-        return Result(logits, hidden, state.Mask, batch, context);
+            ? Head.Forward(LastOf(hidden, mask), null, context)
+            : OfTokens(Head.Forward(hidden, mask, context), batch.Tokens, context);
+        return Result(logits, hidden, mask, batch, context);
     }, static output => output.MoveOut());
 
     /// <inheritdoc/>
@@ -56,7 +56,7 @@ public abstract class DecoderModel : TransformerModel
         if (context.Selection.IsPerRow && !map.IsPlain(context)) return base.Loss(batch, context);
         return Call(batch, context, (batch, context) =>
         {
-            var (state, hidden) = Run(batch, context);
+            var (state, (hidden, _, _, _)) = Run(batch, context);
             var places = Places(state, hidden, batch, context);
             // [labelled, hidden]
             var read = hidden.flatten(0, 1).index_select(0, tensor(places.Columns, dtype: ScalarType.Int64, device: hidden.device));
@@ -68,13 +68,13 @@ public abstract class DecoderModel : TransformerModel
     private protected static InputState Begin(Tensor words, TokenBatch batch) =>
         new(words, batch.Unpadded ? null : batch.AttentionMask, null, false) { Segments = batch.Segments };
 
-    private (InputState State, Tensor Hidden) Run(TokenBatch batch, ForwardContext context)
+    private (InputState State, InputState Answered) Run(TokenBatch batch, ForwardContext context)
     {
         BatchCheck.Require(batch, Sites.Embeddings[0].Vocabulary, 0);
         if (batch.Segments is not null) RequirePackable(batch, context);
         var state = Embed(batch, context);
         (context.Padding, context.Segments) = (state.Mask, state.Segments);
-        return (state, RunLayers(state, batch, context));
+        return (state, Answered(state, batch, context));
     }
 
     private LabelPlaces Places(InputState state, Tensor hidden, TokenBatch batch, ForwardContext context)
@@ -109,14 +109,15 @@ public abstract class DecoderModel : TransformerModel
     /// <summary>What a decoder that answers another sequence reads first; null where prompt and answer are one sequence.</summary>
     internal virtual int? AnswerStart => null;
 
-    /// <summary>1 at real tokens of what the last layer yields, int64 [rows, tokens]; null where all are.</summary>
-    private protected virtual Tensor? AnswerMask(InputState state) => state.Mask;
-
     /// <summary>Tokens to vectors, virtual tokens included.</summary>
     private protected abstract InputState Embed(TokenBatch batch, ForwardContext context);
 
     /// <summary>Runs every layer and the last norm: [rows, tokens, hidden].</summary>
     private protected abstract Tensor RunLayers(InputState state, TokenBatch batch, ForwardContext context);
+
+    /// <summary>What the head reads, with 1 at its real tokens: of two stacks that is another sequence than the one that came in.</summary>
+    private protected virtual InputState Answered(InputState state, TokenBatch batch, ForwardContext context) =>
+        state with { Embeddings = RunLayers(state, batch, context) };
 
     /// <summary>Runs one layer, in a way that a backward pass may repeat.</summary>
     private protected static Tensor RunLayer(Tensor hidden, ForwardContext context, Func<Tensor, ForwardContext, Tensor> layer)

@@ -8,7 +8,10 @@ namespace PeftSharp.Models;
 /// <summary>Loads a model from a Hugging Face folder, or from a GGUF file.</summary>
 public static class ModelLoader
 {
-    private static readonly string[] Classifiers = ["classifier.out_proj.weight", "classifier.weight", "score.weight", "qa_outputs.weight"];
+    private static readonly string[] Classifiers =
+    [
+        "classifier.out_proj.weight", "classification_head.out_proj.weight", "classifier.weight", "score.weight", "qa_outputs.weight",
+    ];
 
     /// <summary>Names of the architectures (<c>model_type</c>) that can be loaded.</summary>
     public static IReadOnlyCollection<string> Supported { get; } = [.. Architectures.All.Select(a => a.ModelType)];

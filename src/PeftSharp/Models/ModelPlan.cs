@@ -17,10 +17,11 @@ internal sealed record ModelPlan(ModelConfig Config, Checkpoint? Checkpoint, Tas
     /// <summary>A builder at the model's root.</summary>
     /// <param name="prefix">What stands before the base model's tensors in a model with a head.</param>
     /// <param name="range">Standard deviation of new weights.</param>
-    public SiteBuilder Builder(string prefix, double range)
+    /// <param name="lacksPrefix">True if the model's own names lack the prefix; default: those of a model without a head do.</param>
+    public SiteBuilder Builder(string prefix, double range, bool? lacksPrefix = null)
     {
         // A bare model's names lack the prefix; a checkpoint with a head has it all the same.
-        var bare = Task == TaskKind.Embedding
+        var bare = (lacksPrefix ?? Task == TaskKind.Embedding)
             && Checkpoint is not null
             && Checkpoint.Names.Any(n => n.StartsWith(prefix, StringComparison.Ordinal));
         var device = Options.ShapesOnly ? new Device(DeviceType.META, -1) : ComputeDevice.Parse(Options.Device);

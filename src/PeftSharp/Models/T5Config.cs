@@ -41,6 +41,9 @@ internal sealed record T5Config
     /// <summary>Dropout everywhere.</summary>
     public required double Dropout { get; init; }
 
+    /// <summary>Dropout in heads of classes.</summary>
+    public required double HeadDropout { get; init; }
+
     /// <summary>True if the decoder's output is scaled by 1 / √width before the output head.</summary>
     public required bool ScaledOutput { get; init; }
 
@@ -49,6 +52,9 @@ internal sealed record T5Config
 
     /// <summary>Id that begins the decoder's input.</summary>
     public required int StartId { get; init; }
+
+    /// <summary>Id that ends a text.</summary>
+    public required int EndId { get; init; }
 
     /// <summary>Standard deviation of new weights.</summary>
     public required double InitializerRange { get; init; }
@@ -79,9 +85,11 @@ internal sealed record T5Config
             MaxDistance = c.Has("relative_attention_max_distance") ? c.Size("relative_attention_max_distance") : 128,
             Epsilon = c.Epsilon("layer_norm_epsilon", 1e-6),
             Dropout = c.Probability("dropout_rate", 0.1),
+            HeadDropout = c.Probability("classifier_dropout", 0),
             ScaledOutput = c.Has("scale_decoder_outputs") ? c.Flag("scale_decoder_outputs") : tied,
             PadId = c.Int("pad_token_id", 0),
             StartId = c.Int("decoder_start_token_id", c.Int("pad_token_id", 0)),
+            EndId = c.Int("eos_token_id", 1),
             InitializerRange = 0.05 * c.Deviation("initializer_factor", 1),
         };
     }
@@ -97,7 +105,6 @@ internal sealed record T5Config
             throw new PeftException(
                 $"{c.File}: the fields \"is_decoder\" and \"is_encoder_decoder\" ask for one stack of T5; expected an encoder with "
                 + "a decoder.");
-        _ = c.Probability("classifier_dropout", 0); // of a head that is not here
     }
 
     private static PeftException Contradiction(ModelConfig c, string field, string expected) =>

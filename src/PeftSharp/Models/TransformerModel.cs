@@ -193,8 +193,8 @@ public abstract class TransformerModel : IDisposable
     {
         if (!Head.AnswersEachToken || logits.shape[1] == tokens) return logits;
         if (!context.Selection.IsPerRow) return logits.narrow(1, logits.shape[1] - tokens, tokens);
-        // Every row starts at the left, after its own adapters' vectors.
-        var first = tensor(Sites.AddedTokensOfRows(context.Selection), ScalarType.Int64, device: logits.device);
+        // Every row starts at the left, after its own adapters' vectors: of two stacks those of the one that answers.
+        var first = tensor(Sites.Inputs[^1].LengthOfRows(context.Selection, logits.shape[0]), ScalarType.Int64, device: logits.device);
         var places = first.unsqueeze(1).Plus(Arithmetic.Range(0, tokens, device: logits.device)).unsqueeze(-1);
         return logits.gather(1, places.expand(logits.shape[0], tokens, logits.shape[2]));
     }

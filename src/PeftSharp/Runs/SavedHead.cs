@@ -9,7 +9,10 @@ namespace PeftSharp.Runs;
 /// <param name="Options">Task, labels, pooling and quantisation.</param>
 internal sealed record SavedHead(ModelOptions Options)
 {
-    private static readonly string[] Classifiers = ["classifier.weight", "classifier.out_proj.weight", "score.weight", "qa_outputs.weight"];
+    private static readonly string[] Classifiers =
+    [
+        "classifier.weight", "classifier.out_proj.weight", "classification_head.out_proj.weight", "score.weight", "qa_outputs.weight",
+    ];
 
     /// <summary>Decides it from the adapter's tensors, its card, its settings and the base's configuration, in this order.</summary>
     /// <exception cref="PeftException">They contradict each other.</exception>

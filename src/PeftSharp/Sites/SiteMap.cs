@@ -102,15 +102,6 @@ public sealed class SiteMap
         return most;
     }
 
-    /// <summary>Vectors that the adapters of each row put before it, [rows], of a selection that differs by row.</summary>
-    internal long[] AddedTokensOfRows(AdapterSelection selection)
-    {
-        var added = new long[selection.Rows];
-        foreach (var part in selection.Parts)
-            foreach (var row in part.Rows!) added[row] = AddedTokens(part);
-        return added;
-    }
-
     private int AddedTokens(SelectionPart part) =>
         part.Leaves.Sum(leaf => Inputs.Sum(input => input.Plugins.Of(leaf.Adapter).Sum(plugin => plugin.Length)));
 

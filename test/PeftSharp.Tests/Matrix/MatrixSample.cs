@@ -18,16 +18,19 @@ internal static class MatrixSample
     // One pair in so many of the rest.
     private const ulong Share = 64;
 
-    // T5 answers with texts: it has no head of classes, and no biases; what acts on chosen tokens or behind the embeddings is refused for
-    // two stacks.
+    // T5 has no biases, and no head of its own where it answers with texts; what acts on chosen tokens or behind the embeddings is refused
+    // for two stacks.
     private static readonly HashSet<(string, string)> Inapplicable =
     [
         ("t5", "head"), ("t5", "bitfit"), ("t5", "loreft"), ("t5", "noreft"), ("t5", "direft"), ("t5", "seq_bn_inv"),
-        ("t5", "double_seq_bn_inv"),
+        ("t5", "double_seq_bn_inv"), (TinyModels.TwoStackClasses, "bitfit"), (TinyModels.TwoStackClasses, "loreft"),
+        (TinyModels.TwoStackClasses, "noreft"), (TinyModels.TwoStackClasses, "direft"), (TinyModels.TwoStackClasses, "seq_bn_inv"),
+        (TinyModels.TwoStackClasses, "double_seq_bn_inv"),
     ];
 
-    private static IEnumerable<string> Named => Asked is { } one && Architectures.Find(one) is not null ? [one]
-        : Asked == "further" ? TinyModels.Names.Except(TinyModels.Core) : TinyModels.Names.Append("t5");
+    private static IEnumerable<string> Named => Asked is { } one && TinyModels.Entry(one) is not null ? [one]
+        : Asked == "further" ? TinyModels.Names.Except(TinyModels.Core).Append(TinyModels.TwoStackClasses)
+        : TinyModels.Names.Append("t5").Append(TinyModels.TwoStackClasses);
 
     private static string? Asked => Environment.GetEnvironmentVariable("PEFTSHARP_MATRIX");
 

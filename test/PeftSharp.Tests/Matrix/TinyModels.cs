@@ -27,15 +27,23 @@ internal static class TinyModels
     private const int Vocabulary = 97, PadId = 3, AnswerTokens = 4;
     private static readonly long[] Lengths = [9, 6, 4, 8];
 
-    /// <summary>The architectures that answer with classes; T5 answers with texts alone.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. Architectures.All.Where(a => a.Classifies).Select(a => a.ModelType)];
+    /// <summary>T5 with a head of classes; as <c>t5</c> it answers with texts.</summary>
+    public const string TwoStackClasses = "t5-classes";
+
+    /// <summary>The architectures that answer with classes; T5 stands apart.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+        [.. Architectures.All.Where(a => a.Classifies && a.ModelType != "t5").Select(a => a.ModelType)];
 
     /// <summary>The architectures that every method meets in every law.</summary>
     public static IReadOnlyList<string> Core { get; } = ["bert", "gpt2", "llama", "t5"];
 
     /// <summary>What an architecture is asked for in the laws: three classes, or a text of four tokens.</summary>
     public static TaskKind TaskOf(string architecture) =>
-        Architectures.Find(architecture)!.Classifies ? TaskKind.Classification : TaskKind.SequenceToSequence;
+        architecture == "t5" ? TaskKind.SequenceToSequence : TaskKind.Classification;
+
+    /// <summary>What the registry says of an architecture.</summary>
+    public static Architecture Entry(string architecture) =>
+        Architectures.Find(architecture == TwoStackClasses ? "t5" : architecture)!;
 
     private static readonly ConcurrentDictionary<(string Architecture, int Width), Lazy<string>> Folders = new();
 
@@ -57,7 +65,7 @@ internal static class TinyModels
     {
         LibTorch.EnsureLoaded();
         return ModelLoader.Shapes(
-            ModelConfig.From((JsonObject)JsonNode.Parse(Architectures.Find(architecture)!.Tiny(32))!), TaskOf(architecture)).Sites;
+            ModelConfig.From((JsonObject)JsonNode.Parse(Entry(architecture).Tiny(32))!), TaskOf(architecture)).Sites;
     }
 
     private static TransformerModel Load(string folder, ModelOptions options) =>
@@ -76,7 +84,7 @@ internal static class TinyModels
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var json = (JsonObject)JsonNode.Parse(Architectures.Find(architecture)!.Tiny(width))!;
+        var json = (JsonObject)JsonNode.Parse(Entry(architecture).Tiny(width))!;
         var task = TaskOf(architecture);
         var model = ModelLoader.Create(
             ModelConfig.From(json), null,

@@ -36,7 +36,7 @@ internal sealed class T5Stack
     /// <param name="ids">Token ids, int64 [rows, tokens].</param>
     /// <param name="padding">1 at real tokens, int64 [rows, tokens]; null where nothing is padded.</param>
     /// <param name="source">What the encoder yielded, for the decoder.</param>
-    /// <param name="real">1 at the answer's tokens, int64 [rows, tokens], for the decoder; null where all are.</param>
+    /// <param name="real">1 at the answer's tokens, int64 [rows, tokens], where a decoder's padding is not told; null where it is.</param>
     /// <param name="runLayer">Runs one layer in a way that a backward pass may repeat.</param>
     /// <param name="context">The call.</param>
     public InputState Forward(
@@ -46,7 +46,7 @@ internal sealed class T5Stack
         var state = new InputState(_words.Forward(ids, context), padding, null, false);
         state = _input.Apply(InputStage.Words, state, context);
         state = _input.Apply(InputStage.Embedded, state, context);
-        context = context.WithPadding(_isDecoder ? real : state.Mask);
+        context = context.WithPadding(real ?? state.Mask);
         var hidden = _embedded.Forward(Dropout.Base(state.Embeddings, _shape.Dropout, _path, context), context);
         var mask = new KeyMask { Causal = _isDecoder, Padding = DecoderModel.Seen(state, context), Bias = _bias };
         var sourceMask = new KeyMask { Padding = source?.Mask };
