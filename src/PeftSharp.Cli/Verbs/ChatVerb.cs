@@ -32,7 +32,7 @@ internal static class ChatVerb
         using var loaded = parts.Open(parsed, "chat");
         // Under the name of its folder it is found again.
         if (loaded.Adapter is { } first) loaded.Model.Rename(first.Name, NameOf(loaded.AdapterFolder!));
-        var session = new ChatSession(loaded.Generator(asked), loaded.ChatTemplate()) { Selection = loaded.Selection };
+        using var session = new ChatSession(loaded.Generator(asked), loaded.ChatTemplate()) { Selection = loaded.Selection };
         session.Reset(system);
         var live = !Console.IsInputRedirected;
         if (live) Console.Error.WriteLine($"{Name(loaded, session.Selection)} listens; commands: {Commands}.");

@@ -6,10 +6,15 @@ namespace PeftSharp.Generation;
 /// <summary>A conversation with a model: what was said is kept, and each answer is given piece by piece.</summary>
 /// <param name="generator">The model with its tokenizer.</param>
 /// <param name="template">How the model was taught to read conversations.</param>
-/// <remarks>One thread at a time; several conversations may share a generator.</remarks>
-public sealed class ChatSession(TextGenerator generator, IChatTemplate template)
+/// <remarks>
+/// One thread at a time; several conversations may share a generator. What was computed for the conversation so far is kept between
+/// answers, so that a turn costs its new tokens alone; where other adapters act, or weights were merged, it is computed anew. Weights of an
+/// adapter that is trained between two answers are not watched: begin with <see cref="Forget"/> then.
+/// </remarks>
+public sealed class ChatSession(TextGenerator generator, IChatTemplate template) : IDisposable
 {
     private readonly List<ChatMessage> _messages = [];
+    private readonly KeptKeys _kept = new();
 
     /// <summary>What was said so far, instructions of the system first.</summary>
     public IReadOnlyList<ChatMessage> Messages => _messages;
@@ -27,6 +32,12 @@ public sealed class ChatSession(TextGenerator generator, IChatTemplate template)
         Last = null;
         if (!string.IsNullOrWhiteSpace(system)) _messages.Add(new(ChatMessage.System, system));
     }
+
+    /// <summary>Lets go of what was computed for the conversation, not of the conversation: the next answer computes it anew.</summary>
+    public void Forget() => _kept.Dispose();
+
+    /// <inheritdoc cref="Forget"/>
+    public void Dispose() => Forget();
 
     /// <summary>
     /// Asks, and yields the answer piece by piece. An answer that is broken off, or fails, is kept as far as it came; of one that never
@@ -48,7 +59,7 @@ public sealed class ChatSession(TextGenerator generator, IChatTemplate template)
         {
             var prompt = template.Encode(_messages, beginAnswer: true);
             await foreach (var piece in generator.StreamAsync(prompt, options, Selection, whole => Last = whole,
-                cancellation).ConfigureAwait(false))
+                _kept, cancellation).ConfigureAwait(false))
             {
                 answer.Append(piece);
                 yield return piece;

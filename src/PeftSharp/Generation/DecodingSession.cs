@@ -16,9 +16,12 @@ internal sealed class DecodingSession : IDisposable
     private readonly int? _start;
     private readonly List<int[]> _prompts;
     private readonly KeyValueCache? _cache;
+    private readonly KeptKeys? _kept;
+    private readonly MergedWeights? _merged;
     private List<List<int>> _answers;
     private int _width = 1; // rows that each prompt has become
     private bool _begun;
+    private bool _isWhole = true; // what the cache holds is what the tokens so far ask for
 
     /// <param name="model">The model; its head gives the next token.</param>
     /// <param name="selection">Which adapters act on which prompts.</param>
@@ -26,8 +29,9 @@ internal sealed class DecodingSession : IDisposable
     /// <param name="padId">What fills shorter prompts up; the mask hides it.</param>
     /// <param name="most">Tokens to come, at most.</param>
     /// <param name="caches">False computes whole sequences anew.</param>
+    /// <param name="kept">What is left of an earlier sequence, and takes what is left of this one; null for nothing.</param>
     public DecodingSession(PeftModel model, AdapterSelection selection, IReadOnlyList<IReadOnlyList<int>> prompts, int padId, int most,
-        bool caches)
+        bool caches, KeptKeys? kept = null)
     {
         if (model.Model is not DecoderModel decoder)
             throw new PeftException($"Models of type {model.Model.Config.ModelType} generate no text; give a decoder (GPT-2, Llama, T5 "
@@ -39,8 +43,15 @@ internal sealed class DecodingSession : IDisposable
         _answers = [.. _prompts.Select(_ => new List<int>())];
         var longest = Longest + most;
         var whole = selection.HasSplit || selection.Adapters.Any(adapter => adapter.NeedsAllTokens);
-        if (caches && !whole && decoder.CanKeepKeys(longest)) _cache = new();
+        if (!caches || whole || !decoder.CanKeepKeys(longest)) return;
+        _merged = model.Model.Sites.Merged;
+        if (prompts.Count == 1 && _start is null && KeptKeys.Serves(model, selection)) _kept = kept;
+        if (_kept is null) _cache = new();
+        else (_cache, Reused) = _kept.Take(model, selection, _prompts[0]);
     }
+
+    /// <summary>Tokens of the prompt that an earlier session had read.</summary>
+    public int Reused { get; }
 
     /// <summary>Rows of the batch.</summary>
     public int Rows => _answers.Count;
@@ -82,8 +93,9 @@ internal sealed class DecodingSession : IDisposable
         using var scope = NewDisposeScope();
         using var batch = Batch(_cache is null || !_begun);
         var context = new ForwardContext { Selection = _selection.Repeat(_width), Cache = _cache, LastToken = true };
+        _isWhole = false;
         var logits = _model.Model.Forward(batch, context).Logits;                    // [rows, 1, vocabulary]
-        _begun = true;
+        (_begun, _isWhole) = (true, true);
         return logits.to(ScalarType.Float64).cpu().contiguous().data<double>().ToArray();
     }
 
@@ -99,7 +111,13 @@ internal sealed class DecodingSession : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _cache?.Dispose();
+    public void Dispose()
+    {
+        if (_cache is null) return;
+        if (_kept is not null && _begun && _isWhole && Rows == 1)
+            _kept.Keep(_model, _selection, _merged, [.. _prompts[0], .. _answers[0]], _cache);
+        else _cache.Dispose();
+    }
 
     private TokenBatch Batch(bool whole)
     {
@@ -107,7 +125,7 @@ internal sealed class DecodingSession : IDisposable
         var rows = Enumerable.Range(0, Rows);
         if (_start is { } start)
             return Batch([.. rows.Select(Prompt)], [.. rows.Select(row => whole ? (int[])[start, .. _answers[row]] : [_answers[row][^1]])]);
-        return Batch([.. rows.Select(row => whole ? (int[])[.. Prompt(row), .. _answers[row]] : [_answers[row][^1]])], null);
+        return Batch([.. rows.Select(row => whole ? (int[])[.. Prompt(row)[Reused..], .. _answers[row]] : [_answers[row][^1]])], null);
     }
 
     // Shorter rows are padded at the left: the next token follows the last one. Answers of one step are of one length.

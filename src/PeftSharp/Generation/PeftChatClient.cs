@@ -15,7 +15,7 @@ namespace PeftSharp.Generation;
 /// <see cref="Selection"/> does. Temperature, top-p, top-k, seed, stop sequences, greatest number of tokens and instructions are honoured,
 /// also
 /// <c>repetition_penalty</c> and <c>min_p</c> of <see cref="ChatOptions.AdditionalProperties"/>; tools and answers in JSON are refused.
-/// Messages are texts.
+/// Messages are texts. What was computed for the last answer is kept for the next call that begins alike, with the same adapters.
 /// </remarks>
 /// <param name="generator">The model with its tokenizer; disposed with the client only where <paramref name="owner"/> says so.</param>
 /// <param name="template">How the model was taught to read conversations; null for the tokenizer's own template.</param>
@@ -30,6 +30,10 @@ public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? templ
         ?? throw new PeftException("The model has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json); "
             + "give one, or PlainChat for a model that was taught none.");
 
+    // What is left of the last answer; taken out while a call uses it, so that calls at once do not share it.
+    private KeptKeys? _kept = new();
+    private volatile bool _disposed;
+
     private readonly ChatClientMetadata _metadata = new("PeftSharp", null, name ?? generator.Model.Model.Config.ModelType);
 
     /// <summary>Which adapters answer where a call names none; none by default.</summary>
@@ -41,7 +45,8 @@ public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? templ
             CancellationToken cancellationToken = default)
     {
         var (prompt, how, selection) = (Prompt(messages, options), Options(options), SelectionOf(options));
-        var answer = await Task.Run(() => generator.Generate([prompt], how, selection, cancellationToken)[0],
+        using var kept = new Loan(this);
+        var answer = await Task.Run(() => generator.Generate([prompt], how, selection, kept.Keys, cancellationToken)[0],
             cancellationToken).ConfigureAwait(false);
         return new(new Microsoft.Extensions.AI.ChatMessage(ChatRole.Assistant, answer.Text))
         {
@@ -59,7 +64,8 @@ public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? templ
         var (prompt, how, selection) = (Prompt(messages, options), Options(options), SelectionOf(options));
         var (model, id) = (options?.ModelId ?? _metadata.DefaultModelId, Guid.NewGuid().ToString("N"));
         GeneratedText? whole = null;
-        await foreach (var piece in generator.StreamAsync(prompt, how, selection, answer => whole = answer,
+        using var kept = new Loan(this);
+        await foreach (var piece in generator.StreamAsync(prompt, how, selection, answer => whole = answer, kept.Keys,
             cancellationToken).ConfigureAwait(false))
             yield return new(ChatRole.Assistant, piece) { ModelId = model, ResponseId = id, MessageId = id };
         if (whole is null) yield break;
@@ -82,7 +88,18 @@ public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? templ
     }
 
     /// <inheritdoc/>
-    public void Dispose() => owner?.Dispose();
+    public void Dispose()
+    {
+        _disposed = true;
+        Interlocked.Exchange(ref _kept, null)?.Dispose();
+        owner?.Dispose();
+    }
+
+    private void TakeBack(KeptKeys keys)
+    {
+        Interlocked.Exchange(ref _kept, keys);
+        if (_disposed) Interlocked.Exchange(ref _kept, null)?.Dispose();
+    }
 
     private int[] Prompt(IEnumerable<Microsoft.Extensions.AI.ChatMessage> messages, ChatOptions? options)
     {
@@ -141,5 +158,17 @@ public sealed class PeftChatClient(TextGenerator generator, IChatTemplate? templ
         InputTokenCount = answer.PromptTokens,
         OutputTokenCount = answer.Ids.Count,
         TotalTokenCount = answer.PromptTokens + answer.Ids.Count,
+        CachedInputTokenCount = answer.ReusedTokens,
     };
+
+    // The last answer's keys for the time of a call; a call at the same time finds none.
+    private sealed class Loan(PeftChatClient client) : IDisposable
+    {
+        public KeptKeys? Keys { get; } = Interlocked.Exchange(ref client._kept, null);
+
+        public void Dispose()
+        {
+            if (Keys is not null) client.TakeBack(Keys);
+        }
+    }
 }

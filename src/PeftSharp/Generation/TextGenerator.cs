@@ -52,13 +52,19 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
     /// <inheritdoc cref="Generate(IReadOnlyList{string}, GenerationOptions?, AdapterSelection?, CancellationToken)"/>
     public IReadOnlyList<GeneratedText> Generate(
         IReadOnlyList<int[]> prompts, GenerationOptions? options = null, AdapterSelection? selection = null,
-            CancellationToken cancellation = default)
+            CancellationToken cancellation = default) =>
+        Generate(prompts, options, selection, null, cancellation);
+
+    /// <summary>The same, with what is left of an earlier prompt, which takes what is left of this one where it is alone.</summary>
+    internal IReadOnlyList<GeneratedText> Generate(
+        IReadOnlyList<int[]> prompts, GenerationOptions? options, AdapterSelection? selection, KeptKeys? kept,
+            CancellationToken cancellation)
     {
         options ??= Defaults;
         var answers = options.Beams > 1 ? ByBeams(prompts, options, selection, cancellation)
-            : TokenByToken(prompts, options, selection, cancellation);
+            : TokenByToken(prompts, options, selection, kept, cancellation);
         return [.. answers.Select((answer, i) => new GeneratedText(answer.Text, answer.Tokens.Ids, answer.Tokens.Reason,
-            prompts[i].Length))];
+            prompts[i].Length) { ReusedTokens = answer.Reused })];
     }
 
     /// <summary>Answers one text piece by piece, as tokens come: whole characters, and nothing of a stop text.</summary>
@@ -78,14 +84,20 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
     /// <param name="selection">Which adapters act; null for none.</param>
     /// <param name="ended">Told the whole answer after its last piece.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
-    public async IAsyncEnumerable<string> StreamAsync(
+    public IAsyncEnumerable<string> StreamAsync(
         int[] prompt, GenerationOptions? options = null, AdapterSelection? selection = null, Action<GeneratedText>? ended = null,
-        [EnumeratorCancellation] CancellationToken cancellation = default)
+        CancellationToken cancellation = default) =>
+        StreamAsync(prompt, options, selection, ended, null, cancellation);
+
+    /// <summary>The same, with what is left of an earlier prompt, which takes what is left of this one.</summary>
+    internal async IAsyncEnumerable<string> StreamAsync(
+        int[] prompt, GenerationOptions? options, AdapterSelection? selection, Action<GeneratedText>? ended, KeptKeys? kept,
+        [EnumeratorCancellation] CancellationToken cancellation)
     {
         options ??= Defaults;
         if (options.Beams > 1) throw new PeftException("Beam search knows its answer only at the end, so it cannot be streamed; use "
             + "one beam.");
-        using var session = _tokens.Open([prompt], options, selection ?? AdapterSelection.None, out var most);
+        using var session = _tokens.Open([prompt], options, selection ?? AdapterSelection.None, out var most, kept);
         var endIds = _tokens.EndIds(options);
         var loop = new TokenLoop(session, options, endIds, most);
         var text = Answer(options);
@@ -97,7 +109,8 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
             if (piece.Length > 0) yield return piece;
         }
         if (text.End() is { Length: > 0 } rest) yield return rest;
-        ended?.Invoke(new(text.Text, loop.Answer(0).Ids, loop.Answer(0).Reason, prompt.Length));
+        ended?.Invoke(
+            new(text.Text, loop.Answer(0).Ids, loop.Answer(0).Reason, prompt.Length) { ReusedTokens = session.Reused });
     }
 
     /// <summary>
@@ -116,10 +129,11 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
         return new(stream.Add, stream.Finish, options.Stop);
     }
 
-    private List<(string Text, GeneratedTokens Tokens)> TokenByToken(
-        IReadOnlyList<int[]> prompts, GenerationOptions options, AdapterSelection? selection, CancellationToken cancellation)
+    private List<(string Text, GeneratedTokens Tokens, int Reused)> TokenByToken(
+        IReadOnlyList<int[]> prompts, GenerationOptions options, AdapterSelection? selection, KeptKeys? kept,
+        CancellationToken cancellation)
     {
-        using var session = _tokens.Open(prompts, options, selection ?? AdapterSelection.None, out var most);
+        using var session = _tokens.Open(prompts, options, selection ?? AdapterSelection.None, out var most, kept);
         var endIds = _tokens.EndIds(options);
         var loop = new TokenLoop(session, options, endIds, most);
         AnswerText[] texts = [.. prompts.Select(_ => Answer(options))];
@@ -129,7 +143,7 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
             Take(loop, texts, endIds);
         }
         foreach (var text in texts) text.End();
-        return [.. texts.Select((text, row) => (text.Text, loop.Answer(row)))];
+        return [.. texts.Select((text, row) => (text.Text, loop.Answer(row), session.Reused))];
     }
 
     // The pieces of each row's next token.
@@ -145,7 +159,7 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
         return pieces;
     }
 
-    private List<(string Text, GeneratedTokens Tokens)> ByBeams(
+    private List<(string Text, GeneratedTokens Tokens, int Reused)> ByBeams(
         IReadOnlyList<int[]> prompts, GenerationOptions options, AdapterSelection? selection, CancellationToken cancellation)
     {
         var answers = _tokens.Generate(prompts, options with { Stop = [] }, selection, cancellation);
@@ -153,12 +167,12 @@ public sealed class TextGenerator(PeftModel model, Tokenizer tokenizer)
     }
 
     // Beam search looks at whole answers: a stop text ends one afterwards.
-    private (string Text, GeneratedTokens Tokens) Cut(GeneratedTokens answer, GenerationOptions options)
+    private (string Text, GeneratedTokens Tokens, int Reused) Cut(GeneratedTokens answer, GenerationOptions options)
     {
         var ids = answer.Reason == StopReason.EndToken ? answer.Ids.SkipLast(1) : answer.Ids;
         var text = Answer(options);
         foreach (var id in ids) text.Add(id);
         text.End();
-        return (text.Text, text.IsStopped ? answer with { Reason = StopReason.StopText } : answer);
+        return (text.Text, text.IsStopped ? answer with { Reason = StopReason.StopText } : answer, 0);
     }
 }

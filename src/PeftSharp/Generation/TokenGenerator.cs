@@ -39,8 +39,13 @@ public sealed class TokenGenerator(PeftModel model)
     }
 
     /// <summary>Checks what was asked, and makes ready for it.</summary>
+    /// <param name="prompts">Token ids of each prompt.</param>
+    /// <param name="options">How to generate.</param>
+    /// <param name="selection">Which adapters act.</param>
+    /// <param name="most">New tokens at most.</param>
+    /// <param name="kept">What is left of an earlier sequence; null for nothing.</param>
     internal DecodingSession Open(IReadOnlyList<IReadOnlyList<int>> prompts, GenerationOptions options, AdapterSelection selection,
-        out int most)
+        out int most, KeptKeys? kept = null)
     {
         options.Validate();
         if (selection.IsPerRow && selection.Rows != prompts.Count)
@@ -48,7 +53,7 @@ public sealed class TokenGenerator(PeftModel model)
                 + "choice per prompt.");
         if (prompts.Count == 0 || prompts.Any(p => p.Count == 0)) throw new PeftException("A prompt has no token; give each some text.");
         most = Math.Min(options.MaxNewTokens, DecodingSession.Room(Model, selection, prompts));
-        return new(Model, selection, prompts, Math.Max(0, Model.Model.Config.Int("pad_token_id", 0)), most, options.Cache);
+        return new(Model, selection, prompts, Math.Max(0, Model.Model.Config.Int("pad_token_id", 0)), most, options.Cache, kept);
     }
 
     /// <summary>The tokens that end an answer.</summary>

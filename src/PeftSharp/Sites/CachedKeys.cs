@@ -29,6 +29,9 @@ internal sealed class CachedKeys : IDisposable
         return (_keys.narrow(2, 0, _length), _values.narrow(2, 0, _length));
     }
 
+    /// <summary>Forgets the last ones; their room is used again.</summary>
+    public void DropLast(long count) => _length -= count;
+
     public void Replace(Func<Tensor, Tensor> replace) => (_keys, _values) = (replace(_keys), replace(_values));
 
     public void Dispose()

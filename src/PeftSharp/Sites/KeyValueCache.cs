@@ -112,6 +112,22 @@ public sealed class KeyValueCache : IDisposable
         if (_source is { } source) _source = Changed(source, Replace);
     }
 
+    /// <summary>Forgets the last tokens of rows without padding, as if they had never come.</summary>
+    /// <param name="count">How many, fewer than there are: what adapters put before a sequence stays.</param>
+    /// <exception cref="InvalidOperationException">Rows are padded, or the sequence answers another one.</exception>
+    internal void DropLast(long count)
+    {
+        if (_padding is not null || _other.Count > 0 || count < 0 || count >= Length)
+            throw new InvalidOperationException("Only tokens at the end of rows without padding can be taken back.");
+        if (count == 0) return;
+        foreach (var keys in _own.Values) keys.DropLast(count);
+        Length -= count;
+        if (_counted is not { } counted) return;
+        using var scope = NewDisposeScope();
+        _counted = Kept(counted.Plus(-count));
+        counted.Dispose();
+    }
+
     /// <summary>Forgets everything: the next call is a first one.</summary>
     public void Clear()
     {
