@@ -12,14 +12,15 @@ internal static class DataReport
     // What the other columns of a histogram leave of a terminal.
     private static int BarWidth => Math.Clamp((Screen.OutWidth ?? 80) - 40, 10, 40);
 
-    public static void Print(IReadOnlyList<DataPart> parts, int maxLength)
+    public static void Print(IReadOnlyList<DataPart> parts)
     {
         Summary(parts);
         Columns(parts[0]);
         Labels(parts);
-        Lengths(parts, maxLength);
+        Prompts(parts);
+        Lengths(parts);
         foreach (var part in parts) Histogram(part);
-        foreach (var part in parts) Remarks(part, maxLength);
+        foreach (var part in parts) Remarks(part);
     }
 
     private static void Summary(IReadOnlyList<DataPart> parts)
@@ -71,21 +72,41 @@ internal static class DataReport
         return [Figures.Count(count), Share(count, part.Data.Count)];
     }
 
-    private static void Lengths(IReadOnlyList<DataPart> parts, int maxLength)
+    private static void Prompts(IReadOnlyList<DataPart> parts)
+    {
+        if (parts.All(part => part.Instruct is null)) return;
+        var grid = new Grid(
+            "prompts with answers", ">prompts", ">several turns", ">system", ">learnt tokens", $">within {parts[0].MaxLength}",
+            ">answers cut");
+        foreach (var part in parts)
+        {
+            if (part.Instruct is not { } found) continue;
+            grid.Row(
+                part.Name, Figures.Count(found.Prompts), Figures.Count(found.SeveralTurns), Figures.Count(found.WithSystem),
+                found.Tokens is { } tokens ? Figures.Count(tokens) : "",
+                found.KeptTokens is { } kept ? ((double)kept / Math.Max(1, found.Tokens!.Value)).ToString("0.0%", CultureInfo.InvariantCulture)
+                : "",
+                found.Cut is { } cut ? Figures.Count(cut) : "");
+        }
+        grid.Write();
+        Console.Out.WriteLine();
+    }
+
+    private static void Lengths(IReadOnlyList<DataPart> parts)
     {
         var grid = new Grid(
             [
                 "lengths", "unit", ">min", ">mean", .. DataPart.Percentiles.Select(percent => $">{percent:0}%"), ">max",
-                $">over {maxLength}", ">share",
+                $">over {parts[0].MaxLength}", ">share",
             ]);
         foreach (var part in parts)
         {
-            foreach (var lengths in part.Profile.Lengths)
+            foreach (var lengths in part.AllLengths)
             {
                 grid.Row([part.Name, lengths.Unit, Figures.Count(lengths.Min), lengths.Mean.ToString("0.0", CultureInfo.InvariantCulture),
                     .. DataPart.Percentiles.Select(percent => Figures.Count(lengths.Percentile(percent))), Figures.Count(lengths.Max),
-                    lengths.Unit == "characters" ? "" : Figures.Count(lengths.Above(maxLength)),
-                    lengths.Unit == "characters" ? "" : Share(lengths.Above(maxLength), part.Data.Count)]);
+                    lengths != part.Lengths ? "" : Figures.Count(lengths.Above(part.MaxLength)),
+                    lengths != part.Lengths ? "" : Share(lengths.Above(part.MaxLength), part.Data.Count)]);
             }
         }
         grid.Write();
@@ -105,17 +126,20 @@ internal static class DataReport
         Console.Out.WriteLine();
     }
 
-    private static void Remarks(DataPart part, int maxLength)
+    private static void Remarks(DataPart part)
     {
         foreach (var remark in part.Data.Remarks) Screen.Say($"{part.Name}: {remark}");
         foreach (var problem in part.Data.Problems) Screen.Say($"bad row: {problem}");
-        if (part.Lengths.Above(maxLength) is var cut and > 0)
+        if (part.Lengths.Above(part.MaxLength) is var cut and > 0)
         {
             Screen.Say(part.Lengths.Unit == "tokens"
-                ? $"{part.Name}: --max-length {maxLength} would cut {Figures.Count(cut)} rows ({Share(cut, part.Data.Count)})."
-                : $"{part.Name}: {Figures.Count(cut)} rows have more than {maxLength} words, and no fewer tokens; give --base FOLDER to "
+                ? $"{part.Name}: --max-length {part.MaxLength} would cut {Figures.Count(cut)} rows ({Share(cut, part.Data.Count)})."
+                : $"{part.Name}: {Figures.Count(cut)} rows have more than {part.MaxLength} words, and no fewer tokens; give --base FOLDER to "
                     + "count tokens.");
         }
+        if (part.Instruct is { Lost: > 0 } instruct)
+            Screen.Say($"{part.Name}: of {Figures.Count(instruct.Lost.Value)} rows ({Share(instruct.Lost.Value, part.Data.Count)}) nothing "
+                + "of the answer would be left: they would teach nothing.");
         if (part.Profile.Contradictions > 0)
             Screen.Say($"{part.Name}: {Figures.Count(part.Profile.Contradictions)} rows say what an earlier row says, with another label.");
         if (part.Seen is { Count: > 0 } seen)

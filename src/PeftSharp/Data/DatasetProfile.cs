@@ -1,3 +1,6 @@
+using System.Runtime.ExceptionServices;
+using PeftSharp.Data.Instruct;
+
 namespace PeftSharp.Data;
 
 /// <summary>What a dataset is made of: labels, lengths, and what may be wrong with its rows.</summary>
@@ -38,13 +41,14 @@ public sealed class DatasetProfile
         var (tokens, words, characters) = (new int[data.Count], new int[data.Count], new int[data.Count]);
         var countsTokens = encoder is not null || data.Examples[0].InputIds is not null;
         var empty = 0;
-        Parallel.For(0, data.Count, new ParallelOptions { CancellationToken = cancellation }, row =>
+        ForRows(data.Count, cancellation, row =>
         {
             var example = data.Examples[row];
             keys[row] = RowKey.Of(example);
             tokens[row] = example.InputIds?.Length ?? encoder?.Encode(example.Text, example.Pair, int.MaxValue / 2).Ids.Length ?? 0;
-            words[row] = Words(example.Text) + Words(example.Pair);
-            characters[row] = example.Text.Length + (example.Pair?.Length ?? 0);
+            var text = data.Kind == LabelKind.Tokens && example.InputIds is null ? Conversation.Parse(example.Text).AllText : example.Text;
+            words[row] = Words(text) + Words(example.Pair);
+            characters[row] = text.Length + (example.Pair?.Length ?? 0);
             if (
                 example.InputIds is null
                     && (string.IsNullOrWhiteSpace(example.Text) || example.Pair is not null && string.IsNullOrWhiteSpace(example.Pair)))
@@ -80,6 +84,19 @@ public sealed class DatasetProfile
         };
     }
 
+    // What is wrong with one row is said of that row, not of several failures.
+    private static void ForRows(int rows, CancellationToken cancellation, Action<int> work)
+    {
+        try
+        {
+            Parallel.For(0, rows, new ParallelOptions { CancellationToken = cancellation }, work);
+        }
+        catch (AggregateException e) when (e.InnerExceptions[0] is PeftException)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+    }
+
     /// <summary>Rows of this dataset that say what a row of another says: of held-out rows, those that training has seen.</summary>
     public IReadOnlyList<int> RowsAlsoIn(DatasetProfile other)
     {
@@ -89,7 +106,8 @@ public sealed class DatasetProfile
         return rows;
     }
 
-    private static int Words(string? text)
+    /// <summary>Runs of letters that are no blanks.</summary>
+    internal static int Words(string? text)
     {
         var (count, inside) = (0, false);
         foreach (var letter in text ?? "")

@@ -26,6 +26,12 @@ internal sealed record Conversation(IReadOnlyList<ChatMessage> Messages, bool Is
     /// <summary>The words of <see cref="Prompt"/>, a line for each message: what an encoder–decoder reads.</summary>
     public string PromptText => string.Join("\n", Prompt.Select(message => message.Content));
 
+    /// <summary>What is the same of rows that ask the same: turns are told apart by who speaks as well.</summary>
+    public string PromptKey => new Conversation(Prompt, IsPlain).ToText();
+
+    /// <summary>All that is said, a line for each message.</summary>
+    public string AllText => string.Join("\n", Messages.Select(message => message.Content));
+
     /// <summary>The last answer.</summary>
     public string Answer => Messages[LastAnswer].Content;
 

@@ -1,19 +1,31 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Data;
+using PeftSharp.Data.Instruct;
 using PeftSharp.Models;
+using PeftSharp.Tokenization;
 
 namespace PeftSharp.Runs.Rows;
 
 /// <summary>What the parts of a dataset hold, and which rows of the others training has as well.</summary>
 public static class DataInspection
 {
+    /// <summary>Most tokens a row where none is named: of texts, and of prompts with answers.</summary>
+    public const int DefaultLength = 128, InstructLength = 512;
+
     /// <summary>Looks at the parts of some data.</summary>
     /// <param name="request">The data.</param>
     /// <param name="asked">The one part to look at; null for all that there are.</param>
     /// <param name="evalData">Held-out rows in a place of their own; null for none.</param>
-    /// <param name="encoder">Counts tokens; null counts words and characters.</param>
-    public static IReadOnlyList<DataPart> Of(DataRequest request, GlueSplit? asked, string? evalData, ITextEncoder? encoder)
+    /// <param name="folder">The model whose tokens are counted; null counts words and characters.</param>
+    /// <param name="maxLength">Most tokens a row; null for what training takes by default.</param>
+    public static IReadOnlyList<DataPart> Of(DataRequest request, GlueSplit? asked, string? evalData, string? folder, int? maxLength)
     {
+        request = request with { Kind = request.Kind ?? (request.NamesColumns ? null : DataRequest.Recognised(request.Path)) };
+        var instructs = request.Kind == LabelKind.Tokens;
+        var tokenizer = folder is null ? null : TokenizerOf(folder);
+        var marking = instructs && tokenizer is not null ? Encoders.Instructions(tokenizer, ModelConfig.Read(folder!), folder!) : null;
+        ITextEncoder? encoder = marking ?? (tokenizer is null ? null : (ITextEncoder)new TokenizerTextEncoder(tokenizer));
+        var length = maxLength ?? (instructs ? InstructLength : DefaultLength);
         var parts = new List<DataPart>();
         DatasetProfile? train = null;
         foreach (
@@ -21,25 +33,25 @@ public static class DataInspection
                 request with { RequireLabels = false, AllowEmptyText = true, SkipBadRows = true }, asked, evalData))
         {
             var profile = DatasetProfile.Of(part.Load().Data, encoder);
-            parts.Add(new DataPart(name, profile, train is null ? null : profile.RowsAlsoIn(train)));
+            parts.Add(new DataPart(name, profile, train is null ? null : profile.RowsAlsoIn(train), length)
+            {
+                Instruct = instructs ? InstructProfile.Of(profile.Data, marking, length) : null,
+            });
             if (name == Name(GlueSplit.Train)) train = profile;
         }
         return parts;
     }
 
-    /// <summary>The encoder that counts a model's tokens.</summary>
-    /// <exception cref="PeftException">The folder is no model, or has no tokenizer.</exception>
-    public static TokenizerTextEncoder EncoderOf(string folder)
+    private static Tokenizer TokenizerOf(string folder)
     {
         ModelLoader.RequireFolder(folder);
-        return new(
-            Encoders.Find(folder)
-                ?? throw new PeftException(
-                    $"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt); give a folder that has one."));
+        return Encoders.Find(folder)
+            ?? throw new PeftException(
+                $"{folder} has no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt); give a folder that has one.");
     }
 
     /// <summary>What was found, as JSON.</summary>
-    public static JsonObject Json(IReadOnlyList<DataPart> parts, int maxLength) => new()
+    public static JsonObject Json(IReadOnlyList<DataPart> parts) => new()
     {
         ["columns"] = new JsonArray(
             [
@@ -47,7 +59,7 @@ public static class DataInspection
                     column => (JsonNode)new JsonObject { ["name"] = column.Name, ["type"] = column.Type, ["role"] = column.Role }),
             ]),
         ["kind"] = parts[0].Data.Kind.ToString().ToLowerInvariant(),
-        ["parts"] = new JsonArray([.. parts.Select(part => (JsonNode)part.Json(maxLength))]),
+        ["parts"] = new JsonArray([.. parts.Select(part => (JsonNode)part.Json())]),
     };
 
     private static IEnumerable<(string Name, DataRequest Request)> Requests(DataRequest request, GlueSplit? asked, string? evalData)

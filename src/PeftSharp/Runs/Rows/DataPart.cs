@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Data;
+using PeftSharp.Data.Instruct;
 using PeftSharp.Files.Json;
 
 namespace PeftSharp.Runs.Rows;
@@ -8,7 +9,8 @@ namespace PeftSharp.Runs.Rows;
 /// <param name="Name">Its name, such as "train".</param>
 /// <param name="Profile">What was found.</param>
 /// <param name="Seen">Rows that training has as well; null for the training part, and where there is none.</param>
-public sealed record DataPart(string Name, DatasetProfile Profile, IReadOnlyList<int>? Seen)
+/// <param name="MaxLength">Most tokens a row.</param>
+public sealed record DataPart(string Name, DatasetProfile Profile, IReadOnlyList<int>? Seen, int MaxLength)
 {
     /// <summary>The percentiles of lengths that reports show.</summary>
     public static IReadOnlyList<double> Percentiles { get; } = [50, 90, 95, 99];
@@ -21,9 +23,15 @@ public sealed record DataPart(string Name, DatasetProfile Profile, IReadOnlyList
     /// <summary>The lengths that histograms show: the first unit.</summary>
     public LengthProfile Lengths => Profile.Lengths[0];
 
+    /// <summary>What prompts and answers are made of; null of other rows.</summary>
+    public InstructProfile? Instruct { get; init; }
+
+    /// <summary>Lengths in every unit, the first one first.</summary>
+    public IEnumerable<LengthProfile> AllLengths =>
+        Instruct is null ? Profile.Lengths : [.. Profile.Lengths, Instruct.Read, Instruct.Learnt];
+
     /// <summary>What was found, as JSON.</summary>
-    /// <param name="maxLength">The length that rows are compared with.</param>
-    public JsonObject Json(int maxLength) => new()
+    public JsonObject Json() => new()
     {
         ["name"] = Name,
         ["source"] = Data.Source,
@@ -36,12 +44,22 @@ public sealed record DataPart(string Name, DatasetProfile Profile, IReadOnlyList
         ["targets"] = Profile.Targets is not { } targets
             ? null
             : new JsonObject { ["min"] = targets.Min, ["mean"] = targets.Mean, ["max"] = targets.Max },
-        ["lengths"] = new JsonObject(Profile.Lengths.Select(lengths => KeyValuePair.Create(lengths.Unit, (JsonNode?)Json(lengths)))),
-        ["max_length"] = maxLength,
-        ["longer_than_max_length"] = Lengths.Above(maxLength),
+        ["lengths"] = new JsonObject(AllLengths.Select(lengths => KeyValuePair.Create(lengths.Unit, (JsonNode?)Json(lengths)))),
+        ["max_length"] = MaxLength,
+        ["longer_than_max_length"] = Lengths.Above(MaxLength),
         ["empty_texts"] = Profile.Empty,
         ["duplicates"] = Profile.Duplicates,
         ["contradicting_duplicates"] = Profile.Contradictions,
+        ["instruct"] = Instruct is not { } instruct ? null : new JsonObject
+        {
+            ["prompts"] = instruct.Prompts,
+            ["several_turns"] = instruct.SeveralTurns,
+            ["with_system"] = instruct.WithSystem,
+            ["answer_tokens"] = instruct.Tokens,
+            ["answer_tokens_within_max_length"] = instruct.KeptTokens,
+            ["answers_cut"] = instruct.Cut,
+            ["answers_lost"] = instruct.Lost,
+        },
         ["also_in_train"] = Seen?.Count,
         ["also_in_train_at"] = Seen is null ? null : JsonText.Texts(Seen.Take(Named).Select(Place)),
     };

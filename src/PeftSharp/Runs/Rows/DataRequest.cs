@@ -1,5 +1,7 @@
 using System.Globalization;
 using PeftSharp.Data;
+using PeftSharp.Data.Files;
+using PeftSharp.Data.Instruct;
 using PeftSharp.Files;
 
 namespace PeftSharp.Runs.Rows;
@@ -74,10 +76,24 @@ public sealed record DataRequest(string Path)
     /// <summary>True keeps all columns with the rows; default false.</summary>
     public bool KeepAll { get; init; }
 
+    /// <summary>
+    /// What a file's labels are where its fields tell: those of instruction data; null else. Whoever names columns has something else in
+    /// mind.
+    /// </summary>
+    public static LabelKind? Recognised(string path)
+    {
+        if (Directory.Exists(path)) return null;
+        var first = FilePattern.Expand(path)[0];
+        return File.Exists(first) && DataFile.TryFormat(first) is not null && InstructRows.Recognise(first, new DataOptions())
+            ? LabelKind.Tokens
+            : null;
+    }
+
     /// <summary>Names of the parts that shares make.</summary>
     public static IReadOnlyList<string> PartNames { get; } = ["train", "validation", "test"];
 
-    private bool NamesColumns => Text is not null || Pair is not null || Label is not null;
+    /// <summary>True if columns were named.</summary>
+    public bool NamesColumns => Text is not null || Pair is not null || Label is not null;
 
     // Rows that were read whole to be cut: requests for the other parts share them.
     private readonly Cut _cut = new();

@@ -34,7 +34,11 @@ internal static class Encoders
 
     /// <summary>The encoder of prompts with answers, as a model reads them.</summary>
     public static InstructEncoder Instructions(Tokenizer tokenizer, TransformerModel model, string folder) =>
-        new(tokenizer, GenerationDefaults.EndIds(folder, model.Config), model.Head.Kind == TaskKind.SequenceToSequence);
+        Instructions(tokenizer, model.Config, folder);
+
+    /// <summary>The same, for a model of that configuration.</summary>
+    public static InstructEncoder Instructions(Tokenizer tokenizer, ModelConfig config, string folder) => new(
+        tokenizer, GenerationDefaults.EndIds(folder, config), Architectures.Of(config).Tasks.Contains(TaskKind.SequenceToSequence));
 
     private sealed class PadOnly(int padId) : ITextEncoder
     {

@@ -22,8 +22,7 @@ internal sealed record PromptRows(Conversation Conversation, List<int> Rows, Lis
         {
             var example = data.Examples[row];
             var conversation = Conversation.Parse(example.Text);
-            // Turns are told apart by who speaks as well.
-            var key = new Conversation(conversation.Prompt, conversation.IsPlain).ToText();
+            var key = conversation.PromptKey;
             if (!found.TryGetValue(key, out var prompt))
             {
                 prompt = new(conversation, [], [], example.Place(data.Source));

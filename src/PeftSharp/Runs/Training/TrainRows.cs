@@ -1,6 +1,4 @@
 using PeftSharp.Data;
-using PeftSharp.Data.Files;
-using PeftSharp.Data.Instruct;
 using PeftSharp.Files;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Rows;
@@ -68,15 +66,9 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
         Storage = new() { MemoryBytes = (long)settings.DataMemory << 20, Folder = settings.Cache },
     };
 
-    // Instruction data is known by its fields; whoever names columns, or labels, has something else in mind.
-    private static LabelKind? Recognised(TrainSettings settings)
-    {
-        if (settings is not { TrainRows: null, Data: { } path, Text: null, Label: null } || Directory.Exists(path)) return null;
-        var first = FilePattern.Expand(path)[0];
-        return File.Exists(first) && DataFile.TryFormat(first) is not null && InstructRows.Recognise(first, new DataOptions())
-            ? LabelKind.Tokens
-            : null;
-    }
+    private static LabelKind? Recognised(TrainSettings settings) => settings is { TrainRows: null, Data: { } path, Text: null, Label: null }
+        ? DataRequest.Recognised(path)
+        : null;
 
     // A folder brings its validation part along, and a cut by shares makes one.
     private static DataRequest? HeldOut(TrainSettings settings, DataRequest training, TextDataset rows)
