@@ -80,6 +80,12 @@ public sealed class Checkpoint : IDisposable
     /// </summary>
     internal (Tensor Blocks, GgufType Type)? Packed(string name) => FileWith(name) is GgufCheckpoint gguf ? gguf.Packed(name) : null;
 
+    /// <summary>
+    /// True if a linear map's rows are its outputs in this file, whatever its architecture does elsewhere (GPT-2's stand the other way
+    /// round in Hugging Face's).
+    /// </summary>
+    internal bool HasOutputsFirst(string name) => FileWith(name) is GgufCheckpoint;
+
     /// <summary>The file that a tensor lies in.</summary>
     internal string FileWithTensor(string name) => FileWith(name).Path;
 

@@ -160,7 +160,7 @@ internal sealed class SiteBuilder
     {
         if (head) return new DenseStore(Source.GetOrCreate(name, output, input));
         if (Source.Quantized(name, output, input) is { } stored) return Computing(stored);
-        if (!transposed && _options is { Quantize: null, Unpack: false } && Source.InBlocks(name, output, input) is { } blocks)
+        if ((!transposed || Source.HasOutputsFirst(name)) && _options is { Quantize: null, Unpack: false } && Source.InBlocks(name, output, input) is { } blocks)
             return Computing(blocks);
         var dense = transposed ? Source.GetTransposed(name, output, input) : Source.Get(name, output, input);
         if (_options.Quantize is not { } nf4 && _options.Compute == ComputeType.Float32) return new DenseStore(dense);

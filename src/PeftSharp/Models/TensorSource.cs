@@ -64,6 +64,7 @@ public sealed class TensorSource(
     /// <exception cref="PeftException">It is missing or has another shape.</exception>
     public Tensor GetTransposed(string name, long output, long input)
     {
+        if (HasOutputsFirst(name)) return Get(name, output, input);
         using var stored = Get(name, input, output);
         using var view = stored.t();
         return view.contiguous().DetachFromDisposeScope();
@@ -101,6 +102,9 @@ public sealed class TensorSource(
                 $"{checkpoint.Path}: config.json asks for a new tensor \"{name}\" of shape [{string.Join(", ", shape)}], larger than the "
                 + $"whole checkpoint ({most:N0} numbers); check the number of labels.");
     }
+
+    /// <summary>True if the checkpoint keeps a map as [output, input], whatever its architecture does elsewhere.</summary>
+    internal bool HasOutputsFirst(string name) => checkpoint is not null && Find(name) is { } found && checkpoint.HasOutputsFirst(found);
 
     /// <summary>
     /// A weight that a GGUF file keeps in blocks, in these blocks; null if it is kept in plain numbers, or is to live on another device

@@ -6,11 +6,10 @@ namespace PeftSharp.Files.Gguf;
 /// <param name="Class">The beginning of its class in transformers, for example <c>Llama</c>.</param>
 internal sealed record GgufArchitecture(string Name, string ModelType, string Class)
 {
-    private const string Block = "blk.", Layer = "model.layers.";
+    private const string Block = "blk.";
 
     // Modules outside the layers, and those of a layer.
-    private static readonly (string Gguf, string Other)[] outside = [("token_embd", "model.embed_tokens"), ("output_norm", "model.norm"),
-        ("output", "lm_head")];
+    private static readonly (string Gguf, string Other)[] outside = [("token_embd", "embed_tokens"), ("output_norm", "norm")];
 
     private static readonly (string Gguf, string Other)[] attention =
     [
@@ -42,7 +41,35 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
             Modules = [.. attention, ("attn_qkv", "self_attn.qkv_proj"), ("ffn_up", "mlp.gate_up_proj"),
                 ("ffn_norm", "post_attention_layernorm")],
         },
+        new("gpt2", "gpt2", "GPT2")
+        {
+            Root = "transformer.",
+            Layer = "h.",
+            LanguageClass = "GPT2LMHeadModel",
+            Outside = [("token_embd", "wte"), ("position_embd", "wpe"), ("output_norm", "ln_f")],
+            Modules =
+            [
+                ("attn_norm", "ln_1"), ("attn_qkv", "attn.c_attn"), ("attn_output", "attn.c_proj"), ("ffn_norm", "ln_2"),
+                ("ffn_up", "mlp.c_fc"), ("ffn_down", "mlp.c_proj"),
+            ],
+        },
+        new("falcon", "falcon", "Falcon")
+        {
+            Root = "transformer.",
+            Layer = "h.",
+            IsGrouped = true,
+            Outside = [("token_embd", "word_embeddings"), ("output_norm", "ln_f")],
+            Modules =
+            [
+                ("attn_norm", OwnNorm), ("attn_norm_2", "ln_attn"), ("attn_norm", "input_layernorm"),
+                ("attn_qkv", "self_attention.query_key_value"), ("attn_output", "self_attention.dense"),
+                ("ffn_up", "mlp.dense_h_to_4h"), ("ffn_down", "mlp.dense_4h_to_h"),
+            ],
+        },
     ];
+
+    // Of Falcon's feed-forward block, where the attention has another one: the file calls both the norm of a layer with one.
+    private const string OwnNorm = "ln_mlp";
 
     /// <summary>The names in GGUF of all that are known.</summary>
     public static string Known => string.Join(", ", all.Select(architecture => architecture.Name));
@@ -51,10 +78,36 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
     /// positions.</summary>
     public bool IsInterleaved { get; private init; }
 
+    /// <summary>True if one map for queries, keys and values has them in turn by groups of heads, and the file one kind after the
+    /// other.</summary>
+    public bool IsGrouped { get; private init; }
+
+    /// <summary>The class of its language model in transformers.</summary>
+    public string LanguageClass { get; private init; } = $"{Class}ForCausalLM";
+
     /// <summary>What the file adds to the weights of norms.</summary>
     public int NormShift { get; private init; }
 
     private (string Gguf, string Other)[] Modules { get; init; } = [];
+
+    private (string Gguf, string Other)[] Outside { get; init; } = outside;
+
+    // What stands before the names of the base model, and before a layer's number.
+    private string Root { get; init; } = "model.";
+
+    private string Layer { get; init; } = "layers.";
+
+    /// <summary>The architecture of a file, as its tensors tell it.</summary>
+    /// <exception cref="PeftException">It is not known.</exception>
+    public static GgufArchitecture Of(GgufFile file)
+    {
+        var architecture = Named(file.Architecture, file.Path);
+        return HasTwoNorms(file) ? architecture
+            : architecture with { Modules = [.. architecture.Modules.Where(pair => pair.Other != OwnNorm)] };
+    }
+
+    /// <summary>True if both blocks of a layer have a norm of their own, beside each other (Falcon 40B).</summary>
+    public static bool HasTwoNorms(GgufFile file) => file.Tensors.ContainsKey("blk.0.attn_norm_2.weight");
 
     /// <summary>The architecture of a name in GGUF.</summary>
     /// <exception cref="PeftException">It is not known.</exception>
@@ -62,9 +115,12 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
         ?? throw new PeftException($"{file}: the architecture {Quoted.Name(name)} can't be read from GGUF; supported are {Known}: take "
             + "the Hugging Face folder of the model.");
 
-    /// <summary>The architecture of a <c>model_type</c>; Mistral's files are Llama's. Null if it has no place in GGUF here.</summary>
-    public static GgufArchitecture? Of(string modelType) =>
-        Array.Find(all, architecture => architecture.ModelType == (modelType == "mistral" ? "llama" : modelType));
+    /// <summary>The architecture of a <c>model_type</c>; Mistral's files are Llama's.</summary>
+    /// <exception cref="PeftException">It has no place in GGUF here.</exception>
+    public static GgufArchitecture Of(string modelType, string file) =>
+        Array.Find(all, architecture => architecture.ModelType == (modelType == "mistral" ? "llama" : modelType))
+        ?? throw new PeftException($"{file}: the architecture \"{modelType}\" can't be written as GGUF"
+            + $"{(modelType == "opt" ? ", for llama.cpp knows no OPT" : "")}; supported are {Known}.");
 
     /// <summary>The Hugging Face name of a tensor; null if it has none.</summary>
     public string? ToHuggingFace(string name)
@@ -72,43 +128,36 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
         var dot = name.LastIndexOf('.');
         if (dot < 0) return null;
         var (module, part) = (name[..dot], name[dot..]);
-        if (Array.Find(outside, pair => pair.Gguf == module) is { Other: { } whole }) return whole + part;
+        if (module == "output") return $"lm_head{part}";
+        if (Array.Find(Outside, pair => pair.Gguf == module) is { Other: { } whole }) return Root + whole + part;
         if (Split(module, Block) is not { } place) return null;
-        return Array.Find(Modules, pair => pair.Gguf == place.Module) is { Other: { } other } ? $"{Layer}{place.Layer}.{other}{part}"
+        return Array.Find(Modules, pair => pair.Gguf == place.Module) is { Other: { } other }
+            ? $"{Root}{Layer}{place.Layer}.{other}{part}"
             : null;
     }
 
     /// <summary>The name of a module in GGUF by its Hugging Face name, with or without the base's prefix; null if it has none.</summary>
     public string? ModuleToGguf(string module)
     {
-        foreach (var name in (ReadOnlySpan<string>)[module, $"model.{module}"])
-        {
-            if (Array.Find(outside, pair => pair.Other == name) is { Gguf: { } whole }) return whole;
-            if (Split(name, Layer) is { } place
-                && Array.Find(Modules, pair => pair.Other == place.Module) is { Gguf: { } part }) return $"{Block}{place.Layer}.{part}";
-        }
-        return null;
+        if (module == "lm_head") return "output";
+        var name = module.StartsWith(Root, StringComparison.Ordinal) ? module[Root.Length..] : module;
+        if (Array.Find(Outside, pair => pair.Other == name) is { Gguf: { } whole }) return whole;
+        return Split(name, Layer) is { } place && Array.Find(Modules, pair => pair.Other == place.Module) is { Gguf: { } part }
+            ? $"{Block}{place.Layer}.{part}"
+            : null;
     }
 
-    /// <summary>True if the rows of a module, by its name in GGUF, are interleaved.</summary>
-    public bool IsTurned(string module) => IsInterleaved
-        && (module.EndsWith(".attn_q", StringComparison.Ordinal) || module.EndsWith(".attn_k", StringComparison.Ordinal));
-
-    /// <summary>Where each row of a file's queries or keys stands in Hugging Face's order, or the other way round.</summary>
-    /// <param name="rows">Number of rows.</param>
-    /// <param name="heads">Heads that they belong to.</param>
+    /// <summary>The rows of a module where the file has them in another order; null where it has Hugging Face's.</summary>
+    /// <param name="module">Its name in GGUF.</param>
+    /// <param name="rows">How many rows it has.</param>
+    /// <param name="heads">Heads of the attention, and of its keys and values.</param>
     /// <param name="toFile">True: for each row of the file, the row of Hugging Face. False: for each of theirs, the file's.</param>
-    public static long[] RowOrder(long rows, int heads, bool toFile)
-    {
-        var (width, order) = (rows / heads, new long[rows]);
-        for (var row = 0L; row < rows; row++)
-        {
-            var (head, at) = (row / width, row % width);
-            var other = toFile ? at % 2 * (width / 2) + at / 2 : at % (width / 2) * 2 + at / (width / 2);
-            order[row] = head * width + other;
-        }
-        return order;
-    }
+    /// <returns>The rows; empty where the heads do not divide them.</returns>
+    public long[]? Order(string module, long rows, (int Query, int Key) heads, bool toFile) =>
+        IsGrouped && module.EndsWith(".attn_qkv", StringComparison.Ordinal) ? GgufRows.Grouped(rows, heads.Query, heads.Key, toFile)
+        : IsInterleaved && module.EndsWith(".attn_q", StringComparison.Ordinal) ? GgufRows.Interleaved(rows, heads.Query, toFile)
+        : IsInterleaved && module.EndsWith(".attn_k", StringComparison.Ordinal) ? GgufRows.Interleaved(rows, heads.Key, toFile)
+        : null;
 
     private static (string Layer, string Module)? Split(string module, string prefix)
     {

@@ -14,7 +14,7 @@ internal sealed class GgufCheckpoint : ITensorFile
 
     private GgufCheckpoint(GgufFile file)
     {
-        (_file, _architecture) = (file, GgufArchitecture.Named(file.Architecture, file.Path));
+        (_file, _architecture) = (file, GgufArchitecture.Of(file));
         foreach (var tensor in file.Tensors.Values)
         {
             var name = _architecture.ToHuggingFace(tensor.Name) ?? tensor.Name;
@@ -88,10 +88,13 @@ internal sealed class GgufCheckpoint : ITensorFile
     private long[]? Order(GgufTensor tensor)
     {
         var module = tensor.Name[..Math.Max(0, tensor.Name.LastIndexOf('.'))];
-        if (!_architecture.IsTurned(module)) return null;
-        var heads = GgufConfig.Heads(_file, module.EndsWith("attn_k", StringComparison.Ordinal));
-        return tensor.Shape[0] % (2 * heads) == 0 ? GgufArchitecture.RowOrder(tensor.Shape[0], heads, toFile: false)
-            : throw new PeftException($"{Path}: tensor {Quoted.Name(tensor.Name)} has {tensor.Shape[0]} rows, which {heads} heads of an "
-                + "even width do not divide; convert the model again.");
+        if (tensor.Shape.Length == 0) return null;
+        var heads = (GgufConfig.Heads(_file, keys: false), GgufConfig.Heads(_file, keys: true));
+        return _architecture.Order(module, tensor.Shape[0], heads, toFile: false) switch
+        {
+            [] => throw new PeftException($"{Path}: tensor {Quoted.Name(tensor.Name)} has {tensor.Shape[0]} rows, which {heads.Item1} heads "
+                + $"and {heads.Item2} of keys do not divide as they should; convert the model again."),
+            var order => order,
+        };
     }
 }

@@ -11,8 +11,9 @@ internal static class GgufConfig
     /// <exception cref="PeftException">The file lacks what a model needs, or is of a kind that can't be read.</exception>
     public static JsonObject Of(GgufFile file)
     {
-        var architecture = GgufArchitecture.Named(file.Architecture, file.Path);
+        var architecture = GgufArchitecture.Of(file);
         var (name, metadata) = (architecture.Name, file.Metadata);
+        if (name is "gpt2" or "falcon") return Whole(name == "gpt2" ? Gpt2(file) : Falcon(file), file, architecture);
         int Size(string key) => metadata.RequiredInt($"{name}.{key}", Largest);
         if (metadata.Int($"{name}.expert_count") is > 0 and var experts)
             throw new PeftException($"{file.Path} is a mixture of {experts} experts, which can't be read; take a dense model.");
@@ -24,9 +25,6 @@ internal static class GgufConfig
             throw metadata.Wrong($"{name}.rope.dimension_count", $"{headDim}, the width of a head");
         var config = new JsonObject
         {
-            ["architectures"] = new JsonArray($"{architecture.Class}ForCausalLM"),
-            ["model_type"] = architecture.ModelType,
-            ["vocab_size"] = Vocabulary(file),
             ["hidden_size"] = hidden,
             ["intermediate_size"] = Size("feed_forward_length"),
             ["num_hidden_layers"] = Size("block_count"),
@@ -37,15 +35,70 @@ internal static class GgufConfig
             ["rms_norm_eps"] = metadata.Number($"{name}.attention.layer_norm_rms_epsilon")
                 ?? throw metadata.Missing($"{name}.attention.layer_norm_rms_epsilon"),
             ["rope_parameters"] = GgufRotary.Of(file, name, headDim, (double)(turned ?? headDim) / headDim),
-            ["tie_word_embeddings"] = !file.Tensors.ContainsKey("output.weight"),
-            ["dtype"] = "float32",
         };
         AddOwn(config, file, architecture, hidden / heads);
+        return Whole(config, file, architecture);
+    }
+
+    // With what all have.
+    private static JsonObject Whole(JsonObject config, GgufFile file, GgufArchitecture architecture)
+    {
+        var metadata = file.Metadata;
+        config["architectures"] = new JsonArray(architecture.LanguageClass);
+        config["model_type"] = architecture.ModelType;
+        config["vocab_size"] = Vocabulary(file);
+        config["tie_word_embeddings"] = !file.Tensors.ContainsKey("output.weight");
+        config["dtype"] = "float32";
         foreach (var (field, key) in ((string, string)[])[("bos_token_id", "bos"), ("eos_token_id", "eos"), ("pad_token_id", "padding")])
             if (metadata.Int($"tokenizer.ggml.{key}_token_id") is { } id) config[field] = id;
         // As it would come from a file: kinds of numbers are those of JSON.
         return (JsonObject)JsonNode.Parse(config.ToJsonString())!;
     }
+
+    private static JsonObject Gpt2(GgufFile file)
+    {
+        int Size(string key) => file.Metadata.RequiredInt($"gpt2.{key}", Largest);
+        return new()
+        {
+            ["n_embd"] = Size("embedding_length"),
+            ["n_inner"] = Size("feed_forward_length"),
+            ["n_layer"] = Size("block_count"),
+            ["n_head"] = Heads(file, keys: false),
+            ["n_positions"] = Size("context_length"),
+            ["layer_norm_epsilon"] = Epsilon(file),
+            ["activation_function"] = "gelu_new",
+        };
+    }
+
+    private static JsonObject Falcon(GgufFile file)
+    {
+        int Size(string key) => file.Metadata.RequiredInt($"falcon.{key}", Largest);
+        var (hidden, heads, keys) = (Size("embedding_length"), Heads(file, keys: false), Heads(file, keys: true));
+        var (width, norms) = (hidden / heads, GgufArchitecture.HasTwoNorms(file) ? 2 : 1);
+        if (file.Metadata.Int("falcon.rope.dimension_count", Largest) is { } turned && turned != width)
+            throw file.Metadata.Wrong("falcon.rope.dimension_count", $"{width}, the width of a head");
+        return new()
+        {
+            ["hidden_size"] = hidden,
+            ["ffn_hidden_size"] = Size("feed_forward_length"),
+            ["num_hidden_layers"] = Size("block_count"),
+            ["num_attention_heads"] = heads,
+            ["num_kv_heads"] = keys,
+            ["new_decoder_architecture"] = keys > 1 || norms == 2,
+            ["num_ln_in_parallel_attn"] = norms,
+            ["multi_query"] = true,
+            ["parallel_attn"] = true,
+            ["bias"] = false,
+            ["alibi"] = false,
+            ["activation"] = "gelu",
+            ["max_position_embeddings"] = Size("context_length"),
+            ["layer_norm_epsilon"] = Epsilon(file),
+            ["rope_parameters"] = GgufRotary.Of(file, "falcon", width, 1),
+        };
+    }
+
+    private static double Epsilon(GgufFile file) => file.Metadata.Number($"{file.Architecture}.attention.layer_norm_epsilon")
+        ?? throw file.Metadata.Missing($"{file.Architecture}.attention.layer_norm_epsilon");
 
     /// <summary>Heads of the attention, or of its keys and values.</summary>
     public static int Heads(GgufFile file, bool keys)

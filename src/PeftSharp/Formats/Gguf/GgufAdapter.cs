@@ -27,9 +27,7 @@ public static class GgufAdapter
         ArgumentException.ThrowIfNullOrEmpty(file);
         LibTorch.EnsureLoaded();
         var options = PlainLora(folder);
-        var architecture = GgufArchitecture.Of(basis.ModelType)
-            ?? throw new PeftException($"{basis.File}: the architecture \"{basis.ModelType}\" can't be written as GGUF; supported are "
-                + $"{GgufArchitecture.Known}.");
+        var architecture = GgufArchitecture.Of(basis.ModelType, basis.File);
         using var saved = SafetensorsFile.Open(folder.WeightsFile);
         var writer = new GgufWriter();
         writer.Add("general.architecture", architecture.Name);
@@ -86,9 +84,13 @@ public static class GgufAdapter
             // llama.cpp scales by alpha / r, one alpha for all: what a module's own scale differs by goes into its second factor.
             var value = saved.Read(SecondOf(first)).to(ScalarType.Float32)
                 .Times(Correction(options.Lora, options.Patterns, path, (int)a[0]));
-            if (!architecture.IsTurned(module)) return value;
-            var heads = GgufModelMetadata.Heads(basis, module.EndsWith("attn_k", StringComparison.Ordinal));
-            return value.index_select(0, tensor(GgufArchitecture.RowOrder(b[0], heads, toFile: true)));
+            return architecture.Order(module, b[0], GgufModelMetadata.Heads(basis), toFile: true) switch
+            {
+                null => value,
+                [] => throw new PeftException($"{saved.Path}: the second factor of {Quoted.Name(path)} has {b[0]} rows, which the heads of "
+                    + $"{basis.File} do not divide; give the base that it was trained on."),
+                var order => value.index_select(0, tensor(order)),
+            };
         });
     }
 

@@ -15,6 +15,9 @@ internal static class GgufLimits
     public static void Require(TransformerModel model, GgufArchitecture architecture)
     {
         var config = model.Config;
+        if (config.ModelType == "falcon") RequireFalcon(FalconConfig.Read(config), config);
+        if (config.ModelType == "gpt2" && config.Has("scale_attn_weights") && !config.Flag("scale_attn_weights"))
+            throw Cannot(config, "does not scale its scores (\"scale_attn_weights\")");
         RequireActivation(config);
         RequireWindows(config, model.MaxTokens);
         RequireScale(config, model);
@@ -31,8 +34,21 @@ internal static class GgufLimits
         _ => null,
     };
 
+    private static void RequireFalcon(FalconConfig shape, ModelConfig config)
+    {
+        if (shape.Rotary is null) throw Cannot(config, "says positions by ALiBi");
+        if (!shape.Parallel) throw Cannot(config, "has its branches one behind the other");
+    }
+
     private static void RequireActivation(ModelConfig config)
     {
+        if (config.ModelType is "gpt2" or "falcon")
+        {
+            // llama.cpp takes the approximation for either.
+            var named = config.Text(config.ModelType == "gpt2" ? "activation_function" : "activation", "gelu");
+            if (named is not ("gelu" or "gelu_new" or Activation)) throw Cannot(config, $"has the activation \"{named}\"");
+            return;
+        }
         var isGemma = config.ModelType.StartsWith("gemma", StringComparison.Ordinal);
         var found = config.Has("hidden_activation") ? config.Text("hidden_activation")
             : config.Text("hidden_act", isGemma ? Activation : "silu");
@@ -73,7 +89,8 @@ internal static class GgufLimits
 
     private static bool MayHaveBias(GgufArchitecture architecture, string name) => architecture.Name switch
     {
-        "llama" => true,
+        "llama" or "gpt2" => true,
+        "falcon" => name.Contains("ln_", StringComparison.Ordinal) || name.Contains("layernorm", StringComparison.Ordinal),
         "qwen2" => name.Contains("q_proj", StringComparison.Ordinal) || name.Contains("k_proj", StringComparison.Ordinal)
             || name.Contains("v_proj", StringComparison.Ordinal),
         _ => false,

@@ -48,9 +48,7 @@ public static class GgufModel
         if (model.Head.Kind != TaskKind.CausalLanguage)
             throw new PeftException($"The model's head answers the task {model.Head.Kind}, for which GGUF has no place; give a decoder "
                 + "that writes text.");
-        return GgufArchitecture.Of(model.Config.ModelType)
-            ?? throw new PeftException($"{model.Config.File}: the architecture \"{model.Config.ModelType}\" can't be written as GGUF; "
-                + $"supported are {GgufArchitecture.Known}.");
+        return GgufArchitecture.Of(model.Config.ModelType, model.Config.File);
     }
 
     private static void Add(GgufWriter writer, Slot slot, TransformerModel model, GgufArchitecture architecture,
@@ -67,12 +65,9 @@ public static class GgufModel
         writer.Add($"{module}{slot.Name[dot..]}", type, shape, () =>
         {
             var value = ValueOf(slot);
-            if (architecture.IsTurned(module))
-            {
-                var keys = module.EndsWith("attn_k", StringComparison.Ordinal);
-                var heads = keys ? model.Sites.Attentions[0].Shape.KeyHeads : model.Sites.Attentions[0].Shape.Heads;
-                return value.index_select(0, tensor(GgufArchitecture.RowOrder(value.shape[0], heads, toFile: true)));
-            }
+            var attention = model.Sites.Attentions[0].Shape;
+            if (architecture.Order(module, value.shape[0], (attention.Heads, attention.KeyHeads), toFile: true) is { } order)
+                return value.index_select(0, tensor(order));
             return !isMatrix && architecture.NormShift != 0 && slot.Name.EndsWith("norm.weight", StringComparison.Ordinal)
                 ? value.Plus((double)architecture.NormShift) : value;
         });

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Files.Gguf;
 using PeftSharp.Models;
+using PeftSharp.Sites;
 
 namespace PeftSharp.Formats.Gguf;
 
@@ -17,13 +18,19 @@ internal static class GgufModelMetadata
         writer.Add($"{name}.context_length", model.MaxTokens);
         writer.Add($"{name}.embedding_length", model.Width);
         writer.Add($"{name}.block_count", model.Layers);
-        writer.Add($"{name}.feed_forward_length", config.Size("intermediate_size"));
+        var isOld = config.ModelType is "gpt2" or "falcon";
+        writer.Add($"{name}.feed_forward_length", isOld
+            ? (int)model.Sites.Projections.First(site => site.Role == ProjectionRole.Intermediate).OutFeatures
+            : config.Size("intermediate_size"));
         writer.Add($"{name}.attention.head_count", shape.Heads);
         writer.Add($"{name}.attention.head_count_kv", shape.KeyHeads);
         writer.Add($"{name}.attention.key_length", shape.HeadDim);
         writer.Add($"{name}.attention.value_length", shape.HeadDim);
-        writer.Add($"{name}.attention.layer_norm_rms_epsilon",
+        if (isOld) writer.Add($"{name}.attention.layer_norm_epsilon", (float)config.Number("layer_norm_epsilon", 1e-5));
+        else writer.Add($"{name}.attention.layer_norm_rms_epsilon",
             (float)config.Number("rms_norm_eps", config.ModelType == "phi3" ? 1e-5 : 1e-6));
+        if (config.ModelType == "gpt2") return; // its positions are a table
+        if (config.ModelType == "falcon") writer.Add("falcon.tensor_data_layout", "jploski");
         writer.Add($"{name}.rope.dimension_count", (int)Math.Round(shape.HeadDim * Share(config)));
         AddRotary(config, name, writer);
         if (GgufLimits.Window(config) is { } window) writer.Add($"{name}.attention.sliding_window", window);
@@ -32,11 +39,18 @@ internal static class GgufModelMetadata
             if (config.Has(cap) || !config.Json.ContainsKey(cap)) writer.Add($"{name}.{cap}", (float)config.Number(cap, usual));
     }
 
-    /// <summary>Heads of the attention, or of its keys, of an architecture whose rows are interleaved.</summary>
-    public static int Heads(ModelConfig config, bool keys) =>
-        !keys ? config.Size("num_attention_heads")
-        : config.Has("num_key_value_heads") ? config.Size("num_key_value_heads")
-        : config.ModelType == "mistral" ? 8 : config.Size("num_attention_heads");
+    /// <summary>Heads of the attention, and of its keys, of an architecture whose rows the file orders otherwise.</summary>
+    public static (int Query, int Key) Heads(ModelConfig config)
+    {
+        if (config.ModelType == "gpt2") return (config.Size("n_head"), config.Size("n_head"));
+        if (config.ModelType == "falcon")
+        {
+            var shape = FalconConfig.Read(config).Attention;
+            return (shape.Heads, shape.KeyHeads);
+        }
+        var heads = config.Size("num_attention_heads");
+        return (heads, config.Has("num_key_value_heads") ? config.Size("num_key_value_heads") : config.ModelType == "mistral" ? 8 : heads);
+    }
 
     /// <summary>By how much the wave of each pair is stretched, where a table says so (Llama 3.1); null elsewhere.</summary>
     public static float[]? Stretching(ModelConfig config, int width)

@@ -38,6 +38,9 @@ public sealed class GgufModelTests : IDisposable
     [InlineData("gemma")]
     [InlineData("gemma2")]
     [InlineData("phi3")]
+    [InlineData("gpt2")]
+    [InlineData("falcon")]
+    [InlineData("falcon7b")]
     public void A_Model_Comes_Back_As_It_Was(string name)
     {
         using var model = ModelLoader.Load(TestPaths.Fixture("models", name));
@@ -97,15 +100,19 @@ public sealed class GgufModelTests : IDisposable
         Assert.True(quantization < 0.1 * largest, $"{quantization} of {largest}");
     }
 
-    [Fact]
-    public void A_Model_In_Blocks_Is_Trained_Without_A_Dense_Copy_And_Merges()
+    [Theory]
+    [InlineData("llama", "llama-lora-all-linear")]
+    [InlineData("gpt2", "gpt2-lora")]
+    [InlineData("falcon", "falcon-lora")]
+    public void A_Model_In_Blocks_Is_Trained_Without_A_Dense_Copy_And_Merges(string name, string lora)
     {
-        using var source = ModelLoader.Load(TestPaths.Fixture("models", "llama"));
+        using var source = ModelLoader.Load(TestPaths.Fixture("models", name));
         GgufModel.Write(source, File_("model.gguf"), GgufQuantization.Q8);
         using var model = new PeftModel(ModelLoader.Load(File_("model.gguf")));
-        var adapter = AdapterFolder.Open(TestPaths.Fixture("cases", "llama-lora-all-linear")).LoadInto(model, "a");
+        var adapter = AdapterFolder.Open(TestPaths.Fixture("cases", lora)).LoadInto(model, "a");
         var batch = Batch();
         var plain = model.Model.Sites.Projections[0].Weight.Base;
+        Assert.Equal("q8_0", plain.Kind);
         using var output = model.Forward(batch, AdapterSelection.Of(adapter.Tag));
         model.Merge("a");
         using var merged = model.Forward(batch, AdapterSelection.None);
@@ -131,8 +138,28 @@ public sealed class GgufModelTests : IDisposable
         Assert.Equal(options.Alpha, written.Metadata.Number("adapter.lora.alpha"));
     }
 
+    // A row moves with what it belongs to, and back: every one once.
+    [Theory]
+    [InlineData(8, 2, 4)]
+    [InlineData(4, 1, 6)]
+    [InlineData(6, 6, 2)]
+    public void Rows_In_Groups_Stand_One_Kind_After_The_Other(int heads, int groups, int width)
+    {
+        var each = heads / groups;
+        var rows = (heads + 2 * groups) * width;
+        // What Hugging Face's row is: kind, head, number.
+        var theirs = Enumerable.Range(0, groups).SelectMany(group => Enumerable.Range(0, each).Select(i => ("q", group * each + i))
+            .Append(("k", group)).Append(("v", group))).SelectMany(head => Enumerable.Range(0, width).Select(at => (head, at))).ToArray();
+        var file = GgufRows.Grouped(rows, heads, groups, toFile: true).Select(row => theirs[row]).ToArray();
+        Assert.Equal(theirs.OrderBy(row => "qkv".IndexOf(row.head.Item1)).ThenBy(row => row.head.Item2).ThenBy(row => row.at), file);
+        Assert.Equal(theirs, GgufRows.Grouped(rows, heads, groups, toFile: false).Select(row => file[row]));
+        Assert.Empty(GgufRows.Grouped(rows + 1, heads, groups, toFile: true));
+    }
+
     [Theory]
     [InlineData("bert-lora", "the architecture \"bert\" can't be written as GGUF; supported are llama")]
+    [InlineData("opt-lora", "the architecture \"opt\" can't be written as GGUF, for llama.cpp knows no OPT; supported are llama")]
+    [InlineData("t5-lora", "the architecture \"t5\" can't be written as GGUF; supported are llama")]
     [InlineData("llama-prefix", "holds PREFIX_TUNING, and a GGUF adapter is a plain LoRA")]
     public void What_Has_No_Place_Is_Refused(string name, string message)
     {
@@ -149,6 +176,11 @@ public sealed class GgufModelTests : IDisposable
     [InlineData("gemma2", """{ "layer_types": ["full_attention", "sliding_attention"] }""",
         "has its windows in other layers than every second")]
     [InlineData("gemma", """{ "attention_bias": true }""", "has a bias \"model.layers.0.self_attn.q_proj.bias\"")]
+    [InlineData("falcon-alibi", """{ }""", "says positions by ALiBi")]
+    [InlineData("falcon7b", """{ "parallel_attn": false }""", "has its branches one behind the other")]
+    [InlineData("falcon", """{ "bias": true }""", "has a bias \"transformer.h.0.self_attention.query_key_value.bias\"")]
+    [InlineData("gpt2", """{ "activation_function": "relu" }""", "has the activation \"relu\"")]
+    [InlineData("gpt2", """{ "scale_attn_weights": false }""", "does not scale its scores")]
     [InlineData("llama-dynamic", """{ }""", "the rotary type \"dynamic\" has no place in GGUF")]
     public void What_A_File_Cannot_Say_Is_Refused(string name, string changes, string message)
     {
