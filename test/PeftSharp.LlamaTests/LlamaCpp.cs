@@ -48,13 +48,22 @@ internal sealed class LlamaCpp : IDisposable
     }
 
     /// <summary>The logits after each token: [tokens][vocabulary].</summary>
-    public float[][] Logits(int[] ids)
+    /// <param name="ids">The tokens.</param>
+    /// <param name="reads">What an encoder reads before; null where there is none.</param>
+    public float[][] Logits(int[] ids, int[]? reads = null)
     {
         _context.NativeHandle.MemoryClear();
-        var batch = new LLamaBatch();
-        for (var i = 0; i < ids.Length; i++) batch.Add(ids[i], i, LLamaSeqId.Zero, logits: true);
+        if (reads is not null) Assert.Equal(EncodeResult.Ok, _context.Encode(Batch(reads)));
+        var batch = Batch(ids);
         Assert.Equal(DecodeResult.Ok, _context.Decode(batch));
         return [.. Enumerable.Range(0, ids.Length).Select(i => _context.NativeHandle.GetLogitsIth(i).ToArray())];
+    }
+
+    private static LLamaBatch Batch(int[] ids)
+    {
+        var batch = new LLamaBatch();
+        for (var i = 0; i < ids.Length; i++) batch.Add(ids[i], i, LLamaSeqId.Zero, logits: true);
+        return batch;
     }
 
     /// <summary>The likeliest next tokens, one after another.</summary>

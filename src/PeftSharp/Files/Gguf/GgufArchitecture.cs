@@ -19,6 +19,28 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
 
     private static readonly (string Gguf, string Other)[] gated = [("ffn_gate", "mlp.gate_proj"), ("ffn_up", "mlp.up_proj")];
 
+    // Of T5: the own sequence, then in the decoder the encoder's, then the feed-forward block.
+    private static readonly (string Gguf, string Other)[] own =
+    [
+        ("attn_norm", "layer.0.layer_norm"), ("attn_q", "layer.0.SelfAttention.q"), ("attn_k", "layer.0.SelfAttention.k"),
+        ("attn_v", "layer.0.SelfAttention.v"), ("attn_o", "layer.0.SelfAttention.o"),
+        ("attn_rel_b", "layer.0.SelfAttention.relative_attention_bias"),
+    ];
+
+    private static readonly (string Gguf, string Other)[] cross =
+    [
+        ("cross_attn_norm", "layer.1.layer_norm"), ("cross_attn_q", "layer.1.EncDecAttention.q"),
+        ("cross_attn_k", "layer.1.EncDecAttention.k"), ("cross_attn_v", "layer.1.EncDecAttention.v"),
+        ("cross_attn_o", "layer.1.EncDecAttention.o"),
+    ];
+
+    private static (string Gguf, string Other)[] FeedForward(int layer) =>
+    [
+        ("ffn_norm", $"layer.{layer}.layer_norm"), ("ffn_gate", $"layer.{layer}.DenseReluDense.wi_0"),
+        ("ffn_up", $"layer.{layer}.DenseReluDense.{Gated}"), ("ffn_up", $"layer.{layer}.DenseReluDense.wi"),
+        ("ffn_down", $"layer.{layer}.DenseReluDense.wo"),
+    ];
+
     private static readonly (string Gguf, string Other)[] plain = [.. attention, .. gated, ("ffn_norm", "post_attention_layernorm")];
 
     private static readonly GgufArchitecture[] all =
@@ -66,10 +88,25 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
                 ("ffn_up", "mlp.dense_h_to_4h"), ("ffn_down", "mlp.dense_4h_to_h"),
             ],
         },
+        new("t5", "t5", "T5")
+        {
+            Root = "",
+            LanguageClass = "T5ForConditionalGeneration",
+            Outside =
+            [
+                ("token_embd", "shared"), ("enc.output_norm", "encoder.final_layer_norm"), ("dec.output_norm", "decoder.final_layer_norm"),
+            ],
+            Stacks =
+            [
+                ("enc.blk.", "encoder.block.", [.. own, .. FeedForward(1)]),
+                ("dec.blk.", "decoder.block.", [.. own, .. cross, .. FeedForward(2)]),
+            ],
+        },
     ];
 
-    // Of Falcon's feed-forward block, where the attention has another one: the file calls both the norm of a layer with one.
-    private const string OwnNorm = "ln_mlp";
+    // Names that a file has for one module or another: the norm of Falcon's feed-forward block, where the attention has another one, and
+    // the map beside T5's gate.
+    private const string OwnNorm = "ln_mlp", Gated = "wi_1";
 
     /// <summary>The names in GGUF of all that are known.</summary>
     public static string Known => string.Join(", ", all.Select(architecture => architecture.Name));
@@ -97,14 +134,25 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
 
     private string Layer { get; init; } = "layers.";
 
+    // Layers of one kind: what stands before their numbers, and their modules; the only ones unless there are two stacks.
+    private (string Gguf, string Other, (string Gguf, string Other)[] Modules)[] Stacks
+    {
+        get => field ?? [(Block, Layer, Modules)];
+        init;
+    }
+
     /// <summary>The architecture of a file, as its tensors tell it.</summary>
     /// <exception cref="PeftException">It is not known.</exception>
     public static GgufArchitecture Of(GgufFile file)
     {
         var architecture = Named(file.Architecture, file.Path);
-        return HasTwoNorms(file) ? architecture
-            : architecture with { Modules = [.. architecture.Modules.Where(pair => pair.Other != OwnNorm)] };
+        bool Is((string Gguf, string Other) pair) => pair.Other.EndsWith(OwnNorm, StringComparison.Ordinal) ? HasTwoNorms(file)
+            : !pair.Other.EndsWith(Gated, StringComparison.Ordinal) || HasGate(file);
+        return architecture with { Stacks = [.. architecture.Stacks.Select(s => (s.Gguf, s.Other, s.Modules.Where(Is).ToArray()))] };
     }
+
+    /// <summary>True if T5's feed-forward blocks have a gate.</summary>
+    public static bool HasGate(GgufFile file) => file.Tensors.ContainsKey("enc.blk.0.ffn_gate.weight");
 
     /// <summary>True if both blocks of a layer have a norm of their own, beside each other (Falcon 40B).</summary>
     public static bool HasTwoNorms(GgufFile file) => file.Tensors.ContainsKey("blk.0.attn_norm_2.weight");
@@ -130,10 +178,10 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
         var (module, part) = (name[..dot], name[dot..]);
         if (module == "output") return $"lm_head{part}";
         if (Array.Find(Outside, pair => pair.Gguf == module) is { Other: { } whole }) return Root + whole + part;
-        if (Split(module, Block) is not { } place) return null;
-        return Array.Find(Modules, pair => pair.Gguf == place.Module) is { Other: { } other }
-            ? $"{Root}{Layer}{place.Layer}.{other}{part}"
-            : null;
+        foreach (var stack in Stacks)
+            if (Split(module, stack.Gguf) is { } place && Array.Find(stack.Modules, pair => pair.Gguf == place.Module) is { Other: { } other })
+                return $"{Root}{stack.Other}{place.Layer}.{other}{part}";
+        return null;
     }
 
     /// <summary>The name of a module in GGUF by its Hugging Face name, with or without the base's prefix; null if it has none.</summary>
@@ -142,9 +190,10 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
         if (module == "lm_head") return "output";
         var name = module.StartsWith(Root, StringComparison.Ordinal) ? module[Root.Length..] : module;
         if (Array.Find(Outside, pair => pair.Other == name) is { Gguf: { } whole }) return whole;
-        return Split(name, Layer) is { } place && Array.Find(Modules, pair => pair.Other == place.Module) is { Gguf: { } part }
-            ? $"{Block}{place.Layer}.{part}"
-            : null;
+        foreach (var stack in Stacks)
+            if (Split(name, stack.Other) is { } place && Array.Find(stack.Modules, pair => pair.Other == place.Module) is { Gguf: { } part })
+                return $"{stack.Gguf}{place.Layer}.{part}";
+        return null;
     }
 
     /// <summary>The rows of a module where the file has them in another order; null where it has Hugging Face's.</summary>

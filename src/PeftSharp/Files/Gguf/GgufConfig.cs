@@ -7,13 +7,17 @@ internal static class GgufConfig
 {
     private const int Largest = 1 << 24;
 
+    /// <summary>The distance of T5 from which all fall into the last bucket: a file cannot say another.</summary>
+    public const int FarthestOfT5 = 128;
+
     /// <summary>Makes the configuration.</summary>
     /// <exception cref="PeftException">The file lacks what a model needs, or is of a kind that can't be read.</exception>
     public static JsonObject Of(GgufFile file)
     {
         var architecture = GgufArchitecture.Of(file);
         var (name, metadata) = (architecture.Name, file.Metadata);
-        if (name is "gpt2" or "falcon") return Whole(name == "gpt2" ? Gpt2(file) : Falcon(file), file, architecture);
+        if (name is "gpt2" or "falcon" or "t5")
+            return Whole(name == "gpt2" ? Gpt2(file) : name == "t5" ? T5(file) : Falcon(file), file, architecture);
         int Size(string key) => metadata.RequiredInt($"{name}.{key}", Largest);
         if (metadata.Int($"{name}.expert_count") is > 0 and var experts)
             throw new PeftException($"{file.Path} is a mixture of {experts} experts, which can't be read; take a dense model.");
@@ -95,6 +99,29 @@ internal static class GgufConfig
             ["layer_norm_epsilon"] = Epsilon(file),
             ["rope_parameters"] = GgufRotary.Of(file, "falcon", width, 1),
         };
+    }
+
+    private static JsonObject T5(GgufFile file)
+    {
+        int Size(string key) => file.Metadata.RequiredInt($"t5.{key}", Largest);
+        var (hidden, heads, layers) = (Size("embedding_length"), Heads(file, keys: false), Size("block_count"));
+        var config = new JsonObject
+        {
+            ["d_model"] = hidden,
+            ["d_ff"] = Size("feed_forward_length"),
+            ["d_kv"] = file.Metadata.Int("t5.attention.key_length", Largest) ?? hidden / heads,
+            ["num_layers"] = layers,
+            ["num_decoder_layers"] = file.Metadata.Int("t5.decoder_block_count", Largest) ?? layers,
+            ["num_heads"] = heads,
+            ["relative_attention_num_buckets"] = Size("attention.relative_buckets_count"),
+            ["relative_attention_max_distance"] = FarthestOfT5,
+            ["layer_norm_epsilon"] = file.Metadata.Number("t5.attention.layer_norm_rms_epsilon")
+                ?? throw file.Metadata.Missing("t5.attention.layer_norm_rms_epsilon"),
+            ["feed_forward_proj"] = GgufArchitecture.HasGate(file) ? "gated-gelu" : "relu",
+            ["n_positions"] = Size("context_length"),
+        };
+        if (file.Metadata.Int("t5.decoder_start_token_id") is { } start) config["decoder_start_token_id"] = start;
+        return config;
     }
 
     private static double Epsilon(GgufFile file) => file.Metadata.Number($"{file.Architecture}.attention.layer_norm_epsilon")

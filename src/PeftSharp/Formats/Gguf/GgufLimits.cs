@@ -18,6 +18,11 @@ internal static class GgufLimits
         if (config.ModelType == "falcon") RequireFalcon(FalconConfig.Read(config), config);
         if (config.ModelType == "gpt2" && config.Has("scale_attn_weights") && !config.Flag("scale_attn_weights"))
             throw Cannot(config, "does not scale its scores (\"scale_attn_weights\")");
+        if (config.ModelType == "t5")
+        {
+            RequireT5(T5Config.Read(config), config);
+            return;
+        }
         RequireActivation(config);
         RequireWindows(config, model.MaxTokens);
         RequireScale(config, model);
@@ -38,6 +43,15 @@ internal static class GgufLimits
     {
         if (shape.Rotary is null) throw Cannot(config, "says positions by ALiBi");
         if (!shape.Parallel) throw Cannot(config, "has its branches one behind the other");
+    }
+
+    private static void RequireT5(T5Config shape, ModelConfig config)
+    {
+        if (shape.Activation != (shape.Gated ? "gelu_new" : "relu"))
+            throw Cannot(config, $"has the activation \"{shape.Activation}\" {(shape.Gated ? "behind a gate" : "without a gate")}");
+        if (shape.MaxDistance != GgufConfig.FarthestOfT5)
+            throw Cannot(config, $"has the \"relative_attention_max_distance\" {shape.MaxDistance}, where {GgufConfig.FarthestOfT5} is "
+                + "taken for granted");
     }
 
     private static void RequireActivation(ModelConfig config)

@@ -37,6 +37,9 @@ public static class GgufModel
         GgufModelMetadata.Add(model, architecture, (int)table.Vocabulary, writer);
         GgufTokenizerWriter.Add(tokenizer, writer, (int)table.Vocabulary);
         foreach (var slot in model.Sites.Slots.Where(slot => slot is not TiedSlot)) Add(writer, slot, model, architecture, quantization);
+        // llama.cpp scales no output: of T5 it is written beside the table that it is made of, so that a file says what is computed.
+        if (model.Config.ModelType == "t5" && !model.Sites.Slots.Any(slot => slot.Name == "lm_head.weight"))
+            AddMatrix(writer, "output.weight", [table.Vocabulary, table.Dim], quantization, () => ValueOf(table.Table).Times(Scale(model)));
         if (GgufModelMetadata.Stretching(model.Config, model.Sites.Attentions[0].Shape.HeadDim) is { } factors)
             writer.Add("rope_freqs.weight", GgufType.F32, [factors.Length], () => tensor(factors));
         writer.Write(file);
@@ -45,7 +48,7 @@ public static class GgufModel
     /// <summary>The architecture under which a model is written.</summary>
     internal static GgufArchitecture ArchitectureOf(TransformerModel model)
     {
-        if (model.Head.Kind != TaskKind.CausalLanguage)
+        if (model.Head.Kind is not (TaskKind.CausalLanguage or TaskKind.SequenceToSequence))
             throw new PeftException($"The model's head answers the task {model.Head.Kind}, for which GGUF has no place; give a decoder "
                 + "that writes text.");
         return GgufArchitecture.Of(model.Config.ModelType, model.Config.File);
@@ -60,11 +63,11 @@ public static class GgufModel
                 + "place in GGUF; keep it in Hugging Face's layout.");
         var shape = ShapeOf(slot);
         var isMatrix = shape.Length == 2;
-        var type = !isMatrix || quantization == GgufQuantization.F32 ? GgufType.F32
-            : quantization == GgufQuantization.Q8 && shape[1] % GgufType.Q8.BlockSize == 0 ? GgufType.Q8 : GgufType.F16;
-        writer.Add($"{module}{slot.Name[dot..]}", type, shape, () =>
+        // Tables of positions are small, and what reads them is exact.
+        var isExact = !isMatrix || module == "position_embd" || module.EndsWith("attn_rel_b", StringComparison.Ordinal);
+        AddMatrix(writer, $"{module}{slot.Name[dot..]}", shape, isExact ? GgufQuantization.F32 : quantization, () =>
         {
-            var value = ValueOf(slot);
+            var value = module == "output" ? ValueOf(slot).Times(Scale(model)) : ValueOf(slot);
             var attention = model.Sites.Attentions[0].Shape;
             if (architecture.Order(module, value.shape[0], (attention.Heads, attention.KeyHeads), toFile: true) is { } order)
                 return value.index_select(0, tensor(order));
@@ -72,6 +75,18 @@ public static class GgufModel
                 ? value.Plus((double)architecture.NormShift) : value;
         });
     }
+
+    private static void AddMatrix(GgufWriter writer, string name, long[] shape, GgufQuantization quantization, Func<Tensor> value) =>
+        writer.Add(
+            name,
+            quantization == GgufQuantization.F32 ? GgufType.F32
+            : quantization == GgufQuantization.Q8 && shape[^1] % GgufType.Q8.BlockSize == 0 ? GgufType.Q8
+            : GgufType.F16,
+            shape, value);
+
+    // What the output map is multiplied by, where a model scales what it reads.
+    private static double Scale(TransformerModel model) =>
+        model.Config.ModelType == "t5" && T5Config.Read(model.Config) is { ScaledOutput: true } shape ? 1 / Math.Sqrt(shape.Hidden) : 1;
 
     private static long[] ShapeOf(Slot slot)
     {

@@ -15,6 +15,11 @@ internal static class GgufModelMetadata
         GgufLimits.Require(model, architecture);
         var shape = model.Sites.Attentions[0].Shape;
         writer.Add($"{name}.vocab_size", vocabulary);
+        if (config.ModelType == "t5")
+        {
+            AddT5(T5Config.Read(config), config, writer);
+            return;
+        }
         writer.Add($"{name}.context_length", model.MaxTokens);
         writer.Add($"{name}.embedding_length", model.Width);
         writer.Add($"{name}.block_count", model.Layers);
@@ -39,10 +44,29 @@ internal static class GgufModelMetadata
             if (config.Has(cap) || !config.Json.ContainsKey(cap)) writer.Add($"{name}.{cap}", (float)config.Number(cap, usual));
     }
 
+    private static void AddT5(T5Config shape, ModelConfig config, GgufWriter writer)
+    {
+        (string Key, int Value)[] numbers =
+        [
+            ("context_length", config.Has("n_positions") ? config.Size("n_positions") : 512), ("embedding_length", shape.Hidden),
+            ("feed_forward_length", shape.Intermediate), ("block_count", shape.EncoderLayers), ("decoder_block_count", shape.DecoderLayers),
+            ("decoder_start_token_id", shape.StartId), ("attention.head_count", shape.Attention.Heads),
+            ("attention.key_length", shape.Attention.HeadDim), ("attention.value_length", shape.Attention.HeadDim),
+            ("attention.relative_buckets_count", shape.Buckets),
+        ];
+        foreach (var (key, value) in numbers) writer.Add($"t5.{key}", value);
+        foreach (var key in (string[])["layer_norm_epsilon", "layer_norm_rms_epsilon"])
+            writer.Add($"t5.attention.{key}", (float)shape.Epsilon);
+    }
+
     /// <summary>Heads of the attention, and of its keys, of an architecture whose rows the file orders otherwise.</summary>
     public static (int Query, int Key) Heads(ModelConfig config)
     {
-        if (config.ModelType == "gpt2") return (config.Size("n_head"), config.Size("n_head"));
+        if (config.ModelType is "gpt2" or "t5")
+        {
+            var all = config.Size(config.ModelType == "t5" ? "num_heads" : "n_head");
+            return (all, all);
+        }
         if (config.ModelType == "falcon")
         {
             var shape = FalconConfig.Read(config).Attention;

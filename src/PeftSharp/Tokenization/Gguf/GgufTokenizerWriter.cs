@@ -26,8 +26,9 @@ internal static class GgufTokenizerWriter
         }
         var files = tokenizer.Files;
         var config = new TokenizerConfig(files);
+        // A Unigram is written of its SentencePiece file, which lies beside T5's tokenizer.json.
         if (TokenizerFiles.PieceModels.FirstOrDefault(name => files.Find(name) is not null) is { } pieces
-            && files.Find(TokenizerFiles.Json) is null)
+            && (files.Find(TokenizerFiles.Json) is null || IsUnigram(files)))
         {
             AddPieces(SentencePieceFile.Read(files.PathOf(pieces), files.Find(pieces)), config, writer, rows);
         }
@@ -41,6 +42,9 @@ internal static class GgufTokenizerWriter
             writer.Add("tokenizer.chat_template", template.Source);
         }
     }
+
+    private static bool IsUnigram(TokenizerFiles files) =>
+        files.WithJson(TokenizerFiles.Json, file => file.Required("model").Optional("type")?.String()) == "Unigram";
 
     private static void AddEnds(Tokenizer tokenizer, TokenizerConfig config, GgufWriter writer)
     {
@@ -67,6 +71,7 @@ internal static class GgufTokenizerWriter
         var tokens = file.Pieces.ToList();
         foreach (var token in config.AddedTokens(new Dictionary<string, int>(), new Dictionary<string, string>()))
         {
+            if (token.Id >= rows) throw TooMany(config, token, rows);
             Put(tokens, token.Id, new(token.Content, -1000, token.Special ? PieceKind.Control : PieceKind.UserDefined));
         }
         writer.Add($"{Prefix}model", file.IsBpe ? "llama" : "t5");

@@ -59,6 +59,33 @@ public sealed class GgufModelTests : IDisposable
         }
     }
 
+    // With a gate and without, its output scaled or not: a file has the output as it is computed.
+    [Theory]
+    [InlineData("t5", true)]
+    [InlineData("t5v1", true)]
+    [InlineData("t5", false)]
+    [InlineData("t5v1", false)]
+    public void T5_Comes_Back_As_It_Was(string name, bool tied)
+    {
+        var config = ModelConfig.Read(TestPaths.Fixture("models", name)).Clone();
+        if (!tied) (config.Json["tie_word_embeddings"], config.Json["scale_decoder_outputs"]) = (false, name == "t5v1");
+        config.Json["num_decoder_layers"] = 3;
+        using var model = ModelLoader.Create(config, null, new() { Task = TaskKind.SequenceToSequence });
+        GgufModel.Write(model, File_("model.gguf"), GgufQuantization.F32);
+        using var again = ModelLoader.Load(File_("model.gguf"));
+        Assert.Equal(TaskKind.SequenceToSequence, again.Head.Kind);
+        Assert.Equal(model.Sites.Slots.Select(slot => slot.Name).Where(slot => slot != "lm_head.weight"),
+            again.Sites.Slots.Select(slot => slot.Name).Where(slot => slot != "lm_head.weight"));
+        var (expected, found) = (Logits(model), Logits(again));
+        Assert.True((expected - found).abs().max().item<float>() <= 1e-5 * expected.abs().max().item<float>());
+        Assert.Equal(3, again.Config.Int("num_decoder_layers", 0));
+        var adapter = AdapterFolder.Open(TestPaths.Fixture("cases", "t5-lora"));
+        GgufAdapter.Write(adapter, config, File_("adapter.gguf"));
+        using var written = GgufFile.Open(File_("adapter.gguf"));
+        Assert.Contains("dec.blk.1.cross_attn_v.weight.lora_b", written.Tensors.Keys);
+        Assert.Contains("enc.blk.0.attn_q.weight.lora_a", written.Tensors.Keys);
+    }
+
     [Fact]
     public void The_Stretching_Of_Llama_3_Is_A_Table_And_Is_Known_Again()
     {
@@ -159,7 +186,6 @@ public sealed class GgufModelTests : IDisposable
     [Theory]
     [InlineData("bert-lora", "the architecture \"bert\" can't be written as GGUF; supported are llama")]
     [InlineData("opt-lora", "the architecture \"opt\" can't be written as GGUF, for llama.cpp knows no OPT; supported are llama")]
-    [InlineData("t5-lora", "the architecture \"t5\" can't be written as GGUF; supported are llama")]
     [InlineData("llama-prefix", "holds PREFIX_TUNING, and a GGUF adapter is a plain LoRA")]
     public void What_Has_No_Place_Is_Refused(string name, string message)
     {
@@ -176,6 +202,8 @@ public sealed class GgufModelTests : IDisposable
     [InlineData("gemma2", """{ "layer_types": ["full_attention", "sliding_attention"] }""",
         "has its windows in other layers than every second")]
     [InlineData("gemma", """{ "attention_bias": true }""", "has a bias \"model.layers.0.self_attn.q_proj.bias\"")]
+    [InlineData("t5", """{ "relative_attention_max_distance": 64 }""", "has the \"relative_attention_max_distance\" 64, where 128")]
+    [InlineData("t5v1", """{ "feed_forward_proj": "gelu", "dense_act_fn": "gelu" }""", "has the activation \"gelu\" without a gate")]
     [InlineData("falcon-alibi", """{ }""", "says positions by ALiBi")]
     [InlineData("falcon7b", """{ "parallel_attn": false }""", "has its branches one behind the other")]
     [InlineData("falcon", """{ "bias": true }""", "has a bias \"transformer.h.0.self_attention.query_key_value.bias\"")]
@@ -205,6 +233,7 @@ public sealed class GgufModelTests : IDisposable
     [InlineData("bytelevel-qwen2", 3)]
     [InlineData("sentencepiece-bpe", 4)]
     [InlineData("sentencepiece-model-bpe", 5)]
+    [InlineData("sentencepiece-model-unigram", 6)]
     public void A_Tokenizer_Comes_Back_Equal_To_Its_Goldens(string name, int seed)
     {
         var tokenizer = Tokenizer.Load(TestPaths.Fixture("tokenizers", name));
@@ -234,6 +263,7 @@ public sealed class GgufModelTests : IDisposable
     private static TokenBatch Batch() => new()
     {
         InputIds = tensor(new long[,] { { 3, 17, 42, 9, 77 }, { 5, 8, 1, 90, 2 } }),
+        AnswerIds = tensor(new long[,] { { 0, 17, 42 }, { 0, 8, 1 } }),
         AttentionMask = ones([2, 5], ScalarType.Int64),
         Unpadded = true,
     };
