@@ -196,8 +196,13 @@ public sealed class UnionTests
             new TrainableAdapter(bench.Peft, adapter), new Batches(),
             new TrainerOptions { LearningRate = 0.01, MaxSteps = 4, TokensPerPass = 24 }, null, observers);
 
-    // Where AdapterHub has each part, in a place of its own.
     private static void ComesBack(string architecture, UnionOptions union)
+    {
+        foreach (var format in Enum.GetValues<AdapterFormat>()) ComesBack(architecture, union, format);
+    }
+
+    // Where the format has each part.
+    private static void ComesBack(string architecture, UnionOptions union, AdapterFormat format)
     {
         using var bench = new Bench(architecture);
         var adapter = bench.Add(union);
@@ -205,18 +210,48 @@ public sealed class UnionTests
         using var folder = new TempFolder();
         try
         {
-            AdapterFolder.Save(adapter, folder.Root, AdapterFormat.AdapterHub);
+            AdapterFolder.Save(adapter, folder.Root, format);
         }
         catch (PeftException e)
         {
             Assert.EndsWith(".", e.Message);
             Assert.Empty(Directory.GetFiles(folder.Root));
+            Assert.NotNull(adapter.Refusal(format)); // known before it was trained
             return;
         }
         using var fresh = new Bench(architecture);
         Bits.AssertSame(
             bench.Logits(adapter), fresh.Logits(AdapterFolder.Open(folder.Root).LoadInto(fresh.Peft)),
             "The output after saving and loading");
+    }
+
+    // A serial and a parallel bottleneck at one branch, as AutoPEFT has them, and what AdapterHub lacks.
+    [Fact]
+    public void Parts_At_One_Place_And_Parts_That_AdapterHub_Lacks_Come_Back()
+    {
+        var lora = new LoraOptions { TargetModules = new("all-linear") };
+        (UnionOptions Union, AdapterFormat Format)[] cases =
+        [
+            (new() { Parts = [new BottleneckOptions(), MethodRegistry.Options("par_bn")] }, AdapterFormat.AdapterHub),
+            (new() { Parts = [new BottleneckOptions(), MethodRegistry.Options("par_bn")] }, AdapterFormat.Peft),
+            (new() { Parts = [lora, new BitFitOptions(), new BottleneckOptions { Size = 3 }] }, AdapterFormat.Peft),
+        ];
+        foreach (var (union, format) in cases)
+        {
+            using Bench bench = new("bert"), fresh = new("bert");
+            using var folder = new TempFolder();
+            var adapter = bench.Add(union);
+            Bench.Disturb(adapter);
+            AdapterFolder.Save(adapter, folder.Root, format);
+            var read = AdapterFolder.Open(folder.Root).LoadInto(fresh.Peft, "another");
+            Bits.AssertSame(bench.Logits(adapter), fresh.Logits(read), "The output after saving and loading");
+            using var again = new TempFolder();
+            AdapterFolder.Save(read, again.Root, format);
+            Assert.Equal(
+                ((UnionOptions)AdapterFolder.Open(folder.Root).Options).Parts.Select(p => p.PeftType),
+                ((UnionOptions)AdapterFolder.Open(again.Root).Options).Parts.Select(p => p.PeftType));
+        }
+        Refusal.Sentence(() => new UnionOptions { Parts = [new UnionOptions()] }.Validate(), "a union in a union");
     }
 
     private sealed class Batches : IBatchSource

@@ -15,7 +15,9 @@ public abstract class CompositeHubLayout : AdapterHubLayout
 
     /// <inheritdoc/>
     public override string? Name(PeftMethod adapter, AdapterTensor tensor) =>
-        Owner(adapter, tensor) is { } part ? Of(part).Name(part, tensor) : tensor.SavedModule ? null : tensor.Name;
+        Owner(adapter, tensor) is { } part
+            ? Of(part).Name(part, tensor) is { } name ? Before(adapter, part) + name : null
+            : tensor.SavedModule ? null : tensor.Name;
 
     /// <inheritdoc/>
     public override string ReferenceName(PeftMethod adapter, AdapterTensor tensor) =>
@@ -27,7 +29,7 @@ public abstract class CompositeHubLayout : AdapterHubLayout
         var written = new HashSet<string>();
         var own = adapter.Kept.Where(t => Owner(adapter, t) is null && Name(adapter, t) is not null)
             .SelectMany(t => Encode(adapter, t, Name(adapter, t)!));
-        foreach (var pair in Parts(adapter).SelectMany(p => Of(p).Write(p)).Concat(own))
+        foreach (var pair in Parts(adapter).SelectMany(p => Written(adapter, p)).Concat(own))
         {
             if (!written.Add(pair.Key))
                 throw new PeftException(
@@ -43,16 +45,28 @@ public abstract class CompositeHubLayout : AdapterHubLayout
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         var parts = Parts(adapter);
-        var places = parts.Select(p => Of(p).Write(p).ToDictionary(t => t.Key, t => t.Value.shape)).ToList();
+        var places = parts.Select(p => Written(adapter, p).ToDictionary(t => t.Key, t => t.Value.shape)).ToList();
         foreach (var (key, shape) in places.SelectMany(p => p)) SavedTensor.Require(saved, key, shape, file);
         if (saved.Keys.FirstOrDefault(k => !places.Any(p => p.ContainsKey(k)) && !MayLeaveOut(adapter, k)) is { } stray)
             throw SavedTensor.Stray(stray, file);
-        foreach (var (part, own) in parts.Zip(places)) Of(part).Read(part, saved.Where(t => own.ContainsKey(t.Key)).ToDictionary(), file);
+        foreach (var (part, own) in parts.Zip(places))
+        {
+            var before = Before(adapter, part).Length;
+            Of(part).Read(part, saved.Where(t => own.ContainsKey(t.Key)).ToDictionary(t => t.Key[before..], t => t.Value), file);
+        }
         ((CompositeMethod)adapter).AdoptAnew();
     }
 
     /// <inheritdoc/>
     public override bool MayLeaveOut(PeftMethod adapter, string key) => Parts(adapter).Any(p => Of(p).MayLeaveOut(p, key));
+
+    private IEnumerable<KeyValuePair<string, Tensor>> Written(PeftMethod adapter, PeftMethod part)
+    {
+        var before = Before(adapter, part);
+        return Of(part).Write(part).Select(t => KeyValuePair.Create(before + t.Key, t.Value));
+    }
+
+    private string Before(PeftMethod adapter, PeftMethod part) => PlacesOfParts.Before((CompositeMethod)adapter, part, Format);
 
     private static IReadOnlyList<PeftMethod> Parts(PeftMethod adapter) => ((CompositeMethod)adapter).Parts;
 

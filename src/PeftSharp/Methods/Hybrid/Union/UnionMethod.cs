@@ -16,7 +16,7 @@ public sealed class UnionMethod(string name, UnionOptions options) : CompositeMe
         Summary = "Several methods as one, each behind a learned gate (UniPELT) or plain (MAM).",
         Formula = "each part's own; gated: the part times g, the mean over the sequence's tokens of σ(w·x + b), one g a sequence",
         OptionsType = typeof(UnionOptions),
-        Layouts = [new UnionAdapterHub()],
+        Layouts = [new UnionAdapterHub(), new UnionPeft()],
         Presets = new Dictionary<string, Func<MethodOptions>> { ["mam"] = () => new UnionOptions { Parts = UnionOptions.Mam() } },
     };
 

@@ -18,6 +18,19 @@ public sealed record UnionOptions : MethodOptions
     [JsonIgnore]
     public IReadOnlyList<MethodOptions> Parts { get; init; } = UniPelt();
 
+    /// <summary>The parts as peft's layout keeps them: settings that are not defaults, with their <c>peft_type</c>; null
+    /// elsewhere.</summary>
+    [JsonPropertyName("parts")]
+    public IReadOnlyList<MethodPart>? SavedParts
+    {
+        get;
+        init
+        {
+            field = value;
+            if (value is not null) Parts = [.. value.Select(part => part.Options)];
+        }
+    }
+
     /// <summary>
     /// True lets every gate average over padded positions too, as AdapterHub does, so that a row's answer depends on the rows beside it;
     /// default false.
@@ -33,8 +46,15 @@ public sealed record UnionOptions : MethodOptions
     public override void Validate()
     {
         if (Parts.Count == 0) throw Bad("configs", "empty", "at least one method");
+        if (Parts.Count > MostParts) throw Bad("parts", $"{Parts.Count} methods", $"at most {MostParts}");
+        if (Parts.Any(part => part is UnionOptions)) throw Bad("parts", "a union in a union", "its methods one by one");
         foreach (var part in Parts) part.Validate();
     }
+
+    private const int MostParts = 64;
+
+    /// <inheritdoc/>
+    internal override IReadOnlyList<string> OwnFields => ["parts"];
 
     /// <inheritdoc/>
     public override PeftMethod Create(string name) => new UnionMethod(name, this);
