@@ -41,6 +41,7 @@ using PeftSharp.Methods.Reparameterized.Shira;
 using PeftSharp.Methods.Reparameterized.VbLora;
 using PeftSharp.Methods.Reparameterized.Vera;
 using PeftSharp.Methods.Unified.AdaMix;
+using PeftSharp.Methods.Unified.ProPetl;
 using PeftSharp.Methods.Unified.SparseAdapter;
 
 namespace PeftSharp.Methods;
@@ -92,6 +93,7 @@ public static class MethodRegistry
         MoeLoraMethod.Info,
         SparseMethod.Info,
         AdaMixMethod.Info,
+        ProPetlMethod.Info,
     ];
 
     /// <summary>The settings that a name, an alias or a preset stands for.</summary>

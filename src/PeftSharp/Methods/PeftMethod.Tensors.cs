@@ -216,6 +216,16 @@ public abstract partial class PeftMethod
         _tensors.AddRange(part.Tensors.Except(_tensors));
     }
 
+    /// <summary>
+    /// Takes a tensor out of what a part trains and saves: it is read through its slot as before, in which something else stands in for it.
+    /// Releasing it is the caller's.
+    /// </summary>
+    private protected void Withdraw(PeftMethod part, AdapterTensor tensor)
+    {
+        part._tensors.Remove(tensor);
+        _tensors.Remove(tensor);
+    }
+
     /// <summary>Places a plug-in; it is taken away when the adapter is detached.</summary>
     protected void Plug<T>(PluginList<T> plugins, T plugin) where T : class => _undo.Add(plugins.Add(Tag, plugin));
 

@@ -63,7 +63,9 @@ public sealed class ThresholdMaskMethod(string name, ThresholdMaskOptions option
     private void Mask(ProjectionSite site)
     {
         long[] shape = [site.OutFeatures, site.InFeatures];
-        var scores = Add(site.Path, Scores, shape, () => Arithmetic.Filled(shape, options.Start, ScalarType.Float32, CPU), decay: false);
+        // A file holds a bit for each of them, not a number.
+        var scores = Add(
+            site.Path, Scores, shape, () => Arithmetic.Filled(shape, options.Start, ScalarType.Float32, CPU), decay: false, saved: false);
         _masked.Add(scores, site.Weight);
         OnDetach(site.Weight.ReplaceTensor(Tag, (weight, context) => weight * Factors(scores.Get(context), weight.dtype)));
     }

@@ -52,25 +52,14 @@ internal sealed class PruningMask : IDisposable
         before.Dispose();
     }
 
-    /// <summary>One bit an entry, the first in the lowest bit of the first byte, uint8.</summary>
-    public Tensor ToBits()
-    {
-        using var flat = _kept.to(ScalarType.Bool).cpu().contiguous();
-        var kept = flat.data<bool>().ToArray();
-        var bytes = new byte[(kept.Length + 7) / 8];
-        for (var i = 0; i < kept.Length; i++)
-            if (kept[i]) bytes[i / 8] |= (byte)(1 << (i % 8));
-        return tensor(bytes, dtype: ScalarType.Byte);
-    }
+    /// <summary>One bit an entry (<see cref="MaskBits"/>).</summary>
+    public Tensor ToBits() => MaskBits.Pack(_kept);
 
     /// <summary>Takes bits over.</summary>
     public void FromBits(Tensor bits)
     {
         using var scope = NewDisposeScope();
-        var bytes = bits.cpu().contiguous().data<byte>().ToArray();
-        var kept = new bool[_kept.numel()];
-        for (var i = 0; i < kept.Length; i++) kept[i] = (bytes[i / 8] >> (i % 8) & 1) == 1;
-        Set(tensor(kept, dtype: ScalarType.Bool).view(_kept.shape));
+        Set(MaskBits.Unpack(bits, _kept.shape));
     }
 
     public void Dispose()

@@ -25,10 +25,7 @@ internal sealed class SparsePeft : PeftLayout
         foreach (var mask in method.Masks)
         {
             var key = Name(adapter, mask.Tensor)! + End;
-            SavedTensor.Require(saved, key, [(mask.Tensor.Value.numel() + 7) / 8], file);
-            if (saved[key].dtype != ScalarType.Byte)
-                throw new PeftException(
-                    $"{file}: tensor \"{key}\" holds {saved[key].dtype}; expected uint8, one bit for each entry: save the adapter again.");
+            MaskBits.Require(saved, key, mask.Tensor.Value.numel(), file);
             rest.Remove(key);
         }
         base.Read(adapter, rest, file);
