@@ -26,6 +26,8 @@ internal sealed class CommandLineCaller(string verb) : Caller
 
     public override string GiveBaseOfAll => $"{base.GiveBaseOfAll}, or give --base FOLDER";
 
+    public override string GiveDataOfAll => $"{base.GiveDataOfAll}, or give --data PATH";
+
     public override string KnownSettings(string method) => $"see \"peft train --help\" and \"peft methods {method}\".";
 
     public override string Missing(string key, string? recipe, bool resumes, string? folder)

@@ -24,6 +24,7 @@ internal static class CommandTree
         new("train", "Train an adapter on a dataset.", TrainVerb.Build),
         new("eval", "Score a model or an adapter on labelled data.", EvalVerb.Build),
         new("compare", "Compare methods on datasets: scores, sizes, memory and time in one table.", CompareVerb.Build),
+        new("autotune", "Search modules, sizes and layers for the best score at every number of weights.", AutotuneVerb.Build),
         new("predict", "Answer texts with labels and probabilities.", PredictVerb.Build),
         new("generate", "Answer prompts with text.", GenerateVerb.Build),
         new("chat", "Talk with a model; adapters change by a command.", ChatVerb.Build),

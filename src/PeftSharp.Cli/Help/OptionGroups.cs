@@ -17,7 +17,7 @@ internal static class OptionGroups
         ("Method",
         [
             "--method", "--methods", "--set", "--rank", "--directions", "--format", "--no-base-dropout",
-            "--how", "--weights", "--density", "--sign", "--head", "--to",
+            "--how", "--weights", "--density", "--sign", "--head", "--to", "--space", "--strategy", "--max-weights",
         ]),
         ("Data",
         [
@@ -37,7 +37,7 @@ internal static class OptionGroups
             "--warmup-ratio", "--warmup-steps", "--weight-decay",
             "--optim", "--adam-beta1", "--adam-beta2", "--adam-epsilon", "--max-grad-norm", "--order", "--packing", "--seed", "--seeds",
             "--dry-run", "--resume", "--save-steps", "--save-strategy",
-            "--save-total-limit", "--again",
+            "--save-total-limit", "--again", "--trials", "--search-rows", "--search-epochs",
         ]),
         ("Scoring", ["--take-eval", "--metric", "--generate", "--prompts", "--eval-steps", "--early-stopping", "--load-best"]),
         (

@@ -48,6 +48,9 @@ public class Caller
     /// <summary>How to name a base for all runs of a comparison.</summary>
     public virtual string GiveBaseOfAll => "add it";
 
+    /// <summary>How to name the data of all runs of a search.</summary>
+    public virtual string GiveDataOfAll => "add it";
+
     /// <summary>How to name the base of an adapter that does not name one.</summary>
     public virtual string GiveBase => "give the base model";
 

@@ -89,10 +89,11 @@ public sealed record ComparisonPlan
             : [.. Search.Rates.Select(rate => Cell.Searching(this, dataset, method, rate))];
 
     /// <summary>The models, data and other files that the runs read.</summary>
-    internal IEnumerable<string?> Paths => Datasets.Concat(Methods).Select(v => v.Settings).Append(Common)
-        .SelectMany(settings => settings)
-            .Where(s => TrainKeys.Find(s.Key) is { Option: var option } && Reading.Contains(option))
-            .Select(s => s.Value?.ToString());
+    internal IEnumerable<string?> Paths => Datasets.Concat(Methods).Select(v => v.Settings).Append(Common).SelectMany(PathsOf);
+
+    /// <summary>What of some settings of a run is read.</summary>
+    internal static IEnumerable<string?> PathsOf(JsonObject settings) =>
+        settings.Where(s => TrainKeys.Find(s.Key) is { Option: var option } && Reading.Contains(option)).Select(s => s.Value?.ToString());
 
     private static readonly string[] Reading = ["--base", "--adapter", "--data", "--eval-data", "--rows", "--cache"];
 

@@ -243,6 +243,7 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
     {
         "train" => ["--base", folder.Model, "--method", "lora", "--data", folder.Train, "--out", folder.File_("none"), "--dry-run"],
         "compare" => ["--base", folder.Model, "--methods", "lora", "--data", folder.Train, "--out", folder.File_("none")],
+        "autotune" => ["--base", folder.Model, "--data", folder.Train, "--out", folder.File_("none")],
         "eval" => ["--base", folder.Model, "--adapter", Trained(), "--data", folder.Dev],
         "predict" => ["--base", folder.Model, "--data", folder.Dev],
         "convert" => ["--base", folder.Model, "--adapter", folder.Model, "--to", "lora", "--out", folder.File_("none")],

@@ -15,6 +15,7 @@ public sealed class SnippetTests
     [Theory]
     [InlineData("README.md", 3, "SnippetTests.cs")]
     [InlineData("README.ko.md", 3, "SnippetTests.cs")]
+    [InlineData("docs/autotune.md", 1, "AutotuneSnippet.cs")]
     [InlineData("docs/csharp.md", 8, "CSharpSnippet.cs")]
     [InlineData("docs/compositions.md", 3, "CompositionSnippetTests.cs")]
     [InlineData("docs/data.md", 1, "DataSnippet.cs")]

@@ -28,14 +28,23 @@ internal sealed record Cell(string Dataset, string Method, ulong Seed, double? S
     // A search scores on training rows that it does not train on, never on the rows that methods are compared on.
     public static Cell Searching(ComparisonPlan plan, Variant dataset, Variant method, double rate)
     {
-        var settings = Join(plan, dataset, method, plan.Seeds[0]);
-        foreach (var key in (string[])["eval_data", "validation_file", "rows", "max_steps", "eval_steps"]) settings.Remove(key);
+        var settings = OnTrainingRows(Join(plan, dataset, method, plan.Seeds[0]), plan.Search!.Take, plan.Search.Epochs);
         settings["learning_rate"] = rate;
-        settings["num_train_epochs"] = plan.Search!.Epochs;
-        settings["max_train_samples"] = plan.Search.Take;
-        settings["max_eval_samples"] = plan.Search.Take / 2;
-        settings["split_shares"] = "0.7,0.3";
         return new(dataset.Name, method.Name, plan.Seeds[0], rate, settings);
+    }
+
+    /// <summary>The settings of a run, scored on training rows that it does not train on.</summary>
+    /// <param name="settings">The settings of a run; taken over.</param>
+    /// <param name="take">Rows to train on; half as many are scored.</param>
+    /// <param name="epochs">Passes over them.</param>
+    public static JsonObject OnTrainingRows(JsonObject settings, int take, double epochs)
+    {
+        foreach (var key in (string[])["eval_data", "validation_file", "rows", "max_steps", "eval_steps"]) settings.Remove(key);
+        settings["num_train_epochs"] = epochs;
+        settings["max_train_samples"] = take;
+        settings["max_eval_samples"] = take / 2;
+        settings["split_shares"] = "0.7,0.3";
+        return settings;
     }
 
     /// <summary>The same cell with the rate that a search found.</summary>

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using CsvHelper;
 using PeftSharp.Files;
 using PeftSharp.Files.Json;
 using PeftSharp.Interop;
@@ -89,8 +88,8 @@ internal sealed class CompareReport(ComparisonPlan plan, string root, Caller cal
     public void Write()
     {
         AtomicFile.WriteText(Path.Combine(root, "compare.json"), JsonText.Text(Json()) + "\n");
-        AtomicFile.WriteText(Path.Combine(root, "summary.csv"), Csv(Summaries.Select(s => s.Json())));
-        AtomicFile.WriteText(Path.Combine(root, "cells.csv"), Csv(All.Select(Json)));
+        AtomicFile.WriteText(Path.Combine(root, "summary.csv"), CsvTable.Text(Summaries.Select(s => s.Json())));
+        AtomicFile.WriteText(Path.Combine(root, "cells.csv"), CsvTable.Text(All.Select(Json)));
     }
 
     private IEnumerable<Cell> All => Planned.Concat(_searched.DistinctBy(c => c.Id));
@@ -122,22 +121,5 @@ internal sealed class CompareReport(ComparisonPlan plan, string root, Caller cal
             ["compute"] = result?.Compute,
             ["folder"] = $"cells/{cell.Id}",
         };
-    }
-
-    // The columns are those of the first row: all rows have the same.
-    private static string Csv(IEnumerable<JsonObject> rows)
-    {
-        using var text = new StringWriter();
-        using (var csv = CsvWriter.Create(text, CsvWriterOptions.Default with { NewLine = "\n" }, leaveOpen: true))
-        {
-            var first = true;
-            foreach (var row in rows)
-            {
-                if (first) csv.WriteRecord([.. row.Select(r => r.Key)]);
-                first = false;
-                csv.WriteRecord([.. row.Select(r => r.Value?.ToString() ?? "")]);
-            }
-        }
-        return text.ToString();
     }
 }
