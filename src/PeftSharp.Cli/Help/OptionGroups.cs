@@ -18,10 +18,12 @@ internal static class OptionGroups
         [
             "--method", "--methods", "--set", "--rank", "--directions", "--format", "--no-base-dropout",
             "--how", "--weights", "--density", "--sign", "--head", "--to", "--space", "--strategy", "--max-weights",
+            "--soup", "--members",
         ]),
         ("Data",
         [
-            "--text", "--data", "--eval-data", "--text-column", "--pair-column", "--label-column", "--problem", "--max-length", "--take",
+            "--text", "--data", "--domains", "--eval-data", "--text-column", "--pair-column", "--label-column", "--problem",
+            "--max-length", "--take",
             "--stratified", "--rows",
             "--split", "--split-shares", "--split-seed", "--no-stratify", "--skip-bad-rows", "--allow-blank", "--header", "--separator",
             "--quoted", "--no-label",

@@ -43,10 +43,12 @@ internal static class CombineVerb
             "The adapter whose head the result has. Default: the mean of the heads, where all answer the same labels.");
         foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, how, weights, rank, density, sign, seed, head])
             command.Add(option);
+        var soup = new SoupParts(command);
         output.AddTo(command);
         HelpWithExamples.Add(command,
             "combine --base models/bert-base --adapter \"average(runs/a,runs/b)\" --out runs/ab",
             "combine --base models/bert-base --adapter \"stack(runs/a,runs/b)\" --weights 1,-0.5 --out runs/a-without-b",
+            "combine --base models/bert-base --adapter \"average(runs/a,runs/b,runs/c)\" --soup greedy --data dev.tsv --out runs/soup",
             "combine --base models/bert-base --adapter \"stack(runs/a,runs/b)\" --how ties --density 0.2 --rank 8 --out runs/ties");
         VerbParts.Run(command, parsed =>
         {
@@ -61,7 +63,9 @@ internal static class CombineVerb
                     SignElection.Total),
                 Seed = (ulong)(VerbParts.Whole(parsed, seed) ?? 42),
             };
-            return Run(parsed, models, output, options, Weights(parsed, weights), parsed.GetValue(head));
+            if (soup.IsAsked(parsed) && (parsed.GetValue(how) is not (null or "mean") || parsed.GetValue(weights) is not null))
+                throw new UsageException("--soup averages tensors, each adapter alike; leave out --how and --weights.");
+            return Run(parsed, models, output, options, Weights(parsed, weights), parsed.GetValue(head), soup);
         });
     }
 
@@ -78,7 +82,7 @@ internal static class CombineVerb
     }
 
     private static int Run(ParseResult parsed, ModelParts models, AdapterOutput output, CombineOptions options, double[]? weights,
-        string? head)
+        string? head, SoupParts soup)
     {
         var given = VerbParts.Need(parsed, models.Adapter, "combine");
         if (!AdapterExpression.IsComposed(given))
@@ -92,6 +96,13 @@ internal static class CombineVerb
         var parts = Parts(loaded.Composition!, weights);
         var sources = parts.Select(part => (loaded.Model.Adapters.Values.First(a => a.Tag == part.Adapter), part.Weight)).ToList();
         var chosen = head is null ? null : HeadOf(AdapterExpression.Parse(given), head, loaded.Composition!);
+        if (soup.IsAsked(parsed))
+        {
+            var made = soup.Make(parsed, loaded, [.. sources.Select(s => s.Item1)], chosen, FreeName(loaded.Model));
+            output.Write(folder, loaded, made.Adapter, basis.Folder, null);
+            SoupParts.Tell(made, AdapterExpression.Parse(given), parsed.GetValue(output.Folder)!, parsed.GetValue(output.Json));
+            return ExitCode.Success;
+        }
         var combined = AdapterCombination.Combine(loaded.Model, sources, options with { Head = chosen }, FreeName(loaded.Model));
         MadeAdapter.Write(loaded, combined.Adapter, folder);
         var (target, count) = (parsed.GetValue(output.Folder)!, Figures.Count(combined.Adapter.TrainedWeights));

@@ -128,6 +128,9 @@ public sealed class LoadedModel : IDisposable
                 + "give the model that was trained on pairs.");
     }
 
+    /// <summary>The same model with another of its adapters answering; what it holds is this one's, which disposes it.</summary>
+    internal LoadedModel Answering(PeftMethod adapter) => new(BaseFolder, AdapterFolder, Model, adapter, Model.CardOf(adapter), []);
+
     /// <summary>Lets go of the model and its adapter.</summary>
     public void Dispose() => Model.Dispose();
 
