@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using PeftSharp.Analysis;
+using PeftSharp.Analysis.Gates;
 using PeftSharp.Cli.Analysis;
 using PeftSharp.Cli.Hub;
 using PeftSharp.Cli.Models;
@@ -25,25 +26,30 @@ internal static class AnalyzeVerb
         var with = VerbParts.Text("--with", "FOLDER", "Another adapter of the same base: do both move the weights in the same directions?");
         var directions = VerbParts.Text("--directions", "N", "Leading directions to compare with --with. Default: 8.");
         var output = VerbParts.Text("--out", "FOLDER", $"Write spectrum.png, norms.png, the overlaps' pictures and {FileName} there.");
+        var data = VerbParts.Text("--data", "PATH", "Of an adapter with gates (unipelt): texts for which to tell how far they are open.");
+        var take = VerbParts.Text("--take", "N", "The first N texts of --data. Default: 20.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
-        foreach (
-            var option in (Option[])[models.Base, models.Adapter, models.Revision, with, directions, output, overwrite, noVerify, json])
-            command.Add(option);
+        Option[] options = [models.Base, models.Adapter, models.Revision, with, directions, data, take, output, overwrite, noVerify, json];
+        foreach (var option in options) command.Add(option);
         HelpWithExamples.Add(command,
             "analyze --base models/bert-base --adapter runs/full --out analysis",
-            "analyze --base models/bert-base --adapter runs/seed1 --with runs/seed2 --json");
+            "analyze --base models/bert-base --adapter runs/seed1 --with runs/seed2 --json",
+            "analyze --base models/bert-base --adapter runs/unipelt --data dev.tsv --out analysis");
         VerbParts.Run(command, parsed => Run(
-            parsed, models, parsed.GetValue(with), VerbParts.Whole(parsed, directions, 1) ?? 8,
-            parsed.GetValue(output), parsed.GetValue(overwrite), VerbParts.Proof(parsed, noVerify), parsed.GetValue(json)));
+            parsed, models, parsed.GetValue(with), VerbParts.Whole(parsed, directions, 1) ?? 8, parsed.GetValue(data),
+            VerbParts.Whole(parsed, take, 1), parsed.GetValue(output), parsed.GetValue(overwrite), VerbParts.Proof(parsed, noVerify),
+            parsed.GetValue(json)));
     }
 
     private static int Run(
-        ParseResult parsed, ModelParts models, string? with, int directions, string? output, bool overwrite, ProofUse proof, bool json)
+        ParseResult parsed, ModelParts models, string? with, int directions, string? data, int? take, string? output, bool overwrite,
+        ProofUse proof, bool json)
     {
         var adapter = VerbParts.Need(parsed, models.Adapter, "analyze");
+        if (take is not null && data is null) throw new UsageException("--take goes with --data.");
         using var folder = output is null
             ? null
-            : OutputFolder.Plan(output, Outputs.Options("analyze", overwrite), parsed.GetValue(models.Base), adapter, with);
+            : OutputFolder.Plan(output, Outputs.Options("analyze", overwrite), parsed.GetValue(models.Base), adapter, with, data);
         var (basis, own) = models.Find(parsed, "analyze");
         folder?.Protect(basis.Folder, own!.Folder);
         var loaded = ModelOpener.Open(basis.Folder, own!.Folder, new LoadOptions { Dense = true }, proof: proof);
@@ -54,6 +60,8 @@ internal static class AnalyzeVerb
         var analysis = AdapterAnalysis.Of(loaded.Model, loaded.Adapter!, cancellation: interruption.Token);
         var overlaps = second is null ? null : SubspaceOverlap.Of(loaded.Model, loaded.Adapter!, second, directions);
         var document = AnalysisJson.Of(analysis, overlaps);
+        var gates = data is null ? null : GateReport.Of(loaded, data, take ?? 20, interruption.Token);
+        if (gates is not null) document["gates"] = gates.Json();
         document.Insert(0, "adapter", adapter);
         document.Insert(1, "method", loaded.Adapter!.Options.PeftType);
         document.Insert(2, "with", with);
@@ -64,8 +72,9 @@ internal static class AnalyzeVerb
                 $"{adapter}: {loaded.Adapter.Options.PeftType}, {analysis.Matrices.Count} changed matrices, {analysis.Vectors.Count} "
                 + $"changed vectors, {analysis.Effects.Count} other effects");
             AnalysisTables.Write(analysis, overlaps);
+            if (gates is not null) GateTable.Write(gates);
         }
-        if (folder is not null) Save(folder, output!, document, analysis, overlaps, loaded.Adapter.Options.PeftType);
+        if (folder is not null) Save(folder, output!, document, analysis, overlaps, gates, loaded.Adapter.Options.PeftType);
         return ExitCode.Success;
     }
 
@@ -78,14 +87,19 @@ internal static class AnalyzeVerb
 
     private static void Save(
         OutputFolder folder, string output, JsonObject document, AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps,
-        string name)
+        GateReport? gates, string name)
     {
         AtomicFile.WriteText(Path.Combine(folder.Create(), FileName), JsonText.Text(document) + "\n");
         string told;
         try
         {
-            var files = AnalysisPictures.Write(folder.Aside, analysis, overlaps, name);
-            told = $"written to {output}: {string.Join(", ", files.Prepend(FileName))}";
+            var files = AnalysisPictures.Write(folder.Aside, analysis, overlaps, name).Prepend(FileName);
+            if (gates is not null)
+            {
+                GateTable.Draw(folder.Aside, gates, name);
+                files = files.Append(GateTable.Picture);
+            }
+            told = $"written to {output}: {string.Join(", ", files)}";
         }
         catch (Exception e) when (e is DllNotFoundException or TypeInitializationException)
         {

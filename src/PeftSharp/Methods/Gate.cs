@@ -15,6 +15,13 @@ internal sealed class Gate(AdapterTensor weight, AdapterTensor bias, bool overPa
     /// <summary>x: [rows, tokens, width] → [rows, 1, gates].</summary>
     public Tensor Value(Tensor x, ForwardContext context)
     {
+        var value = Mean(x, context);
+        context.GateListener?.Hear(weight.Name, value);
+        return value;
+    }
+
+    private Tensor Mean(Tensor x, ForwardContext context)
+    {
         var each = nn.functional.linear(x, weight.Get(context), bias.Get(context)).sigmoid();
         // Behind a pooler there is one position, and it is real.
         if (overPadding || context.Padding is not { } mask || mask.shape[1] != x.shape[1]) return each.mean([1], keepdim: true);

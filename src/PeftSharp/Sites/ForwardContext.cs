@@ -46,6 +46,9 @@ public sealed record ForwardContext
     /// <summary>Hears how much each adapter of a fusion counts; null (default) for nobody.</summary>
     public IFusionListener? FusionListener { get; init; }
 
+    /// <summary>Hears how far learned gates are open; null (default) for nobody.</summary>
+    public IGateListener? GateListener { get; init; }
+
     /// <summary>True if the last layer's output is wanted at every position, and not only where the head reads.</summary>
     public bool AllTokens { get; init; }
 

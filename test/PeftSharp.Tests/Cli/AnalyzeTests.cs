@@ -39,6 +39,25 @@ public sealed class AnalyzeTests : IClassFixture<CliFolder>
     }
 
     [Fact]
+    public void Gates_are_told_by_layer_and_text()
+    {
+        _folder.TrainTo("gated", "--method", "unipelt", "--max-steps", "2", "--format", "adapterhub").Succeeds();
+        string[] common = ["analyze", "--base", _folder.Model, "--adapter", _folder.File_("gated"), "--data", _folder.Dev, "--take", "5"];
+        var result = Peft.Run([.. common, "--out", _folder.File_("gates")]).Succeeds();
+        Assert.Contains("Gates, over 5 texts", result.Output);
+        Assert.True(new FileInfo(Path.Combine(_folder.File_("gates"), "gates.png")).Length > 500);
+        var gates = Peft.Run([.. common, "--json"]).Succeeds().Json["gates"]!.AsArray();
+        // Of each of two layers a prefix, a bottleneck, and LoRAs at the queries' and the values' map.
+        Assert.Equal(2 * 4, gates.Count);
+        Assert.Equal(["bottleneck", "lora", "prefix"], gates.Select(g => $"{g!["method"]}").Distinct().Order());
+        Assert.All(gates, g => Assert.Equal(5, g!["values"]!.AsArray().Count));
+        Assert.All(gates, g => Assert.All(g!["values"]!.AsArray(), v => Assert.InRange((double)v!, 0, 1)));
+        _folder.TrainTo("plain", "--max-steps", "1").Succeeds();
+        Assert.Contains(
+            "has no gates", Peft.Run("analyze", "--base", _folder.Model, "--adapter", _folder.File_("plain"), "--data", _folder.Dev).Fails(1));
+    }
+
+    [Fact]
     public void A_prefix_has_no_matrix_and_is_told_so()
     {
         Peft.Run(
