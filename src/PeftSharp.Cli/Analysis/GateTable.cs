@@ -25,8 +25,10 @@ internal static class GateTable
     }
 
     /// <summary>Draws the picture: a row for each gate, a column for each of the first texts.</summary>
-    public static void Draw(string folder, GateReport report, string name)
+    /// <returns>The files that were written: none without a report.</returns>
+    public static IReadOnlyList<string> Draw(string folder, GateReport? report, string name)
     {
+        if (report is null) return [];
         var texts = Math.Min(MostTexts, report.Texts);
         var values = new double[report.Gates.Count, texts];
         for (var row = 0; row < report.Gates.Count; row++)
@@ -34,6 +36,7 @@ internal static class GateTable
         HeatMap.Write(
             Path.Combine(folder, Picture), values, [.. report.Gates.Select(g => $"{g.Layer} {g.Method} {Short(g.Place)}")],
             [.. Enumerable.Range(1, texts).Select(i => $"{i}")], $"{name}: gates", "text", "", most: 1);
+        return [Picture];
     }
 
     // The layer is told apart.

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using PeftSharp.Analysis;
+using PeftSharp.Analysis.Entries;
 using PeftSharp.Analysis.Gates;
 using PeftSharp.Cli.Analysis;
 using PeftSharp.Cli.Hub;
@@ -25,7 +26,8 @@ internal static class AnalyzeVerb
         var (models, json, noVerify) = (new ModelParts(), VerbParts.Json(), VerbParts.NoVerify());
         var with = VerbParts.Text("--with", "FOLDER", "Another adapter of the same base: do both move the weights in the same directions?");
         var directions = VerbParts.Text("--directions", "N", "Leading directions to compare with --with. Default: 8.");
-        var output = VerbParts.Text("--out", "FOLDER", $"Write spectrum.png, norms.png, the overlaps' pictures and {FileName} there.");
+        var output = VerbParts.Text(
+            "--out", "FOLDER", $"Write pictures (spectra, norms, changed weights, overlaps, gates) and {FileName} there.");
         var data = VerbParts.Text("--data", "PATH", "Of an adapter with gates (unipelt): texts for which to tell how far they are open.");
         var take = VerbParts.Text("--take", "N", "The first N texts of --data. Default: 20.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
@@ -59,7 +61,9 @@ internal static class AnalyzeVerb
         using var interruption = new Interruption();
         var analysis = AdapterAnalysis.Of(loaded.Model, loaded.Adapter!, cancellation: interruption.Token);
         var overlaps = second is null ? null : SubspaceOverlap.Of(loaded.Model, loaded.Adapter!, second, directions);
-        var document = AnalysisJson.Of(analysis, overlaps);
+        var changed = ChangedEntries.Of(loaded.Model, loaded.Adapter!);
+        var common = second is null ? null : EntryOverlap.Of(changed, ChangedEntries.Of(loaded.Model, second));
+        var document = AnalysisJson.Of(analysis, overlaps, changed, common);
         var gates = data is null ? null : GateReport.Of(loaded, data, take ?? 20, interruption.Token);
         if (gates is not null) document["gates"] = gates.Json();
         document.Insert(0, "adapter", adapter);
@@ -72,9 +76,16 @@ internal static class AnalyzeVerb
                 $"{adapter}: {loaded.Adapter.Options.PeftType}, {analysis.Matrices.Count} changed matrices, {analysis.Vectors.Count} "
                 + $"changed vectors, {analysis.Effects.Count} other effects");
             AnalysisTables.Write(analysis, overlaps);
+            EntryTables.Write(changed, common);
             if (gates is not null) GateTable.Write(gates);
         }
-        if (folder is not null) Save(folder, output!, document, analysis, overlaps, gates, loaded.Adapter.Options.PeftType);
+        if (folder is not null)
+            Save(folder, output!, document, (to, name) =>
+            [
+                .. AnalysisPictures.Write(to, analysis, overlaps, name),
+                .. EntryPictures.Write(to, changed, common, name),
+                .. GateTable.Draw(to, gates, name),
+            ], loaded.Adapter.Options.PeftType);
         return ExitCode.Success;
     }
 
@@ -86,20 +97,14 @@ internal static class AnalyzeVerb
     }
 
     private static void Save(
-        OutputFolder folder, string output, JsonObject document, AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps,
-        GateReport? gates, string name)
+        OutputFolder folder, string output, JsonObject document, Func<string, string, IReadOnlyList<string>> draw, string name)
     {
         AtomicFile.WriteText(Path.Combine(folder.Create(), FileName), JsonText.Text(document) + "\n");
         string told;
         try
         {
-            var files = AnalysisPictures.Write(folder.Aside, analysis, overlaps, name).Prepend(FileName);
-            if (gates is not null)
-            {
-                GateTable.Draw(folder.Aside, gates, name);
-                files = files.Append(GateTable.Picture);
-            }
-            told = $"written to {output}: {string.Join(", ", files)}";
+            var files = draw(folder.Aside, name);
+            told = $"written to {output}: {string.Join(", ", files.Prepend(FileName))}";
         }
         catch (Exception e) when (e is DllNotFoundException or TypeInitializationException)
         {

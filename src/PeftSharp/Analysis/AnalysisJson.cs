@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftSharp.Analysis.Entries;
 using PeftSharp.Files.Json;
 
 namespace PeftSharp.Analysis;
@@ -17,8 +18,12 @@ public static class AnalysisJson
 
     /// <summary>The analysis.</summary>
     /// <param name="analysis">What an adapter does to a model.</param>
-    /// <param name="overlaps">Its directions beside another adapter's; null (default) for none.</param>
-    public static JsonObject Of(AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps = null) => new()
+    /// <param name="overlaps">Its directions beside another adapter's; null for none.</param>
+    /// <param name="changed">The tensors of which it changes single weights.</param>
+    /// <param name="common">Which of these another adapter changes too; null for none.</param>
+    public static JsonObject Of(
+        AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps, IReadOnlyList<ChangedTensor> changed,
+        IReadOnlyList<EntryOverlap>? common) => new()
     {
         ["groups"] = new JsonObject(
             Enum.GetValues<MatrixGroup>()
@@ -48,6 +53,22 @@ public static class AnalysisJson
             ["output"] = Grid(o.Out),
             ["angles_input"] = Numbers(o.AnglesIn),
             ["angles_output"] = Numbers(o.AnglesOut),
+        }),
+        ["changed_weights"] = Array(ChangedEntries.ByPlace(changed), p => new()
+        {
+            ["where"] = p.Region,
+            ["module"] = p.Module,
+            ["changed"] = p.Changed,
+            ["of"] = p.Count,
+        }),
+        ["common_weights"] = common is null ? null : Array(common, o => new()
+        {
+            ["where"] = o.Region,
+            ["module"] = o.Module,
+            ["first"] = o.First,
+            ["second"] = o.Second,
+            ["both"] = o.Both,
+            ["of"] = o.Count,
         }),
     };
 

@@ -41,6 +41,10 @@ internal static class Arithmetic
     /// <summary>a ← a + number.</summary>
     public static Tensor Increase(this Tensor a, double number) => With(number, a, static (t, n) => t.add_(n, One));
 
+    /// <summary>a ← a + factor · b · c, element by element.</summary>
+    public static Tensor IncreaseByProduct(this Tensor a, Tensor b, Tensor c, double factor = 1) =>
+        With(factor, (a, b, c), static (t, n) => t.a.addcmul_(t.b, t.c, n));
+
     /// <summary>a · number.</summary>
     public static Tensor Times(this Tensor a, double number) => With(number, a, static (t, n) => t.mul(n));
 

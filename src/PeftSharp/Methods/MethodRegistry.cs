@@ -15,11 +15,15 @@ using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Layouts;
 using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Methods.Partial.ChildTuning;
+using PeftSharp.Methods.Partial.DiffPruning;
 using PeftSharp.Methods.Partial.Fish;
 using PeftSharp.Methods.Partial.Head;
 using PeftSharp.Methods.Partial.LastLayers;
 using PeftSharp.Methods.Partial.LnTuning;
+using PeftSharp.Methods.Partial.LtSft;
 using PeftSharp.Methods.Partial.Mask;
+using PeftSharp.Methods.Partial.Sam;
+using PeftSharp.Methods.Partial.Surgical;
 using PeftSharp.Methods.Partial.ThresholdMask;
 using PeftSharp.Methods.Reparameterized.AdaLora;
 using PeftSharp.Methods.Reparameterized.Boft;
@@ -64,11 +68,15 @@ public static class MethodRegistry
         ReftMethod.Info,
         HeadMethod.Info,
         LastLayersMethod.Info,
+        SurgicalMethod.Info,
         BitFitMethod.Info,
         LnTuningMethod.Info,
         FishMethod.Info,
         ChildTuningMethod.Info,
+        SamMethod.Info,
         MaskMethod.Info,
+        LtSftMethod.Info,
+        DiffPruningMethod.Info,
         ThresholdMaskMethod.Info,
         LoraMethod.Info,
         AdaLoraMethod.Info,

@@ -124,7 +124,7 @@ public abstract partial class PeftMethod
             slot.Module, local ?? slot.Name[(slot.Module.Length + 1)..], StartOf(slot), decay, role,
             slot is WeightSlot { IsTransposedOnDisk: true });
         _copied.Add(slot);
-        _undo.Add(slot.ReplaceTensor(Tag, (_, context) => copy.Get(context)));
+        OnUntrain(copy, slot.ReplaceTensor(Tag, (_, context) => copy.Get(context)));
         return copy;
     }
 
@@ -146,7 +146,7 @@ public abstract partial class PeftMethod
         var undo = slot.ReplaceTensor(Tag, (value, context) =>
             value.reshape(-1).scatter(0, index, tensor.Get(context).to(value.dtype)).reshape(value.shape));
         _copied.Add(slot);
-        _values.Add(tensor, () =>
+        OnUntrain(tensor, () =>
         {
             undo();
             index.Dispose();
@@ -154,14 +154,19 @@ public abstract partial class PeftMethod
         return (tensor, index);
     }
 
-    /// <summary>Takes back what <see cref="TrainValues"/> did.</summary>
-    protected void Untrain(AdapterTensor values)
+    /// <summary>
+    /// Takes back what <see cref="TrainValues"/> or <see cref="TrainCopy"/> did, or an added tensor with what <see cref="OnUntrain"/> was
+    /// told.
+    /// </summary>
+    protected void Untrain(AdapterTensor tensor)
     {
-        if (!_values.Remove(values, out var undo)) return;
-        undo();
-        _tensors.Remove(values);
-        values.Release();
+        if (_untrain.Remove(tensor, out var undo)) undo();
+        _tensors.Remove(tensor);
+        tensor.Release();
     }
+
+    /// <summary>What has to be undone when a tensor is not trained any more, at the latest when the adapter is detached.</summary>
+    private protected void OnUntrain(AdapterTensor tensor, Action undo) => _untrain.Add(tensor, undo);
 
     /// <summary>
     /// Says that these base tensors are this method's to train, so that another part of a composite that trains one is refused.

@@ -18,7 +18,7 @@ public abstract partial class PeftMethod(string name) : IDisposable
     private readonly List<AdapterTensor> _frozen = [];
     private readonly List<Action> _undo = [];
     private readonly HashSet<Slot> _copied = [];
-    private readonly Dictionary<AdapterTensor, Action> _values = [];
+    private readonly Dictionary<AdapterTensor, Action> _untrain = [];
     private MethodHost? _host;
     private bool _isPart;
     private double _asked;
@@ -117,8 +117,8 @@ public abstract partial class PeftMethod(string name) : IDisposable
     {
         for (var i = _undo.Count - 1; i >= 0; i--) _undo[i]();
         _undo.Clear();
-        foreach (var undo in _values.Values) undo();
-        _values.Clear();
+        foreach (var undo in _untrain.Values) undo();
+        _untrain.Clear();
         foreach (var tensor in Kept) tensor.Release();
         _tensors.Clear();
         _frozen.Clear();

@@ -64,7 +64,7 @@ public sealed class TrainableAdapter(
         }
         BatchLoss Loss(TokenBatch batch) => model.Model.Loss(batch, Call(batch));
         Tensor Logits(TokenBatch batch) => model.Model.Forward(batch, Call(batch)).Logits;
-        var before = adapter.Tensors.Select(t => t.Value).ToList();
+        var before = Parameters;
         try
         {
             adapter.OnPrepare(
@@ -75,7 +75,12 @@ public sealed class TrainableAdapter(
             // Nothing of it may enter the first step.
             foreach (var tensor in adapter.Tensors) tensor.Value.grad = null;
         }
-        if (!adapter.Tensors.Select(t => t.Value).SequenceEqual(before, ReferenceEqualityComparer.Instance)) Parameters = Trained(adapter);
+        // Other tensors, or other rates for them.
+        var after = Trained(adapter);
+        if (
+            !after.Select(p => p.Value).SequenceEqual(before.Select(p => p.Value), ReferenceEqualityComparer.Instance)
+                || !after.Select(p => p.RateFactor).SequenceEqual(before.Select(p => p.RateFactor)))
+            Parameters = after;
     }
 
     /// <inheritdoc/>

@@ -81,6 +81,16 @@ public sealed class SiteMap
         return Embeddings.Any(e => e.Path == module) || Inputs.Any(i => i.Path == module) ? -1 : null;
     }
 
+    /// <summary>
+    /// The path of the layer that a module belongs to, which differs between two stacks; <c>embeddings</c> for what is below the layers,
+    /// <c>above</c> for what is behind them.
+    /// </summary>
+    public string RegionOf(string module)
+    {
+        var layer = Layers.Find(l => l.Layer >= 0 && module.StartsWith($"{l.Path}.", StringComparison.Ordinal));
+        return layer?.Path ?? (LayerOf(module) is null ? "above" : "embeddings");
+    }
+
     /// <summary>Where an adapter acts: each seam with its module and what it is called.</summary>
     public IEnumerable<(string Module, string Seam)> ActiveAt(AdapterTag adapter)
     {

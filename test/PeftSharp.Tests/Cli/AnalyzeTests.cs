@@ -77,4 +77,23 @@ public sealed class AnalyzeTests : IClassFixture<CliFolder>
             "--rank is \"0\"",
             Peft.Run("extract", "--base", _folder.Model, "--adapter", "x", "--rank", "0", "--out", _folder.File_("never")).Fails(2));
     }
+
+    [Fact]
+    public void Sparse_adapters_are_counted_by_layer_and_compared()
+    {
+        _folder.TrainTo("fish", "--method", "fish", "--set", "keep=0.05", "--max-steps", "4").Succeeds();
+        _folder.TrainTo("ticket", "--method", "lt-sft", "--set", "keep=0.05", "--max-steps", "6").Succeeds();
+        var (fish, ticket, pictures) = (_folder.File_("fish"), _folder.File_("ticket"), _folder.File_("kept"));
+        string[] both = ["analyze", "--base", _folder.Model, "--adapter", ticket, "--with", fish];
+        var text = Peft.Run([.. both, "--out", pictures]).Succeeds().Output;
+        foreach (var part in (string[])["Single weights that the adapter changes", "encoder.layer.1", "attention.self.query", "by chance"])
+            Assert.Contains(part, text);
+        foreach (var file in (string[])["changed-weights.png", "common-weights.png"])
+            Assert.True(new FileInfo(Path.Combine(pictures, file)).Length > 500, file);
+        var json = Peft.Run([.. both, "--json"]).Succeeds().Json;
+        var (changed, common) = (json["changed_weights"]!.AsArray(), json["common_weights"]!.AsArray());
+        Assert.Equal((long)(0.05 * changed.Sum(p => (long)p!["of"]!)), changed.Sum(p => (long)p!["changed"]!));
+        Assert.Equal(changed.Sum(p => (long)p!["changed"]!), common.Sum(p => (long)p!["first"]!));
+        Assert.InRange(common.Sum(p => (long)p!["both"]!), 1, common.Sum(p => (long)p!["second"]!));
+    }
 }

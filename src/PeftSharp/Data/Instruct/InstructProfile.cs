@@ -3,7 +3,7 @@ using PeftSharp.Tokenization;
 namespace PeftSharp.Data.Instruct;
 
 /// <summary>What prompts with answers are made of.</summary>
-internal sealed record InstructProfile
+public sealed record InstructProfile
 {
     /// <summary>Different prompts: rows that ask the same are one.</summary>
     public required int Prompts { get; init; }

@@ -51,7 +51,7 @@ public sealed class FishTests
         ForwardContext Probing() => new() { Selection = AdapterSelection.Of(tag) };
         var examples = source.EachExample(0);
         var data = new PreparationData(examples, b => model.Loss(b, Probing()), b => model.Forward(b, Probing()).Logits, true, 0);
-        var (scores, seen) = new FisherInformation("FISH", slots, tag).Mean(data, 100, expected);
+        var (scores, seen) = new ExampleGradients("FISH", slots, tag).Fisher(data, 100, expected);
         Assert.Equal(6, seen);
         var names = slots.Select(s => $"fisher.{(expected ? "expected" : "empirical")}.{s.Name}").ToList();
         var largest = names.Max(n => reference[n].abs().max().item<float>());
@@ -85,7 +85,13 @@ public sealed class FishTests
     [InlineData("llama", true)]
     public void Neither_Batch_Size_Nor_Padding_Changes_The_Choice(string architecture, bool expected)
     {
-        int[][][] plans = [[[0, 1, 2, 3]], [[0], [1], [2], [3]], [[0, 1, 2], [3]]];
+        int[] many = [.. Enumerable.Range(0, 32).Select(i => i * 7 % 4)];
+        Same(architecture, expected, [[[0, 1, 2, 3]], [[0], [1], [2], [3]], [[0, 1, 2], [3]]]);
+        Same(architecture, expected, [[many], [.. many.Chunk(4)], [.. many.Chunk(1)]]);
+    }
+
+    private static void Same(string architecture, bool expected, int[][][] plans)
+    {
         var chosen = plans.Select(plan =>
         {
             using var scope = NewDisposeScope();
@@ -259,30 +265,5 @@ public sealed class FishTests
         var fish = model.Add(new FishOptions());
         Assert.InRange(fish.TrainedWeights - fish.HeadWeights, 110_000, 115_000);
         Assert.InRange(AdapterFolder.Files(fish, AdapterFormat.Peft).Sum(f => f.Value), 454_000, 1 << 20);
-    }
-
-    private sealed class Batches(IReadOnlyList<TokenBatch> batches) : IBatchSource
-    {
-        public int Asked { get; private set; }
-
-        public int Examples => batches.Sum(b => b.Rows);
-
-        public int BatchesPerEpoch => batches.Count;
-
-        public TokenBatch Batch(int epoch, int index)
-        {
-            Asked++;
-            var batch = batches[index];
-            Tensor Copy(Tensor all) => all.clone().DetachFromDisposeScope();
-            return new()
-            {
-                InputIds = Copy(batch.InputIds),
-                AttentionMask = Copy(batch.AttentionMask),
-                TokenTypeIds = batch.TokenTypeIds is { } types ? Copy(types) : null,
-                Labels = batch.Labels is { } labels ? Copy(labels) : null,
-                RealTokens = batch.RealTokens,
-                Unpadded = batch.Unpadded,
-            };
-        }
     }
 }

@@ -35,16 +35,14 @@ public sealed class ChildTuningMethod(string name, ChildTuningOptions options) :
     /// <inheritdoc/>
     public override MethodOptions Options => options;
 
-    internal override double Share => options.Reserve;
-
-    internal override string ShareName => "reserve_p";
+    internal override WeightChoice Amount => new("reserve_p", options.Reserve);
 
     /// <inheritdoc/>
     public override void OnPrepare(PreparationData data)
     {
         if (ChosenBy != Magnitude) return;
         using var scope = NewDisposeScope();
-        Choose(new FisherInformation(Options.PeftType, Slots, Tag).Mean(data, options.Examples, expected: false).Scores, "empirical");
+        Choose(new ExampleGradients(Options.PeftType, Slots, Tag).Fisher(data, options.Examples, expected: false).Scores, "empirical");
     }
 
     /// <inheritdoc/>

@@ -31,16 +31,14 @@ public sealed class FishMethod(string name, FishOptions options) : SparseMethod(
     /// <inheritdoc/>
     public override MethodOptions Options => options;
 
-    internal override double Share => options.Keep;
-
-    internal override string ShareName => "keep";
+    internal override WeightChoice Amount => options.Amount;
 
     /// <inheritdoc/>
     public override void OnPrepare(PreparationData data)
     {
         if (ChosenBy != Magnitude) return;
         using var scope = NewDisposeScope();
-        var (scores, _) = new FisherInformation(Options.PeftType, Slots, Tag).Mean(data, options.Examples, options.Expected);
+        var (scores, _) = new ExampleGradients(Options.PeftType, Slots, Tag).Fisher(data, options.Examples, options.Expected);
         Choose(scores, options.Expected ? "expected" : "empirical");
     }
 }

@@ -1,16 +1,13 @@
 using System.Text.Json.Serialization;
+using PeftSharp.Methods.Partial.Sparse;
 
 namespace PeftSharp.Methods.Partial.Fish;
 
 /// <summary>Settings of the FISH mask (Sung et al. 2021, arXiv 2111.09839).</summary>
-public sealed record FishOptions : MethodOptions
+public sealed record FishOptions : ChosenWeightsOptions
 {
     /// <inheritdoc/>
     public override string PeftType => "FISH";
-
-    /// <summary>The share of the weights outside the head that is trained, above 0 and at most 1; default 0.005.</summary>
-    [JsonPropertyName("keep")]
-    public double Keep { get; init; } = 0.005;
 
     /// <summary>How many training examples the Fisher information is estimated from at most, 1 or more; default 1024.</summary>
     [JsonPropertyName("examples")]
@@ -26,7 +23,7 @@ public sealed record FishOptions : MethodOptions
     /// <inheritdoc/>
     public override void Validate()
     {
-        if (!(Keep > 0 && Keep <= 1)) throw Bad("keep", Keep, "a share above 0 and at most 1");
+        base.Validate();
         if (Examples < 1) throw Bad("examples", Examples, "1 or more");
     }
 

@@ -39,9 +39,20 @@ public sealed record LastLayersOptions : MethodOptions
     [JsonPropertyName("rate_decay")]
     public double RateDecay { get; init; } = 1;
 
+    /// <summary>
+    /// When they are trained: <c>together</c> (default); <c>gradual</c>, first the head and what is above the layers, then one layer more
+    /// each phase, from the top down, the embeddings last (ULMFiT); <c>chain</c>, first the head, then each layer alone from the bottom up,
+    /// then all (chain-thaw, Felbo et al. 2017, arXiv 1708.00524). Phases take the same share of the run's steps, each with a
+    /// learning-rate schedule of its own.
+    /// </summary>
+    [JsonPropertyName("unfreeze")]
+    public string Unfreeze { get; init; } = Unfreezing.Together;
+
     /// <inheritdoc/>
     public override void Validate()
     {
+        if (Unfreeze is not (Unfreezing.Together or Unfreezing.Gradual or Unfreezing.Chain))
+            throw Bad("unfreeze", $"\"{Unfreeze}\"", "\"together\", \"gradual\" or \"chain\"");
         if (Count is < 1) throw Bad("last_layers", Count, "1 or more");
         if (Count is not null && Layers is not null) throw Bad("layers", Layers, "null where \"last_layers\" is given");
         if (Components is { Count: 0 }) throw Bad("components", "empty", "null or at least one component");

@@ -34,9 +34,7 @@ public sealed class MaskMethod(string name, MaskOptions options) : SparseMethod(
     /// <inheritdoc/>
     public override MethodOptions Options => options;
 
-    internal override double Share => options.Keep;
-
-    internal override string ShareName => "keep";
+    internal override WeightChoice Amount => options.Amount;
 
     private protected override void ChooseAtStart() => Choose(Scores(Score), options.Choice);
 

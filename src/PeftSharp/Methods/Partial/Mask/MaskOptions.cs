@@ -1,18 +1,15 @@
 using System.Text.Json.Serialization;
+using PeftSharp.Methods.Partial.Sparse;
 
 namespace PeftSharp.Methods.Partial.Mask;
 
 /// <summary>Settings of masks that need no data.</summary>
-public sealed record MaskOptions : MethodOptions
+public sealed record MaskOptions : ChosenWeightsOptions
 {
     internal const string Largest = "magnitude", Smallest = "smallest", Random = "random";
 
     /// <inheritdoc/>
     public override string PeftType => "MASK";
-
-    /// <summary>The share of the weights outside the head that is trained, above 0 and at most 1; default 0.005.</summary>
-    [JsonPropertyName("keep")]
-    public double Keep { get; init; } = 0.005;
 
     /// <summary>Which weights: <c>magnitude</c> (default; the largest), <c>smallest</c> (PaFi) or <c>random</c>.</summary>
     [JsonPropertyName("choose")]
@@ -21,7 +18,7 @@ public sealed record MaskOptions : MethodOptions
     /// <inheritdoc/>
     public override void Validate()
     {
-        if (!(Keep > 0 && Keep <= 1)) throw Bad("keep", Keep, "a share above 0 and at most 1");
+        base.Validate();
         if (Choice is not (Largest or Smallest or Random))
             throw Bad("choose", $"\"{Choice}\"", "\"magnitude\", \"smallest\" or \"random\"");
     }

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using PeftSharp.Interop;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -13,23 +12,20 @@ namespace PeftSharp.Methods.Partial.Sparse;
 /// An adapter is always whole: entries are chosen when it is attached, and a method that chooses by data does so again before the first
 /// step.
 /// </remarks>
-public abstract class SparseMethod(string name) : PeftMethod(name)
+public abstract class SparseMethod(string name) : PeftMethod(name), IChangesEntries
 {
     private readonly List<(Slot Slot, Tensor Positions, AdapterTensor Values)> _trained = [];
     private IReadOnlyList<Slot> _slots = [];
     private string _chosenBy = Magnitude;
 
-    /// <summary>What entries with the largest magnitudes are chosen by.</summary>
-    private protected const string Magnitude = "magnitude";
+    /// <summary>What entries with the largest magnitudes are chosen by, and those that a file names.</summary>
+    private protected const string Magnitude = "magnitude", Saved = "file";
 
     /// <summary>What trained weights were chosen by: <c>magnitude</c>, <c>file</c>, or what the method chooses by.</summary>
     public string ChosenBy => _chosenBy;
 
-    /// <summary>The share of the weights outside the head that is trained, above 0 and at most 1.</summary>
-    internal abstract double Share { get; }
-
-    /// <summary>The name of that setting.</summary>
-    internal abstract string ShareName { get; }
+    /// <summary>How many of the weights are trained.</summary>
+    internal abstract WeightChoice Amount { get; }
 
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
@@ -37,7 +33,16 @@ public abstract class SparseMethod(string name) : PeftMethod(name)
         _chosenBy = Magnitude;
         TrainModules(Options.ModulesToSave);
         var whole = Tensors.Select(t => t.Name).ToHashSet();
-        _slots = [.. host.Sites.Slots.Where(s => !whole.Contains(s.Name) && !host.WholeHead.Any(m => Targets.IsSavedModule(s.Module, m)))];
+        _slots = [
+            .. host.Sites.Slots.Where(
+                s =>
+                    !whole.Contains(s.Name) && !host.WholeHead.Any(m => Targets.IsSavedModule(s.Module, m))
+                        && (Options as ChosenWeightsOptions)?.MayTrain(s) != false),
+        ];
+        if (Entries < Count)
+            throw new PeftException(
+                $"{Options.PeftType}: {Amount.Text} asks for more than the {Entries:N0} weights outside the head that may be trained; "
+                + "ask for fewer, or leave fewer out.");
         OnDetach(_trained.Clear);
         Claim(_slots);
         if (host.FromFile) return;
@@ -49,18 +54,12 @@ public abstract class SparseMethod(string name) : PeftMethod(name)
     private protected virtual void ChooseAtStart() => Choose(Scores(slot => slot.Value.abs()), Magnitude);
 
     /// <summary>
-    /// A score for each entry outside the embedding tables, most of whose rows belong to words that a task's texts never hold: those come
-    /// last.
+    /// A score for each entry outside the embedding tables, most of whose rows belong to words that a task's texts never hold: those have
+    /// none (null), and come last.
     /// </summary>
     /// <param name="score">The score of a slot's entries.</param>
-    private protected IReadOnlyList<Tensor> Scores(Func<Slot, Tensor> score) =>
-        [
-            .. _slots.Select(
-                s =>
-                    s.Kind == SlotKind.Embedding
-                        ? Arithmetic.Filled(s.Value.shape, float.MinValue, ScalarType.Float32, s.Value.device)
-                        : score(s)),
-        ];
+    private protected IReadOnlyList<Tensor?> Scores(Func<Slot, Tensor> score) =>
+        [.. _slots.Select(s => s.Kind == SlotKind.Embedding ? null : score(s))];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State => _trained.ToDictionary(t => t.Slot.Name, t => t.Positions);
@@ -95,18 +94,43 @@ public abstract class SparseMethod(string name) : PeftMethod(name)
             && positions.Zip(positions.Skip(1)).All(pair => pair.First < pair.Second);
     }
 
-    internal long Count => Math.Max(1, (long)(Share * _slots.Sum(s => s.Count)));
+    // How many entries are trained, and how many may be.
+    internal long Count => Amount.Of(Entries);
+
+    private long Entries => _slots.Sum(s => s.Count);
 
     /// <summary>Trains the entries with the largest of some scores, one score for each entry of <see cref="Slots"/>.</summary>
-    /// <param name="scores">The scores, each in its slot's shape, all finite.</param>
+    /// <param name="scores">The scores, each in its slot's shape, all finite; null for entries that come last.</param>
     /// <param name="by">What they are, as <see cref="ChosenBy"/> says it.</param>
-    private protected void Choose(IReadOnlyList<Tensor> scores, string by) => Train(LargestEntries.Find(scores, Count), by);
+    private protected void Choose(IReadOnlyList<Tensor?> scores, string by)
+    {
+        var groups = Enumerable.Range(0, _slots.Count).GroupBy(i => GroupOf(_slots[i])).Select(g => g.ToArray()).ToList();
+        // Entries that come last count only where the others do not suffice.
+        var scored = groups.Select(g => g.Where(i => scores[i] is not null).Sum(i => _slots[i].Count)).ToArray();
+        var sizes = scored.Sum() >= Count ? scored : [.. groups.Select(g => g.Sum(i => _slots[i].Count))];
+        var chosen = new long[_slots.Count][];
+        foreach (var (group, count) in groups.Zip(WeightChoice.ShareOut(Count, sizes)))
+        {
+            var found = LargestEntries.Find([.. group.Select(i => scores[i])], [.. group.Select(i => _slots[i].Count)], count);
+            foreach (var (index, positions) in group.Zip(found)) chosen[index] = positions;
+        }
+        Train(chosen, by);
+    }
 
-    private void Train(long[][] positions, string by)
+    // What is chosen from together.
+    private string GroupOf(Slot slot) => Amount.By switch
+    {
+        WeightChoice.Tensor => slot.Name,
+        WeightChoice.Layer => Host.Sites.RegionOf(slot.Module),
+        _ => "",
+    };
+
+    /// <summary>Trains these entries of <see cref="Slots"/> in place of those before; none at all where the list is empty.</summary>
+    private protected void Train(IReadOnlyList<long[]> positions, string by)
     {
         foreach (var (_, _, values) in _trained) Untrain(values);
         _trained.Clear();
-        for (var i = 0; i < positions.Length; i++)
+        for (var i = 0; i < positions.Count; i++)
         {
             if (positions[i].Length == 0) continue;
             var (values, kept) = TrainValues(_slots[i], positions[i]);
@@ -119,16 +143,25 @@ public abstract class SparseMethod(string name) : PeftMethod(name)
     internal (Slot Slot, Tensor Positions)? PlaceOf(AdapterTensor tensor) =>
         _trained.Find(t => t.Values == tensor) is { Values: not null } found ? (found.Slot, found.Positions) : null;
 
+    IEnumerable<(Slot Slot, long[] Positions)> IChangesEntries.ChangedEntries()
+    {
+        var kept = _trained.ToDictionary(t => t.Slot, t => t.Positions.cpu().data<long>().ToArray());
+        return _slots.Select(slot => (slot, kept.GetValueOrDefault(slot) ?? []));
+    }
+
     // The tensors whose entries may be trained, in the order of the model.
     internal IReadOnlyList<Slot> Slots => _slots;
 
     // The trained values, which stand for some entries of a tensor each.
     private protected IEnumerable<AdapterTensor> TrainedValues => _trained.Select(t => t.Values);
 
+    /// <summary>The trained values with the tensors and the positions that they stand for.</summary>
+    internal IReadOnlyList<(Slot Slot, Tensor Positions, AdapterTensor Values)> Places => _trained;
+
     // Trains entries that a file names; none trains nothing.
     internal void TrainSaved(long[][] positions, IEnumerable<Tensor> values)
     {
-        Train(positions, "file");
+        Train(positions, Saved);
         foreach (var (trained, saved) in _trained.Zip(values)) trained.Values.Value.copy_(saved);
     }
 }

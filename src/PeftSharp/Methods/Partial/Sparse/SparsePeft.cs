@@ -7,7 +7,7 @@ namespace PeftSharp.Methods.Partial.Sparse;
 /// <summary>
 /// A sparse change of weights in peft's format, which has no such method: trained values and their places (<see cref="SparseLayout"/>).
 /// </summary>
-internal sealed class SparsePeft : PeftLayout
+internal class SparsePeft : PeftLayout
 {
     protected override IEnumerable<KeyValuePair<string, Tensor>> Encode(PeftMethod adapter, AdapterTensor tensor, string key) =>
         ((SparseMethod)adapter).PlaceOf(tensor) is var (slot, positions)
@@ -25,7 +25,7 @@ internal sealed class SparsePeft : PeftLayout
         if (found != asked)
         {
             throw new PeftException(
-                $"{file}: {found:N0} trained weights are those of tensors of this model; \"{sparse.ShareName}\" {sparse.Share} asks for "
+                $"{file}: {found:N0} trained weights are those of tensors of this model; {sparse.Amount.Text} asks for "
                 + $"{asked:N0} of them: the adapter was made for another base model, or tensors are missing.");
         }
         sparse.TrainSaved([], []);

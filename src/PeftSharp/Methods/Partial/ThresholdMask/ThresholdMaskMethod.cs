@@ -9,7 +9,7 @@ namespace PeftSharp.Methods.Partial.ThresholdMask;
 /// <remarks>
 /// What the threshold does to a gradient is passed over: a score gets the gradient that its mask would (straight-through).
 /// </remarks>
-public sealed class ThresholdMaskMethod(string name, ThresholdMaskOptions options) : PeftMethod(name)
+public sealed class ThresholdMaskMethod(string name, ThresholdMaskOptions options) : PeftMethod(name), IChangesEntries
 {
     internal const string Scores = "weight.mask_scores";
 
@@ -79,6 +79,14 @@ public sealed class ThresholdMaskMethod(string name, ThresholdMaskOptions option
 
     // The mask of a tensor of scores, as it is now; null for another tensor.
     internal Tensor? MaskOf(AdapterTensor tensor) => _masked.ContainsKey(tensor) ? tensor.Value.detach().IsAbove(options.Threshold) : null;
+
+    // Those that are switched off.
+    IEnumerable<(Slot Slot, long[] Positions)> IChangesEntries.ChangedEntries() =>
+        _masked.Select(pair =>
+        {
+            using var scope = NewDisposeScope();
+            return (pair.Value, MaskOf(pair.Key)!.logical_not().reshape(-1).nonzero().reshape(-1).cpu().data<long>().ToArray());
+        });
 
     // The base weight that a tensor of scores masks; null for another tensor.
     internal Slot? SlotOf(AdapterTensor tensor) => _masked.GetValueOrDefault(tensor);
