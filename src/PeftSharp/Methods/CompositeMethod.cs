@@ -72,6 +72,19 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
         _parts.ForEach(AdoptAnew);
     }
 
+    /// <inheritdoc/>
+    internal override Action? Rehearse()
+    {
+        var back = _parts.Select(part => part.Rehearse()).OfType<Action>().ToList();
+        if (back.Count == 0) return null;
+        AdoptAnew();
+        return () =>
+        {
+            back.ForEach(action => action());
+            AdoptAnew();
+        };
+    }
+
     // Where phases end, as shares of the run; the last is 1.
     private List<double> Borders => [.. _parts.SelectMany(Ends).Append(1).Select(end => Math.Round(end, 9)).Distinct().Order()];
 

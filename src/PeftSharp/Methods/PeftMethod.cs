@@ -146,6 +146,12 @@ public abstract partial class PeftMethod(string name) : IDisposable
     /// <param name="phase">Its index in <see cref="Phases"/>.</param>
     public virtual void OnPhase(int phase) { }
 
+    /// <summary>
+    /// For an estimate of memory and time: lets what the costliest phase of a run trains be trained, until the action that is returned goes
+    /// back to the start; null (default) where that is what is trained anyway.
+    /// </summary>
+    internal virtual Action? Rehearse() => null;
+
     /// <summary>Adds to a loss, or computes another from a second forward.</summary>
     /// <param name="loss">The loss so far; what comes back keeps its weight.</param>
     /// <param name="call">The step, the call that gave the loss, and a way to a second one.</param>

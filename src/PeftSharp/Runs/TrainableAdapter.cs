@@ -94,6 +94,18 @@ public sealed class TrainableAdapter(
     }
 
     /// <inheritdoc/>
+    public Action? Rehearse()
+    {
+        if (adapter.Rehearse() is not { } back) return null;
+        Parameters = Trained(adapter);
+        return () =>
+        {
+            back();
+            Parameters = Trained(adapter);
+        };
+    }
+
+    /// <inheritdoc/>
     public BatchLoss Loss(TokenBatch batch, StepState state)
     {
         Check(batch);

@@ -25,6 +25,12 @@ public interface ITrainingModel
     void EnterPhase(int phase) { }
 
     /// <summary>
+    /// For an estimate of memory and time, in place of a run: <see cref="Parameters"/> are those of the costliest phase, until the action
+    /// that is returned goes back to the start; null (default) where they are anyway.
+    /// </summary>
+    Action? Rehearse() => null;
+
+    /// <summary>
     /// Before the first step of a run that is not resumed: lets the method look at training data. <see cref="Parameters"/> may be others
     /// afterwards. By default nothing happens.
     /// </summary>

@@ -12,11 +12,15 @@ namespace PeftSharp.Methods.Partial;
 /// </summary>
 /// <remarks>
 /// Every example goes through the model alone and as long as it is, so that neither batch size nor padding matters. One sum for each weight
-/// is kept; the gradient of a tensor is added as soon as the backward pass has it, and let go.
+/// is kept; the gradient of a tensor is added as soon as the backward pass has it, and let go. That of an embedding table comes by the rows
+/// that the example looks up.
 /// </remarks>
 internal sealed class ExampleGradients(string method, IReadOnlyList<Slot> slots, AdapterTag tag)
 {
     private readonly Dictionary<Slot, Tensor> _read = [], _sums = [];
+
+    // Tables whose gradient comes by rows.
+    private readonly Dictionary<Slot, LookedUpRows> _rows = [];
 
     // Adds a tensor's gradient to its sum.
     private Action<Slot, Tensor> _add = (_, _) => { };
@@ -74,7 +78,7 @@ internal sealed class ExampleGradients(string method, IReadOnlyList<Slot> slots,
         using var scope = NewDisposeScope();
         foreach (var slot in slots) _sums[slot] = zeros(slot.Value.shape, SumType(slot.Value), slot.Value.device);
         var (seen, weight) = (0, 0.0);
-        List<Action> undo = [.. slots.Select(slot => slot.ReplaceTensor(tag, (value, _) => Tapped(slot, value)))];
+        List<Action> undo = [.. slots.SelectMany(Watch)];
         try
         {
             foreach (var example in data.Examples.Take(most))
@@ -114,7 +118,24 @@ internal sealed class ExampleGradients(string method, IReadOnlyList<Slot> slots,
     {
         _add = (slot, gradient) => add(_sums[slot], gradient.to(_sums[slot].dtype));
         AutogradFailures.Backward(score);
+        foreach (var (slot, rows) in _rows)
+            rows.Take((at, gradients) =>
+            {
+                using var sum = _sums[slot].index_select(0, at);
+                add(sum, gradients.to(sum.dtype));
+                _sums[slot].index_copy_(0, at, sum);
+            });
         Forget();
+    }
+
+    // A table that is looked up and read nowhere else has few rows with a gradient in a call.
+    private IEnumerable<Action> Watch(Slot slot)
+    {
+        var sites = slot.Map?.Embeddings.Where(site => site.Table == slot).ToList() ?? [];
+        if (sites.Count == 0 || slot.Map!.Projections.Exists(p => p.Weight is TiedSlot))
+            return [slot.ReplaceTensor(tag, (value, _) => Tapped(slot, value))];
+        var rows = _rows[slot] = new();
+        return sites.Select(site => site.Plugins.Add(tag, rows));
     }
 
     // A tensor that is read twice in a call has one gradient. The forward closes scopes of its own, which must not take it along.
@@ -131,6 +152,7 @@ internal sealed class ExampleGradients(string method, IReadOnlyList<Slot> slots,
     private void Forget()
     {
         foreach (var tapped in _read.Values) tapped.Dispose();
+        foreach (var rows in _rows.Values) rows.Dispose();
         _read.Clear();
     }
 }

@@ -30,6 +30,8 @@ internal static unsafe class LargestEntries
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         var columns = scores.Select((s, i) => new Column(s is null ? null : Readable(s), sizes[i])).ToArray();
+        if (!columns.All(column => column.IsFinite()))
+            throw new PeftException("Weights or their gradients are not all finite, so none can be chosen; load the base in float32.");
         if (count == 0) return [.. columns.Select(_ => Array.Empty<long>())];
         var (least, above) = Least(columns, count);
         var equal = count - above;
@@ -38,8 +40,6 @@ internal static unsafe class LargestEntries
 
     private static Tensor Readable(Tensor score)
     {
-        if (!score.isfinite().all().item<bool>())
-            throw new PeftException("Weights or their gradients are not all finite, so none can be chosen; load the base in float32.");
         var here = score.detach().cpu().reshape(-1).contiguous();
         return here.dtype is ScalarType.Float32 or ScalarType.Float64 ? here : here.to(ScalarType.Float32);
     }
@@ -63,6 +63,15 @@ internal static unsafe class LargestEntries
     private readonly struct Column(Tensor? scores, long size)
     {
         private readonly bool _isDouble = scores?.dtype == ScalarType.Float64;
+
+        public bool IsFinite()
+        {
+            byte* start = scores is null || size == 0 ? null : TensorPointer.Of(scores);
+            for (var i = 0L; i < size && start is not null; i++)
+                if (!double.IsFinite(At(start, i))) return false;
+            GC.KeepAlive(scores);
+            return true;
+        }
 
         public void Count(long[] histogram, int shift, ulong prefix)
         {
@@ -98,9 +107,10 @@ internal static unsafe class LargestEntries
         // Larger scores have larger keys, none of them 0; 0 and -0 are one number.
         private ulong Key(byte* start, long i)
         {
-            var score = (_isDouble ? ((double*)start)[i] : ((float*)start)[i]) + 0.0;
-            var bits = BitConverter.DoubleToUInt64Bits(score);
+            var bits = BitConverter.DoubleToUInt64Bits(At(start, i) + 0.0);
             return bits >> 63 == 0 ? bits | 1UL << 63 : ~bits;
         }
+
+        private double At(byte* start, long i) => _isDouble ? ((double*)start)[i] : ((float*)start)[i];
     }
 }

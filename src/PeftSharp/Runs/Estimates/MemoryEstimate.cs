@@ -23,7 +23,8 @@ public sealed record MemoryEstimate(long Loaded, long State, long Activations, l
     /// <param name="steps">Optimizer steps of the whole run.</param>
     public static MemoryEstimate Of(ITrainingModel model, TrainerOptions options, ProbeResult probe, long steps)
     {
-        var state = StateBytes(model, options);
+        var trained = probe.Trained > 0 ? probe.Trained * FloatBytes : Bytes(model);
+        var state = StateBytes(trained, options);
         var kept = options.LoadBest || options.Patience > 0 ? Bytes(model) : 0;
         var measured = probe.Refused ?? ProcessMemory.Peak;
         var growth = probe.Refused is null ? Growing(probe, steps) : 0;
@@ -31,8 +32,10 @@ public sealed record MemoryEstimate(long Loaded, long State, long Activations, l
     }
 
     /// <summary>Bytes of gradients and of the optimizer's state.</summary>
-    internal static long StateBytes(ITrainingModel model, TrainerOptions options) =>
-        Bytes(model) + (long)(Bytes(model) / FloatBytes * OptimizerKind.BytesPerWeight(options));
+    internal static long StateBytes(ITrainingModel model, TrainerOptions options) => StateBytes(Bytes(model), options);
+
+    private static long StateBytes(long trained, TrainerOptions options) =>
+        trained + (long)(trained / FloatBytes * OptimizerKind.BytesPerWeight(options));
 
     private static long Bytes(ITrainingModel model) => model.Parameters.Sum(p => p.Value.numel() * FloatBytes);
 

@@ -74,6 +74,7 @@ public sealed class Probe(
             Evaluation = watch.Refused is null ? Evaluate(cancellation) : [],
             UpdateSeconds = run.UpdateSeconds.Order().ElementAt(run.UpdateSeconds.Count / 2),
             Loaded = loaded,
+            Trained = model.Parameters.Sum(p => p.Value.numel()),
             Losses = watch.Losses,
             Peaks = watch.Peaks,
             StillGrowing = watch.StillGrowing,

@@ -15,6 +15,11 @@ public sealed record ProbeResult
     /// <summary>Bytes that the process held before the first step.</summary>
     public required long Loaded { get; init; }
 
+    /// <summary>
+    /// Weights that the probed steps trained: those of the costliest phase of a run that has several; 0 (default) for those of the model.
+    /// </summary>
+    public long Trained { get; init; }
+
     /// <summary>The loss of each step.</summary>
     public required IReadOnlyList<double> Losses { get; init; }
 

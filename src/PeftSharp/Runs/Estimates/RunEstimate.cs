@@ -42,12 +42,14 @@ public sealed record RunEstimate(RunForecast Forecast, ProbeResult Probe, Memory
         if (train.Count == 0) throw new PeftException("The training data has no examples.");
         var machine = MachineMemory.Read();
         var forecast = new RunForecast(train.Lengths, plan, options, width, evaluator is not null, model.AddedTokens);
+        var back = model.Rehearse();
         var probe = new Probe(model, train, forecast, options, evaluator)
         {
             Progress = progress,
             MemoryLimit = machine.Bytes,
             Saves = saves,
         }.Run(cancellation);
+        back?.Invoke();
         var start = Stopwatch.GetTimestamp();
         finishing?.Invoke(forecast, probe);
         var rest = loading + Stopwatch.GetElapsedTime(start);

@@ -2,8 +2,10 @@ using PeftSharp.Formats;
 using PeftSharp.Interop;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Full;
+using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Partial.LtSft;
 using PeftSharp.Methods.Partial.Sparse;
+using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Runs;
 using PeftSharp.Tests.Files;
 using PeftSharp.Tests.Matrix;
@@ -128,6 +130,25 @@ public sealed class LtSftTests
             var zero = new BatchLoss(zeros([], ScalarType.Float64), 1);
             return adapter.ComputeLoss(zero, default!).Mean.item<double>();
         }
+    }
+
+    // What an estimate measures is the phase that takes most memory; afterwards the adapter is as before.
+    [Theory]
+    [InlineData("lt-sft", 1)]
+    [InlineData("diff-pruning", 2)]
+    public void An_Estimate_Rehearses_The_First_Phase(string method, int numbersForEachWeight)
+    {
+        using var scope = NewDisposeScope();
+        using var bench = new Bench("bert");
+        var adapter = bench.Add(new UnionOptions { Parts = [MethodRegistry.Options(method), new LoraOptions { Rank = 2 }] });
+        var model = new TrainableAdapter(bench.Peft, adapter);
+        var before = model.Parameters.Select(p => (p.Name, Value: p.Value.clone())).ToList();
+        var back = model.Rehearse()!;
+        Assert.True(model.Parameters.Sum(p => p.Value.numel()) >= numbersForEachWeight * (bench.Sites.Count - adapter.HeadWeights));
+        back();
+        Assert.Equal(before.Select(b => b.Name).Order(), model.Parameters.Select(p => p.Name).Order());
+        foreach (var (name, value) in before) Bits.AssertSame(value, model.Parameters.Single(p => p.Name == name).Value, name);
+        Assert.Null(new TrainableAdapter(bench.Peft, bench.Add("fish", "other")).Rehearse());
     }
 
     [Fact]

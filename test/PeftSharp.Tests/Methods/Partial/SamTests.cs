@@ -20,6 +20,10 @@ public sealed class SamTests
     [InlineData("bert", TaskKind.TokenClassification)]
     [InlineData("gpt2", TaskKind.Classification)]
     [InlineData("t5", TaskKind.SequenceToSequence)]
+    [InlineData("deberta-v2", TaskKind.Classification)]
+    [InlineData("albert", TaskKind.Classification)]
+    [InlineData("mpnet", TaskKind.Classification)]
+    [InlineData("opt", TaskKind.Classification)]
     public void The_Chosen_Weights_Have_The_Largest_Gradient_Of_The_Mean_Loss(string architecture, TaskKind task)
     {
         using var scope = NewDisposeScope();

@@ -53,8 +53,20 @@ public abstract class SearchingMethod(string name) : SparseMethod(name)
         if (data.Examples.FirstOrDefault()?.Trunk is not null)
             throw new PeftException(
                 $"{Options.PeftType} trains every layer in its first phase, which a cached trunk lacks; leave cache_trunk out.");
-        Train([], Magnitude);
         StartSearch();
+    }
+
+    /// <inheritdoc/>
+    internal override Action? Rehearse()
+    {
+        if (IsSearching || ChosenBy != Magnitude) return null;
+        StartSearch();
+        return () =>
+        {
+            StopSearch();
+            using var guard = no_grad();
+            ChooseAtStart();
+        };
     }
 
     /// <inheritdoc/>
@@ -71,6 +83,7 @@ public abstract class SearchingMethod(string name) : SparseMethod(name)
     {
         using var scope = NewDisposeScope();
         using var guard = no_grad();
+        Train([], Magnitude);
         BeginSearch();
         IsSearching = true;
     }
