@@ -11,8 +11,8 @@ internal static class OptionGroups
         (
             "Model",
             [
-                "--base", "--config", "--adapter", "--revision", "--with", "--quantize", "--double-quant", "--block-size", "--embeddings",
-                "--pooling",
+                "--base", "--config", "--numbers", "--adapter", "--revision", "--with", "--quantize", "--type", "--double-quant",
+                "--block-size", "--embeddings", "--pooling",
             ]),
         ("Method",
         [

@@ -3,6 +3,7 @@ using PeftSharp.Cli.Terminal;
 using PeftSharp.Cli.Verbs;
 using PeftSharp.Composition;
 using PeftSharp.Models;
+using PeftSharp.Runs.Estimates.Shapes;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Results;
 
@@ -30,7 +31,7 @@ internal static class ShapeReport
             return;
         }
         var pairs = changes.Select(text => VerbParts.Pair(text, "r=16"));
-        var adapter = model.Add(MethodSettings.With(MethodName.Options(method), method, pairs, "--set"));
+        var adapter = ShapesOnly.Add(model, MethodSettings.With(MethodName.Options(method), method, pairs, "--set"));
         var line = ParameterCount.Of(model, adapter);
         if (json) JsonOut.Write(line.Json);
         else

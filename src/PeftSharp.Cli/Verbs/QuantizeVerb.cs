@@ -7,36 +7,41 @@ using PeftSharp.Files;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
+using PeftSharp.Weights;
 
 namespace PeftSharp.Cli.Verbs;
 
-/// <summary><c>peft quantize</c>: a model folder in 4 bits.</summary>
+/// <summary><c>peft quantize</c>: a model folder in 4 or 8 bits.</summary>
 internal static class QuantizeVerb
 {
     public static void Build(Command command)
     {
         var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
         var folder = VerbParts.Text("--out", "FOLDER", "Where the quantised model is written.");
-        var block = VerbParts.Text("--block-size", "N", "Weights that share a scale: a power of two from 32 to 4096. Default: 64.");
+        var type = VerbParts.Text("--type", "TYPE", $"{string.Join(", ", Quantization.Names)}. Default: nf4.");
+        var block = VerbParts.Text(
+            "--block-size", "N", "Weights of 4 bits that share a scale: a power of two from 32 to 4096. Default: 64.");
         var twice = new Option<bool>("--double-quant")
         {
-            Description = "Quantise the scales too: 0.52 bytes a weight in place of 0.56 at block size 64.",
+            Description = "Quantise the scales of 4 bits too: 0.52 bytes a weight in place of 0.56 at block size 64.",
         };
         var tables = VerbParts.Text(
-            "--embeddings", "nf4|none", "Also quantise large embedding tables, which only this program reads. Default: none.");
+            "--embeddings", "TYPE|none", "Also quantise large embedding tables to --type, which only this program reads. Default: none.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
-        foreach (var option in (Option[])[basis, revision, folder, block, twice, tables, overwrite, json]) command.Add(option);
+        foreach (var option in (Option[])[basis, revision, folder, type, block, twice, tables, overwrite, json]) command.Add(option);
         HelpWithExamples.Add(
             command, "quantize --base models/bert-base --out models/bert-base-nf4",
-            "quantize -b models/minilm -o minilm-nf4 --double-quant --embeddings nf4");
+            "quantize -b models/minilm -o minilm-nf4 --double-quant --embeddings nf4",
+            "quantize -b models/minilm -o minilm-int8 --type int8");
         VerbParts.Run(command, parsed => Run(
             VerbParts.Need(parsed, basis, "quantize"), parsed.GetValue(revision), VerbParts.Need(parsed, folder, "quantize"),
-            new Nf4Options(BlockSize(VerbParts.Whole(parsed, block, 1)), parsed.GetValue(twice)), Tables(parsed.GetValue(tables)),
+            Form(parsed.GetValue(type) ?? "nf4", VerbParts.Whole(parsed, block, 1), parsed.GetValue(twice)), parsed.GetValue(tables),
             parsed.GetValue(overwrite), parsed.GetValue(json)));
     }
 
-    private static int Run(string basis, string? revision, string folder, Nf4Options nf4, bool tables, bool overwrite, bool json)
+    private static int Run(string basis, string? revision, string folder, Quantization form, string? asked, bool overwrite, bool json)
     {
+        var tables = Tables(asked, form);
         using var output = OutputFolder.Plan(folder, Outputs.Options("quantize", overwrite), basis);
         basis = Folders.Find("quantize", folders => folders.Base(basis, revision)).Folder;
         output.Protect(basis);
@@ -47,13 +52,14 @@ internal static class QuantizeVerb
                 $"note: the checkpoint has no {model.Created[0]}, so it has no trained head; the bare model is written.");
             model = ModelLoader.Load(basis, new ModelOptions { Task = TaskKind.Embedding });
         }
-        ModelWriter.WriteQuantized(model, output.Create(), nf4, tables);
+        ModelWriter.WriteQuantized(model, output.Create(), form, tables);
         LoadedModel.TokenizerOf(basis, null)?.Save(output.Aside);
         output.Finish();
         var (before, after) = (Bytes(basis), Bytes(folder));
         var weights = model.Sites.Count;
         if (json)
         {
+            var four = form as FourBitOptions;
             JsonOut.Write(new JsonObject
             {
                 ["out"] = folder,
@@ -61,9 +67,10 @@ internal static class QuantizeVerb
                 ["bytes_before"] = before,
                 ["bytes"] = after,
                 ["bits_per_weight"] = 8.0 * after / weights,
-                ["block_size"] = nf4.BlockSize,
-                ["double_quant"] = nf4.Double,
-                ["embeddings"] = tables ? "nf4" : "none",
+                ["type"] = form.Name,
+                ["block_size"] = four?.BlockSize,
+                ["double_quant"] = four?.Double,
+                ["embeddings"] = tables ? form.Name : "none",
             });
         }
         else
@@ -76,16 +83,19 @@ internal static class QuantizeVerb
         return ExitCode.Success;
     }
 
-    private static int BlockSize(int? asked) => asked is null ? 64
-        : asked is >= 32 and <= 4096 && (asked & (asked - 1)) == 0 ? asked.Value
-        : throw new UsageException($"--block-size is {asked}; expected a power of two from 32 to 4096.");
-
-    private static bool Tables(string? asked) => asked switch
+    private static Quantization Form(string name, int? block, bool twice)
     {
-        null or "none" => false,
-        "nf4" => true,
-        _ => throw new UsageException($"--embeddings is \"{asked}\"; expected nf4 or none."),
-    };
+        if (block is { } size && !FourBitCodec.IsBlock(size))
+            throw new UsageException($"--block-size is {size}; expected a power of two from 32 to 4096.");
+        if (name == "int8" && (block is not null || twice))
+            throw new UsageException("--block-size and --double-quant are for nf4 and fp4: int8 has one scale a row; leave them out.");
+        return Quantization.Named(name, block ?? FourBitCodec.DefaultBlock, twice)
+            ?? throw new UsageException($"--type is \"{name}\"; expected one of {string.Join(", ", Quantization.Names)}.");
+    }
+
+    private static bool Tables(string? asked, Quantization form) => asked is null or "none" ? false
+        : asked == form.Name ? true
+        : throw new UsageException($"--embeddings is \"{asked}\"; expected {form.Name}, as --type says, or none.");
 
     private static long Bytes(string folder)
     {

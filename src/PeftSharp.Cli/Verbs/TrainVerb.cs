@@ -24,7 +24,7 @@ internal static class TrainVerb
         };
         command.Add(recipe);
         command.Add(set);
-        var options = TrainKeys.All.Select(key => (Key: key, Option: Create(key))).ToList();
+        var options = TrainKeys.All.Select(key => (Key: key, Option: VerbParts.Of(key))).ToList();
         foreach (var (_, option) in options) command.Add(option);
         var quiet = new Option<bool>("--quiet") { Description = "No progress, no remarks." };
         var json = VerbParts.Json();
@@ -38,12 +38,6 @@ internal static class TrainVerb
             "train --recipe recipes/sst2-lora.yaml --seed 7 --out runs/seed7 --overwrite",
             "train --resume --out runs/seed7");
         VerbParts.Run(command, parsed => Run(parsed, recipe, set, options, parsed.GetValue(quiet), parsed.GetValue(json)));
-    }
-
-    private static Option Create(TrainKey key)
-    {
-        var help = $"{key.Help}. [{key.Key}]";
-        return key.Value is null ? new Option<bool>(key.Option) { Description = help } : VerbParts.Text(key.Option, key.Value, help);
     }
 
     private static int Run(

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PeftSharp.Runs.Proof;
+using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -44,6 +45,23 @@ internal static class VerbParts
             && value >= least
             ? value
             : throw new UsageException($"{option.Name} is \"{text}\"; expected a whole number of at least {least}.");
+    }
+
+    /// <summary>The option of a setting of a run.</summary>
+    public static Option Of(TrainKey key)
+    {
+        var help = $"{key.Help}. [{key.Key}]";
+        return key.Value is null ? new Option<bool>(key.Option) { Description = help } : Text(key.Option, key.Value, help);
+    }
+
+    /// <summary>Takes over what a command line gives a setting, if it does.</summary>
+    public static void Apply(ParseResult parsed, TrainKey key, Option option, TrainSettings settings)
+    {
+        if (parsed.GetResult(option) is not { Implicit: false }) return;
+        var text = option is Option<bool> flag
+            ? (parsed.GetValue(flag) ? key.Switch : null)
+            : parsed.GetValue((Option<string>)option);
+        if (text is not null) key.Apply(settings, text, key.Option);
     }
 
     /// <summary>A NAME=VALUE of <c>--set</c>.</summary>

@@ -108,11 +108,10 @@ internal static class VerifyVerb
         }
     }
 
-    // Packing a merged weight into 4 bits again would round the update away: there is nothing to show then.
+    // Packing a merged weight into few bits again would round the update away: there is nothing to show then.
     private static ProofCheck? MergedAnswers(ProofVerifier verifier, LoadedModel loaded)
     {
-        if (loaded.Adapter is not { } adapter || loaded.Model.Model.Sites.Projections.Any(p => p.Weight.Base is PeftSharp.Weights.Nf4Store))
-            return null;
+        if (loaded.Adapter is not { } adapter || loaded.Model.Model.Sites.Projections.Any(p => p.Weight.Base.IsQuantized)) return null;
         try
         {
             loaded.Model.Merge(adapter.Name);

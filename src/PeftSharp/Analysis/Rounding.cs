@@ -25,7 +25,7 @@ public sealed record RoundingError(string Type, double UpdateError, double Outpu
             var error = Norm(rounded - merged);
             return new(type, error / update, error / size);
         }
-        using var nf4 = Nf4Store.Quantize(merged, Block);
+        using var nf4 = FourBitStore.Quantize(merged, Block);
         return
         [
             Error("bf16", merged.to(ScalarType.BFloat16).to(ScalarType.Float32)),

@@ -76,6 +76,12 @@ public sealed class Checkpoint : IDisposable
     public Tensor Read(string name) => FileWith(name).Read(Inner(name));
 
     /// <summary>
+    /// A tensor was read and copied, and will not be read again: the pages of its file are given back to the system. Nothing may have been
+    /// written to what was read.
+    /// </summary>
+    internal void Forget(string name) => FileWith(name).Forget(Inner(name));
+
+    /// <summary>
     /// The blocks of a tensor of a GGUF file, [rows, bytes of a row], and how they are kept; null where it is kept in plain numbers.
     /// </summary>
     internal (Tensor Blocks, GgufType Type)? Packed(string name) => FileWith(name) is GgufCheckpoint gguf ? gguf.Packed(name) : null;

@@ -16,4 +16,7 @@ internal interface ITensorFile : IDisposable
 
     /// <summary>The tensor of that name: new, the caller's, in no dispose scope.</summary>
     Tensor Read(string name);
+
+    /// <summary>A tensor was copied and will not be read again: its pages may be given back. Nothing may have been written to it.</summary>
+    void Forget(string name) { }
 }

@@ -25,6 +25,13 @@ internal sealed class MappedFile(string path, long length) : IDisposable
         return flat.view(shape).DetachFromDisposeScope();
     }
 
+    /// <summary>A stretch was read and will not be again: its pages are given back. For what nobody has written to.</summary>
+    public unsafe void Forget(ScalarType type, long offset, long bytes)
+    {
+        lock (_gate)
+            if (_maps.TryGetValue(type, out var map)) PageAdvice.Forget((nint)TensorPointer.Of(map) + (nint)offset, bytes);
+    }
+
     /// <summary>What to throw where the file cannot be read again.</summary>
     public PeftException Gone(Exception e) =>
         new($"{path} could not be read again after it was opened ({e.Message.Split('\n')[0].TrimEnd('.')}); leave the file in place while "

@@ -66,6 +66,12 @@ public sealed class SafetensorsFile : ITensorFile
             : Copy(info);
     }
 
+    /// <inheritdoc/>
+    void ITensorFile.Forget(string name)
+    {
+        if (Tensors.TryGetValue(name, out var info)) _map.Forget(info.ScalarType, info.Offset, info.ByteLength);
+    }
+
     private Tensor Copy(TensorInfo info)
     {
         var isBool = info.ScalarType == ScalarType.Bool;

@@ -27,7 +27,7 @@ public sealed record AnswerCard
     public int? MaxLength { get; init; }
 
     /// <summary>How the base was quantised in training: an adapter answers for that base; null for as it is.</summary>
-    public Nf4Options? Quantize { get; init; }
+    public Quantization? Quantize { get; init; }
 
     /// <summary>Columns of the data that it was trained on; null where rows had none.</summary>
     public TrainedColumns? Columns { get; init; }

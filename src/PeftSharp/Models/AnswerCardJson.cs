@@ -10,7 +10,6 @@ namespace PeftSharp.Models;
 internal static class AnswerCardJson
 {
     private const int Version = 1, MostCharacters = 8 << 20, MostLabels = 1 << 17, LongestName = 4096;
-    private const string Nf4 = "nf4";
 
     public static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -48,10 +47,18 @@ internal static class AnswerCardJson
         if (card.Pairs is { } pairs) json["pairs"] = pairs;
         if (card.MaxLength is { } length) json["max_length"] = length;
         if (card.Tokenizer is { } tokenizer) json["tokenizer"] = tokenizer;
-        if (card.Quantize is { } quantize)
-            json["quantize"] = new JsonObject { ["type"] = Nf4, ["block_size"] = quantize.BlockSize, ["double_quant"] = quantize.Double };
+        if (card.Quantize is { } quantize) json["quantize"] = Written(quantize);
         if (card.Columns is { } columns)
             json["columns"] = new JsonObject { ["text"] = columns.Text, ["pair"] = columns.Pair, ["label"] = columns.Label };
+        return json;
+    }
+
+    private static JsonObject Written(Quantization quantize)
+    {
+        var json = new JsonObject { ["type"] = quantize.Name };
+        if (quantize is not FourBitOptions four) return json;
+        json["block_size"] = four.BlockSize;
+        json["double_quant"] = four.Double;
         return json;
     }
 
@@ -110,14 +117,16 @@ internal static class AnswerCardJson
         return [.. json.EnumerateArray().Select(name => Text(name, place, "labels"))];
     }
 
-    private static Nf4Options Quantize(JsonElement json, string place)
+    private static Quantization Quantize(JsonElement json, string place)
     {
         var fields = Fields(json, place, "\"quantize\"", ["type", "block_size", "double_quant"]);
-        if (!fields.TryGetValue("type", out var type) || Text(type, place, "quantize.type") != Nf4)
-            throw Bad(place, $"has a \"quantize.type\" that is not \"{Nf4}\"");
+        var name = fields.TryGetValue("type", out var type) ? Text(type, place, "quantize.type") : null;
+        if (name is not ("nf4" or "fp4" or "int8")) throw Bad(place, "has no \"quantize.type\" that is one of nf4, fp4, int8");
+        if (name == "int8" && fields.Count > 1) throw Bad(place, "gives \"quantize\" settings of 4 bits beside the type int8");
         var block = fields.TryGetValue("block_size", out var size) ? Whole(size, place, "quantize.block_size", 32, 4096) : 64;
-        if ((block & (block - 1)) != 0) throw Bad(place, $"has a \"quantize.block_size\" of {block}, which is no power of two");
-        return new(block, fields.TryGetValue("double_quant", out var twice) && Flag(twice, place, "quantize.double_quant"));
+        if (!int.IsPow2(block)) throw Bad(place, $"has a \"quantize.block_size\" of {block}, which is no power of two");
+        return Quantization.Named(
+            name, block, fields.TryGetValue("double_quant", out var twice) && Flag(twice, place, "quantize.double_quant"))!;
     }
 
     private static TrainedColumns Columns(JsonElement json, string place)

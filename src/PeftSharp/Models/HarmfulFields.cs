@@ -20,17 +20,13 @@ internal static class HarmfulFields
                 && config.Node("auto_map") is JsonObject map
                 && map.Any(entry => entry.Key.StartsWith("AutoModel", StringComparison.Ordinal)))
             throw Bad(config, "auto_map", "none: such a model is computed by Python code of its own; take one of the plain architecture");
-        if (config.Node("quantization_config") is JsonObject quantization) RefuseQuantization(config, quantization);
+        if (config.Node(BitsAndBytesConfig.Key) is JsonObject quantization) RefuseQuantization(config, quantization);
     }
 
     private static void RefuseQuantization(ModelConfig config, JsonObject q)
     {
-        const string expected = "4 bits of bitsandbytes (nf4), or no quantisation: take the model before it was quantised";
-        var method = q["quant_method"]?.ToString() ?? "bitsandbytes";
-        if (method != "bitsandbytes") throw Bad(config, "quantization_config.quant_method", $"\"{method}\"", expected);
-        if (q["load_in_8bit"]?.ToString() == "true") throw Bad(config, "quantization_config.load_in_8bit", "true", expected);
-        if (q["bnb_4bit_quant_type"]?.ToString() is { } type && type != "nf4")
-            throw Bad(config, "quantization_config.bnb_4bit_quant_type", $"\"{type}\"", expected);
+        const string expected = "4 bits (nf4, fp4) or 8 bits of bitsandbytes, or no quantisation: take the model before it was quantised";
+        if (BitsAndBytesConfig.Problem(q) is { } problem) throw Bad(config, problem.Field, problem.Found, expected);
     }
 
     private static PeftException Bad(ModelConfig config, string field, string expected)

@@ -25,6 +25,7 @@ public static class ModelLoader
         var config = ModelConfig.Read(folder);
         using var checkpoint = Checkpoint.Open(folder);
         var model = Create(config, checkpoint, options ?? new());
+        if (options is { Quantize: not null } or { Compute: ComputeType.BFloat16 }) NativeHeap.Trim();
         model.Remarks = [.. UnreadTensors.Remarks(checkpoint, config, model), .. UnknownFields.Remarks(config)];
         return model;
     }

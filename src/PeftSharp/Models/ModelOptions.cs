@@ -30,8 +30,8 @@ public sealed record ModelOptions
     /// <summary>In which precision frozen weights are kept and multiplied; float32 by default.</summary>
     public ComputeType Compute { get; init; } = ComputeType.Float32;
 
-    /// <summary>Quantises the layers' frozen weights to 4 bits; null (default) leaves them as they are.</summary>
-    public Nf4Options? Quantize { get; init; }
+    /// <summary>Quantises the layers' frozen weights to NF4, FP4 or INT8; null (default) leaves them as they are.</summary>
+    public Quantization? Quantize { get; init; }
 
     /// <summary>
     /// True unpacks the weights of a GGUF file when it is loaded; false (default) leaves them in their blocks: less memory, more work a

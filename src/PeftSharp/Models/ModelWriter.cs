@@ -40,17 +40,17 @@ public static class ModelWriter
     }
 
     /// <summary>
-    /// Writes what the model reads at present with the layers' weights in 4 bits, named and laid out as bitsandbytes and transformers
+    /// Writes what the model reads at present with the layers' weights in 4 or 8 bits, named and laid out as bitsandbytes and transformers
     /// do; biases, norms, pooler and head stay dense. Each file is written aside, flushed and renamed.
     /// </summary>
-    /// <param name="model">The model. A weight that it keeps in NF4 already is written as it is.</param>
+    /// <param name="model">The model. A weight that it keeps in just that form already is written as it is.</param>
     /// <param name="folder">The folder; created if need be.</param>
-    /// <param name="nf4">Block size, and whether the scales are quantised too.</param>
+    /// <param name="form">NF4, FP4 or INT8, with its settings.</param>
     /// <param name="embeddings">True quantises embedding tables of <see cref="SmallestTable"/> weights or more as well. transformers has
     /// no such layer: a folder written so is read by this library alone.</param>
     /// <param name="type">Element type of what stays dense; default float16.</param>
     public static void WriteQuantized(
-        TransformerModel model, string folder, Nf4Options nf4, bool embeddings = false, ScalarType type = ScalarType.Float16)
+        TransformerModel model, string folder, Quantization form, bool embeddings = false, ScalarType type = ScalarType.Float16)
     {
         RefuseFlexible(model);
         using var scope = NewDisposeScope();
@@ -58,22 +58,26 @@ public static class ModelWriter
         var layers = model.Sites.Projections.Where(p => p.Role is not (ProjectionRole.Head or ProjectionRole.Pooler))
             .Select(p => (Slot)p.Weight)
             .ToHashSet();
-        var quantization = Describe(nf4, model.Sites.Projections.Where(p => !layers.Contains(p.Weight)).Select(p => p.Path));
+        var dense = model.Sites.Projections.Where(p => !layers.Contains(p.Weight)).Select(p => p.Path);
+        var quantization = BitsAndBytesConfig.Write(form, dense);
         Write(model, folder, type, withPrefix: true, model.Card, Tensors, quantization);
 
         IEnumerable<KeyValuePair<string, Tensor>> Tensors(Slot slot)
         {
             var plain = new ForwardContext();
-            if (layers.Contains(slot) && slot is WeightSlot weight && weight.Get(plain) is Nf4Store kept)
-                return kept.ToBitsAndBytes(slot.Name);
-            // In 4 bits every weight is [out, in], as transformers keeps them, Conv1D too.
+            if (layers.Contains(slot) && slot is WeightSlot weight && weight.Get(plain) is { } kept && Quantization.Of(kept) == form)
+                return Stored(kept, slot.Name);
+            // In few bits every weight is [out, in], as transformers keeps them, Conv1D too.
             var packed = layers.Contains(slot) && slot is WeightSlot;
             var value = (packed ? ((WeightSlot)slot).Get(plain).Dense() : Value(slot, plain)).to(type);
             if (!layers.Contains(slot) && !(embeddings && slot.Kind == SlotKind.Embedding && slot.Count >= SmallestTable))
                 return [new(slot.Name, value)];
-            using var store = Nf4Store.Quantize(value, nf4.BlockSize, nf4.Double);
-            return [.. store.ToBitsAndBytes(slot.Name).Select(t => KeyValuePair.Create(t.Key, t.Value.clone()))];
+            using var store = form.Quantize(value);
+            return [.. Stored(store, slot.Name).Select(t => KeyValuePair.Create(t.Key, t.Value.clone()))];
         }
+
+        static IReadOnlyList<KeyValuePair<string, Tensor>> Stored(WeightStore store, string name) =>
+            store is Int8Store eight ? eight.ToBitsAndBytes(name) : ((FourBitStore)store).ToBitsAndBytes(name);
     }
 
     private static void Write(
@@ -92,9 +96,9 @@ public static class ModelWriter
         var config = Config(model, type, card, apart);
         if (quantization is not null)
         {
-            quantization["llm_int8_skip_modules"] = new JsonArray(
-                [.. quantization["llm_int8_skip_modules"]!.AsArray().Select(m => (JsonNode?)Name(m!.ToString()))]);
-            config["quantization_config"] = quantization;
+            quantization[BitsAndBytesConfig.Skipped] = new JsonArray(
+                [.. quantization[BitsAndBytesConfig.Skipped]!.AsArray().Select(m => (JsonNode?)Name(m!.ToString()))]);
+            config[BitsAndBytesConfig.Key] = quantization;
         }
         if (apart)
         {
@@ -133,23 +137,10 @@ public static class ModelWriter
         // The weights are written as they are: nothing is quantised once more when they are read.
         card = card with { Quantize = null };
         if (card != new AnswerCard { Task = TaskKind.Embedding }) config.Json[AnswerCard.Key] = AnswerCardJson.Write(card);
-        config.Json.Remove("quantization_config");
+        config.Json.Remove(BitsAndBytesConfig.Key);
         config.Json[config.Has("torch_dtype") ? "torch_dtype" : "dtype"] = Name(type);
         return config.Json;
     }
-
-    // The fields of transformers' BitsAndBytesConfig.
-    private static JsonObject Describe(Nf4Options nf4, IEnumerable<string> dense) => new()
-    {
-        ["quant_method"] = "bitsandbytes",
-        ["load_in_4bit"] = true,
-        ["load_in_8bit"] = false,
-        ["bnb_4bit_quant_type"] = "nf4",
-        ["bnb_4bit_use_double_quant"] = nf4.Double,
-        ["bnb_4bit_compute_dtype"] = "float32",
-        ["bnb_4bit_quant_storage"] = "uint8",
-        ["llm_int8_skip_modules"] = new JsonArray([.. dense.Select(path => (JsonNode?)path)]),
-    };
 
     private static string Name(ScalarType type) =>
         type switch { ScalarType.Float16 => "float16", ScalarType.BFloat16 => "bfloat16", ScalarType.Float64 => "float64", _ => "float32" };

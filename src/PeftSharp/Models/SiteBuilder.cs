@@ -162,12 +162,16 @@ internal sealed class SiteBuilder
         if (Source.Quantized(name, output, input) is { } stored) return Computing(stored);
         if ((!transposed || Source.HasOutputsFirst(name)) && _options is { Quantize: null, Unpack: false } && Source.InBlocks(name, output, input) is { } blocks)
             return Computing(blocks);
-        var dense = transposed ? Source.GetTransposed(name, output, input) : Source.Get(name, output, input);
-        if (_options.Quantize is not { } nf4 && _options.Compute == ComputeType.Float32) return new DenseStore(dense);
-        using (dense)
-            return _options.Quantize is { } q
-                ? Computing(Nf4Store.Quantize(dense, q.BlockSize, q.Double).To(dense.device))
-                : new HalfStore(dense.to(ScalarType.BFloat16).DetachFromDisposeScope());
+        if (_options.Quantize is null && _options.Compute == ComputeType.Float32)
+            return new DenseStore(transposed ? Source.GetTransposed(name, output, input) : Source.Get(name, output, input));
+        // One tensor at a time, and no copy of it in float32 (but for the thread's one buffer): what is kept is what memory grows by.
+        using var scope = NewDisposeScope();
+        using var raw = Source.GetStored(name, output, input, transposed);
+        WeightStore small = _options.Quantize is { } form
+            ? Computing(form.Quantize(raw).To(Source.Device))
+            : new HalfStore(raw.to(ScalarType.BFloat16, copy: true).contiguous().to(Source.Device).DetachFromDisposeScope());
+        Source.Forget(name);
+        return small;
     }
 
     private PackedStore Computing(PackedStore store)

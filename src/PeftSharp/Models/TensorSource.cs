@@ -19,10 +19,13 @@ public sealed class TensorSource(
 {
     private const long SmallestLimit = 1 << 24;
 
+    private const long MostLeft = 1 << 25;
+
     private readonly List<string> _created = [];
     private readonly HashSet<string> _anew = [];
     private readonly Dictionary<string, int[]> _orders = [];
     private CheckpointNames? _names;
+    private long _left;
     private readonly Device _device = device ?? CPU;
 
     /// <summary>Tensors that the checkpoint lacks and that were made anew (a fresh head).</summary>
@@ -69,6 +72,29 @@ public sealed class TensorSource(
         using var view = stored.t();
         return view.contiguous().DetachFromDisposeScope();
     }
+
+    /// <summary>
+    /// A weight in the floating-point type that the checkpoint keeps it in, to be made into another form at once: a view of the file where
+    /// it has one, so that no copy of the whole is needed.
+    /// </summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="output">Rows.</param>
+    /// <param name="input">Columns.</param>
+    /// <param name="transposed">True if the checkpoint keeps it the other way round.</param>
+    /// <exception cref="PeftException">It is missing or has another shape.</exception>
+    public Tensor GetStored(string name, long output, long input, bool transposed)
+    {
+        long[] shape = transposed ? [input, output] : [output, input];
+        var isPlain = checkpoint is not null && Find(name) is { } known && checkpoint.Info(known).Blocks is null;
+        if (!isPlain)
+            return transposed ? GetTransposed(name, output, input) : Get(name, shape);
+        var stored = Stored(Find(name)!, shape);
+        if (!transposed) return stored;
+        using (stored) return stored.t().DetachFromDisposeScope();
+    }
+
+    /// <summary>Where the tensors live.</summary>
+    public Device Device => _device;
 
     /// <summary>A tensor of a head: read if the checkpoint has it in this shape, else made anew.</summary>
     public Tensor GetOrCreate(string name, params long[] shape)
@@ -118,11 +144,25 @@ public sealed class TensorSource(
         return checkpoint.Packed(found) is { } packed ? new GgufStore(packed.Blocks, packed.Type) : null;
     }
 
-    /// <summary>A weight that the checkpoint keeps in 4 bits as bitsandbytes does; null if it is kept dense.</summary>
-    public Nf4Store? Quantized(string name, long output, long input)
+    /// <summary>A tensor was copied into another form: what it was read into, or the pages that it was read from, are given back.</summary>
+    public void Forget(string name)
+    {
+        if (checkpoint is null || Find(name) is not { } found) return;
+        checkpoint.Forget(found);
+        // Between tensors that stay, the heap keeps what a copy has left.
+        _left += checkpoint.Info(found).Count * sizeof(float);
+        if (_left < MostLeft) return;
+        _left = 0;
+        NativeHeap.Trim();
+    }
+
+    /// <summary>A weight that the checkpoint keeps in 4 or 8 bits as bitsandbytes does; null if it is kept dense.</summary>
+    public PackedStore? Quantized(string name, long output, long input)
     {
         if (checkpoint is null || Find(name) is not { } found || !IsQuantized(found)) return null;
-        var store = Nf4Store.FromBitsAndBytes(checkpoint, found);
+        PackedStore store = BitsAndBytes8.Has(checkpoint, found)
+            ? Int8Store.FromBitsAndBytes(checkpoint, found)
+            : FourBitStore.FromBitsAndBytes(checkpoint, found);
         if (store.OutFeatures == output && store.InFeatures == input) return _device.type == DeviceType.CPU ? store : store.To(_device);
         throw new PeftException(
             $"{checkpoint.Path}: the quantised tensor \"{found}\" has the shape [{store.OutFeatures}, {store.InFeatures}]; config.json "
@@ -143,11 +183,24 @@ public sealed class TensorSource(
     private string WithoutPrefix(string name) =>
         basePrefix.Length > 0 && name.StartsWith(basePrefix, StringComparison.Ordinal) ? name[basePrefix.Length..] : name;
 
-    private bool IsQuantized(string name) => checkpoint!.Contains($"{name}.quant_map");
+    private bool IsQuantized(string name) => checkpoint!.Contains($"{name}.quant_map") || BitsAndBytes8.Has(checkpoint, name);
 
     private Tensor Read(string name, long[] shape)
     {
         if (IsQuantized(name) && shape is [var rows, var columns]) return Unpacked(name, rows, columns);
+        var value = Stored(name, shape);
+        if (value.dtype == Precision && _device.type == DeviceType.CPU) return value;
+        using (value)
+        {
+            var placed = Placed(value);
+            Forget(name);
+            return placed;
+        }
+    }
+
+    // As the file keeps it.
+    private Tensor Stored(string name, long[] shape)
+    {
         var info = checkpoint!.Info(name);
         if (!info.Shape.SequenceEqual(shape))
             throw new PeftException(
@@ -156,10 +209,8 @@ public sealed class TensorSource(
         if (info.ScalarType is not (ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float64))
             throw new PeftException(
                 $"{checkpoint.Path}: tensor \"{name}\" is kept as {info.ScalarType}, the numbers of a quantisation that cannot be read; "
-                + "expected F32, F16, BF16 or 4-bit NF4 weights: take the model before it was quantised.");
-        var value = checkpoint.Read(name);
-        if (value.dtype == Precision && _device.type == DeviceType.CPU) return value;
-        using (value) return Placed(value);
+                + "expected F32, F16, BF16, or 4 or 8 bits of bitsandbytes: take the model before it was quantised.");
+        return checkpoint.Read(name);
     }
 
     private Tensor Unpacked(string name, long rows, long columns)

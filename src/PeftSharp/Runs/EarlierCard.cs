@@ -53,9 +53,8 @@ internal static class EarlierCard
             Labels = regression ? null : Labels(run),
             Pooling = Enum.TryParse<Pooling>(Text(settings, "pooling"), ignoreCase: true, out var pooling) ? pooling : Pooling.Pooler,
             MaxLength = Number(settings, "max_length") is { } length and >= 1 ? length : null,
-            Quantize = Text(settings, "quantize") == "nf4"
-                ? new(Number(settings, "block_size") ?? 64, Flag(settings, "double_quant"))
-                : null,
+            Quantize = Quantization.Named(
+                Text(settings, "quantize"), Number(settings, "block_size") ?? 64, Flag(settings, "double_quant")),
         };
     }
 

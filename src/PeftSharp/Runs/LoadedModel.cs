@@ -156,7 +156,7 @@ public sealed class LoadedModel : IDisposable
         var transformer = ModelLoader.Load(folder, Choose(options, head.Options));
         var model = new PeftModel(transformer, folder);
         if (options.Dense)
-            foreach (var weight in transformer.Sites.Projections.Select(p => p.Weight).Where(w => w.Base is Nf4Store))
+            foreach (var weight in transformer.Sites.Projections.Select(p => p.Weight).Where(w => w.Base.IsQuantized))
                 weight.Store(new DenseStore(weight.Copy()));
         var composition = composed?.LoadInto(model);
         var adapter = composition is null ? saved.LoadInto(model) : model.Adapters.Values.First(a => a.Tag == composition.Answering);

@@ -29,6 +29,9 @@ public sealed class ProjectionGroup : IDisposable
         _stores = [.. sites.Select(s => s.Weight.Base)];
     }
 
+    /// <summary>Weights of the maps together.</summary>
+    internal long Count => _sites.Sum(site => site.Weight.Count);
+
     /// <summary>Applies the maps from <paramref name="first"/> on to one input, [rows, tokens, in]; one result per map.</summary>
     public Tensor[] Forward(Tensor x, ForwardContext context, int first = 0)
     {

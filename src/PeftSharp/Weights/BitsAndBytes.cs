@@ -8,13 +8,13 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Weights;
 
-/// <summary>NF4 weights in files, named and laid out as bitsandbytes and transformers do.</summary>
+/// <summary>Weights of four bits in files, named and laid out as bitsandbytes and transformers do.</summary>
 internal static class BitsAndBytes
 {
     private const string StatePrefix = ".quant_state.bitsandbytes__";
     private const int LongestState = 1 << 16;
 
-    public static Nf4Store Read(Checkpoint checkpoint, string name)
+    public static FourBitStore Read(Checkpoint checkpoint, string name)
     {
         var source = new Source(checkpoint, name);
         var states = checkpoint.Names.Where(n => n.StartsWith(name + StatePrefix, StringComparison.Ordinal)).ToList();
@@ -22,38 +22,40 @@ internal static class BitsAndBytes
             throw source.Bad(
                 $"has {states.Count} tensors named \"{name}{StatePrefix}…\" where one was expected",
                 "give a weight that bitsandbytes quantised to 4 bits");
-        if (!key.EndsWith("__nf4", StringComparison.Ordinal))
+        var kind = key[(name + StatePrefix).Length..];
+        if (FourBitCode.Find(kind) is not { } code)
             throw source.Bad(
-                $"is stored as {key[(name + StatePrefix).Length..]}", "quantise the model to nf4, or use its unquantised checkpoint");
-        var state = QuantState.Parse(source.Bytes(StatePrefix + "nf4", LongestState), source);
+                $"is stored as {Quoted.Name(kind)} where one of {string.Join(", ", FourBitCode.All)} was expected",
+                "quantise the model to one of them, or use its unquantised checkpoint");
+        var state = QuantState.Parse(source.Bytes(StatePrefix + kind, LongestState), code, source);
 
         using var scope = NewDisposeScope(); // whatever was read before a refusal is released
         var count = state.Out * state.In;
-        var blocks = Nf4Codec.Blocks(count, state.Block);
-        source.CheckLevels(".quant_map", Nf4Codec.Levels);
-        var codes = source.Codes(Nf4Codec.CodeBytes(count));
+        var blocks = FourBitCodec.Blocks(count, state.Block);
+        source.CheckLevels(".quant_map", code);
+        var codes = source.Codes(FourBitCodec.CodeBytes(count));
         if (state.NestedOffset is not { } offset)
-            return new Nf4Store(
-                codes.DetachFromDisposeScope(), source.Tensor(".absmax", ScalarType.Float32, blocks).DetachFromDisposeScope(), null,
+            return new FourBitStore(
+                code, codes.DetachFromDisposeScope(), source.Tensor(".absmax", ScalarType.Float32, blocks).DetachFromDisposeScope(), null,
                 state.Out, state.In, state.Block, state.Type);
         var absmax = source.Tensor(".absmax", ScalarType.Byte, blocks);
-        var scales = source.Tensor(".nested_absmax", ScalarType.Float32, Nf4Codec.Blocks(blocks, DoubleQuantization.Block));
+        var scales = source.Tensor(".nested_absmax", ScalarType.Float32, FourBitCodec.Blocks(blocks, DoubleQuantization.Block));
         var map = source.Tensor(".nested_quant_map", ScalarType.Float32, 256);
         if (map.equal(NestedScales.StandardMap).all().item<bool>()) map = NestedScales.StandardMap;
         var nested = new NestedScales(scales.DetachFromDisposeScope(), map.DetachFromDisposeScope(), offset);
-        return new Nf4Store(
-            codes.DetachFromDisposeScope(), absmax.DetachFromDisposeScope(), nested, state.Out, state.In, state.Block, state.Type);
+        return new FourBitStore(
+            code, codes.DetachFromDisposeScope(), absmax.DetachFromDisposeScope(), nested, state.Out, state.In, state.Block, state.Type);
     }
 
     public static IReadOnlyList<KeyValuePair<string, Tensor>> Write(
-        Nf4Store store, string name, Tensor codes, Tensor absmax, NestedScales? nested)
+        FourBitStore store, string name, Tensor codes, Tensor absmax, NestedScales? nested)
     {
         var tensors = new List<KeyValuePair<string, Tensor>>
         {
             new(name, codes.view(-1, 1)),
             new($"{name}.absmax", absmax.alias()),
-            new($"{name}.quant_map", tensor(Nf4Codec.Levels.ToArray())),
-            new($"{name}{StatePrefix}nf4", tensor(Encoding.UTF8.GetBytes(State(store, nested)))),
+            new($"{name}.quant_map", tensor(store.Code.Levels.ToArray())),
+            new($"{name}{StatePrefix}{store.Code}", tensor(Encoding.UTF8.GetBytes(State(store, nested)))),
         };
         if (nested is null) return tensors;
         tensors.Add(new($"{name}.nested_absmax", nested.Scales.alias()));
@@ -62,10 +64,10 @@ internal static class BitsAndBytes
     }
 
     // Spaced as Python's json module does, so that equal weights give equal files.
-    private static string State(Nf4Store store, NestedScales? nested)
+    private static string State(FourBitStore store, NestedScales? nested)
     {
-        var state = $"\"quant_type\": \"nf4\", \"blocksize\": {store.BlockSize}, \"dtype\": \"{store.OriginalType}\", \"shape\": "
-            + $"[{store.OutFeatures}, {store.InFeatures}]";
+        var state = $"\"quant_type\": \"{store.Code}\", \"blocksize\": {store.BlockSize}, \"dtype\": \"{store.OriginalType}\", "
+            + $"\"shape\": [{store.OutFeatures}, {store.InFeatures}]";
         if (nested is null) return $"{{{state}}}";
         var offset = ((double)nested.Offset).ToString("R", CultureInfo.InvariantCulture);
         return $"{{{state}, \"nested_blocksize\": {DoubleQuantization.Block}, \"nested_dtype\": \"float32\", \"nested_offset\": {offset}}}";
@@ -107,10 +109,10 @@ internal static class BitsAndBytes
             return info.ByteLength == 0 ? [] : read.bytes.ToArray();
         }
 
-        public void CheckLevels(string suffix, ReadOnlySpan<float> levels)
+        public void CheckLevels(string suffix, FourBitCode code)
         {
-            if (!Tensor(suffix, ScalarType.Float32, levels.Length).data<float>().ToArray().AsSpan().SequenceEqual(levels))
-                throw Bad($"has a \"{name}{suffix}\" that is not the map of NF4");
+            if (!Tensor(suffix, ScalarType.Float32, code.Levels.Length).data<float>().ToArray().AsSpan().SequenceEqual(code.Levels))
+                throw Bad($"has a \"{name}{suffix}\" that is not the map of {code}");
         }
 
         public JsonSource Json =>
@@ -124,7 +126,7 @@ internal static class BitsAndBytes
     {
         private static readonly string[] Types = ["float32", "bfloat16", "float16"];
 
-        public static QuantState Parse(byte[] json, Source source)
+        public static QuantState Parse(byte[] json, FourBitCode code, Source source)
         {
             try
             {
@@ -133,10 +135,11 @@ internal static class BitsAndBytes
                 var (type, block, original) = (
                     root.GetProperty("quant_type").GetString(), root.GetProperty("blocksize").GetInt32(),
                     root.GetProperty("dtype").GetString());
-                if (type != "nf4") throw source.Bad($"has the quant_type {Quoted.Name(type ?? "")} where \"nf4\" was expected");
+                if (type != code.Name)
+                    throw source.Bad($"has the quant_type {Quoted.Name(type ?? "")} where \"{code}\" was expected");
                 if (!Types.Contains(original))
                     throw source.Bad($"has the dtype {Quoted.Name(original ?? "")} where one of {string.Join(", ", Types)} was expected");
-                if (block is < 32 or > 4096 || !int.IsPow2(block))
+                if (!FourBitCodec.IsBlock(block))
                     throw source.Bad($"has the blocksize {block} where a power of two from 32 to 4096 was expected");
                 if (
                     root.GetProperty("shape")

@@ -53,6 +53,11 @@ public sealed unsafe class GgufStore : PackedStore, IRowProduct
     public override void Dispose() => _blocks.Dispose();
 
     /// <inheritdoc/>
+    public override PackedStore To(Device device) => _blocks.IsOn(device) ? this
+        : throw new PeftException(
+            $"Weights in the blocks of a GGUF file are read on the CPU, not on {device}; unpack them (ModelOptions.Unpack).");
+
+    /// <inheritdoc/>
     internal override Device Device => _blocks.device;
 
     bool IRowProduct.HasRows => ComputeType == ScalarType.Float32 && Device.type == DeviceType.CPU;

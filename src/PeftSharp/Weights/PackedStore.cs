@@ -5,8 +5,7 @@ namespace PeftSharp.Weights;
 
 /// <summary>
 /// A frozen weight in few bits. Products unpack it into a buffer that all stores of a thread share, in the forward and again in the
-/// backward
-/// pass: no dense copy is kept.
+/// backward pass: no dense copy is kept.
 /// </summary>
 public abstract class PackedStore : WeightStore
 {
@@ -47,6 +46,10 @@ public abstract class PackedStore : WeightStore
 
     // Made when sizes are known; two threads may make it, and either will do.
     private PackedProduct Product => _product ??= new(this);
+
+    /// <summary>The store on a device: itself if it is there; else a copy, and this one is released.</summary>
+    /// <exception cref="PeftException">A store of this kind lives on the CPU alone.</exception>
+    public abstract PackedStore To(Device device);
 
     /// <summary>Where the store lives.</summary>
     internal abstract Device Device { get; }

@@ -25,6 +25,8 @@ public sealed class FailureTests(CliFolder folder) : IClassFixture<CliFolder>
     [InlineData("--schedule is \"lineer\"; expected", "--schedule", "lineer")]
     [InlineData("--max-length is 400, but the model has positions for 40 tokens", "--max-length", "400")]
     [InlineData("--quantize is \"int3\"; expected nf4", "--quantize", "int3")]
+    [InlineData("--double-quant is for nf4 and fp4", "--quantize", "int8", "--double-quant")]
+    [InlineData("--block-size is \"96\"; expected a power of two from 32 to 4096", "--quantize", "fp4", "--block-size", "96")]
     public void A_wrong_setting_is_refused(string expected, params string[] args)
     {
         var before = folder.Entries;

@@ -19,7 +19,7 @@ public sealed class QuickstartModelTests
     public void TheLayersAreInFourBitsAndTheWordTableIsUnpacked()
     {
         var model = Load(QuickstartFiles.Model);
-        Assert.All(model.Sites.Projections.Where(p => p.Role != ProjectionRole.Pooler), p => Assert.IsType<Nf4Store>(p.Weight.Base));
+        Assert.All(model.Sites.Projections.Where(p => p.Role != ProjectionRole.Pooler), p => Assert.IsType<FourBitStore>(p.Weight.Base));
         Assert.Equal([30522, 384], model.Sites.Embeddings[0].Table.Base.shape);
         Assert.InRange(new FileInfo(Path.Combine(QuickstartFiles.Model, "model.safetensors")).Length, 1, 20L << 20);
     }

@@ -135,11 +135,15 @@ public sealed class RoundTripTests(RoundTripTests.Trained trained) : IClassFixtu
         Assert.Contains("--overwrite", Peft.Run("merge", "--base", _folder.Model, "--adapter", Adapter, "--out", merged).Fails(2));
     }
 
-    [Fact]
-    public void An_adapter_of_a_4_bit_base_merges_into_the_weights_that_it_was_trained_on()
+    [Theory]
+    [InlineData("--quantize", "nf4", "--double-quant")]
+    [InlineData("--quantize", "fp4-double", "--block-size", "256")]
+    [InlineData("--quantize", "int8")]
+    public void An_adapter_of_a_base_of_few_bits_merges_into_the_weights_that_it_was_trained_on(params string[] quantized)
     {
-        _folder.TrainTo("nf4", "--quantize", "nf4", "--double-quant", "--max-steps", "20").Succeeds();
-        var (adapter, merged) = (_folder.File_("nf4"), _folder.File_("nf4-merged"));
+        var name = quantized[1];
+        _folder.TrainTo(name, [.. quantized, "--max-steps", "20"]).Succeeds();
+        var (adapter, merged) = (_folder.File_(name), _folder.File_($"{name}-merged"));
         Peft.Run("merge", "--base", _folder.Model, "--adapter", adapter, "--out", merged).Succeeds();
         var before = Peft.Run("eval", "--base", _folder.Model, "--adapter", adapter, "--data", _folder.Dev, "--json").Succeeds().Json;
         var after = Peft.Run("eval", "--base", merged, "--data", _folder.Dev, "--json").Succeeds().Json;

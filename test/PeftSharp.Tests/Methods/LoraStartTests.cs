@@ -181,11 +181,11 @@ public sealed class LoraStartTests
         double Distance(int rounds, int rank)
         {
             var (a, b, before) = SpectralStart.Loftq(weight, rank, 2, new LoftqOptions { Rounds = rounds });
-            using var quantised = PeftSharp.Weights.Nf4Store.Quantize(
+            using var quantised = PeftSharp.Weights.FourBitStore.Quantize(
                 before is var (beforeA, beforeB) ? weight - 2 * matmul(beforeB, beforeA) : weight);
             return (weight - quantised.Dense() - 2 * matmul(b, a)).norm().item<float>();
         }
-        using var plain = PeftSharp.Weights.Nf4Store.Quantize(weight);
+        using var plain = PeftSharp.Weights.FourBitStore.Quantize(weight);
         double[] distances = [(weight - plain.Dense()).norm().item<float>(), Distance(1, 8), Distance(5, 8)];
         Assert.True(distances[1] < 0.95 * distances[0] && distances[2] < distances[1], string.Join(", ", distances));
     }
@@ -267,7 +267,7 @@ public sealed class LoraStartTests
             Options("loftq") with { LoftqConfig = JsonDocument.Parse("""{"loftq_bits": 2}""").RootElement }), "loftq_bits");
         Refusal.Of(bench, () => bench.Add(Options("eva") with { Eva = new() { Rho = 0.5 } }), "rho");
         Refusal.Of(bench, () => bench.Add(Options("lora_ga") with { LoraGa = new() { Direction = "up" } }), "direction");
-        using var quantised = new Bench("bert", new ModelOptions { Quantize = new(64, false) });
+        using var quantised = new Bench("bert", new ModelOptions { Quantize = new Nf4Options() });
         Refusal.Of(quantised, () => quantised.Add(Options("pissa")), "nf4");
     }
 

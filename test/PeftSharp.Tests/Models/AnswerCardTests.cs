@@ -14,7 +14,7 @@ public sealed class AnswerCardTests
         Pairs = true,
         MaxLength = 96,
         Tokenizer = true,
-        Quantize = new(128, true),
+        Quantize = new Nf4Options(128, true),
         Columns = new("first", "second", "verdict"),
     };
 

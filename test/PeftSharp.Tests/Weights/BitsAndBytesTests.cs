@@ -32,11 +32,28 @@ public sealed class BitsAndBytesTests : IDisposable
         using var checkpoint = Checkpoint.Open(Model(name));
         var tensors = new Dictionary<string, Tensor>();
         foreach (var weight in Quantised(checkpoint))
-            foreach (var (key, value) in Nf4Store.FromBitsAndBytes(checkpoint, weight).ToBitsAndBytes(weight)) tensors.Add(key, value);
+            foreach (var (key, value) in FourBitStore.FromBitsAndBytes(checkpoint, weight).ToBitsAndBytes(weight)) tensors.Add(key, value);
         Assert.Equal(14, tensors.Keys.Count(key => key.EndsWith("_proj.weight", StringComparison.Ordinal)));
         foreach (var key in checkpoint.Names.Where(key => !tensors.ContainsKey(key))) tensors.Add(key, checkpoint.Read(key));
         SafetensorsWriter.Write(_folder.File("again.safetensors"), tensors, checkpoint.Metadata);
         Assert.Equal(File.ReadAllBytes(Model(name)), File.ReadAllBytes(_folder.File("again.safetensors")));
+    }
+
+    // No such checkpoint is among the references; codes, scales and map are (FourBitCodecTests), and names and state are those of nf4.
+    [Theory]
+    [InlineData(64, false)]
+    [InlineData(4096, true)]
+    public void A_Weight_In_Fp4_Is_Written_And_Read(int block, bool isDouble)
+    {
+        using var store = FourBitStore.Quantize(randn(24, 65), block, isDouble, FourBitCode.Fp4);
+        var written = store.ToBitsAndBytes(Weight).ToDictionary();
+        var state = Encoding.UTF8.GetString(written[Weight + ".quant_state.bitsandbytes__fp4"].bytes);
+        Assert.Contains($"\"quant_type\": \"fp4\", \"blocksize\": {block}, ", state);
+        SafetensorsWriter.Write(_folder.File("x.safetensors"), written);
+        using var checkpoint = Checkpoint.Open(_folder.File("x.safetensors"));
+        using var read = FourBitStore.FromBitsAndBytes(checkpoint, Weight);
+        Assert.Equal((FourBitCode.Fp4, block, isDouble), (read.Code, read.BlockSize, read.IsDouble));
+        Assert.True(store.Dense().equal(read.Dense()).all().item<bool>());
     }
 
     // The unquantised model is larger than a test should carry.
@@ -49,8 +66,8 @@ public sealed class BitsAndBytesTests : IDisposable
         using var checkpoint = Checkpoint.Open(Model(name));
         foreach (var weight in Quantised(checkpoint))
         {
-            var ours = Nf4Store.Quantize(original.Read(weight), 64, isDouble);
-            var theirs = Nf4Store.FromBitsAndBytes(checkpoint, weight);
+            var ours = FourBitStore.Quantize(original.Read(weight), 64, isDouble);
+            var theirs = FourBitStore.FromBitsAndBytes(checkpoint, weight);
             foreach (var (mine, reference) in ours.ToBitsAndBytes("w").Zip(theirs.ToBitsAndBytes("w")))
                 Assert.True(mine.Value.bytes.SequenceEqual(reference.Value.bytes), $"{weight}: {mine.Key}");
             Assert.True(ours.Dense().equal(theirs.Dense()).all().item<bool>());
@@ -61,10 +78,10 @@ public sealed class BitsAndBytesTests : IDisposable
     public void Dense_Is_Level_Times_Scale()
     {
         using var checkpoint = Checkpoint.Open(Model("llama64-nf4"));
-        var store = Nf4Store.FromBitsAndBytes(checkpoint, Weight);
+        var store = FourBitStore.FromBitsAndBytes(checkpoint, Weight);
         var (codes, absmax) = (checkpoint.Read(Weight).bytes.ToArray(), checkpoint.Read(Weight + ".absmax").data<float>().ToArray());
         var expected = Enumerable.Range(0, 64 * 128)
-            .Select(i => Nf4Codec.Levels[i % 2 == 0 ? codes[i / 2] >> 4 : codes[i / 2] & 15] * absmax[i / 64]).ToArray();
+            .Select(i => FourBitCode.Nf4.Levels[i % 2 == 0 ? codes[i / 2] >> 4 : codes[i / 2] & 15] * absmax[i / 64]).ToArray();
         Assert.Equal([64, 128], store.Dense().shape);
         Assert.Equal(expected, store.Dense().data<float>().ToArray());
         Assert.Equal("float32", store.OriginalType);
@@ -77,7 +94,7 @@ public sealed class BitsAndBytesTests : IDisposable
         change(tensors);
         SafetensorsWriter.Write(_folder.File("x.safetensors"), tensors);
         using var changed = Checkpoint.Open(_folder.File("x.safetensors"));
-        var message = Assert.Throws<PeftException>(() => Nf4Store.FromBitsAndBytes(changed, Weight)).Message;
+        var message = Assert.Throws<PeftException>(() => FourBitStore.FromBitsAndBytes(changed, Weight)).Message;
         Assert.Contains(Weight, message);
         Assert.EndsWith(".", message);
         return message;
@@ -89,6 +106,12 @@ public sealed class BitsAndBytesTests : IDisposable
         Assert.Contains(from, state);
         tensors[Weight + ".quant_state.bitsandbytes__nf4"] = tensor(Encoding.UTF8.GetBytes(state.Replace(from, to)));
     });
+
+    private static void Rename(Dictionary<string, Tensor> tensors, string state, string kind)
+    {
+        tensors[state.Replace("nf4", kind)] = tensors[state];
+        tensors.Remove(state);
+    }
 
     [Theory]
     [InlineData("\"nested_blocksize\": 256", "\"nested_blocksize\": 64", "blocks of 64")]
@@ -112,11 +135,8 @@ public sealed class BitsAndBytesTests : IDisposable
         const string Plain = "llama64-nf4", State = Weight + ".quant_state.bitsandbytes__nf4";
         Assert.Contains("has 0 tensors", Refusal(Plain, t => t.Remove(State)));
         Assert.Contains("has 2 tensors", Refusal(Plain, t => t[State.Replace("nf4", "fp4")] = t[State]));
-        Assert.Contains("stored as fp4", Refusal(Plain, t =>
-        {
-            t[State.Replace("nf4", "fp4")] = t[State];
-            t.Remove(State);
-        }));
+        Assert.Contains("where \"fp4\" was expected", Refusal(Plain, t => Rename(t, State, "fp4")));
+        Assert.Contains("stored as \"af4\" where one of nf4, fp4", Refusal(Plain, t => Rename(t, State, "af4")));
         Assert.Contains("lacks it", Refusal(Plain, t => t.Remove(Weight)));
         Assert.Contains("4095 bytes of codes", Refusal(Plain, t => t[Weight] = zeros([4095, 1], ScalarType.Byte)));
         Assert.Contains("lacks", Refusal(Plain, t => t.Remove(Weight + ".absmax")));
@@ -131,13 +151,13 @@ public sealed class BitsAndBytesTests : IDisposable
     public void Codes_Stored_Under_Another_Type_Are_The_Same_Bytes()
     {
         using var checkpoint = Checkpoint.Open(Model("llama64-nf4"));
-        var expected = Nf4Store.FromBitsAndBytes(checkpoint, Weight);
+        var expected = FourBitStore.FromBitsAndBytes(checkpoint, Weight);
         var tensors = checkpoint.Names.Where(n => n.StartsWith(Weight, StringComparison.Ordinal)).ToDictionary(n => n, checkpoint.Read);
         var wide = empty([1024, 1], ScalarType.Float32);
         tensors[Weight].bytes.CopyTo(wide.bytes);
         tensors[Weight] = wide;
         SafetensorsWriter.Write(_folder.File("x.safetensors"), tensors);
         using var changed = Checkpoint.Open(_folder.File("x.safetensors"));
-        Assert.True(expected.Dense().equal(Nf4Store.FromBitsAndBytes(changed, Weight).Dense()).all().item<bool>());
+        Assert.True(expected.Dense().equal(FourBitStore.FromBitsAndBytes(changed, Weight).Dense()).all().item<bool>());
     }
 }

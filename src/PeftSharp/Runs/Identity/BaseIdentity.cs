@@ -2,8 +2,8 @@ using System.Security.Cryptography;
 using PeftSharp.Composition;
 using PeftSharp.Files;
 using PeftSharp.Interop;
+using PeftSharp.Models;
 using PeftSharp.Tokenization;
-using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 using Encoding = System.Text.Encoding;
@@ -50,11 +50,7 @@ internal static class BaseIdentity
     /// <summary>How frozen weights are kept, for example <c>nf4 in blocks of 64</c>.</summary>
     public static string Precision(PeftModel model) => string.Join(", ", model.Model.Sites.Projections
         .Select(p => p.Weight.Base)
-        .Select(
-            w =>
-                w is Nf4Store { BlockSize: var size, IsDouble: var twice }
-                    ? $"nf4 in blocks of {size}{(twice ? ", scales quantised" : "")}"
-                    : w.Kind)
+        .Select(w => Quantization.Of(w)?.Text ?? w.Kind)
         .Distinct().Order(StringComparer.Ordinal));
 
     private static IEnumerable<string> Files(string folder, string pattern) =>

@@ -24,11 +24,10 @@ public sealed record ProofPrecision
     public static ProofPrecision Of(TransformerModel model, WeightsPrint stored)
     {
         var stores = model.Sites.Projections.Select(p => p.Weight.Base).ToList();
-        var nf4 = stores.OfType<Nf4Store>().FirstOrDefault();
         return new()
         {
             Compute = stores.Any(s => s is HalfStore or PackedStore { ComputeType: ScalarType.BFloat16 }) ? "bf16" : "fp32",
-            Quantization = nf4 is null ? null : $"nf4/{nf4.BlockSize}{(nf4.IsDouble ? " double" : "")}",
+            Quantization = stores.Select(Models.Quantization.Of).FirstOrDefault(form => form is not null)?.Short,
             Stored = string.Join(
                 ", ",
                 stored.Tensors.Values.Select(t => t.Dtype)
@@ -43,12 +42,16 @@ public sealed record ProofPrecision
     /// </summary>
     public static (double Tolerance, string Reason) Between(ProofPrecision expected, ProofPrecision found) =>
         expected == found ? (Exact, "the same precision: only the order of sums may differ")
-        : expected.Quantization != found.Quantization ? (
-            FourBits, "one side keeps frozen weights in 4 bits: each is off by up to 15 % of its block's largest")
-        : (Half, "one side rounds weights or products to 8 or 11 bits");
+        : expected.Quantization == found.Quantization ? (Half, "one side rounds weights or products to 8 or 11 bits")
+        : IsInEight(expected) && IsInEight(found)
+            ? (EightBits, "one side keeps frozen weights in 8 bits: each is off by up to 0.4 % of its row's largest")
+        : (FourBits, "one side keeps frozen weights in 4 bits: each is off by up to 17 % of its block's largest");
+
+    // Or in more.
+    private static bool IsInEight(ProofPrecision precision) => precision.Quantization is null or "int8";
 
     // Measured differences, which these are wider than, are in docs/verify.md.
-    private const double Exact = 1e-4, Half = 3e-2, FourBits = 0.5;
+    private const double Exact = 1e-4, Half = 3e-2, EightBits = 0.1, FourBits = 0.5;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Compute}, weights {Quantization ?? Stored}";

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using PeftSharp.Data;
+using PeftSharp.Models;
 using PeftSharp.Runs.Rows;
 using PeftSharp.Runs.Training;
 using PeftSharp.Training.Optimizers;
@@ -131,12 +132,13 @@ public static class TrainKeys
             s => ref s.LoadBest, Values.Flag) with { IsTold = true },
         Of("metric_for_best_model", "--metric", "NAME", "The metric that selects the best model",
             s => ref s.Metric, Text, "metric"),
-        Of("quantization", "--quantize", "TYPE", "Keep the frozen weights in 4 bits: nf4",
-            s => ref s.Quantize, v => Values.OneOf(v, "nf4"), "quantize", "bnb_4bit_quant_type") with { ToldAs = "quantize" },
+        Of("quantization", "--quantize", "TYPE", "Keep the frozen weights in 4 or 8 bits: nf4, nf4-double, fp4, fp4-double or int8",
+            s => ref s.Quantize, v => Values.OneOf(v, [.. Quantization.Names]), "quantize", "bnb_4bit_quant_type")
+            with { ToldAs = "quantize" },
         Of("bnb_4bit_use_double_quant", "--double-quant", null, "Quantise the scales too",
             s => ref s.DoubleQuant, Values.Flag, "double_quant") with { ToldAs = "double_quant" },
-        Of("bnb_4bit_blocksize", "--block-size", "N", "Weights that share a scale: 64 or 128",
-            s => ref s.BlockSize, v => int.Parse(Values.OneOf(v, "64", "128"), System.Globalization.CultureInfo.InvariantCulture),
+        Of("bnb_4bit_blocksize", "--block-size", "N", "Weights of 4 bits that share a scale: a power of two from 32 to 4096",
+            s => ref s.BlockSize, v => Values.PowerOfTwo(v, 32, 4096),
             "quantization_block_size") with { ToldAs = "block_size" },
         Of("compute", "--compute", "MODE", "Precision of frozen weights: auto (what is faster here), fp32 or bf16",
             s => ref s.Compute, v => Values.OneOf(v, ComputeModes.Modes)) with { IsTold = true },

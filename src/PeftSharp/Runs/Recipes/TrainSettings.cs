@@ -1,5 +1,6 @@
 using PeftSharp.Data;
 using PeftSharp.Methods;
+using PeftSharp.Models;
 using PeftSharp.Training;
 using PeftSharp.Training.Resume;
 
@@ -10,6 +11,9 @@ internal sealed class TrainSettings
 {
     /// <summary>Most tokens a row, where nobody says how many.</summary>
     internal const int UsualLength = 128;
+
+    /// <summary>The same where the model learns to write.</summary>
+    internal const int UsualLengthOfTexts = 512;
 
     public string? Base,
         Adapter, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling, SaveStrategy,
@@ -64,6 +68,14 @@ internal sealed class TrainSettings
 
     /// <summary>The learning rate: adapters want a larger one than a whole model.</summary>
     public double Rate(bool full) => LearningRate ?? (full ? 2e-5 : 5e-4);
+
+    /// <summary>How frozen weights are kept in few bits; null for as they are.</summary>
+    /// <exception cref="SettingsException">A setting of four bits was given for eight.</exception>
+    public Quantization? Quantization => Quantize != "int8" || (BlockSize == 64 && !DoubleQuant)
+        ? Models.Quantization.Named(Quantize, BlockSize, DoubleQuant)
+        : throw new SettingsException(
+            $"int8 has one scale a row, and {Caller.Setting(DoubleQuant ? "bnb_4bit_use_double_quant" : "bnb_4bit_blocksize")} is for "
+            + "nf4 and fp4; leave it out.");
 
     /// <summary>When the state of the run is saved.</summary>
     public CheckpointOptions ForCheckpoints() => new()

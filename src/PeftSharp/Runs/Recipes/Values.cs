@@ -14,6 +14,13 @@ public static class Values
             : throw new BadValueException(
                 most == int.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}");
 
+    /// <summary>A power of two within bounds, both included.</summary>
+    public static int PowerOfTwo(string text, int least, int most) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
+            && int.IsPow2(value)
+            ? value
+            : throw new BadValueException($"a power of two from {least} to {most}");
+
     /// <summary>A seed: a whole number of at least 0.</summary>
     public static ulong Seed(string text) =>
         ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value)

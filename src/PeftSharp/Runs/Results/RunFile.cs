@@ -22,9 +22,8 @@ public sealed class RunFile
         MaxLength = settings?.Int("max_length", 1, 1 << 24);
         Pooling = settings?.Text("pooling", 64);
         Task = fields.Text("task", 256);
-        Quantize = settings?.Text("quantize", 64) == "nf4"
-            ? new(settings.Int("block_size", 1, 1 << 16) ?? 64, settings.Flag("double_quant") ?? false)
-            : null;
+        Quantize = settings is null ? null : Quantization.Named(
+            settings.Text("quantize", 64), settings.Int("block_size", 1, 1 << 16) ?? 64, settings.Flag("double_quant") ?? false);
     }
 
     /// <summary>Everything that it holds.</summary>
@@ -43,7 +42,7 @@ public sealed class RunFile
     public string? Pooling { get; }
 
     /// <summary>How the base was quantised in training: the adapter answers for that base.</summary>
-    public Nf4Options? Quantize { get; }
+    public Quantization? Quantize { get; }
 
     /// <summary>The GLUE task, if any.</summary>
     public string? Task { get; }

@@ -126,7 +126,7 @@ internal sealed class TrainInputs : IDisposable
             });
         observer.Remark(
             $"base: {settings.Base}, {transformer.Config.ModelType}; {(full ? "weights" : "frozen weights")} "
-            + $"{(transformer.Card.Quantize is null ? "" : "nf4, computed in ")}{compute.Name}: {compute.Reason}");
+            + $"{(transformer.Card.Quantize is { } form ? $"{form.Name}, computed in " : "")}{compute.Name}: {compute.Reason}");
         foreach (var remark in transformer.Remarks) observer.Remark($"base: {remark}");
         if (transformer.SavedModules.Except(transformer.Head.Modules).ToList() is { Count: > 0 } drawn && continued is null)
             observer.Remark(
@@ -142,7 +142,8 @@ internal sealed class TrainInputs : IDisposable
         var format = FormatOf(settings, adapter, continued?.Format ?? method.Format);
         // After hours of training is too late to learn that a format lacks the method.
         if (adapter.Refusal(format) is { } sentence) throw new PeftException(sentence);
-        var length = settings.Length(transformer.MaxTokens, continued?.MaxLength ?? (data.Train.Kind == LabelKind.Tokens ? 512 : null));
+        int? usual = data.Train.Kind == LabelKind.Tokens ? TrainSettings.UsualLengthOfTexts : null;
+        var length = settings.Length(transformer.MaxTokens, continued?.MaxLength ?? usual);
         TokenizedDataset Encode(TextDataset rows)
         {
             var tokens = Encoders.Encode(rows, tokenizer, transformer, basis.Folder, length, settings.Caller, cancellation);
@@ -191,6 +192,6 @@ internal sealed class TrainInputs : IDisposable
         {
             Pooling = settings.Pooling is { } pooling ? Enum.Parse<Pooling>(pooling, ignoreCase: true) : null,
         };
-        return settings.Quantize is null ? options : options with { Quantize = new Nf4Options(settings.BlockSize, settings.DoubleQuant) };
+        return settings.Quantization is { } form ? options with { Quantize = form } : options;
     }
 }

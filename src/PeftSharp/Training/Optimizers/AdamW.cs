@@ -12,6 +12,9 @@ public sealed class AdamW : IOptimizer
 {
     private const string First = "/exp_avg", Second = "/exp_avg_sq";
 
+    // Of paged state: 32 MB, and as much that is on its way.
+    private const long NumbersAtOnce = 1 << 22;
+
     private readonly TrainableParameter[] _parameters;
     private readonly IStateMemory _memory;
     private readonly Tensor[] _first, _second, _steps;
@@ -54,22 +57,45 @@ public sealed class AdamW : IOptimizer
         using var scope = NewDisposeScope();
         foreach (var group in _groups)
         {
-            var chosen = new List<int>();
-            var gradients = new List<Tensor>();
-            foreach (var i in group)
+            int[] chosen = [.. group.Where(i => _parameters[i].Value.grad is not null)];
+            var settings = new AdamWSettings(
+                learningRate * group.Key.RateFactor, _beta1, _beta2, _epsilon, group.Key.Decay ? _decay : 0);
+            // The state of the next tensors comes from the disk while these are updated.
+            int[][] parts = _memory.IsPaged ? [.. Parts(chosen)] : [chosen];
+            for (var part = 0; part < parts.Length; part++)
             {
-                if (_parameters[i].Value.grad is not { } gradient) continue;
-                chosen.Add(i);
-                gradients.Add(gradient.contiguous());
-                _steps[i].Increase(1);
+                if (part + 1 < parts.Length) _memory.Expect([.. parts[part + 1].SelectMany(i => new[] { _first[i], _second[i] })]);
+                Update(parts[part], settings);
             }
-            var decay = group.Key.Decay ? _decay : 0;
-            FusedAdamW.Step(
-                [.. chosen.Select(i => _parameters[i].Value)], gradients, [.. chosen.Select(i => _first[i])],
-                [.. chosen.Select(i => _second[i])],
-                [.. chosen.Select(i => _steps[i])],
-                new AdamWSettings(learningRate * group.Key.RateFactor, _beta1, _beta2, _epsilon, decay));
         }
+    }
+
+    private void Update(int[] chosen, AdamWSettings settings)
+    {
+        foreach (var i in chosen) _steps[i].Increase(1);
+        FusedAdamW.Step(
+            [.. chosen.Select(i => _parameters[i].Value)], [.. chosen.Select(i => _parameters[i].Value.grad!.contiguous())],
+            [.. chosen.Select(i => _first[i])], [.. chosen.Select(i => _second[i])], [.. chosen.Select(i => _steps[i])], settings);
+    }
+
+    // Tensors in their order, by stretches of so many numbers; a larger tensor is one of its own.
+    private IEnumerable<int[]> Parts(int[] chosen)
+    {
+        var part = new List<int>();
+        var numbers = 0L;
+        foreach (var i in chosen)
+        {
+            var own = _parameters[i].Value.numel();
+            if (part.Count > 0 && numbers + own > NumbersAtOnce)
+            {
+                yield return [.. part];
+                part.Clear();
+                numbers = 0;
+            }
+            part.Add(i);
+            numbers += own;
+        }
+        if (part.Count > 0) yield return [.. part];
     }
 
     /// <inheritdoc/>

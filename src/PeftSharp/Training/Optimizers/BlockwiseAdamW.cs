@@ -60,8 +60,13 @@ public sealed class BlockwiseAdamW : IOptimizer
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         _others.Step(learningRate);
-        foreach (var state in _quantised)
+        for (var i = 0; i < _quantised.Length; i++)
+        {
+            var state = _quantised[i];
+            // The next tensor's codes come from the disk while this one is updated.
+            if (_memory.IsPaged && i + 1 < _quantised.Length) _memory.Expect([_quantised[i + 1].First, _quantised[i + 1].Second]);
             if (state.Parameter.Value.grad is { } gradient) Update(state, gradient.contiguous(), learningRate * state.Parameter.RateFactor);
+        }
     }
 
     private unsafe void Update(Quantised state, Tensor gradient, double rate)

@@ -57,7 +57,7 @@ public sealed partial class LoraMethod
     private BaseChange Loftq(AdaptedMap map)
     {
         var settings = _options.Loftq;
-        var block = settings.BlockSize ?? Nf4Codec.DefaultBlock;
+        var block = settings.BlockSize ?? FourBitCodec.DefaultBlock;
         if (settings.Rounds == 1) return BaseChange.Quantized(map.Site.Weight, null, null, map.Scale, block);
         // A file brings them along.
         var a = AddFrozen(map.Site.Path, "loftq_A", [map.Rank, map.Site.InFeatures], () => _before!.Value.A);

@@ -169,7 +169,7 @@ public sealed record LoraOptions : ExcludingOptions
     /// <summary>A copy that names the block size: what a saved adapter of that start quantises when it is read.</summary>
     internal LoraOptions WithLoftqBlock()
     {
-        var named = Loftq with { BlockSize = Loftq.BlockSize ?? Weights.Nf4Codec.DefaultBlock };
+        var named = Loftq with { BlockSize = Loftq.BlockSize ?? Weights.FourBitCodec.DefaultBlock };
         return this with { LoftqConfig = JsonSerializer.SerializeToElement(named) };
     }
 

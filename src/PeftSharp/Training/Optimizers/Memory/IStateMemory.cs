@@ -12,4 +12,10 @@ public interface IStateMemory : IDisposable
     /// <param name="places">Name, shape and element type of each.</param>
     /// <exception cref="PeftException">There is no room.</exception>
     IReadOnlyDictionary<string, Tensor> Allocate(IReadOnlyList<StatePlace> places);
+
+    /// <summary>True if state may have to come from a disk, so that it is worth saying what is needed next.</summary>
+    bool IsPaged => false;
+
+    /// <summary>Tensors of the state will be needed soon: what is paged out may begin to come back.</summary>
+    void Expect(IReadOnlyList<Tensor> tensors) { }
 }

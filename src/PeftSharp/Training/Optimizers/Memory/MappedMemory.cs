@@ -1,5 +1,6 @@
 using PeftSharp.Data;
 using PeftSharp.Data.Storage;
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -43,6 +44,15 @@ public sealed class MappedMemory(string? folder = null) : IStateMemory
         }
         _tensors.AddRange(made.Values);
         return made;
+    }
+
+    /// <inheritdoc/>
+    public bool IsPaged => true;
+
+    /// <inheritdoc/>
+    public void Expect(IReadOnlyList<Tensor> tensors)
+    {
+        foreach (var tensor in tensors) PageAdvice.Expect(tensor);
     }
 
     /// <inheritdoc/>

@@ -41,7 +41,7 @@ internal sealed class BaseChange : IDisposable
 
     /// <summary>The weight less scale · B·A, quantised; the factors are read when it is made.</summary>
     public static BaseChange Quantized(WeightSlot slot, AdapterTensor? a, AdapterTensor? b, double scale, int blockSize) => new(
-        slot, null, null, () => Made(slot, w => Nf4Store.Quantize(
+        slot, null, null, () => Made(slot, w => FourBitStore.Quantize(
             a is null || b is null ? w : w.Plus(matmul(b.Value, a.Value).to(w.dtype), -scale), blockSize)));
 
     /// <summary>What is read in place of a value of the slot.</summary>

@@ -42,7 +42,7 @@ internal static class SpectralStart
         for (var round = 1; ; round++)
         {
             var rest = before is { } factors ? weight.Plus(matmul(factors.B, factors.A), -scale) : weight;
-            using var quantised = Nf4Store.Quantize(rest, options.BlockSize ?? Nf4Codec.DefaultBlock);
+            using var quantised = FourBitStore.Quantize(rest, options.BlockSize ?? FourBitCodec.DefaultBlock);
             var (u, s, vt) = Singular.Leading(weight.Plus(quantised.Dense().to(weight.dtype), -1), rank);
             var (a, b) = Split(u, s, vt, scale);
             if (round == options.Rounds) return (a, b, before);

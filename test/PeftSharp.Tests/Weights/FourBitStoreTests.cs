@@ -1,11 +1,12 @@
 using PeftSharp.Interop;
+using PeftSharp.Models;
 using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Weights;
 
-public sealed class Nf4StoreTests : IDisposable
+public sealed class FourBitStoreTests : IDisposable
 {
     private readonly DisposeScope _scope = NewDisposeScope();
 
@@ -16,12 +17,15 @@ public sealed class Nf4StoreTests : IDisposable
     private static double Largest(Tensor x) => Math.Max(1, x.abs().max().to(ScalarType.Float64).item<double>());
 
     [Theory]
-    [InlineData(64, false)]
-    [InlineData(64, true)]
-    [InlineData(128, true)]
-    public void Output_And_Gradient_Equal_Those_Of_The_Dense_Weight(int block, bool isDouble)
+    [InlineData("nf4", 64)]
+    [InlineData("nf4-double", 64)]
+    [InlineData("nf4-double", 128)]
+    [InlineData("fp4", 32)]
+    [InlineData("fp4-double", 4096)]
+    [InlineData("int8", 64)]
+    public void Output_And_Gradient_Equal_Those_Of_The_Dense_Weight(string form, int block)
     {
-        using var store = Nf4Store.Quantize(randn(37, 53), block, isDouble); // rows share bytes and blocks
+        using var store = Quantization.Named(form, block)!.Quantize(randn(37, 53)); // rows share bytes and blocks
         var dense = store.Dense();
         var bias = randn(37);
         foreach (var shape in (long[][])[[53], [4, 53], [2, 3, 53]])
@@ -44,8 +48,8 @@ public sealed class Nf4StoreTests : IDisposable
     [Fact]
     public void A_Trained_Bias_And_A_Chain_Of_Stores_Get_Gradients()
     {
-        using var first = Nf4Store.Quantize(randn(8, 16));
-        using var second = Nf4Store.Quantize(randn(4, 8));
+        using var first = FourBitStore.Quantize(randn(8, 16));
+        using var second = FourBitStore.Quantize(randn(4, 8));
         var bias = randn(8, requires_grad: true);
         var x = randn(2, 5, 16, requires_grad: true);
         second.Linear(first.Linear(x, bias).relu()).square().sum().backward();
@@ -61,7 +65,7 @@ public sealed class Nf4StoreTests : IDisposable
     [Fact]
     public void Gradient_Matches_Finite_Differences_In_Float64()
     {
-        using var store = Nf4Store.Quantize(randn(6, 10));
+        using var store = FourBitStore.Quantize(randn(6, 10));
         var x = randn([3, 10], ScalarType.Float64, requires_grad: true);
         var direction = randn([3, 10], ScalarType.Float64);
         Tensor Loss(Tensor at) => store.Linear(at).sin().sum();
@@ -74,7 +78,7 @@ public sealed class Nf4StoreTests : IDisposable
     [Fact]
     public void Bfloat16_Compute_Rounds_Operands_And_Keeps_The_Callers_Type()
     {
-        using var store = Nf4Store.Quantize(randn(32, 64));
+        using var store = FourBitStore.Quantize(randn(32, 64));
         store.ComputeType = ScalarType.BFloat16;
         var x = randn([5, 64], requires_grad: true);
         var bias = randn(32);
@@ -99,7 +103,7 @@ public sealed class Nf4StoreTests : IDisposable
     [InlineData(128, false, 0.532)]
     public void A_Weight_Takes_Little_More_Than_Half_A_Byte(int block, bool isDouble, double most)
     {
-        using var store = Nf4Store.Quantize(randn(384, 768), block, isDouble);
+        using var store = FourBitStore.Quantize(randn(384, 768), block, isDouble);
         Assert.InRange((double)store.Bytes / store.Count, 0.5, most);
         Assert.Equal("nf4", store.Kind);
         Assert.Equal((384, 768, block, isDouble), (store.OutFeatures, store.InFeatures, store.BlockSize, store.IsDouble));
@@ -108,11 +112,11 @@ public sealed class Nf4StoreTests : IDisposable
     [Fact]
     public void Like_Keeps_The_Form()
     {
-        using var store = Nf4Store.Quantize(randn(16, 64), 128, doubleQuantization: true);
+        using var store = FourBitStore.Quantize(randn(16, 64), 128, doubleQuantization: true, FourBitCode.Fp4);
         store.ComputeType = ScalarType.BFloat16;
-        using var like = (Nf4Store)store.Like(randn(16, 64));
-        Assert.Equal((128, true, ScalarType.BFloat16), (like.BlockSize, like.IsDouble, like.ComputeType));
-        Assert.Contains("[3]", Assert.Throws<PeftException>(() => Nf4Store.Quantize(ones(3))).Message);
+        using var like = (FourBitStore)store.Like(randn(16, 64));
+        Assert.Equal((128, true, "fp4", ScalarType.BFloat16), (like.BlockSize, like.IsDouble, like.Kind, like.ComputeType));
+        Assert.Contains("[3]", Assert.Throws<PeftException>(() => FourBitStore.Quantize(ones(3))).Message);
     }
 }
 
@@ -121,18 +125,18 @@ public sealed class Alone;
 
 /// <summary>Tests of what the whole process shares.</summary>
 [Collection(nameof(Alone))]
-public sealed class Nf4MemoryTests
+public sealed class FourBitMemoryTests
 {
     // Twenty layers: a dense copy each would show in the count of tensors and in the resident memory.
     [Fact]
     public void No_Dense_Copy_Lives_Between_Forward_And_Backward()
     {
         const int Layers = 20, Width = 1024;
-        var stores = new List<Nf4Store>();
+        var stores = new List<FourBitStore>();
         for (var i = 0; i < Layers; i++)
         {
             using var w = randn(Width, Width).mul_(0.03);
-            stores.Add(Nf4Store.Quantize(w));
+            stores.Add(FourBitStore.Quantize(w));
         }
         void Step(bool measured)
         {
@@ -168,7 +172,7 @@ public sealed class Nf4MemoryTests
     public void A_Failure_In_Backward_Is_Thrown_After_It()
     {
         using var scope = NewDisposeScope();
-        var store = Nf4Store.Quantize(randn(8, 8));
+        var store = FourBitStore.Quantize(randn(8, 8));
         var x = randn([2, 8], requires_grad: true);
         var y = store.Linear(x).sum();
         store.Dispose(); // so that backward cannot read it

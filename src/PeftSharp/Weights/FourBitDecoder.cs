@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Weights;
 
-/// <summary>NF4 codes to weights. Each block's sixteen possible values are computed once and then only looked up.</summary>
-internal static unsafe class Nf4Decoder
+/// <summary>Codes of four bits to weights. Each block's sixteen possible values are computed once and then only looked up.</summary>
+internal static unsafe class FourBitDecoder
 {
     // Weights per thread: some fifteen microseconds' work.
     private const long Grain = 1 << 15;
@@ -22,18 +22,19 @@ internal static unsafe class Nf4Decoder
     /// Decodes into a contiguous CPU tensor of float32 or bfloat16 (rounded to nearest even) with at least <paramref name="count"/>
     /// elements.
     /// </summary>
-    public static void Decode(Tensor codes, BlockScales scales, long count, int block, Tensor to, Width? width = null)
+    public static void Decode(
+        Tensor codes, BlockScales scales, FourBitCode code, long count, int block, Tensor to, Width? width = null)
     {
         byte* from = TensorPointer.Of(codes), target = TensorPointer.Of(to);
         var (isFloat, use) = (to.dtype == ScalarType.Float32, width ?? Best);
-        Ranges.ForEach(Nf4Codec.Blocks(count, block), Math.Max(1, Grain / block), (first, last) =>
+        Ranges.ForEach(FourBitCodec.Blocks(count, block), Math.Max(1, Grain / block), (first, last) =>
         {
             Span<float> values = stackalloc float[16];
             for (var b = first; b < last; b++)
             {
                 var start = b * block;
                 var n = (int)Math.Min(block, count - start);
-                Scale(scales[b], values);
+                Scale(code.Levels, scales[b], values);
                 if (isFloat) ToFloat(from + start / 2, values, n, (float*)target + start, use);
                 else ToBFloat16(from + start / 2, values, n, (ushort*)target + start, use);
             }
@@ -42,10 +43,10 @@ internal static unsafe class Nf4Decoder
         GC.KeepAlive(to);
     }
 
-    private static void Scale(float absmax, Span<float> values)
+    private static void Scale(ReadOnlySpan<float> levels, float absmax, Span<float> values)
     {
         for (var i = 0; i < 16; i += 8)
-            (Vector256.Create(Nf4Codec.Levels[i..]) * absmax).CopyTo(values[i..]);
+            (Vector256.Create(levels[i..]) * absmax).CopyTo(values[i..]);
     }
 
     private static void ToFloat(byte* codes, ReadOnlySpan<float> values, int count, float* to, Width width)
@@ -109,8 +110,7 @@ internal static unsafe class Nf4Decoder
     {
         for (var i = 0; i < 16; i += 8)
         {
-            var bits = Vector256.Create(values[i..]).AsUInt32();
-            var rounded = (bits + Vector256.Create(0x7FFFu) + ((bits >>> 16) & Vector256<uint>.One)) >>> 16;
+            var rounded = BFloat16Rounding.Of(Vector256.Create(values[i..]));
             Vector128.Narrow(rounded.GetLower(), rounded.GetUpper()).CopyTo(table[i..]);
         }
     }

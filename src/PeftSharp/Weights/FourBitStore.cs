@@ -6,19 +6,21 @@ using static TorchSharp.torch;
 namespace PeftSharp.Weights;
 
 /// <summary>
-/// A frozen weight in four bits (see <see cref="Nf4Codec"/>), its scales optionally quantised as well. Products dequantise it
+/// A frozen weight in four bits (see <see cref="FourBitCodec"/>), its scales optionally quantised as well. Products dequantise it
 /// into a buffer that all stores of a thread share, in the forward and again in the backward pass: no dense copy is kept.
 /// </summary>
-public sealed class Nf4Store : PackedStore
+public sealed class FourBitStore : PackedStore
 {
     private readonly Tensor _codes;
     private readonly Tensor _absmax;
     private readonly NestedScales? _nested;
 
     // Takes the tensors over.
-    internal Nf4Store(Tensor codes, Tensor absmax, NestedScales? nested, long outFeatures, long inFeatures, int block, string originalType)
+    internal FourBitStore(
+        FourBitCode code, Tensor codes, Tensor absmax, NestedScales? nested, long outFeatures, long inFeatures, int block,
+        string originalType)
     {
-        (_codes, _absmax, _nested) = (codes, absmax, nested);
+        (Code, _codes, _absmax, _nested) = (code, codes, absmax, nested);
         (OutFeatures, InFeatures, BlockSize, OriginalType) = (outFeatures, inFeatures, block, originalType);
     }
 
@@ -27,6 +29,9 @@ public sealed class Nf4Store : PackedStore
 
     /// <inheritdoc/>
     public override long InFeatures { get; }
+
+    /// <summary>The sixteen levels: NF4 or FP4.</summary>
+    public FourBitCode Code { get; }
 
     /// <summary>Weights that share a scale.</summary>
     public int BlockSize { get; }
@@ -40,7 +45,10 @@ public sealed class Nf4Store : PackedStore
     public string OriginalType { get; }
 
     /// <inheritdoc/>
-    public override string Kind => "nf4";
+    public override string Kind => Code.Name;
+
+    /// <inheritdoc/>
+    internal override bool IsQuantized => true;
 
     /// <inheritdoc/>
     public override long Bytes => _codes.NumberOfElements + _absmax.NumberOfElements * _absmax.ElementSize + (_nested?.Bytes ?? 0);
@@ -49,31 +57,34 @@ public sealed class Nf4Store : PackedStore
     /// <param name="dense">The weight, of any floating-point type.</param>
     /// <param name="blockSize">Weights that share a scale: a power of two from 32 to 4096; default 64.</param>
     /// <param name="doubleQuantization">Quantises the scales too (0.52 bytes per weight in place of 0.56 at block size 64).</param>
+    /// <param name="code">The levels; null (default) for NF4.</param>
     /// <exception cref="PeftException">The shape or block size is wrong, or a weight is not finite.</exception>
-    public static Nf4Store Quantize(Tensor dense, int blockSize = Nf4Codec.DefaultBlock, bool doubleQuantization = false)
+    public static FourBitStore Quantize(
+        Tensor dense, int blockSize = FourBitCodec.DefaultBlock, bool doubleQuantization = false, FourBitCode? code = null)
     {
         LibTorch.EnsureLoaded();
+        code ??= FourBitCode.Nf4;
         if (dense.dim() != 2)
             throw new PeftException(
-                $"A weight of shape [{string.Join(", ", dense.shape)}] was given to be quantised to NF4; the weight of a linear map, [out, "
-                + "in], is expected.");
+                $"A weight of shape [{string.Join(", ", dense.shape)}] was given to be quantised to {code}; the weight of a linear map, "
+                + "[out, in], is expected.");
         var original = dense.dtype switch { ScalarType.BFloat16 => "bfloat16", ScalarType.Float16 => "float16", _ => "float32" };
-        var (codes, absmax) = Nf4Codec.Encode(dense, blockSize);
+        var (codes, absmax) = FourBitCodec.Encode(dense, blockSize, code);
         NestedScales? nested = null;
         if (doubleQuantization)
             using (absmax)
             {
                 (var scaleCodes, var scales, var offset) = DoubleQuantization.Encode(absmax);
                 nested = new NestedScales(scales, NestedScales.StandardMap, offset);
-                return new Nf4Store(codes, scaleCodes, nested, dense.shape[0], dense.shape[1], blockSize, original);
+                return new FourBitStore(code, codes, scaleCodes, nested, dense.shape[0], dense.shape[1], blockSize, original);
             }
-        return new Nf4Store(codes, absmax, nested, dense.shape[0], dense.shape[1], blockSize, original);
+        return new FourBitStore(code, codes, absmax, nested, dense.shape[0], dense.shape[1], blockSize, original);
     }
 
     /// <summary>Reads a weight that bitsandbytes quantised: <paramref name="weightName"/> and the tensors named after it.</summary>
-    /// <exception cref="PeftException">A tensor is missing or of the wrong size, or the form is not NF4 as transformers writes
-    /// it.</exception>
-    public static Nf4Store FromBitsAndBytes(Checkpoint checkpoint, string weightName) => BitsAndBytes.Read(checkpoint, weightName);
+    /// <exception cref="PeftException">A tensor is missing or of the wrong size, or the form is not NF4 or FP4 as
+    /// transformers writes it.</exception>
+    public static FourBitStore FromBitsAndBytes(Checkpoint checkpoint, string weightName) => BitsAndBytes.Read(checkpoint, weightName);
 
     /// <summary>The tensors under which bitsandbytes stores the weight.</summary>
     /// <returns>New tensors in the caller's dispose scope; some may share memory with the store.</returns>
@@ -83,9 +94,9 @@ public sealed class Nf4Store : PackedStore
     /// <inheritdoc/>
     public override WeightStore Like(Tensor dense)
     {
-        var store = Quantize(dense, BlockSize, IsDouble);
+        var store = Quantize(dense, BlockSize, IsDouble, Code);
         store.ComputeType = ComputeType;
-        return store;
+        return store.To(Device);
     }
 
     /// <inheritdoc/>
@@ -96,14 +107,14 @@ public sealed class Nf4Store : PackedStore
         _nested?.Dispose();
     }
 
-    /// <summary>The store on a device: itself if it is there; else a copy, and this one is released.</summary>
-    public Nf4Store To(Device device)
+    /// <inheritdoc/>
+    public override PackedStore To(Device device)
     {
         if (_codes.IsOn(device)) return this;
         Tensor Moved(Tensor tensor) => tensor.to(device).DetachFromDisposeScope();
         var nested = _nested is null ? null : new NestedScales(Moved(_nested.Scales), Moved(_nested.Map), _nested.Offset);
-        var moved = new Nf4Store(
-            Moved(_codes), Moved(_absmax), nested, OutFeatures, InFeatures, BlockSize, OriginalType)
+        var moved = new FourBitStore(
+            Code, Moved(_codes), Moved(_absmax), nested, OutFeatures, InFeatures, BlockSize, OriginalType)
         { ComputeType = ComputeType };
         Dispose();
         return moved;
@@ -124,11 +135,11 @@ public sealed class Nf4Store : PackedStore
                     _nested.Map[_absmax.to(ScalarType.Int64)] * _nested.Scales.repeat_interleave(DoubleQuantization.Block)
                         .narrow(0, 0, _absmax.NumberOfElements)).Plus(
                     (double)_nested.Offset);
-            dense.copy_(Nf4Codec.DecodeElsewhere(_codes, absmax, Count, BlockSize).view_as(dense));
+            dense.copy_(FourBitCodec.DecodeElsewhere(_codes, absmax, Count, BlockSize, Code).view_as(dense));
             return;
         }
         var scales = _nested is null ? BlockScales.Of(_absmax) : BlockScales.Of(_absmax, _nested.Scales, _nested.Map, _nested.Offset);
-        Nf4Decoder.Decode(_codes, scales, Count, BlockSize, dense);
+        FourBitDecoder.Decode(_codes, scales, Code, Count, BlockSize, dense);
         GC.KeepAlive(this);
     }
 }

@@ -1,0 +1,11 @@
+using PeftSharp.Weights;
+
+namespace PeftSharp.Models;
+
+/// <summary>How weights are quantised to FP4, bitsandbytes' floating-point numbers of four bits (<see cref="FourBitCode.Fp4"/>).</summary>
+/// <param name="BlockSize">Weights that share a scale: a power of two from 32 to 4096; default 64.</param>
+/// <param name="Double">True quantises the scales too; default false.</param>
+public sealed record Fp4Options(int BlockSize = 64, bool Double = false) : FourBitOptions(BlockSize, Double)
+{
+    private protected override FourBitCode Code => FourBitCode.Fp4;
+}

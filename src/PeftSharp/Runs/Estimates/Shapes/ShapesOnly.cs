@@ -1,0 +1,25 @@
+using System.Runtime.InteropServices;
+using PeftSharp.Composition;
+using PeftSharp.Methods;
+
+namespace PeftSharp.Runs.Estimates.Shapes;
+
+/// <summary>Adapters of models whose tensors have shapes and no numbers.</summary>
+internal static class ShapesOnly
+{
+    /// <summary>Attaches a method, so that it can be counted.</summary>
+    /// <exception cref="PeftException">It does not fit the model, or needs weights to choose by.</exception>
+    public static PeftMethod Add(PeftModel model, MethodOptions options)
+    {
+        try
+        {
+            return model.Add(options);
+        }
+        catch (ExternalException e)
+        {
+            throw new PeftException(
+                $"{options.PeftType} chooses what it trains by the values of weights, and a configuration has none: try it on the model "
+                + "itself (peft train --dry-run).", e);
+        }
+    }
+}
