@@ -4,6 +4,10 @@ using PeftSharp.Interop;
 // Speed as ratios, measured side by side in one run:
 //   step MODEL          one LoRA training step against the matrix-product peak, per precision, base dropout on and off
 //   nf4 MODEL           the same step over NF4 weights against dense ones
+//   qlora MODEL [fp32|bf16] [ROUNDS] a LoRA step over quantised weights against one over dense ones, layers recomputed in both
+//   load-memory MODEL [FORM] what resident memory grows by while a model is loaded quantised (a process of its own)
+//   synthetic-llama FOLDER SIZE writes a Llama of random weights as shards
+//   train-memory FOLDER lora|qlora [fp32|bf16] [ROWS] [TOKENS] [STEPS] peak memory of some steps (a process of its own)
 //   memory MODEL DATA [fp32|bf16] resident memory after each phase of an SST-2 run (a process of its own each time)
 //   serve MODEL [CALLS] memory and answers of many calls from eight threads while adapters come and go
 //   serve-rows MODEL [ROUNDS] 32 rows with 1 to 32 adapters, as multiples of 32 rows with one
@@ -19,13 +23,31 @@ if (args is ["mutate", var fixtures, ..])
     LibTorch.EnsureLoaded();
     return MutationBench.Run(fixtures, args.Length > 2 ? int.Parse(args[2]) : 1_000_000, args.Length > 3 ? int.Parse(args[3]) : 1);
 }
+if (args is ["synthetic-llama" or "load-memory" or "train-memory" or "qlora", var target, ..])
+{
+    LibTorch.EnsureLoaded();
+    TorchThreads.Configure();
+    string Word(int at, string usual) => args.Length > at ? args[at] : usual;
+    int Whole(int at, int usual) => args.Length > at ? int.Parse(args[at], System.Globalization.CultureInfo.InvariantCulture) : usual;
+    switch (args[0])
+    {
+        case "synthetic-llama": SyntheticLlama.Write(target, Word(2, "10M")); break;
+        case "load-memory": LoadMemoryBench.Run(target, Word(2, "nf4")); break;
+        case "qlora": QloraBench.Run(target, Word(2, "fp32"), Whole(3, 7)); break;
+        default: TrainMemoryBench.Run(target, Word(2, "qlora"), Word(3, "fp32"), Whole(4, 1), Whole(5, 512), Whole(6, 3)); break;
+    }
+    return 0;
+}
 string[] known = ["step", "nf4", "memory", "serve", "serve-rows", "adapter-drop", "resident", "causal", "decode", "tokenize"];
-if (args.Length < (args is ["step" or "nf4" or "serve" or "serve-rows" or "adapter-drop" or "causal" or "decode", ..] ? 2 : 3) || !known.Contains(args[0]))
+string[] needModelOnly = ["step", "nf4", "serve", "serve-rows", "adapter-drop", "causal", "decode"];
+if (args.Length == 0 || args.Length < (needModelOnly.Contains(args[0]) ? 2 : 3) || !known.Contains(args[0]))
 {
     Console.Error.WriteLine(
         "usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | serve-rows MODEL [ROUNDS] | adapter-drop "
         + "MODEL [ROUNDS] | "
         + "causal MODEL [ROUNDS [VARIANT]] | decode MODEL [TOKENS] | "
+        + "qlora MODEL [fp32|bf16] [ROUNDS] | load-memory MODEL [FORM] | synthetic-llama FOLDER SIZE | "
+        + "train-memory FOLDER lora|qlora [fp32|bf16] [ROWS] [TOKENS] [STEPS] | "
         + "resident MODEL METHOD [ROUNDS] | tokenize MODEL FILE | mutate FIXTURES [COUNT] [SEED]");
     return 2;
 }
