@@ -99,7 +99,7 @@ internal static class CombineVerb
         if (soup.IsAsked(parsed))
         {
             var made = soup.Make(parsed, loaded, [.. sources.Select(s => s.Item1)], chosen, FreeName(loaded.Model));
-            output.Write(folder, loaded, made.Adapter, basis.Folder, null);
+            MadeAdapter.Write(loaded, made.Adapter, folder);
             SoupParts.Tell(made, AdapterExpression.Parse(given), parsed.GetValue(output.Folder)!, parsed.GetValue(output.Json));
             return ExitCode.Success;
         }

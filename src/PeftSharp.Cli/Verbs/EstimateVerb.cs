@@ -6,7 +6,6 @@ using PeftSharp.Models;
 using PeftSharp.Runs.Estimates;
 using PeftSharp.Runs.Estimates.Shapes;
 using PeftSharp.Runs.Recipes;
-using PeftSharp.Runs.Training;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -43,13 +42,13 @@ internal static class EstimateVerb
             "estimate --config bert-large/config.json --method houlsby --batch-size 32 --max-length 128");
         VerbParts.Run(command, parsed =>
         {
-            var given = new TrainSettings { Caller = new CommandLineCaller("estimate") };
-            foreach (var (key, option) in settings) VerbParts.Apply(parsed, key, option, given);
+            var given = settings.Select(setting => KeyValuePair.Create(setting.Key, VerbParts.Given(parsed, setting.Key, setting.Option)));
             var changes = (parsed.GetValue(set) ?? []).Select(text => VerbParts.Pair(text, "r=16"));
             var name = parsed.GetValue(method) ?? "lora";
+            var options = MethodSettings.With(MethodName.Options(name), name, changes, "--set");
             return Run(
-                Configuration(parsed.GetValue(config), parsed.GetValue(numbers)),
-                MethodSettings.With(MethodName.Options(name), name, changes, "--set"), given, parsed.GetValue(json));
+                Configuration(parsed.GetValue(config), parsed.GetValue(numbers)), options,
+                ShapeEstimateOptions.Of(options, given, new CommandLineCaller("estimate")), parsed.GetValue(json));
         });
     }
 
@@ -61,20 +60,8 @@ internal static class EstimateVerb
         ({ } path, null) => Directory.Exists(path) ? ModelConfig.Read(path) : ModelConfig.ReadFile(path),
     };
 
-    private static int Run(ModelConfig config, MethodOptions method, TrainSettings settings, bool json)
+    private static int Run(ModelConfig config, MethodOptions method, ShapeEstimateOptions options, bool json)
     {
-        var full = method.PeftType == "FULL";
-        var options = new ShapeEstimateOptions
-        {
-            BatchSize = settings.BatchSize,
-            Length = settings.MaxLength,
-            TokensPerPass = settings.TokensPerPass,
-            Compute = ComputeModes.Choose(full ? "fp32" : settings.Compute, "cpu").Type,
-            Quantize = settings.Quantization,
-            Optimizer = settings.Optimizer,
-            Checkpointing = settings.Checkpointing,
-            BaseDropout = settings.BaseDropout,
-        };
         var estimate = ShapeEstimate.Of(config, method, options);
         if (json) JsonOut.Write(Json(estimate));
         else Write(estimate);

@@ -47,13 +47,7 @@ internal static class TrainVerb
         var run = FineTuning.For(new CommandLineCaller("train")).AsStarted();
         if (parsed.GetValue(recipe) is { } file) run = run.FromRecipe(file);
         foreach (var (key, option) in options)
-        {
-            if (parsed.GetResult(option) is not { Implicit: false }) continue;
-            var text = option is Option<bool> flag
-                ? (parsed.GetValue(flag) ? key.Switch : null)
-                : parsed.GetValue((Option<string>)option);
-            if (text is not null) run = run.Set(key.Key, text);
-        }
+            if (VerbParts.Given(parsed, key, option) is { } text) run = run.Set(key.Key, text);
         foreach (var text in parsed.GetValue(set) ?? [])
         {
             var (name, value) = VerbParts.Pair(text, "r=16");

@@ -54,14 +54,12 @@ internal static class VerbParts
         return key.Value is null ? new Option<bool>(key.Option) { Description = help } : Text(key.Option, key.Value, help);
     }
 
-    /// <summary>Takes over what a command line gives a setting, if it does.</summary>
-    public static void Apply(ParseResult parsed, TrainKey key, Option option, TrainSettings settings)
+    /// <summary>What a command line gives a setting; null where it does not.</summary>
+    public static string? Given(ParseResult parsed, TrainKey key, Option option)
     {
-        if (parsed.GetResult(option) is not { Implicit: false }) return;
-        var text = option is Option<bool> flag
-            ? (parsed.GetValue(flag) ? key.Switch : null)
-            : parsed.GetValue((Option<string>)option);
-        if (text is not null) key.Apply(settings, text, key.Option);
+        if (parsed.GetResult(option) is not { Implicit: false }) return null;
+        if (option is Option<bool> flag) return parsed.GetValue(flag) ? key.Switch : null;
+        return parsed.GetValue((Option<string>)option);
     }
 
     /// <summary>A NAME=VALUE of <c>--set</c>.</summary>

@@ -1,13 +1,13 @@
 namespace PeftSharp.Metrics;
 
 /// <summary>The scores of written answers, by name.</summary>
-internal static class TextScores
+public static class TextScores
 {
     /// <summary>Names of the scores; the first is named first where nothing else is asked for.</summary>
-    public static readonly string[] Names = ["bleu", "rouge_l"];
+    public static IReadOnlyList<string> Names { get; } = ["bleu", "rouge_l"];
 
     /// <summary>Refuses answers without references.</summary>
-    public static void Check(IReadOnlyList<string> answers, IReadOnlyList<IReadOnlyList<string>> references)
+    internal static void Check(IReadOnlyList<string> answers, IReadOnlyList<IReadOnlyList<string>> references)
     {
         ArgumentNullException.ThrowIfNull(answers);
         ArgumentNullException.ThrowIfNull(references);

@@ -57,7 +57,15 @@ public sealed class Autotune
         return Run(plan, folder, new InProcessCells(observer, cancellation), observer, Caller.Program, cancellation);
     }
 
-    internal static Autotune Run(
+    /// <summary>The same, each run in the way of one's own: a process apart, say.</summary>
+    /// <param name="plan">What is searched.</param>
+    /// <param name="folder">As above.</param>
+    /// <param name="runner">Runs them.</param>
+    /// <param name="observer">Watches the search.</param>
+    /// <param name="caller">Who asks, for messages.</param>
+    /// <param name="cancellation">Stops the search after the present run.</param>
+    /// <exception cref="PeftException">As above.</exception>
+    public static Autotune Run(
         AutotunePlan plan, string folder, ICellRunner runner, RunObserver observer, Caller caller, CancellationToken cancellation)
     {
         plan.Validate();

@@ -48,7 +48,7 @@ public sealed class FourBitStore : PackedStore
     public override string Kind => Code.Name;
 
     /// <inheritdoc/>
-    internal override bool IsQuantized => true;
+    public override bool IsQuantized => true;
 
     /// <inheritdoc/>
     public override long Bytes => _codes.NumberOfElements + _absmax.NumberOfElements * _absmax.ElementSize + (_nested?.Bytes ?? 0);

@@ -35,7 +35,7 @@ public sealed class Int8Store : PackedStore
     public override string Kind => "int8";
 
     /// <inheritdoc/>
-    internal override bool IsQuantized => true;
+    public override bool IsQuantized => true;
 
     /// <inheritdoc/>
     public override long Bytes => Count + OutFeatures * sizeof(float);

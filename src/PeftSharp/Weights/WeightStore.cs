@@ -22,7 +22,7 @@ public abstract class WeightStore : IDisposable
     public abstract string Kind { get; }
 
     /// <summary>True if the weight is kept as codes of a few bits, so that a changed one would be rounded to other codes.</summary>
-    internal virtual bool IsQuantized => false;
+    public virtual bool IsQuantized => false;
 
     /// <summary>x·Wᵀ (+ bias), differentiable in x (and in the weight where it is trained).</summary>
     /// <param name="x">[…, in], the model's element type.</param>

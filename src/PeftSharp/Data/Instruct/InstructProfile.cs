@@ -36,7 +36,7 @@ public sealed record InstructProfile
     /// <param name="data">Rows of <see cref="LabelKind.Tokens"/>.</param>
     /// <param name="encoder">Counts tokens and marks those that are learnt; null counts words.</param>
     /// <param name="maxLength">Most tokens a row.</param>
-    public static InstructProfile Of(TextDataset data, InstructEncoder? encoder, int maxLength)
+    internal static InstructProfile Of(TextDataset data, InstructEncoder? encoder, int maxLength)
     {
         var prompts = new HashSet<string>(StringComparer.Ordinal);
         var (several, system) = (0, 0);

@@ -80,7 +80,7 @@ public sealed record AutotunePlan
     internal string Place => Source ?? "The search";
 
     /// <summary>The dataset's name, for the names of its runs.</summary>
-    internal string Dataset => Common["data"] is { } data ? CompareFile.Dataset($"{data}").Name : "data";
+    internal string Dataset => Common["data"] is { } data ? Variant.Dataset($"{data}").Name : "data";
 
     /// <summary>The model, the data and other files that the runs read.</summary>
     internal IEnumerable<string?> Paths => ComparisonPlan.PathsOf(Common);

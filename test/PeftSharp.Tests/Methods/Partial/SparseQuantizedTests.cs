@@ -23,7 +23,7 @@ public sealed class SparseQuantizedTests
     public void It_Computes_What_A_Dense_Model_Of_Those_Weights_Does(string architecture, string method)
     {
         using var scope = NewDisposeScope();
-        using Bench quantised = new(architecture, new ModelOptions { Quantize = new(32) }), dense = new(architecture);
+        using Bench quantised = new(architecture, new ModelOptions { Quantize = new Nf4Options(32) }), dense = new(architecture);
         var adapter = (SparseMethod)quantised.Add((ChosenWeightsOptions)MethodRegistry.Options(method) with { FreezeEmbeddings = true });
         var data = new Batches([TinyModels.Rows([0, 1], 9), TinyModels.Rows([2, 3], 9)]);
         using (var trainer = new Trainer(new TrainableAdapter(quantised.Peft, adapter), data, new() { LearningRate = 0.01, MaxSteps = 4 }))

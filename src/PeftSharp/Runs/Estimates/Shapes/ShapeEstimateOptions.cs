@@ -1,6 +1,9 @@
 using PeftSharp.Data;
+using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Training;
 using PeftSharp.Training.Optimizers;
 
 namespace PeftSharp.Runs.Estimates.Shapes;
@@ -37,6 +40,29 @@ public sealed record ShapeEstimateOptions
 
     /// <summary>What the head answers; null (default) for what the configuration says, else what such models are for.</summary>
     public TaskKind? Task { get; init; }
+
+    /// <summary>From the settings of a run; those that memory does not depend on are ignored.</summary>
+    /// <param name="method">The method: full fine-tuning is computed in float32 unless told otherwise.</param>
+    /// <param name="settings">Settings with their texts, as a recipe has them; null texts are defaults.</param>
+    /// <param name="caller">Who asks, for the messages.</param>
+    /// <exception cref="PeftException">A text is not understood.</exception>
+    public static ShapeEstimateOptions Of(MethodOptions method, IEnumerable<KeyValuePair<TrainKey, string?>> settings, Caller caller)
+    {
+        var given = new TrainSettings { Caller = caller };
+        foreach (var (key, text) in settings)
+            if (text is not null) key.Apply(given, text, caller.Setting(key.Key));
+        return new()
+        {
+            BatchSize = given.BatchSize,
+            Length = given.MaxLength,
+            TokensPerPass = given.TokensPerPass,
+            Compute = ComputeModes.Choose(method.PeftType == "FULL" ? "fp32" : given.Compute, "cpu").Type,
+            Quantize = given.Quantization,
+            Optimizer = given.Optimizer,
+            Checkpointing = given.Checkpointing,
+            BaseDropout = given.BaseDropout,
+        };
+    }
 
     /// <summary>Refuses values out of range.</summary>
     /// <exception cref="PeftException">One is.</exception>

@@ -5,7 +5,7 @@ using PeftSharp.Methods;
 namespace PeftSharp.Runs.Estimates.Shapes;
 
 /// <summary>Adapters of models whose tensors have shapes and no numbers.</summary>
-internal static class ShapesOnly
+public static class ShapesOnly
 {
     /// <summary>Attaches a method, so that it can be counted.</summary>
     /// <exception cref="PeftException">It does not fit the model, or needs weights to choose by.</exception>
