@@ -73,7 +73,7 @@ public abstract class DecoderModel : TransformerModel
         BatchCheck.Require(batch, Sites.Embeddings[0].Vocabulary, 0);
         if (batch.Segments is not null) RequirePackable(batch, context);
         var state = Embed(batch, context);
-        (context.Padding, context.Segments) = (state.Mask, state.Segments);
+        (context.Padding, context.Segments, context.Earlier) = (state.Mask, state.Segments, context.Cache?.RealTokens(Device));
         return (state, Answered(state, batch, context));
     }
 

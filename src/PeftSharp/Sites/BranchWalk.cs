@@ -1,3 +1,5 @@
+using PeftSharp.Interop;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
@@ -77,6 +79,8 @@ internal sealed class BranchWalk(BranchSite site)
 
     private Value Pieces(AdapterComposition.Split split, Value value, BranchState state, ForwardContext context)
     {
+        if (context.Padding is { } real && PlacesAfterPadding(real) is { } places)
+            return PiecesByPlace(split, value, state, context, places);
         var (all, from) = (value.Output.shape[1], 0L);
         var pieces = new List<Value>();
         for (var i = 0; i < split.Children.Count && from < all; i++)
@@ -90,6 +94,31 @@ internal sealed class BranchWalk(BranchSite site)
         }
         RequireAlike(split, pieces);
         return new(cat([.. pieces.Select(piece => piece.Output)], 1), pieces[0].Ends);
+    }
+
+    // Rows that are padded at the left, as in generation, begin at places of their own: each child sees all tokens, and its own are taken.
+    private Value PiecesByPlace(
+        AdapterComposition.Split split, Value value, BranchState state, ForwardContext context, Tensor places)
+    {
+        var (from, pieces, result) = (0L, new List<Value>(), value.Output);
+        for (var i = 0; i < split.Children.Count; i++)
+        {
+            var own = i == 0 ? places.IsBelow(long.MaxValue) : places.NotBelow(from);
+            if (i < split.Tokens.Count) own = own.logical_and(places.IsBelow(from += split.Tokens[i]));
+            var call = context.Within(split.Children[i]) with { Padding = own.to(ScalarType.Int64) * context.Padding! };
+            pieces.Add(Run(split.Children[i], value, state, call));
+            result = where(own.unsqueeze(-1), pieces[^1].Output, result);
+        }
+        RequireAlike(split, pieces);
+        return new(result, pieces[0].Ends);
+    }
+
+    // Each token's place from its row's first real one, int64 [rows, tokens]; null where every row begins with one.
+    private static Tensor? PlacesAfterPadding(Tensor padding)
+    {
+        var leading = padding.cumsum(1).eq(padding.zeros_like()).to(ScalarType.Int64).sum([1], keepdim: true);
+        if (leading.max().item<long>() == 0) return null;
+        return Arithmetic.Range(0, padding.shape[1], device: padding.device).unsqueeze(0).sub(leading);
     }
 
     private void RequireAlike(AdapterComposition node, IReadOnlyList<Value> values)

@@ -79,6 +79,12 @@ public sealed record ForwardContext
     public Tensor? Padding { get; internal set; }
 
     /// <summary>
+    /// Real tokens of each row that earlier calls with the same cache took in, virtual ones included, int64 [rows or 1, 1]; null for none.
+    /// The model says so when the layers begin.
+    /// </summary>
+    internal Tensor? Earlier { get; set; }
+
+    /// <summary>
     /// Which sequence of its row each token belongs to, from 1, int64 [rows, tokens], 0 at padding, where rows hold several; null where
     /// each holds one. The model says so when the layers begin.
     /// </summary>
@@ -142,7 +148,10 @@ public sealed record ForwardContext
     {
         if (part.Rows is null) return scope is null ? this : this with { Selection = scope };
         var padding = Padding is { } all ? Once(KeyOfPadding(part.PaddingKey), () => all.index_select(0, RowsOf(part)!)) : null;
-        return this with { Selection = scope ?? part.Tree.Alone, Padding = padding };
+        var earlier = Earlier is { } counts && counts.shape[0] > 1
+            ? Once(part.EarlierKey, () => counts.index_select(0, RowsOf(part)!))
+            : Earlier;
+        return this with { Selection = scope ?? part.Tree.Alone, Padding = padding, Earlier = earlier };
     }
 
     /// <summary>The same call, of the same rows, for a part of a composition.</summary>

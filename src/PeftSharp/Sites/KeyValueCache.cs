@@ -69,6 +69,14 @@ public sealed class KeyValueCache : IDisposable
         return handed;
     }
 
+    /// <summary>
+    /// Real tokens of each row so far, virtual ones included, int64 [rows or 1, 1]; null for none. Asked before <see cref="Extend"/>.
+    /// </summary>
+    /// <param name="device">Where the call computes.</param>
+    internal Tensor? RealTokens(Device device) => Length == 0 ? null
+        : _padding is { } padding ? padding.sum([1], keepdim: true)
+        : Arithmetic.Filled([1, 1], Length, ScalarType.Int64, device);
+
     /// <summary>True if the site has left keys here.</summary>
     internal bool Holds(AttentionSite site) => _own.ContainsKey(site);
 

@@ -26,6 +26,9 @@ internal sealed class SelectionPart
     /// <summary>Key of the padding of its rows, among what a call computes once.</summary>
     public object PaddingKey { get; } = new();
 
+    /// <summary>Key of the number of earlier tokens of its rows.</summary>
+    public object EarlierKey { get; } = new();
+
     private static void Collect(AdapterComposition node, double weight, AdapterSelection? scope, AdapterComposition? whole,
         List<SelectionLeaf> leaves)
     {

@@ -55,7 +55,11 @@ public sealed class CacheTests
     {
         using var scope = NewDisposeScope();
         using var peft = Load(name);
-        if (!TryAdd(peft, method, out var refused)) Assert.Skip($"{name} refuses {method}: {refused}");
+        if (!TryAdd(peft, method, out var refused))
+        {
+            Refusal.RequireSentence(refused);
+            return;
+        }
         foreach (var names in (string?[][])[["a", "a", "a", "a"], ["a", null, "b", "a"], [null, "b", null, "b"]])
         {
             var selection = peft.SelectPerRow(names);
@@ -181,7 +185,7 @@ public sealed class CacheTests
         var options => options,
     };
 
-    private static Tensor Run(PeftModel peft, TokenBatch batch, ForwardContext context)
+    internal static Tensor Run(PeftModel peft, TokenBatch batch, ForwardContext context)
     {
         using var guard = no_grad();
         return peft.Model.Forward(batch, context).Logits;
@@ -199,7 +203,7 @@ public sealed class CacheTests
         : Batch(peft, [[.. Texts[row], .. Next[..step]]]);
 
     // Padded at the left. An encoder–decoder's decoder reads the given answer, by default its start alone.
-    private static TokenBatch Batch(PeftModel peft, int[][] rows, int[]? answer = null)
+    internal static TokenBatch Batch(PeftModel peft, int[][] rows, int[]? answer = null)
     {
         var width = rows.Max(r => r.Length);
         long[] Padded(Func<int[], int, long> value) => [.. rows.SelectMany(r =>

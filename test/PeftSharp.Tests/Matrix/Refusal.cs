@@ -23,9 +23,15 @@ internal static class Refusal
     public static string Sentence(Action refused, params string[] parts)
     {
         var message = Assert.Throws<PeftException>(refused).Message;
-        Assert.DoesNotContain("\n", message);
-        Assert.EndsWith(".", message);
+        RequireSentence(message);
         foreach (var part in parts) Assert.Contains(part, message);
         return message;
+    }
+
+    /// <summary>What a refusal says is one sentence on one line.</summary>
+    public static void RequireSentence(string message)
+    {
+        Assert.DoesNotContain("\n", message);
+        Assert.EndsWith(".", message);
     }
 }

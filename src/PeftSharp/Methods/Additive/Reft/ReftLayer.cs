@@ -20,8 +20,8 @@ internal sealed class ReftLayer(int first, int last, ReftUnit atFirst, ReftUnit 
 
     public Tensor Transform(Tensor hidden, ForwardContext context)
     {
-        // In generation it acts on the prompt: tokens that follow it are left alone.
-        if (context.Cache is { } cache && cache.Length > hidden.shape[1]) return hidden;
+        // With a cache the new tokens are counted on: after a short prompt they are among the first ones too.
+        if (context.Earlier is { } earlier && earlier.min().item<long>() >= first) return hidden;
         var (rank, after) = Places(hidden, context);
         var result = hidden;
         if (first > 0) result = where(rank.IsBelow(first + 1L).logical_and(rank.NotBelow(1)), atFirst.Forward(hidden, context), result);
@@ -39,13 +39,13 @@ internal sealed class ReftLayer(int first, int last, ReftUnit atFirst, ReftUnit 
         if (context.Padding is not { } real)
         {
             var all = Arithmetic.Range(1, tokens + 1, device: hidden.device).view(1, -1, 1);
-            return (all, all.neg().Plus(tokens));
+            return (context.Earlier is { } earlier ? all.Plus(earlier.unsqueeze(-1)) : all, all.neg().Plus(tokens));
         }
         var count = real.cumsum(1);
         var after = count.neg().Plus(real.sum(1, keepdim: true));
         // Where the layer yields the first token alone, so do these.
         Tensor Shape(Tensor x) => x.narrow(1, 0, tokens).unsqueeze(-1);
-        return (Shape(count * real), Shape(after));
+        return (Shape(context.Earlier is { } before ? count.Plus(before) * real : count * real), Shape(after));
     }
 
     // 1 where two tokens are of one sequence, [rows, tokens, tokens].
