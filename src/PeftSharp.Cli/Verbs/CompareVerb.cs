@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using PeftSharp.Cli.Comparing;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Runs;

@@ -55,7 +55,8 @@ internal static class MergeVerb
         foreach (var remark in merge.Remarks) Console.Error.WriteLine(remark);
         if (json) JsonOut.Write(new JsonObject { ["out"] = output, ["dtype"] = type, ["largest_difference"] = merge.LargestDifference });
         else Console.Out.WriteLine(
-            $"merged answers equal the adapter's to {Figures.Small(merge.LargestDifference)} on {merge.Probes} probe rows; written to {output}");
+            $"merged answers equal the adapter's to {Figures.Small(merge.LargestDifference)} on {merge.Probes} probe rows; written to "
+            + $"{output}");
         return ExitCode.Success;
     }
 }

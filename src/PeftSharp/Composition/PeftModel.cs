@@ -3,7 +3,6 @@ using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Composition;

@@ -4,6 +4,9 @@ using PeftSharp.Formats;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
 using PeftSharp.Runs;
+using PeftSharp.Runs.Answering;
+using PeftSharp.Runs.Making;
+using PeftSharp.Sites;
 using PeftSharp.Tests.Cli;
 using PeftSharp.Tokenization;
 using PeftSharp.Training;
@@ -19,6 +22,8 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
         var (folder, output) = (files.Model, files.File_("my-adapter"));
         Train(folder, files.Train, output);
         Assert.Contains(Answer(output), (string[])["negative", "positive"]);
+        AnswerAll(folder, output, files.File_("answers.jsonl"));
+        Assert.Equal(2, File.ReadLines(files.File_("answers.jsonl")).Count());
         Merge(folder, output, files.File_("merged"));
         Assert.Equal(["negative", "positive"], LoadedModel.Open(files.File_("merged")).Labels);
     }
@@ -32,6 +37,7 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
         File.WriteAllText(recipe, $"base_model: {files.Model}\nmethod: lora\ndata: {files.Train}\nmax_steps: 3\ncompute: fp32\n");
         Assert.True(Written(recipe, folder, new Narrator(), TestContext.Current.CancellationToken));
         Assert.Equal(["negative", "positive", "question"], Continued(files.Model, adapter));
+        Measured(files.Model, files.Train, TestContext.Current.CancellationToken);
         Assert.Equal(0, Compared(files.Model, files.Train, files.File_("compared")));
     }
 
@@ -95,9 +101,24 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
     private static void Merge(string folder, string output, string merged)
     {
         using var loaded = LoadedModel.Open(folder, output, new LoadOptions { Dense = true });
-        loaded.Model.Merge(loaded.Adapter!.Name);
-        ModelWriter.Write(loaded.Model.Model, merged, card: loaded.Card);
-        loaded.Tokenizer()?.Save(merged);
+        var merge = MergedModel.Write(loaded, merged);
+        Console.WriteLine($"merged answers equal the adapter's to {merge.LargestDifference:0.0e+0}");
+    }
+
+    private static void AnswerAll(string folder, string output, string file)
+    {
+        using var asked = LoadedModel.Open(folder, output);
+        var answers = Answers.Of(asked, TextDataset.FromTexts(["the film is good", "the plot is bad"], "by hand"));
+        answers.Write(file);                                                              // .jsonl, .tsv or .csv
+    }
+
+    private static void Measured(string model, string data, CancellationToken cancellation)
+    {
+        using var prepared = FineTuning.Of(model).On(data).HoldOut(0.25).Steps(3).Prepare();
+        var evaluator = new Evaluator(prepared.Model, AdapterSelection.Of(prepared.Adapter.Tag), prepared.Held!, prepared.Metrics);
+        var before = evaluator.Evaluate(cancellation);
+        using var run = prepared.Run();
+        Console.WriteLine($"{before.Values["accuracy"]:P1} before, {run.Scores!.Values["accuracy"]:P1} after");
     }
 
     internal sealed class Narrator : RunObserver

@@ -14,11 +14,12 @@ public static class DataInspection
 
     /// <summary>Looks at the parts of some data.</summary>
     /// <param name="request">The data.</param>
-    /// <param name="asked">The one part to look at; null for all that there are.</param>
-    /// <param name="evalData">Held-out rows in a place of their own; null for none.</param>
-    /// <param name="folder">The model whose tokens are counted; null counts words and characters.</param>
-    /// <param name="maxLength">Most tokens a row; null for what training takes by default.</param>
-    public static IReadOnlyList<DataPart> Of(DataRequest request, GlueSplit? asked, string? evalData, string? folder, int? maxLength)
+    /// <param name="asked">The one part to look at; null (default) for all that there are.</param>
+    /// <param name="evalData">Held-out rows in a place of their own; null (default) for none.</param>
+    /// <param name="folder">The model whose tokens are counted; null (default) counts words and characters.</param>
+    /// <param name="maxLength">Most tokens a row; null (default) for what training takes by default.</param>
+    public static IReadOnlyList<DataPart> Of(
+        DataRequest request, GlueSplit? asked = null, string? evalData = null, string? folder = null, int? maxLength = null)
     {
         request = request with { Kind = request.Kind ?? (request.NamesColumns ? null : DataRequest.Recognised(request.Path)) };
         var instructs = request.Kind == LabelKind.Tokens;
