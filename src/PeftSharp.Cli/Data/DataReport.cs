@@ -84,7 +84,8 @@ internal static class DataReport
             grid.Row(
                 part.Name, Figures.Count(found.Prompts), Figures.Count(found.SeveralTurns), Figures.Count(found.WithSystem),
                 found.Tokens is { } tokens ? Figures.Count(tokens) : "",
-                found.KeptTokens is { } kept ? ((double)kept / Math.Max(1, found.Tokens!.Value)).ToString("0.0%", CultureInfo.InvariantCulture)
+                found.KeptTokens is { } kept
+                    ? ((double)kept / Math.Max(1, found.Tokens!.Value)).ToString("0.0%", CultureInfo.InvariantCulture)
                 : "",
                 found.Cut is { } cut ? Figures.Count(cut) : "");
         }
@@ -134,7 +135,8 @@ internal static class DataReport
         {
             Screen.Say(part.Lengths.Unit == "tokens"
                 ? $"{part.Name}: --max-length {part.MaxLength} would cut {Figures.Count(cut)} rows ({Share(cut, part.Data.Count)})."
-                : $"{part.Name}: {Figures.Count(cut)} rows have more than {part.MaxLength} words, and no fewer tokens; give --base FOLDER to "
+                : $"{part.Name}: {Figures.Count(cut)} rows have more than {part.MaxLength} words, and no fewer tokens; give --base "
+                    + "FOLDER to "
                     + "count tokens.");
         }
         if (part.Instruct is { Lost: > 0 } instruct)

@@ -22,7 +22,8 @@ internal static class DataVerb
         basis.Description = "A model folder: lengths are counted in its tokenizer's tokens. Default: in words and characters.";
         var maxLength = VerbParts.Text(
             "--max-length", "N",
-            $"Count the rows longer than N. Default: {DataInspection.DefaultLength}, of prompts with answers {DataInspection.InstructLength}.");
+            $"Count the rows longer than N. Default: {DataInspection.DefaultLength}, of prompts with answers "
+                + $"{DataInspection.InstructLength}.");
         var problem = VerbParts.Text(
             "--problem", "NAME", "generation: the rows are prompts with answers. Default: told from the fields of JSON, for no table.");
         var plot = VerbParts.Text("--plot", "FILE", "Draw labels and lengths: a .png file.");

@@ -160,7 +160,8 @@ internal sealed class SiteBuilder
     {
         if (head) return new DenseStore(Source.GetOrCreate(name, output, input));
         if (Source.Quantized(name, output, input) is { } stored) return Computing(stored);
-        if ((!transposed || Source.HasOutputsFirst(name)) && _options is { Quantize: null, Unpack: false } && Source.InBlocks(name, output, input) is { } blocks)
+        if ((!transposed || Source.HasOutputsFirst(name)) && _options is { Quantize: null, Unpack: false }
+            && Source.InBlocks(name, output, input) is { } blocks)
             return Computing(blocks);
         if (_options.Quantize is null && _options.Compute == ComputeType.Float32)
             return new DenseStore(transposed ? Source.GetTransposed(name, output, input) : Source.Get(name, output, input));

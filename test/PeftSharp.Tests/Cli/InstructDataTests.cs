@@ -19,7 +19,8 @@ public sealed class InstructDataTests : IDisposable
             """{ "instruction": "Which colour?", "output": "red" }""",
             """{ "instruction": "Which colour?", "output": "green and blue" }""",
             """{ "instruction": "Which colour?", "output": "red" }""",
-            """{ "system": "Be brief.", "conversations": [{ "from": "human", "value": "a" }, { "from": "gpt", "value": "b" }, { "from": "human", "value": "c" }, { "from": "gpt", "value": "d" }] }""",
+            """{ "system": "Be brief.", "conversations": [{ "from": "human", "value": "a" }, { "from": "gpt", "value": "b" }, """
+                + """{ "from": "human", "value": "c" }, { "from": "gpt", "value": "d" }] }""",
             $$"""{ "instruction": "{{longer}}", "output": "never" }""",
             $$"""{ "instruction": "Tell!", "output": "{{longer}}" }""",
             """{ "instruction": "nothing more" }""",
@@ -74,7 +75,8 @@ public sealed class InstructDataTests : IDisposable
     {
         var json = Peft.Run(
             "compare", "--base", _files.Model, "--data", _files.Rows, "--methods", "lora,ln_tuning", "--set", "split_shares=0.5,0.5",
-            "max_steps=6", "learning_rate=1e-2", "compute=fp32", "max_length=96", "--out", _files.File_("compared"), "--json").Succeeds().Json;
+            "max_steps=6", "learning_rate=1e-2", "compute=fp32", "max_length=96", "--out", _files.File_("compared"), "--json")
+                .Succeeds().Json;
         var summary = json["summary"]!.AsArray();
         Assert.Equal(["perplexity", "perplexity"], summary.Select(s => (string)s!["metric"]!));
         Assert.True((double)summary[0]!["score"]! < (double)summary[1]!["score"]!);

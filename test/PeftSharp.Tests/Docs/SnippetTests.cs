@@ -19,7 +19,7 @@ public sealed class SnippetTests
     [InlineData("docs/csharp.md", 10, "CSharpSnippet.cs")]
     [InlineData("docs/compositions.md", 3, "CompositionSnippetTests.cs")]
     [InlineData("docs/data.md", 1, "DataSnippet.cs")]
-    [InlineData("docs/estimates.md", 1, "EstimatesSnippet.cs")]
+    [InlineData("docs/estimates.md", 2, "EstimatesSnippet.cs")]
     [InlineData("docs/foreign-modules.md", 1, "ForeignSnippetTests.cs")]
     [InlineData("docs/generation.md", 2, "GenerationSnippet.cs")]
     [InlineData("docs/hub.md", 1, "HubSnippet.cs")]

@@ -46,7 +46,8 @@ public sealed class KeptKeysTests : IDisposable
         // The last token of an answer was never read; what a template writes of it may differ from there on.
         foreach (var (prompt, reused) in new[]
         {
-            ((int[])[.. First, .. answer, .. More], First.Length + 2), ([.. First, 7, .. More], First.Length + 1), (First, First.Length - 1),
+            ((int[])[.. First, .. answer, .. More], First.Length + 2), ([.. First, 7, .. More], First.Length + 1),
+                (First, First.Length - 1),
         })
         {
             var (logits, tokens) = Follow(peft, selection, prompt, answer, kept);

@@ -179,7 +179,8 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
         if (module == "output") return $"lm_head{part}";
         if (Array.Find(Outside, pair => pair.Gguf == module) is { Other: { } whole }) return Root + whole + part;
         foreach (var stack in Stacks)
-            if (Split(module, stack.Gguf) is { } place && Array.Find(stack.Modules, pair => pair.Gguf == place.Module) is { Other: { } other })
+            if (Split(module, stack.Gguf) is { } place
+                && Array.Find(stack.Modules, pair => pair.Gguf == place.Module) is { Other: { } other })
                 return $"{Root}{stack.Other}{place.Layer}.{other}{part}";
         return null;
     }
@@ -191,7 +192,8 @@ internal sealed record GgufArchitecture(string Name, string ModelType, string Cl
         var name = module.StartsWith(Root, StringComparison.Ordinal) ? module[Root.Length..] : module;
         if (Array.Find(Outside, pair => pair.Other == name) is { Gguf: { } whole }) return whole;
         foreach (var stack in Stacks)
-            if (Split(name, stack.Other) is { } place && Array.Find(stack.Modules, pair => pair.Other == place.Module) is { Gguf: { } part })
+            if (Split(name, stack.Other) is { } place
+                && Array.Find(stack.Modules, pair => pair.Other == place.Module) is { Gguf: { } part })
                 return $"{stack.Gguf}{place.Layer}.{part}";
         return null;
     }
