@@ -84,9 +84,7 @@ internal static class DataReport
             grid.Row(
                 part.Name, Figures.Count(found.Prompts), Figures.Count(found.SeveralTurns), Figures.Count(found.WithSystem),
                 found.Tokens is { } tokens ? Figures.Count(tokens) : "",
-                found.KeptTokens is { } kept
-                    ? ((double)kept / Math.Max(1, found.Tokens!.Value)).ToString("0.0%", CultureInfo.InvariantCulture)
-                : "",
+                found.KeptTokens is { } kept ? Share(kept, Math.Max(1, found.Tokens!.Value)) : "",
                 found.Cut is { } cut ? Figures.Count(cut) : "");
         }
         grid.Write();
@@ -135,9 +133,8 @@ internal static class DataReport
         {
             Screen.Say(part.Lengths.Unit == "tokens"
                 ? $"{part.Name}: --max-length {part.MaxLength} would cut {Figures.Count(cut)} rows ({Share(cut, part.Data.Count)})."
-                : $"{part.Name}: {Figures.Count(cut)} rows have more than {part.MaxLength} words, and no fewer tokens; give --base "
-                    + "FOLDER to "
-                    + "count tokens.");
+                : $"{part.Name}: {Figures.Count(cut)} rows have more than {part.MaxLength} words, and no fewer tokens; give --base FOLDER "
+                    + "to count tokens.");
         }
         if (part.Instruct is { Lost: > 0 } instruct)
             Screen.Say($"{part.Name}: of {Figures.Count(instruct.Lost.Value)} rows ({Share(instruct.Lost.Value, part.Data.Count)}) nothing "
@@ -150,5 +147,5 @@ internal static class DataReport
                 + $"{part.Place(seen[0])}: a score on them says little.");
     }
 
-    private static string Share(int count, int all) => ((double)count / all).ToString("0.0%", CultureInfo.InvariantCulture);
+    private static string Share(long count, long all) => ((double)count / all).ToString("0.0%", CultureInfo.InvariantCulture);
 }

@@ -23,7 +23,7 @@ internal static class DataVerb
         var maxLength = VerbParts.Text(
             "--max-length", "N",
             $"Count the rows longer than N. Default: {DataInspection.DefaultLength}, of prompts with answers "
-                + $"{DataInspection.InstructLength}.");
+            + $"{DataInspection.InstructLength}.");
         var problem = VerbParts.Text(
             "--problem", "NAME", "generation: the rows are prompts with answers. Default: told from the fields of JSON, for no table.");
         var plot = VerbParts.Text("--plot", "FILE", "Draw labels and lengths: a .png file.");

@@ -3,9 +3,7 @@ using PeftSharp.Sites;
 
 namespace PeftSharp.Generation;
 
-/// <summary>
-/// Keys and values of a sequence that was read and answered, kept for the next one, which may begin with the same tokens.
-/// </summary>
+/// <summary>Keys and values of a sequence that was read and answered, kept for the next one, which may begin alike.</summary>
 /// <remarks>One thread at a time.</remarks>
 internal sealed class KeptKeys : IDisposable
 {

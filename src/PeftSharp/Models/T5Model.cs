@@ -13,8 +13,8 @@ namespace PeftSharp.Models;
 /// </summary>
 /// <remarks>
 /// Heads are those of transformers. Classes and numbers for a text: the decoder reads the text, one place later, and its state at the
-/// text's last end token is the answer (at the last token where there is none, which transformers refuses). Spans: the decoder's states of
-/// the same reading. Classes of tokens: the encoder alone.
+/// text's last end token is the answer (at the last token where there is none, which transformers refuses). Spans: the decoder's states
+/// of the same reading. Classes of tokens: the encoder alone.
 /// </remarks>
 public sealed class T5Model : DecoderModel
 {
@@ -59,8 +59,8 @@ public sealed class T5Model : DecoderModel
         if (task != TaskKind.TokenClassification) _decoder = new(body, LayerStack.Decoder, words, shape);
         Head = task switch
         {
-            TaskKind.SequenceToSequence =>
-                new AnswerTokensHead(Vocabulary(build, words), shape.ScaledOutput ? 1 / Math.Sqrt(shape.Hidden) : 1),
+            TaskKind.SequenceToSequence => new AnswerTokensHead(
+                Vocabulary(build, words), shape.ScaledOutput ? 1 / Math.Sqrt(shape.Hidden) : 1),
             TaskKind.TokenClassification => new TokenHead(shape.HeadDropout, build.Classifier("classifier", outputs, shape.Hidden)),
             TaskKind.QuestionAnswering => new AnswerHead(build.Projection("qa_outputs", ProjectionRole.Head, 2, shape.Hidden)),
             _ => Sequence(build.In("classification_head"), task, outputs, options),

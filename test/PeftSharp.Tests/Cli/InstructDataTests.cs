@@ -75,8 +75,8 @@ public sealed class InstructDataTests : IDisposable
     {
         var json = Peft.Run(
             "compare", "--base", _files.Model, "--data", _files.Rows, "--methods", "lora,ln_tuning", "--set", "split_shares=0.5,0.5",
-            "max_steps=6", "learning_rate=1e-2", "compute=fp32", "max_length=96", "--out", _files.File_("compared"), "--json")
-                .Succeeds().Json;
+            "max_steps=6", "learning_rate=1e-2", "compute=fp32", "max_length=96", "--out",
+            _files.File_("compared"), "--json").Succeeds().Json;
         var summary = json["summary"]!.AsArray();
         Assert.Equal(["perplexity", "perplexity"], summary.Select(s => (string)s!["metric"]!));
         Assert.True((double)summary[0]!["score"]! < (double)summary[1]!["score"]!);

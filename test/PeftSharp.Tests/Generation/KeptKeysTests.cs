@@ -47,7 +47,7 @@ public sealed class KeptKeysTests : IDisposable
         foreach (var (prompt, reused) in new[]
         {
             ((int[])[.. First, .. answer, .. More], First.Length + 2), ([.. First, 7, .. More], First.Length + 1),
-                (First, First.Length - 1),
+            (First, First.Length - 1),
         })
         {
             var (logits, tokens) = Follow(peft, selection, prompt, answer, kept);

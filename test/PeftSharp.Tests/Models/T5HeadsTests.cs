@@ -158,9 +158,8 @@ public sealed class T5HeadsTests : IDisposable
             "2e-2", "--epochs", "12", "--compute", "fp32").Succeeds();
         var found = Peft.Run("eval", "--base", model, "--adapter", adapter, "--data", rows, "--json").Succeeds().Json;
         Assert.Equal(1, (double)found["metrics"]!["accuracy"]!);
-        var answers = Peft.Run("predict", "--base", model, "--adapter", adapter, "--text", "the song is awful", "--text",
-            "the song is good",
-            "--json").Succeeds().Json.AsArray();
+        var answers = Peft.Run("predict", "--base", model, "--adapter", adapter, "--text", "the song is awful",
+            "--text", "the song is good", "--json").Succeeds().Json.AsArray();
         Assert.Equal(["1", "0"], answers.Select(a => a!["label"]!.ToString()));
         var merged = _folder.File("merged");
         Peft.Run("merge", "--base", model, "--adapter", adapter, "--out", merged).Succeeds();
@@ -181,8 +180,8 @@ public sealed class T5HeadsTests : IDisposable
     private static TransformerModel Model(TaskKind task)
     {
         LibTorch.EnsureLoaded();
-        var labels = task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification ? new[] { "a", "b", "c" }
-            : null;
+        var named = task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification;
+        string[]? labels = named ? ["a", "b", "c"] : null;
         return ModelLoader.Create(
             ModelConfig.From(Config(97, End, Pad)), null,
             new() { Task = task, Labels = labels, Precision = ScalarType.Float64, Seed = 9 });

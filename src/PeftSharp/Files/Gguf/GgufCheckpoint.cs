@@ -92,9 +92,8 @@ internal sealed class GgufCheckpoint : ITensorFile
         var heads = (GgufConfig.Heads(_file, keys: false), GgufConfig.Heads(_file, keys: true));
         return _architecture.Order(module, tensor.Shape[0], heads, toFile: false) switch
         {
-            [] => throw new PeftException(
-                $"{Path}: tensor {Quoted.Name(tensor.Name)} has {tensor.Shape[0]} rows, which {heads.Item1} heads "
-                + $"and {heads.Item2} of keys do not divide as they should; convert the model again."),
+            [] => throw new PeftException($"{Path}: tensor {Quoted.Name(tensor.Name)} has {tensor.Shape[0]} rows, which {heads.Item1} "
+                + $"heads and {heads.Item2} of keys do not divide as they should; convert the model again."),
             var order => order,
         };
     }

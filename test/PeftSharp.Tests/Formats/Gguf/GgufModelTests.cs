@@ -165,6 +165,46 @@ public sealed class GgufModelTests : IDisposable
         Assert.Equal(options.Alpha, written.Metadata.Number("adapter.lora.alpha"));
     }
 
+    // Every number of the metadata, replaced by others: the model is read, or one sentence names the file.
+    [Theory]
+    [InlineData("gpt2")]
+    [InlineData("falcon")]
+    [InlineData("falcon7b")]
+    [InlineData("t5")]
+    [InlineData("llama")]
+    public void Numbers_That_Lie_Are_Read_Or_Refused_In_One_Sentence(string name)
+    {
+        using (var model = ModelLoader.Load(TestPaths.Fixture("models", name))) GgufModel.Write(model, File_("good.gguf"));
+        var good = File.ReadAllBytes(File_("good.gguf"));
+        string[] keys;
+        using (var file = GgufFile.Open(File_("good.gguf")))
+            keys = [.. file.Metadata.Values.Where(v => v.Value is long or double).Select(v => v.Key)
+                .Where(key => !key.StartsWith("general.", StringComparison.Ordinal))];
+        Assert.True(keys.Length >= 7);
+        var refused = 0;
+        foreach (var key in keys)
+            foreach (var lie in (uint[])[0, 1, 3, 5, 1000, 1u << 20, 1u << 31, uint.MaxValue, 0x7FC00000])
+            {
+                var bytes = (byte[])good.Clone();
+                var text = System.Text.Encoding.UTF8.GetBytes(key);
+                // Its length, itself, the type, then the value.
+                var at = bytes.AsSpan().IndexOf([.. BitConverter.GetBytes((ulong)text.Length), .. text]) + 8 + text.Length + 4;
+                BitConverter.TryWriteBytes(bytes.AsSpan(at), lie);
+                File.WriteAllBytes(File_("bad.gguf"), bytes);
+                try
+                {
+                    ModelLoader.Load(File_("bad.gguf")).Dispose();
+                }
+                catch (PeftException e)
+                {
+                    refused++;
+                    var isSentence = e.Message.Contains("bad.gguf", StringComparison.Ordinal) && e.Message.EndsWith('.');
+                    Assert.True(isSentence, $"{key} = {lie}: {e.Message}");
+                }
+            }
+        Assert.True(refused > keys.Length, $"{refused} were refused");
+    }
+
     // A row moves with what it belongs to, and back: every one once.
     [Theory]
     [InlineData(8, 2, 4)]
