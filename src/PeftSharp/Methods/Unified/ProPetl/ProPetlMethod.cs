@@ -11,7 +11,7 @@ public sealed partial class ProPetlMethod(string name, ProPetlOptions options) :
 {
     internal const string ScoresName = ".mask_scores", PrototypeName = "prototype.", ScoresGroup = "masks";
 
-    private readonly List<SharedTensor> _shared = [];
+    private readonly List<MaskedPrototype> _shared = [];
     private readonly List<AdapterTensor> _prototypes = [];
 
     /// <summary>What the registry says of it.</summary>
@@ -46,9 +46,9 @@ public sealed partial class ProPetlMethod(string name, ProPetlOptions options) :
         _shared.Sum(s => (s.Scores.Value.numel() + 7) / 8)
         + Kept.Where(t => !_prototypes.Contains(t) && SharedBy(t) is null).Sum(t => t.Value.numel() * t.Value.element_size());
 
-    internal IReadOnlyList<SharedTensor> Shared => _shared;
+    internal IReadOnlyList<MaskedPrototype> Shared => _shared;
 
-    internal SharedTensor? SharedBy(AdapterTensor scores) => _shared.Find(s => s.Scores == scores);
+    internal MaskedPrototype? SharedBy(AdapterTensor scores) => _shared.Find(s => s.Scores == scores);
 
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
@@ -77,7 +77,7 @@ public sealed partial class ProPetlMethod(string name, ProPetlOptions options) :
                 OnDetach(tensor.Slot.Replace(Tag, (_, context) => prototype.Get(context)));
                 continue;
             }
-            var shared = new SharedTensor(prototype, AddScores(tensor, prototype.Value.shape, 1), 1, options);
+            var shared = new MaskedPrototype(prototype, AddScores(tensor, prototype.Value.shape, 1), 1, options);
             _shared.Add(shared);
             OnDetach(tensor.Slot.Replace(Tag, shared.Read));
         }
@@ -90,7 +90,7 @@ public sealed partial class ProPetlMethod(string name, ProPetlOptions options) :
         long[] shape = [tokens, 2L * prefix.TokenDim!.Value];
         var start = table.Value.detach().reshape(tokens, layers, shape[1]).narrow(1, 0, 1).reshape(shape).clone();
         var prototype = AddPrototype(table.Local, start, table.Decay);
-        var shared = new SharedTensor(prototype, AddScores(table, [layers, .. shape], layers), layers, options);
+        var shared = new MaskedPrototype(prototype, AddScores(table, [layers, .. shape], layers), layers, options);
         _shared.Add(shared);
         // The slot's own value says the shape alone.
         OnDetach(table.Slot.Replace(Tag, shared.Read));
@@ -110,7 +110,7 @@ public sealed partial class ProPetlMethod(string name, ProPetlOptions options) :
         var seed = SeedOf($"{tensor.Name}{ScoresName}");
         // What a file holds of them is a bit each: they are made and then set.
         var scores = Add(
-            tensor.Path, tensor.Local + ScoresName, shape, () => Initial.Uniform(shape, SharedTensor.StartOf(shape, layers), seed),
+            tensor.Path, tensor.Local + ScoresName, shape, () => Initial.Uniform(shape, MaskedPrototype.StartOf(shape, layers), seed),
             decay: false, saved: false);
         (scores.Group, scores.RateFactor) = (ScoresGroup, options.RateRatio);
         return scores;

@@ -26,7 +26,7 @@ internal sealed class ProPetlPeft : PeftLayout
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         var method = (ProPetlMethod)adapter;
-        var (rest, masks) = (saved.ToDictionary(), new List<(SharedTensor Shared, Tensor Mask)>());
+        var (rest, masks) = (saved.ToDictionary(), new List<(MaskedPrototype Shared, Tensor Mask)>());
         foreach (var shared in method.Shared)
         {
             var key = Name(adapter, shared.Scores)!;
@@ -43,7 +43,7 @@ internal sealed class ProPetlPeft : PeftLayout
     }
 
     // Other counts than the settings say would be read as another mask.
-    private static void RequireCount(SharedTensor shared, Tensor mask, string key, string file)
+    private static void RequireCount(MaskedPrototype shared, Tensor mask, string key, string file)
     {
         if (shared.KeptEntries is not { } expected) return;
         var counts = mask.reshape(shared.Layers, -1).sum(1, type: ScalarType.Int64).data<long>().ToArray();

@@ -14,7 +14,7 @@ namespace PeftSharp.Methods.Unified.ProPetl;
 /// <param name="scores">The scores: of P's shape, or [layers, …P's shape] where one tensor holds all layers.</param>
 /// <param name="layers">How many layers the scores hold; each has a mask of its own.</param>
 /// <param name="options">How a mask is chosen.</param>
-internal sealed class SharedTensor(AdapterTensor prototype, AdapterTensor scores, int layers, ProPetlOptions options)
+internal sealed class MaskedPrototype(AdapterTensor prototype, AdapterTensor scores, int layers, ProPetlOptions options)
 {
     /// <summary>The scores.</summary>
     public AdapterTensor Scores => scores;
