@@ -33,8 +33,12 @@ public sealed class TrainableAdapter(
             $"The model that adapter \"{adapter.Name}\" stands on has no head, so nothing says what an answer costs; load it with "
             + "ModelOptions.Task = TaskKind.Classification (or another task) to train.");
 
+    // What is trained alone must not change what others answer.
     private static AdapterSelection Acting(PeftMethod adapter, AdapterSelection? selection) =>
-        selection is null ? AdapterSelection.Of(adapter.Tag)
+        adapter.Tensors.Any(t => t.IsShared)
+            ? throw new PeftException(
+                $"Other adapters of the model read tensors that \"{adapter.Name}\" trains; train them together, or remove the others.")
+        : selection is null ? AdapterSelection.Of(adapter.Tag)
         : selection.Includes(adapter.Tag) ? selection
         : throw new PeftException($"The adapter \"{adapter.Name}\" is to be trained, but {selection} acts; select it with the others.");
 

@@ -53,9 +53,8 @@ public sealed class AnalyzeTests : IClassFixture<CliFolder>
         Assert.All(gates, g => Assert.Equal(5, g!["values"]!.AsArray().Count));
         Assert.All(gates, g => Assert.All(g!["values"]!.AsArray(), v => Assert.InRange((double)v!, 0, 1)));
         _folder.TrainTo("plain", "--max-steps", "1").Succeeds();
-        Assert.Contains(
-            "has no gates", Peft.Run("analyze", "--base", _folder.Model, "--adapter", _folder.File_("plain"), "--data", _folder.Dev)
-                .Fails(1));
+        string[] plain = ["analyze", "--base", _folder.Model, "--adapter", _folder.File_("plain"), "--data", _folder.Dev];
+        Assert.Contains("has no gates", Peft.Run(plain).Fails(1));
     }
 
     [Fact]

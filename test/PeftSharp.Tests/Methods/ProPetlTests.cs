@@ -124,6 +124,42 @@ public sealed class ProPetlTests : IDisposable
         Bits.AssertDiffers(bench.Logits(adapter), fresh.Logits(read), "Further training");
     }
 
+    // Each task has masks and a head of its own; the prototype gets gradients from all of them, and lies in memory once.
+    [Fact]
+    public void Several_Tasks_Train_One_Prototype_And_Each_Its_Masks()
+    {
+        using var bench = new Bench("bert");
+        var options = new ProPetlOptions { Part = new(Parts["bottleneck"]), Prototype = "tasks" };
+        var (a, b) = ((ProPetlMethod)bench.Add(options, "a", 11), (ProPetlMethod)bench.Add(options, "b", 12));
+        Assert.All(a.Prototype.Zip(b.Prototype), pair => Assert.Same(pair.First.Value, pair.Second.Value));
+        Assert.Equal(a.SharedBytes, bench.Peft.Shared.Bytes);
+        bench.Loss(a).backward();
+        var alone = a.Prototype.Select(p => p.Value.grad!.clone()).ToList();
+        bench.Loss(b).backward();
+        Assert.All(a.Prototype.Zip(alone), pair => Bits.AssertDiffers(pair.Second, pair.First.Value.grad!, "The second task's gradient"));
+        Assert.All(b.Shared, s => Assert.NotNull(s.Scores.Value.grad));
+        foreach (var tensor in a.Tensors.Concat(b.Tensors)) tensor.Value.grad = null;
+        Refusal.Of(bench, () => _ = new PeftSharp.Runs.TrainableAdapter(bench.Peft, a), "\"a\"", "train them together");
+        var (before, other) = (bench.Logits(a), bench.Logits(b));
+        foreach (var adapter in new[] { a, b }) bench.Train(adapter, training: true);
+        Bits.AssertDiffers(before, bench.Logits(a), "Joint training");
+        Bits.AssertDiffers(other, bench.Logits(b), "Joint training");
+        Assert.Contains(a.Shared.Zip(b.Shared), pair => pair.First.Mask.ne(pair.Second.Mask).any().item<bool>());
+        // From files they share it again, for their numbers are equal.
+        foreach (var adapter in new[] { a, b }) AdapterFolder.Save(adapter, _folder.File(adapter.Name));
+        using var fresh = new Bench("bert");
+        foreach (var adapter in new[] { a, b })
+        {
+            var read = (ProPetlMethod)AdapterFolder.Open(_folder.File(adapter.Name)).LoadInto(fresh.Peft, adapter.Name);
+            Bits.AssertSame(bench.Logits(adapter), fresh.Logits(read), $"The output of {adapter.Name}");
+        }
+        Assert.Equal(a.SharedBytes, fresh.Peft.Shared.Bytes);
+        Assert.All(((ProPetlMethod)fresh.Peft["a"]).Prototype, p => Assert.True(p.IsShared));
+        fresh.Peft.Remove("a");
+        Bits.AssertSame(bench.Logits(b), fresh.Logits(fresh.Peft["b"]), "What stays");
+        Refusal.Of(bench, () => bench.Add(options with { Prototype = "a b" }, "c"), "\"prototype\" is \"a b\"");
+    }
+
     [Fact]
     public void It_Merges_Where_Its_Part_Does()
     {

@@ -68,11 +68,12 @@ public sealed partial class ProPetlMethod(string name, ProPetlOptions options) :
     private void Share(IReadOnlyList<AdapterTensor> tensors, string place)
     {
         var first = tensors[0];
+        var isMatrix = first.Value.dim() >= 2;
         var prototype = AddPrototype(place, first.Value.detach().clone(), first.Decay);
         foreach (var tensor in tensors)
         {
-            StandIn(tensor, prototype);
-            if (first.Value.dim() < 2)
+            StandIn(tensor);
+            if (!isMatrix)
             {
                 OnDetach(tensor.Slot.Replace(Tag, (_, context) => prototype.Get(context)));
                 continue;
@@ -92,15 +93,15 @@ public sealed partial class ProPetlMethod(string name, ProPetlOptions options) :
         var prototype = AddPrototype(table.Local, start, table.Decay);
         var shared = new MaskedPrototype(prototype, AddScores(table, [layers, .. shape], layers), layers, options);
         _shared.Add(shared);
-        // The slot's own value says the shape alone.
         OnDetach(table.Slot.Replace(Tag, shared.Read));
-        Withdraw(Parts[0], table);
-        OnDetach(table.Value.Dispose);
+        StandIn(table);
     }
 
     private AdapterTensor AddPrototype(string place, Tensor start, bool decay)
     {
-        var prototype = Add("", PrototypeName + place, start.shape, () => start, decay);
+        var prototype = options.Prototype is { } artifact
+            ? AddShared(artifact, "", PrototypeName + place, start.shape, () => start, decay)
+            : Add("", PrototypeName + place, start.shape, () => start, decay);
         _prototypes.Add(prototype);
         return prototype;
     }
@@ -116,11 +117,11 @@ public sealed partial class ProPetlMethod(string name, ProPetlOptions options) :
         return scores;
     }
 
-    // The layer's own tensor is no longer trained, nor kept in memory: it shares the prototype's.
-    private void StandIn(AdapterTensor tensor, AdapterTensor prototype)
+    // The layer's own tensor is no longer trained, and of its numbers one is kept, which says type, place and shape.
+    private void StandIn(AdapterTensor tensor)
     {
         Withdraw(Parts[0], tensor);
-        tensor.Resize(prototype.Value.detach());
+        tensor.Resize(zeros([1], tensor.Value.dtype, tensor.Value.device).expand(tensor.Value.shape));
         OnDetach(tensor.Value.Dispose);
     }
 

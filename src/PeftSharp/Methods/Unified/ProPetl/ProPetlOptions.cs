@@ -42,6 +42,14 @@ public sealed record ProPetlOptions : MethodOptions
     public double Threshold { get; init; } = 0.01;
 
     /// <summary>
+    /// Name of a prototype that several adapters of a model have together, each with masks and a head of its own; up to 100 letters,
+    /// digits,
+    /// <c>-</c>, <c>_</c> and <c>.</c>; null (default): a prototype of its own.
+    /// </summary>
+    [JsonPropertyName("prototype")]
+    public string? Prototype { get; init; }
+
+    /// <summary>
     /// What the learning rate is multiplied by for the scores; above 0, at most 10000; default 10. It steers training and is not saved.
     /// </summary>
     [JsonIgnore]
@@ -63,6 +71,8 @@ public sealed record ProPetlOptions : MethodOptions
         if (MaskBy is not (TopK or ByThreshold)) throw Bad("mask_by", $"\"{MaskBy}\"", $"\"{TopK}\" or \"{ByThreshold}\"");
         if (Density is not (> 0 and <= 1)) throw Bad("density", Density, "a number above 0, up to 1");
         if (Threshold is not (> 0 and <= 1000)) throw Bad("threshold", Threshold, "a number above 0, up to 1000");
+        if (Prototype is not null && !IsName(Prototype))
+            throw Bad("prototype", $"\"{Printable.Cut(Prototype, 40)}\"", "null, or up to 100 letters, digits, -, _ and .");
         if (RateRatio is not (> 0 and <= 10_000)) throw Bad("mask_lr_ratio", RateRatio, "a number above 0, at most 10000");
     }
 
@@ -75,6 +85,9 @@ public sealed record ProPetlOptions : MethodOptions
 
     /// <inheritdoc/>
     public override PeftMethod Create(string name) => new ProPetlMethod(name, this);
+
+    private static bool IsName(string text) =>
+        text.Length is > 0 and <= 100 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
 
     private static bool CanBeShared(MethodOptions part) => part switch
     {
