@@ -8,7 +8,7 @@ namespace PeftSharp.Cli.Autotuning;
 /// <summary>What a search has found as a picture: score against weights, whose axis is logarithmic, and the front as steps.</summary>
 internal static class ParetoPlot
 {
-    private static readonly Color Tried = Color.FromHex("#b9cfe4"), Briefly = Color.FromHex("#dfe4e8"), Front = Color.FromHex("#d9822b");
+    private static readonly Color Tried = Color.FromHex("#1f5f99"), Briefly = Color.FromHex("#a9b3bb"), Front = Color.FromHex("#d9822b");
 
     /// <summary>Draws it into a file where there is something to draw; a system may lack what drawing needs, which is told.</summary>
     public static void TryWrite(string file, Autotune search, Action<string> tell)

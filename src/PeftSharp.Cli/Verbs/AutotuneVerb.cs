@@ -84,7 +84,7 @@ internal static class AutotuneVerb
         grid.Write();
         var failed = search.Failures.Count == 0 ? "" : $", {search.Failures.Count} failed";
         Console.Out.WriteLine(
-            $"{search.Trials.Count} trials{failed}; none of the others has a better score with as few weights. Written to {folder}: "
+            $"{search.Trials.Count} trials{failed}; those above are beaten by none in score and weights at once. Written to {folder}: "
             + $"autotune.json, trials.csv, front.png, best.yaml ({best.Description}).");
         Console.Out.WriteLine($"Next: peft train --recipe {Path.Combine(folder, "best.yaml")} --out FOLDER");
     }
