@@ -24,7 +24,7 @@ internal sealed class HalvingSearch(AutotunePlan plan, ConfigurationSpace space,
 
     private static double Share(int rung) => 1 / Math.Pow(Factor, Rungs - 1 - rung);
 
-    // False where nothing new is left to draw.
+    // False where nothing new is left to draw, or nothing that is drawn can be trained.
     private bool Bracket(int count)
     {
         var (rung, drawn) = (new List<TunedTrial>(), 0);
@@ -35,12 +35,13 @@ internal sealed class HalvingSearch(AutotunePlan plan, ConfigurationSpace space,
             // Longer trials of the better ones need as much time again on each rung.
             if (rung.Count > 0) count = Math.Min(count, Math.Max(drawn, Affordable(rung.Average(t => t.Seconds), drawn)));
         }
+        var scored = rung.Count > 0;
         for (var next = 1; next < Rungs && rung.Count > 0; next++)
         {
             var best = ParetoFront.Ranked([.. rung.Select(t => (t.Gain, (double)t.Weights))]).Take((rung.Count + Factor - 1) / Factor);
             rung = [.. best.Select(i => bench.Try(rung[i].Point!, plan.Epochs * Share(next))).OfType<TunedTrial>()];
         }
-        return drawn > 0;
+        return scored;
     }
 
     // How many configurations a bracket can have, of which some have been tried.

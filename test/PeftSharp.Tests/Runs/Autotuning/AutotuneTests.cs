@@ -77,6 +77,18 @@ public sealed class AutotuneTests : IDisposable
     }
 
     [Fact]
+    public void Within_A_Budget_Brackets_Follow_Until_The_Space_Is_Spent_And_What_Fails_Ends_A_Search()
+    {
+        var plan = Plan(AutotuneStrategy.Halving, "lora=1,2 layers=all") with { Trials = null, Budget = 30 };
+        Assert.Equal(2 + 1 + 1, Autotune.Run(plan, Out, null, Cancellation).Trials.Count);
+        var wrong = plan with { Space = SearchSpace.Parse("lora=1,2,4 layers=all"), Common = (JsonObject)plan.Common.DeepClone() };
+        wrong.Common["label_column"] = "nowhere";
+        Assert.Contains(
+            "every trial failed, the first with",
+            Assert.ThrowsAny<PeftException>(() => Autotune.Run(wrong, _folder.File_("wrong"), null, Cancellation)).Message);
+    }
+
+    [Fact]
     public void A_Bound_On_Weights_Holds()
     {
         var search = Autotune.Run(Plan(AutotuneStrategy.Bayes) with { MaxWeights = 600 }, Out, null, Cancellation);
