@@ -38,12 +38,8 @@ public sealed class ChildTuningMethod(string name, ChildTuningOptions options) :
     internal override WeightChoice Amount => new("reserve_p", options.Reserve);
 
     /// <inheritdoc/>
-    public override void OnPrepare(PreparationData data)
-    {
-        if (ChosenBy != Magnitude) return;
-        using var scope = NewDisposeScope();
-        Choose(new ExampleGradients(Options.PeftType, Slots, Tag).Fisher(data, options.Examples, expected: false).Scores, "empirical");
-    }
+    public override void OnPrepare(PreparationData data) => ChooseByData(() => (
+        new ExampleGradients(Options.PeftType, Slots, Tag).Fisher(data, options.Examples, expected: false).Scores, "empirical"));
 
     /// <inheritdoc/>
     public override void AfterBackward(StepState step)

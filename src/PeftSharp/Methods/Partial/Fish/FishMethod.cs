@@ -1,5 +1,4 @@
 using PeftSharp.Methods.Partial.Sparse;
-using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Partial.Fish;
 
@@ -34,11 +33,7 @@ public sealed class FishMethod(string name, FishOptions options) : SparseMethod(
     internal override WeightChoice Amount => options.Amount;
 
     /// <inheritdoc/>
-    public override void OnPrepare(PreparationData data)
-    {
-        if (ChosenBy != Magnitude) return;
-        using var scope = NewDisposeScope();
-        var (scores, _) = new ExampleGradients(Options.PeftType, Slots, Tag).Fisher(data, options.Examples, options.Expected);
-        Choose(scores, options.Expected ? "expected" : "empirical");
-    }
+    public override void OnPrepare(PreparationData data) => ChooseByData(() => (
+        new ExampleGradients(Options.PeftType, Slots, Tag).Fisher(data, options.Examples, options.Expected).Scores,
+        options.Expected ? "expected" : "empirical"));
 }

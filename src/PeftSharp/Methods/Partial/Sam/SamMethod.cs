@@ -1,5 +1,4 @@
 using PeftSharp.Methods.Partial.Sparse;
-using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Partial.Sam;
 
@@ -35,13 +34,11 @@ public sealed class SamMethod(string name, SamOptions options) : SparseMethod(na
     internal override WeightChoice Amount => options.Amount;
 
     /// <inheritdoc/>
-    public override void OnPrepare(PreparationData data)
+    public override void OnPrepare(PreparationData data) => ChooseByData(() =>
     {
-        if (ChosenBy != Magnitude) return;
-        using var scope = NewDisposeScope();
         var (gradients, _) = new ExampleGradients(Options.PeftType, Slots, Tag).Mean(data, options.Examples);
         // The order of g² is that of |g|, which does not lose small ones.
         foreach (var gradient in gradients) gradient.abs_();
-        Choose(gradients, "gradient");
-    }
+        return (gradients, "gradient");
+    });
 }

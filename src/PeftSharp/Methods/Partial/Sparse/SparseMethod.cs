@@ -117,6 +117,29 @@ public abstract class SparseMethod(string name) : PeftMethod(name), IChangesEntr
         Train(chosen, by);
     }
 
+    /// <summary>
+    /// Chooses by scores that data gives, once in an adapter's life; what stood in for the choice does not act meanwhile, which would copy
+    /// each of its tensors in every forward. Where it fails, it stands in again.
+    /// </summary>
+    /// <param name="score">Gives scores and what they are, as <see cref="Choose"/> takes them.</param>
+    private protected void ChooseByData(Func<(IReadOnlyList<Tensor?> Scores, string By)> score)
+    {
+        if (ChosenBy != Magnitude) return;
+        using var scope = NewDisposeScope();
+        Train([], Magnitude);
+        try
+        {
+            var (scores, by) = score();
+            Choose(scores, by);
+        }
+        catch
+        {
+            using var guard = no_grad();
+            ChooseAtStart();
+            throw;
+        }
+    }
+
     // What is chosen from together.
     private string GroupOf(Slot slot) => Amount.By switch
     {
