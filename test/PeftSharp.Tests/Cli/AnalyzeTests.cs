@@ -81,7 +81,7 @@ public sealed class AnalyzeTests : IClassFixture<CliFolder>
     [Fact]
     public void Sparse_adapters_are_counted_by_layer_and_compared()
     {
-        _folder.TrainTo("fish", "--method", "fish", "--set", "keep=0.05", "--max-steps", "4").Succeeds();
+        _folder.TrainTo("fish", "--method", "lora|fish", "--set", "fish.keep=0.05", "lora.r=2", "--max-steps", "4").Succeeds();
         _folder.TrainTo("ticket", "--method", "lt-sft", "--set", "keep=0.05", "--max-steps", "6").Succeeds();
         var (fish, ticket, pictures) = (_folder.File_("fish"), _folder.File_("ticket"), _folder.File_("kept"));
         string[] both = ["analyze", "--base", _folder.Model, "--adapter", ticket, "--with", fish];

@@ -235,6 +235,9 @@ public sealed class UnionTests
             (new() { Parts = [new BottleneckOptions(), MethodRegistry.Options("par_bn")] }, AdapterFormat.AdapterHub),
             (new() { Parts = [new BottleneckOptions(), MethodRegistry.Options("par_bn")] }, AdapterFormat.Peft),
             (new() { Parts = [lora, new BitFitOptions(), new BottleneckOptions { Size = 3 }] }, AdapterFormat.Peft),
+            (new() { Parts = [lora, MethodRegistry.Options("fish")] }, AdapterFormat.Peft),
+            (new() { Parts = [MethodRegistry.Options("threshold-mask"), new BitFitOptions()] }, AdapterFormat.Peft),
+            (new() { Parts = [MethodRegistry.Options("lt-sft"), lora, new PrefixOptions { VirtualTokens = 3 }] }, AdapterFormat.Peft),
         ];
         foreach (var (union, format) in cases)
         {

@@ -54,6 +54,12 @@ public sealed record UnionOptions : MethodOptions
     private const int MostParts = 64;
 
     /// <inheritdoc/>
+    /// <remarks>AdapterHub's where it has a place for every part, else peft's.</remarks>
+    [JsonIgnore]
+    public override AdapterFormat Format =>
+        Refusal(AdapterFormat.AdapterHub) is null ? AdapterFormat.AdapterHub : AdapterFormat.Peft;
+
+    /// <inheritdoc/>
     internal override IReadOnlyList<string> OwnFields => ["parts"];
 
     /// <inheritdoc/>
