@@ -49,8 +49,10 @@ public static class ModelWriter
     /// <param name="embeddings">True quantises embedding tables of <see cref="SmallestTable"/> weights or more as well. transformers has
     /// no such layer: a folder written so is read by this library alone.</param>
     /// <param name="type">Element type of what stays dense; default float16.</param>
+    /// <param name="card">What answers depend on besides tensors; default: the model's own card. A merged adapter's belongs here.</param>
     public static void WriteQuantized(
-        TransformerModel model, string folder, Quantization form, bool embeddings = false, ScalarType type = ScalarType.Float16)
+        TransformerModel model, string folder, Quantization form, bool embeddings = false, ScalarType type = ScalarType.Float16,
+        AnswerCard? card = null)
     {
         RefuseFlexible(model);
         using var scope = NewDisposeScope();
@@ -60,7 +62,7 @@ public static class ModelWriter
             .ToHashSet();
         var dense = model.Sites.Projections.Where(p => !layers.Contains(p.Weight)).Select(p => p.Path);
         var quantization = BitsAndBytesConfig.Write(form, dense);
-        Write(model, folder, type, withPrefix: true, model.Card, Tensors, quantization);
+        Write(model, folder, type, withPrefix: true, card ?? model.Card, Tensors, quantization);
 
         IEnumerable<KeyValuePair<string, Tensor>> Tensors(Slot slot)
         {

@@ -19,7 +19,8 @@ internal static class LowRank
     public static Tensor Product(
         Tensor x, Tensor lowIn, Tensor lowOut, double scale, double dropout, string site, ForwardContext context)
     {
-        if (LowRankProduct.Fits(x, lowIn, lowOut))
+        // A first factor that is not trained (LoRA-FA) needs nothing of the input for the backward pass, which the kernel would keep.
+        if (LowRankProduct.Fits(x, lowIn, lowOut) && lowIn.requires_grad)
         {
             var product = context.Training && dropout > 0
                 ? new LowRankProduct(scale, dropout, SeedSequence.Derive(context.Seed, site))

@@ -46,10 +46,16 @@ public static class FourBitCodec
         var count = weights.NumberOfElements;
         if (count == 0) throw new PeftException($"A weight without elements was given to be quantised to {code}; leave it as it is.");
         using var guard = no_grad();
-        var flat = Scratch.Floats(weights);
+        var flat = weights.detach().contiguous().view(-1);
         var codes = empty([CodeBytes(count)], ScalarType.Byte);
         var absmax = empty([Blocks(count, block)], ScalarType.Float32);
-        FourBitEncoder.Encode(flat, count, block, code, codes, absmax);
+        foreach (var (start, length) in Scratch.Pieces(flat, 1))
+        {
+            using var piece = NewDisposeScope();
+            FourBitEncoder.Encode(
+                Scratch.Floats(flat.narrow(0, start, length)), length, block, code, codes.narrow(0, start / 2, CodeBytes(length)),
+                absmax.narrow(0, start / block, Blocks(length, block)));
+        }
         if (!absmax.isfinite().all().item<bool>())
             throw new PeftException(
                 $"A weight that is NaN or infinite was given to be quantised to {code}; check the checkpoint that it comes from.");

@@ -55,7 +55,12 @@ public sealed class Int8Store : PackedStore
         using var guard = no_grad();
         var codes = empty(dense.shape, ScalarType.Int8);
         var scales = empty([dense.shape[0]], ScalarType.Float32);
-        Int8Codec.Encode(Scratch.Floats(dense), codes, scales);
+        foreach (var (first, count) in Scratch.Pieces(dense, dense.shape[1]))
+        {
+            using var piece = NewDisposeScope();
+            Int8Codec.Encode(Scratch.Floats(dense.narrow(0, first, count)), codes.narrow(0, first, count), scales.narrow(0, first, count));
+        }
+
         if (!scales.isfinite().all().item<bool>())
             throw new PeftException(
                 "A weight that is NaN or infinite was given to be quantised to int8; check the checkpoint that it comes from.");

@@ -150,6 +150,23 @@ public sealed class RoundTripTests(RoundTripTests.Trained trained) : IClassFixtu
         Assert.Equal((double)before["metrics"]!["loss"]!, (double)after["metrics"]!["loss"]!, 4);
     }
 
+    [Fact]
+    public void A_merged_model_is_written_in_few_bits_and_told_what_that_rounds_away()
+    {
+        var merged = _folder.File_("merged-int8");
+        var result = Peft.Run(
+            "merge", "--base", _folder.Model, "--adapter", Adapter, "--out", merged, "--dtype", "float32", "--quantize", "int8", "--json");
+        var json = result.Succeeds().Json;
+        Assert.InRange((double)json["output_error"]!, 1e-4, 0.02);
+        Assert.True((double)json["update_error"]! > (double)json["output_error"]!);
+        Assert.Contains("quantising to int8 is off by", result.Error);
+        var adapter = Peft.Run("eval", "--base", _folder.Model, "--adapter", Adapter, "--data", _folder.Dev, "--json").Succeeds().Json;
+        var plain = Peft.Run("eval", "--base", merged, "--data", _folder.Dev, "--json").Succeeds().Json;
+        Assert.Equal((double)adapter["metrics"]!["loss"]!, (double)plain["metrics"]!["loss"]!, 0.05);
+        Assert.Contains("--quantize is \"q4\"", Peft.Run(
+            "merge", "--base", _folder.Model, "--adapter", Adapter, "--out", _folder.File_("x"), "--quantize", "q4").Fails(2));
+    }
+
     /// <summary>One run that all tests look at.</summary>
     public sealed class Trained : IDisposable
     {

@@ -14,19 +14,22 @@ public static class MergedModel
     /// <param name="folder">Where to; a folder that does not exist yet, or is empty.</param>
     /// <param name="type">Element type on disk; default float32.</param>
     /// <param name="options">What may be replaced.</param>
+    /// <param name="form">Writes the layers' weights in few bits; null (default) for no.</param>
     /// <exception cref="OutputRefusedException">The folder holds what must not be replaced, or what is read.</exception>
     /// <exception cref="PeftException">The adapter cannot be merged, or answers differ more than rounding explains; nothing is written
     /// then.</exception>
-    public static MergeResult Write(LoadedModel model, string folder, ScalarType type = ScalarType.Float32, OutputOptions? options = null)
+    public static MergeResult Write(
+        LoadedModel model, string folder, ScalarType type = ScalarType.Float32, OutputOptions? options = null, Quantization? form = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         using var output = OutputFolder.Plan(folder, options, model.BaseFolder, model.AdapterFolder);
-        return Write(model, output, type);
+        return Write(model, output, type, form);
     }
 
     /// <summary>The same into a folder that was planned.</summary>
-    /// <inheritdoc cref="Write(LoadedModel, string, ScalarType, OutputOptions?)"/>
-    public static MergeResult Write(LoadedModel model, OutputFolder folder, ScalarType type = ScalarType.Float32)
+    /// <inheritdoc cref="Write(LoadedModel, string, ScalarType, OutputOptions?, Quantization?)"/>
+    public static MergeResult Write(
+        LoadedModel model, OutputFolder folder, ScalarType type = ScalarType.Float32, Quantization? form = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(folder);
@@ -41,15 +44,18 @@ public static class MergedModel
             throw new PeftException(
                 $"{model.BaseFolder} has no \"{drawn}\", and the adapter brings none: what was drawn in its place is not trained, so "
                 + "nothing was written; give the base that has it.");
-        ModelWriter.Write(model.Model.Model, folder.Create(), type, card: model.Card);
+        var lost = form is null ? null : Requantization.Of(model.Model.Model, form);
+        if (form is null) ModelWriter.Write(model.Model.Model, folder.Create(), type, card: model.Card);
+        else ModelWriter.WriteQuantized(model.Model.Model, folder.Create(), form, type: type, card: model.Card);
         model.Tokenizer()?.Save(folder.Aside);
         if (model.Composition is null && RunFile.TryRead(source) is { } run)
             File.WriteAllText(Path.Combine(folder.Aside, RunFile.Name), JsonText.Text(run.Json) + "\n");
-        before?.ForMerged(folder.Aside, model.Model).Write(folder.Aside);
+        // A proof is of answers, and rounding changes them.
+        if (form is null) before?.ForMerged(folder.Aside, model.Model).Write(folder.Aside);
         folder.Finish();
         return new(difference, MergeProbe.Rows, model.Model.Model.HasOwnPooling
             ? [$"pooling {model.Card.Pooling.ToString().ToLowerInvariant()} has no place in Hugging Face's own class: written for "
                 + "sentence-transformers, whose encode gives the logits."]
-            : []);
+            : []) { Lost = lost };
     }
 }

@@ -21,6 +21,9 @@ internal sealed class AdaptedMap(ProjectionSite site, AdapterTensor a, AdapterTe
     /// <summary>The rank.</summary>
     public int Rank => (int)a.Value.shape[0];
 
+    /// <summary>What was learnt before the last restart; null before the first.</summary>
+    public PastFactors? Past { get; set; }
+
     /// <summary>What stands in for the base's weight; null for the base's own.</summary>
     public BaseChange? Change { get; set; }
 }

@@ -19,13 +19,13 @@ internal sealed class LoraAdapterHub() : AdapterHubLayout("loras")
         if (o.Roles is null && o.TargetModules is not null)
             return "LORA: AdapterHub names matrices by role (q, k, v, intermediate, output), not by module; save in the peft format.";
         return HasNoPlace(o)
-            ? "LORA: AdapterHub's format has no place for DoRA, rsLoRA, starts from weights or data, biases, patterns, "
+            ? "LORA: AdapterHub's format has no place for DoRA, rsLoRA, LoRA-FA, starts from weights or data, restarts, biases, patterns, "
               + "a choice of layers, exclusions or trained tokens; save in the peft format."
             : null;
     }
 
     private static bool HasNoPlace(LoraOptions o) =>
-        o.StartsFromBase || o.InitText == "eva" || o.UseDora || o.UseRsLora || o.Bias != "none" || o.LoraBias
+        o.StartsFromBase || o.FreezeA || o.Restarts > 0 || o.InitText == "eva" || o.UseDora || o.UseRsLora || o.Bias != "none" || o.LoraBias
         || o.RankPattern is { Count: > 0 } || o.AlphaPattern is { Count: > 0 } || o.TrainableTokens is not null
         || o.LayersToTransform is { Indices.Count: > 0 } || (o.Roles is null && o.ExcludeModules is not null);
 

@@ -18,19 +18,22 @@ internal sealed class LoraDelta(AdaptedMap map, AdapterTensor? bBias, double dro
     private double Scale => map.Scale;
 
     public (Tensor Left, Tensor Right, double Scale)? Factors(ForwardContext context) =>
-        gate is null ? (B.Get(context), A.Get(context), Scale) : null;
+        gate is not null ? null
+        : map.Past is not { } past ? (B.Get(context), A.Get(context), Scale)
+        : (cat([B.Get(context), past.B], 1), cat([A.Get(context), past.A]), Scale);
 
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
         var delta = gate is null                                                                     // [rows, tokens, out]
             ? LowRank.Product(x, A.Get(context), B.Get(context), Scale, dropout, A.Name, context)
             : nn.functional.linear(Dropout.Linear(x, A.Get(context), dropout, A.Name, context) * gate.Value(x, context), B.Get(context));
+        if (map.Past is { } past) delta = delta.Plus(LowRank.Product(x, past.A, past.B, Scale, 0, A.Name, context));
         return bBias is null ? delta : delta.Plus(bBias.Get(context), Scale);
     }
 
     // Each adapter drops inputs by a mask of its own, and a gate reads the padding of its own rows.
     public object? JoinKey(ForwardContext context) =>
-        gate is null && !(context.Training && dropout > 0) ? (typeof(LoraDelta), bBias is null) : null;
+        gate is null && map.Past is null && !(context.Training && dropout > 0) ? (typeof(LoraDelta), bBias is null) : null;
 
     public Tensor Delta(Tensor x, JoinedRows rows)
     {
@@ -50,8 +53,8 @@ internal sealed class LoraDelta(AdaptedMap map, AdapterTensor? bBias, double dro
         return x.dim() == 2 ? delta.squeeze(1) : delta;
     }
 
-    public Tensor MergedWeight(Tensor weight, ForwardContext context) => gate is null
-        ? weight.Plus(matmul(B.Get(context), A.Get(context)).Times(Scale))
+    public Tensor MergedWeight(Tensor weight, ForwardContext context) => Factors(context) is var (left, right, scale)
+        ? weight.Plus(matmul(left, right).Times(scale))
         : throw new PeftException(
             $"LORA: the gate at {A.Path} depends on the input, so the adapter cannot be merged; serve it as an adapter instead.");
 

@@ -20,7 +20,11 @@ public sealed partial class LoraMethod
 
     private void Forget()
     {
-        foreach (var map in _maps) map.Change?.Dispose();
+        foreach (var map in _maps)
+        {
+            map.Change?.Dispose();
+            map.Past?.Dispose();
+        }
         _maps.Clear();
         _isPrepared = false;
     }
@@ -155,6 +159,7 @@ public sealed partial class LoraMethod
                 state[map.Site.Path + PartA] = change.A!;
                 state[map.Site.Path + PartB] = change.B!;
             }
+            foreach (var (name, value) in PastState) state[name] = value;
             return state;
         }
     }
@@ -167,11 +172,12 @@ public sealed partial class LoraMethod
     public override void RestoreState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
     {
         var ranks = json is null ? [.. _maps.Select(m => m.Rank)] : ReadRanks(json);
-        foreach (var name in tensors.Keys)
+        foreach (var name in tensors.Keys.Where(name => !IsPast(name)))
             if (!_maps.Exists(m => (name == m.Site.Path + PartA || name == m.Site.Path + PartB) && _options.StartsFromBase))
                 throw new PeftException(
                     $"LORA: the saved state holds \"{name}\", which this run has no place for; {Resume}.");
         foreach (var (map, rank) in _maps.Zip(ranks)) Check(map, rank, tensors);
+        RestorePast(tensors);
         using var guard = no_grad();
         SetRanks(ranks);
         _isPrepared = json is not null;
@@ -216,15 +222,17 @@ public sealed partial class LoraMethod
     internal LoraOptions SavedOptions()
     {
         if (_options.InitText == "loftq") return _options.WithLoftqBlock();
-        if (!_maps.Exists(m => m.Change is { IsResidual: true })) return _options;
-        var factor = _options.UseRsLora ? Math.Sqrt(2) : 2;
+        // Factors beside each other are those of one plain adapter, whose rank is the sum of theirs.
+        var times = _maps.Exists(m => m.Change is { IsResidual: true }) ? 2 : Rounds;
+        if (times == 1) return _options;
+        var factor = _options.UseRsLora ? Math.Sqrt(times) : times;
         return _options with
         {
             InitLoraWeights = JsonDocument.Parse("true").RootElement,
             LoraGa = null,
-            Rank = 2 * _options.Rank,
+            Rank = times * _options.Rank,
             Alpha = factor * _options.Alpha,
-            RankPattern = _options.RankPattern?.ToDictionary(p => p.Key, p => 2 * p.Value),
+            RankPattern = _options.RankPattern?.ToDictionary(p => p.Key, p => times * p.Value),
             AlphaPattern = _options.AlphaPattern?.ToDictionary(p => p.Key, p => factor * p.Value),
         };
     }

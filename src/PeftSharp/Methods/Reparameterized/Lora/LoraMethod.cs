@@ -30,6 +30,11 @@ public sealed partial class LoraMethod(string name, LoraOptions options) : PeftM
         NeutralStart = true,
         Mergeable = true,
         Layouts = [new LoraPeft(), new LoraAdapterHub()],
+        Presets = new Dictionary<string, Func<MethodOptions>>
+        {
+            ["lora-fa"] = () => new LoraOptions { FreezeA = true },
+            ["relora"] = () => new LoraOptions { Restarts = 2 },
+        },
     };
 
     /// <inheritdoc/>
@@ -85,7 +90,10 @@ public sealed partial class LoraMethod(string name, LoraOptions options) : PeftM
         var (rank, scale) = RankAndScale(site.Path);
         if (_options.StartsFromBase) RequireDense(site, rank, scale);
         var start = new Lazy<(Tensor A, Tensor B)>(() => StartOf(site, rank, scale));
-        var a = Add(site.Path, "lora_A.weight", [rank, site.InFeatures], () => start.Value.A);
+        long[] shape = [rank, site.InFeatures];
+        var a = _options.FreezeA
+            ? AddFrozen(site.Path, "lora_A.weight", shape, () => start.Value.A)
+            : Add(site.Path, "lora_A.weight", shape, () => start.Value.A);
         var b = Add(site.Path, "lora_B.weight", [site.OutFeatures, rank], () => start.Value.B);
         var map = new AdaptedMap(site, a, b, scale);
         _maps.Add(map);
@@ -118,6 +126,10 @@ public sealed partial class LoraMethod(string name, LoraOptions options) : PeftM
                 $"LORA: the start \"{_options.InitText}\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         if (_options.UseDora)
             throw new PeftException($"LORA: \"use_dora\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
+        if (_options.FreezeA || _options.Restarts > 0)
+            throw new PeftException(
+                $"LORA: \"{(_options.FreezeA ? "lora_fa" : "relora_restarts")}\" does not reach embeddings; leave {site.Path} out of "
+                + "\"target_modules\".");
         if (_options.LoraBias)
             throw new PeftException($"LORA: \"lora_bias\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         var (rank, scale) = RankAndScale(site.Path);

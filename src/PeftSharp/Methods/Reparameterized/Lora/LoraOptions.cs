@@ -80,6 +80,24 @@ public sealed record LoraOptions : ExcludingOptions
     [SettingName("loraplus_lr_ratio")]
     public double RateRatio { get; init; } = 1;
 
+    /// <summary>
+    /// True leaves the first factor A as it was drawn and trains B alone (LoRA-FA, Zhang et al. 2023, arXiv 2308.03303): for the backward
+    /// pass a map then keeps r numbers a token in place of its whole input. Default false. peft has no such field and reads the adapter as
+    /// the plain LoRA that it is.
+    /// </summary>
+    [JsonPropertyName("lora_fa")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool FreezeA { get; init; }
+
+    /// <summary>
+    /// How often training begins anew with new factors beside the old ones (ReLoRA, Lialin et al. 2023, arXiv 2307.05695), in phases of
+    /// equal length, each with its own warm-up and a new optimizer; 0 (default) to 64. The adapter is saved as a plain LoRA whose rank is
+    /// the sum; the setting itself is not saved.
+    /// </summary>
+    [JsonIgnore]
+    [SettingName("relora_restarts")]
+    public int Restarts { get; init; }
+
     /// <summary>Ranks of modules whose path ends in a match of the key (a regular expression).</summary>
     [JsonPropertyName("rank_pattern")]
     public IReadOnlyDictionary<string, int>? RankPattern { get; init; } = new Dictionary<string, int>();
@@ -134,6 +152,7 @@ public sealed record LoraOptions : ExcludingOptions
         if (RateRatio is not (> 0 and <= 10_000)) throw Bad("loraplus_lr_ratio", RateRatio, "a number above 0, at most 10000");
         if (Bias is not ("none" or "all" or "lora_only")) throw Bad("bias", $"\"{Bias}\"", "\"none\", \"all\" or \"lora_only\"");
         ValidateTargets();
+        ValidateTraining();
         foreach (var (pattern, rank) in RankPattern ?? new Dictionary<string, int>())
             if (rank is < 1 or > 1 << 16) throw Bad($"rank_pattern.{pattern}", rank, "a whole number from 1 to 65536");
         ValidateStart();
@@ -171,6 +190,19 @@ public sealed record LoraOptions : ExcludingOptions
     {
         var named = Loftq with { BlockSize = Loftq.BlockSize ?? Weights.FourBitCodec.DefaultBlock };
         return this with { LoftqConfig = JsonSerializer.SerializeToElement(named) };
+    }
+
+    private void ValidateTraining()
+    {
+        if (Restarts is < 0 or > 64) throw Bad("relora_restarts", Restarts, "a whole number from 0 to 64");
+        if (Restarts > 0 && (UseDora || UseGating || LoraBias))
+            throw Bad(
+                UseDora ? "use_dora" : UseGating ? "use_gating" : "lora_bias", "true",
+                "false where \"relora_restarts\" is set: what it learns is not a sum of factors");
+        if ((Restarts > 0 || FreezeA) && (StartsFromBase || InitText == "eva"))
+            throw Bad(
+                "init_lora_weights", InitLoraWeights,
+                $"true, false, \"gaussian\" or \"orthogonal\" where \"{(FreezeA ? "lora_fa" : "relora_restarts")}\" is set");
     }
 
     private void ValidateStart()

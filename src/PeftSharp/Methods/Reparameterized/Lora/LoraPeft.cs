@@ -26,6 +26,8 @@ internal sealed class LoraPeft : PeftLayout
 
     protected override IEnumerable<KeyValuePair<string, Tensor>> Encode(PeftMethod adapter, AdapterTensor tensor, string key)
     {
+        if (((LoraMethod)adapter).Restarted(tensor) is { Past: { } past } restarted)
+            return [new(key, tensor == restarted.A ? cat([tensor.Value, past.A]) : cat([tensor.Value, past.B], 1))];
         if (((LoraMethod)adapter).Converted(tensor) is not { Change: { A: { } startA, B: { } startB } } map)
             return base.Encode(adapter, tensor, key);
         return [new(key, tensor == map.A ? cat([tensor.Value, startA]) : cat([tensor.Value, startB.neg()], 1))];

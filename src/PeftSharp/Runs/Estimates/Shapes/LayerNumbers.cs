@@ -1,5 +1,6 @@
 using PeftSharp.Composition;
 using PeftSharp.Methods;
+using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs.Recipes;
@@ -72,7 +73,9 @@ internal sealed class LayerNumbers(PeftModel model, PeftMethod adapter, ShapeEst
         _ => Input.Residual,
     };
 
-    private bool IsKept(ProjectionSite map) => map.Plugins.AnyActive(_call) || !map.Weight.IsPlain(_call);
+    // LoRA-FA's trained factor reads r numbers.
+    private bool IsKept(ProjectionSite map) =>
+        (map.Plugins.AnyActive(_call) && adapter.Options is not LoraOptions { FreezeA: true }) || !map.Weight.IsPlain(_call);
 
     private double Attention(AttentionSite site)
     {

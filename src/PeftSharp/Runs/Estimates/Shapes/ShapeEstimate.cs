@@ -19,8 +19,10 @@ public sealed class ShapeEstimate
 {
     private const int FloatBytes = 4;
 
-    // A program with libtorch loaded and a small tokenizer, measured on Linux.
-    private const long ProgramBytes = 190L << 20;
+    // A program with libtorch loaded and a small tokenizer; what the first steps touch of libtorch's code and keep of its kernels; and the
+    // share of what is allocated that the heap cannot use. Measured on Linux (docs/estimates.md).
+    private const long ProgramBytes = 190L << 20, AtWorkBytes = 110L << 20;
+    private const double HeapShare = 0.15;
 
     private ShapeEstimate(
         string architecture, long weights, ParameterCount parameters, IReadOnlyList<EstimateLine> memory,
@@ -58,11 +60,16 @@ public sealed class ShapeEstimate
         options.Validate(model.Model.MaxTokens);
         var adapter = ShapesOnly.Add(model, method);
         var parameters = ParameterCount.Of(model, adapter);
-        return new(
-            config.ModelType, model.Model.Sites.Count, parameters,
-            [new("program", ProgramBytes, "libtorch, runtime and tokenizer: measured"), .. Kept(model, options),
-                .. Trained(adapter, options), .. InAPass(model, adapter, options)],
-            OnDisk(adapter, options));
+        List<EstimateLine> working = [.. Trained(adapter, options), .. InAPass(model, adapter, options)];
+        List<EstimateLine> memory =
+        [
+            new("program", ProgramBytes, "libtorch, runtime and tokenizer: measured"),
+            new("program at work", AtWorkBytes, "code and buffers of kernels: measured"),
+            .. Kept(model, options),
+            .. working,
+            new("gaps in the heap", (long)(HeapShare * working.Sum(line => line.Bytes)), "15 % of what training allocates: measured"),
+        ];
+        return new(config.ModelType, model.Model.Sites.Count, parameters, memory, OnDisk(adapter, options));
     }
 
     private static IEnumerable<EstimateLine> Kept(PeftModel model, ShapeEstimateOptions options)
