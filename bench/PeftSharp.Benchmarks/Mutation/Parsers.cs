@@ -30,6 +30,20 @@ internal sealed class Parsers(string fixtures)
         "adapterhub-bert-double-seq-bn", "adapterhub-bert-lora", "adapterhub-bert-mam", "adapterhub-bert-prefix", "adapterhub-bert-unipelt",
     ];
 
+    // Names for the head that is the base's own.
+    private const string HeadConfig =
+        """
+        {"config": null, "hidden_size": 32, "label2id": {"a": 0, "b": 1, "c": 2}, "model_class": "BertForSequenceClassification",
+         "model_name": "bert", "model_type": "bert", "name": null, "num_labels": 3, "version": "adapters.1.2.0"}
+        """;
+
+    private const string FlexibleConfig =
+        """
+        {"config": {"activation_function": "tanh", "dropout_prob": 0.1, "head_type": "tagging", "label2id": {"O": 0, "B": 1}, "layers": 2,
+         "num_labels": 2}, "hidden_size": 32, "model_class": "BertAdapterModel", "model_name": "bert", "model_type": "bert", "name": "a",
+         "version": "adapters.1.2.0"}
+        """;
+
     private TransformerModel? _model;
 
     /// <summary>The readers.</summary>
@@ -48,9 +62,14 @@ internal sealed class Parsers(string fixtures)
         new(
             "peft settings", "adapter_config.json", Cases(PeftCases, "adapter_config.json"),
             Attach) { Beside = Files("cases/bert-lora/adapter_model.safetensors") },
+        // Settings are read to their end where the tensors beside them are theirs.
+        .. HubCases.Select(
+            name => new MutatedParser(
+                $"AdapterHub settings of {name["adapterhub-bert-".Length..]}", "adapter_config.json", Cases([name], "adapter_config.json"),
+                Attach) { Beside = Files($"cases/{name}/adapter.safetensors") }),
         new(
-            "AdapterHub settings", "adapter_config.json", Cases(HubCases, "adapter_config.json"),
-            Attach) { Beside = Files("cases/adapterhub-bert-double-seq-bn/adapter.safetensors") },
+            "AdapterHub head", "head_config.json", [.. Text(HeadConfig), .. Text(FlexibleConfig)],
+            Attach) { Beside = Files("cases/adapterhub-bert-lora/adapter_config.json", "cases/adapterhub-bert-lora/adapter.safetensors") },
         new(
             "adapter tensors", "adapter_model.safetensors", Cases(["bert-lora"], "adapter_model.safetensors"),
             Attach) { Beside = Files("cases/bert-lora/adapter_config.json") },
@@ -101,6 +120,10 @@ internal sealed class Parsers(string fixtures)
             {"id": 1, "text": "a\u00e9\ud83d\ude00", "label": "pos"}
             {"id": 2.5e3, "text": "b", "label": "neg", "more": {"x": [1, null, true]}}
             """), Rows),
+        new("rows with lists of labels", "rows.jsonl", [
+            .. Text("{\"text\": \"a\", \"labels\": [\"x\", \"y\"]}\n{\"text\": \"b\", \"labels\": []}\n"),
+            .. Text("{\"text\": \"a\", \"labels\": [0.0, 1.0]}\n{\"text\": \"b\", \"labels\": [1.0, 0.0]}\n"),
+        ], Rows),
         new("rows of a JSON array", "rows.json",
             Text("""[{"input_ids": [1, 2, 3], "attention_mask": [1, 1, 0], "label": 1}, {"input_ids": [4, 5], "token_type_ids": [0,"""
             + """ 1], "label": 0}]"""), Rows),
@@ -122,9 +145,8 @@ internal sealed class Parsers(string fixtures)
 
     private void Attach(string path)
     {
-        var peft = new PeftModel(
-            _model ??= ModelLoader.Load(
-                Path.Combine(fixtures, "models", "bert"), new() { Task = TaskKind.Classification, Labels = ["a", "b", "c"] }));
+        // The base's own head: adapters of AdapterHub's fixtures leave theirs out.
+        var peft = new PeftModel(_model ??= ModelLoader.Load(Path.Combine(fixtures, "models", "bert")));
         using var scope = TorchSharp.torch.NewDisposeScope();
         AdapterFolder.Open(Path.GetDirectoryName(path)!).LoadInto(peft, "a");
         peft.Remove("a");

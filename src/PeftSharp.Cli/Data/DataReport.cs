@@ -53,6 +53,8 @@ internal static class DataReport
             var grid = new Grid(["label", .. classes.SelectMany(part => new[] { $">{part.Name}", ">share" })]);
             string[] names = [.. classes.SelectMany(part => part.Data.LabelNames!).Distinct()];
             foreach (var name in names.Take(Classes)) grid.Row([name, .. classes.SelectMany(part => Count(part, name))]);
+            if (classes.Exists(part => part.Profile.Unlabelled is not null))
+                grid.Row(["(none)", .. classes.SelectMany(Unlabelled)]);
             grid.Write();
             if (names.Length > Classes) Screen.Say($"… and {names.Length - Classes} more labels");
             Console.Out.WriteLine();
@@ -64,6 +66,9 @@ internal static class DataReport
                         CultureInfo.InvariantCulture,
                         $"{part.Name}: targets from {targets.Min:0.####} to {targets.Max:0.####}, mean {targets.Mean:0.####}\n"));
     }
+
+    private static string[] Unlabelled(DataPart part) =>
+        part.Profile.Unlabelled is { } count ? [Figures.Count(count), Share(count, part.Data.Count)] : ["", ""];
 
     private static string[] Count(DataPart part, string name)
     {

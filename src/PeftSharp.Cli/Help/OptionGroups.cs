@@ -16,13 +16,15 @@ internal static class OptionGroups
             ]),
         ("Method",
         [
-            "--method", "--methods", "--set", "--rank", "--directions", "--format", "--no-base-dropout",
-            "--how", "--weights", "--density", "--sign", "--head", "--to", "--space", "--strategy", "--max-weights",
+            "--method", "--methods", "--set", "--rank", "--directions", "--format",
+            "--fuse", "--adapter-drop", "--drop-layers", "--no-base-dropout",
+            "--how", "--weights", "--density", "--least-share", "--sign", "--head", "--to", "--space", "--strategy", "--max-weights",
             "--soup", "--members",
         ]),
         ("Data",
         [
-            "--text", "--data", "--domains", "--eval-data", "--text-column", "--pair-column", "--label-column", "--problem",
+            "--text", "--data", "--domains", "--eval-data", "--text-column", "--pair-column", "--label-column",
+            "--label-columns", "--label-separator", "--problem",
             "--max-length", "--take",
             "--stratified", "--rows",
             "--split", "--split-shares", "--split-seed", "--no-stratify", "--skip-bad-rows", "--allow-blank", "--header", "--separator",

@@ -28,15 +28,19 @@ internal static class AnalyzeVerb
         var directions = VerbParts.Text("--directions", "N", "Leading directions to compare with --with. Default: 8.");
         var output = VerbParts.Text(
             "--out", "FOLDER", $"Write pictures (spectra, norms, changed weights, overlaps, gates) and {FileName} there.");
-        var data = VerbParts.Text("--data", "PATH", "Of an adapter with gates (unipelt): texts for which to tell how far they are open.");
-        var take = VerbParts.Text("--take", "N", "The first N texts of --data. Default: 20.");
+        var data = VerbParts.Text(
+            "--data", "PATH",
+            "Of an adapter with gates (unipelt): texts for which to tell how far they are open; of a fusion: rows on which the shares of "
+            + "its attention are measured.");
+        var take = VerbParts.Text("--take", "N", "The first N texts of --data. Default: 20, or 256 of a fusion.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
         Option[] options = [models.Base, models.Adapter, models.Revision, with, directions, data, take, output, overwrite, noVerify, json];
         foreach (var option in options) command.Add(option);
         HelpWithExamples.Add(command,
             "analyze --base models/bert-base --adapter runs/full --out analysis",
             "analyze --base models/bert-base --adapter runs/seed1 --with runs/seed2 --json",
-            "analyze --base models/bert-base --adapter runs/unipelt --data dev.tsv --out analysis");
+            "analyze --base models/bert-base --adapter runs/unipelt --data dev.tsv --out analysis",
+            "analyze --base models/bert-base --adapter runs/fused --data dev.tsv");
         VerbParts.Run(command, parsed => Run(
             parsed, models, parsed.GetValue(with), VerbParts.Whole(parsed, directions, 1) ?? 8, parsed.GetValue(data),
             VerbParts.Whole(parsed, take, 1), parsed.GetValue(output), parsed.GetValue(overwrite), VerbParts.Proof(parsed, noVerify),
@@ -52,13 +56,17 @@ internal static class AnalyzeVerb
         using var folder = output is null
             ? null
             : OutputFolder.Plan(output, Outputs.Options("analyze", overwrite), parsed.GetValue(models.Base), adapter, with, data);
-        var (basis, own) = models.Find(parsed, "analyze");
+        var (basis, own) = models.Find(parsed, "analyze", composed: true);
         folder?.Protect(basis.Folder, own!.Folder);
+        if (with is not null && ComposedFolders.TryRead(own!.Folder) is not null)
+            throw new UsageException("--with compares two adapters; give one adapter each (--adapter FOLDER --with FOLDER).");
         var loaded = ModelOpener.Open(basis.Folder, own!.Folder, new LoadOptions { Dense = true }, proof: proof);
         var other = with is null ? null : Folders.Find("analyze", folders => folders.Adapter(with)).Folder;
         folder?.Protect(other);
         var second = other is null ? null : Second(loaded, other, proof);
         using var interruption = new Interruption();
+        if (loaded.Composition is not null)
+            return ComposedAnalysis.Run(loaded, adapter, new(data, take), folder, output, json, interruption.Token);
         var analysis = AdapterAnalysis.Of(loaded.Model, loaded.Adapter!, cancellation: interruption.Token);
         var overlaps = second is null ? null : SubspaceOverlap.Of(loaded.Model, loaded.Adapter!, second, directions);
         var changed = ChangedEntries.Of(loaded.Model, loaded.Adapter!);

@@ -31,7 +31,8 @@ internal static class CombineVerb
     {
         var (models, output) = (new ModelParts(), new AdapterOutput("combine"));
         var how = VerbParts.Text("--how", "NAME",
-            $"How changes of weights become one: {string.Join(", ", Ways.Keys)}. Default: cat, the exact sum; mean averages tensors.");
+            $"How changes of weights become one: {string.Join(", ", Ways.Keys)}. Default: cat, the exact sum; mean averages tensors; "
+            + $"{FusionPruning.Way} leaves out what a fusion hardly asks.");
         var weights = VerbParts.Text("--weights", "W,W",
             "A weight for each adapter, negative ones included. Default: those of average(…), divided by their sum; 1 in a stack.");
         var rank = VerbParts.Text("--rank", "N",
@@ -41,17 +42,22 @@ internal static class CombineVerb
         var seed = VerbParts.Text("--seed", "N", "Seed of what dare drops. Default: 42.");
         var head = VerbParts.Text("--head", "FOLDER",
             "The adapter whose head the result has. Default: the mean of the heads, where all answer the same labels.");
+        var pruning = new FusionPruning(models, output);
         foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, how, weights, rank, density, sign, seed, head])
             command.Add(option);
+        pruning.AddTo(command);
         var soup = new SoupParts(command);
         output.AddTo(command);
         HelpWithExamples.Add(command,
             "combine --base models/bert-base --adapter \"average(runs/a,runs/b)\" --out runs/ab",
             "combine --base models/bert-base --adapter \"stack(runs/a,runs/b)\" --weights 1,-0.5 --out runs/a-without-b",
             "combine --base models/bert-base --adapter \"average(runs/a,runs/b,runs/c)\" --soup greedy --data dev.tsv --out runs/soup",
-            "combine --base models/bert-base --adapter \"stack(runs/a,runs/b)\" --how ties --density 0.2 --rank 8 --out runs/ties");
+            "combine --base models/bert-base --adapter \"stack(runs/a,runs/b)\" --how ties --density 0.2 --rank 8 --out runs/ties",
+            "combine --base models/bert-base --adapter runs/fused --how prune --data dev.tsv --least-share 0.1 --out runs/small");
         VerbParts.Run(command, parsed =>
         {
+            if (string.Equals(parsed.GetValue(how), FusionPruning.Way, StringComparison.OrdinalIgnoreCase)) return pruning.Run(parsed);
+            pruning.RequireNone(parsed);
             var (most, energy) = RankOf(parsed, rank);
             var options = new CombineOptions
             {

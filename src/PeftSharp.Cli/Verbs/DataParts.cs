@@ -21,6 +21,8 @@ internal sealed class DataParts
         VerbParts.Text("--compute", "MODE", "Precision of frozen weights: fp32, bf16, or auto. Default: fp32.");
     private readonly Option<string> _device =
         VerbParts.Text("--device", "NAME", $"Where to compute: {PeftSharp.Interop.ComputeDevice.Names}; GPUs are untested. Default: cpu.");
+    private readonly Option<string> _dropLayers = VerbParts.Text(
+        "--drop-layers", "N", "Leave the adapter out of the lowest N layers (AdapterDrop): faster. Default: 0.");
     private readonly SourceParts _source;
     private readonly Option<bool> _noVerify = VerbParts.NoVerify();
 
@@ -28,7 +30,8 @@ internal sealed class DataParts
     /// <param name="columnsOnly">True leaves the label out: nothing is scored.</param>
     public DataParts(Command command, bool columnsOnly = false)
     {
-        Option[] before = [Models.Base, Models.Adapter, Models.Revision, Data], after = [MaxLength, _compute, _device, _noVerify];
+        Option[] before = [Models.Base, Models.Adapter, Models.Revision, Data];
+        Option[] after = [_dropLayers, MaxLength, _compute, _device, _noVerify];
         foreach (var option in before) command.Add(option);
         _source = new SourceParts(command, columnsOnly);
         foreach (var option in after) command.Add(option);
@@ -54,7 +57,12 @@ internal sealed class DataParts
         var device = parsed.GetValue(_device) ?? "cpu";
         var (basis, adapter) = Models.Find(parsed, verb, composed: true);
         return ModelOpener.Open(
-            basis.Folder, adapter?.Folder, new LoadOptions { Compute = ComputeModes.Choose(compute, device).Type, Device = device },
+            basis.Folder, adapter?.Folder, new LoadOptions
+            {
+                Compute = ComputeModes.Choose(compute, device).Type,
+                Device = device,
+                DropLayers = VerbParts.Whole(parsed, _dropLayers, 0) ?? 0,
+            },
             proof: VerbParts.Proof(parsed, _noVerify));
     }
 }

@@ -25,7 +25,9 @@ internal static class DataVerb
             $"Count the rows longer than N. Default: {DataInspection.DefaultLength}, of prompts with answers "
             + $"{DataInspection.InstructLength}.");
         var problem = VerbParts.Text(
-            "--problem", "NAME", "generation: the rows are prompts with answers. Default: told from the fields of JSON, for no table.");
+            "--problem", "NAME",
+            "What labels are: classification, multi_label_classification, regression; or generation: the rows are prompts with answers. "
+            + "Default: told from labels, and from the fields of JSON.");
         var plot = VerbParts.Text("--plot", "FILE", "Draw labels and lengths: a .png file.");
         var json = VerbParts.Json();
         foreach (var option in (Option[])[evalData, basis, maxLength, problem, plot, json]) command.Add(option);
@@ -61,6 +63,7 @@ internal static class DataVerb
             {
                 "generation" => LabelKind.Tokens,
                 "regression" => LabelKind.Regression,
+                Values.SeveralLabels => LabelKind.MultiLabel,
                 _ => LabelKind.Class,
             };
         }

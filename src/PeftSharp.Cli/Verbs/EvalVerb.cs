@@ -79,6 +79,7 @@ internal static class EvalVerb
             + $"{data.Source}{(data.SkippedRows == 0 ? "" : $" ({Figures.Count(data.SkippedRows)} left out)")}");
         ScoreTable.Of(result).Write();
         foreach (var answer in found.Answers.Take(Shown)) Show(answer);
+        if (found.EachLabel is { } labels) PrintEach(labels, found.Data.LabelNames!);
         if (matrix is null) return;
         Console.Out.WriteLine();
         var grid = new Grid([.. data.LabelNames!.Select(n => $">as {n}").Prepend("true label"), ">precision", ">recall", ">f1"]);
@@ -102,6 +103,31 @@ internal static class EvalVerb
         Screen.Say($"reference: {Printable.Sentence(answer.References[0])}");
     }
 
+    private static void PrintEach(MultiLabelScores scores, IReadOnlyList<string> names)
+    {
+        Console.Out.WriteLine();
+        var grid = new Grid("label", ">rows", ">precision", ">recall", ">f1");
+        for (var label = 0; label < names.Count; label++)
+        {
+            var one = scores.Of(label);
+            grid.Row(
+                names[label], Figures.Count(one.Support), Figures.Score(one.Precision), Figures.Score(one.Recall),
+                Figures.Score(one.F1));
+        }
+        grid.Write();
+    }
+
+    private static JsonObject EachLabel(MultiLabelScores scores, IReadOnlyList<string> names) =>
+        new(names.Select((name, label) => KeyValuePair.Create(name, (JsonNode?)Scores(scores.Of(label)))));
+
+    private static JsonObject Scores(ClassScores one) => new()
+    {
+        ["rows"] = one.Support,
+        ["precision"] = one.Precision,
+        ["recall"] = one.Recall,
+        ["f1"] = one.F1,
+    };
+
     private static JsonObject Document(Evaluation found, IEnumerable<string> remarks)
     {
         var (result, data, matrix) = (found.Scores, found.Data, found.Confusion);
@@ -118,6 +144,7 @@ internal static class EvalVerb
             ["seconds"] = result.Seconds,
             ["labels"] = data.LabelNames is { } names ? JsonText.Texts(names) : null,
             ["confusion"] = matrix is null ? null : new JsonArray([.. Enumerable.Range(0, matrix.Classes).Select(row => Row(matrix, row))]),
+            ["each_label"] = found.EachLabel is { } each ? EachLabel(each, data.LabelNames!) : null,
         };
         if (found.Answers.Count > 0) document["answers"] = new JsonArray([.. found.Answers.Select(Answer)]);
         return document;

@@ -21,7 +21,8 @@ internal static class InfoVerb
         var paths = new Argument<string[]>("path")
         {
             Arity = ArgumentArity.ZeroOrMore,
-            Description = "A model folder, an adapter folder, a safetensors file, or owner/name[@revision] of the hub.",
+            Description = "A model folder, an adapter folder, several adapters as an expression, a safetensors file, or "
+                + "owner/name[@revision] of the hub.",
             HelpName = "PATH",
         };
         var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
@@ -69,7 +70,7 @@ internal static class InfoVerb
     {
         if (basis is not null) basis = Folders.Find("info", folders => folders.Base(basis, revision)).Folder;
         var documents =
-            paths.Select(path => Description.Of(Folders.Find("info", folders => folders.Any(path)).Folder, basis, tensors, Open)).ToList();
+            paths.Select(path => Document(path, basis, tensors)).ToList();
         if (json) JsonOut.Write(documents.Count == 1 ? documents[0] : new JsonArray([.. documents]));
         else
             foreach (var document in documents) Print(document);
@@ -78,10 +79,19 @@ internal static class InfoVerb
 
     private static LoadedModel Open(string basis, string adapter) => ModelOpener.Open(basis, adapter, proof: ProofUse.Warn);
 
+    private static JsonObject Document(string path, string? basis, bool tensors)
+    {
+        if (ComposedFolders.TryRead(path) is null)
+            return Description.Of(Folders.Find("info", folders => folders.Any(path)).Folder, basis, tensors, Open);
+        var composed = ComposedFolders.TryRead(Folders.Find("info", folders => folders.Adapters(path)).Folder)!;
+        return Description.Of(path, composed, basis, tensors, Open);
+    }
+
     private static void Print(JsonObject document)
     {
         foreach (var (key, value) in document)
         {
+            if (key == Description.Parts) continue;
             if (key is "tensors" && value is JsonArray list) Tensors(list);
             else if (key == "parameters") continue;
             else if (value is JsonObject inner)
@@ -95,6 +105,7 @@ internal static class InfoVerb
                     (long)parameters["all_head"]!).Lines)
                 Console.Out.WriteLine(line);
         Console.Out.WriteLine();
+        foreach (var part in document[Description.Parts]?.AsArray() ?? []) Print((JsonObject)part!);
     }
 
     private static void Tensors(JsonArray tensors)

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using PeftSharp.Cli.Terminal;
 using PeftSharp.Data;
+using PeftSharp.Models.Heads;
+using PeftSharp.Runs;
 using PeftSharp.Runs.Answering;
 using PeftSharp.Runs.Rows;
 
@@ -62,7 +64,7 @@ internal static class PredictVerb
         var model = parts.Open(parsed, "predict");
         Outputs.RequireFiles([("--out", output), ("--logits", logits)], [model.BaseFolder, model.AdapterFolder]);
         model.RequireHead();
-        var data = given ?? (request! with { Usual = model.Columns }).Load().Data;
+        var data = given ?? (request! with { Usual = model.Columns, CutBy = CutBy(model) }).Load().Data;
         DataParts.Tell(data);
         var answers = Answers.Of(model, data, maxLength, request?.PartName, new CommandLineCaller("predict"));
         foreach (var remark in answers.Remarks) Console.Error.WriteLine($"remark: {remark}");
@@ -72,6 +74,10 @@ internal static class PredictVerb
         else if (output is null) answers.Lines(Console.Out);
         return ExitCode.Success;
     }
+
+    // Parts are those of training: rows with several labels were cut by them.
+    private static LabelKind? CutBy(LoadedModel model) =>
+        model.Model.Model.Head.Kind == TaskKind.MultiLabel ? LabelKind.MultiLabel : null;
 
     private static DataRequest RequestOf(ParseResult parsed, DataParts parts, string path, string[] texts, KeptChoice kept)
     {

@@ -43,6 +43,10 @@ internal sealed class SourceParts
     private readonly Option<string> _quoted = VerbParts.Text("--quoted", "yes|no", $"{FileLayout.QuotedHelp}.");
     private readonly Option<string> _noLabel = VerbParts.Text("--no-label", "LABEL,LABEL", $"{FileLayout.NoLabelHelp}.");
 
+    private readonly Option<string> _labelColumns =
+        VerbParts.Text("--label-columns", "NAME,NAME", $"{FileLayout.LabelColumnsHelp}.");
+    private readonly Option<string> _labelSeparator = VerbParts.Text("--label-separator", "CHAR", $"{FileLayout.LabelSeparatorHelp}.");
+
     /// <param name="command">Where to add them.</param>
     /// <param name="columnsOnly">True leaves the label out: nothing is scored.</param>
     public SourceParts(Command command, bool columnsOnly = false)
@@ -51,7 +55,7 @@ internal sealed class SourceParts
         _pair = VerbParts.Text("--pair-column", "COLUMN", "Column of the second text.");
         _label = VerbParts.Text("--label-column", "COLUMN", "Column of the label.");
         Option[] columns = columnsOnly ? [_text, _pair] : [_text, _pair, _label];
-        if (!columnsOnly) columns = [.. columns, _noLabel];
+        if (!columnsOnly) columns = [.. columns, _labelColumns, _labelSeparator, _noLabel];
         foreach (
             var option in columns.Concat([_header, _separator, _quoted, _blank])
                 .Concat([_take, _stratified, _rows, _split, _shares, _splitSeed, _noStratify, _skip, _memory, _cache]))
@@ -64,6 +68,7 @@ internal sealed class SourceParts
         Text = parsed.GetValue(_text),
         Pair = parsed.GetValue(_pair),
         Label = parsed.GetValue(_label),
+        LabelColumns = Value(parsed, _labelColumns, FileLayout.ColumnsOf) ?? [],
         Take = VerbParts.Whole(parsed, _take, 1),
         Sample = parsed.GetValue(_stratified),
         Rows = parsed.GetValue(_rows),
@@ -92,6 +97,7 @@ internal sealed class SourceParts
         Separator = Value(parsed, _separator, text => (char?)FileLayout.SeparatorOf(text)),
         Quoted = Value(parsed, _quoted, text => (bool?)Values.Flag(text)),
         AllowBlank = parsed.GetValue(_blank),
+        LabelSeparator = Value(parsed, _labelSeparator, text => (char?)FileLayout.SeparatorOf(text)),
         NoLabel = Value(parsed, _noLabel, FileLayout.LabelsOf) ?? [],
     };
 

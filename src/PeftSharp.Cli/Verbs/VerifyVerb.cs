@@ -19,7 +19,7 @@ internal static class VerifyVerb
     {
         var folder = new Argument<string>("folder")
         {
-            Description = "An adapter that this program trained, or a model that it merged.",
+            Description = "An adapter that this program trained, a fusion with its adapters, or a model that it merged.",
             HelpName = "FOLDER",
         };
         var (basis, revision, json) = (VerbParts.Base(), VerbParts.Revision(), VerbParts.Json());
@@ -41,7 +41,10 @@ internal static class VerifyVerb
         VerbParts.Run(command, parsed =>
         {
             var mode = ComputeModes.Parse(parsed.GetValue(compute) ?? "fp32", "--compute");
-            var given = Folders.Find("verify", folders => folders.Any(parsed.GetValue(folder)!));
+            var text = parsed.GetValue(folder)!;
+            if (ComposedFolders.TryRead(text) is not null)
+                return Fusion(text, parsed.GetValue(basis), parsed.GetValue(revision), mode, parsed.GetValue(write), parsed.GetValue(json));
+            var given = Folders.Find("verify", folders => folders.Any(text));
             if (!Directory.Exists(given.Folder))
                 throw new PeftException(
                     File.Exists(given.Folder)
@@ -58,14 +61,30 @@ internal static class VerifyVerb
         });
     }
 
-    private static int Write(string folder, string basis, bool json)
+    // A fusion answers with its adapters: the proof lies in its own folder, and the whole is asked.
+    private static int Fusion(string given, string? named, string? revision, string compute, bool write, bool json)
+    {
+        var adapters = Folders.Find("verify", folders => folders.Adapters(given));
+        var fusion = ComposedFolders.TryRead(adapters.Folder)!.Answering;
+        if (!AdapterFolder.IsFusion(fusion))
+            throw new UsageException($"{given} is several adapters, each with a proof of its own; verify them one by one.");
+        var basis = Folders.Find(
+            "verify", folders => named is { Length: > 0 } ? folders.Base(named, revision) : folders.BaseOf(adapters, revision)).Folder;
+        ModelLoader.RequireFolder(basis);
+        return write ? Write(fusion, basis, json, adapters.Folder) : Verify(fusion, basis, compute, json, adapters.Folder);
+    }
+
+    private static int Write(string folder, string basis, bool json, string? adapters = null)
     {
         if (!AdapterFolder.Is(folder))
             throw new UsageException(
                 $"--write makes the proof of an adapter, and {folder} is none; the proof of a merged model is written by peft merge.");
-        var proof = ProofWriter.Write(ModelOpener.Open(basis, folder, proof: ProofUse.Skip), folder);
+        var proof = ProofWriter.Write(ModelOpener.Open(basis, adapters ?? folder, proof: ProofUse.Skip), folder);
         var file = Path.Combine(folder, AdapterProof.FileName);
-        PeftSharp.Runs.OutputFolder.Vouch(folder, AdapterProof.FileName);
+        OutputFolder.Vouch(folder, AdapterProof.FileName);
+        // A fusion's folder lies in that of the result that the mark speaks of.
+        if (adapters is not null && Path.GetDirectoryName(Path.GetFullPath(folder)) is { } whole)
+            OutputFolder.Vouch(whole, $"{Path.GetFileName(folder)}/{AdapterProof.FileName}");
         if (json)
             JsonOut.Write(
                 new JsonObject { ["written"] = file, ["probes"] = proof.Probes.Count, ["precision"] = proof.Precision.ToString() });
@@ -73,7 +92,7 @@ internal static class VerifyVerb
         return ExitCode.Success;
     }
 
-    private static int Verify(string folder, string basis, string compute, bool json)
+    private static int Verify(string folder, string basis, string compute, bool json, string? adapters = null)
     {
         var proof = AdapterProof.TryRead(folder) ?? throw new PeftException(
             $"{folder} has no {AdapterProof.FileName}: other tools write none; to have one from now on, run peft verify {folder} --base "
@@ -84,7 +103,7 @@ internal static class VerifyVerb
         List<ProofCheck> checks = [.. verifier.Quick(tokenizer.Value)];
         if (checks.TrueForAll(c => c.Result != CheckResult.Fail))
             checks.AddRange(verifier.Content().Where(c => checks.TrueForAll(done => done.Name != c.Name)));
-        checks.AddRange(Answers(verifier, proof, folder, basis, compute));
+        checks.AddRange(Answers(verifier, proof, adapters ?? folder, basis, compute));
         if (json) JsonOut.Write(Document(folder, basis, proof, checks));
         else Print(proof, checks);
         return checks.TrueForAll(c => c.Result != CheckResult.Fail) ? ExitCode.Success : ExitCode.Failure;

@@ -15,14 +15,11 @@ internal static class LabelCheck
     public static void Require(DataOrigin data, TransformerModel model, IReadOnlyList<string>? names, int outputs)
     {
         var head = model.Head;
-        if (data.Kind == LabelKind.None || head.Kind is not (TaskKind.Classification or TaskKind.Regression)) return;
-        if (data.Kind == LabelKind.Regression != (head.Kind == TaskKind.Regression))
-        {
-            var (has, answers) = data.Kind == LabelKind.Regression ? ("numbers", "classes") : ("classes", "a number");
+        if (data.Kind == LabelKind.None || KindOf(head.Kind) is not { } answered) return;
+        if (data.Kind != answered)
             throw new PeftException(
-                $"{data.Source} holds {has}, but the model answers with {answers}; load the model with ModelOptions.For(data), or give "
-                + "data of its task.");
-        }
+                $"{data.Source} holds {Held(data.Kind)}, but the model answers with {Said(answered)}; load the model with "
+                + "ModelOptions.For(data), or give data of its task.");
         if (data.Labels is not { } labels) return;
         if (labels.Count != outputs)
             throw new PeftException(
@@ -40,6 +37,28 @@ internal static class LabelCheck
             + "be swapped; "
             + "load the data with DataOptions.Labels = new LabelMap(model.Labels), or the model with ModelOptions.For(data).");
     }
+
+    /// <summary>The kind of labels that a head's answers are compared with; null where rows have none of their own.</summary>
+    public static LabelKind? KindOf(TaskKind task) => task switch
+    {
+        TaskKind.Classification => LabelKind.Class,
+        TaskKind.MultiLabel => LabelKind.MultiLabel,
+        TaskKind.Regression => LabelKind.Regression,
+        _ => null,
+    };
+
+    /// <summary>What data with such labels holds, in words.</summary>
+    public static string Held(LabelKind kind) => kind == LabelKind.Regression ? "numbers" : Said(kind);
+
+    /// <summary>What a model with such labels answers with, in words.</summary>
+    public static string Said(LabelKind kind) => kind switch
+    {
+        LabelKind.Class => "classes",
+        LabelKind.MultiLabel => "any number of classes at once",
+        LabelKind.Regression => "a number",
+        LabelKind.Tokens => "texts",
+        _ => "no labels",
+    };
 
     private static string Some(IReadOnlyList<string> names) =>
         string.Join(", ", names.Take(10).Select(Quoted.Name)) + (names.Count > 10 ? ", …" : "");

@@ -26,7 +26,9 @@ public sealed partial class PeftModel
         var unnamed = card.Labels is null || LabelNames.AreIndices(card.Labels);
         Describe(adapter, card with
         {
-            Labels = unnamed && Model.Head.Kind == TaskKind.Classification ? data.Labels ?? card.Labels : card.Labels,
+            Labels = unnamed && Model.Head.Kind is TaskKind.Classification or TaskKind.MultiLabel
+                ? data.Labels ?? card.Labels
+                : card.Labels,
             Pairs = data.Pairs,
             MaxLength = data.MaxLength,
             Tokenizer = data.Texts,

@@ -47,7 +47,7 @@ public sealed partial class PeftModel : IDisposable
     // AdapterHub has a class of its own for models with flexible heads.
     private string? ClassName =>
         (Model.Config.Json["architectures"] as System.Text.Json.Nodes.JsonArray)?.FirstOrDefault()?.ToString() is not { } name ? null
-        : Model.FlexibleHead is null ? name : name.Replace("ForSequenceClassification", "AdapterModel", StringComparison.Ordinal);
+        : Model.FlexibleHead is null ? name : $"{name[..name.IndexOf("For", StringComparison.Ordinal)]}AdapterModel";
 
     /// <summary>What the seams of the model look like to a method.</summary>
     /// <param name="seed">Seed of start values.</param>
@@ -60,6 +60,7 @@ public sealed partial class PeftModel : IDisposable
         ModelClass = ClassName,
         HeadOutput = Model.Head.OutputMap,
         Shared = Shared,
+        AnswersEachClass = Model.Head.Kind == TaskKind.MultiLabel,
     };
 
     /// <summary>Attaches a new adapter.</summary>

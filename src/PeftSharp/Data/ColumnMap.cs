@@ -9,6 +9,9 @@ namespace PeftSharp.Data;
 /// <param name="Label">Index of the column, or -1.</param>
 internal readonly record struct ColumnMap(int Text, int Pair, int Label)
 {
+    /// <summary>Indices of columns of 0 and 1, one for each class, in place of a label; empty for none.</summary>
+    public int[] Flags { get; init; } = [];
+
     private static readonly (string Text, string? Pair)[] KnownTexts =
     [
         ("sentence1", "sentence2"), ("premise", "hypothesis"), ("question1", "question2"), ("#1 String", "#2 String"),
@@ -50,11 +53,45 @@ internal readonly record struct ColumnMap(int Text, int Pair, int Label)
             if (pair >= 0) CheckOne(path, columns, pair, "--pair-column");
         }
         if (options.Pair is { } second) pair = Named("--pair-column", second);
-        return new ColumnMap(text, pair, ResolveLabel(path, columns, hasHeader, options));
+        return OfLabels(path, columns, hasHeader, options) with { Text = text, Pair = pair };
     }
 
-    /// <summary>The label column alone: files of token ids have no text.</summary>
-    public static int ResolveLabel(string path, IReadOnlyList<string> columns, bool hasHeader, DataOptions options)
+    /// <summary>The columns of labels alone: files of token ids have no text.</summary>
+    public static ColumnMap OfLabels(string path, IReadOnlyList<string> columns, bool hasHeader, DataOptions options)
+    {
+        var flags = ResolveFlags(path, columns, hasHeader, options);
+        return flags.Length > 0 ? new(-1, -1, -1) { Flags = flags } : new(-1, -1, ResolveLabel(path, columns, hasHeader, options));
+    }
+
+    private static int[] ResolveFlags(string path, IReadOnlyList<string> columns, bool hasHeader, DataOptions options)
+    {
+        if (options.Kind is LabelKind.None or LabelKind.Tokens) return [];
+        var names = options.LabelColumns;
+        if (
+            names.Count == 0 && hasHeader
+            && options is { Label: null, Kind: LabelKind.MultiLabel, Usual: { Label: null, Flags: var usual } }
+            && usual.All(name => IndexOf(columns, name) >= 0))
+            names = usual;
+        if (names.Count == 0) return [];
+        if (options.Kind is LabelKind.Class or LabelKind.Regression)
+            throw new PeftException(
+                $"{path}: several columns of labels (--label-columns) say that any number of classes may hold at once, but labels are to "
+                + $"be read as {(options.Kind == LabelKind.Class ? "one class a row" : "numbers")}; leave one of the two out.");
+        if (options.Label is not null)
+            throw new PeftException(
+                $"{path}: a label column and several columns of labels are both named; name the one (--label-column) or the others "
+                + "(--label-columns).");
+        if (!hasHeader)
+            throw new PeftException(
+                $"{path}, line 1: columns of labels name the classes, and the file is read without a header; add one, or say "
+                + "--header yes.");
+        int[] found = [.. names.Select(name => Find(path, columns, hasHeader, "--label-columns", name))];
+        if (found.Distinct().Count() != found.Length)
+            throw new PeftException($"{path}, line 1: a column of labels is named twice (--label-columns); name each once.");
+        return found;
+    }
+
+    private static int ResolveLabel(string path, IReadOnlyList<string> columns, bool hasHeader, DataOptions options)
     {
         if (options.Kind is LabelKind.None or LabelKind.Tokens) return -1;
         if (options.Label is { } name) return Find(path, columns, hasHeader, "--label-column", name);

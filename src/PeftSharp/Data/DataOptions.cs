@@ -15,6 +15,18 @@ public sealed record DataOptions
     /// <summary>Column of the label: a name, or a number from 1. Default: recognised by its name.</summary>
     public string? Label { get; init; }
 
+    /// <summary>
+    /// Columns of 0 and 1, one for each class, whose names are those of the classes (names, or numbers from 1, of a file with a header):
+    /// any number of classes may hold at once. In place of <see cref="Label"/>. Default: none.
+    /// </summary>
+    public IReadOnlyList<string> LabelColumns { get; init; } = [];
+
+    /// <summary>
+    /// What separates the labels of a cell where a row may have several (<see cref="LabelKind.MultiLabel"/>). Default: the one of | ; ,
+    /// that cells have; where they have several, the file is refused. Lists of JSON and parquet need none.
+    /// </summary>
+    public char? LabelSeparator { get; init; }
+
     /// <summary>Columns that a model was trained on: taken where the file has them and none is named above. Default: none.</summary>
     public UsualColumns Usual { get; init; } = new();
 
@@ -37,7 +49,8 @@ public sealed record DataOptions
     /// <summary>Labels that stand for "none": rows that have one are left out and counted. Default: none.</summary>
     public IReadOnlyList<string> NoLabel { get; init; } = [];
 
-    /// <summary>What the labels are. Default: told from the values (all integers, or words: classes; decimals: regression).</summary>
+    /// <summary>What the labels are. Default: told from the values (all integers, or words: classes; decimals: regression; lists: any
+    /// number of classes at once).</summary>
     public LabelKind? Kind { get; init; }
 
     /// <summary>The classes that labels must belong to: give a development set those of its training set.</summary>

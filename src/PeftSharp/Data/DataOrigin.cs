@@ -9,7 +9,7 @@ namespace PeftSharp.Data;
 /// <param name="Texts">True if rows are texts, false if they came as token ids.</param>
 /// <param name="TextColumn">Column of the text; null where rows have no columns.</param>
 /// <param name="PairColumn">Column of the second text, or null.</param>
-/// <param name="LabelColumn">Column of the label, or null.</param>
+/// <param name="LabelColumn">Column of the label; null for none, and where each class has a column of its own.</param>
 public sealed record DataOrigin(
     string Source,
         LabelKind Kind, IReadOnlyList<string>? Labels, int MaxLength, bool? Pairs, bool Texts, string? TextColumn, string? PairColumn,
@@ -20,9 +20,12 @@ public sealed record DataOrigin(
     {
         string? Column(string role) => data.Columns.FirstOrDefault(c => c.Role == role)?.Name;
         var texts = data.Count == 0 || data.Examples[0].InputIds is null;
+        // Columns of 0 and 1 are known by the classes, which are called as they are.
+        var labels = data.Columns.Where(c => c.Role == "label").Select(c => c.Name).ToList();
+        var flags = data.Kind == LabelKind.MultiLabel && labels.All(name => data.Labels!.IndexOf(name.Trim()) >= 0);
         bool? pairs = !texts ? null : data.Columns.Count > 0 ? Column("pair") is not null : data.Examples.Any(e => e.Pair is not null);
         return new(
             data.Source, data.Kind, data.LabelNames, maxLength, pairs, texts, texts ? Column("text") : null, texts ? Column("pair") : null,
-            Column("label"));
+            flags ? null : Column("label"));
     }
 }

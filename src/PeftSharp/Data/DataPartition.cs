@@ -112,9 +112,23 @@ public static class DataPartition
             int[] ranks = [.. data.LabelNames!.Select(name => Array.IndexOf(names, name))];
             return [.. data.Examples.Select(row => ranks[row.Label])];
         }
+        if (data.Kind == LabelKind.MultiLabel) return OfRarest(data);
         float[] targets = [.. data.Examples.Select(row => row.Target)];
         float[] sorted = [.. targets.Order()];
         float[] edges = [.. Enumerable.Range(1, TargetBins - 1).Select(i => sorted[(int)((long)i * sorted.Length / TargetBins)])];
         return [.. targets.Select(target => edges.Count(edge => edge <= target))];
+    }
+
+    // Rows with several labels belong to the rarest of them, so that each part gets its share of those that are hard to come by.
+    private static int[] OfRarest(TextDataset data)
+    {
+        var counts = new int[data.Labels!.Count];
+        foreach (var row in data.Examples)
+            foreach (var label in row.Labels ?? []) counts[label]++;
+        var ranks = new int[counts.Length];
+        var order = Enumerable.Range(0, counts.Length).OrderBy(label => counts[label])
+            .ThenBy(label => data.LabelNames![label], StringComparer.Ordinal);
+        foreach (var (label, rank) in order.Select((label, rank) => (label, rank))) ranks[label] = rank + 1;
+        return [.. data.Examples.Select(row => (row.Labels ?? []).Select(label => ranks[label]).DefaultIfEmpty().Min())];
     }
 }

@@ -13,8 +13,13 @@ public sealed class DatasetProfile
     /// <summary>The rows.</summary>
     public TextDataset Data { get; }
 
-    /// <summary>Rows of each class, in the order of their indices; null unless labels are classes.</summary>
+    /// <summary>
+    /// Rows of each class, in the order of their indices; null unless labels are classes. A row counts for each that it has.
+    /// </summary>
     public IReadOnlyList<int>? LabelCounts { get; private init; }
+
+    /// <summary>Rows without any class, where a row may have any number of them; null for other kinds of labels.</summary>
+    public int? Unlabelled { get; private init; }
 
     /// <summary>Lowest, mean and highest regression target; null unless labels are numbers.</summary>
     public (double Min, double Mean, double Max)? Targets { get; private init; }
@@ -55,12 +60,14 @@ public sealed class DatasetProfile
                 Interlocked.Increment(ref empty);
         });
         var (first, duplicates, contradictions) = (new Dictionary<UInt128, int>(data.Count), 0, 0);
-        var labels = new int[data.Labels?.Count ?? 0];
+        var (labels, unlabelled) = (new int[data.Labels?.Count ?? 0], 0);
         var targets = (Min: double.MaxValue, Sum: 0.0, Max: double.MinValue);
         for (var row = 0; row < data.Count; row++)
         {
             var example = data.Kind == LabelKind.None ? null : data.Examples[row];
             if (example is { Label: >= 0 } && labels.Length > 0) labels[example.Label]++;
+            foreach (var label in example?.Labels ?? []) labels[label]++;
+            if (example?.Labels is { Count: 0 }) unlabelled++;
             if (data.Kind == LabelKind.Regression)
                 targets = (Math.Min(targets.Min, example!.Target), targets.Sum + example.Target, Math.Max(targets.Max, example.Target));
             if (first.TryAdd(keys[row], row)) continue;
@@ -68,12 +75,14 @@ public sealed class DatasetProfile
             if (
                 example is not null
                     && data.Examples[first[keys[row]]] is var other
-                    && (other.Label != example.Label || !other.Target.Equals(example.Target)))
+                    && (other.Label != example.Label || !other.Target.Equals(example.Target)
+                        || !(other.Labels ?? []).SequenceEqual(example.Labels ?? [])))
                 contradictions++;
         }
         return new DatasetProfile(data, first)
         {
-            LabelCounts = data.Kind == LabelKind.Class ? labels : null,
+            LabelCounts = data.Kind is LabelKind.Class or LabelKind.MultiLabel ? labels : null,
+            Unlabelled = data.Kind == LabelKind.MultiLabel ? unlabelled : null,
             Targets = data.Kind == LabelKind.Regression ? (targets.Min, targets.Sum / data.Count, targets.Max) : null,
             Lengths = countsTokens
                 ? [new LengthProfile("tokens", tokens)]

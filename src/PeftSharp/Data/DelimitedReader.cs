@@ -37,12 +37,17 @@ internal static class DelimitedReader
                 map = ColumnMap.Resolve(path, columns, hasHeader, options);
                 kept = KeptColumns.Resolve(path, names, hasHeader, options, shared);
                 string? Name(int column) => column < 0 ? null : names[column];
-                shared.Read(("text", Name(map.Text)), ("pair", Name(map.Pair)), ("label", Name(map.Label)));
+                shared.Read(
+                    [
+                        ("text", Name(map.Text)), ("pair", Name(map.Pair)), ("label", Name(map.Label)),
+                        .. map.Flags.Select(flag => ("label", Name(flag))),
+                    ]);
+                shared.ReadFlags(path, [.. map.Flags.Select(flag => names[flag].Trim())]);
                 if (hasHeader) continue;
             }
             if (row.Fields.Count == columns.Count) shared.Guess.See(names!, row.Fields);
             if (Check(row.Fields, columns, map, hasHeader, options) is { } problem) bad.Report(path, row.Line, problem);
-            else yield return Pick(path, row, map) with { Row = number, Kept = kept?.Of(row.Fields) };
+            else yield return Pick(path, row, map, names!) with { Row = number, Kept = kept?.Of(row.Fields) };
         }
     }
 
@@ -61,7 +66,10 @@ internal static class DelimitedReader
             if (string.IsNullOrWhiteSpace(fields[map.Text])) return Blank(Name(map.Text));
             if (map.Pair >= 0 && string.IsNullOrWhiteSpace(fields[map.Pair])) return Blank(Name(map.Pair));
         }
-        return map.Label >= 0 && string.IsNullOrWhiteSpace(fields[map.Label])
+        foreach (var flag in map.Flags)
+            if (LabelList.Flag(fields[flag]) is null) return LabelList.NoFlag(columns[flag], fields[flag]);
+        // A row may have none of several labels.
+        return map.Label >= 0 && options.Kind != LabelKind.MultiLabel && string.IsNullOrWhiteSpace(fields[map.Label])
             ? $"the label in {Name(map.Label)} is empty; give the row a label or skip bad rows (--skip-bad-rows)"
             : null;
     }
@@ -72,12 +80,15 @@ internal static class DelimitedReader
         $"the text{(name is null ? "" : $" in {name}")} is empty; correct the row, skip bad rows (--skip-bad-rows), or allow blank texts "
         + "(--allow-blank)";
 
-    private static RawExample Pick(string path, DelimitedRow row, ColumnMap map) => new(
+    private static RawExample Pick(string path, DelimitedRow row, ColumnMap map, IReadOnlyList<string> names) => new(
         path,
         row.Line,
         row.Fields[map.Text],
         map.Pair < 0 ? null : row.Fields[map.Pair],
-        map.Label < 0 ? null : row.Fields[map.Label].Trim());
+        map.Flags.Length > 0 ? Held(row, map, names) : map.Label < 0 ? null : row.Fields[map.Label].Trim());
+
+    private static string Held(DelimitedRow row, ColumnMap map, IReadOnlyList<string> names) =>
+        LabelList.Write(map.Flags.Where(flag => LabelList.Flag(row.Fields[flag]) == true).Select(flag => names[flag].Trim()));
 
     private static string Columns(int count) => count == 1 ? "1 column" : $"{count} columns";
 }

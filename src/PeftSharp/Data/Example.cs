@@ -19,6 +19,12 @@ public sealed record Example(
     /// </summary>
     public int Row { get; init; } = -1;
 
+    /// <summary>
+    /// Indices of the classes that hold, ascending and each once, where any number may hold at once
+    /// (<see cref="LabelKind.MultiLabel"/>); empty where none does, null for other kinds of labels.
+    /// </summary>
+    public IReadOnlyList<int>? Labels { get; init; }
+
     /// <summary>Values of the columns that were asked for (<see cref="DataOptions.Keep"/>), in the order of
     /// <see cref="TextDataset.KeptColumns"/>;
     /// fewer where the last ones are missing. Null where none was asked for.</summary>

@@ -14,4 +14,7 @@ public enum LabelKind
 
     /// <summary>The tokens of each row are its labels: those of answers, where rows are prompts with answers (instruction data).</summary>
     Tokens,
+
+    /// <summary>Each row has any number of several classes at once, none included.</summary>
+    MultiLabel,
 }

@@ -47,6 +47,9 @@ public sealed class LabelMap
         return _acceptsIndices && TryInteger(label, out var number) && number >= 0 && number < Count ? (int)number : -1;
     }
 
+    /// <summary>True if a class is called so.</summary>
+    internal bool Has(string name) => _index.ContainsKey(name);
+
     internal static bool TryInteger(string text, out long value) =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
 

@@ -25,6 +25,58 @@ internal static class LabelRemarks
     {
         var counts = new int[map.Count];
         foreach (var label in labels) counts[label]++;
+        var used = OfNames(map, counts, shared);
+        if (used.Count == 1 && labels.Length > 0)
+            shared.Remark(
+                $"All {Rows(labels.Length)} have one label, {BadRows.Quote(map.Names[used[0]])}: there is nothing to tell apart; check the "
+                + "label column (--label-column).");
+        if (used.Count > 10 && used.Count * 2 > labels.Length)
+            shared.Remark(
+                $"There are {used.Count:N0} classes for {Rows(labels.Length)}; check the label column (--label-column), or read the labels "
+                + "as numbers (--problem regression).");
+        if (used.Count > 0 && used.All(label => HasDecimalComma(map.Names[label])))
+            shared.Remark($"Labels such as {BadRows.Quote(map.Names[used[0]])} are read as classes; write numbers with a point.");
+        else if (used.FirstOrDefault(label => IsSeveral(map.Names[label], map), -1) is var several and >= 0)
+            shared.Remark(
+                $"Labels such as {BadRows.Quote(map.Names[several])} are read as one class each; where they name several that hold at "
+                + "once, say --problem multi_label_classification.");
+    }
+
+    /// <summary>Remarks on labels of which a row may have several.</summary>
+    /// <param name="map">The classes.</param>
+    /// <param name="sets">The classes of each row.</param>
+    /// <param name="shared">Where to remark.</param>
+    public static void OfSets(LabelMap map, IReadOnlyList<int[]> sets, SharedColumns shared)
+    {
+        var counts = new int[map.Count];
+        foreach (var set in sets)
+            foreach (var label in set) counts[label]++;
+        OfNames(map, counts, shared);
+        if (sets.Count == 0) return;
+        var same = Enumerable.Range(0, map.Count).Where(label => counts[label] == sets.Count || counts[label] == 0).ToList();
+        if (same.Count == 0) return;
+        var names = string.Join(" and ", same.Take(Named).Select(label => BadRows.Quote(map.Names[label])));
+        var more = same.Count > Named ? $" and {same.Count - Named} more labels" : "";
+        shared.Remark(
+            $"{names}{more} {(same.Count == 1 ? "holds" : "hold")} for all rows or for none: nothing can be learnt about "
+            + $"{(same.Count == 1 ? "it" : "them")}.");
+    }
+
+    // A list of JSON, or names of other classes with a separator between them.
+    private static bool IsSeveral(string name, LabelMap map)
+    {
+        if (LabelList.IsJson(name)) return true;
+        foreach (var separator in (char[])['|', ';', ','])
+        {
+            var parts = name.Split(separator, StringSplitOptions.TrimEntries);
+            if (parts.Length > 1 && parts.All(map.Has)) return true;
+        }
+        return false;
+    }
+
+    // Markers for "none" and names that differ by little; gives the classes that occur.
+    private static List<int> OfNames(LabelMap map, int[] counts, SharedColumns shared)
+    {
         var used = Enumerable.Range(0, map.Count).Where(label => counts[label] > 0).ToList();
         string Class(int label) => $"{BadRows.Quote(map.Names[label])} ({Rows(counts[label])})";
         var markers = used.Where(label => Markers.Contains(map.Names[label].Trim())).ToList();
@@ -40,16 +92,7 @@ internal static class LabelRemarks
             shared.Remark(
                 $"The classes {string.Join(" and ", alike.Take(Named).Select(Class))} differ in case, blanks or form of letters only; make "
                 + "them one if they are.");
-        if (used.Count == 1 && labels.Length > 0)
-            shared.Remark(
-                $"All {Rows(labels.Length)} have one label, {BadRows.Quote(map.Names[used[0]])}: there is nothing to tell apart; check the "
-                + "label column (--label-column).");
-        if (used.Count > 10 && used.Count * 2 > labels.Length)
-            shared.Remark(
-                $"There are {used.Count:N0} classes for {Rows(labels.Length)}; check the label column (--label-column), or read the labels "
-                + "as numbers (--problem regression).");
-        if (used.Count > 0 && used.All(label => HasDecimalComma(map.Names[label])))
-            shared.Remark($"Labels such as {BadRows.Quote(map.Names[used[0]])} are read as classes; write numbers with a point.");
+        return used;
     }
 
     /// <summary>Remarks on numbers that were taken for targets of a regression.</summary>

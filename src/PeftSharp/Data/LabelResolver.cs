@@ -15,7 +15,13 @@ internal static class LabelResolver
     public static (LabelKind Kind, LabelMap? Labels, IReadOnlyList<Example> Examples) Resolve(
         RowStore rows, DataOptions options, IReadOnlyList<string>? fileNames, BadRows bad, SharedColumns shared)
     {
-        var kind = KindOf(rows, options, fileNames, out var numbersOnly);
+        var kind = KindOf(rows, options, fileNames, shared, out var numbersOnly);
+        if (kind == LabelKind.MultiLabel)
+        {
+            var (classes, places, sets) = LabelSets.Resolve(rows, options, fileNames, bad, shared);
+            var several = new StoredExamples(rows, places.Length == rows.Count ? null : places, null, null, sets);
+            return (kind, classes, rows.OnDisk ? several : [.. several]);
+        }
         var known = options.Labels ?? (fileNames is null ? null : new LabelMap(fileNames));
         var map = kind != LabelKind.Class ? null
             : known ?? LabelMap.From(rows.Select(row => row.Label!).Where(label => !numbersOnly || LabelMap.TryInteger(label, out _)));
@@ -39,11 +45,13 @@ internal static class LabelResolver
         return (kind, map, rows.OnDisk ? examples : [.. examples]);
     }
 
-    private static LabelKind KindOf(RowStore rows, DataOptions options, IReadOnlyList<string>? fileNames, out bool numbersOnly)
+    private static LabelKind KindOf(
+        RowStore rows, DataOptions options, IReadOnlyList<string>? fileNames, SharedColumns shared, out bool numbersOnly)
     {
         numbersOnly = false;
         if (options.Kind == LabelKind.Tokens) return LabelKind.Tokens;
         if (rows.Count == 0 || rows[0].Label is null) return LabelKind.None;
+        if (options.Kind == LabelKind.MultiLabel || shared.Lists == true && options.Kind is null) return LabelKind.MultiLabel;
         if (options.Labels is not null) return LabelKind.Class;
         if (options.Kind is { } kind) return kind;
 
@@ -70,7 +78,8 @@ internal static class LabelResolver
         $"the label {BadRows.Quote(label)} is not a number, as labels of this file are; correct it, skip bad rows (--skip-bad-rows), or "
         + "read labels as classes (--problem classification, LabelKind.Class)";
 
-    private static string Unknown(string label, LabelMap labels) =>
+    /// <summary>The sentence about a label that is no class.</summary>
+    public static string Unknown(string label, LabelMap labels) =>
         $"the label {BadRows.Quote(label)} is none of the known ones ({string.Join(", ", labels.Names.Take(20).Select(BadRows.Quote))}"
         + $"{(labels.Count > 20 ? ", …" : "")}); correct it, skip bad rows (--skip-bad-rows), or add such rows to the training set";
 }

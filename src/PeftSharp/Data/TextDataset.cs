@@ -17,11 +17,13 @@ public sealed class TextDataset : IDisposable
     /// <summary>Creates a dataset from rows in memory.</summary>
     /// <param name="examples">The rows.</param>
     /// <param name="kind">What their labels are.</param>
-    /// <param name="labels">The classes; required for <see cref="LabelKind.Class"/>, null otherwise.</param>
+    /// <param name="labels">
+    /// The classes; required for <see cref="LabelKind.Class"/> and <see cref="LabelKind.MultiLabel"/>, null otherwise.
+    /// </param>
     /// <param name="source">Where the rows come from, for messages.</param>
     public TextDataset(IReadOnlyList<Example> examples, LabelKind kind, LabelMap? labels, string source)
     {
-        if (kind == LabelKind.Class != labels is not null)
+        if ((kind is LabelKind.Class or LabelKind.MultiLabel) != labels is not null)
             throw new ArgumentException("A dataset has a label map if and only if its labels are classes.", nameof(labels));
         _examples = examples;
         Kind = kind;
@@ -43,7 +45,9 @@ public sealed class TextDataset : IDisposable
     /// <summary>What the labels are.</summary>
     public LabelKind Kind { get; }
 
-    /// <summary>The classes; null unless <see cref="Kind"/> is <see cref="LabelKind.Class"/>.</summary>
+    /// <summary>
+    /// The classes; null unless <see cref="Kind"/> is <see cref="LabelKind.Class"/> or <see cref="LabelKind.MultiLabel"/>.
+    /// </summary>
     public LabelMap? Labels { get; }
 
     /// <summary>Names of the classes in order of their index, or null.</summary>
@@ -144,7 +148,7 @@ public sealed class TextDataset : IDisposable
     {
         options ??= new DataOptions();
         var (bad, shared) = (new BadRows(options.OnBadRow), new SharedColumns());
-        return Made(TextRows.Of(rows, source, options, bad), source, options, bad, shared);
+        return Made(TextRows.Of(rows, source, options, bad, shared), source, options, bad, shared);
     }
 
     private static TextDataset Made(IEnumerable<RawExample> found, string source, DataOptions options, BadRows bad, SharedColumns shared)

@@ -24,7 +24,10 @@ public sealed class TokenBatch : IDisposable
     /// <summary>Segment ids, int64, [rows, tokens]; null means all zeros.</summary>
     public Tensor? TokenTypeIds { get; init; }
 
-    /// <summary>Class indices, int64, [rows]; or regression targets, float32, [rows]; null where there are none.</summary>
+    /// <summary>
+    /// Class indices, int64, [rows]; regression targets, float32, [rows]; or 1 at each class that holds and 0 elsewhere, float32,
+    /// [rows, classes]; null where there are none.
+    /// </summary>
     public Tensor? Labels { get; init; }
 
     /// <summary>
@@ -139,7 +142,9 @@ public sealed class TokenBatch : IDisposable
             InputIds = Copy(InputIds),
             AttentionMask = Copy(AttentionMask),
             TokenTypeIds = TokenTypeIds is { } types ? Copy(types) : null,
-            Labels = Labels is { } labels ? Copy(labels) : null,
+            // Numbers for classes may be as many as there are tokens.
+            Labels = Labels is not { } labels ? null
+                : labels.is_floating_point() ? labels.narrow(0, row, 1).clone().DetachFromDisposeScope() : Copy(labels),
             Segments = Segments is { } segments ? Copy(segments) : null,
             AnswerIds = AnswerIds?.narrow(0, row, 1).clone().DetachFromDisposeScope(),
             Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.narrow(0, row, 1).clone().DetachFromDisposeScope() } : null,

@@ -159,6 +159,7 @@ public sealed class TokenizedDataset : IRowBatches, IDisposable
     private Tensor? LabelsOf(ReadOnlySpan<int> indices)
     {
         if (Data.Kind == LabelKind.None) return null;
+        if (Data.Kind == LabelKind.MultiLabel) return SetsOf(indices, Data.Labels!.Count);
         var (classes, targets) = (new long[indices.Length], new float[indices.Length]);
         for (var r = 0; r < indices.Length; r++)
         {
@@ -166,6 +167,15 @@ public sealed class TokenizedDataset : IRowBatches, IDisposable
             (classes[r], targets[r]) = (example.Label, example.Target);
         }
         return Owned(Data.Kind == LabelKind.Class ? tensor(classes) : tensor(targets));
+    }
+
+    // 1 at the classes that hold, float32, [rows, classes].
+    private Tensor SetsOf(ReadOnlySpan<int> indices, int classes)
+    {
+        var held = new float[indices.Length * classes];
+        for (var r = 0; r < indices.Length; r++)
+            foreach (var label in Data.Examples[indices[r]].Labels ?? []) held[r * classes + label] = 1;
+        return Owned(tensor(held, [indices.Length, classes]));
     }
 
     private static Tensor Owned(Tensor tensor) => tensor.DetachFromDisposeScope();

@@ -6,6 +6,11 @@ namespace PeftSharp.Data;
 /// <param name="Label">The label; null for none.</param>
 public sealed record UsualColumns(string? Text = null, string? Pair = null, string? Label = null)
 {
+    /// <summary>
+    /// Columns of 0 and 1, one for each class, where no label column is named: taken if the file has all of them. Default: none.
+    /// </summary>
+    public IReadOnlyList<string> Flags { get; init; } = [];
+
     /// <summary>Options with these columns where they are numbers: such files have no header to look them up in.</summary>
     internal DataOptions ByNumber(DataOptions options)
     {

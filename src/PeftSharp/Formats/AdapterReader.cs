@@ -30,6 +30,7 @@ internal sealed class AdapterReader(AdapterFolder folder)
         {
             Take(method, saved);
             TakeHead(method, extend);
+            if (folder.HeadConfig()?.LanguageMap is { } written) RequireOwnMap(model.Model, written);
             if (card is not null) model.Describe(method, card);
         });
     });
@@ -71,6 +72,22 @@ internal sealed class AdapterReader(AdapterFolder folder)
             throw new PeftException(
                 $"{folder.Path} has no {file}, and the base has no head of its own ({drawn.Name} was drawn at random); "
                 + "save the adapter again with its head.");
+    }
+
+    // A map to the vocabulary that is saved with an adapter says nothing where it is the base's; another one would be passed over.
+    private void RequireOwnMap(TransformerModel model, string name)
+    {
+        var path = Path.Combine(folder.Path, AdapterFolder.HubHead);
+        if (!File.Exists(path) || model.Head.VocabularyMap is not { } map) return;
+        using var file = SafetensorsFile.Open(path);
+        if (!file.Tensors.ContainsKey(name)) return;
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        var (value, own) = (file.Read(name), map.Weight.Copy());
+        if (value.shape.SequenceEqual(own.shape) && value.to(own.dtype).eq(own.cpu()).all().item<bool>()) return;
+        throw new PeftException(
+            $"{path}: tensor {Quoted.Name(name)} is another map to the vocabulary than the base's own, and none but that is read; give the "
+            + "base that the adapter was trained on.");
     }
 
     private FusionOptions Fusing(FusionOptions fusion, PeftModel model) => model.Ready(

@@ -43,6 +43,28 @@ public static class AdapterSetup
     /// </exception>
     public static void Save(PeftModel model, AdapterComposition composition, string folder)
     {
+        var (adapters, text) = Contents(model, composition);
+        Directory.CreateDirectory(folder);
+        foreach (var adapter in adapters) AdapterFolder.Save(adapter, Path.Combine(folder, adapter.Name), AdapterFormat.AdapterHub);
+        AtomicFile.WriteText(Path.Combine(folder, FileName), text);
+    }
+
+    /// <summary>The files that <see cref="Save"/> would write, by their names in the folder, with their exact lengths in bytes.</summary>
+    /// <exception cref="PeftException">As there.</exception>
+    internal static IReadOnlyList<KeyValuePair<string, long>> Files(PeftModel model, AdapterComposition composition)
+    {
+        var (adapters, text) = Contents(model, composition);
+        return
+        [
+            .. adapters.SelectMany(
+                adapter => AdapterFolder.Files(adapter, AdapterFormat.AdapterHub)
+                    .Select(file => KeyValuePair.Create($"{adapter.Name}/{file.Key}", file.Value))),
+            new(FileName, System.Text.Encoding.UTF8.GetByteCount(text)),
+        ];
+    }
+
+    private static (List<PeftMethod> Adapters, string Text) Contents(PeftModel model, AdapterComposition composition)
+    {
         var adapters = composition.Adapters.Distinct().Select(tag => model.Adapters.Values.FirstOrDefault(a => a.Tag == tag)
             ?? throw new PeftException(
                 $"The adapter \"{tag.Name}\" is not one of this model's; save the composition with the model that has it.")).ToList();
@@ -61,9 +83,7 @@ public static class AdapterSetup
             ["head_setup"] = null,
             ["version"] = "adapters.1.2.0",
         };
-        Directory.CreateDirectory(folder);
-        foreach (var adapter in adapters) AdapterFolder.Save(adapter, Path.Combine(folder, adapter.Name), AdapterFormat.AdapterHub);
-        AtomicFile.WriteText(Path.Combine(folder, FileName), AdapterJson.Text(document));
+        return (adapters, AdapterJson.Text(document));
     }
 
     private static AdapterExpression Node(string folder, JsonFields node, int depth)

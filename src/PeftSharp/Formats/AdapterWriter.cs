@@ -90,7 +90,9 @@ internal static class AdapterWriter
     private static JsonObject HeadDocument(PeftMethod method)
     {
         var document = NewHubDocument(method);
-        var labels = method.Card is { } card ? AnswerCard.Parse(card, AdapterFolder.ConfigFile).Labels : null;
+        var told = method.Card is { } card ? AnswerCard.Parse(card, AdapterFolder.ConfigFile) : null;
+        // Hugging Face counts the start and the end of an answer as two labels.
+        var labels = told?.Task == TaskKind.QuestionAnswering ? LabelNames.Defaults(2) : told?.Labels;
         var map = new JsonObject();
         foreach (var (label, i) in (labels ?? ["LABEL_0"]).Select((label, i) => (label, i))) map[label] = i;
         if (method.Host.FlexibleHead is { } head)

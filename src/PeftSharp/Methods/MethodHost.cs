@@ -44,6 +44,11 @@ public sealed record MethodHost(
     /// </summary>
     public ProjectionSite? HeadOutput { get; init; }
 
+    /// <summary>
+    /// True if each of the head's outputs is a question of its own, whether its class holds; false if they are classes of which one does.
+    /// </summary>
+    public bool AnswersEachClass { get; init; }
+
     /// <summary>Number of outputs of the adapter's own head; null (default) for as many as the base's.</summary>
     public int? Outputs { get; init; }
 

@@ -60,15 +60,7 @@ public sealed class ConfusionMatrix
     }
 
     /// <summary>Precision, recall and F1 of a class.</summary>
-    public ClassScores Scores(int label)
-    {
-        long hit = _counts[label, label], expected = ExpectedCount(label), predicted = PredictedCount(label);
-        return new ClassScores(
-            predicted == 0 ? 0 : (double)hit / predicted,
-            expected == 0 ? 0 : (double)hit / expected,
-            expected + predicted == 0 ? 0 : 2.0 * hit / (expected + predicted),
-            expected);
-    }
+    public ClassScores Scores(int label) => ClassScores.Of(_counts[label, label], PredictedCount(label), ExpectedCount(label));
 
     private long ExpectedCount(int label) => Enumerable.Range(0, Classes).Sum(p => _counts[label, p]);
 

@@ -8,6 +8,7 @@ public sealed class MetricSet
     private static readonly string[] Binary = ["accuracy", "f1", "precision", "recall", "matthews"];
     private static readonly string[] ManyClasses = ["accuracy", "f1_macro", "matthews"];
     private static readonly string[] RealNumbers = ["pearson", "spearman", "mse"];
+    private static readonly string[] OfSets = ["f1_micro", "f1_macro", "exact_match", "precision_micro", "recall_micro"];
     private static readonly string[] OfTokens = ["perplexity", "loss"];
     private readonly int _labels;
 
@@ -18,7 +19,7 @@ public sealed class MetricSet
         (Kind, _labels, Names, Primary) = (kind, labels, names, primary);
     }
 
-    /// <summary>Classes or regression.</summary>
+    /// <summary>What the labels are that answers are compared with.</summary>
     public LabelKind Kind { get; }
 
     /// <summary>Names of all metrics.</summary>
@@ -38,6 +39,17 @@ public sealed class MetricSet
         return new MetricSet(LabelKind.Class, labels, labels <= 2 ? Binary : ManyClasses, primary);
     }
 
+    /// <summary>
+    /// Of answers of which any number of classes may hold at once: F1, precision and recall over all of them together, the mean F1 of
+    /// classes, and the share of rows that are wholly right.
+    /// </summary>
+    /// <exception cref="PeftException"><paramref name="primary"/> is none of them.</exception>
+    public static MetricSet MultiLabel(int labels, string primary = "f1_micro")
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(labels, 1);
+        return new MetricSet(LabelKind.MultiLabel, labels, OfSets, primary);
+    }
+
     /// <summary>Pearson, Spearman and mean squared error.</summary>
     /// <exception cref="PeftException"><paramref name="primary"/> is none of them.</exception>
     public static MetricSet Regression(string primary = "pearson") => new(LabelKind.Regression, 1, RealNumbers, primary);
@@ -47,6 +59,7 @@ public sealed class MetricSet
     public static MetricSet For(TextDataset data, string? primary = null) => data.Kind switch
     {
         LabelKind.Class => Classification(data.Labels!.Count, primary ?? "accuracy"),
+        LabelKind.MultiLabel => MultiLabel(data.Labels!.Count, primary ?? "f1_micro"),
         LabelKind.Regression => Regression(primary ?? "pearson"),
         LabelKind.Tokens => new(LabelKind.Tokens, 0, OfTokens, primary ?? "perplexity"),
         _ => throw new PeftException($"{data.Source} has no labels, so nothing can be scored on it; name its label column."),
@@ -55,9 +68,33 @@ public sealed class MetricSet
     /// <summary>All metrics of a dataset, in its row order.</summary>
     /// <param name="logits">The model's outputs, [rows, labels] row by row; [rows] for regression.</param>
     /// <param name="data">The dataset that they were computed on.</param>
-    public IReadOnlyDictionary<string, double> Compute(ReadOnlySpan<float> logits, TextDataset data) => Kind == LabelKind.Regression
-        ? Compute(logits, data.Examples.Select(example => example.Target).ToArray().AsSpan())
-        : Compute(logits, data.Examples.Select(example => example.Label).ToArray().AsSpan());
+    public IReadOnlyDictionary<string, double> Compute(ReadOnlySpan<float> logits, TextDataset data) => Kind switch
+    {
+        LabelKind.Regression => Compute(logits, data.Examples.Select(example => example.Target).ToArray().AsSpan()),
+        LabelKind.MultiLabel => Compute(logits, [.. data.Examples.Select(example => example.Labels ?? [])]),
+        _ => Compute(logits, data.Examples.Select(example => example.Label).ToArray().AsSpan()),
+    };
+
+    /// <summary>Metrics of answers of which any number of classes may hold at once. All are NaN if an output is.</summary>
+    /// <param name="logits">[rows, labels] row by row; a class holds where its output is above 0.</param>
+    /// <param name="labels">The classes that hold for each row.</param>
+    public IReadOnlyDictionary<string, double> Compute(ReadOnlySpan<float> logits, IReadOnlyList<IReadOnlyList<int>> labels)
+    {
+        if (Kind != LabelKind.MultiLabel)
+            throw new InvalidOperationException(
+                "These metrics are for one class a row, targets or tokens; give those, not sets of classes.");
+        var scores = new MultiLabelScores(logits, labels, _labels);
+        if (HasNaN(logits)) return Names.ToDictionary(name => name, _ => double.NaN);
+        var micro = scores.Micro;
+        return Names.ToDictionary(name => name, name => name switch
+        {
+            "f1_micro" => micro.F1,
+            "f1_macro" => scores.MacroF1,
+            "exact_match" => scores.ExactMatch,
+            "precision_micro" => micro.Precision,
+            _ => micro.Recall,
+        });
+    }
 
     /// <summary>Classification metrics. All are NaN if a logit is: a model that diverged has no score.</summary>
     /// <param name="logits">[rows, labels] row by row; the largest is the prediction, the first of equals.</param>

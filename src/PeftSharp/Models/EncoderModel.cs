@@ -120,10 +120,16 @@ public abstract class EncoderModel : TransformerModel
                 + "head with \"use_pooler\": false.");
         var pooler = head.UsesPooler ? Linear($"{BasePrefix}pooler.dense", ProjectionRole.Pooler, Width, Width) : null;
         var dense = head.Layers == 2 ? Linear(head.Path(0), ProjectionRole.Head, Width, Width) : null;
+        var output = Classifier(head.Path(head.Layers - 1), outputs, Width);
+        var dropout = head.Dropout ?? Shape.HeadDropout;
+        if (head.OfTokens)
+            return new FlexibleTokenHead(
+                dense, head.Activation ?? "linear", dropout, output,
+                task == TaskKind.QuestionAnswering ? new AnswerHead(output, FlexibleHead.Module) : new TokenHead(0, output));
         var (first, activation) = pooler is null ? (dense, head.Activation ?? "linear") : (pooler, "tanh");
         return new SequenceHead(
-            task, head.UsesPooler ? Pooling.Pooler : Pooling.Cls, first, activation, pooler is null, head.Dropout ?? Shape.HeadDropout,
-            Classifier(head.Path(head.Layers - 1), outputs, Width), [FlexibleHead.Module]);
+            task, head.UsesPooler ? Pooling.Pooler : Pooling.Cls, first, activation, pooler is null, dropout, output,
+            [FlexibleHead.Module]);
     }
 
     private protected ProjectionSite Linear(string path, ProjectionRole role, long output, long input) =>

@@ -63,11 +63,12 @@ public sealed record ModelOptions
     /// <summary>Names that the checkpoint has for tensors of the head; the loader finds out.</summary>
     internal IReadOnlyDictionary<string, string> HeadNames { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The options for what data asks: a class for each of its names, or a number.</summary>
+    /// <summary>The options for what data asks: one of its classes, any number of them at once, or a number.</summary>
     /// <exception cref="PeftException">The data has no labels.</exception>
     public static ModelOptions For(TextDataset data) => data.Kind switch
     {
         LabelKind.Class => new() { Task = TaskKind.Classification, Labels = data.LabelNames },
+        LabelKind.MultiLabel => new() { Task = TaskKind.MultiLabel, Labels = data.LabelNames },
         LabelKind.Regression => new() { Task = TaskKind.Regression },
         LabelKind.Tokens => new() { Task = TaskKind.CausalLanguage },
         _ =>

@@ -1,3 +1,4 @@
+using PeftSharp.Metrics;
 using PeftSharp.Models.Heads;
 
 namespace PeftSharp.Runs;
@@ -13,17 +14,21 @@ public sealed class AnswerReader(IReadOnlyList<string> labels, TaskKind task)
     {
         if (task == TaskKind.Regression)
             return new() { Label = null, Probability = double.NaN, Probabilities = [], Value = outputs[0], Labels = [] };
-        var probabilities = task == TaskKind.MultiLabel ? Sigmoid(outputs) : Softmax(outputs);
+        var several = task == TaskKind.MultiLabel;
+        var probabilities = several ? Sigmoid(outputs) : Softmax(outputs);
         var best = 0;
         for (var i = 1; i < outputs.Length; i++)
             if (outputs[i] > outputs[best]) best = i;
+        List<string> held = [];
+        for (var i = 0; i < outputs.Length; i++)
+            if (several ? MultiLabelScores.Holds(outputs[i]) : i == best) held.Add(labels[i]);
         return new()
         {
-            Label = labels[best],
-            Probability = probabilities[best],
+            Label = held.Count == 0 ? null : labels[best],
+            Probability = held.Count == 0 ? double.NaN : probabilities[best],
             Probabilities = [.. labels.Zip(probabilities, KeyValuePair.Create)],
             Value = double.NaN,
-            Labels = task == TaskKind.MultiLabel ? [.. labels.Where((_, i) => probabilities[i] >= 0.5)] : [labels[best]],
+            Labels = held,
         };
     }
 

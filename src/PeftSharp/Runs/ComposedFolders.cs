@@ -50,29 +50,27 @@ public sealed class ComposedFolders
     /// <exception cref="PeftException">One of them does not fit the model, or the composition makes no sense for them.</exception>
     public AdapterComposition LoadInto(PeftModel model)
     {
-        var adapters = new Dictionary<string, (AdapterTag Tag, string? SavedAs)>();
-        AdapterTag Adapter(string path)
-        {
-            if (adapters.TryGetValue(path, out var known)) return known.Tag;
-            RequireAdapter(path);
-            var folder = AdapterFolder.Open(path);
-            var tag = folder.LoadInto(model,
-                FreeName(model, folder.SavedAs ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(path)))).Tag;
-            adapters[path] = (tag, folder.SavedAs);
-            return tag;
-        }
+        var adapters = new LoadedFolders(model);
         AdapterTag Fusion(string? path, IReadOnlyList<AdapterComposition> parts)
         {
             var folder = AdapterFolder.Open(path ?? throw Unnamed());
             if (folder.Options is not FusionOptions options)
                 throw new PeftException($"{path} holds no fusion but an adapter; name the folder that {FusionLayout.ConfigFile} lies in.");
-            RequireOrder(folder, [.. parts.Select(part => adapters.Values.First(one => one.Tag == part.Last).SavedAs)]);
+            RequireOrder(folder, [.. parts.Select(part => adapters.SavedAs(part.Last))]);
             folder.Options = model.Ready(options, parts);
-            return folder.LoadInto(model, FreeName(model, folder.SavedAs ?? "fusion")).Tag;
+            return folder.LoadInto(model, LoadedFolders.FreeName(model, folder.SavedAs ?? "fusion")).Tag;
         }
-        var composition = Expression.Resolve(Adapter, Fusion);
+        var composition = Expression.Resolve(adapters.Load, Fusion);
         model.Model.Sites.Require(composition);
         return composition;
+    }
+
+    /// <summary>Loads what a fusion fuses; the fusion itself is to be trained.</summary>
+    /// <exception cref="PeftException">One of the adapters does not fit the model.</exception>
+    internal static IReadOnlyList<AdapterComposition> LoadParts(PeftModel model, AdapterExpression fuse)
+    {
+        var adapters = new LoadedFolders(model) { ByFolder = true };
+        return [.. fuse.Children.Select(child => child.Resolve(adapters.Load, (_, _) => throw Unnamed()))];
     }
 
     /// <summary>Refuses a fusion in place of an adapter.</summary>
@@ -85,13 +83,6 @@ public sealed class ComposedFolders
     }
 
     private static bool IsSetup(string folder) => AdapterSetup.Is(folder) && !AdapterFolder.Is(folder);
-
-    private static string FreeName(PeftModel model, string wanted)
-    {
-        var name = wanted;
-        for (var i = 2; model.Adapters.ContainsKey(name); i++) name = $"{wanted}-{i}";
-        return name;
-    }
 
     // What is trained on a and b answers nonsense for b and a, and nothing would show it.
     private static void RequireOrder(AdapterFolder fusion, IReadOnlyList<string?> saved)

@@ -4,6 +4,7 @@ using PeftSharp.Files.Json;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Models;
+using PeftSharp.Runs;
 using PeftSharp.Runs.Proof;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Results;
@@ -15,6 +16,31 @@ namespace PeftSharp.Runs;
 /// <summary>What a path holds, as JSON: a model, an adapter, or a checkpoint.</summary>
 public static class Description
 {
+    /// <summary>The key of what a composition is made of.</summary>
+    public const string Parts = "parts";
+
+    /// <summary>Describes several adapters that act together, and each of them.</summary>
+    /// <param name="given">What was given for them.</param>
+    /// <param name="composed">The adapters.</param>
+    /// <param name="basis">Their base model: adds counts of weights; null (default) for none.</param>
+    /// <param name="tensors">True lists every tensor; default false.</param>
+    /// <param name="open">As for one adapter.</param>
+    /// <exception cref="PeftException">One of them does not exist, or is damaged.</exception>
+    public static JsonObject Of(
+        string given, ComposedFolders composed, string? basis = null, bool tensors = false,
+        Func<string, string, LoadedModel>? open = null)
+    {
+        ArgumentNullException.ThrowIfNull(composed);
+        return new()
+        {
+            ["path"] = given,
+            ["kind"] = "composition",
+            ["expression"] = composed.ToString(),
+            ["head_of"] = composed.Answering,
+            [Parts] = new JsonArray([.. composed.Folders.Select(folder => (JsonNode)Of(folder, basis, tensors, open))]),
+        };
+    }
+
     /// <summary>Describes it.</summary>
     /// <param name="path">A model folder or file, an adapter folder, or a safetensors file.</param>
     /// <param name="basis">The base model of an adapter: adds its counts of weights; null (default) for none.</param>

@@ -49,7 +49,8 @@ internal static class EarlierCard
         var regression = problem == "regression";
         return new AnswerCard
         {
-            Task = regression ? TaskKind.Regression : TaskKind.Classification,
+            Task = regression ? TaskKind.Regression
+                : problem == "multi_label_classification" ? TaskKind.MultiLabel : TaskKind.Classification,
             Labels = regression ? null : Labels(run),
             Pooling = Enum.TryParse<Pooling>(Text(settings, "pooling"), ignoreCase: true, out var pooling) ? pooling : Pooling.Pooler,
             MaxLength = Number(settings, "max_length") is { } length and >= 1 ? length : null,

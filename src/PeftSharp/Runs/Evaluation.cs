@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Metrics;
 using PeftSharp.Models.Heads;
@@ -15,6 +16,9 @@ public sealed class Evaluation
         TextDataset data, GlueTask? task, EvaluationResult scores, ConfusionMatrix? confusion, IReadOnlyList<string> remarks) =>
         (Data, GlueTask, Scores, Confusion, Remarks) = (data, task, scores, confusion, remarks);
 
+    /// <summary>What each class scores, where any number of them may hold at once; null for other answers.</summary>
+    public MultiLabelScores? EachLabel { get; private init; }
+
     /// <summary>The rows, their classes numbered as the model's outputs are.</summary>
     public TextDataset Data { get; }
 
@@ -26,7 +30,7 @@ public sealed class Evaluation
     /// <summary>The metrics, and the time that they took.</summary>
     public EvaluationResult Scores { get; }
 
-    /// <summary>True classes against answers; null for numbers.</summary>
+    /// <summary>True classes against answers; null for numbers, and where any number of classes may hold at once.</summary>
     public ConfusionMatrix? Confusion { get; }
 
     /// <summary>
@@ -104,10 +108,10 @@ public sealed class Evaluation
             throw new PeftException(
                 $"{model.AdapterFolder ?? model.BaseFolder} answers {model.Model.Model.Head.Kind} and writes no text, so no written answer "
                 + "can be scored; leave that out.");
-        Require(model);
+        model.RequireHead();
         var (data, task) = (request with
         {
-            Kind = model.IsRegression ? LabelKind.Regression : LabelKind.Class,
+            Kind = LabelCheck.KindOf(model.Model.Model.Head.Kind),
             Labels = model.IsRegression ? null : new LabelMap(model.Labels),
         }).Load();
         foreach (var line in LeftOut.Lines(data)) observer.Remark(line);
@@ -120,22 +124,29 @@ public sealed class Evaluation
         var outputs = evaluator.Outputs(cancellation);
         var scores = evaluator.Score(outputs) with { Seconds = watch.Elapsed.TotalSeconds };
         var remarks = new[] { LeftOut.Cut(tokens, caller) }.Concat(Doubts(data, outputs, model, caller)).OfType<string>();
-        return new(data, task, scores, model.IsRegression ? null : Scoring.Confusion(outputs, data), [.. remarks]);
-    }
-
-    private static void Require(LoadedModel model)
-    {
-        model.RequireHead();
-        if (model.Model.Model.Head.Kind == TaskKind.MultiLabel)
-            throw new PeftException(
-                $"{model.AdapterFolder ?? model.BaseFolder} answers with any number of several classes at once, for which there are no "
-                + "metrics yet; ask it with peft predict.");
+        if (data.Kind != LabelKind.MultiLabel)
+            return new(data, task, scores, model.IsRegression ? null : Scoring.Confusion(outputs, data), [.. remarks]);
+        return new(data, task, scores, null, [.. remarks])
+        {
+            EachLabel = new(outputs.Values, [.. data.Examples.Select(row => row.Labels ?? [])], outputs.Width),
+        };
     }
 
     // Scores that look good and say nothing.
     private static IEnumerable<string> Doubts(TextDataset data, LogitTable outputs, LoadedModel model, Caller caller)
     {
         if (model.IsRegression) yield break;
+        if (data.Kind == LabelKind.MultiLabel)
+        {
+            if (LearningCheck.OnlySet(outputs) is { } set)
+            {
+                var names = string.Join(", ", set.Take(10).Select(label => data.LabelNames![label]));
+                yield return $"Every row is answered with {(set.Count == 0 ? "no label" : $"the same labels ({names})")}: check that data "
+                    + $"and model belong together, or train further (another {caller.Setting("pooling")} or "
+                    + $"{caller.Setting("learning_rate")}).";
+            }
+            yield break;
+        }
         var counts = data.Examples.GroupBy(row => row.Label).Select(group => (Label: group.Key, Count: group.Count())).ToList();
         var only = LearningCheck.OnlyAnswer(MetricSet.Predictions(outputs.Values, outputs.Width));
         if (counts.Count == 1)

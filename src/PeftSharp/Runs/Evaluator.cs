@@ -90,9 +90,6 @@ public sealed class Evaluator(
     private EvaluationResult Score(LogitTable outputs, Stopwatch watch)
     {
         var set = metrics ?? throw new InvalidOperationException("This evaluator was made without metrics.");
-        if (model.Model.Head.Kind == TaskKind.MultiLabel)
-            throw new PeftException(
-                "The model answers with any number of several classes at once, for which there are no metrics yet; ask it with predict.");
         LabelCheck.Require(data.Origin, model.Model, model.CardOf(selection).Labels, model.OutputsOf(selection));
         var values = new Dictionary<string, double> { ["loss"] = Loss(outputs) };
         foreach (var (name, value) in set.Compute(outputs.Values, data.Data)) values[name] = value;
@@ -108,7 +105,12 @@ public sealed class Evaluator(
         {
             var example = data.Data.Examples[row];
             var logits = values.Slice(row * outputs.Width, outputs.Width);
-            sum += data.Data.Kind == LabelKind.Regression ? Math.Pow(logits[0] - example.Target, 2) : CrossEntropy(logits, example.Label);
+            sum += data.Data.Kind switch
+            {
+                LabelKind.Regression => Math.Pow(logits[0] - example.Target, 2),
+                LabelKind.MultiLabel => EachLabel(logits, example.Labels ?? []),
+                _ => CrossEntropy(logits, example.Label),
+            };
         }
         return sum / data.Count;
     }
@@ -119,6 +121,15 @@ public sealed class Evaluator(
         foreach (var logit in logits) largest = Math.Max(largest, logit);
         foreach (var logit in logits) sum += Math.Exp(logit - largest);
         return largest + Math.Log(sum) - logits[label];
+    }
+
+    // The mean over classes of log(1 + exp(-x)) where a class holds and of log(1 + exp(x)) where it does not.
+    private static double EachLabel(ReadOnlySpan<float> logits, IReadOnlyList<int> labels)
+    {
+        var sum = 0.0;
+        foreach (double logit in logits) sum += Math.Max(logit, 0) + Math.Log(1 + Math.Exp(-Math.Abs(logit)));
+        foreach (var label in labels) sum -= logits[label];
+        return sum / logits.Length;
     }
 
     private void CheckHead()

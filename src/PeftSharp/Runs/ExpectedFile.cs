@@ -44,9 +44,8 @@ public sealed record ExpectedFile(string Name, long Bytes, bool Exact)
             forecast.Tokens);
         var run = RunDocument.Create(settings, inputs, result, score, curves, Some);
         ExpectedFile[] files = [
-            .. AdapterFolder.Files(inputs.Adapter, inputs.Format)
-                .Select(f => new ExpectedFile(f.Key, f.Value, !SizeIsLearned(inputs.Adapter))),
-            .. Exactly(inputs.Tokenizer?.SavedFiles ?? []),
+            .. AdapterFiles(inputs).Select(f => new ExpectedFile(f.Key, f.Value, !SizeIsLearned(inputs.Adapter))),
+            .. Exactly(inputs.Tokenizer?.SavedFiles ?? []).Select(f => f with { Name = Own(inputs, f.Name) }),
             new("training_log.jsonl", Log(curves, forecast, score), false),
             .. observer.Attachments(curves).Select(file => new ExpectedFile(file.Key, file.Value.Length, false)),
             new(RunFile.Name, Encoding.UTF8.GetByteCount(JsonText.Text(run)) + 1, false),
@@ -55,6 +54,12 @@ public sealed record ExpectedFile(string Name, long Bytes, bool Exact)
         var mark = OutputFolder.MarkOf(files.Select(f => KeyValuePair.Create(f.Name, f.Bytes)), settings.Caller.Output);
         return [.. files, new(mark.Key, mark.Value, false)];
     }
+
+    private static IReadOnlyList<KeyValuePair<string, long>> AdapterFiles(TrainInputs inputs) => inputs.Fused is null
+        ? AdapterFolder.Files(inputs.Adapter, inputs.Format)
+        : AdapterSetup.Files(inputs.Model, inputs.Adapter.Tag.Acts);
+
+    private static string Own(TrainInputs inputs, string file) => Path.Combine(inputs.AdapterFolderName, file).Replace('\\', '/');
 
     private static bool SizeIsLearned(PeftMethod adapter) => MethodRegistry.ByPeftType(adapter.Options.PeftType)?.SizeIsLearned == true;
 
@@ -74,7 +79,7 @@ public sealed record ExpectedFile(string Name, long Bytes, bool Exact)
         {
             return [
                 new(
-                    AdapterProof.FileName,
+                    Own(inputs, AdapterProof.FileName),
                     AdapterProof.ExpectedBytes(inputs.Model, inputs.Adapter, inputs.Format, inputs.Base.Folder, inputs.Tokenizer), false),
             ];
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Runs.Recipes;
@@ -56,6 +57,23 @@ public sealed class FineTuning
     /// <param name="adapter">Its folder, or owner/name of the hub.</param>
     public FineTuning Continue(string adapter) => Set("adapter", adapter);
 
+    /// <summary>
+    /// Trains a fusion of adapters that were saved, on top of them (AdapterFusion): they act and stay as they are. The result is a folder
+    /// with a composition, which is taken wherever an adapter's is.
+    /// </summary>
+    /// <param name="adapters">Their folders, or owner/name of the hub, in order; a stack is written <c>stack(a,b)</c>.</param>
+    public FineTuning Fuse(params IReadOnlyList<string> adapters)
+    {
+        ArgumentNullException.ThrowIfNull(adapters);
+        return Set("fuse", string.Join(",", adapters.Select(one => AdapterExpression.Parse(one).ToString())));
+    }
+
+    /// <summary>
+    /// Leaves the adapter out of the lowest layers in each step, of so many as are drawn from 0 to <paramref name="most"/> (AdapterDrop):
+    /// it then serves with any number of them left out (<see cref="LoadOptions.DropLayers"/>).
+    /// </summary>
+    public FineTuning DropLayers(int most) => Set("adapter_drop", most.ToString(CultureInfo.InvariantCulture));
+
     /// <summary>Trains on rows of files.</summary>
     /// <param name="path">A .tsv, .csv, .jsonl (or .gz of these) or .parquet file, a pattern, or a folder with its parts.</param>
     public FineTuning On(string path) => Set("data", path).And(settings => settings.TrainRows = null);
@@ -72,6 +90,11 @@ public sealed class FineTuning
     /// <param name="rows">The rows; read when the run starts.</param>
     public FineTuning On(IEnumerable<(string Text, string Label)> rows) =>
         On((rows ?? throw new ArgumentNullException(nameof(rows))).Select(row => new LabelledText(row.Text, row.Label)));
+
+    /// <summary>Trains on texts of which each has any number of labels at once, none included.</summary>
+    /// <param name="rows">The rows; read when the run starts.</param>
+    public FineTuning On(IEnumerable<(string Text, string[] Labels)> rows) =>
+        On((rows ?? throw new ArgumentNullException(nameof(rows))).Select(row => new LabelledText(row.Text, row.Labels)));
 
     /// <summary>Trains on labelled texts or pairs of texts.</summary>
     /// <param name="rows">The rows; read when the run starts.</param>
@@ -107,9 +130,15 @@ public sealed class FineTuning
     public FineTuning ScoreOn(IEnumerable<(string Text, string Label)> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return And(
-            settings =>
-                settings.EvalRows = Read(rows.Select(row => new LabelledText(row.Text, row.Label)), "the rows to score on", settings));
+        return ScoreOn(rows.Select(row => new LabelledText(row.Text, row.Label)));
+    }
+
+    /// <summary>Scores on labelled texts or pairs of texts.</summary>
+    /// <param name="rows">The rows; read when the run starts.</param>
+    public FineTuning ScoreOn(IEnumerable<LabelledText> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return And(settings => settings.EvalRows = Read(rows, "the rows to score on", settings));
     }
 
     /// <summary>Passes over the rows; fractions are allowed. Default: 3.</summary>
@@ -252,10 +281,22 @@ public sealed class FineTuning
 
     private static TextDataset Read(IEnumerable<LabelledText> rows, string source, TrainSettings settings)
     {
-        LabelKind? kind = settings.Problem switch { null => null, "regression" => LabelKind.Regression, _ => LabelKind.Class };
+        LabelKind? kind = settings.Problem switch
+        {
+            null => null,
+            "regression" => LabelKind.Regression,
+            Values.SeveralLabels => LabelKind.MultiLabel,
+            _ => LabelKind.Class,
+        };
         return TextDataset.FromRows(
             rows, source,
-            new() { Kind = kind, OnBadRow = settings.SkipBadRows ? OnBadRow.Skip : OnBadRow.Stop, AllowEmptyText = settings.AllowBlank });
+            new()
+            {
+                Kind = kind,
+                OnBadRow = settings.SkipBadRows ? OnBadRow.Skip : OnBadRow.Stop,
+                AllowEmptyText = settings.AllowBlank,
+                LabelSeparator = settings.LabelSeparator,
+            });
     }
 
     private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);

@@ -1,4 +1,5 @@
 using PeftSharp.Data;
+using PeftSharp.Metrics;
 using PeftSharp.Training;
 
 namespace PeftSharp.Runs;
@@ -11,7 +12,7 @@ namespace PeftSharp.Runs;
 public sealed record LearningCheck(Learnt Result, double Loss, double Chance, int Answer = -1)
 {
     // A loss this near to that of guessing is taken for it; so is a correlation this near to 0.
-    private const double AtChance = 0.98, Weak = 0.1;
+    private const double AtChance = 0.98, Weak = 0.1, Slight = 0.01;
 
     /// <summary>Judges scores of labelled rows.</summary>
     /// <param name="scores">The scores, the loss among them.</param>
@@ -29,6 +30,11 @@ public sealed record LearningCheck(Learnt Result, double Loss, double Chance, in
             var knows = double.IsFinite(correlation) && correlation > Weak;
             return new(loss > AtChance * chance && !knows ? Learnt.AtChance : Learnt.Something, loss, chance);
         }
+        if (rows.Kind == LabelKind.MultiLabel)
+        {
+            var knows = Value("f1_micro") > Constant(counts, rows.Count) + Slight;
+            return new(loss > AtChance * chance && !knows ? Learnt.AtChance : Learnt.Something, loss, chance);
+        }
         var only = OnlyAnswers(Value, counts, rows.Count);
         if (only.Count > 0) return new(Learnt.OneAnswer, loss, chance, only.Count == 1 ? only[0] : -1);
         return new(
@@ -44,6 +50,26 @@ public sealed record LearningCheck(Learnt Result, double Loss, double Chance, in
         var chance = Chances(rows, out _);
         if (!double.IsFinite(loss)) return new(Learnt.Diverged, loss, chance);
         return new(loss > AtChance * chance && chance > 0 ? Learnt.AtChance : Learnt.Something, loss, chance);
+    }
+
+    /// <summary>The classes that hold for every row, where all rows are answered alike; null where they are not.</summary>
+    public static IReadOnlyList<int>? OnlySet(LogitTable outputs)
+    {
+        var values = outputs.Values;
+        var width = outputs.Width;
+        for (var i = width; i < values.Length; i++)
+            if (MultiLabelScores.Holds(values[i]) != MultiLabelScores.Holds(values[i % width])) return null;
+        var set = new List<int>();
+        for (var label = 0; label < width; label++)
+            if (MultiLabelScores.Holds(values[label])) set.Add(label);
+        return set;
+    }
+
+    // Micro F1 of answering every row with the classes that most rows have.
+    private static double Constant(int[] counts, int rows)
+    {
+        var common = counts.Where(count => 2 * count > rows).ToList();
+        return ClassScores.Of(common.Sum(), (long)common.Count * rows, counts.Sum()).F1;
     }
 
     /// <summary>The class of all predictions; -1 where there are several, or none.</summary>
@@ -75,11 +101,17 @@ public sealed record LearningCheck(Learnt Result, double Loss, double Chance, in
         foreach (var row in rows.Examples)
         {
             if (row.Label >= 0 && row.Label < counts.Length) counts[row.Label]++;
+            foreach (var label in row.Labels ?? []) counts[label]++;
             if (rows.Kind != LabelKind.Regression) continue;
             sum += row.Target;
             squares += (double)row.Target * row.Target;
         }
         if (rows.Kind == LabelKind.Regression) return squares / rows.Count - sum / rows.Count * (sum / rows.Count);
-        return counts.Where(count => count > 0).Sum(count => -(double)count / rows.Count * Math.Log((double)count / rows.Count));
+        // Each class is a question of its own.
+        if (rows.Kind == LabelKind.MultiLabel)
+            return counts.Sum(count => Entropy((double)count / rows.Count) + Entropy(1 - (double)count / rows.Count)) / counts.Length;
+        return counts.Where(count => count > 0).Sum(count => Entropy((double)count / rows.Count));
     }
+
+    private static double Entropy(double share) => share <= 0 ? 0 : -share * Math.Log(share);
 }

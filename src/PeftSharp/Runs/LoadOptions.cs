@@ -18,6 +18,12 @@ public sealed record LoadOptions
     /// </summary>
     public bool Dense { get; init; }
 
+    /// <summary>
+    /// So many of the lowest layers go without adapters (AdapterDrop, Rücklé et al. 2021, arXiv 2010.11918): faster, and as good as the
+    /// adapter was trained for it. Default 0.
+    /// </summary>
+    public int DropLayers { get; init; }
+
     /// <summary>What is done where a folder's proof says that base, adapter or tokenizer are others. Default: they are refused.</summary>
     public ProofUse Proof { get; init; } = ProofUse.Refuse;
 

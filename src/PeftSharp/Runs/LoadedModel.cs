@@ -18,6 +18,7 @@ namespace PeftSharp.Runs;
 public sealed class LoadedModel : IDisposable
 {
     private readonly Lazy<Tokenizer?> _tokenizer;
+    private LayerDrop? _drop;
 
     private LoadedModel(
         string folder, string? adapterFolder, PeftModel model, PeftMethod? adapter, AnswerCard card, IReadOnlyList<string> remarks)
@@ -47,9 +48,9 @@ public sealed class LoadedModel : IDisposable
     /// <summary>What the files leave to be said, a sentence each: contradictions that were decided, tensors that nothing reads.</summary>
     public IReadOnlyList<string> Remarks { get; }
 
-    /// <summary>The adapter, or what acts together, on every row; or none.</summary>
-    public AdapterSelection Selection => Composition is not null ? AdapterSelection.Of(Composition)
-        : Adapter is null ? AdapterSelection.None : AdapterSelection.Of(Adapter.Tag);
+    /// <summary>The adapter, or what acts together, on every row and in every layer that is not left out; or none.</summary>
+    public AdapterSelection Selection => (Composition is not null ? AdapterSelection.Of(Composition)
+        : Adapter is null ? AdapterSelection.None : AdapterSelection.Of(Adapter.Tag)).With(_drop);
 
     /// <summary>True if the answer is a number.</summary>
     public bool IsRegression => Model.Model.Head.Kind == TaskKind.Regression;
@@ -58,7 +59,15 @@ public sealed class LoadedModel : IDisposable
     public IReadOnlyList<string> Labels => Card.Labels ?? LabelNames.Defaults(Model.Model.Head.Outputs);
 
     /// <summary>Columns of training, to be read where data has them and no others are named (<see cref="DataOptions.Usual"/>).</summary>
-    public UsualColumns Columns => Card.Columns is { } columns ? new(columns.Text, columns.Pair, columns.Label) : new();
+    public UsualColumns Columns => ColumnsOf(Card);
+
+    /// <summary>The columns that a card names; a class without one has a column of its own name.</summary>
+    internal static UsualColumns ColumnsOf(AnswerCard? card) => card?.Columns is { } columns
+        ? new(columns.Text, columns.Pair, columns.Label)
+        {
+            Flags = card is { Task: TaskKind.MultiLabel, Labels: { } labels } && columns.Label is null ? labels : [],
+        }
+        : new();
 
     /// <summary>The tokenizer: the adapter's own, else the base's; null if neither has one.</summary>
     public Tokenizer? Tokenizer() => _tokenizer.Value;
@@ -93,7 +102,11 @@ public sealed class LoadedModel : IDisposable
         var composed = adapterFolder is null ? null : ComposedFolders.TryRead(adapterFolder);
         IReadOnlyList<string> notes = composed is null ? ProofGate.Check(adapterFolder ?? folder, folder, options)
             : [.. composed.Folders.SelectMany(one => ProofGate.Check(one, folder, options))];
-        return adapterFolder is null ? Plain(folder, options, notes) : WithAdapter(folder, adapterFolder, composed, options, notes);
+        var drop = options.DropLayers == 0 ? null : LayerDrop.Lowest(options.DropLayers);
+        var loaded = adapterFolder is null ? Plain(folder, options, notes)
+            : WithAdapter(folder, adapterFolder, composed, options, notes);
+        loaded._drop = drop;
+        return loaded;
     }
 
     /// <summary>Refuses a model that answers no question about whole texts, or has no trained head.</summary>

@@ -3,10 +3,12 @@ namespace PeftSharp.Runs;
 /// <summary>The answer to a text.</summary>
 public sealed record Prediction
 {
-    /// <summary>The most probable class; null for a number.</summary>
+    /// <summary>
+    /// The most probable class; null for a number, and where any number of classes may hold at once and none does.
+    /// </summary>
     public required string? Label { get; init; }
 
-    /// <summary>Its probability, 0 to 1; NaN for a number.</summary>
+    /// <summary>Its probability, 0 to 1; NaN where there is none.</summary>
     public required double Probability { get; init; }
 
     /// <summary>
@@ -18,6 +20,9 @@ public sealed record Prediction
     /// <summary>The number that a regression answers; NaN for classes.</summary>
     public required double Value { get; init; }
 
-    /// <summary>Classes that are more probable than not, where any number of them may hold at once; else the most probable one.</summary>
+    /// <summary>
+    /// The classes that hold, in the order of the model's outputs: those with a probability above 0.5 where any number of them may hold at
+    /// once, none included; else the most probable one. Empty for a number.
+    /// </summary>
     public required IReadOnlyList<string> Labels { get; init; }
 }

@@ -117,7 +117,9 @@ public sealed class Run : IDisposable
             WrittenBy = _settings?.Caller.Name ?? "",
             Remark = _observer.Remark,
         };
-        using var output = OutputFolder.Plan(folder, options, Inputs.Base.Folder, _settings?.Data, _settings?.EvalData);
+        using var output = OutputFolder.Plan(
+            folder, options,
+            [Inputs.Base.Folder, _settings?.Data, _settings?.EvalData, _settings?.Adapter, .. FusedAdapters.Names(_settings?.Fuse)]);
         output.Create();
         WriteTo(output.Aside);
         output.Finish();
@@ -140,8 +142,10 @@ public sealed class Run : IDisposable
     /// <exception cref="PeftException">They cannot be written, or an earlier process had finished the run.</exception>
     public void WriteTo(string aside)
     {
-        AdapterFolder.Save(Inputs.Adapter, aside, Inputs.Format);
-        Inputs.Tokenizer?.Save(aside);
+        var own = Path.Combine(aside, Inputs.AdapterFolderName);
+        if (Inputs.Fused is null) AdapterFolder.Save(Inputs.Adapter, own, Inputs.Format);
+        else AdapterSetup.Save(Inputs.Model, Inputs.Adapter.Tag.Acts, aside);
+        Inputs.Tokenizer?.Save(own);
         if (Inputs.Model.Model is { HasOwnPooling: true } apart)
             _observer.Remark($"pooling {apart.Card.Pooling.ToString().ToLowerInvariant()}: Hugging Face's class has another, so "
                 + "Python's libraries refuse this adapter or leave its head out, rather than answer otherwise; for Python, merge it.");
@@ -149,7 +153,7 @@ public sealed class Run : IDisposable
         if (!File.Exists(log)) AtomicFile.WriteText(log, string.Concat(_log.Select(line => line + "\n")));
         foreach (var (name, content) in _observer.Attachments(Curves)) File.WriteAllBytes(Path.Combine(aside, name), content);
         AtomicFile.WriteText(Path.Combine(aside, RunFile.Name), JsonText.Text(Document) + "\n");
-        ProofWriter.AfterTraining(Inputs, aside, _observer);
+        ProofWriter.AfterTraining(Inputs, own, _observer);
     }
 
     private PeftException Absent() =>

@@ -28,20 +28,29 @@ internal sealed record SavedHead(ModelOptions Options)
         if (described is { Head: { } flexible })
         {
             RequireRows(saved, $"{flexible.Path(flexible.Layers - 1)}.weight", described.Labels!.Count);
+            if (card is not null && card.Task != described.Task) throw Unlike(saved, described.Task, card);
+            var unnamed = described.Task is TaskKind.Regression or TaskKind.QuestionAnswering;
             return new(
                 options with
                 {
                     FlexibleHead = flexible,
-                    Task = task ?? described.Task,
-                    Labels = (task ?? described.Task) == TaskKind.Regression ? null : card?.Labels ?? described.Labels,
+                    Task = described.Task,
+                    Labels = unnamed ? null : card?.Labels ?? described.Labels,
                 });
+        }
+        if (described is { LanguageMap: not null })
+        {
+            if (card is not null && card.Task != described.Task) throw Unlike(saved, described.Task, card);
+            return new(options with { Task = described.Task });
         }
         if (Outputs(saved) is not { } outputs) return new(options with { Task = task, Labels = card?.Labels });
         if (card?.Labels is { } named && named.Count != outputs && card.Task != TaskKind.Regression)
             throw new PeftException(
                 $"{saved.WeightsFile}: the adapter's head has {outputs} outputs, but {named.Count} labels are named with it "
                 + $"({string.Join(", ", named.Take(10).Select(Quoted.Name))}); the files do not belong together.");
-        task ??= outputs == 1 ? TaskKind.Regression : TaskKind.Classification;
+        // peft's files do not say whether several classes may hold at once; the base's configuration does.
+        var several = StoredHead.Of(config) is { Task: TaskKind.MultiLabel, Labels: var held } && (held?.Count ?? outputs) == outputs;
+        task ??= several ? TaskKind.MultiLabel : outputs == 1 ? TaskKind.Regression : TaskKind.Classification;
         if (task == TaskKind.Regression) return new(options with { Task = task });
         var labels = card?.Labels
             ?? (described?.Labels is { } told && told.Count == outputs ? told : null)
@@ -68,6 +77,11 @@ internal sealed record SavedHead(ModelOptions Options)
                 + $"{card.Task}; the files do not belong together.");
         return card.Task;
     }
+
+    private static PeftException Unlike(AdapterFolder saved, TaskKind? described, AnswerCard card) =>
+        new(
+            $"{saved.Path}: {HubHeadConfig.FileName} describes a head that answers {described}, but the card in {saved.WeightsFile} says "
+            + $"{card.Task}; the files do not belong together.");
 
     private static void RequireRows(AdapterFolder saved, string name, int rows)
     {

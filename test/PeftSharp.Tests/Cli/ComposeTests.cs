@@ -51,7 +51,9 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
         Assert.Contains("holds no fusion", Fails($"fuse[{a}]({a},{b})"));
         Assert.Contains("expected", Fails($"stack({a},{b}"));
         Assert.Contains("does not exist", Fails($"stack({a},{folder.File_("none")})"));
-        Assert.Contains("one is wanted", Peft.Run("analyze", "--base", folder.Model, "--adapter", $"stack({a},{b})").Fails(2));
+        Peft.Run("analyze", "--base", folder.Model, "--adapter", $"stack({a},{b})").Succeeds();
+        string[] extract = ["extract", "--base", folder.Model, "--adapter", $"stack({a},{b})", "--rank", "1", "--out", folder.File_("no")];
+        Assert.Contains("one is wanted", Peft.Run(extract).Fails(2));
     }
 
     [Fact]

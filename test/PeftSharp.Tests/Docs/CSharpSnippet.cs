@@ -38,6 +38,7 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
         Assert.True(Written(recipe, folder, new Narrator(), TestContext.Current.CancellationToken));
         Assert.Equal(["negative", "positive", "question"], Continued(files.Model, adapter));
         Measured(files.Model, files.Train, TestContext.Current.CancellationToken);
+        Assert.Equal(["film", "positive"], Several(files.Model));
         Assert.Equal(0, Compared(files.Model, files.Train, files.File_("compared")));
     }
 
@@ -64,6 +65,14 @@ public sealed class CSharpSnippet(CliFolder files) : IClassFixture<CliFolder>
         using var more = FineTuning.Of(model).Continue(adapter).On([("the film is good", "positive"), ("is the film good", "question")])
             .Steps(20).Run();
         return more.Report["labels"]!.AsArray().Select(label => (string?)label);
+    }
+
+    private static IEnumerable<string?> Several(string model)
+    {
+        (string, string[])[] comments =
+            [("the film is good", ["film", "positive"]), ("a dull book", []), ("a nice film", ["film", "positive"])];
+        using var several = FineTuning.Of(model).On(comments).Steps(20).Run();
+        return several.Report["labels"]!.AsArray().Select(label => (string?)label);
     }
 
     private static int Compared(string model, string data, string folder)

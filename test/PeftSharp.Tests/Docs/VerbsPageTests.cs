@@ -12,6 +12,7 @@ public sealed class VerbsPageTests(CliFolder folder) : IClassFixture<CliFolder>
 {
     [Theory]
     [InlineData("classification of texts, or pairs", TaskKind.Classification)]
+    [InlineData("any number of labels for texts, or pairs", TaskKind.MultiLabel)]
     [InlineData("regression on texts, or pairs", TaskKind.Regression)]
     [InlineData("token classification", TaskKind.TokenClassification)]
     [InlineData("question answering", TaskKind.QuestionAnswering)]
@@ -48,8 +49,8 @@ public sealed class VerbsPageTests(CliFolder folder) : IClassFixture<CliFolder>
                 result.Fails(1);
             }
         }
-        Assert.Equal(task is TaskKind.Classification or TaskKind.Regression ? ["yes", "yes"]
-            : ["C#", "no"], [said[Array.IndexOf(verbs, "train")], said[Array.IndexOf(verbs, "compare")]]);
+        var trained = IsTrained(task) ? ("yes", "yes") : ("C#", "no");
+        Assert.Equal(trained, (said[Array.IndexOf(verbs, "train")], said[Array.IndexOf(verbs, "compare")]));
     }
 
     [Fact]
@@ -59,19 +60,28 @@ public sealed class VerbsPageTests(CliFolder folder) : IClassFixture<CliFolder>
         Assert.All(PeftSharp.Cli.CommandTree.Names, verb => Assert.Matches($"[| `]{verb}[| `]", page));
     }
 
+    private static bool IsTrained(TaskKind task) => task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression;
+
     private string Rows(TaskKind task)
     {
+        if (task == TaskKind.MultiLabel)
+        {
+            var lists = folder.File_("lists.jsonl");
+            File.WriteAllText(
+                lists, "{\"text\":\"the film is good\",\"labels\":[\"a\",\"b\"]}\n{\"text\":\"a nice play\",\"labels\":[]}\n");
+            return lists;
+        }
         if (task != TaskKind.Regression) return folder.Dev;
         var file = folder.File_("scores.tsv");
         File.WriteAllText(file, "sentence\tlabel\nthe film is good\t0.75\nthe book is bad\t0.25\na nice play\t0.5\n");
         return file;
     }
 
-    // Two tasks are trained by the program, the others are what a C# program leaves.
+    // Some tasks are trained by the program, the others are what a C# program leaves.
     private string Adapter(TaskKind task, string data)
     {
         var adapter = folder.File_($"{task}");
-        if (task is TaskKind.Classification or TaskKind.Regression)
+        if (IsTrained(task))
         {
             Peft.Run("train", "--base", folder.Model, "--method", "lora", "--data", data, "--out", adapter, "--max-steps", "1",
                 "--compute", "fp32").Succeeds();

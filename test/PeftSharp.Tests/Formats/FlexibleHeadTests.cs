@@ -48,8 +48,10 @@ public sealed class FlexibleHeadTests : IDisposable
     }
 
     [Theory]
-    [InlineData("head_type", "\"multilabel_classification\"", "head_type")]
-    [InlineData("head_type", "\"tagging\"", "head_type")]
+    [InlineData("head_type", "\"multiple_choice\"", "head_type")]
+    [InlineData("head_type", "\"dependency_parsing\"", "has a counterpart")]
+    [InlineData("head_type", "\"masked_lm\"", "head_type")]
+    [InlineData("head_type", "\"causal_lm\"", "layers")]
     [InlineData("layers", "3", "layers")]
     [InlineData("layers", "\"2\"", "layers")]
     [InlineData("bias", "false", "bias")]

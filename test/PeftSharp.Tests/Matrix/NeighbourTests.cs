@@ -36,6 +36,7 @@ public sealed class NeighbourTests
             new() { Pooling = Pooling.Mean },
             new() { Pooling = Pooling.Cls },
             new() { Task = TaskKind.Regression, Pooling = Pooling.Mean },
+            new() { Task = TaskKind.MultiLabel, Pooling = Pooling.Mean },
             new() { Task = TaskKind.TokenClassification },
             new() { Task = TaskKind.QuestionAnswering },
             new() { Task = TaskKind.Embedding, Pooling = Pooling.Mean },

@@ -16,7 +16,8 @@ public sealed class PartsTests
 {
     private static readonly TaskKind[] Tasks =
     [
-        TaskKind.Classification, TaskKind.Regression, TaskKind.TokenClassification, TaskKind.QuestionAnswering, TaskKind.SequenceToSequence,
+        TaskKind.Classification, TaskKind.MultiLabel, TaskKind.Regression, TaskKind.TokenClassification, TaskKind.QuestionAnswering,
+        TaskKind.SequenceToSequence,
     ];
 
     [Theory]

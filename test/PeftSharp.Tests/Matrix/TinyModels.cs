@@ -73,7 +73,9 @@ internal static class TinyModels
             folder,
             options with
             {
-                Labels = options.Task is TaskKind.Classification or TaskKind.TokenClassification ? ["no", "maybe", "yes"] : null,
+                Labels = options.Task is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification
+                    ? ["no", "maybe", "yes"]
+                    : null,
             });
 
     // Fresh models have biases of zero and norms of one; a checkpoint can hold other numbers. It lasts as long as the process.
@@ -136,6 +138,9 @@ internal static class TinyModels
     private static Tensor LabelsOf(IReadOnlyList<int> rows, int width, TaskKind task) => task switch
     {
         TaskKind.Regression => tensor(rows.Select(r => 0.7f * r - 1).ToArray()),
+        // Row 0 has no class, row 3 has two.
+        TaskKind.MultiLabel => tensor(
+            rows.SelectMany(r => Enumerable.Range(0, 3).Select(c => (r >> c & 1) == 1 ? 1f : 0)).ToArray(), [rows.Count, 3]),
         TaskKind.TokenClassification => tensor(rows.SelectMany(r => Enumerable.Range(0, width)
             .Select(t => t < Lengths[r] && t % (r + 1) == 0 ? (t + r) % 3L : -100)).ToArray(), [rows.Count, width]),
         TaskKind.SequenceToSequence => tensor(rows.SelectMany(r => Enumerable.Range(0, AnswerTokens)
@@ -155,7 +160,8 @@ internal static class TinyModels
         var mask = (arange(tokens, ScalarType.Int64).unsqueeze(0) < tensor(Lengths).unsqueeze(1)).to(ScalarType.Int64);
         var ids = (Initial.Uniform([rows, tokens], 0.5, 5).add(0.5) * (Vocabulary - PadId - 1)).to(ScalarType.Int64) + PadId + 1;
         var types = (arange(tokens, ScalarType.Int64) >= 3).to(ScalarType.Int64).unsqueeze(0) * mask;
-        var labels = task == TaskKind.SequenceToSequence ? LabelsOf([0, 1, 2, 3], (int)tokens, task) : tensor((long[])[2, 0, 1, 2]);
+        var labels = task is TaskKind.SequenceToSequence or TaskKind.MultiLabel ? LabelsOf([0, 1, 2, 3], (int)tokens, task)
+            : tensor((long[])[2, 0, 1, 2]);
         Tensor Part(Tensor x) => (row is { } r ? x.narrow(0, r, 1) : x).clone().MoveToOuterDisposeScope();
         return new()
         {

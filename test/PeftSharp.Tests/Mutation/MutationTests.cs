@@ -24,6 +24,33 @@ public sealed class MutationTests
             $"{run.Read} were read and {run.Refused} refused: the damage is too light or too heavy to tell anything.");
     }
 
+    // Damage to what is refused anyway would tell nothing.
+    [Fact]
+    public void Every_Reader_Reads_One_Of_Its_Examples()
+    {
+        LibTorch.EnsureLoaded();
+        using var folder = new TempFolder();
+        var deaf = new Parsers(TestPaths.Fixture()).All.Where(parser => !parser.Seeds.Any(seed => Reads(parser, seed, folder)));
+        Assert.Empty(deaf.Select(parser => parser.Name));
+    }
+
+    private static bool Reads(MutatedParser parser, byte[] seed, TempFolder folder)
+    {
+        var place = Directory.CreateDirectory(Path.Combine(folder.Root, parser.Name.Replace(' ', '-'))).FullName;
+        foreach (var (name, bytes) in parser.Beside) File.WriteAllBytes(Path.Combine(place, name), bytes);
+        var path = Path.Combine(place, parser.File);
+        File.WriteAllBytes(path, seed);
+        try
+        {
+            parser.Parse(path);
+            return true;
+        }
+        catch (PeftException)
+        {
+            return false;
+        }
+    }
+
     [Fact]
     public void The_Same_Seed_Makes_The_Same_Damage()
     {

@@ -121,6 +121,25 @@ public sealed class FineTuningTests : IDisposable
     }
 
     [Fact]
+    public void A_Fusion_That_Was_Cut_Off_Goes_On_To_The_Same_End()
+    {
+        foreach (var name in (string[])["a", "b"])
+            FineTuning.Of(_folder.Model).With("pfeiffer").Seed(name[0]).Steps(2).On(_folder.Train).To(_folder.File_(name))
+                .Run(cancellation: TestContext.Current.CancellationToken).Dispose();
+        // Layers are drawn by the step's seed, so that a run draws the same when it goes on.
+        var described = FineTuning.Of(_folder.Model).Fuse(_folder.File_("a"), _folder.File_("b")).DropLayers(1).On(_folder.Train)
+            .ScoreOn(_folder.Dev).Epochs(2).Set("compute", "fp32").Set("save_steps", "2");
+        described.To(_folder.File_("whole")).Run(cancellation: TestContext.Current.CancellationToken).Dispose();
+        var stopping = new Stopping(3);
+        using (var cut = described.To(_folder.File_("cut")).Run(stopping, stopping.Token))
+            Assert.True(cut is { Interrupted: true, CanGoOn: true });
+        using (var resumed = Run.Resume(_folder.File_("cut"), cancellation: TestContext.Current.CancellationToken))
+            Assert.Equal(8, resumed.Curves.Losses.Count);
+        byte[] Fusion(string name) => File.ReadAllBytes(Path.Combine(_folder.File_(name), "a,b", "model_adapter_fusion.safetensors"));
+        Assert.Equal(Fusion("whole"), Fusion("cut"));
+    }
+
+    [Fact]
     public void A_Run_That_Was_Cut_Off_Goes_On_To_The_Same_End()
     {
         var described = Tuning.Epochs(4).On(_folder.Train).ScoreOn(_folder.Dev).Set("save_steps", "3");

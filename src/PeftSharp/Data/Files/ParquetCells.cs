@@ -36,17 +36,34 @@ internal static class ParquetCells
         _ => throw new PeftException($"The column {BadRows.Quote(field.Name)} holds {ParquetTypes.Name(field)}, which is not read."),
     };
 
+    /// <summary>Lists of values as a text file would spell them; null where a row has none, and for what is no text.</summary>
+    /// <param name="field">The column.</param>
+    /// <param name="data">Its values.</param>
+    /// <param name="rows">Rows of the row group.</param>
+    /// <param name="maxLength">Letters that all texts together may have.</param>
+    public static string?[]?[] TextLists(DataField field, RawColumnData data, int rows, long maxLength) => data switch
+    {
+        RawColumnData<ReadOnlyMemory<char>> texts => Nested(texts, field, rows, Bounded<char>(text => text.ToString(), maxLength), null),
+        RawColumnData<ReadOnlyMemory<byte>> bytes => Nested(bytes, field, rows, Bounded<byte>(Decode, maxLength), null),
+        RawColumnData<bool> flags => Nested<bool, string?>(flags, field, rows, flag => flag ? "1.0" : "0.0", null),
+        RawColumnData<float> numbers => Nested<float, string?>(numbers, field, rows, number => Real(Spell(number)), null),
+        RawColumnData<double> numbers => Nested<double, string?>(numbers, field, rows, number => Real(Spell(number)), null),
+        _ => Array.ConvertAll(Lists(field, data, rows), Spelled),
+    };
+
+    private static string?[]? Spelled(int[]? list) => list is null ? null : Array.ConvertAll(list, id => id < 0 ? null : Spell(id));
+
     /// <summary>Lists of integers; null where a row has none. Numbers that are no int32 of 0 or more, and nulls, become -1.</summary>
     public static int[]?[] Lists(DataField field, RawColumnData data, int rows) => data switch
     {
-        RawColumnData<sbyte> numbers => Nested(numbers, field, rows),
-        RawColumnData<byte> numbers => Nested(numbers, field, rows),
-        RawColumnData<short> numbers => Nested(numbers, field, rows),
-        RawColumnData<ushort> numbers => Nested(numbers, field, rows),
-        RawColumnData<int> numbers => Nested(numbers, field, rows),
-        RawColumnData<uint> numbers => Nested(numbers, field, rows),
-        RawColumnData<long> numbers => Nested(numbers, field, rows),
-        RawColumnData<ulong> numbers => Nested(numbers, field, rows),
+        RawColumnData<sbyte> numbers => Nested(numbers, field, rows, Id, -1),
+        RawColumnData<byte> numbers => Nested(numbers, field, rows, Id, -1),
+        RawColumnData<short> numbers => Nested(numbers, field, rows, Id, -1),
+        RawColumnData<ushort> numbers => Nested(numbers, field, rows, Id, -1),
+        RawColumnData<int> numbers => Nested(numbers, field, rows, Id, -1),
+        RawColumnData<uint> numbers => Nested(numbers, field, rows, Id, -1),
+        RawColumnData<long> numbers => Nested(numbers, field, rows, Id, -1),
+        RawColumnData<ulong> numbers => Nested(numbers, field, rows, Id, -1),
         _ =>
             throw new PeftException(
                 $"The column {BadRows.Quote(field.Name)} holds {ParquetTypes.Name(field)}, expected lists of integers."),
@@ -66,7 +83,9 @@ internal static class ParquetCells
         return texts;
     }
 
-    private static int[]?[] Nested<T>(RawColumnData<T> data, DataField field, int rows) where T : struct, INumberBase<T>
+    private static TElement[]?[] Nested<T, TElement>(
+        RawColumnData<T> data, DataField field, int rows, Func<T, TElement> read, TElement missing)
+        where T : struct
     {
         if (field.MaxRepetitionLevel != 1) throw new InvalidDataException("a list of lists");
         var values = data.Values;
@@ -74,8 +93,8 @@ internal static class ParquetCells
         var repetitions = data.RepetitionLevels;
         var nullElement = field.IsNullable && field.MaxDefinitionLevel > 1 ? field.MaxDefinitionLevel - 1 : -1;
         var emptyList = (nullElement < 0 ? field.MaxDefinitionLevel : nullElement) - 1;
-        var lists = new int[]?[rows];
-        var list = new List<int>();
+        var lists = new TElement[]?[rows];
+        var list = new List<TElement>();
         var (row, next) = (-1, 0);
         for (var i = 0; i < levels.Length; i++)
         {
@@ -86,8 +105,8 @@ internal static class ParquetCells
                 lists[row] = levels[i] < emptyList ? null : [];
                 list.Clear();
             }
-            if (levels[i] == field.MaxDefinitionLevel) list.Add(Id(values[next++]));
-            else if (levels[i] == nullElement) list.Add(-1);
+            if (levels[i] == field.MaxDefinitionLevel) list.Add(read(values[next++]));
+            else if (levels[i] == nullElement) list.Add(missing);
         }
         if (row != rows - 1) throw new InvalidDataException("a column ends before the rows do");
         if (row >= 0 && lists[row] is not null) lists[row] = [.. list];

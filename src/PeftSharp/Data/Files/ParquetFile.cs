@@ -123,6 +123,9 @@ internal sealed class ParquetFile : IDisposable
         {
             using var document = JsonDocument.Parse(text);
             var feature = document.RootElement.GetProperty("info").GetProperty("features").GetProperty(column);
+            // Of a list of classes: "feature" of a Sequence or List, or a list of one.
+            if (feature.ValueKind == JsonValueKind.Array && feature.GetArrayLength() == 1) feature = feature[0];
+            else if (feature.TryGetProperty("feature", out var element)) feature = element;
             if (feature.GetProperty("_type").GetString() != "ClassLabel") return null;
             string[] names = [.. feature.GetProperty("names").EnumerateArray().Select(name => name.GetString()!)];
             return names.Length > 0 && names.All(name => name is not null) && names.Distinct(StringComparer.Ordinal).Count() == names.Length

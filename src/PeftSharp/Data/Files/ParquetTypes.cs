@@ -38,6 +38,9 @@ internal static class ParquetTypes
     public static bool IsInteger(string type) =>
         type.StartsWith("int", StringComparison.Ordinal) || type.StartsWith("uint", StringComparison.Ordinal);
 
+    /// <summary>The type of a list's elements; null for another type.</summary>
+    public static string? ElementOf(string type) => type.StartsWith("list<", StringComparison.Ordinal) ? type[5..^1] : null;
+
     public static bool IsIntegerList(string type) => type.StartsWith("list<", StringComparison.Ordinal) && IsInteger(type[5..]);
 
     private static string Name(Type type) => Names.TryGetValue(type, out var name) ? name : type.Name.ToLowerInvariant();

@@ -13,6 +13,11 @@ internal sealed class SharedColumns
     /// <summary>The classes that a file's metadata names; null where it names none.</summary>
     public IReadOnlyList<string>? ClassNames { get; private set; }
 
+    /// <summary>
+    /// True if labels are lists, so that any number of classes may hold at once, false if each row has one; null until a row tells.
+    /// </summary>
+    public bool? Lists { get; set; }
+
     /// <summary>What was taken for granted in reading the files, a sentence each.</summary>
     public IReadOnlyList<string> Remarks => _remarks;
 
@@ -72,6 +77,14 @@ internal sealed class SharedColumns
                     $"{path} holds {type} in the column {BadRows.Quote(column)}, where {_first} holds {other}; give files of one dataset "
                     + "with the same types.");
         }
+    }
+
+    /// <summary>Takes the names of columns of 0 and 1 over, which are those of the classes; does nothing where there are none.</summary>
+    public void ReadFlags(string path, IReadOnlyList<string> names)
+    {
+        if (names.Count == 0) return;
+        CheckClasses(path, names[0], names);
+        Lists = true;
     }
 
     /// <summary>Takes the classes over that a file's metadata names, and refuses a file that names others.</summary>

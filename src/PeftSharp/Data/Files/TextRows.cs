@@ -14,26 +14,38 @@ internal static class TextRows
         }
     }
 
-    public static IEnumerable<RawExample> Of(IEnumerable<LabelledText> rows, string source, DataOptions options, BadRows bad)
+    public static IEnumerable<RawExample> Of(
+        IEnumerable<LabelledText> rows, string source, DataOptions options, BadRows bad, SharedColumns shared)
     {
         var number = -1;
         bool? pairs = null;
         foreach (var row in rows)
         {
             number++;
-            if (Problem(row, options, ref pairs) is { } problem) bad.Report(source, number + 1, problem);
-            else yield return new RawExample(source, number + 1, row.Text, row.Pair, row.Label) { Row = number };
+            if (Problem(row, options, shared, ref pairs) is { } problem) bad.Report(source, number + 1, problem);
+            else
+            {
+                var label = row.Labels is { } labels ? LabelList.Write(labels) : row.Label;
+                yield return new RawExample(source, number + 1, row.Text, row.Pair, label) { Row = number };
+            }
         }
     }
 
-    private static string? Problem(LabelledText? row, DataOptions options, ref bool? pairs)
+    private static string? Problem(LabelledText? row, DataOptions options, SharedColumns shared, ref bool? pairs)
     {
         if (row?.Text is null) return "there is no text; give one";
         if (!options.AllowEmptyText && (string.IsNullOrWhiteSpace(row.Text) || row.Pair is { } pair && string.IsNullOrWhiteSpace(pair)))
             return DelimitedReader.Blank(null);
-        if (string.IsNullOrWhiteSpace(row.Label)) return "there is no label; give one, or leave the row out";
-        if (IsBroken(row.Text) || IsBroken(row.Label) || row.Pair is { } second && IsBroken(second))
+        if (row.Labels is null && options.Kind != LabelKind.MultiLabel && string.IsNullOrWhiteSpace(row.Label))
+            return "there is no label; give one, or leave the row out";
+        if (row.Labels?.Any(string.IsNullOrWhiteSpace) == true) return "one of its labels is blank; leave it out";
+        if (
+            IsBroken(row.Text) || IsBroken(row.Label) || row.Pair is { } second && IsBroken(second)
+                || row.Labels?.Any(IsBroken) == true)
             return "the text holds half of a surrogate pair; do not cut texts within a letter";
+        shared.Lists ??= row.Labels is not null;
+        if (shared.Lists != row.Labels is not null && options.Kind != LabelKind.MultiLabel)
+            return "a list of labels stands beside single labels; give lists to all rows";
         pairs ??= row.Pair is not null;
         return pairs == row.Pair is not null ? null : "a single text stands among pairs; give pairs, or single texts";
     }

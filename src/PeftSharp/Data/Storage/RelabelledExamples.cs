@@ -11,7 +11,12 @@ internal sealed class RelabelledExamples(IReadOnlyList<Example> all, int[] place
 
     public int Count => all.Count;
 
-    public Example this[int index] => all[index] is { Label: >= 0 } example ? example with { Label = places[example.Label] } : all[index];
+    public Example this[int index] => all[index] switch
+    {
+        { Label: >= 0 } example => example with { Label = places[example.Label] },
+        { Labels: { Count: > 0 } labels } example => example with { Labels = [.. labels.Select(label => places[label]).Order()] },
+        var example => example,
+    };
 
     public IEnumerator<Example> GetEnumerator()
     {

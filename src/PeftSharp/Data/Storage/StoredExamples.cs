@@ -7,7 +7,9 @@ namespace PeftSharp.Data.Storage;
 /// <param name="kept">Indices of those that are good; null for all.</param>
 /// <param name="labels">Classes of the good rows, or null.</param>
 /// <param name="targets">Regression targets of the good rows, or null.</param>
-internal sealed class StoredExamples(RowStore rows, int[]? kept, int[]? labels, float[]? targets) : IReadOnlyList<Example>
+/// <param name="sets">The classes of each good row, where there may be several, or null.</param>
+internal sealed class StoredExamples(RowStore rows, int[]? kept, int[]? labels, float[]? targets, int[][]? sets = null)
+    : IReadOnlyList<Example>
 {
     public int Count => kept?.Length ?? rows.Count;
 
@@ -21,6 +23,7 @@ internal sealed class StoredExamples(RowStore rows, int[]? kept, int[]? labels, 
                 File = row.File,
                 Row = row.Row,
                 Kept = row.Kept,
+                Labels = sets?[index],
             };
         }
     }

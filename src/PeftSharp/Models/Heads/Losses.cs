@@ -31,6 +31,34 @@ internal static class Losses
             nn.functional.mse_loss(predictions.to(ScalarType.Float64), targets.to(ScalarType.Float64)).to(predictions.dtype),
             targets.numel());
 
+    /// <summary>
+    /// Mean binary cross-entropy of logits [rows, classes] against what holds [rows, classes], 1 or 0 or between: over all entries, as
+    /// transformers takes it. Every row has as many classes, so that a row is what a batch weighs by.
+    /// </summary>
+    /// <exception cref="PeftException">The labels have another shape, or are no numbers from 0 to 1.</exception>
+    public static BatchLoss EachLabel(Tensor logits, Tensor labels)
+    {
+        if (!labels.shape.SequenceEqual(logits.shape))
+            throw new PeftException(
+                $"The labels have the shape [{string.Join(", ", labels.shape)}]; where any number of classes may hold at once they are "
+                + $"[{string.Join(", ", logits.shape)}], 1 at each class that holds and 0 elsewhere.");
+        var targets = labels.to(ScalarType.Float64);
+        CheckShares(targets);
+        var mean = nn.functional.binary_cross_entropy_with_logits(logits.to(ScalarType.Float64), targets);
+        return new(mean.to(logits.dtype), labels.shape[0]);
+    }
+
+    private static void CheckShares(Tensor targets)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var (least, most) = (targets.min().item<double>(), targets.max().item<double>());
+        if (!(least >= 0 && most <= 1))
+            throw new PeftException(
+                $"The labels hold the number {(least >= 0 ? most : least)}; where any number of classes may hold at once they are 1 at "
+                + "each class that holds and 0 elsewhere.");
+    }
+
     private static void Check(Tensor labels, Tensor labelled, long classes)
     {
         using var guard = no_grad();

@@ -70,9 +70,8 @@ public sealed class SequenceHead(
     }
 
     /// <inheritdoc/>
-    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) => kind == TaskKind.MultiLabel
-        ? throw new PeftException(
-            "A head of several classes at once cannot be trained yet; load the model for classification or regression.")
+    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) => 
+        kind == TaskKind.MultiLabel ? Losses.EachLabel(output.Logits, labels)
         : kind == TaskKind.Regression ? Losses.MeanSquare(output.Logits.squeeze(-1), labels)
         : Losses.CrossEntropy(output.Logits, labels);
 

@@ -119,15 +119,19 @@ public sealed class Answers
         }
         var read = Read(row);
         if (_several) answer["labels"] = JsonText.Texts(read.Labels);
-        answer["label"] = read.Label;
-        answer["probability"] = JsonText.Number(read.Probability);
+        else
+        {
+            answer["label"] = read.Label;
+            answer["probability"] = JsonText.Number(read.Probability);
+        }
         answer["probabilities"] = JsonText.Numbers(read.Probabilities);
         return answer;
     }
 
     private void Columns(TextWriter writer, bool csv)
     {
-        string[] heads = _regression ? ["value"] : ["label", "probability", .. _labels.Select(l => $"p({l})")];
+        string[] answer = _regression ? ["value"] : _several ? ["labels"] : ["label", "probability"];
+        string[] heads = _regression ? answer : [.. answer, .. _labels.Select(l => $"p({l})")];
         Line(writer, csv, [.. _place.Heads(heads), .. heads]);
         for (var row = 0; row < Data.Count; row++)
         {
@@ -137,10 +141,15 @@ public sealed class Answers
                 continue;
             }
             var read = Read(row);
-            string[] cells = [read.Label!, Text(read.Probability), .. read.Probabilities.Select(p => Text(p.Value))];
-            Line(writer, csv, [.. _place.Cells(row), .. cells]);
+            string[] first = _several ? [Joined(read.Labels)] : [read.Label!, Text(read.Probability)];
+            Line(writer, csv, [.. _place.Cells(row), .. first, .. read.Probabilities.Select(p => Text(p.Value))]);
         }
     }
+
+    // As training reads them: with bars between, or as a list where a name has one.
+    private static string Joined(IReadOnlyList<string> names) => names.Any(name => name.Contains('|') || name.StartsWith('['))
+        ? JsonText.Line(JsonText.Texts(names))
+        : string.Join('|', names);
 
     private static void Line(TextWriter writer, bool csv, string[] cells) => writer.WriteLine(csv
         ? string.Join(

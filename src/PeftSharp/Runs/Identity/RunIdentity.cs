@@ -36,11 +36,13 @@ public static class RunIdentity
     /// <param name="baseFolder">The folder that the base was loaded from: every byte of its configuration, weights and tokenizer belongs to
     /// the identity (digests are remembered for files that have not changed). Default: every value of the model in memory does.</param>
     /// <param name="adapterFile">The file of tensors that the adapter starts from, where the run goes on with one. Default: none.</param>
+    /// <param name="fusedFiles">The files of tensors of the adapters that a fusion is trained of. Default: none.</param>
+    /// <param name="adapterDrop">The most lowest layers that a step may leave the adapter out of (AdapterDrop). Default: 0.</param>
     /// <exception cref="PeftException">A file of the base cannot be read.</exception>
     public static RunFingerprint Of(
         PeftModel model, PeftMethod adapter, TrainerOptions trainer, BatchPlan plan, TokenizedDataset train,
         TokenizedDataset? held = null, ForwardOptions? forward = null, string? metric = null, string? baseFolder = null,
-        string? adapterFile = null)
+        string? adapterFile = null, IReadOnlyList<string>? fusedFiles = null, int adapterDrop = 0)
     {
         forward ??= new();
         List<KeyValuePair<string, string>> fields = [new("method", adapter.Options.PeftType)];
@@ -71,6 +73,9 @@ public static class RunIdentity
         Add("what the head reads", model.Model.Head.ReadsFirstTokenOnly ? "the first token" : "all tokens");
         if (adapterFile is not null)
             Add("adapter that the run goes on with", $"SHA-256 {FileDigest.Of(adapterFile, FileDigest.DefaultCache)[..16]}");
+        foreach (var (file, i) in (fusedFiles ?? []).Select((file, i) => (file, i)))
+            Add($"file {i + 1} of the fused adapters", $"SHA-256 {FileDigest.Of(file, FileDigest.DefaultCache)[..16]}");
+        if (adapterDrop > 0) Add("adapter_drop", adapterDrop.ToString(CultureInfo.InvariantCulture));
         var size = $"{model.Model.Config.ModelType}, {model.Model.Sites.Count} weights";
         Add("base model", baseFolder is null ? $"{size}, {BaseIdentity.InMemory(model)}" : size);
         foreach (var (name, value) in baseFolder is null ? [] : BaseIdentity.OfFolder(baseFolder)) Add(name, value);
@@ -89,6 +94,7 @@ public static class RunIdentity
         {
             var example = data.Data.Examples[row];
             Append<int>([data.Lengths[row], example.Label, BitConverter.SingleToInt32Bits(example.Target)]);
+            if (example.Labels is { } labels) Append<int>([labels.Count, .. labels]);
             Append(data.Ids(row));
             Append(data.TypeIds(row));
         }

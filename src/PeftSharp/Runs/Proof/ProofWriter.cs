@@ -16,7 +16,8 @@ public static class ProofWriter
         try
         {
             // Weights that were rounded to bfloat16 for training are read again: the answers are to be float32's.
-            if (inputs.Compute.Type == ComputeType.Float32) Write(inputs.Model, inputs.Adapter, basis, folder, inputs.Tokenizer);
+            if (inputs.Compute.Type == ComputeType.Float32 || inputs.Fused is not null)
+                Write(inputs.Model, inputs.Adapter, basis, folder, inputs.Tokenizer);
             else Write(LoadedModel.Open(basis, folder, new LoadOptions { Proof = ProofUse.Skip }), folder);
         }
         catch (PeftException e)

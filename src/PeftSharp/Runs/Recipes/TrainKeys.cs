@@ -21,6 +21,16 @@ public static class TrainKeys
             "adapter", "--adapter", "FOLDER",
             "Go on with this adapter on new rows: its method, settings, labels (new ones extend its head) and base",
             s => ref s.Adapter, Text, "adapter_name_or_path") with { IsTold = true },
+        Of(
+            "fuse", "--fuse", "FOLDER,FOLDER",
+            "Train a fusion of these adapters on top of them, which stay as they are (AdapterFusion); an expression is taken as well: "
+            + "fuse(A,stack(B,C))",
+            s => ref s.Fuse, Text, "adapter_fusion") with { IsTold = true },
+        Of(
+            "adapter_drop", "--adapter-drop", "N",
+            "Each step leaves the adapter out of so many of the lowest layers as are drawn from 0 to N, so that it serves without them "
+            + "(AdapterDrop)",
+            s => ref s.AdapterDrop, v => Values.Whole(v, 1, 1 << 16)) with { IsTold = true },
         Of("model_revision", "--revision", "NAME", "Branch, tag or commit of a base model of the hub",
             s => ref s.Revision, Text, "revision") with { Default = "main", IsTold = true },
         Of("method", "--method", "NAME", "A method, an alias or a preset; \"peft methods\" lists them",
@@ -39,10 +49,14 @@ public static class TrainKeys
             s => ref s.Pair, Text, "pair", "text_pair"),
         Of("label_column", "--label-column", "COLUMN", "Column of the label",
             s => ref s.Label, Text, "label", "label_column_name"),
+        Of("label_columns", "--label-columns", "NAME,NAME", FileLayout.LabelColumnsHelp,
+            s => ref s.LabelColumns, FileLayout.ColumnsOf, "label_column_names"),
+        Of("label_separator", "--label-separator", "CHAR", FileLayout.LabelSeparatorHelp,
+            s => ref s.LabelSeparator, v => FileLayout.SeparatorOf(v)),
         Of(
             "problem_type", "--problem", "KIND",
-            "classification, regression, or generation (or causal-lm: prompts with answers; alpaca, chats, ShareGPT, prompt and "
-            + "completion, texts)",
+            "classification, multi_label_classification (any number of classes at once), regression, or generation (or causal-lm: prompts "
+            + "with answers; alpaca, chats, ShareGPT, prompt and completion, texts)",
             s => ref s.Problem, Values.Problem) with { Default = "told from labels and columns" },
         Of(
             "packing", "--packing", null,

@@ -17,13 +17,13 @@ internal sealed class TrainSettings
 
     public string? Base,
         Adapter, Revision, Method, Data, EvalData, Text, Pair, Label, Problem, Rows, Out, Format, Metric, Quantize, Pooling, SaveStrategy,
-        Cache;
+        Cache, Fuse;
     public double[]? SplitShares;
     public ulong SplitSeed = 42;
     public int DataMemory = 256;
     public bool SampleStratified, SplitStratified = true;
     public string Optimizer = "adamw_torch";
-    public int? MaxLength, Take, TakeEval, EvalSteps, EarlyStopping, SaveSteps;
+    public int? MaxLength, Take, TakeEval, EvalSteps, EarlyStopping, SaveSteps, AdapterDrop;
     public long? MaxSteps, WarmupSteps;
     public double? LearningRate;
     public int BatchSize = 16, Accumulate = 1, BlockSize = 64, TokensPerPass = TokenBatch.TokensPerPass, SaveLimit = 2;
@@ -31,8 +31,8 @@ internal sealed class TrainSettings
     public ulong Seed = 42;
     public string Schedule = "linear", Compute = "auto", Device = "cpu", Order = "bucketed";
     public bool? Header, Quoted;
-    public char? Separator;
-    public string[] NoLabel = [];
+    public char? Separator, LabelSeparator;
+    public string[] NoLabel = [], LabelColumns = [];
     public bool AllowBlank,
         Packing, LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, Resume, CacheTrunk, DryRun, BaseDropout = true;
 

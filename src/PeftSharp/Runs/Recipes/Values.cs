@@ -71,8 +71,16 @@ public static class Values
     };
 
     /// <summary>What is learnt, under our names and Hugging Face's.</summary>
-    public static string Problem(string text) => text.ToLowerInvariant() is "causal-lm" or "causal_lm" or "seq_2_seq_lm" ? "generation"
-        : OneOf(text.Replace("single_label_", "", StringComparison.Ordinal), "classification", "regression", "generation");
+    public static string Problem(string text) => text.ToLowerInvariant() switch
+    {
+        "causal-lm" or "causal_lm" or "seq_2_seq_lm" => "generation",
+        "multi_label" or "multi-label" or "multilabel" => SeveralLabels,
+        _ => OneOf(
+            text.Replace("single_label_", "", StringComparison.Ordinal), "classification", SeveralLabels, "regression", "generation"),
+    };
+
+    /// <summary>Hugging Face's name of what has any number of several labels at once.</summary>
+    public const string SeveralLabels = "multi_label_classification";
 
     /// <summary>One of some names, in its own spelling.</summary>
     public static string OneOf(string text, params string[] names) =>

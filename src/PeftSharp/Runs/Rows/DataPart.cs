@@ -41,6 +41,7 @@ public sealed record DataPart(string Name, DatasetProfile Profile, IReadOnlyList
         ["remarks"] = JsonText.Texts(Data.Remarks),
         ["labels"] = Profile.LabelCounts is not { } counts ? null : new JsonObject(counts.Select((count, i) => KeyValuePair.Create(
             Data.LabelNames![i], (JsonNode?)new JsonObject { ["rows"] = count, ["share"] = (double)count / Data.Count }))),
+        ["without_label"] = Profile.Unlabelled,
         ["targets"] = Profile.Targets is not { } targets
             ? null
             : new JsonObject { ["min"] = targets.Min, ["mean"] = targets.Mean, ["max"] = targets.Max },

@@ -25,6 +25,12 @@ public sealed record DataRequest(string Path)
     /// <summary>Column of the label; null (default) as above.</summary>
     public string? Label { get; init; }
 
+    /// <summary>Columns of 0 and 1, one for each class, in place of a label.</summary>
+    public IReadOnlyList<string> LabelColumns { get; init; } = [];
+
+    /// <summary>What labels are where nobody asks for them and they decide the cut alone; null: told from the values.</summary>
+    public LabelKind? CutBy { get; init; }
+
     /// <summary>The first so many rows.</summary>
     public int? Take { get; init; }
 
@@ -93,7 +99,7 @@ public sealed record DataRequest(string Path)
     public static IReadOnlyList<string> PartNames { get; } = ["train", "validation", "test"];
 
     /// <summary>True if columns were named.</summary>
-    public bool NamesColumns => Text is not null || Pair is not null || Label is not null;
+    public bool NamesColumns => Text is not null || Pair is not null || Label is not null || LabelColumns.Count > 0;
 
     // Rows that were read whole to be cut: requests for the other parts share them.
     private readonly Cut _cut = new();
@@ -146,7 +152,7 @@ public sealed record DataRequest(string Path)
         if (_cut.Path != Path)
         {
             // Labels decide which row goes where, even where nobody asks for them.
-            var (whole, task) = (Kind == LabelKind.None ? this with { Kind = null } : this).Read(GlueSplit.Train);
+            var (whole, task) = (Kind == LabelKind.None ? this with { Kind = CutBy } : this).Read(GlueSplit.Train);
             (_cut.Path, _cut.Parts, _cut.Task) = (Path, DataPartition.Split(whole, Shares, SplitSeed, Stratify), task);
         }
         return (_cut.Parts[index], _cut.Task);
@@ -160,6 +166,8 @@ public sealed record DataRequest(string Path)
         Text = Text,
         Pair = Pair,
         Label = Label,
+        LabelColumns = LabelColumns,
+        LabelSeparator = Layout.LabelSeparator,
         Kind = Kind,
         Labels = Kind == LabelKind.None ? null : Labels,
         RequireLabels = RequireLabels,

@@ -21,6 +21,17 @@ public sealed record FileLayout
     /// <summary>Labels that stand for none.</summary>
     public IReadOnlyList<string> NoLabel { get; init; } = [];
 
+    /// <summary>What separates the labels of a cell, where a row may have several; null: told from the cells.</summary>
+    public char? LabelSeparator { get; init; }
+
+    /// <summary>What columns of labels are, in one sentence.</summary>
+    public const string LabelColumnsHelp =
+        "Columns of 0 and 1, one for each class, where any number of classes may hold at once; their names are those of the classes";
+
+    /// <summary>What <see cref="LabelSeparator"/> is, in one sentence.</summary>
+    public const string LabelSeparatorHelp =
+        "What separates the labels of a cell, where a row may have several: a character, or bar, semicolon, comma. Default: told from them";
+
     /// <summary>What <see cref="Header"/> is, in one sentence.</summary>
     public const string HeaderHelp =
         "Whether the first row of a .tsv or .csv file names the columns: yes or no. Default: yes, unless columns are given by number";
@@ -54,6 +65,11 @@ public sealed record FileLayout
     public static string[] LabelsOf(string text) => Values.List(text) is { Length: > 0 } labels
         ? labels
         : throw new BadValueException("labels with commas between them");
+
+    /// <summary>Names of columns with commas between them.</summary>
+    public static string[] ColumnsOf(string text) => Values.List(text) is { Length: > 0 } columns
+        ? columns
+        : throw new BadValueException("names of columns with commas between them");
 
     /// <summary>A count with its noun.</summary>
     public static string Rows(int count) => count == 1 ? "1 row" : $"{count.ToString("N0", CultureInfo.InvariantCulture)} rows";

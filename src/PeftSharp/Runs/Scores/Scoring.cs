@@ -1,3 +1,4 @@
+using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Metrics;
 using PeftSharp.Models.Heads;
@@ -16,10 +17,10 @@ internal static class Scoring
     public static void Match(TextDataset data, LoadedModel model)
     {
         var head = model.Model.Model.Head;
-        if (data.Kind == LabelKind.Regression != model.IsRegression)
+        if (LabelCheck.KindOf(head.Kind) is { } answered && data.Kind != answered)
             throw new PeftException(
-                $"{data.Source} holds {(data.Kind == LabelKind.Regression ? "numbers" : "classes")}, but the model answers with "
-                + $"{(model.IsRegression ? "a number" : "classes")}; give data of its task.");
+                $"{data.Source} holds {LabelCheck.Held(data.Kind)}, but the model answers with {LabelCheck.Said(answered)}; give data of "
+                + "its task.");
         if (data.Labels is { } labels && labels.Count != head.Outputs)
             throw new PeftException(
                 $"{data.Source} has {labels.Count} classes ({string.Join(", ", labels.Names.Take(10))}), but the model answers with "

@@ -21,7 +21,7 @@ public sealed class ModelFolders(RunObserver observer, Caller caller, Cancellati
     /// <exception cref="PeftException">It is several, as an expression or a saved composition.</exception>
     public ModelFolder Adapter(string given) => ComposedFolders.TryRead(given) is null ? Find(given, null, HubContent.Adapter)
         : throw new SettingsException(
-            $"{given} is several adapters, and one is wanted here; peft predict, eval, merge and combine take several.");
+            $"{given} is several adapters, and one is wanted here; peft predict, eval, merge, combine, analyze and info take several.");
 
     /// <summary>An adapter, or several as an expression of their folders.</summary>
     public ModelFolder Adapters(string given) => ComposedFolders.TryRead(given) is not { } composed ? Find(given, null, HubContent.Adapter)

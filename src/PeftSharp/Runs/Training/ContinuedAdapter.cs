@@ -31,8 +31,11 @@ internal sealed class ContinuedAdapter
     /// <summary>Most tokens a row in its training; null where nobody knows.</summary>
     public int? MaxLength => _card?.MaxLength;
 
+    /// <summary>What its training's labels were; null where nobody knows.</summary>
+    public LabelKind? Kind => _card is null ? null : LabelCheck.KindOf(_card.Task);
+
     /// <summary>Columns of its training.</summary>
-    public UsualColumns Columns => _card?.Columns is { } columns ? new(columns.Text, columns.Pair, columns.Label) : new();
+    public UsualColumns Columns => LoadedModel.ColumnsOf(_card);
 
     /// <summary>Opens the adapter that a run names; null if it names none.</summary>
     /// <exception cref="PeftException">It is no adapter, or answers another kind of question than training asks.</exception>
@@ -42,7 +45,7 @@ internal sealed class ContinuedAdapter
         var folder = folders.Adapter(given);
         var saved = AdapterFolder.Open(folder.Folder);
         var card = saved.Card() ?? EarlierCard.TryRead(folder.Folder);
-        if (card is { Task: not (TaskKind.Classification or TaskKind.Regression) } other)
+        if (card is { Task: not (TaskKind.Classification or TaskKind.MultiLabel or TaskKind.Regression) } other)
             throw new PeftException(
                 $"The adapter {given} answers another kind of question ({other.Task}) than a run trains; give one that classifies texts, "
                 + "or answers a number.");
@@ -93,11 +96,10 @@ internal sealed class ContinuedAdapter
     /// have.</exception>
     public TrainRows Agree(TrainRows rows, RunObserver observer)
     {
-        var regression = rows.Train.Kind == LabelKind.Regression;
-        if (_card is { } card && regression != (card.Task == TaskKind.Regression))
+        if (_card is { } card && LabelCheck.KindOf(card.Task) is { } answered && rows.Train.Kind != answered)
             throw new PeftException(
-                $"{rows.Train.Source} holds {(regression ? "numbers" : "classes")}, but the adapter {Folder.Name} answers with "
-                + $"{(regression ? "classes" : "a number")}; give rows of its task, or train a new adapter.");
+                $"{rows.Train.Source} holds {LabelCheck.Held(rows.Train.Kind)}, but the adapter {Folder.Name} answers with "
+                + $"{LabelCheck.Said(answered)}; give rows of its task, or train a new adapter.");
         if (rows.Train.Labels is not { } data || _card?.Labels is not { } own) return rows;
         if (LabelNames.Places(own, data.Names) is null && LabelNames.AreIndices(data.Names) && !LabelNames.AreIndices(own))
             throw new PeftException(

@@ -15,7 +15,7 @@ internal static class FrozenTrunk
     public static TrunkPlan Plan(TrainInputs inputs, TrainSettings settings, RunObserver observer)
     {
         List<TokenizedDataset> data = inputs.Held is { } held ? [inputs.Train, held] : [inputs.Train];
-        var plan = new TrunkPlan(inputs.Model, AdapterSelection.Of(inputs.Adapter.Tag), data, settings.Cache);
+        var plan = new TrunkPlan(inputs.Model, inputs.Selection, data, settings.Cache);
         observer.Remark(
             $"trunk: {Parts(plan)} are computed once and kept in {plan.Folder}, {Figures.Bytes(plan.Bytes)} while the run lasts; dropout "
             + "inside them is off");

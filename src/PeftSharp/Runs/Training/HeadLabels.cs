@@ -18,9 +18,12 @@ internal static class HeadLabels
                 observer.Remark($"head: that of {name} answers {Said(head)}; for a number a new one is drawn.");
             return all;
         }
-        if (head.Task != TaskKind.Classification || head.Labels is not { } own || LabelNames.Places(own, data.Names) is not { } places)
+        var asked = rows.Kind == LabelKind.MultiLabel ? TaskKind.MultiLabel : TaskKind.Classification;
+        if (head.Task != asked || head.Labels is not { } own || LabelNames.Places(own, data.Names) is not { } places)
         {
-            observer.Remark($"head: that of {name} answers {Said(head)}; for {Some(data.Names)} a new one is drawn.");
+            var several = asked == TaskKind.MultiLabel ? "any number of " : "";
+            observer.Remark(
+                $"head: that of {name} answers {Said(head)}; for {several}{Some(data.Names)} a new one is drawn.");
             return all;
         }
         var named = LabelNames.Match(own, data.Names) is null && !LabelNames.AreIndices(own);

@@ -18,7 +18,7 @@ internal static class RunDocument
             ["program"] = s.Caller.Name,
             ["interrupted"] = result.Stopped,
             ["stopped_early"] = result.EarlyStopped,
-            ["problem"] = inputs.IsRegression ? "regression" : inputs.IsOfTokens ? "generation" : "classification",
+            ["problem"] = Problem(inputs.Rows.Kind),
             ["task"] = inputs.Task?.Name,
             ["labels"] = inputs.Rows.LabelNames is { } names ? JsonText.Texts(names) : null,
             ["columns"] = Columns(inputs.Rows),
@@ -56,6 +56,14 @@ internal static class RunDocument
             ["seconds"] = seconds,
             ["peak_memory_bytes"] = ProcessMemory.Peak,
         };
+
+    private static string Problem(LabelKind kind) => kind switch
+    {
+        LabelKind.Regression => "regression",
+        LabelKind.Tokens => "generation",
+        LabelKind.MultiLabel => Values.SeveralLabels,
+        _ => "classification",
+    };
 
     private static JsonArray Groups(PeftSharp.Methods.PeftMethod adapter) =>
     [

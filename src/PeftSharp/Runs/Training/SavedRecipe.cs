@@ -47,6 +47,7 @@ internal static class SavedRecipe
         foreach (var key in Paths)
             if (settings.Given.TryGetValue(key, out var path) && !Path.IsPathRooted(path) && Path.Exists(Path.Combine(from, path)))
                 TrainKeys.Find(key)!.Apply(settings, Path.Combine(from, path), file);
+        if (settings.Fuse is { } fused) TrainKeys.Find("fuse")!.Apply(settings, FusedAdapters.From(fused, from), file);
         return true;
     }
 

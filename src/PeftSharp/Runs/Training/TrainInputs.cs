@@ -2,6 +2,7 @@ using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Data.Instruct;
 using PeftSharp.Methods;
+using PeftSharp.Methods.Hybrid.Fusion;
 using PeftSharp.Metrics;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
@@ -38,6 +39,15 @@ internal sealed class TrainInputs : IDisposable
     /// <summary>The adapter that the run goes on with; null for a new one.</summary>
     public ModelFolder? Continued { get; init; }
 
+    /// <summary>The adapters that a fusion is trained of; null where the run trains none.</summary>
+    public FusedAdapters? Fused { get; init; }
+
+    /// <summary>The folder in that of the results that the adapter lies in: a fusion lies beside what it fuses; else "".</summary>
+    public string AdapterFolderName => Fused is null ? "" : Adapter.Name;
+
+    /// <summary>What acts in training and scoring: the adapter, or the fusion with what it fuses.</summary>
+    public required AdapterSelection Selection { get; init; }
+
     public required Tokenizer? Tokenizer { get; init; }
 
     public required TokenizedDataset Train { get; init; }
@@ -55,7 +65,16 @@ internal sealed class TrainInputs : IDisposable
     public bool IsFull => Options.PeftType == "FULL";
 
     /// <summary>How many weights are trained.</summary>
-    public ParameterCount Parameters => ParameterCount.Of(Model, Adapter);
+    public ParameterCount Parameters
+    {
+        get
+        {
+            var own = ParameterCount.Of(Model, Adapter);
+            // What is fused is there and not trained.
+            var beside = Model.Adapters.Values.Where(a => a != Adapter).SelectMany(a => a.Tensors).Sum(t => t.Value.numel());
+            return own with { All = own.All + beside };
+        }
+    }
 
     /// <summary>Lets go of the model and the rows.</summary>
     public void Dispose()
@@ -83,7 +102,7 @@ internal sealed class TrainInputs : IDisposable
     public IRowBatches Source => Packed is null ? Train : Packed;
 
     /// <summary>The adapter as the trainer drives it.</summary>
-    public TrainableAdapter Trained(TrainSettings settings, int quiet = 0) => new(Model, Adapter, Forward(settings, quiet));
+    public TrainableAdapter Trained(TrainSettings settings, int quiet = 0) => new(Model, Adapter, Forward(settings, quiet), Selection);
 
     /// <summary>How the forward pass runs in training.</summary>
     /// <param name="settings">The run's settings.</param>
@@ -93,32 +112,32 @@ internal sealed class TrainInputs : IDisposable
 
     /// <summary>What scores the adapter; null where there are no rows for it.</summary>
     public Evaluator? Evaluator(TrunkCache? trunk = null) =>
-        Held is null ? null : new(Model, AdapterSelection.Of(Adapter.Tag), Held, Metrics) { Source = trunk?[Held] };
+        Held is null ? null : new(Model, Selection, Held, Metrics) { Source = trunk?[Held] };
 
     /// <summary>Loads everything.</summary>
     /// <param name="settings">What the run is told.</param>
-    /// <param name="options">The method's settings.</param>
-    /// <param name="continued">The adapter that is gone on with; null for a new one.</param>
+    /// <param name="start">The method's settings, and the adapters that there are already.</param>
     /// <param name="observer">Hears what was found.</param>
     /// <param name="cancellation">Stops it.</param>
     public static TrainInputs Load(
-        TrainSettings settings, MethodOptions options, ContinuedAdapter? continued, RunObserver observer, CancellationToken cancellation)
+        TrainSettings settings, RunStart start, RunObserver observer, CancellationToken cancellation)
     {
-        var method = MethodRegistry.ByPeftType(options.PeftType)!;
+        var (options, continued, fused) = start;
+        var method = fused is null ? MethodRegistry.ByPeftType(options.PeftType)! : FusionMethod.Info;
         options.Validate();
-        var data = TrainRows.Load(settings, continued?.Columns ?? new(), observer);
+        var data = TrainRows.Load(settings, continued?.Columns ?? new(), continued?.Kind, observer);
         cancellation.ThrowIfCancellationRequested();
 
         var full = options.PeftType == "FULL";
         var compute = full ? ComputeModes.Choose("fp32", settings.Device) with { Reason = "since every weight is trained." }
             : ComputeModes.Choose(settings.Compute, settings.Device);
         var folders = new ModelFolders(observer, settings.Caller, cancellation);
-        var basis = continued is null ? folders.Base(settings.Base!, settings.Revision) : continued.Base(settings, folders);
+        var basis = continued?.Base(settings, folders) ?? fused?.Base(settings, folders) ?? folders.Base(settings.Base!, settings.Revision);
         ModelLoader.RequireFolder(basis.Folder);
         data = continued is null ? HeadLabels.Agree(basis.Folder, settings.Base!, data, observer) : continued.Agree(data, observer);
         var transformer = ModelLoader.Load(
             basis.Folder,
-            HowToLoad(settings, basis, data.Train, continued) with
+            HowToLoad(settings, basis, data.Train, start) with
             {
                 Compute = compute.Type,
                 Device = settings.Device,
@@ -138,12 +157,13 @@ internal sealed class TrainInputs : IDisposable
         var tokenizer = LoadedModel.TokenizerOf(basis.Folder, continued?.Folder.Folder);
         if (tokenizer is not null) options = options.WithTokens(text => tokenizer.Encode(text).Ids);
         var adapter = continued?.LoadInto(model, data.Train)
+            ?? fused?.LoadInto(model, (FusionOptions)options with { Revision = options.Revision ?? basis.Revision }, settings.Seed)
             ?? model.Add(options with { Revision = options.Revision ?? basis.Revision }, seed: settings.Seed);
         var format = FormatOf(settings, adapter, continued?.Format ?? method.Format);
         // After hours of training is too late to learn that a format lacks the method.
         if (adapter.Refusal(format) is { } sentence) throw new PeftException(sentence);
         int? usual = data.Train.Kind == LabelKind.Tokens ? TrainSettings.UsualLengthOfTexts : null;
-        var length = settings.Length(transformer.MaxTokens, continued?.MaxLength ?? usual);
+        var length = settings.Length(transformer.MaxTokens, continued?.MaxLength ?? fused?.MaxLength ?? usual);
         TokenizedDataset Encode(TextDataset rows)
         {
             var tokens = Encoders.Encode(rows, tokenizer, transformer, basis.Folder, length, settings.Caller, cancellation);
@@ -168,6 +188,8 @@ internal sealed class TrainInputs : IDisposable
             Base = basis,
             Adapter = adapter,
             Continued = continued?.Folder,
+            Fused = fused,
+            Selection = AdapterSelection.Of(adapter.Tag).With(DropOf(settings, transformer)),
             Tokenizer = tokenizer,
             Train = train,
             Held = held,
@@ -186,11 +208,21 @@ internal sealed class TrainInputs : IDisposable
         return adapter.Refusal(other) is null ? other : usual;
     }
 
-    private static ModelOptions HowToLoad(TrainSettings settings, ModelFolder basis, TextDataset rows, ContinuedAdapter? continued)
+    // A layer is left, or a step would have nothing to learn from.
+    private static LayerDrop? DropOf(TrainSettings settings, TransformerModel model)
     {
-        var options = continued?.OptionsOf(basis.Folder, rows, settings) ?? ModelOptions.For(rows) with
+        if (settings.AdapterDrop is not { } most) return null;
+        var layers = model.Sites.Layers.Max(site => site.Layer) + 1;
+        return most < layers ? LayerDrop.Drawn(most) : throw new SettingsException(
+            $"{settings.Caller.Setting("adapter_drop", $"{most}")}: the model has {layers} layers, and the adapter is to stay in one at "
+            + $"least; give a number from 1 to {layers - 1}.");
+    }
+
+    private static ModelOptions HowToLoad(TrainSettings settings, ModelFolder basis, TextDataset rows, RunStart start)
+    {
+        var options = start.Continued?.OptionsOf(basis.Folder, rows, settings) ?? ModelOptions.For(rows) with
         {
-            Pooling = settings.Pooling is { } pooling ? Enum.Parse<Pooling>(pooling, ignoreCase: true) : null,
+            Pooling = settings.Pooling is { } pooling ? Enum.Parse<Pooling>(pooling, ignoreCase: true) : start.Fused?.Pooling,
         };
         return settings.Quantization is { } form ? options with { Quantize = form } : options;
     }

@@ -45,7 +45,8 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
         var identity = folder is null ? null : RunIdentity.Of(
             inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, TrainInputs.Forward(settings, quiet),
             inputs.Metrics.Primary, inputs.Base.Folder,
-            inputs.Continued is { } earlier ? AdapterFolder.Open(earlier.Folder).WeightsFile : null);
+            inputs.Continued is { } earlier ? AdapterFolder.Open(earlier.Folder).WeightsFile : null, inputs.Fused?.Files ?? [],
+            settings.AdapterDrop ?? 0);
         using var checkpoint = settings.Resume ? folder?.Checkpoints.Newest(observer.Remark) : null;
         checkpoint?.Run.Require(identity!, Path.GetFileName(checkpoint.Path)!);
         accepted();

@@ -14,10 +14,11 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
     /// <summary>Reads them.</summary>
     /// <param name="settings">Which rows.</param>
     /// <param name="usual">Columns that are read where no others are named.</param>
+    /// <param name="kind">What labels are where nothing else says so: those of the adapter that is gone on with; null for none.</param>
     /// <param name="observer">Hears what was read.</param>
-    public static TrainRows Load(TrainSettings settings, UsualColumns usual, RunObserver observer)
+    public static TrainRows Load(TrainSettings settings, UsualColumns usual, LabelKind? kind, RunObserver observer)
     {
-        var training = Training(settings, usual);
+        var training = Training(settings, usual, kind);
         var (rows, task) = training.Load();
         var held = HeldOut(settings, training, rows)?.Load().Data;
         observer.Remark(
@@ -25,14 +26,15 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
             + $"{Answers(rows)}{(held is null ? "" : $"; {Count(held)} of {held.Source} to score on")}");
         if (held is null) RefuseScoring(settings);
         foreach (var line in LeftOut.Lines(rows).Concat(held is null ? [] : LeftOut.Lines(held)).Distinct()) observer.Remark(line);
-        if (rows.Labels is { Count: 1 } one)
+        if (rows.Kind == LabelKind.Class && rows.Labels is { Count: 1 } one)
             throw new PeftException(
                 $"{rows.Source}: all rows have the label \"{one.Names[0]}\", so there is nothing to learn; give rows of two classes at "
                 + $"least, or name another label column ({settings.Caller.Setting("label_column")}).");
         return new(rows, held, task);
     }
 
-    private static DataRequest Training(TrainSettings settings, UsualColumns usual) => new(settings.TrainRows?.Source ?? settings.Data!)
+    private static DataRequest Training(TrainSettings settings, UsualColumns usual, LabelKind? kind) =>
+        new(settings.TrainRows?.Source ?? settings.Data!)
     {
         Given = settings.TrainRows,
         Usual = usual,
@@ -40,14 +42,17 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
         Text = settings.Text,
         Pair = settings.Pair,
         Label = settings.Label,
+        LabelColumns = settings.LabelColumns,
         Take = settings.Take,
         Rows = settings.Rows,
         Split = GlueSplit.Train,
         Kind = settings.Problem switch
         {
-            null => Recognised(settings),
+            // A cell such as "a|b" is a list where the adapter answers with lists.
+            null => kind == LabelKind.MultiLabel ? kind : Recognised(settings),
             "regression" => LabelKind.Regression,
             "generation" => LabelKind.Tokens,
+            Values.SeveralLabels => LabelKind.MultiLabel,
             _ => LabelKind.Class,
         },
         SkipBadRows = settings.SkipBadRows,
@@ -58,6 +63,7 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
             Quoted = settings.Quoted,
             AllowBlank = settings.AllowBlank,
             NoLabel = settings.NoLabel,
+            LabelSeparator = settings.LabelSeparator,
         },
         Shares = settings.SplitShares,
         SplitSeed = settings.SplitSeed,
@@ -66,9 +72,8 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
         Storage = new() { MemoryBytes = (long)settings.DataMemory << 20, Folder = settings.Cache },
     };
 
-    private static LabelKind? Recognised(TrainSettings settings) => settings is { TrainRows: null, Data: { } path, Text: null, Label: null }
-        ? DataRequest.Recognised(path)
-        : null;
+    private static LabelKind? Recognised(TrainSettings settings) =>
+        settings is { TrainRows: null, Data: { } path, Text: null, Label: null, LabelColumns: [] } ? DataRequest.Recognised(path) : null;
 
     // A folder brings its validation part along, and a cut by shares makes one.
     private static DataRequest? HeldOut(TrainSettings settings, DataRequest training, TextDataset rows)
@@ -126,6 +131,8 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
     private static string Count(TextDataset data) =>
         $"{Figures.Count(data.Count)} rows{(data.SkippedRows == 0 ? "" : $" ({data.SkippedRows} bad ones left out)")}";
 
-    private static string Answers(TextDataset data) => data.Labels is { } labels ? labels.Count == 1 ? "1 class" : $"{labels.Count} classes"
+    private static string Answers(TextDataset data) =>
+        data.Labels is { } labels ? (labels.Count == 1 ? "1 class" : $"{labels.Count} classes")
+            + (data.Kind == LabelKind.MultiLabel ? ", any number of which may hold at once" : "")
         : data.Kind == LabelKind.Tokens ? "texts to learn" : "a number to predict";
 }

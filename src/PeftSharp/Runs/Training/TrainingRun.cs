@@ -3,6 +3,7 @@ using PeftSharp.Files;
 using PeftSharp.Methods;
 using PeftSharp.Metrics;
 using PeftSharp.Runs.Recipes;
+using PeftSharp.Runs.Sources;
 using PeftSharp.Runs.Trunk;
 using PeftSharp.Training;
 
@@ -22,10 +23,10 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
     public Run Execute(CancellationToken cancellation)
     {
         if (settings is { Resume: true, Out: not null, Base: null } && IsFinished()) return Finished();
-        var (options, continued) = Check(cancellation);
+        var start = Check(cancellation);
         using var folder = settings.Out is null ? null : RunFolder.Open(settings, Inputs);
         if (folder?.IsFinished == true) return Finished();
-        var inputs = TrainInputs.Load(settings, options, continued, _observer, cancellation);
+        var inputs = TrainInputs.Load(settings, start, _observer, cancellation);
         folder?.Output.Protect(inputs.Base.Folder);
         _observer.Loaded(inputs.Parameters);
         return Train(inputs, folder, cancellation);
@@ -38,8 +39,8 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
             throw new SettingsException(
                 $"{settings.Caller.Setting("output_dir", settings.Out)}: a run that is looked at before it is trained is kept in memory; "
                 + "leave the folder out, and save the run afterwards.");
-        var (options, continued) = Check(cancellation);
-        var inputs = TrainInputs.Load(settings, options, continued, _observer, cancellation);
+        var start = Check(cancellation);
+        var inputs = TrainInputs.Load(settings, start, _observer, cancellation);
         _observer.Loaded(inputs.Parameters);
         return new(this, inputs);
     }
@@ -69,9 +70,9 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
     /// <summary>Tells what the run would count, need and write, after some of its steps; writes nothing.</summary>
     public DryRun Try(CancellationToken cancellation)
     {
-        var (options, continued) = Check(cancellation);
+        var start = Check(cancellation);
         using var folder = settings.Out is null ? null : RunFolder.Look(settings, Inputs);
-        var inputs = TrainInputs.Load(settings, options, continued, _observer, cancellation);
+        var inputs = TrainInputs.Load(settings, start, _observer, cancellation);
         folder?.Protect(inputs.Base.Folder);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         return DryRun.Of(settings, inputs, folder, _observer, _watch.Elapsed, cancellation);
@@ -87,11 +88,14 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
     }
 
     private string?[] Inputs =>
-        [settings.Base, settings.Adapter, settings.Data, settings.EvalData, settings.Rows, settings.Cache, settings.Recipe];
+        [
+            settings.Base, settings.Adapter, settings.Data, settings.EvalData, settings.Rows, settings.Cache, settings.Recipe,
+            .. FusedAdapters.Names(settings.Fuse),
+        ];
 
-    private (MethodOptions Options, ContinuedAdapter? Continued) Check(CancellationToken cancellation)
+    private RunStart Check(CancellationToken cancellation)
     {
-        if (settings.Adapter is null)
+        if (settings is { Adapter: null, Fuse: null })
         {
             Need(settings.Base, "base_model");
             if (settings.Method is null && settings.DefaultMethod is { } usual) TrainKeys.Find("method")!.Apply(settings, usual, "method");
@@ -99,9 +103,11 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         }
         if (settings.TrainRows is null) Need(settings.Data, "data");
         if (settings.Caller.NeedsFolder) Need(settings.Out, "output_dir");
-        if (settings.Adapter is null) return (OptionsOf(settings, changes), null);
-        var continued = ContinuedAdapter.Open(settings, new(_observer, settings.Caller, cancellation))!;
-        return (continued.OptionsFor(settings, changes), continued);
+        if (settings is { Adapter: null, Fuse: null }) return new(OptionsOf(settings, changes), null, null);
+        var folders = new ModelFolders(_observer, settings.Caller, cancellation);
+        if (FusedAdapters.Open(settings, folders) is { } fused) return new(fused.OptionsFor(settings, changes), null, fused);
+        var continued = ContinuedAdapter.Open(settings, folders)!;
+        return new(continued.OptionsFor(settings, changes), continued, null);
     }
 
     private void Need(string? value, string key)

@@ -10,7 +10,7 @@ namespace PeftSharp.Methods.Hybrid.Fusion;
 /// <param name="key">Makes keys of what they add.</param>
 /// <param name="value">Makes values of what they add.</param>
 /// <param name="path">The branch, from which its draws derive.</param>
-/// <param name="temperature">What scores are divided by, at present.</param>
+/// <param name="temperature">What scores are divided by in training, at present.</param>
 internal sealed class FusionLayer(FusionOptions options, FusionMap? query, FusionMap? key, FusionMap? value, string path,
     Func<double> temperature) : IBranchFusion
 {
@@ -34,7 +34,8 @@ internal sealed class FusionLayer(FusionOptions options, FusionMap? query, Fusio
         var queries = FusionMap.Apply(query, asked, context).unsqueeze(2);                            // [rows, tokens, 1, hidden]
         var keys = FusionMap.Apply(key, all, context);                                                // [rows, tokens, adapters, hidden]
         var scores = Dropout.Apply(matmul(queries, keys.transpose(-1, -2)), _dropout, $"{path}.adapter_fusion", context);
-        var weights = scores.Times(1 / temperature()).softmax(-1);
+        // Answers are those of the fusion as it is loaded again, which has cooled down.
+        var weights = scores.Times(context.Training ? 1 / temperature() : 1).softmax(-1);
         context.FusionListener?.Hear(path, weights, context.Padding);
         return weights;
     }

@@ -20,6 +20,20 @@ public sealed class FusionMethod(string name, FusionOptions options) : PeftMetho
     // 980 steps of training and more.
     private const int Cold = 980;
 
+    /// <summary>What it is; the registry lists methods that need no other adapters, so it is not there.</summary>
+    public static MethodInfo Info { get; } = new()
+    {
+        Name = "fusion",
+        Family = MethodFamily.Hybrid,
+        PeftType = FusionOptions.Type,
+        Paper = "Pfeiffer et al. 2021, arXiv 2005.00247",
+        Sites = "the residual branches of the adapters that it fuses",
+        Summary = "An attention over what several trained bottleneck adapters add, trained while they stay as they are.",
+        Formula = "softmax(q(x)·k(uᵢ)) weighs v(uᵢ), uᵢ what adapter i adds; + 0.01·Σ‖I − V‖² in the loss",
+        OptionsType = typeof(FusionOptions),
+        Layouts = [FusionLayout.Instance],
+    };
+
     private readonly List<AdapterTensor> _values = [];
     private int _steps;
 
@@ -29,10 +43,13 @@ public sealed class FusionMethod(string name, FusionOptions options) : PeftMetho
     /// <summary>What is fused, in order: adapters, or stacks of adapters.</summary>
     public IReadOnlyList<AdapterComposition> Fused => options.Fused;
 
+    /// <summary>The fusion with what it fuses, to be selected or saved.</summary>
+    public AdapterComposition Whole => Tag.Acts;
+
     /// <summary>Names of the adapters whose outputs are fused, in order, as they are at present.</summary>
     public IReadOnlyList<string> FusedNames => [.. Fused.Select(child => child.Last.Name)];
 
-    /// <summary>What the scores are divided by at present.</summary>
+    /// <summary>What the scores are divided by in training at present.</summary>
     internal double CurrentTemperature => options.Temperature ? Math.Max(Hottest - Cooling * _steps, 1) : 1;
 
     /// <inheritdoc/>

@@ -46,7 +46,7 @@ public sealed record FusionOptions : MethodOptions
     public bool ResidualBefore { get; init; }
 
     /// <summary>
-    /// True divides scores by a temperature that falls from 50 to 1 in the first 980 steps of training; default false: 1.
+    /// True divides scores in training by a temperature that falls from 50 to 1 in the first 980 steps; answers have 1. Default false: 1.
     /// </summary>
     [JsonPropertyName("temperature")]
     public bool Temperature { get; init; }

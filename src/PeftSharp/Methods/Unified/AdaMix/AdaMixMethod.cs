@@ -20,8 +20,8 @@ public sealed class AdaMixMethod(string name, AdaMixOptions options) : Composite
         Sites = "those of its part",
         Summary = "Several copies of each module of another method (part): a training step draws one of each, and the mean of them "
             + "answers; merges where its part does.",
-        Formula = "training: the part with modules drawn, and ½·(KL(p‖q) + KL(q‖p)) of two draws' answers added to the loss; else the "
-            + "part with the mean of the modules",
+        Formula = "training: the part with modules drawn, and ½·(KL(p‖q) + KL(q‖p)) of two draws' answers added to the loss (where any "
+            + "number of classes may hold, the mean over classes); else the part with the mean of the modules",
         OptionsType = typeof(AdaMixOptions),
     };
 
@@ -77,15 +77,19 @@ public sealed class AdaMixMethod(string name, AdaMixOptions options) : Composite
     {
         loss = base.ComputeLoss(loss, call);
         if (!call.Context.Training || options.Consistency == 0 || options.Copies == 1) return loss;
-        if (_answers.Take() is not { } first) return loss;
+        if (Answers() is not { } first) return loss;
         // Everything is drawn anew, dropout too. Of the second draw only the answer counts.
         call.Forward(call.Context with { Seed = SeedSequence.Derive(call.Context.Seed, "second draw") });
-        return _answers.Take() is { } second ? loss.Plus(Divergence(first, second).Times(options.Consistency / 2)) : loss;
+        return Answers() is { } second ? loss.Plus(Divergence(first, second).Times(options.Consistency / 2)) : loss;
     }
 
+    private Tensor? Answers() => _answers.Take(single: !Host.AnswersEachClass);
+
     // KL(p‖q) + KL(q‖p) = Σ (p − q)·(log p − log q), the mean over rows.
-    private static Tensor Divergence(Tensor first, Tensor second)
+    private Tensor Divergence(Tensor first, Tensor second)
     {
+        // A class of its own holds or does not: Σ (p − q)·(log p − log q) over both is (p − q)·(logit p − logit q).
+        if (Host.AnswersEachClass) return (first.sigmoid().Plus(second.sigmoid(), -1) * first.Plus(second, -1)).mean();
         var (p, q) = (nn.functional.log_softmax(first, -1), nn.functional.log_softmax(second, -1));
         return (p.exp().Plus(q.exp(), -1) * p.Plus(q, -1)).sum(-1).mean();
     }

@@ -18,12 +18,13 @@ internal sealed class AnswerRecorder : IProjectionOutput, IMergeableProjection, 
 
     public Tensor MergedWeight(Tensor weight, ForwardContext context) => weight;
 
-    /// <summary>The answer, [rows, classes], in the caller's dispose scope; null where rows have no single answer among classes.</summary>
-    public Tensor? Take()
+    /// <summary>The answer, [rows, classes], in the caller's dispose scope; null where rows have no answer among classes.</summary>
+    /// <param name="single">True if one class holds: an output alone is a number then, and no class.</param>
+    public Tensor? Take(bool single)
     {
         using var found = _last;
         _last = null;
-        if (found is null || found.shape[^1] == 1) return null;
+        if (found is null || single && found.shape[^1] == 1) return null;
         var isOne = found.dim() == 2 || (found.dim() == 3 && found.shape[1] == 1);
         return isOne ? found.view(-1, found.shape[^1]) : null;
     }

@@ -34,7 +34,7 @@ internal sealed class StructureSearch(AutotunePlan plan, string recipe, RunObser
     {
         var settings = new TrainSettings();
         RecipeFile.Apply(recipe, settings);
-        using var inputs = TrainInputs.Load(settings, TrainingRun.OptionsOf(settings, []), null, observer, cancellation);
+        using var inputs = TrainInputs.Load(settings, new(TrainingRun.OptionsOf(settings, []), null, null), observer, cancellation);
         var positions = GatedPositions.Of(inputs.Adapter);
         RequireRoom(positions);
         using var gates = new StructureGates(positions, plan.MaxWeights!.Value, inputs.Adapter.Tag);
