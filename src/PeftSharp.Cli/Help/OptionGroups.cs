@@ -23,9 +23,8 @@ internal static class OptionGroups
         ]),
         ("Data",
         [
-            "--text", "--data", "--domains", "--eval-data", "--text-column", "--pair-column", "--label-column",
-            "--label-columns", "--label-separator", "--problem",
-            "--max-length", "--take",
+            "--text", "--data", "--domains", "--eval-data", "--tasks", "--sampling-temperature", "--text-column", "--pair-column",
+            "--label-column", "--label-columns", "--label-separator", "--problem", "--max-length", "--take",
             "--stratified", "--rows",
             "--split", "--split-shares", "--split-seed", "--no-stratify", "--skip-bad-rows", "--allow-blank", "--header", "--separator",
             "--quoted", "--no-label",

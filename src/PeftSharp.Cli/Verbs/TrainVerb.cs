@@ -35,6 +35,7 @@ internal static class TrainVerb
             "train --base models/bert-base --method houlsby --data train.tsv --eval-data dev.tsv --text-column sentence --label-column "
             + "label --epochs 5 --out runs/mine",
             "train --base models/bert-base --method lora --quantize nf4 --data data/CoLA --early-stopping 2 --out runs/cola",
+            "train --base models/bert-base --method lora --tasks sst2=data/SST-2,mrpc=data/MRPC --sampling-temperature 2 --out runs/both",
             "train --recipe recipes/sst2-lora.yaml --seed 7 --out runs/seed7 --overwrite",
             "train --resume --out runs/seed7");
         VerbParts.Run(command, parsed => Run(parsed, recipe, set, options, parsed.GetValue(quiet), parsed.GetValue(json)));
@@ -79,7 +80,8 @@ internal static class TrainVerb
         {
             if (run.Scores is { } scores) ScoreTable.Of(scores).Write();
             var steps = result.Steps == 1 ? "1 step" : $"{result.Steps} steps";
-            Console.Out.WriteLine($"{steps} in {Figures.Time(TimeSpan.FromSeconds(result.Seconds))}; adapter written to {run.Folder}");
+            var written = run.Tasks.Count == 0 ? "adapter written to" : $"adapters of {string.Join(", ", run.Tasks)} written to";
+            Console.Out.WriteLine($"{steps} in {Figures.Time(TimeSpan.FromSeconds(result.Seconds))}; {written} {run.Folder}");
         }
         if (run.Interrupted)
         {

@@ -12,10 +12,11 @@ internal static class LabelCheck
 {
     /// <summary>Refuses data that the head does not answer; rows without labels are answered by any.</summary>
     /// <exception cref="PeftException">Kind, number, names or order of the classes differ.</exception>
-    public static void Require(DataOrigin data, TransformerModel model, IReadOnlyList<string>? names, int outputs)
+    public static void Require(DataOrigin data, TransformerModel model, AnswerCard card, int outputs)
     {
-        var head = model.Head;
-        if (data.Kind == LabelKind.None || KindOf(head.Kind) is not { } answered) return;
+        // An adapter's own head may answer with a number where the base's answers with classes.
+        var (names, kind) = (card.Labels, card.Task == TaskKind.Regression ? card.Task : model.Head.Kind);
+        if (data.Kind == LabelKind.None || KindOf(kind) is not { } answered) return;
         if (data.Kind != answered)
             throw new PeftException(
                 $"{data.Source} holds {Held(data.Kind)}, but the model answers with {Said(answered)}; load the model with "

@@ -22,7 +22,7 @@ public sealed partial class PeftModel
     public void Describe(PeftMethod adapter, DataOrigin data)
     {
         var card = CardOf(adapter);
-        LabelCheck.Require(data, Model, card.Labels, adapter.Tag.Outputs ?? Model.Head.Outputs);
+        LabelCheck.Require(data, Model, card, adapter.Tag.Outputs ?? Model.Head.Outputs);
         var unnamed = card.Labels is null || LabelNames.AreIndices(card.Labels);
         Describe(adapter, card with
         {

@@ -80,6 +80,9 @@ public sealed partial class PeftModel : IDisposable
     internal PeftMethod AddSaved(MethodOptions options, string name, int? outputs, long numbers, Action<PeftMethod> read) =>
         Add(options, name, host => host with { FromFile = true, Outputs = outputs, SavedNumbers = numbers }, read);
 
+    /// <summary>Attaches an adapter that sees the model otherwise than most: without its head, say.</summary>
+    internal PeftMethod Add(MethodOptions options, string name, Func<MethodHost, MethodHost> adjust) => Add(options, name, adjust, null);
+
     private PeftMethod Add(MethodOptions options, string name, Func<MethodHost, MethodHost> adjust, Action<PeftMethod>? read)
     {
         ThrowIfDisposed();

@@ -47,6 +47,9 @@ public sealed class TokenBatch : IDisposable
     /// </summary>
     public TrunkStates? Trunk { get; internal set; }
 
+    /// <summary>Which of several tasks of a joint run the rows belong to, from 0; null (usual) for none.</summary>
+    public int? Task { get; internal set; }
+
     /// <summary>What the rows are taken from; null for a batch that was made by hand.</summary>
     public DataOrigin? Origin { get; init; }
 
@@ -77,6 +80,7 @@ public sealed class TokenBatch : IDisposable
         Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.to(device) } : null,
         Source = Source,
         Origin = Origin,
+        Task = Task,
         RealTokens = RealTokens,
         Unpadded = Unpadded,
     };
@@ -124,6 +128,7 @@ public sealed class TokenBatch : IDisposable
             Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.narrow(0, first, count) } : null,
             Source = Source.Count == 0 ? Source : [.. Source.Skip(first).Take(count)],
             Origin = Origin,
+            Task = Task,
             RealTokens = real,
             Unpadded = real == count * Tokens,
         };
@@ -150,6 +155,7 @@ public sealed class TokenBatch : IDisposable
             Trunk = Trunk is { } trunk ? trunk with { Hidden = trunk.Hidden.narrow(0, row, 1).clone().DetachFromDisposeScope() } : null,
             Source = Source.Count == 0 ? Source : [Source[row]],
             Origin = Origin,
+            Task = Task,
             RealTokens = real,
             Unpadded = real == length,
         };
@@ -168,6 +174,7 @@ public sealed class TokenBatch : IDisposable
             AnswerIds = AnswerIds is { } answers ? Copies(answers) : null,
             Source = [.. Enumerable.Repeat(Source, times).SelectMany(rows => rows)],
             Origin = Origin,
+            Task = Task,
             RealTokens = times * RealTokens,
             Unpadded = Unpadded,
         };

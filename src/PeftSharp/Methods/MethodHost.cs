@@ -52,8 +52,11 @@ public sealed record MethodHost(
     /// <summary>Number of outputs of the adapter's own head; null (default) for as many as the base's.</summary>
     public int? Outputs { get; init; }
 
+    /// <summary>True if that head starts anew even where the base's has as many outputs: they mean something else.</summary>
+    internal bool DrawsHead { get; init; }
+
     /// <summary>True if the adapter's head has other outputs than the base's.</summary>
-    internal bool HasOwnOutputs => Outputs is { } own && own != HeadOutput?.OutFeatures;
+    internal bool HasOwnOutputs => Outputs is { } own && (DrawsHead || own != HeadOutput?.OutFeatures);
 
     /// <summary>The tensors that adapters of the model have together.</summary>
     public SharedArtifacts Shared { get; init; } = new();

@@ -83,6 +83,13 @@ public abstract record MethodOptions
     /// <param name="tokenize">Gives a text's ids, special tokens included.</param>
     public virtual MethodOptions WithTokens(Func<string, IReadOnlyList<int>> tokenize) => this;
 
+    /// <summary>
+    /// A copy for one of several tasks that share the adapter in a joint run; by default the same, for most methods know no tasks.
+    /// </summary>
+    /// <param name="task">Which task, from 0.</param>
+    /// <param name="tasks">How many there are.</param>
+    public virtual MethodOptions ForTask(int task, int tasks) => this;
+
     /// <summary>A copy that computes as the reference library does, where the definition here is another; by default they agree.</summary>
     internal virtual MethodOptions AsReference() => this;
 

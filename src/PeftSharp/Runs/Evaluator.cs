@@ -90,7 +90,7 @@ public sealed class Evaluator(
     private EvaluationResult Score(LogitTable outputs, Stopwatch watch)
     {
         var set = metrics ?? throw new InvalidOperationException("This evaluator was made without metrics.");
-        LabelCheck.Require(data.Origin, model.Model, model.CardOf(selection).Labels, model.OutputsOf(selection));
+        LabelCheck.Require(data.Origin, model.Model, model.CardOf(selection), model.OutputsOf(selection));
         var values = new Dictionary<string, double> { ["loss"] = Loss(outputs) };
         foreach (var (name, value) in set.Compute(outputs.Values, data.Data)) values[name] = value;
         return new(values, set.Primary, set.HigherIsBetter, data.Count, watch.Elapsed.TotalSeconds);

@@ -2,6 +2,7 @@ using System.Globalization;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Methods;
+using PeftSharp.Runs.Joint;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Training;
 using PeftSharp.Training;
@@ -102,6 +103,52 @@ public sealed class FineTuning
     {
         ArgumentNullException.ThrowIfNull(rows);
         return And(settings => settings.TrainRows = Read(rows, "the training rows", settings));
+    }
+
+    /// <summary>
+    /// Trains on several datasets together: call it once for each. One adapter is shared and each task has a head of its own; the result
+    /// holds a folder for each task, which loads like any adapter. <c>sampling_temperature</c> (<see cref="Set"/>) evens their shares out.
+    /// </summary>
+    /// <param name="task">The task's name: letters, digits, - and _.</param>
+    /// <param name="path">Its rows, as for <see cref="On(string)"/>; a folder's validation part is scored on.</param>
+    /// <param name="settings">Settings of its data by their keys in a recipe, such as <c>label_column</c>.</param>
+    /// <exception cref="SettingsException">The name or a setting is not as expected.</exception>
+    public FineTuning OnTask(string task, string path, params IReadOnlyList<KeyValuePair<string, string>> settings)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(settings);
+        return OnTask(new TaskEntry(task, [.. settings.Prepend(new("data", path))]));
+    }
+
+    /// <summary>The same with rows that were read.</summary>
+    /// <param name="task">The task's name.</param>
+    /// <param name="rows">The rows to train on; they stay the caller's.</param>
+    /// <param name="held">The rows to score on; null (default) for none.</param>
+    /// <exception cref="SettingsException">The name is not as expected.</exception>
+    public FineTuning OnTask(string task, TextDataset rows, TextDataset? held = null)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return OnTask(new TaskEntry(task, [], rows, held));
+    }
+
+    private FineTuning OnTask(TaskEntry task)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(task.Name);
+        try
+        {
+            TaskList.Check(task.Name);
+            task = task with { Settings = [.. task.Settings.Select(setting => TaskList.Setting(setting.Key, setting.Value))] };
+        }
+        catch (BadValueException e)
+        {
+            throw new SettingsException($"The task \"{task.Name}\" was given; expected {e.Message}.");
+        }
+        return And(settings =>
+        {
+            settings.Tasks = [.. settings.Tasks, task];
+            if (TaskList.Text(settings.Tasks) is { } text) settings.Given["tasks"] = text;
+            else settings.Given.Remove("tasks");
+        });
     }
 
     /// <summary>Holds rows out of training to score on, drawn so that labels keep their shares.</summary>

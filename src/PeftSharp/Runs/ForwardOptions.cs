@@ -1,6 +1,7 @@
 using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Models.Heads;
+using PeftSharp.Sites;
 
 namespace PeftSharp.Runs;
 
@@ -18,4 +19,16 @@ public sealed record ForwardOptions
 
     /// <summary>True recomputes each layer's activations in the backward pass: less memory, more time; default false.</summary>
     public bool Checkpointing { get; init; }
+
+    /// <summary>A call of a training step.</summary>
+    internal ForwardContext Call(AdapterSelection selection, StepState step) => new()
+    {
+        Selection = selection,
+        Training = true,
+        Step = step,
+        Seed = step.Seed,
+        BaseDropout = BaseDropout,
+        LayersWithoutDropout = LayersWithoutDropout,
+        Checkpointing = Checkpointing,
+    };
 }

@@ -5,6 +5,7 @@ using PeftSharp.Files.Json;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Metrics;
+using PeftSharp.Runs.Joint;
 using PeftSharp.Runs.Proof;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Results;
@@ -17,14 +18,14 @@ namespace PeftSharp.Runs;
 /// <summary>A training run that has ended: the adapter with its model, what was measured, and how to write it.</summary>
 public sealed class Run : IDisposable
 {
-    private readonly TrainInputs? _inputs;
+    private readonly RunInputs? _inputs;
     private readonly TrainSettings? _settings;
     private readonly TrainingResult? _result;
     private readonly IReadOnlyList<string> _log;
     private readonly RunObserver _observer;
 
     internal Run(
-        TrainInputs inputs, TrainSettings settings, JsonObject document, TrainingResult result, EvaluationResult? scores,
+        RunInputs inputs, TrainSettings settings, JsonObject document, TrainingResult result, EvaluationResult? scores,
         TrainingCurves curves, IReadOnlyList<string> log, RunObserver observer)
     {
         (_inputs, _settings, Document, _result, Scores, Curves, _log, _observer) =
@@ -55,6 +56,19 @@ public sealed class Run : IDisposable
     /// <summary>The scores of the adapter as it is; null where there are no rows to score on, or the run was cancelled since.</summary>
     public EvaluationResult? Scores { get; }
 
+    /// <summary>Names of the tasks of a joint run; empty for a run with one.</summary>
+    /// <exception cref="PeftException">An earlier process had finished the run.</exception>
+    public IReadOnlyList<string> Tasks => Inputs.Tasks;
+
+    /// <summary>
+    /// Makes an ordinary adapter of <see cref="Model"/> of what a joint run has learnt for a task, under the task's name, to be selected,
+    /// saved or merged like any other.
+    /// </summary>
+    /// <param name="task">One of <see cref="Tasks"/>.</param>
+    /// <exception cref="PeftException">There is no such task, or its name is taken.</exception>
+    public PeftMethod Extract(string task) => Inputs is JointInputs joint ? joint.Extract(task)
+        : throw new PeftException($"The run has one task; there is none called \"{task}\" to extract.");
+
     /// <summary>Losses and scores by step.</summary>
     public TrainingCurves Curves { get; }
 
@@ -66,17 +80,17 @@ public sealed class Run : IDisposable
     /// <exception cref="PeftException">An earlier process had finished the run.</exception>
     public PeftModel Model => Inputs.Model;
 
-    /// <summary>The adapter; disposed with the run.</summary>
+    /// <summary>The adapter, of a joint run what its tasks share; disposed with the run.</summary>
     /// <exception cref="PeftException">An earlier process had finished the run.</exception>
     public PeftMethod Adapter => Inputs.Adapter;
 
     /// <summary>
-    /// True classes of the held-out rows against answers, which are asked for anew; null where there are none, or numbers.
+    /// True classes of the held-out rows against answers, which are asked for anew; null where there are none, numbers, or several tasks.
     /// </summary>
     /// <param name="cancellation">Stops the work between batches.</param>
     /// <exception cref="PeftException">An earlier process had finished the run.</exception>
     public ConfusionMatrix? Confusion(CancellationToken cancellation = default) =>
-        Inputs.Held is not { } held || Inputs.Evaluator() is not { } evaluator || held.Data.LabelNames is null
+        Inputs is not TrainInputs { Held: { } held } inputs || inputs.Evaluator() is not { } evaluator || held.Data.LabelNames is null
             ? null
             : Scoring.Confusion(evaluator.Outputs(cancellation), held.Data);
 
@@ -117,9 +131,12 @@ public sealed class Run : IDisposable
             WrittenBy = _settings?.Caller.Name ?? "",
             Remark = _observer.Remark,
         };
-        using var output = OutputFolder.Plan(
-            folder, options,
-            [Inputs.Base.Folder, _settings?.Data, _settings?.EvalData, _settings?.Adapter, .. FusedAdapters.Names(_settings?.Fuse)]);
+        string?[] read =
+        [
+            Inputs.Base.Folder, _settings?.Data, _settings?.EvalData, _settings?.Adapter, .. FusedAdapters.Names(_settings?.Fuse),
+            .. _settings?.Tasks.SelectMany(t => t.Paths) ?? [],
+        ];
+        using var output = OutputFolder.Plan(folder, options, read);
         output.Create();
         WriteTo(output.Aside);
         output.Finish();
@@ -132,7 +149,7 @@ public sealed class Run : IDisposable
     internal static Run Earlier(string folder) =>
         new(folder, RunFile.TryRead(folder)?.Json ?? throw new PeftException($"{folder} has no {RunFile.Name}; start the run anew."));
 
-    internal TrainInputs Inputs => _inputs ?? throw Absent();
+    internal RunInputs Inputs => _inputs ?? throw Absent();
 
     /// <summary>
     /// Writes all files of the results into a folder that is being made (<see cref="OutputFolder.Aside"/>), beside others of one's own;
@@ -142,10 +159,6 @@ public sealed class Run : IDisposable
     /// <exception cref="PeftException">They cannot be written, or an earlier process had finished the run.</exception>
     public void WriteTo(string aside)
     {
-        var own = Path.Combine(aside, Inputs.AdapterFolderName);
-        if (Inputs.Fused is null) AdapterFolder.Save(Inputs.Adapter, own, Inputs.Format);
-        else AdapterSetup.Save(Inputs.Model, Inputs.Adapter.Tag.Acts, aside);
-        Inputs.Tokenizer?.Save(own);
         if (Inputs.Model.Model is { HasOwnPooling: true } apart)
             _observer.Remark($"pooling {apart.Card.Pooling.ToString().ToLowerInvariant()}: Hugging Face's class has another, so "
                 + "Python's libraries refuse this adapter or leave its head out, rather than answer otherwise; for Python, merge it.");
@@ -153,7 +166,7 @@ public sealed class Run : IDisposable
         if (!File.Exists(log)) AtomicFile.WriteText(log, string.Concat(_log.Select(line => line + "\n")));
         foreach (var (name, content) in _observer.Attachments(Curves)) File.WriteAllBytes(Path.Combine(aside, name), content);
         AtomicFile.WriteText(Path.Combine(aside, RunFile.Name), JsonText.Text(Document) + "\n");
-        ProofWriter.AfterTraining(Inputs, own, _observer);
+        Inputs.WriteTo(aside, _observer);
     }
 
     private PeftException Absent() =>

@@ -20,14 +20,14 @@ public sealed class TrainableAdapter(
     PeftModel model, PeftMethod adapter, ForwardOptions? options = null, AdapterSelection? selection = null) : ITrainingModel
 {
     private readonly ForwardOptions _options = options ?? new();
-    private readonly AdapterSelection _selection = Acting(Trainable(model, adapter), selection);
+    private readonly AdapterSelection _selection = Acting(RequireHead(model, adapter), selection);
     private DataOrigin? _checked;
 
     /// <inheritdoc/>
     public IReadOnlyList<TrainableParameter> Parameters { get; private set; } = Trained(adapter);
 
     // Before anything is prepared: a loss would be missed at the first step only.
-    private static PeftMethod Trainable(PeftModel model, PeftMethod adapter) =>
+    internal static PeftMethod RequireHead(PeftModel model, PeftMethod adapter) =>
         model.Model.Head.Kind != Models.Heads.TaskKind.Embedding ? adapter
         : throw new PeftException(
             $"The model that adapter \"{adapter.Name}\" stands on has no head, so nothing says what an answer costs; load it with "
@@ -113,17 +113,7 @@ public sealed class TrainableAdapter(
     public BatchLoss Loss(TokenBatch batch, StepState state)
     {
         Check(batch);
-        var context = new ForwardContext
-        {
-            Selection = _selection,
-            Trained = adapter.Tag,
-            Training = true,
-            Step = state,
-            Seed = state.Seed,
-            BaseDropout = _options.BaseDropout,
-            LayersWithoutDropout = _options.LayersWithoutDropout,
-            Checkpointing = _options.Checkpointing,
-        };
+        var context = _options.Call(_selection, state) with { Trained = adapter.Tag };
         BatchLoss Forward(ForwardContext call) => model.Model.Loss(batch, call);
         return adapter.ComputeLoss(Forward(context), new LossCall(state, context, Forward));
     }

@@ -63,6 +63,9 @@ public sealed record ForwardContext
     /// </summary>
     public bool LastToken { get; init; }
 
+    /// <summary>Which of several tasks of a joint run the rows belong to, from 0; null (usual) for none. The batch says so.</summary>
+    public int? Task { get; private init; }
+
     /// <summary>Where the model computes; the model says so when the call begins.</summary>
     public Device Device { get; private init; } = CPU;
 
@@ -113,8 +116,8 @@ public sealed record ForwardContext
     }
 
     /// <summary>The context of one call, which shares nothing with others made of the same.</summary>
-    internal ForwardContext Begin(Device device, MergedWeights? merged) =>
-        this with { InCall = true, Device = device, Merged = merged, _once = new(ReferenceEqualityComparer.Instance) };
+    internal ForwardContext Begin(Device device, MergedWeights? merged, int? task = null) =>
+        this with { InCall = true, Device = device, Merged = merged, Task = task, _once = new(ReferenceEqualityComparer.Instance) };
 
     /// <summary>Lets go of what the call shared; the graph keeps what the backward pass needs.</summary>
     internal void Release()

@@ -231,6 +231,7 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         "--format" => "adapterhub",
         "--save-strategy" => "epoch",
         "--split-shares" => "0.7,0.3",
+        "--tasks" => "one=a,two=b",
         _ when key.Value is "yes|no" => "no",
         _ when key.Value is "CHAR" => ";",
         _ when key.Value is "N" or "MB" => "7",

@@ -24,6 +24,7 @@ public sealed class SnippetTests
     [InlineData("docs/generation.md", 2, "GenerationSnippet.cs")]
     [InlineData("docs/hub.md", 1, "HubSnippet.cs")]
     [InlineData("docs/instruct.md", 1, "GenerationSnippet.cs")]
+    [InlineData("docs/joint.md", 2, "JointSnippet.cs")]
     [InlineData("docs/memory-and-threads.md", 3, "ThreadsSnippet.cs")]
     [InlineData("docs/resume.md", 1, "ResumeSnippet.cs")]
     [InlineData("docs/tokenizers.md", 2, "TokenizerSnippet.cs")]

@@ -44,6 +44,23 @@ public static class RunIdentity
         TokenizedDataset? held = null, ForwardOptions? forward = null, string? metric = null, string? baseFolder = null,
         string? adapterFile = null, IReadOnlyList<string>? fusedFiles = null, int adapterDrop = 0)
     {
+        ArgumentNullException.ThrowIfNull(plan);
+        List<KeyValuePair<string, string>> more = [.. OfRows(train, held)];
+        foreach (var (file, i) in (fusedFiles ?? []).Select((file, i) => (file, i)))
+            more.Add(new($"file {i + 1} of the fused adapters", $"SHA-256 {FileDigest.Of(file, FileDigest.DefaultCache)[..16]}"));
+        if (adapterDrop > 0) more.Add(new("adapter_drop", adapterDrop.ToString(CultureInfo.InvariantCulture)));
+        return Of(model, adapter, trainer, plan.BatchSize, plan.Order, more, forward, metric, baseFolder, adapterFile);
+    }
+
+    /// <summary>What the rows of a run are, by content.</summary>
+    internal static IEnumerable<KeyValuePair<string, string>> OfRows(TokenizedDataset train, TokenizedDataset? held) =>
+        [new("training data", Describe(train)), new("held-out data", held is null ? "none" : Describe(held))];
+
+    /// <summary>The same for any number of datasets.</summary>
+    internal static RunFingerprint Of(
+        PeftModel model, PeftMethod adapter, TrainerOptions trainer, int batchSize, BatchOrder order,
+        IEnumerable<KeyValuePair<string, string>> rows, ForwardOptions? forward, string? metric, string? baseFolder, string? adapterFile)
+    {
         forward ??= new();
         List<KeyValuePair<string, string>> fields = [new("method", adapter.Options.PeftType)];
         // A method may call a setting as the trainer does.
@@ -61,21 +78,17 @@ public static class RunIdentity
             Add(setting.Name, MethodSettings.Value(adapter.Options, setting)?.ToJsonString() ?? "null");
         Add("task", model.Model.Head.TaskType);
         AddAll(trainer);
-        Add("per_device_train_batch_size", plan.BatchSize.ToString(CultureInfo.InvariantCulture));
-        Add("batch_order", plan.Order.ToString().ToLowerInvariant());
+        Add("per_device_train_batch_size", batchSize.ToString(CultureInfo.InvariantCulture));
+        Add("batch_order", order.ToString().ToLowerInvariant());
         Add("base_dropout", Flag(forward.BaseDropout));
         Add("layers without dropout (cache_trunk)", forward.LayersWithoutDropout.ToString(CultureInfo.InvariantCulture));
         Add("gradient_checkpointing", Flag(forward.Checkpointing));
         if (metric is not null) Add("metric_for_best_model", metric);
-        Add("training data", Describe(train));
-        Add("held-out data", held is null ? "none" : Describe(held));
+        foreach (var (name, value) in rows) Add(name, value);
         Add("precision of frozen weights", BaseIdentity.Precision(model));
         Add("what the head reads", model.Model.Head.ReadsFirstTokenOnly ? "the first token" : "all tokens");
         if (adapterFile is not null)
             Add("adapter that the run goes on with", $"SHA-256 {FileDigest.Of(adapterFile, FileDigest.DefaultCache)[..16]}");
-        foreach (var (file, i) in (fusedFiles ?? []).Select((file, i) => (file, i)))
-            Add($"file {i + 1} of the fused adapters", $"SHA-256 {FileDigest.Of(file, FileDigest.DefaultCache)[..16]}");
-        if (adapterDrop > 0) Add("adapter_drop", adapterDrop.ToString(CultureInfo.InvariantCulture));
         var size = $"{model.Model.Config.ModelType}, {model.Model.Sites.Count} weights";
         Add("base model", baseFolder is null ? $"{size}, {BaseIdentity.InMemory(model)}" : size);
         foreach (var (name, value) in baseFolder is null ? [] : BaseIdentity.OfFolder(baseFolder)) Add(name, value);

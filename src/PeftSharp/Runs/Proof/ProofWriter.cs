@@ -12,13 +12,25 @@ public static class ProofWriter
     /// <summary>The proof of a training run. A run that cannot be proved is kept all the same, with a remark.</summary>
     internal static void AfterTraining(TrainInputs inputs, string folder, RunObserver observer)
     {
-        var basis = inputs.Base.Folder;
+        // Weights that were rounded to bfloat16 for training are read again: the answers are to be float32's.
+        if (inputs.Compute.Type != ComputeType.Float32 && inputs.Fused is null) OfSaved(inputs.Base.Folder, folder, observer);
+        else Try(() => Write(inputs.Model, inputs.Adapter, inputs.Base.Folder, folder, inputs.Tokenizer), observer);
+    }
+
+    /// <summary>The proof of an adapter that was saved, from the base as it lies on the disk.</summary>
+    public static void OfSaved(string basis, string folder, RunObserver observer) => Try(
+        () =>
+        {
+            using var loaded = LoadedModel.Open(basis, folder, new LoadOptions { Proof = ProofUse.Skip });
+            Write(loaded, folder);
+        },
+        observer);
+
+    private static void Try(Action write, RunObserver observer)
+    {
         try
         {
-            // Weights that were rounded to bfloat16 for training are read again: the answers are to be float32's.
-            if (inputs.Compute.Type == ComputeType.Float32 || inputs.Fused is not null)
-                Write(inputs.Model, inputs.Adapter, basis, folder, inputs.Tokenizer);
-            else Write(LoadedModel.Open(basis, folder, new LoadOptions { Proof = ProofUse.Skip }), folder);
+            write();
         }
         catch (PeftException e)
         {

@@ -25,6 +25,11 @@ internal static class RecipeFile
                     key.Apply(settings, string.Join(',', list.Items.Select(item => ((YamlScalar)item).Text)), where);
                     continue;
                 }
+                if (key.IsMixed && value is YamlList mixed)
+                {
+                    key.Apply(settings, mixed.Json().ToJsonString(), where);
+                    continue;
+                }
                 if (value is not YamlScalar scalar)
                     throw new SettingsException($"{where} holds a {(value is YamlList ? "list" : "mapping")}; expected a single value.");
                 if (!scalar.IsNull) key.Apply(settings, scalar.Text, where);

@@ -84,6 +84,9 @@ public sealed record TrainKey
     /// <summary>True for a list: in a recipe, also a list of YAML's.</summary>
     public bool IsList => Value?.Contains(',', StringComparison.Ordinal) == true;
 
+    /// <summary>True if a list of YAML's may hold mappings, which are taken as JSON.</summary>
+    internal bool IsMixed { get; init; }
+
     /// <summary>The value that settings have, as run.json tells it.</summary>
     internal JsonNode? Get(TrainSettings settings) => _get(settings);
 

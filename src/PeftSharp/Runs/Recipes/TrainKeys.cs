@@ -1,6 +1,7 @@
 using System.Text.Json;
 using PeftSharp.Data;
 using PeftSharp.Models;
+using PeftSharp.Runs.Joint;
 using PeftSharp.Runs.Rows;
 using PeftSharp.Runs.Training;
 using PeftSharp.Training.Optimizers;
@@ -43,6 +44,14 @@ public static class TrainKeys
         Of("eval_data", "--eval-data", "PATH", "Rows to score on",
             s => ref s.EvalData, Text, "validation_file") with { Default = "the validation part of a folder, or of --split-shares",
             IsTold = true },
+        Of(
+            "tasks", "--tasks", "NAME=PATH,NAME=PATH",
+            "Train one adapter on several datasets, with a head for each; a recipe may list settings of the data for each",
+            s => ref s.Tasks, TaskList.Parse) with { IsMixed = true },
+        Of(
+            "sampling_temperature", "--sampling-temperature", "N",
+            "Of tasks: one of n rows has a share of the batches that is proportional to n^(1/N)",
+            s => ref s.Temperature, v => Values.Number(v, 0, open: true)) with { IsTold = true },
         Of("text_column", "--text-column", "COLUMN", "Column of the text: a name, or a number from 1",
             s => ref s.Text, Text, "text", "text_column_name"),
         Of("pair_column", "--pair-column", "COLUMN", "Column of the second text",

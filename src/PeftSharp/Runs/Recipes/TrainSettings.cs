@@ -1,6 +1,7 @@
 using PeftSharp.Data;
 using PeftSharp.Methods;
 using PeftSharp.Models;
+using PeftSharp.Runs.Joint;
 using PeftSharp.Training;
 using PeftSharp.Training.Resume;
 
@@ -26,6 +27,8 @@ internal sealed class TrainSettings
     public int? MaxLength, Take, TakeEval, EvalSteps, EarlyStopping, SaveSteps, AdapterDrop;
     public long? MaxSteps, WarmupSteps;
     public double? LearningRate;
+    public double Temperature = 1;
+    public IReadOnlyList<TaskEntry> Tasks = [];
     public int BatchSize = 16, Accumulate = 1, BlockSize = 64, TokensPerPass = TokenBatch.TokensPerPass, SaveLimit = 2;
     public double Epochs = 3, WarmupRatio = 0.06, WeightDecay = 0.01, MaxGradNorm = 1, Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
     public ulong Seed = 42;
@@ -37,7 +40,7 @@ internal sealed class TrainSettings
         Packing, LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, Resume, CacheTrunk, DryRun, BaseDropout = true;
 
     /// <summary>The settings that were given, by key, as texts.</summary>
-    public Dictionary<string, string> Given { get; } = [];
+    public Dictionary<string, string> Given { get; private set; } = [];
 
     /// <summary>The method's own settings by JSON name, as texts.</summary>
     public Dictionary<string, string> MethodSettings { get; } = [];
@@ -62,6 +65,21 @@ internal sealed class TrainSettings
 
     /// <summary>The method where none is named; null for none.</summary>
     public string? DefaultMethod { get; set; }
+
+    /// <summary>The settings as one of the tasks has them.</summary>
+    public TrainSettings For(TaskEntry task)
+    {
+        var own = (TrainSettings)MemberwiseClone();
+        own.Given = new(Given);
+        own.Tasks = [];
+        (own.TrainRows, own.EvalRows) = (task.Rows, task.Held);
+        foreach (var (key, value) in task.Settings)
+            TrainKeys.Find(key)!.Apply(own, value, $"{Caller.Setting("tasks")}: {key} of {task.Name}");
+        if (own.Data is null && own.TrainRows is null)
+            throw new SettingsException(
+                $"{Caller.Setting("tasks")}: {task.Name} has no data; give its rows, such as {task.Name}=data/{task.Name}.");
+        return own;
+    }
 
     /// <summary>Most tokens a row: those of the adapter that is gone on with, else 128, unless the model takes fewer.</summary>
     public int Length(int model, int? earlier = null) => MaxLength ?? Math.Min(earlier ?? UsualLength, model);

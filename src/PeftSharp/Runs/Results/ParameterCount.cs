@@ -12,14 +12,17 @@ namespace PeftSharp.Runs.Results;
 /// <param name="AllHead">All weights of the head, its copy included.</param>
 public sealed record ParameterCount(long Trainable, long All, long Head, long AllHead)
 {
-    /// <summary>Counts what an adapter on a model trains.</summary>
-    public static ParameterCount Of(PeftModel model, PeftMethod adapter)
+    /// <summary>Counts what adapters on a model train together.</summary>
+    public static ParameterCount Of(PeftModel model, params IReadOnlyList<PeftMethod> adapters)
     {
         var modules = model.Model.SavedModules;
         bool IsHead(string path) => modules.Any(m => Targets.IsSavedModule(path, m));
+        long Weights(IEnumerable<AdapterTensor> tensors) => tensors.Sum(t => t.Value.numel());
+        var trained = adapters.SelectMany(a => a.Tensors).ToList();
+        var all = model.Model.Sites.Count + Weights(trained.Concat(adapters.SelectMany(a => a.Frozen)).Where(t => t.Additional));
         var head = model.Model.Sites.Slots.Where(s => IsHead(s.Module)).Sum(s => s.Count)
-            + adapter.Tensors.Where(t => t.Additional && IsHead(t.Path)).Sum(t => t.Value.numel());
-        return new(adapter.TrainedWeights, model.AllWeights(adapter), adapter.HeadWeights, head);
+            + Weights(trained.Where(t => t.Additional && IsHead(t.Path)));
+        return new(Weights(trained), all, Weights(trained.Where(t => IsHead(t.Path))), head);
     }
 
     /// <summary>As peft's print_trainable_parameters writes it.</summary>

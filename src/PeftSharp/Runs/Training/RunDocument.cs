@@ -12,16 +12,19 @@ namespace PeftSharp.Runs.Training;
 internal static class RunDocument
 {
     public static JsonObject Create(
-        TrainSettings s, TrainInputs inputs, TrainingResult result, EvaluationResult? final, TrainingCurves curves, double seconds,
-        TrunkCache? trunk = null, string? learning = null) => new()
+        TrainSettings s, RunInputs inputs, TrainingResult result, EvaluationResult? final, TrainingCurves curves, double seconds,
+        TrunkCache? trunk = null, string? learning = null)
+    {
+        var told = inputs.Told(final);
+        var json = new JsonObject
         {
             ["program"] = s.Caller.Name,
             ["interrupted"] = result.Stopped,
             ["stopped_early"] = result.EarlyStopped,
-            ["problem"] = Problem(inputs.Rows.Kind),
-            ["task"] = inputs.Task?.Name,
-            ["labels"] = inputs.Rows.LabelNames is { } names ? JsonText.Texts(names) : null,
-            ["columns"] = Columns(inputs.Rows),
+            ["problem"] = told["problem"],
+            ["task"] = told["task"],
+            ["labels"] = told["labels"],
+            ["columns"] = told["columns"],
             ["settings"] = Settings(s, inputs),
             ["compute"] = new JsonObject
             {
@@ -32,7 +35,7 @@ internal static class RunDocument
             },
             ["parameters"] = inputs.Parameters.Json,
             ["parameter_groups"] = Groups(inputs.Adapter),
-            ["data"] = new JsonObject { ["train"] = Data(inputs.Train), ["eval"] = inputs.Held is { } held ? Data(held) : null },
+            ["data"] = told["data"],
             ["trunk"] = trunk is null ? null : FrozenTrunk.Json(trunk),
             ["steps"] = result.Steps,
             ["total_steps"] = curves.TotalSteps,
@@ -56,8 +59,11 @@ internal static class RunDocument
             ["seconds"] = seconds,
             ["peak_memory_bytes"] = ProcessMemory.Peak,
         };
+        if (told.TryGetValue("tasks", out var tasks)) json["tasks"] = tasks;
+        return json;
+    }
 
-    private static string Problem(LabelKind kind) => kind switch
+    public static string Problem(LabelKind kind) => kind switch
     {
         LabelKind.Regression => "regression",
         LabelKind.Tokens => "generation",
@@ -77,19 +83,19 @@ internal static class RunDocument
         }),
     ];
 
-    private static JsonObject Columns(TextDataset rows)
+    public static JsonObject Columns(TextDataset rows)
     {
         string? Named(string role) => rows.Columns.FirstOrDefault(column => column.Role == role)?.Name;
         return new() { ["text"] = Named("text"), ["pair"] = Named("pair"), ["label"] = Named("label") };
     }
 
-    private static JsonObject Settings(TrainSettings s, TrainInputs inputs)
+    private static JsonObject Settings(TrainSettings s, RunInputs inputs)
     {
         // As it turned out, where nothing was asked for.
         var found = new Dictionary<string, JsonNode?>
         {
             ["model_revision"] = s.Revision ?? inputs.Base.Revision,
-            ["max_length"] = inputs.Train.Origin.MaxLength,
+            ["max_length"] = inputs.MaxLength,
             ["learning_rate"] = s.Rate(inputs.IsFull),
             ["pooling"] = inputs.Model.Model.Card.Pooling.ToString().ToLowerInvariant(),
             ["format"] = inputs.Format == PeftSharp.Methods.AdapterFormat.Peft ? "peft" : "adapterhub",
@@ -102,6 +108,9 @@ internal static class RunDocument
             MethodSettings.Of(inputs.Options, s.Method).Select(m => KeyValuePair.Create(m.Name, MethodSettings.Value(inputs.Options, m))));
         return json;
     }
+
+    public static JsonObject Data(TokenizedDataset train, TokenizedDataset? held) =>
+        new() { ["train"] = Data(train), ["eval"] = held is null ? null : Data(held) };
 
     public static JsonObject Data(TokenizedDataset data) => new()
     {

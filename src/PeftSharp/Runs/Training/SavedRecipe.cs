@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using PeftSharp.Files;
+using PeftSharp.Runs.Joint;
 using PeftSharp.Runs.Recipes;
 
 namespace PeftSharp.Runs.Training;
@@ -48,8 +49,18 @@ internal static class SavedRecipe
             if (settings.Given.TryGetValue(key, out var path) && !Path.IsPathRooted(path) && Path.Exists(Path.Combine(from, path)))
                 TrainKeys.Find(key)!.Apply(settings, Path.Combine(from, path), file);
         if (settings.Fuse is { } fused) TrainKeys.Find("fuse")!.Apply(settings, FusedAdapters.From(fused, from), file);
+        settings.Tasks = [.. settings.Tasks.Select(task => From(from, task))];
         return true;
     }
+
+    private static TaskEntry From(string folder, TaskEntry task) => task with
+    {
+        Settings =
+        [
+            .. task.Settings.Select(s => TaskEntry.PathKeys.Contains(s.Key) && !Path.IsPathRooted(s.Value)
+                && Path.Exists(Path.Combine(folder, s.Value)) ? KeyValuePair.Create(s.Key, Path.Combine(folder, s.Value)) : s),
+        ],
+    };
 
     // A JSON string is a double-quoted YAML scalar.
     private static string Quoted(string text) => JsonSerializer.Serialize(text, Json);

@@ -1,11 +1,16 @@
+using System.Text.Json.Nodes;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Data.Instruct;
+using PeftSharp.Files.Json;
+using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Hybrid.Fusion;
 using PeftSharp.Metrics;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
+using PeftSharp.Runs.Identity;
+using PeftSharp.Runs.Proof;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Results;
 using PeftSharp.Runs.Rows;
@@ -14,30 +19,19 @@ using PeftSharp.Runs.Sources;
 using PeftSharp.Runs.Trunk;
 using PeftSharp.Sites;
 using PeftSharp.Tokenization;
+using PeftSharp.Training;
+using PeftSharp.Training.Resume;
 
 namespace PeftSharp.Runs.Training;
 
-/// <summary>What a run works on, loaded and checked: every refusal comes before the first step.</summary>
-internal sealed class TrainInputs : IDisposable
+/// <summary>What a run with one task works on.</summary>
+internal sealed class TrainInputs : RunInputs
 {
-    public required MethodOptions Options { get; init; }
-
     public required MethodInfo Method { get; init; }
-
-    public required AdapterFormat Format { get; init; }
 
     public required TextDataset Rows { get; init; }
 
     public required GlueTask? Task { get; init; }
-
-    public required PeftModel Model { get; init; }
-
-    public required ModelFolder Base { get; init; }
-
-    public required PeftMethod Adapter { get; init; }
-
-    /// <summary>The adapter that the run goes on with; null for a new one.</summary>
-    public ModelFolder? Continued { get; init; }
 
     /// <summary>The adapters that a fusion is trained of; null where the run trains none.</summary>
     public FusedAdapters? Fused { get; init; }
@@ -48,24 +42,14 @@ internal sealed class TrainInputs : IDisposable
     /// <summary>What acts in training and scoring: the adapter, or the fusion with what it fuses.</summary>
     public required AdapterSelection Selection { get; init; }
 
-    public required Tokenizer? Tokenizer { get; init; }
-
     public required TokenizedDataset Train { get; init; }
 
     public required TokenizedDataset? Held { get; init; }
 
     public required MetricSet Metrics { get; init; }
 
-    public required ComputeUse Compute { get; init; }
-
-    /// <summary>What was taken for granted in reading the data, a sentence each.</summary>
-    public IReadOnlyList<string> Remarks { get; init; } = [];
-
-    /// <summary>True if every weight is trained.</summary>
-    public bool IsFull => Options.PeftType == "FULL";
-
-    /// <summary>How many weights are trained.</summary>
-    public ParameterCount Parameters
+    /// <inheritdoc/>
+    public override ParameterCount Parameters
     {
         get
         {
@@ -76,10 +60,16 @@ internal sealed class TrainInputs : IDisposable
         }
     }
 
-    /// <summary>Lets go of the model and the rows.</summary>
-    public void Dispose()
+    /// <inheritdoc/>
+    public override bool IsScored => Held is not null;
+
+    /// <inheritdoc/>
+    public override int MaxLength => Train.Origin.MaxLength;
+
+    /// <inheritdoc/>
+    public override void Dispose()
     {
-        Model.Dispose();
+        base.Dispose();
         Train.Dispose();
         Held?.Dispose();
     }
@@ -98,21 +88,50 @@ internal sealed class TrainInputs : IDisposable
     /// <summary>Rows that hold several sequences; null where each has a row of its own.</summary>
     public PackedRows? Packed { get; init; }
 
-    /// <summary>Where batches come from.</summary>
-    public IRowBatches Source => Packed is null ? Train : Packed;
+    /// <inheritdoc/>
+    public override IBatchSource BatchesFor(TrainSettings settings, TrunkCache? trunk)
+    {
+        IRowBatches rows = Packed is null ? Train : Packed;
+        return new PlannedBatches(trunk is null ? rows : trunk[Train], Batches(settings));
+    }
 
-    /// <summary>The adapter as the trainer drives it.</summary>
-    public TrainableAdapter Trained(TrainSettings settings, int quiet = 0) => new(Model, Adapter, Forward(settings, quiet), Selection);
+    /// <inheritdoc/>
+    public override TrainableAdapter Trained(TrainSettings settings, int quiet = 0) =>
+        new(Model, Adapter, Forward(settings, quiet), Selection);
 
-    /// <summary>How the forward pass runs in training.</summary>
-    /// <param name="settings">The run's settings.</param>
-    /// <param name="quiet">Lowest layers in which a cached trunk leaves no dropout.</param>
-    public static ForwardOptions Forward(TrainSettings settings, int quiet = 0) =>
-        new() { BaseDropout = settings.BaseDropout, Checkpointing = settings.Checkpointing, LayersWithoutDropout = quiet };
-
-    /// <summary>What scores the adapter; null where there are no rows for it.</summary>
-    public Evaluator? Evaluator(TrunkCache? trunk = null) =>
+    /// <inheritdoc/>
+    public override Evaluator? Evaluator(TrunkCache? trunk = null) =>
         Held is null ? null : new(Model, Selection, Held, Metrics) { Source = trunk?[Held] };
+
+    /// <inheritdoc/>
+    public override RunFingerprint Identity(TrainSettings settings, TrainerOptions options, int quiet) => RunIdentity.Of(
+        Model, Adapter, options, Batches(settings), Train, Held, Forward(settings, quiet), Metrics.Primary, Base.Folder,
+        Continued is { } earlier ? AdapterFolder.Open(earlier.Folder).WeightsFile : null, Fused?.Files ?? [], settings.AdapterDrop ?? 0);
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, JsonNode?> Told(EvaluationResult? final) => new Dictionary<string, JsonNode?>
+    {
+        ["problem"] = RunDocument.Problem(Rows.Kind),
+        ["task"] = Task?.Name,
+        ["labels"] = Rows.LabelNames is { } names ? JsonText.Texts(names) : null,
+        ["columns"] = RunDocument.Columns(Rows),
+        ["data"] = RunDocument.Data(Train, Held),
+    };
+
+    /// <inheritdoc/>
+    public override string? LearningRemark(
+        TrainSettings settings, TrainingResult result, EvaluationResult? final, TrainingCurves curves) =>
+        Training.LearningRemark.Of(settings, Rows, Held?.Data, IsFull, result, final, curves);
+
+    /// <inheritdoc/>
+    public override void WriteTo(string folder, RunObserver observer)
+    {
+        var own = Path.Combine(folder, AdapterFolderName);
+        if (Fused is null) AdapterFolder.Save(Adapter, own, Format);
+        else AdapterSetup.Save(Model, Adapter.Tag.Acts, folder);
+        Tokenizer?.Save(own);
+        ProofWriter.AfterTraining(this, own, observer);
+    }
 
     /// <summary>Loads everything.</summary>
     /// <param name="settings">What the run is told.</param>
@@ -129,32 +148,16 @@ internal sealed class TrainInputs : IDisposable
         cancellation.ThrowIfCancellationRequested();
 
         var full = options.PeftType == "FULL";
-        var compute = full ? ComputeModes.Choose("fp32", settings.Device) with { Reason = "since every weight is trained." }
-            : ComputeModes.Choose(settings.Compute, settings.Device);
+        var compute = LoadedBase.Precision(settings, full);
         var folders = new ModelFolders(observer, settings.Caller, cancellation);
         var basis = continued?.Base(settings, folders) ?? fused?.Base(settings, folders) ?? folders.Base(settings.Base!, settings.Revision);
         ModelLoader.RequireFolder(basis.Folder);
         data = continued is null ? HeadLabels.Agree(basis.Folder, settings.Base!, data, observer) : continued.Agree(data, observer);
-        var transformer = ModelLoader.Load(
-            basis.Folder,
-            HowToLoad(settings, basis, data.Train, start) with
-            {
-                Compute = compute.Type,
-                Device = settings.Device,
-                Seed = settings.Seed,
-            });
-        observer.Remark(
-            $"base: {settings.Base}, {transformer.Config.ModelType}; {(full ? "weights" : "frozen weights")} "
-            + $"{(transformer.Card.Quantize is { } form ? $"{form.Name}, computed in " : "")}{compute.Name}: {compute.Reason}");
-        foreach (var remark in transformer.Remarks) observer.Remark($"base: {remark}");
-        if (transformer.SavedModules.Except(transformer.Head.Modules).ToList() is { Count: > 0 } drawn && continued is null)
-            observer.Remark(
-                $"base: its checkpoint has no {string.Join(", ", drawn)}; drawn at random, trained with the head and saved with "
-                + "the adapter.");
+        var how = HowToLoad(settings, basis, data.Train, start);
+        var loaded = LoadedBase.Load(settings, basis, how, compute, full, continued, observer);
         cancellation.ThrowIfCancellationRequested();
 
-        var model = new PeftModel(transformer, basis.Name);
-        var tokenizer = LoadedModel.TokenizerOf(basis.Folder, continued?.Folder.Folder);
+        var (model, transformer, tokenizer) = (loaded.Model, loaded.Model.Model, loaded.Tokenizer);
         if (tokenizer is not null) options = options.WithTokens(text => tokenizer.Encode(text).Ids);
         var adapter = continued?.LoadInto(model, data.Train)
             ?? fused?.LoadInto(model, (FusionOptions)options with { Revision = options.Revision ?? basis.Revision }, settings.Seed)
@@ -200,7 +203,7 @@ internal sealed class TrainInputs : IDisposable
     }
 
     // The one that is asked for, else the usual one, else one that holds the settings.
-    private static AdapterFormat FormatOf(TrainSettings settings, PeftMethod adapter, AdapterFormat usual)
+    internal static AdapterFormat FormatOf(TrainSettings settings, PeftMethod adapter, AdapterFormat usual)
     {
         if (settings.Format is { } named) return named == "peft" ? AdapterFormat.Peft : AdapterFormat.AdapterHub;
         if (adapter.Refusal(usual) is null) return usual;
@@ -218,12 +221,16 @@ internal sealed class TrainInputs : IDisposable
             + $"least; give a number from 1 to {layers - 1}.");
     }
 
-    private static ModelOptions HowToLoad(TrainSettings settings, ModelFolder basis, TextDataset rows, RunStart start)
-    {
-        var options = start.Continued?.OptionsOf(basis.Folder, rows, settings) ?? ModelOptions.For(rows) with
+    private static ModelOptions HowToLoad(TrainSettings settings, ModelFolder basis, TextDataset rows, RunStart start) =>
+        start.Continued?.OptionsOf(basis.Folder, rows, settings) ?? OptionsFor(rows, settings, start.Fused?.Pooling);
+
+    /// <summary>What a base is to answer for some rows.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="settings">What the run is told.</param>
+    /// <param name="pooling">How sequences become vectors where the run is not told; null (default) for the model's own way.</param>
+    internal static ModelOptions OptionsFor(TextDataset rows, TrainSettings settings, Pooling? pooling = null) =>
+        ModelOptions.For(rows) with
         {
-            Pooling = settings.Pooling is { } pooling ? Enum.Parse<Pooling>(pooling, ignoreCase: true) : start.Fused?.Pooling,
+            Pooling = settings.Pooling is { } named ? Enum.Parse<Pooling>(named, ignoreCase: true) : pooling,
         };
-        return settings.Quantization is { } form ? options with { Quantize = form } : options;
-    }
 }

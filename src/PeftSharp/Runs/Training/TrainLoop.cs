@@ -14,7 +14,7 @@ using PeftSharp.Training.Resume;
 namespace PeftSharp.Runs.Training;
 
 /// <summary>The training of a run: from its start, or from its newest good checkpoint.</summary>
-internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunFolder? folder, RunObserver observer) : IDisposable
+internal sealed class TrainLoop(TrainSettings settings, RunInputs inputs, RunFolder? folder, RunObserver observer) : IDisposable
 {
     public const string LogName = "training_log.jsonl";
 
@@ -40,13 +40,8 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
     public (TrainingResult, TrainingCurves) Run(
         Stopwatch watch, Action accepted, Func<TrunkCache>? build, int quiet, CancellationToken cancellation)
     {
-        var plan = inputs.Batches(settings);
-        var options = settings.ForTrainer(inputs.IsFull, inputs.Held is not null);
-        var identity = folder is null ? null : RunIdentity.Of(
-            inputs.Model, inputs.Adapter, options, plan, inputs.Train, inputs.Held, TrainInputs.Forward(settings, quiet),
-            inputs.Metrics.Primary, inputs.Base.Folder,
-            inputs.Continued is { } earlier ? AdapterFolder.Open(earlier.Folder).WeightsFile : null, inputs.Fused?.Files ?? [],
-            settings.AdapterDrop ?? 0);
+        var options = settings.ForTrainer(inputs.IsFull, inputs.IsScored);
+        var identity = folder is null ? null : inputs.Identity(settings, options, quiet);
         using var checkpoint = settings.Resume ? folder?.Checkpoints.Newest(observer.Remark) : null;
         checkpoint?.Run.Require(identity!, Path.GetFileName(checkpoint.Path)!);
         accepted();
@@ -55,7 +50,7 @@ internal sealed class TrainLoop(TrainSettings settings, TrainInputs inputs, RunF
         var log = _log = folder is null ? JsonLinesLog.InMemory() : new(Path.Combine(folder.Output.Aside, LogName), checkpoint?.Log ?? []);
         var writer = folder is null ? null : Writer(folder, identity!, log, watch);
         ITrainingObserver[] observers = writer is null ? [log, curves] : [log, curves, writer];
-        var batches = new PlannedBatches(trunk is null ? inputs.Source : trunk[inputs.Train], plan);
+        var batches = inputs.BatchesFor(settings, trunk);
         using var trainer = new Trainer(inputs.Trained(settings, quiet), batches, options, inputs.Evaluator(trunk), observers);
         if (checkpoint is not null) TakeUp(checkpoint, trainer, curves, identity!);
         else if (settings.Resume) observer.Remark("There is no checkpoint yet, so the run starts from its beginning.");

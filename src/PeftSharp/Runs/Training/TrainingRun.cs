@@ -2,6 +2,7 @@ using System.Diagnostics;
 using PeftSharp.Files;
 using PeftSharp.Methods;
 using PeftSharp.Metrics;
+using PeftSharp.Runs.Joint;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Runs.Sources;
 using PeftSharp.Runs.Trunk;
@@ -26,7 +27,8 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         var start = Check(cancellation);
         using var folder = settings.Out is null ? null : RunFolder.Open(settings, Inputs);
         if (folder?.IsFinished == true) return Finished();
-        var inputs = TrainInputs.Load(settings, start, _observer, cancellation);
+        RunInputs inputs = settings.Tasks.Count > 0 ? JointInputs.Load(settings, start.Options, _observer, cancellation)
+            : TrainInputs.Load(settings, start, _observer, cancellation);
         folder?.Output.Protect(inputs.Base.Folder);
         _observer.Loaded(inputs.Parameters);
         return Train(inputs, folder, cancellation);
@@ -39,6 +41,9 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
             throw new SettingsException(
                 $"{settings.Caller.Setting("output_dir", settings.Out)}: a run that is looked at before it is trained is kept in memory; "
                 + "leave the folder out, and save the run afterwards.");
+        if (settings.Tasks.Count > 0)
+            throw new SettingsException(
+                "A run with several tasks is not looked at before it is trained; run it, or prepare each task alone.");
         var start = Check(cancellation);
         var inputs = TrainInputs.Load(settings, start, _observer, cancellation);
         _observer.Loaded(inputs.Parameters);
@@ -52,13 +57,13 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         return Train(inputs, folder: null, cancellation);
     }
 
-    private Run Train(TrainInputs inputs, RunFolder? folder, CancellationToken cancellation)
+    private Run Train(RunInputs inputs, RunFolder? folder, CancellationToken cancellation)
     {
-        var trunk = settings.CacheTrunk ? FrozenTrunk.Plan(inputs, settings, _observer) : null;
+        var trunk = settings.CacheTrunk ? FrozenTrunk.Plan((TrainInputs)inputs, settings, _observer) : null;
         // What reading left behind counts in the peak.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         using var training = new TrainLoop(settings, inputs, folder, _observer);
-        TrunkCache Build() => FrozenTrunk.Build(trunk!, inputs, settings, _observer, cancellation);
+        TrunkCache Build() => FrozenTrunk.Build(trunk!, (TrainInputs)inputs, settings, _observer, cancellation);
         void Accepted() => folder?.Start(settings, changes, inputs.Compute.Name);
         var (result, curves) = training.Run(_watch, Accepted, trunk is null ? null : Build, trunk?.LayersWithoutDropout ?? 0, cancellation);
         if (result.Steps == 0) throw new OperationCanceledException(cancellation);
@@ -70,6 +75,10 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
     /// <summary>Tells what the run would count, need and write, after some of its steps; writes nothing.</summary>
     public DryRun Try(CancellationToken cancellation)
     {
+        if (settings.Tasks.Count > 0)
+            throw new SettingsException(
+                $"{settings.Caller.Setting("dry_run")} tells of a run with one task, and {settings.Caller.Setting("tasks")} names several; "
+                + "ask for each task alone.");
         var start = Check(cancellation);
         using var folder = settings.Out is null ? null : RunFolder.Look(settings, Inputs);
         var inputs = TrainInputs.Load(settings, start, _observer, cancellation);
@@ -91,6 +100,7 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         [
             settings.Base, settings.Adapter, settings.Data, settings.EvalData, settings.Rows, settings.Cache, settings.Recipe,
             .. FusedAdapters.Names(settings.Fuse),
+            .. settings.Tasks.SelectMany(task => task.Paths),
         ];
 
     private RunStart Check(CancellationToken cancellation)
@@ -101,7 +111,8 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
             if (settings.Method is null && settings.DefaultMethod is { } usual) TrainKeys.Find("method")!.Apply(settings, usual, "method");
             Need(settings.Method, "method");
         }
-        if (settings.TrainRows is null) Need(settings.Data, "data");
+        if (settings.Tasks.Count > 0) JointInputs.Check(settings);
+        else if (settings.TrainRows is null) Need(settings.Data, "data");
         if (settings.Caller.NeedsFolder) Need(settings.Out, "output_dir");
         if (settings is { Adapter: null, Fuse: null }) return new(OptionsOf(settings, changes), null, null);
         var folders = new ModelFolders(_observer, settings.Caller, cancellation);
@@ -132,11 +143,11 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         return Run.Earlier(settings.Out!);
     }
 
-    private Run Ended(TrainInputs inputs, TrainLoop training, TrainingResult result, TrainingCurves curves)
+    private Run Ended(RunInputs inputs, TrainLoop training, TrainingResult result, TrainingCurves curves)
     {
         // The last scores are those of the adapter as it is, unless the run was interrupted since.
         var final = result.Stopped && curves.Scores.LastOrDefault().Step != result.Steps ? null : result.Evaluation;
-        var learning = LearningRemark.Of(settings, inputs, result, final, curves);
+        var learning = inputs.LearningRemark(settings, result, final, curves);
         var seconds = training.SecondsBefore + _watch.Elapsed.TotalSeconds;
         var document = RunDocument.Create(settings, inputs, result, final, curves, seconds, training.Trunk, learning);
         if (training.ResumedAt.Count > 0) document["resumed_at"] = training.ResumedAt.DeepClone();

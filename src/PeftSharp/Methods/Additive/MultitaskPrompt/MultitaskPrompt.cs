@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Additive.MultitaskPrompt;
 
 /// <summary>The prompt of one task.</summary>
-internal sealed class MultitaskPrompt(AdapterTensor shared, AdapterTensor columns, AdapterTensor rows, int task, int length) : IInputPlugin
+internal sealed class MultitaskPrompt(AdapterTensor shared, AdapterTensor columns, AdapterTensor rows, int usual, int length) : IInputPlugin
 {
     public InputStage Stage => InputStage.Words;
 
@@ -13,6 +13,7 @@ internal sealed class MultitaskPrompt(AdapterTensor shared, AdapterTensor column
 
     public Tensor Vectors(ForwardContext context)
     {
+        var task = context.Task ?? usual;
         var factor = matmul(columns.Get(context)[task], rows.Get(context)[task]);                    // [vectors, width]
         return (shared.Get(context) * factor).narrow(0, 0, length);
     }

@@ -23,7 +23,7 @@ public sealed record MultitaskPromptOptions : MethodOptions
 
     /// <summary>
     /// Which of the tasks is answered, from 0; default 0. Its factor and the shared prompt act and are trained; load the adapter once for
-    /// each task.
+    /// each task. A joint run sets it, and trains all tasks.
     /// </summary>
     [JsonPropertyName("task")]
     public int? Task { get; init; }
@@ -59,6 +59,9 @@ public sealed record MultitaskPromptOptions : MethodOptions
 
     /// <inheritdoc/>
     public override PeftMethod Create(string name) => new MultitaskPromptMethod(name, this);
+
+    /// <inheritdoc/>
+    public override MethodOptions ForTask(int task, int tasks) => this with { Task = task, Tasks = tasks };
 
     internal override JsonObject PeftFields => new()
     {
