@@ -4,6 +4,7 @@ using PeftSharp.Methods.Additive.AdaptionPrompt;
 using PeftSharp.Methods.Additive.Beft;
 using PeftSharp.Methods.Additive.Bottleneck;
 using PeftSharp.Methods.Additive.Ia3;
+using PeftSharp.Methods.Additive.Lst;
 using PeftSharp.Methods.Additive.MultitaskPrompt;
 using PeftSharp.Methods.Additive.Prefix;
 using PeftSharp.Methods.Additive.Prompt;
@@ -66,6 +67,7 @@ public static class MethodRegistry
         Ia3Method.Info,
         BeftMethod.Info,
         ReftMethod.Info,
+        LstMethod.Info,
         HeadMethod.Info,
         LastLayersMethod.Info,
         SurgicalMethod.Info,

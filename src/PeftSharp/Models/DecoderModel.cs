@@ -96,7 +96,7 @@ public abstract class DecoderModel : TransformerModel
             throw new PeftException("Adapters were chosen row by row or for parts of rows, but a packed row holds several sequences; "
                 + "give each sequence a row of its own.");
         if (context.Selection.Adapters.FirstOrDefault(a => a.NeedsAllTokens) is { } adapter)
-            throw new PeftException($"The adapter \"{adapter.Name}\" averages over a whole row, and a packed row holds several "
+            throw new PeftException($"The adapter \"{adapter.Name}\" reads a whole row, and a packed row holds several "
                 + "sequences; train it without packing.");
         if (!batch.Segments!.shape.SequenceEqual(batch.InputIds.shape))
             throw new PeftException($"The segments of a batch have the shape [{string.Join(", ", batch.Segments.shape)}] and its ids "

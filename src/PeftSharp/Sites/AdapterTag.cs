@@ -30,6 +30,15 @@ public sealed class AdapterTag(string name)
         NeedsPadding |= padding;
     }
 
+    /// <summary>
+    /// True if its plug-ins pass a state on from layer to layer, so that no layer is computed again by itself: gradient checkpointing is
+    /// off in its calls.
+    /// </summary>
+    public bool CarriesState { get; private set; }
+
+    /// <summary>Says that plug-ins pass a state on from layer to layer.</summary>
+    public void CarryState() => CarriesState = true;
+
     /// <summary>Number of outputs of the adapter's own head, where that is another than the base's; null where it is the base's.</summary>
     public int? Outputs { get; internal set; }
 

@@ -11,6 +11,9 @@ public sealed record ForwardContext
 {
     private Dictionary<object, Tensor> _once = new(ReferenceEqualityComparer.Instance);
 
+    // Shared by all copies of a call's context.
+    private Dictionary<(object Key, AdapterSelection Part), Tensor> _carried = [];
+
     // Names under which parts of this padding are kept, where it is not the call's first one.
     private Dictionary<object, object>? _paddingKeys;
 
@@ -100,6 +103,22 @@ public sealed record ForwardContext
     public Tensor Once(object key, Func<Tensor> compute) =>
         _once.TryGetValue(key, out var found) ? found : _once[key] = compute().DetachFromDisposeScope();
 
+    /// <summary>
+    /// What a plug-in left for those behind later layers, of the same rows and the same part of the selection; null where nothing was left.
+    /// </summary>
+    /// <param name="key">The name under which it was left.</param>
+    internal Tensor? Carried(object key) => _carried.GetValueOrDefault((key, Selection));
+
+    /// <summary>
+    /// Leaves a tensor for plug-ins behind later layers of this call, instead of what was left before; its graph goes on with it. An
+    /// adapter that does so says it (<see cref="AdapterTag.CarryState"/>).
+    /// </summary>
+    internal void Carry(object key, Tensor value)
+    {
+        if (_carried.Remove((key, Selection), out var before)) before.Dispose();
+        _carried.Add((key, Selection), value.DetachFromDisposeScope());
+    }
+
     /// <summary>Index tensor (int64) of the rows that a part of the selection acts on; null means every row.</summary>
     internal Tensor? RowsOf(SelectionPart part) => part.Rows is { } rows ? Once(part, () => tensor(rows, int64, device: Device)) : null;
 
@@ -117,13 +136,25 @@ public sealed record ForwardContext
 
     /// <summary>The context of one call, which shares nothing with others made of the same.</summary>
     internal ForwardContext Begin(Device device, MergedWeights? merged, int? task = null) =>
-        this with { InCall = true, Device = device, Merged = merged, Task = task, _once = new(ReferenceEqualityComparer.Instance) };
+        this with
+        {
+            InCall = true,
+            Device = device,
+            Merged = merged,
+            Task = task,
+            // What is carried from layer to layer is not there when one of them is computed again.
+            Checkpointing = Checkpointing && !Selection.Adapters.Any(adapter => adapter.CarriesState),
+            _once = new(ReferenceEqualityComparer.Instance),
+            _carried = [],
+        };
 
     /// <summary>Lets go of what the call shared; the graph keeps what the backward pass needs.</summary>
     internal void Release()
     {
         foreach (var tensor in _once.Values) tensor.Dispose();
         _once.Clear();
+        foreach (var tensor in _carried.Values) tensor.Dispose();
+        _carried.Clear();
     }
 
     /// <summary>The same call once more, for a part of the model that is computed again: nothing computed before is shared.</summary>
