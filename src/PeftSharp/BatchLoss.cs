@@ -11,4 +11,11 @@ public readonly record struct BatchLoss(Tensor Mean, double Weight)
 {
     /// <summary>The same loss with something added to its mean: a method's penalty, say.</summary>
     public BatchLoss Plus(Tensor penalty) => this with { Mean = Mean.Plus(penalty) };
+
+    /// <summary>The mean over what is labelled in both.</summary>
+    public BatchLoss With(BatchLoss other)
+    {
+        var all = Weight + other.Weight;
+        return all == 0 ? this : new(Mean.Times(Weight / all).Plus(other.Mean, other.Weight / all), all);
+    }
 }

@@ -35,6 +35,9 @@ public sealed record MethodInfo
     /// <summary>True if outputs equal the base bit for bit before the first step.</summary>
     public bool NeutralStart { get; init; }
 
+    /// <summary>peft's name of the only task that it is for; null (default) for any.</summary>
+    public string? TaskType { get; init; }
+
     /// <summary>True if it can be written into the base's weights.</summary>
     public bool Mergeable { get; init; }
 

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using PeftSharp.Methods.Additive.AdaptionPrompt;
 using PeftSharp.Methods.Additive.Beft;
 using PeftSharp.Methods.Additive.Bottleneck;
+using PeftSharp.Methods.Additive.Cpt;
 using PeftSharp.Methods.Additive.Ia3;
 using PeftSharp.Methods.Additive.Lst;
 using PeftSharp.Methods.Additive.MultitaskPrompt;
@@ -63,6 +64,7 @@ public static class MethodRegistry
         PromptMethod.Info,
         PTuningMethod.Info,
         MultitaskPromptMethod.Info,
+        CptMethod.Info,
         AdaptionPromptMethod.Info,
         Ia3Method.Info,
         BeftMethod.Info,

@@ -60,7 +60,9 @@ public abstract class DecoderModel : TransformerModel
             var places = Places(state, hidden, batch, context);
             // [labelled, hidden]
             var read = hidden.flatten(0, 1).index_select(0, tensor(places.Columns, dtype: ScalarType.Int64, device: hidden.device));
-            return VocabularyLoss.Of(read, places.Targets, Head, context);
+            var loss = VocabularyLoss.Of(read, places.Targets, Head, context);
+            var inside = context.Training ? Sites.Inputs[^1].Labels(context) : [];
+            return inside.Count == 0 ? loss : loss.With(InputLoss.Of(inside, hidden, state.Mask, Head, context));
         }, static loss => loss with { Mean = loss.Mean.MoveToOuterDisposeScope() });
     }
 
@@ -98,6 +100,9 @@ public abstract class DecoderModel : TransformerModel
         if (context.Selection.Adapters.FirstOrDefault(a => a.NeedsAllTokens) is { } adapter)
             throw new PeftException($"The adapter \"{adapter.Name}\" reads a whole row, and a packed row holds several "
                 + "sequences; train it without packing.");
+        if (context.Training && Sites.Inputs[^1].Labels(context).Count > 0)
+            throw new PeftException("The adapter learns what it puts before a sequence, and a packed row holds several sequences; train "
+                + "it without packing.");
         if (!batch.Segments!.shape.SequenceEqual(batch.InputIds.shape))
             throw new PeftException($"The segments of a batch have the shape [{string.Join(", ", batch.Segments.shape)}] and its ids "
                 + $"[{string.Join(", ", batch.InputIds.shape)}]; give one number for each id.");

@@ -12,6 +12,11 @@ public interface IInputPlugin
     /// <summary>Number of vectors.</summary>
     int Length { get; }
 
+    /// <summary>
+    /// What a causal language model learns of them in training, beside the sequence's own labels; empty (default) for nothing.
+    /// </summary>
+    IReadOnlyList<InputLabel> Labels => [];
+
     /// <summary>The vectors, [length, hidden].</summary>
     Tensor Vectors(ForwardContext context);
 }

@@ -90,6 +90,24 @@ public sealed class InputSite(SitePlace place)
         return lengths;
     }
 
+    /// <summary>
+    /// What is to be learnt of the vectors that a call puts before its sequences, with their places among all of them; every row has the
+    /// same.
+    /// </summary>
+    internal IReadOnlyList<InputLabel> Labels(ForwardContext context)
+    {
+        if (context.Selection.IsPerRow || !Plugins.AnyActive(context)) return [];
+        List<InputLabel> labels = [];
+        var before = 0;
+        // What was put before a sequence last stands first.
+        foreach (var plugin in Plugins.Shares(context).ToArray().Select(share => share.Plugin).Reverse())
+        {
+            foreach (var label in plugin.Labels) labels.Add(label with { Place = before + label.Place });
+            before += plugin.Length;
+        }
+        return labels;
+    }
+
     private long Length(SelectionPart part) => part.Leaves.Sum(leaf => Plugins.Of(leaf.Adapter).Sum(plugin => (long)plugin.Length));
 
     private static InputState Prepend(InputState state, Tensor vectors)

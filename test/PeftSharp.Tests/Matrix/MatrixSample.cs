@@ -39,7 +39,7 @@ internal static class MatrixSample
     [
         .. from architecture in Named
            from method in MethodsOf(architecture)
-           where !Inapplicable.Contains((architecture, method))
+           where !Inapplicable.Contains((architecture, method)) && MatrixCases.Info(method).TaskType is null
            select (architecture, method),
     ];
 

@@ -10,6 +10,7 @@ internal static class TinySettings
     // Fields of methods whose default sizes are made for larger maps.
     private static readonly Dictionary<string, string> Sizes = new()
     {
+        ["cpt"] = """{ "cpt_token_ids": [9, 40, 7, 55, 21, 8], "cpt_tokens_type_mask": [1, 2, 4, 6, 7, 8] }""",
         ["vblora"] = """{ "vector_length": 8, "num_vectors": 12 }""",
         ["shira"] = """{ "r": 3 }""",
         ["c3a"] = """{ "block_size": 8 }""",
