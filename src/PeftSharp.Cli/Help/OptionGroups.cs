@@ -12,12 +12,12 @@ internal static class OptionGroups
             "Model",
             [
                 "--base", "--config", "--numbers", "--adapter", "--revision", "--with", "--quantize", "--type", "--double-quant",
-                "--block-size", "--embeddings", "--pooling",
+                "--block-size", "--embeddings", "--pooling", "--drop-layers",
             ]),
         ("Method",
         [
             "--method", "--methods", "--set", "--rank", "--directions", "--format",
-            "--fuse", "--adapter-drop", "--drop-layers", "--no-base-dropout",
+            "--fuse", "--adapter-drop", "--no-base-dropout",
             "--how", "--weights", "--density", "--least-share", "--sign", "--head", "--to", "--space", "--strategy", "--max-weights",
             "--soup", "--members",
         ]),

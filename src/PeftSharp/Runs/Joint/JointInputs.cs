@@ -186,7 +186,7 @@ internal sealed class JointInputs : RunInputs
         foreach (var task in settings.Tasks)
         {
             var own = settings.For(task);
-            parts.Add((task, own, TrainRows.Load(own, new(), observer)));
+            parts.Add((task, own, TrainRows.Load(own, new(), null, observer)));
             cancellation.ThrowIfCancellationRequested();
         }
         var full = options.PeftType == "FULL";

@@ -34,7 +34,7 @@ internal sealed record TaskData(string Name, TrainRows Rows, TokenizedDataset Tr
         return new()
         {
             ["name"] = Name,
-            ["problem"] = RunDocument.Problem(Rows.Train),
+            ["problem"] = RunDocument.Problem(Rows.Train.Kind),
             ["task"] = Rows.Task?.Name,
             ["labels"] = Rows.Train.LabelNames is { } names ? JsonText.Texts(names) : null,
             ["columns"] = RunDocument.Columns(Rows.Train),
