@@ -253,6 +253,7 @@ public sealed class OptionTests(CliFolder folder) : IClassFixture<CliFolder>
         "quantize" => ["--base", folder.Model, "--out", folder.File_("none")],
         "export" => ["--base", folder.Model, "--adapter", folder.Model, "--out", folder.File_("none.gguf")],
         "data" => [folder.Train],
+        "estimate" => ["--numbers", "layers=2,width=32,heads=4,inner=64,vocabulary=100"],
         "verify" => [folder.Model],
         "info" => [folder.Model],
         "pull" => ["owner/name"],
