@@ -136,7 +136,7 @@ public sealed class AutotuneTests : IDisposable
               layers: all
             """);
         var result = Peft.Run("autotune", file, "--trials", "1", "--out", Out, "--json").Succeeds();
-        Assert.Equal(1, result.Json["trials"]!.AsArray().Count);
+        Assert.Single(result.Json["trials"]!.AsArray());
         Assert.Equal("gelu", result.Json["trials"]![0]!["settings"]!["non_linearity"]!.ToString());
         Assert.True(File.Exists(Path.Combine(Out, "front.png")));
         Peft.Run("train", "--recipe", Path.Combine(Out, "best.yaml"), "--max-steps", "1", "--out", _folder.File_("found")).Succeeds();

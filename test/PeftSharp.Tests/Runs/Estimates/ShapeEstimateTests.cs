@@ -33,7 +33,7 @@ public sealed partial class ShapeEstimateTests
         Assert.All(estimate.Memory.Concat(estimate.Disk), line => Assert.True(line.Bytes >= 0 && line.Formula.Length > 0, line.Name));
         Assert.True(Bytes(estimate, "activations") > 0);
         Assert.Equal(2 * Bytes(estimate, "activations"), Bytes(Of(plain with { BatchSize = 128 }), "activations"));
-        Assert.True(Of(plain with { Quantize = new Nf4Options() }).Memory.Any(line => line.Name == "a weight unpacked"));
+        Assert.Contains(Of(plain with { Quantize = new Nf4Options() }).Memory, line => line.Name == "a weight unpacked");
         Assert.True(
             Bytes(Of(plain with { Compute = ComputeType.BFloat16 }), "weights of the layers") * 2
                 == Bytes(estimate, "weights of the layers"));
