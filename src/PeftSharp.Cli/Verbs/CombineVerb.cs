@@ -42,11 +42,15 @@ internal static class CombineVerb
         var seed = VerbParts.Text("--seed", "N", "Seed of what dare drops. Default: 42.");
         var head = VerbParts.Text("--head", "FOLDER",
             "The adapter whose head the result has. Default: the mean of the heads, where all answer the same labels.");
-        var pruning = new FusionPruning(models, output);
-        foreach (var option in (Option[])[models.Base, models.Adapter, models.Revision, how, weights, rank, density, sign, seed, head])
-            command.Add(option);
+        var data = VerbParts.Text(
+            "--data", "PATH",
+            $"Of a soup: held-out rows to score on, or texts of the new domain. With --how {FusionPruning.Way}: rows on which the shares of "
+            + "a fusion's attention are measured; labels are not needed.");
+        var pruning = new FusionPruning(models, output, data);
+        Option[] own = [models.Base, models.Adapter, models.Revision, how, weights, rank, density, sign, seed, head, data];
+        foreach (var option in own) command.Add(option);
         pruning.AddTo(command);
-        var soup = new SoupParts(command);
+        var soup = new SoupParts(command, data);
         output.AddTo(command);
         HelpWithExamples.Add(command,
             "combine --base models/bert-base --adapter \"average(runs/a,runs/b)\" --out runs/ab",

@@ -13,13 +13,11 @@ using PeftSharp.Runs.Proof;
 namespace PeftSharp.Cli.Verbs;
 
 /// <summary><c>peft combine --how prune</c>: a fusion without the adapters that it hardly asks.</summary>
-internal sealed class FusionPruning(ModelParts models, AdapterOutput output)
+internal sealed class FusionPruning(ModelParts models, AdapterOutput output, Option<string> data)
 {
     /// <summary>What <c>--how</c> calls it.</summary>
     public const string Way = "prune";
 
-    private readonly Option<string> _data = VerbParts.Text(
-        "--data", "PATH", "With --how prune: rows on which the shares of a fusion's attention are measured; labels are not needed.");
     private readonly Option<string> _take = VerbParts.Text("--take", "N", "Use the first N of these rows. Default: 256.");
     private readonly Option<string> _least = VerbParts.Text(
         "--least-share", "SHARE",
@@ -27,7 +25,7 @@ internal sealed class FusionPruning(ModelParts models, AdapterOutput output)
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_data, _take, _least]) command.Add(option);
+        foreach (var option in (Option[])[_take, _least]) command.Add(option);
     }
 
     /// <summary>Refuses the options of pruning where nothing is pruned.</summary>
@@ -35,14 +33,14 @@ internal sealed class FusionPruning(ModelParts models, AdapterOutput output)
     {
         VerbParts.Whole(parsed, _take, 1);
         Least(parsed);
-        foreach (var option in (Option<string>[])[_data, _take, _least])
+        foreach (var option in (Option<string>[])[_take, _least])
             if (parsed.GetValue(option) is not null) throw new UsageException($"{option.Name} goes with --how {Way}; leave it out.");
     }
 
     public int Run(ParseResult parsed)
     {
         var given = VerbParts.Need(parsed, models.Adapter, "combine");
-        var rows = new FusionRows(VerbParts.Need(parsed, _data, "combine"), VerbParts.Whole(parsed, _take, 1));
+        var rows = new FusionRows(VerbParts.Need(parsed, data, "combine"), VerbParts.Whole(parsed, _take, 1));
         var least = Least(parsed);
         using var folder = output.Plan(parsed, models);
         var (basis, adapters) = models.Find(parsed, "combine", composed: true);

@@ -16,15 +16,15 @@ internal sealed class SoupParts
         "--soup", "NAME",
         "The mean of tensors of chosen adapters: greedy (by the score on --data), similar or cluster (by the likeness of --domains to "
         + "--data).");
-    private readonly Option<string> _data = VerbParts.Text(
-        "--data", "PATH", "Of a soup: held-out rows to score on, or texts of the new domain.");
+    private readonly Option<string> _data;
     private readonly Option<string> _domains = VerbParts.Text(
         "--domains", "PATHS", "Of a soup: for each adapter, in order, texts that it was trained on, separated by commas.");
     private readonly Option<string> _members = VerbParts.Text("--members", "N", "Most adapters in a soup of like domains. Default: 5.");
 
-    public SoupParts(Command command)
+    public SoupParts(Command command, Option<string> data)
     {
-        foreach (var option in (Option[])[_way, _data, _domains, _members]) command.Add(option);
+        _data = data;
+        foreach (var option in (Option[])[_way, _domains, _members]) command.Add(option);
     }
 
     /// <summary>True if a soup is asked for; refuses its options elsewhere.</summary>
@@ -35,7 +35,8 @@ internal sealed class SoupParts
                 : throw new UsageException($"{_way.Name} is \"{way}\"; expected greedy, similar or cluster.");
         VerbParts.Whole(parsed, _members, 1);
         var stray = ((Option<string>[])[_data, _domains, _members]).FirstOrDefault(o => parsed.GetValue(o) is not null);
-        return stray is null ? false : throw new UsageException($"{stray.Name} goes with {_way.Name}.");
+        return stray is null ? false : throw new UsageException(
+            $"{stray.Name} goes with {_way.Name}{(stray == _data ? $" or --how {FusionPruning.Way}" : "")}.");
     }
 
     /// <summary>Makes it.</summary>

@@ -15,12 +15,14 @@ internal static class LowRank
     /// <param name="dropout">Probability of dropping an input in training.</param>
     /// <param name="site">The name from which its draws derive.</param>
     /// <param name="context">The call.</param>
+    /// <param name="freezesIn">
+    /// True if A is never trained (LoRA-FA): the backward pass then needs nothing of the input, which the kernel would keep.
+    /// </param>
     /// <returns>[…, out].</returns>
     public static Tensor Product(
-        Tensor x, Tensor lowIn, Tensor lowOut, double scale, double dropout, string site, ForwardContext context)
+        Tensor x, Tensor lowIn, Tensor lowOut, double scale, double dropout, string site, ForwardContext context, bool freezesIn = false)
     {
-        // A first factor that is not trained (LoRA-FA) needs nothing of the input for the backward pass, which the kernel would keep.
-        if (LowRankProduct.Fits(x, lowIn, lowOut) && lowIn.requires_grad)
+        if (LowRankProduct.Fits(x, lowIn, lowOut) && !freezesIn)
         {
             var product = context.Training && dropout > 0
                 ? new LowRankProduct(scale, dropout, SeedSequence.Derive(context.Seed, site))

@@ -25,7 +25,7 @@ internal sealed class LoraDelta(AdaptedMap map, AdapterTensor? bBias, double dro
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
         var delta = gate is null                                                                     // [rows, tokens, out]
-            ? LowRank.Product(x, A.Get(context), B.Get(context), Scale, dropout, A.Name, context)
+            ? LowRank.Product(x, A.Get(context), B.Get(context), Scale, dropout, A.Name, context, A.Role == TensorRole.Frozen)
             : nn.functional.linear(Dropout.Linear(x, A.Get(context), dropout, A.Name, context) * gate.Value(x, context), B.Get(context));
         if (map.Past is { } past) delta = delta.Plus(LowRank.Product(x, past.A, past.B, Scale, 0, A.Name, context));
         return bBias is null ? delta : delta.Plus(bBias.Get(context), Scale);
