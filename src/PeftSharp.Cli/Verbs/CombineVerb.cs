@@ -44,8 +44,8 @@ internal static class CombineVerb
             "The adapter whose head the result has. Default: the mean of the heads, where all answer the same labels.");
         var data = VerbParts.Text(
             "--data", "PATH",
-            $"Of a soup: held-out rows to score on, or texts of the new domain. With --how {FusionPruning.Way}: rows on which the shares of "
-            + "a fusion's attention are measured; labels are not needed.");
+            $"Of a soup: held-out rows to score on, or texts of the new domain. With --how {FusionPruning.Way}: rows on which the shares "
+            + "of a fusion's attention are measured; labels are not needed.");
         var pruning = new FusionPruning(models, output, data);
         Option[] own = [models.Base, models.Adapter, models.Revision, how, weights, rank, density, sign, seed, head, data];
         foreach (var option in own) command.Add(option);
