@@ -53,6 +53,9 @@ public abstract class CompositeMethod(string name) : PeftMethod(name)
     }
 
     /// <inheritdoc/>
+    internal override bool PhasesReachHead => Parts.Any(part => part.PhasesReachHead);
+
+    /// <inheritdoc/>
     /// <remarks>A border of any part is one of the whole.</remarks>
     public override IReadOnlyList<TrainingPhase> Phases
     {

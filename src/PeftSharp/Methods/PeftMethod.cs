@@ -142,6 +142,11 @@ public abstract partial class PeftMethod(string name) : IDisposable
     /// </summary>
     public virtual IReadOnlyList<TrainingPhase> Phases => [];
 
+    /// <summary>
+    /// True if the borders of the phases change how the head is trained, or put it back: heads that other adapters hold would not follow.
+    /// </summary>
+    internal virtual bool PhasesReachHead => false;
+
     /// <summary>A later phase begins, before its first step; what is trained may be other tensors afterwards.</summary>
     /// <param name="phase">Its index in <see cref="Phases"/>.</param>
     public virtual void OnPhase(int phase) { }

@@ -33,7 +33,7 @@ internal static class Attention
             var added = causal ? null : mask.Scores(rows, queries, keys, query.dtype, context);
             return nn.functional.scaled_dot_product_attention(query, Shared(key, shape), Shared(value, shape), added, 0.0, causal);
         }
-        if (queries == 1 && !is_grad_enabled() && !context.Training && shape.SoftCap is null && FusedOperation.Fits(query)
+        if (queries == 1 && context.Cache is not null && !is_grad_enabled() && shape.SoftCap is null && FusedOperation.Fits(query)
             && mask.Scores(rows, queries, keys, query.dtype, context) is null)
             return QueryAttention.Of(query, key, value, shape.Scale);
         // [rows, keyHeads, group · queries, keys]

@@ -90,7 +90,7 @@ public sealed class ProjectionGroup : IDisposable
         var bias = plainBiases ? BiasFrom(first) : BiasesInUse(sites, context);
         if (bias is null && _bias is not null) return null;
         if (!plainWeights) return _join.Linear(x, bias, WeightsInUse(sites, context));
-        if (context.Training || FewRows.Try(_stores.AsSpan(first), x) is not { } few) return _join.Linear(x, bias, first);
+        if (context.Cache is null || FewRows.Try(_stores.AsSpan(first), x) is not { } few) return _join.Linear(x, bias, first);
         return bias is null ? few : few.Plus(bias);
     }
 

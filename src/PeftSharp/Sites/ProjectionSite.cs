@@ -45,7 +45,7 @@ public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightS
         var active = Plugins.AnyActive(context);
         if (active) x = ApplyInputs(x, context);
         var early = bias is not null && bias.dim() == 1 && !(active && ReadsProduct(context));
-        if (!context.Training && FewRows.Try([weight], x) is { } few) return Finish(x, few, weight, bias, context, active);
+        if (context.Cache is not null && FewRows.Try([weight], x) is { } few) return Finish(x, few, weight, bias, context, active);
         var y = weight.Linear(x, early ? bias : null, ResultType(weight, x.dtype, keepHalf && !active && (bias is null || early)));
         return Finish(x, y, weight, early ? null : bias, context, active);
     }

@@ -18,7 +18,7 @@ internal static unsafe class FewRows
 
     /// <summary>
     /// x·Wᵀ of several weights of one input beside each other, without a graph, in the caller's dispose scope; null where a matrix product
-    /// is to be used. The two differ in rounding, so a call that may be repeated with a graph does not ask.
+    /// is to be used. The two differ in rounding, so only what decodes asks: other calls are compared with training, bit for bit.
     /// </summary>
     public static Tensor? Try(ReadOnlySpan<WeightStore> stores, Tensor x)
     {

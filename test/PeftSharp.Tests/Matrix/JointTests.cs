@@ -48,8 +48,20 @@ public sealed class JointTests
         using (var trainer = new Trainer(new TrainableAdapter(alone.Peft, adapter), new Rows(), Options)) trainer.Run();
 
         var shared = Share();
+        if (adapter.PhasesReachHead)
+        {
+            var refused = Assert.Throws<PeftException>(() => new JointAdapters(joint.Peft, shared.Tasks));
+            Assert.Contains("train each task alone", refused.Message);
+            return;
+        }
         var batches = new JointBatches([new Rows()]);
         using (var trainer = new Trainer(new JointAdapters(joint.Peft, shared.Tasks), batches, Options)) trainer.Run();
+        if (method.StartsWith("surgical", StringComparison.Ordinal))
+        {
+            // Rates are measured from gradients, whose sums a head of its own puts in another order.
+            Bits.AssertClose(alone.Logits(adapter), joint.Logits(shared.Tasks[0].Selection), 1e-5, "The answer of the task");
+            return;
+        }
         Bits.AssertSame(alone.Logits(adapter), joint.Logits(shared.Tasks[0].Selection), "The answer of the task");
 
         var extracted = shared.Extract(0, adapter.Name);

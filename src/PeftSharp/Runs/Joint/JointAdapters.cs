@@ -45,6 +45,10 @@ public sealed class JointAdapters : ITrainingModel
             throw new PeftException(
                 $"The adapters {string.Join(" and ", several.Select(a => $"\"{a.Name}\""))} both train in phases, whose borders would not "
                 + "meet; train them apart, or let tasks share one.");
+        if (_adapters.FirstOrDefault(adapter => adapter.PhasesReachHead) is { } phased && _adapters.Length > 1)
+            throw new PeftException(
+                $"The adapter \"{phased.Name}\" ({phased.Options.PeftType}) trains in phases that the head goes through with it, and the "
+                + "tasks of a joint run have heads of their own; train each task alone.");
         _numbers = model.Model.Head.Kind == TaskKind.Regression ? []
             : [.. tasks.Where(task => model.CardOf(task.Answering).Task == TaskKind.Regression)];
         Parameters = Trained();
@@ -116,7 +120,10 @@ public sealed class JointAdapters : ITrainingModel
             foreach (var tensor in _adapters.SelectMany(adapter => adapter.Tensors)) tensor.Value.grad = null;
         }
         var now = Trained();
-        if (!now.Select(p => p.Value).SequenceEqual(Parameters.Select(p => p.Value), ReferenceEqualityComparer.Instance)) Parameters = now;
+        // Other tensors, or other rates for them.
+        if (!now.Select(p => p.Value).SequenceEqual(Parameters.Select(p => p.Value), ReferenceEqualityComparer.Instance)
+            || !now.Select(p => p.RateFactor).SequenceEqual(Parameters.Select(p => p.RateFactor)))
+            Parameters = now;
     }
 
     /// <inheritdoc/>

@@ -68,6 +68,9 @@ public sealed class LastLayersMethod(string name, LastLayersOptions options) : P
         Order is { Count: > 1 } order ? [.. order.Select((_, i) => new TrainingPhase($"{options.Unfreeze} {i + 1}"))] : [];
 
     /// <inheritdoc/>
+    internal override bool PhasesReachHead => options.Unfreeze != Unfreezing.Together;
+
+    /// <inheritdoc/>
     public override void OnPrepare(PreparationData data) => Enter(0);
 
     /// <inheritdoc/>

@@ -47,6 +47,9 @@ public sealed class LtSftMethod(string name, LtSftOptions options) : SearchingMe
     private protected override double SearchShare => options.FullShare;
 
     /// <inheritdoc/>
+    internal override bool PhasesReachHead => true;
+
+    /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
     {
         base.OnAttach(host);
