@@ -18,8 +18,8 @@ public static class ShapesOnly
         catch (ExternalException e)
         {
             throw new PeftException(
-                $"{options.PeftType} chooses what it trains by the values of weights, and a configuration has none: try it on the model "
-                + "itself (peft train --dry-run).", e);
+                $"{options.PeftType} begins with the values of weights, or chooses by them, and a configuration has none: try it on the "
+                + "model itself (peft train --dry-run).", e);
         }
     }
 }
