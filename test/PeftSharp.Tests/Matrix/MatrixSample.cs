@@ -13,10 +13,10 @@ namespace PeftSharp.Tests.Matrix;
 internal static class MatrixSample
 {
     // One preset in so many, on core architectures but the first.
-    private const ulong PresetShare = 8;
+    private const ulong PresetShare = 16;
 
     // One pair in so many of the rest.
-    private const ulong Share = 64;
+    private const ulong Share = 256;
 
     // T5 has no biases, and no head of its own where it answers with texts; what acts on chosen tokens or behind the embeddings is refused
     // for two stacks.
