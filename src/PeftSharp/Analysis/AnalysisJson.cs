@@ -24,13 +24,13 @@ public static class AnalysisJson
     public static JsonObject Of(
         AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps, IReadOnlyList<ChangedTensor> changed,
         IReadOnlyList<EntryOverlap>? common) => new()
-    {
-        ["groups"] = new JsonObject(
+        {
+            ["groups"] = new JsonObject(
             Enum.GetValues<MatrixGroup>()
                 .Where(g => analysis.Spectra(g).Count > 0)
                 .Select(g => KeyValuePair.Create(g.ToString().ToLowerInvariant(), (JsonNode?)Group(analysis, g)))),
-        ["matrices"] = Array(analysis.Matrices, Matrix),
-        ["vectors"] = Array(
+            ["matrices"] = Array(analysis.Matrices, Matrix),
+            ["vectors"] = Array(
             analysis.Vectors,
             v => new()
             {
@@ -39,38 +39,38 @@ public static class AnalysisJson
                 ["norm"] = JsonText.Number(v.Norm),
                 ["base_norm"] = JsonText.Number(v.BaseNorm),
             }),
-        ["effects"] = Array(analysis.Effects, e => new()
-        {
-            ["path"] = e.Path,
-            ["what"] = e.What,
-            ["numbers"] = JsonText.Numbers(e.Numbers),
-            ["linear_map"] = e.LinearMap is { } map ? Of(map) : null,
-        }),
-        ["overlaps"] = overlaps is null ? null : Array(overlaps, o => new()
-        {
-            ["path"] = o.Place.Path,
-            ["input"] = Grid(o.In),
-            ["output"] = Grid(o.Out),
-            ["angles_input"] = Numbers(o.AnglesIn),
-            ["angles_output"] = Numbers(o.AnglesOut),
-        }),
-        ["changed_weights"] = Array(ChangedEntries.ByPlace(changed), p => new()
-        {
-            ["where"] = p.Region,
-            ["module"] = p.Module,
-            ["changed"] = p.Changed,
-            ["of"] = p.Count,
-        }),
-        ["common_weights"] = common is null ? null : Array(common, o => new()
-        {
-            ["where"] = o.Region,
-            ["module"] = o.Module,
-            ["first"] = o.First,
-            ["second"] = o.Second,
-            ["both"] = o.Both,
-            ["of"] = o.Count,
-        }),
-    };
+            ["effects"] = Array(analysis.Effects, e => new()
+            {
+                ["path"] = e.Path,
+                ["what"] = e.What,
+                ["numbers"] = JsonText.Numbers(e.Numbers),
+                ["linear_map"] = e.LinearMap is { } map ? Of(map) : null,
+            }),
+            ["overlaps"] = overlaps is null ? null : Array(overlaps, o => new()
+            {
+                ["path"] = o.Place.Path,
+                ["input"] = Grid(o.In),
+                ["output"] = Grid(o.Out),
+                ["angles_input"] = Numbers(o.AnglesIn),
+                ["angles_output"] = Numbers(o.AnglesOut),
+            }),
+            ["changed_weights"] = Array(ChangedEntries.ByPlace(changed), p => new()
+            {
+                ["where"] = p.Region,
+                ["module"] = p.Module,
+                ["changed"] = p.Changed,
+                ["of"] = p.Count,
+            }),
+            ["common_weights"] = common is null ? null : Array(common, o => new()
+            {
+                ["where"] = o.Region,
+                ["module"] = o.Module,
+                ["first"] = o.First,
+                ["second"] = o.Second,
+                ["both"] = o.Both,
+                ["of"] = o.Count,
+            }),
+        };
 
     private static JsonObject Group(AdapterAnalysis analysis, MatrixGroup group)
     {

@@ -63,7 +63,9 @@ internal static class DryRunDocument
                     ? null
                     : new JsonObject
                     {
-                        ["folder"] = folder.Work, ["saved_states"] = run.SavedStates, ["bytes_each"] = estimate.Memory.State,
+                        ["folder"] = folder.Work,
+                        ["saved_states"] = run.SavedStates,
+                        ["bytes_each"] = estimate.Memory.State,
                     },
                 ["files"] = new JsonArray(
                     [.. run.Files.Select(f => (JsonNode)new JsonObject { ["name"] = f.Name, ["bytes"] = f.Bytes, ["exact"] = f.Exact })]),

@@ -78,7 +78,10 @@ public sealed class MultiLabelTests : IDisposable
             answers,
             new DataOptions
             {
-                Text = "row", Label = "labels", Kind = LabelKind.MultiLabel, Labels = new LabelMap(["strong", "film"]),
+                Text = "row",
+                Label = "labels",
+                Kind = LabelKind.MultiLabel,
+                Labels = new LabelMap(["strong", "film"]),
                 LabelSeparator = '|',
             });
         Assert.Equal(32, again.Count);

@@ -61,8 +61,12 @@ public sealed class ReadmeProgramTests
     private static string Run(string folder, params string[] args)
     {
         using var process = Process.Start(
-            new ProcessStartInfo("dotnet", args) { WorkingDirectory = folder, RedirectStandardOutput = true,
-            RedirectStandardError = true })!;
+            new ProcessStartInfo("dotnet", args)
+            {
+                WorkingDirectory = folder,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true
+            })!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         if (!process.WaitForExit(Patience))
         {

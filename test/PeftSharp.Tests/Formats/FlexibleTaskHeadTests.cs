@@ -188,8 +188,13 @@ public sealed class FlexibleTaskHeadTests : IDisposable
         if (!ofTokens) config["use_pooler"] = false;
         var document = new JsonObject
         {
-            ["config"] = config, ["hidden_size"] = 32, ["model_class"] = "BertAdapterModel", ["model_name"] = "bert",
-            ["model_type"] = "bert", ["name"] = Name, ["version"] = "adapters.1.2.0",
+            ["config"] = config,
+            ["hidden_size"] = 32,
+            ["model_class"] = "BertAdapterModel",
+            ["model_name"] = "bert",
+            ["model_type"] = "bert",
+            ["name"] = Name,
+            ["version"] = "adapters.1.2.0",
         };
         File.WriteAllText(_folder.File("head_config.json"), document.ToJsonString());
         return maps;

@@ -30,10 +30,16 @@ public sealed class HostileTokenizerTests
         static void Refused(Action<JsonObject> change) =>
             Assert.Contains("array of 100 items", Assert.Throws<PeftException>(() => TinyTokenizer.Load(change)).Message);
         Refused(json => json["normalizer"] = new JsonObject { ["type"] = "Sequence", ["normalizers"] = Many("""{ "type": "NFC" }""") });
-        Refused(json => json["pre_tokenizer"] = new JsonObject { ["type"] = "Sequence",
-            ["pretokenizers"] = Many("""{ "type": "Whitespace" }""") });
-        Refused(json => json["post_processor"] = new JsonObject { ["type"] = "Sequence",
-            ["processors"] = Many("""{ "type": "ByteLevel" }""") });
+        Refused(json => json["pre_tokenizer"] = new JsonObject
+        {
+            ["type"] = "Sequence",
+            ["pretokenizers"] = Many("""{ "type": "Whitespace" }""")
+        });
+        Refused(json => json["post_processor"] = new JsonObject
+        {
+            ["type"] = "Sequence",
+            ["processors"] = Many("""{ "type": "ByteLevel" }""")
+        });
         Refused(json => json["post_processor"] = new JsonObject
         {
             ["type"] = "TemplateProcessing",

@@ -70,7 +70,7 @@ public sealed class SequenceHead(
     }
 
     /// <inheritdoc/>
-    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) => 
+    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) =>
         kind == TaskKind.MultiLabel ? Losses.EachLabel(output.Logits, labels)
         : kind == TaskKind.Regression ? Losses.MeanSquare(output.Logits.squeeze(-1), labels)
         : Losses.CrossEntropy(output.Logits, labels);

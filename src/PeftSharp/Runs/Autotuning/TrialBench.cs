@@ -69,7 +69,8 @@ internal sealed class TrialBench(
         var result = outcome.Result!;
         var trial = new TunedTrial(
             number, description, settings, weights, epochs, result.Metric, result.HigherIsBetter, result.Score, result.ProcessSeconds,
-            $"cells/{cell.Id}") { Point = point };
+            $"cells/{cell.Id}")
+        { Point = point };
         Trials.Add(trial);
         observer.Remark(
             $"{title}: {result.Metric} {Figures.Score(result.Score)}, {Figures.Count(weights)} weights, "

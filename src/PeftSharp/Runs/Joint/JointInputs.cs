@@ -4,6 +4,7 @@ using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
+using PeftSharp.Models;
 using PeftSharp.Runs.Identity;
 using PeftSharp.Runs.Proof;
 using PeftSharp.Runs.Recipes;
@@ -13,7 +14,6 @@ using PeftSharp.Runs.Scores;
 using PeftSharp.Runs.Sources;
 using PeftSharp.Runs.Training;
 using PeftSharp.Runs.Trunk;
-using PeftSharp.Models;
 using PeftSharp.Training;
 using PeftSharp.Training.Resume;
 

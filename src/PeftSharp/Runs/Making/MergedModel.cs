@@ -56,6 +56,7 @@ public static class MergedModel
         return new(difference, MergeProbe.Rows, model.Model.Model.HasOwnPooling
             ? [$"pooling {model.Card.Pooling.ToString().ToLowerInvariant()} has no place in Hugging Face's own class: written for "
                 + "sentence-transformers, whose encode gives the logits."]
-            : []) { Lost = lost };
+            : [])
+        { Lost = lost };
     }
 }

@@ -35,42 +35,42 @@ internal sealed record TrainRows(TextDataset Train, TextDataset? Held, GlueTask?
 
     private static DataRequest Training(TrainSettings settings, UsualColumns usual, LabelKind? kind) =>
         new(settings.TrainRows?.Source ?? settings.Data!)
-    {
-        Given = settings.TrainRows,
-        Usual = usual,
-        Caller = settings.Caller,
-        Text = settings.Text,
-        Pair = settings.Pair,
-        Label = settings.Label,
-        LabelColumns = settings.LabelColumns,
-        Take = settings.Take,
-        Rows = settings.Rows,
-        Split = GlueSplit.Train,
-        Kind = settings.Problem switch
         {
-            // A cell such as "a|b" is a list where the adapter answers with lists.
-            null => kind == LabelKind.MultiLabel ? kind : Recognised(settings),
-            "regression" => LabelKind.Regression,
-            "generation" => LabelKind.Tokens,
-            Values.SeveralLabels => LabelKind.MultiLabel,
-            _ => LabelKind.Class,
-        },
-        SkipBadRows = settings.SkipBadRows,
-        Layout = new()
-        {
-            Header = settings.Header,
-            Separator = settings.Separator,
-            Quoted = settings.Quoted,
-            AllowBlank = settings.AllowBlank,
-            NoLabel = settings.NoLabel,
-            LabelSeparator = settings.LabelSeparator,
-        },
-        Shares = settings.SplitShares,
-        SplitSeed = settings.SplitSeed,
-        Stratify = settings.SplitStratified,
-        Sample = settings.SampleStratified,
-        Storage = new() { MemoryBytes = (long)settings.DataMemory << 20, Folder = settings.Cache },
-    };
+            Given = settings.TrainRows,
+            Usual = usual,
+            Caller = settings.Caller,
+            Text = settings.Text,
+            Pair = settings.Pair,
+            Label = settings.Label,
+            LabelColumns = settings.LabelColumns,
+            Take = settings.Take,
+            Rows = settings.Rows,
+            Split = GlueSplit.Train,
+            Kind = settings.Problem switch
+            {
+                // A cell such as "a|b" is a list where the adapter answers with lists.
+                null => kind == LabelKind.MultiLabel ? kind : Recognised(settings),
+                "regression" => LabelKind.Regression,
+                "generation" => LabelKind.Tokens,
+                Values.SeveralLabels => LabelKind.MultiLabel,
+                _ => LabelKind.Class,
+            },
+            SkipBadRows = settings.SkipBadRows,
+            Layout = new()
+            {
+                Header = settings.Header,
+                Separator = settings.Separator,
+                Quoted = settings.Quoted,
+                AllowBlank = settings.AllowBlank,
+                NoLabel = settings.NoLabel,
+                LabelSeparator = settings.LabelSeparator,
+            },
+            Shares = settings.SplitShares,
+            SplitSeed = settings.SplitSeed,
+            Stratify = settings.SplitStratified,
+            Sample = settings.SampleStratified,
+            Storage = new() { MemoryBytes = (long)settings.DataMemory << 20, Folder = settings.Cache },
+        };
 
     private static LabelKind? Recognised(TrainSettings settings) =>
         settings is { TrainRows: null, Data: { } path, Text: null, Label: null, LabelColumns: [] } ? DataRequest.Recognised(path) : null;

@@ -1,6 +1,6 @@
 using PeftSharp.Data;
-using PeftSharp.Formats;
 using PeftSharp.Files;
+using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Additive.Cpt;
 using PeftSharp.Models;
