@@ -21,7 +21,7 @@ public sealed class PartsTests
     ];
 
     [Theory]
-    [MemberData(nameof(MatrixCases.Core), MemberType = typeof(MatrixCases))]
+    [MemberData(nameof(MatrixCases.Two), MemberType = typeof(MatrixCases))]
     public void Parts_Give_The_Gradient_Of_The_Whole(string architecture, string method)
     {
         foreach (var task in Tasks.Where(Architectures.Find(architecture)!.Tasks.Contains))
