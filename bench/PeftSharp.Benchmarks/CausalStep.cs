@@ -13,7 +13,7 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Benchmarks;
 
-/// <summary>Steps of a LoRA on all linear maps of a causal model, layers recomputed in the backward pass, on random tokens.</summary>
+/// <summary>Steps of a LoRA on all linear maps of a causal model, on random tokens that are all learnt.</summary>
 internal sealed class CausalStep : IDisposable
 {
     private readonly PeftModel _model;
@@ -29,13 +29,17 @@ internal sealed class CausalStep : IDisposable
     /// <param name="tokens">Tokens of a row.</param>
     /// <param name="optimizer">The optimizer by transformers' name.</param>
     /// <param name="rank">The adapter's rank.</param>
+    /// <param name="checkpointing">True recomputes layers in the backward pass.</param>
+    /// <param name="unpack">True unpacks the weights of a GGUF file; false leaves them in their blocks.</param>
+    /// <param name="baseDropout">False switches the model's own dropout off.</param>
     public CausalStep(
-        string folder, Quantization? quantize, ComputeType compute, int rows, int tokens, string optimizer = "adamw_torch", int rank = 16)
+        string folder, Quantization? quantize, ComputeType compute, int rows, int tokens, string optimizer = "adamw_torch", int rank = 16,
+        bool checkpointing = true, bool unpack = true, bool baseDropout = true)
     {
         _model = new(ModelLoader.Load(
-            folder, new ModelOptions { Task = TaskKind.CausalLanguage, Compute = compute, Quantize = quantize, Unpack = true }));
+            folder, new ModelOptions { Task = TaskKind.CausalLanguage, Compute = compute, Quantize = quantize, Unpack = unpack }));
         var adapter = _model.Add(new LoraOptions { Rank = rank, TargetModules = new("all-linear") });
-        _training = new(_model, adapter, new ForwardOptions { Checkpointing = true });
+        _training = new(_model, adapter, new ForwardOptions { Checkpointing = checkpointing, BaseDropout = baseDropout });
         _optimizer = OptimizerKind.Create(_training.Parameters, new TrainerOptions { Optimizer = optimizer });
         var ids = randint(3, _model.Model.Config.Size("vocab_size"), new long[] { rows, tokens }, dtype: ScalarType.Int64);
         _batch = new()
@@ -46,6 +50,19 @@ internal sealed class CausalStep : IDisposable
             Unpadded = true,
             RealTokens = rows * tokens,
         };
+    }
+
+    /// <summary>
+    /// Operations of the products of maps and head in a step, forward and to the input: four a weight and token. Attention's own products
+    /// are left out.
+    /// </summary>
+    public double Work
+    {
+        get
+        {
+            var maps = _model.Model.Sites.Projections.Where(p => p.Layer >= 0).Sum(p => p.InFeatures * p.OutFeatures);
+            return 4.0 * (maps + (long)_model.Model.Head.Outputs * _model.Model.Width) * _batch.RealTokens;
+        }
     }
 
     /// <summary>Weights that are trained.</summary>

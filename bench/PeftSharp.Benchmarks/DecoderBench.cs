@@ -1,15 +1,10 @@
 using System.Diagnostics;
 using PeftSharp.Composition;
-using PeftSharp.Data;
 using PeftSharp.Generation;
 using PeftSharp.Interop;
-using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
-using PeftSharp.Runs;
 using PeftSharp.Sites;
-using PeftSharp.Training;
-using PeftSharp.Training.Optimizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -42,9 +37,11 @@ internal static class DecoderBench
         }
         foreach (var (name, options, peak, checkpointing) in variants.Where(v => only is null || v.Name == only))
         {
-            using var training = new Training(folder, options, checkpointing);
-            training.Step();
-            var times = Enumerable.Range(0, rounds).Select(_ => Time(training.Step)).Order().ToArray();
+            using var training = new CausalStep(
+                folder, null, options.Compute, Rows, Tokens, rank: 8, checkpointing: checkpointing, unpack: options.Unpack,
+                baseDropout: false);
+            training.Run();
+            var times = Enumerable.Range(0, rounds).Select(_ => training.Run().Milliseconds / 1e3).Order().ToArray();
             var (seconds, useful) = (times[rounds / 2], training.Work / times[rounds / 2] / 1e9);
             Console.WriteLine(
                 $"{name,-20} {seconds,6:0.00} s  {Rows * Tokens / seconds,5:0} tokens/s  "
@@ -102,51 +99,5 @@ internal static class DecoderBench
         using var scope = NewDisposeScope();
         var numbers = ones(1L << 27);
         return numbers.NumberOfElements * 4.0 / Enumerable.Range(0, 12).Min(_ => Time(() => numbers.sum().Dispose()));
-    }
-
-    private sealed class Training : IDisposable
-    {
-        private readonly PeftModel _model;
-        private readonly TrainableAdapter _training;
-        private readonly AdamW _optimizer;
-        private readonly TokenBatch _batch;
-        private long _step;
-
-        public Training(string folder, ModelOptions options, bool checkpointing)
-        {
-            _model = new(ModelLoader.Load(folder, options with { Task = TaskKind.CausalLanguage }));
-            var adapter = _model.Add(new LoraOptions { Rank = 8, Alpha = 16, TargetModules = new("all-linear") });
-            _training = new(_model, adapter, new ForwardOptions { BaseDropout = false, Checkpointing = checkpointing });
-            _optimizer = new(_training.Parameters, weightDecay: 0.01);
-            var maps = _model.Model.Sites.Projections.Where(p => p.Layer >= 0).Sum(p => p.InFeatures * p.OutFeatures);
-            var head = (long)_model.Model.Head.Outputs * _model.Model.Width;
-            // Forward and gradients of the inputs, four operations a weight and token; attention's own products are left out.
-            Work = 4.0 * (maps + head) * Rows * Tokens;
-            var ids = randint(1000, 20000, new long[] { Rows, Tokens }, dtype: ScalarType.Int64);
-            _batch = new()
-            {
-                InputIds = ids,
-                AttentionMask = ones([Rows, Tokens], dtype: ScalarType.Int64),
-                Labels = ids.clone(),
-                Unpadded = true,
-                RealTokens = Rows * Tokens,
-            };
-        }
-
-        public double Work { get; }
-
-        public void Step()
-        {
-            using var scope = NewDisposeScope();
-            AutogradFailures.Backward(_training.Loss(_batch, new StepState(_step, 0, 1000, (ulong)_step++, 1e-4)).Mean);
-            _optimizer.Step(1e-4);
-            _optimizer.ZeroGrad();
-        }
-
-        public void Dispose()
-        {
-            _batch.Dispose();
-            _model.Dispose();
-        }
     }
 }
