@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace PeftSharp.Tests.Cli;
 
-/// <summary>The real program in a process of its own.</summary>
+/// <summary>
+/// The real program: in a process of its own where that is what a test is about, or where it reads standard input, and else in this one.
+/// </summary>
 internal static class Peft
 {
     public sealed record Result(int ExitCode, string Output, string Error)
@@ -28,7 +30,10 @@ internal static class Peft
         }
     }
 
-    public static Result Run(params string[] args) => RunWith(null, args);
+    public static Result Run(params string[] args) => InProcess.CanRun(args) ? InProcess.Run(args) : RunAlone(args);
+
+    /// <summary>Runs in a process of its own.</summary>
+    public static Result RunAlone(params string[] args) => RunWith(null, args);
 
     /// <summary>Runs with variables of the environment set, or removed where the value is null.</summary>
     public static Result RunIn(IReadOnlyDictionary<string, string?> environment, params string[] args)
@@ -73,6 +78,8 @@ internal static class Peft
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             RedirectStandardInput = withInput,
+            // Two programs run at once, of models so small that a second thread only waits.
+            Environment = { ["OMP_NUM_THREADS"] = "1" },
         };
 
     public static Result Finish(Process process)

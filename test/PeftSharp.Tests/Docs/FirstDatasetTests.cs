@@ -15,7 +15,8 @@ public sealed partial class FirstDatasetTests
         Directory.CreateDirectory(folder.File("models/minilm"));
         foreach (var file in Directory.GetFiles(Path.Combine(files, "model"))) File.Copy(file,
             folder.File($"models/minilm/{Path.GetFileName(file)}"));
-        var rows = File.ReadLines(Path.Combine(files, "data", "train.tsv")).Skip(1).Select(l => l.Split('\t'));
+        // Half of them: enough to learn from.
+        var rows = File.ReadLines(Path.Combine(files, "data", "train.tsv")).Skip(1).Where((_, i) => i % 2 == 0).Select(l => l.Split('\t'));
         File.WriteAllLines(folder.File("tickets.csv"),
             rows.Select(r => $"\"{r[0].Replace("\"", "\"\"", StringComparison.Ordinal)}\",{r[1]}").Prepend("body,topic"));
 

@@ -50,13 +50,10 @@ public sealed class DisposalTests
             model.Dispose();
             model.Dispose();
         }
-        InferenceTests.OutsideScopes(() =>
+        LiveTensors.OutsideScopes(() =>
         {
             Visit(); // what is made once is made here
-            InferenceTests.Settle();
-            var before = Tensor.TotalCount;
-            Visit();
-            Assert.Equal(0, Tensor.TotalCount - before);
+            LiveTensors.AssertNoneLeft(Visit);
         });
     }
 
@@ -131,16 +128,15 @@ public sealed class DisposalTests
         using var folder = new Files.TempFolder();
         var adapter = bench.Add(method);
         AdapterFolder.Save(adapter, folder.Root, adapter.Options.Format);
-        InferenceTests.OutsideScopes(() =>
+        void Visit()
         {
-            for (var visit = 0; visit < 2; visit++)
-            {
-                InferenceTests.Settle();
-                var before = Tensor.TotalCount;
-                AdapterFolder.Open(folder.Root).LoadInto(bench.Peft, "loaded");
-                bench.Peft.Remove("loaded");
-                if (visit > 0) Assert.Equal(0, Tensor.TotalCount - before);
-            }
+            AdapterFolder.Open(folder.Root).LoadInto(bench.Peft, "loaded");
+            bench.Peft.Remove("loaded");
+        }
+        LiveTensors.OutsideScopes(() =>
+        {
+            Visit(); // what is made once is made here
+            LiveTensors.AssertNoneLeft(Visit);
         });
     }
 

@@ -1,6 +1,5 @@
 using PeftSharp.Sites;
 using PeftSharp.Tests.Matrix;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Life;
@@ -18,20 +17,19 @@ public sealed class InferenceTests
         bench.Add(method, "second", 12);
         AdapterSelection[] selections =
             [AdapterSelection.None, bench.Peft.Select("first"), bench.Peft.SelectPerRow(["first", null, "second", "first"])];
-        OutsideScopes(() =>
+        LiveTensors.OutsideScopes(() =>
         {
             foreach (var selection in selections)
-            {
-                Settle();
-                var before = Tensor.TotalCount;
-                var output = bench.Peft.Forward(bench.Batch, selection);
-                Assert.False(output.Logits.requires_grad);
-                Assert.Equal(1, Tensor.TotalCount - before);
-                output.Dispose();
-                output.Dispose();
-                Assert.Equal(0, Tensor.TotalCount - before);
-                Assert.Equal(bench.Batch.Rows, bench.Batch.AttentionMask.shape[0]); // the batch stays the caller's
-            }
+                LiveTensors.Measure(since =>
+                {
+                    var output = bench.Peft.Forward(bench.Batch, selection);
+                    Assert.False(output.Logits.requires_grad);
+                    Assert.Equal(1, since());
+                    output.Dispose();
+                    output.Dispose();
+                    Assert.Equal(0, since());
+                    Assert.Equal(bench.Batch.Rows, bench.Batch.AttentionMask.shape[0]); // the batch stays the caller's
+                });
         });
     }
 
@@ -40,18 +38,16 @@ public sealed class InferenceTests
     {
         using var bench = new Bench("bert");
         var adapter = bench.Add("lora");
-        OutsideScopes(() =>
+        LiveTensors.OutsideScopes(() => LiveTensors.Measure(since =>
         {
-            Settle();
-            var before = Tensor.TotalCount;
             using (NewDisposeScope())
             {
                 var output = bench.Peft.Forward(bench.Batch, AdapterSelection.Of(adapter.Tag), allTokens: true);
-                Assert.Equal(3, Tensor.TotalCount - before);
+                Assert.Equal(3, since());
                 Assert.Equal([4L, 9, 32], output.Hidden!.shape);
             }
-            Assert.Equal(0, Tensor.TotalCount - before);
-        });
+            Assert.Equal(0, since());
+        }));
     }
 
     [Fact]
@@ -60,13 +56,8 @@ public sealed class InferenceTests
         using var bench = new Bench("bert");
         var adapter = bench.Add("prompt");
         var undo = bench.Sites.Layers[1].Plugins.Add(adapter.Tag, new Failing());
-        OutsideScopes(() =>
-        {
-            Settle();
-            var before = Tensor.TotalCount;
-            Assert.Throws<InvalidOperationException>(() => bench.Peft.Forward(bench.Batch, AdapterSelection.Of(adapter.Tag)));
-            Assert.Equal(0, Tensor.TotalCount - before);
-        });
+        LiveTensors.OutsideScopes(() => LiveTensors.AssertNoneLeft(() =>
+            Assert.Throws<InvalidOperationException>(() => bench.Peft.Forward(bench.Batch, AdapterSelection.Of(adapter.Tag)))));
         undo();
         using var output = bench.Peft.Forward(bench.Batch, AdapterSelection.Of(adapter.Tag));
     }
@@ -76,45 +67,15 @@ public sealed class InferenceTests
     {
         using var bench = new Bench("bert");
         var adapter = bench.Add("lora");
-        OutsideScopes(() =>
+        LiveTensors.OutsideScopes(() => LiveTensors.Measure(since =>
         {
-            Settle();
-            var before = Tensor.TotalCount;
             using (var output = bench.Peft.Model.Forward(bench.Batch, new ForwardContext { Selection = AdapterSelection.Of(adapter.Tag) }))
             {
                 Assert.True(output.Logits.requires_grad);
-                Assert.Equal(1, Tensor.TotalCount - before);
+                Assert.Equal(1, since());
             }
-            Assert.Equal(0, Tensor.TotalCount - before);
-        });
-    }
-
-    /// <summary>Runs on a thread of its own: no dispose scope of the test's is open there.</summary>
-    internal static void OutsideScopes(Action body)
-    {
-        Exception? failure = null;
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                body();
-            }
-            catch (Exception e)
-            {
-                failure = e;
-            }
-        });
-        thread.Start();
-        thread.Join();
-        if (failure is not null) throw new Xunit.Sdk.XunitException(failure.ToString());
-    }
-
-    /// <summary>Lets finalizers run, so that none changes a count later.</summary>
-    internal static void Settle()
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        GC.Collect();
+            Assert.Equal(0, since());
+        }));
     }
 
     private sealed class Failing : ILayerPlugin

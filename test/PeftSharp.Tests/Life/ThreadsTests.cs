@@ -39,7 +39,7 @@ public sealed class ThreadsTests
         bench.Peft.Merge("lora");
         var merged = Ask(bench, AdapterSelection.None);
         bench.Peft.Unmerge();
-        InferenceTests.Settle();
+        LiveTensors.Settle();
         var before = Tensor.TotalCount;
         var failures = new ConcurrentQueue<string>();
         using var over = new CancellationTokenSource();
@@ -81,7 +81,7 @@ public sealed class ThreadsTests
         foreach (var thread in changers) thread.Join();
         Assert.Empty(failures);
         for (var i = 0; i < selections.Length; i++) Assert.True(Close(expected[i], Ask(bench, selections[i])));
-        InferenceTests.Settle();
+        LiveTensors.Settle();
         Assert.Equal(0, Tensor.TotalCount - before);
     }
 

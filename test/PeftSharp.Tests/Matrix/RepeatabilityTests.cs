@@ -1,3 +1,4 @@
+using PeftSharp.Tests.Life;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -15,13 +16,13 @@ public sealed class RepeatabilityTests
         var adapter = bench.Add(method);
         using var optimizer = Bench.Optimizer(adapter);
         bench.Step(adapter, optimizer, 0, training: true, checkpointing: true); // what is made once is made here
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        var before = Tensor.TotalCount;
-        using (zeros(1)) Assert.Equal(1, Tensor.TotalCount - before); // the counter counts
-        for (var step = 1; step <= 4; step++) bench.Step(adapter, optimizer, step, training: true, checkpointing: step > 2);
-        using (bench.Logits(adapter)) { }
-        Assert.Equal(0, Tensor.TotalCount - before);
+        LiveTensors.Measure(since =>
+        {
+            using (zeros(1)) Assert.Equal(1, since()); // the counter counts
+            for (var step = 1; step <= 4; step++) bench.Step(adapter, optimizer, step, training: true, checkpointing: step > 2);
+            using (bench.Logits(adapter)) { }
+            Assert.Equal(0, since());
+        });
     }
 
     [Theory]
@@ -35,11 +36,7 @@ public sealed class RepeatabilityTests
             bench.Peft.Remove("first");
         }
         Visit();
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        var before = Tensor.TotalCount;
-        Visit();
-        Assert.Equal(0, Tensor.TotalCount - before);
+        LiveTensors.AssertNoneLeft(Visit);
     }
 
     [Theory]

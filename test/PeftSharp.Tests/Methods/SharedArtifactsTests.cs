@@ -47,7 +47,7 @@ public sealed class SharedArtifactsTests : IDisposable
     [Fact]
     public void The_Last_Adapter_Releases_Them()
     {
-        InferenceTests.OutsideScopes(() =>
+        LiveTensors.OutsideScopes(() =>
         {
             using var model = new PeftModel(TinyModels.Create("bert"));
             void Visit()
@@ -56,10 +56,7 @@ public sealed class SharedArtifactsTests : IDisposable
                 foreach (var name in (string[])["b", "a", "c"]) model.Remove(name);
             }
             Visit(); // what is made once is made here
-            InferenceTests.Settle();
-            var before = Tensor.TotalCount;
-            Visit();
-            Assert.Equal(0, Tensor.TotalCount - before);
+            LiveTensors.AssertNoneLeft(Visit);
         });
     }
 

@@ -5,6 +5,7 @@ using PeftSharp.Methods;
 using PeftSharp.Runs.Trunk;
 using PeftSharp.Sites;
 using PeftSharp.Tests.Composition;
+using PeftSharp.Tests.Life;
 using PeftSharp.Tests.Matrix;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -110,11 +111,7 @@ public sealed class TrunkCacheTests
     {
         using var bench = TrunkBench.Of("bert", "lora")!;
         Visit();
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        var before = Tensor.TotalCount;
-        Visit();
-        Assert.Equal(0, Tensor.TotalCount - before);
+        LiveTensors.AssertNoneLeft(Visit);
 
         void Visit()
         {

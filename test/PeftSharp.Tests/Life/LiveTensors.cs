@@ -1,0 +1,73 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PeftSharp.Tests.Life;
+
+/// <summary>Counts of live tensors that what earlier tests left to the garbage collector does not change.</summary>
+internal static class LiveTensors
+{
+    private const int Tries = 5;
+
+    /// <summary>
+    /// Lets finalizers run until they free no tensor any more: one that goes may have held an autograd node, which held other tensors.
+    /// </summary>
+    public static void Settle()
+    {
+        for (var (steady, round) = (0, 0); steady < 2 && round < 20; round++)
+        {
+            var count = Tensor.TotalCount;
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            steady = Tensor.TotalCount == count ? steady + 1 : 0;
+        }
+    }
+
+    /// <summary>
+    /// Makes a measurement, told how to count the tensors made since it began. One that fails while a collection ran is made again: finalizers
+    /// may have freed tensors that are not its own. What is left behind is left behind every time.
+    /// </summary>
+    public static void Measure(Action<Func<long>> measurement)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            Settle();
+            var collections = GC.CollectionCount(0);
+            var before = Tensor.TotalCount;
+            try
+            {
+                measurement(() => Tensor.TotalCount - before);
+                return;
+            }
+            catch (Xunit.Sdk.XunitException) when (attempt < Tries && GC.CollectionCount(0) != collections)
+            {
+            }
+        }
+    }
+
+    /// <summary>Fails if an action leaves more or fewer tensors than there were.</summary>
+    public static void AssertNoneLeft(Action action) => Measure(since =>
+    {
+        action();
+        Assert.Equal(0, since());
+    });
+
+    /// <summary>Runs on a thread of its own: no dispose scope of the test's is open there.</summary>
+    public static void OutsideScopes(Action body)
+    {
+        Exception? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                body();
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        if (failure is not null) throw new Xunit.Sdk.XunitException(failure.ToString());
+    }
+}
