@@ -8,6 +8,9 @@ using PeftSharp.Interop;
 //   load-memory MODEL [FORM] what resident memory grows by while a model is loaded quantised (a process of its own)
 //   synthetic-llama FOLDER SIZE writes a Llama of random weights as shards
 //   train-memory FOLDER lora|qlora [fp32|bf16] [ROWS] [TOKENS] [STEPS] peak memory of some steps (a process of its own)
+//   score-memory MODEL [EXAMPLES] [TOKENS] peak memory of choosing weights by importance (a process of its own)
+//   sparse-step MODEL [KEEP] [ROWS] [TOKENS] [ROUNDS] a step of sparse training, kept entries' gradients against whole tensors'
+//   entry-dots [ROUNDS] single entries of a gradient one by one against the product of all, by the share of entries
 //   memory MODEL DATA [fp32|bf16] resident memory after each phase of an SST-2 run (a process of its own each time)
 //   serve MODEL [CALLS] memory and answers of many calls from eight threads while adapters come and go
 //   serve-rows MODEL [ROUNDS] 32 rows with 1 to 32 adapters, as multiples of 32 rows with one
@@ -23,7 +26,14 @@ if (args is ["mutate", var fixtures, ..])
     LibTorch.EnsureLoaded();
     return MutationBench.Run(fixtures, args.Length > 2 ? int.Parse(args[2]) : 1_000_000, args.Length > 3 ? int.Parse(args[3]) : 1);
 }
-if (args is ["synthetic-llama" or "load-memory" or "train-memory" or "qlora", var target, ..])
+if (args is ["entry-dots", ..])
+{
+    LibTorch.EnsureLoaded();
+    TorchThreads.Configure();
+    EntryDotsBench.Run(args.Length > 1 ? int.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture) : 15);
+    return 0;
+}
+if (args is ["synthetic-llama" or "load-memory" or "train-memory" or "qlora" or "score-memory" or "sparse-step", var target, ..])
 {
     LibTorch.EnsureLoaded();
     TorchThreads.Configure();
@@ -33,6 +43,12 @@ if (args is ["synthetic-llama" or "load-memory" or "train-memory" or "qlora", va
     {
         case "synthetic-llama": SyntheticLlama.Write(target, Word(2, "10M")); break;
         case "load-memory": LoadMemoryBench.Run(target, Word(2, "nf4")); break;
+        case "score-memory": ScoreMemoryBench.Run(target, Whole(2, 3), Whole(3, 40)); break;
+        case "sparse-step":
+            SparseStepBench.Run(
+                target, double.Parse(Word(2, "0.005"), System.Globalization.CultureInfo.InvariantCulture), Whole(3, 32), Whole(4, 40),
+                Whole(5, 9));
+            break;
         case "qlora": QloraBench.Run(target, Word(2, "fp32"), Whole(3, 7)); break;
         default: TrainMemoryBench.Run(target, Word(2, "qlora"), Word(3, "fp32"), Whole(4, 1), Whole(5, 512), Whole(6, 3)); break;
     }
@@ -47,6 +63,7 @@ if (args.Length == 0 || args.Length < (needModelOnly.Contains(args[0]) ? 2 : 3) 
         + "MODEL [ROUNDS] | "
         + "causal MODEL [ROUNDS [VARIANT]] | decode MODEL [TOKENS] | "
         + "qlora MODEL [fp32|bf16] [ROUNDS] | load-memory MODEL [FORM] | synthetic-llama FOLDER SIZE | "
+        + "score-memory MODEL [EXAMPLES] [TOKENS] | sparse-step MODEL [KEEP] [ROWS] [TOKENS] [ROUNDS] | entry-dots | "
         + "train-memory FOLDER lora|qlora [fp32|bf16] [ROWS] [TOKENS] [STEPS] | "
         + "resident MODEL METHOD [ROUNDS] | tokenize MODEL FILE | mutate FIXTURES [COUNT] [SEED]");
     return 2;

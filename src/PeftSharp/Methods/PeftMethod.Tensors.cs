@@ -143,8 +143,7 @@ public abstract partial class PeftMethod
         var decay = slot.Kind is SlotKind.Weight or SlotKind.Embedding;
         var start = slot.Value.reshape(-1).index_select(0, index);
         var tensor = Add(slot.Module, $"{slot.Name[(slot.Module.Length + 1)..]}.values", start, decay, TensorRole.Copy, transposed: false);
-        var undo = slot.ReplaceTensor(Tag, (value, context) =>
-            value.reshape(-1).scatter(0, index, tensor.Get(context).to(value.dtype)).reshape(value.shape));
+        var undo = slot.ReplaceEntries(Tag, new(index, tensor.Get));
         _copied.Add(slot);
         OnUntrain(tensor, () =>
         {

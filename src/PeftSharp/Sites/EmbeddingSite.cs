@@ -1,3 +1,5 @@
+using PeftSharp.Interop.Kernels;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
@@ -26,11 +28,15 @@ public sealed class EmbeddingSite(SitePlace place, TensorSlot table)
     /// <summary>Looks ids up: int64 [rows or 1, tokens] → [rows or 1, tokens, dim].</summary>
     public Tensor Forward(Tensor ids, ForwardContext context)
     {
-        var table = Table.Get(context);
+        var patched = Table.Patched(context);
+        if (patched is { Value: var plain } && !PatchedLookup.FitsTable(plain)) patched = null;
+        var table = patched?.Value ?? Table.Get(context);
         // Positions and segments may come as one row for all; where rows differ, each needs its own.
         if (ids.shape[0] == 1 && context.Selection.Rows > 1 && (table.dim() > 2 || Plugins.AnyActive(context)))
             ids = ids.expand(context.Selection.Rows, ids.shape[1]);
-        var vectors = table.dim() == 2 ? Lookup(table, ids) : PerRow(table, ids);
+        var vectors = patched is var (patch, _) ? patch.Lookup(table, ids, context)
+            : table.dim() == 2 ? Lookup(table, ids)
+            : PerRow(table, ids);
         if (vectors.dtype is not (ScalarType.Float32 or ScalarType.Float64)) vectors = vectors.to(ScalarType.Float32);
         return Plugins.Pass(vectors, context, (share, own) => share.Plugin.Transform(own, Rows.Select(ids, share.Rows), share.Context));
     }

@@ -44,6 +44,9 @@ public abstract class Slot(string name, SlotKind kind)
     /// <summary>Makes the slot yield a function of its base value while the adapter is active; the action undoes it.</summary>
     public abstract Action ReplaceTensor(AdapterTag owner, Func<Tensor, ForwardContext, Tensor> replace);
 
+    /// <summary>Makes the slot yield other values at some entries of its base value while the adapter is active.</summary>
+    internal abstract Action ReplaceEntries(AdapterTag owner, EntryPatch patch);
+
     /// <summary>
     /// A merged value in the form in which the slot keeps its own; what is returned belongs to the caller and to no dispose scope.
     /// </summary>
@@ -79,7 +82,7 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
     /// </summary>
     public virtual T Get(ForwardContext context)
     {
-        var value = MergedIn(context) as T ?? Base;
+        var value = Unreplaced(context);
         if (!_replacements.AnyOf(context.Selection)) return value;
         var parts = context.Selection.Parts;
         if (!context.Selection.IsPerRow) return Resolve(parts[0].Tree, value, context);
@@ -100,6 +103,12 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
 
     /// <inheritdoc/>
     internal override void Release() => Base.Dispose();
+
+    /// <summary>What stands for the base before any adapter acts: a merged value, or the base itself.</summary>
+    private protected T Unreplaced(ForwardContext context) => MergedIn(context) as T ?? Base;
+
+    /// <summary>How many replacements an adapter has here.</summary>
+    private protected int Replacements(AdapterTag adapter) => _replacements.Of(adapter).Length;
 
     /// <summary>What adapters make of the base value; null if they replace nothing here.</summary>
     private protected T? ReplacedValue(AdapterComposition composition) =>

@@ -6,6 +6,8 @@ namespace PeftSharp.Sites;
 /// <summary>A slot that yields a tensor: a bias, a norm's scale or shift, an embedding table.</summary>
 public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<Tensor>(name, kind, value)
 {
+    private readonly AdapterTable<EntryPatch> _patches = new();
+
     /// <summary>The adapter whose tensor this is; null for the base's.</summary>
     internal AdapterTag? Owner { get; set; }
 
@@ -31,6 +33,29 @@ public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<
 
     /// <inheritdoc/>
     public override Action ReplaceTensor(AdapterTag owner, Func<Tensor, ForwardContext, Tensor> replace) => Replace(owner, replace);
+
+    /// <inheritdoc/>
+    internal override Action ReplaceEntries(AdapterTag owner, EntryPatch patch)
+    {
+        var (undo, forget) = (Replace(owner, patch.Of), _patches.Add(owner, patch));
+        return () =>
+        {
+            forget();
+            undo();
+        };
+    }
+
+    /// <summary>
+    /// The one change of entries that makes up all that acts here in this call, with the value that it changes; null where there is none,
+    /// or something else acts as well. Who reads a part of the tensor need not ask for a changed copy of all of it.
+    /// </summary>
+    internal (EntryPatch Patch, Tensor Value)? Patched(ForwardContext context)
+    {
+        if (!_patches.AnyOf(context.Selection) || context.Selection.IsPerRow) return null;
+        if (context.Selection.Parts[0].Tree is not AdapterComposition.One { Adapter: var adapter }) return null;
+        if (Replacements(adapter) != 1 || _patches.Of(adapter) is not [var patch]) return null;
+        return (patch, Unreplaced(context));
+    }
 
     /// <inheritdoc/>
     internal override IDisposable Keep(Tensor merged) => merged.detach().clone().DetachFromDisposeScope();

@@ -11,5 +11,7 @@ internal sealed class TiedSlot(string name, TensorSlot table) : WeightSlot(name,
     public override bool IsPlain(ForwardContext context) => table.IsPlain(context);
 
     /// <inheritdoc/>
-    public override WeightStore Get(ForwardContext context) => new DenseStore(table.Get(context));
+    public override WeightStore Get(ForwardContext context) => table.Patched(context) is var (patch, value)
+        ? patch.Of(new DenseStore(value), context)
+        : new DenseStore(table.Get(context));
 }

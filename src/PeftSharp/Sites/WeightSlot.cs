@@ -27,6 +27,9 @@ public class WeightSlot(string name, WeightStore value) : Slot<WeightStore>(name
         Replace(owner, (store, context) => new DenseStore(replace(store.Dense(), context)));
 
     /// <inheritdoc/>
+    internal override Action ReplaceEntries(AdapterTag owner, EntryPatch patch) => Replace(owner, patch.Of);
+
+    /// <inheritdoc/>
     internal override IDisposable Keep(Tensor merged) =>
         Base is DenseStore ? new DenseStore(merged.detach().clone().DetachFromDisposeScope()) : Base.Like(merged.detach());
 

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -36,6 +37,7 @@ internal sealed class TensorJoin : WeightJoin
 
     public override Tensor? Linear(Tensor x, Tensor? bias, IReadOnlyList<WeightStore> instead)
     {
+        if (instead.Any(store => store is PatchedStore)) return _half ? null : PatchedProduct.Of(x, bias, instead);
         var parts = new Tensor[instead.Count];
         for (var i = 0; i < parts.Length; i++)
         {
@@ -43,7 +45,22 @@ internal sealed class TensorJoin : WeightJoin
             if (!isOurs) return null;
             parts[i] = Raw(instead[i]);
         }
-        return Multiply(x, cat(parts), bias);
+        return Multiply(x, _half ? cat(parts) : Joined(parts), bias);
+    }
+
+    // Copies of another place are put below each other; what lies where our own parts do is so already.
+    private Tensor Joined(Tensor[] parts)
+    {
+        var first = Parts.Count - parts.Length;
+        for (var i = 0; i < parts.Length; i++)
+            if (!LiesAt(parts[i], first + i)) return cat(parts);
+        return new RowsBeside(first == 0 ? _weight : _weight.narrow(0, _starts[first], _weight.shape[0] - _starts[first])).Of(parts);
+    }
+
+    private unsafe bool LiesAt(Tensor part, int index)
+    {
+        var own = Raw(Parts[index]);
+        return part.is_contiguous() && part.numel() > 0 && TensorPointer.OfFirst(part) == TensorPointer.OfFirst(own);
     }
 
     public override void Dispose() => _weight.Dispose();
