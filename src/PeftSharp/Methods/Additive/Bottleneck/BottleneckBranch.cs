@@ -8,7 +8,7 @@ namespace PeftSharp.Methods.Additive.Bottleneck;
 internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTensors tensors, Norm? norm) : IJoinableBranch,
     IFusibleBranch, ILowRankMap
 {
-    private readonly string _activation = options.NonLinearity.ToLowerInvariant();
+    private readonly string _activation = options.NonLinearity;
     private readonly double? _fixed = options.FixedScaling;
 
     private BottleneckTensors Tensors => tensors;

@@ -29,7 +29,7 @@ public sealed partial class BottleneckMethod
                 Initial.Normal([rows, columns], 0.02, SeedOf($"{local}.{index}")));
         AdapterTensor Bias(int index, int rows) => Add(InvertiblePath, $"{local}.{index}.bias", zeros(rows), decay: false);
         return new(
-            Weight(0, size, input), Bias(0, size), Weight(2, output, size), Bias(2, output), options.NonLinearity.ToLowerInvariant());
+            Weight(0, size, input), Bias(0, size), Weight(2, output, size), Bias(2, output), options.NonLinearity);
     }
 
     internal string InvertiblePath => $"{Host.BasePrefix}invertible_adapters";

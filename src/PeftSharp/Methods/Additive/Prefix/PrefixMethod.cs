@@ -93,7 +93,7 @@ public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMetho
                 saved: saved);
         var network = new PrefixNetwork(
             Weight(0, hidden, inputs), Bias(0, hidden, inputs), Weight(2, all, hidden), Bias(2, all, hidden),
-            _options.NonLinearity.ToLowerInvariant());
+            _options.NonLinearity);
         return new(table, network, _options.Dropout, tokens);
     }
 

@@ -7,7 +7,7 @@ namespace PeftSharp.Methods.Additive.Reft;
 /// <summary>h + Rᵀ·(f(W·h + b) − R·h), or without the last term.</summary>
 internal sealed class ReftUnit(AdapterTensor weight, AdapterTensor bias, IReftProjection projection, ReftOptions options)
 {
-    private readonly string? _activation = options.NonLinearity?.ToLowerInvariant();
+    private readonly string? _activation = options.NonLinearity;
 
     /// <summary>h: [rows, tokens, width] → the same.</summary>
     public Tensor Forward(Tensor h, ForwardContext context)
