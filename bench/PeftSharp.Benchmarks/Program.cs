@@ -11,6 +11,7 @@ using PeftSharp.Interop;
 //   score-memory MODEL [EXAMPLES] [TOKENS] peak memory of choosing weights by importance (a process of its own)
 //   sparse-step MODEL [KEEP] [ROWS] [TOKENS] [ROUNDS] a step of sparse training, kept entries' gradients against whole tensors'
 //   entry-dots [ROUNDS] single entries of a gradient one by one against the product of all, by the share of entries
+//   step-memory MODEL METHOD [fp32|bf16] [ROWS] [TOKENS] [PASS] [recompute] peak memory of a step of a classifier (a process of its own)
 //   memory MODEL DATA [fp32|bf16] resident memory after each phase of an SST-2 run (a process of its own each time)
 //   serve MODEL [CALLS] memory and answers of many calls from eight threads while adapters come and go
 //   serve-rows MODEL [ROUNDS] 32 rows with 1 to 32 adapters, as multiples of 32 rows with one
@@ -33,7 +34,8 @@ if (args is ["entry-dots", ..])
     EntryDotsBench.Run(args.Length > 1 ? int.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture) : 15);
     return 0;
 }
-if (args is ["synthetic-llama" or "load-memory" or "train-memory" or "qlora" or "score-memory" or "sparse-step", var target, ..])
+if (args is ["synthetic-llama" or "load-memory" or "train-memory" or "step-memory" or "qlora" or "score-memory" or "sparse-step",
+    var target, ..])
 {
     LibTorch.EnsureLoaded();
     TorchThreads.Configure();
@@ -50,6 +52,10 @@ if (args is ["synthetic-llama" or "load-memory" or "train-memory" or "qlora" or 
                 Whole(5, 9));
             break;
         case "qlora": QloraBench.Run(target, Word(2, "fp32"), Whole(3, 7)); break;
+        case "step-memory":
+            StepMemoryBench.Run(
+                target, Word(2, "lst"), Word(3, "fp32"), Whole(4, 32), Whole(5, 128), Whole(6, 0), args.Contains("recompute"));
+            break;
         default: TrainMemoryBench.Run(target, Word(2, "qlora"), Word(3, "fp32"), Whole(4, 1), Whole(5, 512), Whole(6, 3)); break;
     }
     return 0;
@@ -64,6 +70,7 @@ if (args.Length == 0 || args.Length < (needModelOnly.Contains(args[0]) ? 2 : 3) 
         + "causal MODEL [ROUNDS [VARIANT]] | decode MODEL [TOKENS] | "
         + "qlora MODEL [fp32|bf16] [ROUNDS] | load-memory MODEL [FORM] | synthetic-llama FOLDER SIZE | "
         + "score-memory MODEL [EXAMPLES] [TOKENS] | sparse-step MODEL [KEEP] [ROWS] [TOKENS] [ROUNDS] | entry-dots | "
+        + "step-memory MODEL METHOD [fp32|bf16] [ROWS] [TOKENS] [PASS] [recompute] | "
         + "train-memory FOLDER lora|qlora [fp32|bf16] [ROWS] [TOKENS] [STEPS] | "
         + "resident MODEL METHOD [ROUNDS] | tokenize MODEL FILE | mutate FIXTURES [COUNT] [SEED]");
     return 2;
