@@ -15,6 +15,7 @@ using PeftSharp.Interop;
 //   memory MODEL DATA [fp32|bf16] resident memory after each phase of an SST-2 run (a process of its own each time)
 //   serve MODEL [CALLS] memory and answers of many calls from eight threads while adapters come and go
 //   serve-rows MODEL [ROUNDS] 32 rows with 1 to 32 adapters, as multiples of 32 rows with one
+//   shelf MODEL fp32|bf16 NAME=ADAPTER=DATA … adapters of several tasks on one base: answers and scores alone, in turn, mixed by row
 //   adapter-drop MODEL [ROUNDS] a training step and an answer with the lowest layers free of adapters, as shares of those with all
 //   resident MODEL METHOD [ROUNDS] 1 to 1,000 adapters on one base: memory of one, time to switch, 32 rows with 32 of them
 //   causal MODEL [ROUNDS [VARIANT]] a decoder's LoRA step on 4 × 256 tokens against the matrix-product peak
@@ -34,8 +35,8 @@ if (args is ["entry-dots", ..])
     EntryDotsBench.Run(args.Length > 1 ? int.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture) : 15);
     return 0;
 }
-if (args is ["synthetic-llama" or "load-memory" or "train-memory" or "step-memory" or "qlora" or "score-memory" or "sparse-step",
-    var target, ..])
+if (args is ["synthetic-llama" or "load-memory" or "train-memory" or "step-memory" or "shelf" or "qlora" or "score-memory"
+    or "sparse-step", var target, ..])
 {
     LibTorch.EnsureLoaded();
     TorchThreads.Configure();
@@ -56,6 +57,7 @@ if (args is ["synthetic-llama" or "load-memory" or "train-memory" or "step-memor
             StepMemoryBench.Run(
                 target, Word(2, "lst"), Word(3, "fp32"), Whole(4, 32), Whole(5, 128), Whole(6, 0), args.Contains("recompute"));
             break;
+        case "shelf": ShelfBench.Run(target, args.Skip(3), Word(2, "fp32")); break;
         default: TrainMemoryBench.Run(target, Word(2, "qlora"), Word(3, "fp32"), Whole(4, 1), Whole(5, 512), Whole(6, 3)); break;
     }
     return 0;
@@ -70,7 +72,7 @@ if (args.Length == 0 || args.Length < (needModelOnly.Contains(args[0]) ? 2 : 3) 
         + "causal MODEL [ROUNDS [VARIANT]] | decode MODEL [TOKENS] | "
         + "qlora MODEL [fp32|bf16] [ROUNDS] | load-memory MODEL [FORM] | synthetic-llama FOLDER SIZE | "
         + "score-memory MODEL [EXAMPLES] [TOKENS] | sparse-step MODEL [KEEP] [ROWS] [TOKENS] [ROUNDS] | entry-dots | "
-        + "step-memory MODEL METHOD [fp32|bf16] [ROWS] [TOKENS] [PASS] [recompute] | "
+        + "step-memory MODEL METHOD [fp32|bf16] [ROWS] [TOKENS] [PASS] [recompute] | shelf MODEL fp32|bf16 NAME=ADAPTER=DATA … | "
         + "train-memory FOLDER lora|qlora [fp32|bf16] [ROWS] [TOKENS] [STEPS] | "
         + "resident MODEL METHOD [ROUNDS] | tokenize MODEL FILE | mutate FIXTURES [COUNT] [SEED]");
     return 2;
