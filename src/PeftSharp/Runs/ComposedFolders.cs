@@ -1,4 +1,6 @@
+using System.Text.RegularExpressions;
 using PeftSharp.Composition;
+using PeftSharp.Files;
 using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Hybrid.Fusion;
@@ -11,7 +13,7 @@ namespace PeftSharp.Runs;
 /// <c>fuse[runs/f](runs/a,runs/b)</c>, or a folder
 /// with a saved composition.
 /// </summary>
-public sealed class ComposedFolders
+public sealed partial class ComposedFolders
 {
     private ComposedFolders(AdapterExpression expression) => Expression = expression;
 
@@ -32,7 +34,12 @@ public sealed class ComposedFolders
     public static ComposedFolders? TryRead(string given)
     {
         if (Path.Exists(given)) return IsSetup(given) ? new(AdapterSetup.Read(given)) : null;
-        if (!AdapterExpression.IsComposed(given)) return null;
+        if (!AdapterExpression.IsComposed(given))
+        {
+            return UnknownWord().Match(given) is not { Success: true } match ? null : throw new PeftException(
+                $"The expression {Quoted.Name(given)} begins with {Quoted.Name(match.Groups[1].Value)}, which is no way of acting "
+                + "together; see stack(a,b), average(a:0.3,b:0.7), fuse[fusion](a,b), split(a:12,b).");
+        }
         var expression = AdapterExpression.Parse(given);
         return new(expression.Renamed(name => IsSetup(name) ? AdapterSetup.Read(name) : AdapterExpression.Of(name), name => name));
     }
@@ -69,7 +76,7 @@ public sealed class ComposedFolders
     /// <exception cref="PeftException">One of the adapters does not fit the model.</exception>
     internal static IReadOnlyList<AdapterComposition> LoadParts(PeftModel model, AdapterExpression fuse)
     {
-        var adapters = new LoadedFolders(model) { ByFolder = true };
+        var adapters = new LoadedFolders(model);
         return [.. fuse.Children.Select(child => child.Resolve(adapters.Load, (_, _) => throw Unnamed()))];
     }
 
@@ -102,6 +109,10 @@ public sealed class ComposedFolders
         CompositionKind.Fuse => node.Name ?? throw Unnamed(),
         _ => Find(node.Children[^1]),
     };
+
+    // What looks like several adapters, and is no folder.
+    [GeneratedRegex(@"^\s*(\w{1,40})\s*\([^()]{1,4000},[^()]{1,4000}\)\s*$", RegexOptions.CultureInvariant)]
+    private static partial Regex UnknownWord();
 
     private static PeftException Unnamed() =>
         new("A fusion needs the folder that holds it: write fuse[FOLDER](FOLDER,FOLDER), the first that of the fusion.");

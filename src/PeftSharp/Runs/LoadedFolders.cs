@@ -11,17 +11,17 @@ internal sealed class LoadedFolders(PeftModel model)
 
     private readonly Dictionary<string, (AdapterTag Tag, string? SavedAs)> _loaded = [];
 
-    /// <summary>True names an adapter that was saved under no name of its own as its folder is called.</summary>
-    public bool ByFolder { get; init; }
-
-    /// <summary>Loads the adapter of a folder, unless it is there already.</summary>
+    /// <summary>
+    /// Loads the adapter of a folder, unless it is there already. One that was saved under no name of its own is called as its folder,
+    /// which is what the user knows it by.
+    /// </summary>
     /// <exception cref="PeftException">It is no adapter, or does not fit the model.</exception>
     public AdapterTag Load(string path)
     {
         if (_loaded.TryGetValue(path, out var known)) return known.Tag;
         ComposedFolders.RequireAdapter(path);
         var folder = AdapterFolder.Open(path);
-        var named = ByFolder && folder.SavedAs == Nameless ? null : folder.SavedAs;
+        var named = folder.SavedAs == Nameless ? null : folder.SavedAs;
         var name = FreeName(model, named ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))));
         var tag = folder.LoadInto(model, name).Tag;
         _loaded[path] = (tag, folder.SavedAs);

@@ -134,9 +134,10 @@ public sealed class LoadedModel : IDisposable
     {
         if (Card.Pairs is not { } wanted || data.Pairs is not { } given || wanted == given) return;
         var columns = Card.Columns is { Text: { } text, Pair: { } pair } ? $" (columns \"{text}\" and \"{pair}\" in training)" : "";
+        var remedy = data.TextColumn is null ? "give two texts for each row (a file may hold them, in two columns)"
+            : "name the column of the second text";
         throw new PeftException(wanted
-            ? $"{AdapterFolder ?? BaseFolder} was trained on pairs of texts{columns}, but {data.Source} holds single ones; name the column "
-                + "of the second text."
+            ? $"{AdapterFolder ?? BaseFolder} was trained on pairs of texts{columns}, but {data.Source} holds single ones; {remedy}."
             : $"{AdapterFolder ?? BaseFolder} was trained on single texts, but {data.Source} holds pairs; leave the second text out, or "
                 + "give the model that was trained on pairs.");
     }

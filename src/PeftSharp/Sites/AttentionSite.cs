@@ -118,7 +118,7 @@ public sealed class AttentionSite(
         foreach (var (plugin, rows, inner, weight, _) in Plugins.Shares(context))
         {
             if (plugin is not IAttentionPrefix prefix) continue;
-            if (weight != 1) throw Plugins.NoMean("a prefix");
+            if (weight != 1) throw Plugins.NoMean("A prefix");
             var (k, v) = prefix.KeysAndValues(State(query, hidden, rows), inner);
             prefixes.Add(k, v, rows);
         }

@@ -17,8 +17,8 @@ internal static class CompositionCheck
     private static void RequireMean(SiteMap sites, AdapterTag adapter)
     {
         if (sites.Attentions.FirstOrDefault(site => site.Plugins.Of(adapter).OfType<IAttentionPrefix>().Any()) is { } attention)
-            throw attention.Plugins.NoMean("a prefix");
-        if (sites.Inputs.FirstOrDefault(site => site.Plugins.Of(adapter).Length > 0) is { } input) throw input.Plugins.NoMean("a prompt");
+            throw attention.Plugins.NoMean("A prefix");
+        if (sites.Inputs.FirstOrDefault(site => site.Plugins.Of(adapter).Length > 0) is { } input) throw input.Plugins.NoMean("A prompt");
     }
 
     // What comes after the layers is a head, of which the last one answers.

@@ -57,6 +57,25 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
     }
 
     [Fact]
+    public void Messages_Name_Folders_And_Tell_The_Next_Step()
+    {
+        var (a, b) = Adapters();
+        folder.TrainTo("some-prefix", "--method", "prefix", "--epochs", "1", "--max-steps", "1").Succeeds();
+        var pairs = folder.File_("pairs.tsv");
+        File.WriteAllLines(pairs, ["sentence1\tsentence2\tlabel", "the film is good\tthe book is good\tyes", "a song\tthe play\tno"]);
+        Peft.Run(
+            "train", "--base", folder.Model, "--method", "pfeiffer", "--data", pairs, "--max-steps", "1", "--compute", "fp32", "--out",
+            folder.File_("of-pairs")).Succeeds();
+        string Fails(string adapter) =>
+            Peft.Run("predict", "--base", folder.Model, "--adapter", adapter, "--text", "the film is good").Fails(1);
+        var prefix = folder.File_("some-prefix");
+        Assert.Contains("A prefix at ", Fails($"average({prefix},{a})"));
+        Assert.Contains("split(some-prefix:3, neck-a) reaches", Fails($"split({prefix}:3,{a})"));
+        Assert.Contains("begins with \"mean\", which is no way of acting together; see stack(a,b)", Fails($"mean({a},{b})"));
+        Assert.Contains("--text holds single ones; give two texts for each row", Fails(folder.File_("of-pairs")));
+    }
+
+    [Fact]
     public void Combine_Convert_And_Merge()
     {
         var (c, d) = (Lora("c", 1), Lora("d", 2));
