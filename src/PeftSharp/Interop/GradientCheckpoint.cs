@@ -17,7 +17,7 @@ public static class GradientCheckpoint
         if (!is_grad_enabled()) return segment(x);
         // Autograd calls backward only where an input needs a gradient.
         var anchor = zeros(0, requires_grad: true);
-        return Node.apply(x, anchor, new Work(segment, x));
+        return CustomNode.Apply(() => Node.apply(x, anchor, new Work(segment, x)));
     }
 
     private sealed record Work(Func<Tensor, Tensor> Segment, Tensor Input);

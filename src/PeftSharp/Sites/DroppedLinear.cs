@@ -21,7 +21,7 @@ internal sealed class DroppedLinear : autograd.SingleTensorFunction<DroppedLinea
     public static Tensor Apply(Tensor x, Tensor weight, double p, ulong seed)
     {
         var call = new Call(p, seed, x.requires_grad);
-        var y = apply(x, weight, call);
+        var y = CustomNode.Apply(() => apply(x, weight, call));
         call.Output?.Dispose(); // a second handle to what y holds
         return y;
     }

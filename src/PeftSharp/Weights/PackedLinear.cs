@@ -14,7 +14,7 @@ internal sealed class PackedLinear : autograd.SingleTensorFunction<PackedLinear>
     public static Tensor Apply(Tensor x, PackedProduct product, Tensor? bias, ScalarType result)
     {
         var call = new Call(product, bias, x.dtype, result);
-        var y = apply(x, call);
+        var y = CustomNode.Apply(() => apply(x, call));
         call.Output?.Dispose(); // a second handle to what y holds
         return y;
     }

@@ -22,6 +22,9 @@ internal sealed unsafe class Rotation : FusedOperation
     public static Tensor Of(Tensor x, Tensor cos, Tensor sin) => Only.Apply(x, cos, sin);
 
     /// <inheritdoc/>
+    private protected override bool Reads(int input) => input > 0;
+
+    /// <inheritdoc/>
     private protected override Tensor Forward(IReadOnlyList<Tensor> inputs) =>
         Turn(inputs[0], inputs[1], inputs[2], empty(inputs[0].shape, dtype: ScalarType.Float32), 1);
 

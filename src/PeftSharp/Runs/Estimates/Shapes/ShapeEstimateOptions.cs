@@ -20,7 +20,7 @@ public sealed record ShapeEstimateOptions
     /// </summary>
     public int? Length { get; init; }
 
-    /// <summary>Padded tokens of a pass: a larger batch goes through in parts; 0 for no limit; default 4096.</summary>
+    /// <summary>Padded tokens of a pass: a larger batch goes through in parts; 0 for no limit; default 512.</summary>
     public int TokensPerPass { get; init; } = TokenBatch.TokensPerPass;
 
     /// <summary>In which precision frozen weights are kept and multiplied; default float32.</summary>
