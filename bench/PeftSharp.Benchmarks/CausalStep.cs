@@ -72,12 +72,15 @@ internal sealed class CausalStep : IDisposable
     public (long Weights, long Bytes) Base => (_model.Model.Sites.Count, _model.Model.Sites.Slots.Sum(s => s.Bytes));
 
     /// <summary>One step; its milliseconds and its loss.</summary>
-    public (double Milliseconds, double Loss) Run()
+    /// <param name="reached">Told what has just ended.</param>
+    public (double Milliseconds, double Loss) Run(Action<string>? reached = null)
     {
         var start = Stopwatch.GetTimestamp();
         using var scope = NewDisposeScope();
         var loss = _training.Loss(_batch, new StepState(_step, 0, 1000, (ulong)_step++, 1e-4)).Mean;
+        reached?.Invoke("forward");
         AutogradFailures.Backward(loss);
+        reached?.Invoke("backward");
         _optimizer.Step(1e-4);
         _optimizer.ZeroGrad();
         return (Stopwatch.GetElapsedTime(start).TotalMilliseconds, loss.item<float>());

@@ -8,6 +8,7 @@ using PeftSharp.Interop;
 //   load-memory MODEL [FORM] what resident memory grows by while a model is loaded quantised (a process of its own)
 //   synthetic-llama FOLDER SIZE writes a Llama of random weights as shards
 //   train-memory FOLDER lora|qlora [fp32|bf16] [ROWS] [TOKENS] [STEPS] peak memory of some steps (a process of its own)
+//                (lora-plain, qlora-plain: no checkpointing)
 //   score-memory MODEL [EXAMPLES] [TOKENS] peak memory of choosing weights by importance (a process of its own)
 //   sparse-step MODEL [KEEP] [ROWS] [TOKENS] [ROUNDS] a step of sparse training, kept entries' gradients against whole tensors'
 //   entry-dots [ROUNDS] single entries of a gradient one by one against the product of all, by the share of entries
@@ -73,7 +74,7 @@ if (args.Length == 0 || args.Length < (needModelOnly.Contains(args[0]) ? 2 : 3) 
         + "qlora MODEL [fp32|bf16] [ROUNDS] | load-memory MODEL [FORM] | synthetic-llama FOLDER SIZE | "
         + "score-memory MODEL [EXAMPLES] [TOKENS] | sparse-step MODEL [KEEP] [ROWS] [TOKENS] [ROUNDS] | entry-dots | "
         + "step-memory MODEL METHOD [fp32|bf16] [ROWS] [TOKENS] [PASS] [recompute] | shelf MODEL fp32|bf16 NAME=ADAPTER=DATA … | "
-        + "train-memory FOLDER lora|qlora [fp32|bf16] [ROWS] [TOKENS] [STEPS] | "
+        + "train-memory FOLDER lora|qlora, -plain behind it without checkpointing, [fp32|bf16] [ROWS] [TOKENS] [STEPS] | "
         + "resident MODEL METHOD [ROUNDS] | tokenize MODEL FILE | mutate FIXTURES [COUNT] [SEED]");
     return 2;
 }
