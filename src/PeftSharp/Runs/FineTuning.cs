@@ -104,7 +104,7 @@ public sealed partial class FineTuning
         if (TrainKeys.Find(key) is not { } known)
         {
             ArgumentException.ThrowIfNullOrEmpty(value);
-            return And(settings => settings.MethodSettings[key] = value);
+            return And(settings => settings.SetOfMethod(key, value));
         }
         // Refused here, where the program that gives it stands.
         var where = Caller.Setting(key);

@@ -121,6 +121,19 @@ public sealed class FineTuningTests : IDisposable
     }
 
     [Fact]
+    public void Another_Method_Drops_Settings_That_Came_With_The_First_And_Keeps_What_Was_Set()
+    {
+        var start = FineTuning.Of(_folder.Model).With(new LoraOptions { Rank = 3, Alpha = 7, Dropout = 0.5 })
+            .Set("r", "5").On(_folder.Train);
+        using var prepared = start.With("lora").Set("compute", "fp32").Prepare(cancellation: TestContext.Current.CancellationToken);
+        var options = Assert.IsType<LoraOptions>(prepared.Adapter.Options);
+        Assert.Equal((5, new LoraOptions().Alpha, new LoraOptions().Dropout), (options.Rank, options.Alpha, options.Dropout));
+        using var other = FineTuning.Of(_folder.Model).With(new LoraOptions { Rank = 3 }).With("bitfit").On(_folder.Train)
+            .Prepare(cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal("BITFIT", other.Adapter.Options.PeftType);
+    }
+
+    [Fact]
     public void A_Fusion_That_Was_Cut_Off_Goes_On_To_The_Same_End()
     {
         foreach (var name in (string[])["a", "b"])

@@ -23,14 +23,14 @@ internal static class GivenMethod
             if (union.Parts.Select(p => p.PeftType).Distinct().Count() == union.Parts.Count) usual = MethodName.Options(method);
         }
         TrainKeys.Find("method")!.Apply(settings, method, "method");
-        settings.MethodOptions = options;
-        settings.MethodSettings.Clear();
-        foreach (var setting in MethodSettings.Of(options))
-        {
-            string? Text(MethodOptions of) => MethodSettings.Value(of, setting)?.ToJsonString();
-            if (Text(options) != Text(usual)) settings.MethodSettings[setting.Name] = Written(MethodSettings.Value(options, setting));
-        }
+        settings.SetMethodOptions(options, Different(options, usual));
     }
+
+    private static IEnumerable<KeyValuePair<string, string>> Different(MethodOptions options, MethodOptions usual) =>
+        from setting in MethodSettings.Of(options)
+        let value = MethodSettings.Value(options, setting)
+        where value?.ToJsonString() != MethodSettings.Value(usual, setting)?.ToJsonString()
+        select KeyValuePair.Create(setting.Name, Written(value));
 
     // A text stands in a recipe without quotes.
     private static string Written(System.Text.Json.Nodes.JsonNode? value) =>

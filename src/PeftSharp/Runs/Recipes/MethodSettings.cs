@@ -92,7 +92,7 @@ public static class MethodSettings
             }
             var setting = known.FirstOrDefault(s => s.Name == name) ?? throw new SettingsException(
                 $"{where}: the method \"{method}\" has no setting \"{name}\"; "
-                + $"{Nearest.Hint(name, Of(options, method).Select(s => s.Name))}see \"peft methods {method}\".");
+                + $"{Nearest.Hint(name, Of(options, method).Select(s => s.Name))}{OwnList(options) ?? $"see \"peft methods {method}\"."}");
             setting.Property.SetValue(options, Parse(setting, text, method, where));
         }
         return options;
@@ -109,6 +109,11 @@ public static class MethodSettings
         return UnionExpression.Find(union, method, part) is >= 0 and var at
             && (setting is null || Of(union.Parts[at].GetType()).Any(s => s.Name == setting));
     }
+
+    // `peft methods` lists what the registry knows; a fusion of adapters is no method of its own there.
+    internal static string? OwnList(MethodOptions options) => MethodRegistry.ByPeftType(options.PeftType) is null
+        ? $"its settings are {string.Join(", ", Of(options.GetType()).Select(s => s.Name))}."
+        : null;
 
     // A setting of a part, or a mapping of them; null where the name means no part.
     private static UnionOptions? WithPart(UnionOptions union, string method, string name, string text, string where)

@@ -52,15 +52,16 @@ internal static class RecipeFile
         var names = MethodSettings.Of(options, settings.Method).Select(s => s.Name);
         throw new SettingsException(
             $"{file}: there is no key \"{stray}\" (neither of a run nor of the method \"{settings.Method}\"); "
-            + $"{Nearest.Hint(stray, TrainKeys.Names.Concat(names))}{settings.Caller.KnownSettings(settings.Method!)}");
+            + Nearest.Hint(stray, TrainKeys.Names.Concat(names))
+            + (MethodSettings.OwnList(options) ?? settings.Caller.KnownSettings(settings.Method!)));
     }
 
     private static void AddMethodSetting(TrainSettings settings, YamlScalar key, YamlValue value)
     {
         var json = value.Json();
-        settings.MethodSettings[key.Text] = json is JsonValue text && text.TryGetValue<string>(out var plain)
-            ? plain
-            : json?.ToJsonString() ?? "null";
+        settings.SetOfMethod(
+            key.Text,
+            json is JsonValue text && text.TryGetValue<string>(out var plain) ? plain : json?.ToJsonString() ?? "null");
     }
 
     private static YamlMap Read(string file) => File.Exists(file) ? StrictYaml.Read(file)

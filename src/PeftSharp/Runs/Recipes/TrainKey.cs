@@ -99,7 +99,7 @@ public sealed record TrainKey
         try
         {
             _set(settings, text);
-            if (Key == "method") settings.MethodOptions = null;
+            if (Key == "method") settings.ForgetMethodOptions();
             settings.Given[Key] = text;
         }
         catch (BadValueException e)

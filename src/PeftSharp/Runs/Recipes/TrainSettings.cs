@@ -39,6 +39,8 @@ internal sealed class TrainSettings
     public bool AllowBlank,
         Packing, LoadBest, DoubleQuant, Checkpointing, Overwrite, SkipBadRows, Resume, CacheTrunk, DryRun, BaseDropout = true;
 
+    private readonly HashSet<string> _cameWithOptions = [];
+
     /// <summary>The settings that were given, by key, as texts.</summary>
     public Dictionary<string, string> Given { get; private set; } = [];
 
@@ -49,13 +51,40 @@ internal sealed class TrainSettings
     public string? Recipe { get; set; }
 
     /// <summary>The method's settings where a program gives them as an object; else they come from <see cref="Method"/>.</summary>
-    public MethodOptions? MethodOptions { get; set; }
+    public MethodOptions? MethodOptions { get; private set; }
 
     /// <summary>Rows to train on that a program has in memory, instead of <see cref="Data"/>.</summary>
     public TextDataset? TrainRows { get; set; }
 
     /// <summary>Rows to score on that a program has in memory, instead of <see cref="EvalData"/>.</summary>
     public TextDataset? EvalRows { get; set; }
+
+    /// <summary>Sets one of the method's own settings, which stays where another method is named afterwards.</summary>
+    public void SetOfMethod(string name, string value)
+    {
+        MethodSettings[name] = value;
+        _cameWithOptions.Remove(name);
+    }
+
+    /// <summary>Takes the method from an object, and what differs in it from the method's defaults as settings.</summary>
+    public void SetMethodOptions(MethodOptions options, IEnumerable<KeyValuePair<string, string>> different)
+    {
+        MethodOptions = options;
+        MethodSettings.Clear();
+        foreach (var (name, value) in different)
+        {
+            MethodSettings[name] = value;
+            _cameWithOptions.Add(name);
+        }
+    }
+
+    /// <summary>Forgets an object that said the method, with the settings that came with it.</summary>
+    public void ForgetMethodOptions()
+    {
+        MethodOptions = null;
+        foreach (var name in _cameWithOptions) MethodSettings.Remove(name);
+        _cameWithOptions.Clear();
+    }
 
     /// <summary>Who asks for the run.</summary>
     public Caller Caller { get; init; } = Caller.Program;

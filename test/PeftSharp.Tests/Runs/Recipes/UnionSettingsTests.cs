@@ -2,6 +2,7 @@ using PeftSharp.Formats;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Additive.Bottleneck;
 using PeftSharp.Methods.Additive.Prefix;
+using PeftSharp.Methods.Hybrid.Fusion;
 using PeftSharp.Methods.Hybrid.Union;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Runs;
@@ -91,6 +92,15 @@ public sealed class UnionSettingsTests : IDisposable
     [InlineData("lora|lara", "no method \"lara\"; did you mean \"lora\"")]
     public void An_Expression_That_Is_No_Union_Is_Refused(string written, string sentence) =>
         Assert.Contains(sentence, Assert.Throws<SettingsException>(() => MethodName.Options(written)).Message);
+
+    [Fact]
+    public void A_Fusion_Is_Not_Looked_For_Among_The_Methods_That_The_Tool_Lists()
+    {
+        var sentence = Assert.Throws<SettingsException>(
+            () => MethodSettings.With(new FusionOptions(), "fusion", [new("rank", "3")], "--set")).Message;
+        Assert.DoesNotContain("peft methods", sentence);
+        Assert.Contains(MethodSettings.Of(typeof(FusionOptions))[0].Name, sentence);
+    }
 
     [Theory]
     [InlineData("r", "has no setting \"r\"")]
