@@ -23,7 +23,7 @@ public static class Printable
     /// The text with "?" for whatever is no visible character of one line: controls, line breaks, changes of direction, halves of surrogate
     /// pairs.
     /// </summary>
-    public static string Clean(string text)
+    internal static string Clean(string text)
     {
         if (text.All(IsPlain)) return text;
         var clean = new StringBuilder(text.Length);

@@ -4,5 +4,5 @@ namespace PeftSharp;
 public sealed class SettingsException : PeftException
 {
     /// <summary>Creates the exception from its one-sentence message.</summary>
-    public SettingsException(string message) : base(message) { }
+    internal SettingsException(string message) : base(message) { }
 }

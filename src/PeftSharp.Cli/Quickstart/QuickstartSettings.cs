@@ -1,5 +1,4 @@
 using PeftSharp.Methods;
-using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Recipes;
 
@@ -28,7 +27,7 @@ internal sealed record QuickstartSettings(string Out, string Method, ulong Seed,
                 .Set("pooling", "mean").MaxLength(64).Batch(32).Epochs(Epochs).Rate(isFull ? 1e-4 : Rate).Set("warmup_ratio", "0.1")
                 .Seed(Seed).Set("base_dropout", "false");
             if (MaxSteps is { } steps) run = run.Steps((int)steps);
-            return !string.Equals(Method, LoraMethod.Info.Name, StringComparison.OrdinalIgnoreCase) ? run
+            return !string.Equals(Method, "lora", StringComparison.OrdinalIgnoreCase) ? run
                 : run.SetMethod("r", $"{Rank}").SetMethod("lora_alpha", $"{Alpha:0}").SetMethod("target_modules", "all-linear");
         }
     }

@@ -63,7 +63,7 @@ public sealed class AdapterExpression
     /// <summary>The same with other names.</summary>
     /// <param name="adapter">The new name of an adapter.</param>
     /// <param name="fusion">The new name of a fusion.</param>
-    public AdapterExpression Renamed(Func<string, AdapterExpression> adapter, Func<string, string> fusion) =>
+    internal AdapterExpression Renamed(Func<string, AdapterExpression> adapter, Func<string, string> fusion) =>
         Kind == CompositionKind.One ? adapter(Name!)
         : new(Kind, Name is null ? null : fusion(Name), [.. Children.Select(child => child.Renamed(adapter, fusion))], Numbers);
 
@@ -71,7 +71,8 @@ public sealed class AdapterExpression
     /// <param name="adapter">Finds an adapter by name.</param>
     /// <param name="fusion">Finds a fusion by its name, or, where that is null, by what it fuses.</param>
     /// <exception cref="PeftException">A name is unknown, or the composition makes no sense.</exception>
-    public AdapterComposition Resolve(Func<string, AdapterTag> adapter, Func<string?, IReadOnlyList<AdapterComposition>, AdapterTag> fusion)
+    internal AdapterComposition Resolve(
+        Func<string, AdapterTag> adapter, Func<string?, IReadOnlyList<AdapterComposition>, AdapterTag> fusion)
     {
         if (Kind == CompositionKind.One) return AdapterComposition.Of(adapter(Name!));
         AdapterComposition[] children = [.. Children.Select(child => child.Resolve(adapter, fusion))];

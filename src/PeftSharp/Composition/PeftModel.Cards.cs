@@ -10,7 +10,7 @@ namespace PeftSharp.Composition;
 public sealed partial class PeftModel
 {
     /// <summary>What an adapter's answers depend on besides tensors; saved with it.</summary>
-    public AnswerCard CardOf(PeftMethod adapter) =>
+    internal AnswerCard CardOf(PeftMethod adapter) =>
         adapter.Card is { } text ? AnswerCard.Parse(text, $"the adapter \"{adapter.Name}\"") : Model.Card;
 
     /// <summary>Says what an adapter's answers depend on besides tensors. Training does so by itself, from the rows that it sees.</summary>
@@ -19,7 +19,7 @@ public sealed partial class PeftModel
     /// <summary>Says that an adapter is trained on some data: what its answers depend on of it is saved with it.</summary>
     /// <exception cref="PeftException">The model's head does not answer the data: it has other classes, or has them in another
     /// order.</exception>
-    public void Describe(PeftMethod adapter, DataOrigin data)
+    internal void Describe(PeftMethod adapter, DataOrigin data)
     {
         var card = CardOf(adapter);
         LabelCheck.Require(data, Model, card, adapter.Tag.Outputs ?? Model.Head.Outputs);

@@ -21,7 +21,7 @@ public sealed partial class PeftModel
     }
 
     /// <inheritdoc cref="Compose(string)"/>
-    public AdapterComposition Compose(AdapterExpression expression)
+    internal AdapterComposition Compose(AdapterExpression expression)
     {
         var composition = expression.Resolve(
             name => this[name].Tag, (name, adapters) => name is null ? FusionOf(adapters).Tag : this[name].Tag);
@@ -40,7 +40,7 @@ public sealed partial class PeftModel
     public AdapterSelection SelectPerRow(IReadOnlyList<string?> names) => NamedAdapters.SelectPerRow(names, Compose);
 
     /// <summary>Outputs per row (or token) of a call: those of the widest head that acts.</summary>
-    public int OutputsOf(AdapterSelection selection)
+    internal int OutputsOf(AdapterSelection selection)
     {
         if (selection.Compositions is [var only] && !selection.IsPerRow) return only.Outputs ?? Model.Head.Outputs;
         return Enumerable.Range(0, selection.Rows)

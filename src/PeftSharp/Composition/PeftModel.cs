@@ -39,7 +39,7 @@ public sealed partial class PeftModel : IDisposable
     public string? BaseName { get; }
 
     /// <summary>The tensors that several adapters have together, each kept once.</summary>
-    public SharedArtifacts Shared { get; } = new();
+    internal SharedArtifacts Shared { get; } = new();
 
     /// <summary>The adapters by name, as they are at this moment.</summary>
     public IReadOnlyDictionary<string, PeftMethod> Adapters => _adapters.All;
@@ -51,7 +51,7 @@ public sealed partial class PeftModel : IDisposable
 
     /// <summary>What the seams of the model look like to a method.</summary>
     /// <param name="seed">Seed of start values.</param>
-    public MethodHost Host(ulong seed) => new(
+    internal MethodHost Host(ulong seed) => new(
         Model.Sites, Model.Config.ModelType, Model.BasePrefix, Model.Head.TaskType, Model.SavedModules, Model.Width,
         Model.Precision, Model.Device, seed)
     {
@@ -152,7 +152,7 @@ public sealed partial class PeftModel : IDisposable
     }
 
     /// <summary>Weights of model and adapters together, a module that is trained as a copy counted twice, as peft counts.</summary>
-    public long AllWeights(PeftMethod adapter) =>
+    internal long AllWeights(PeftMethod adapter) =>
         Model.Sites.Count + adapter.Tensors.Concat(adapter.Frozen).Where(t => t.Additional).Sum(t => t.Value.numel());
 
     private void ThrowIfDisposed()

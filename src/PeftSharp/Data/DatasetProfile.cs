@@ -11,7 +11,7 @@ public sealed class DatasetProfile
     private DatasetProfile(TextDataset data, Dictionary<UInt128, int> first) => (Data, _first) = (data, first);
 
     /// <summary>The rows.</summary>
-    public TextDataset Data { get; }
+    internal TextDataset Data { get; }
 
     /// <summary>
     /// Rows of each class, in the order of their indices; null unless labels are classes. A row counts for each that it has.

@@ -8,7 +8,7 @@ public sealed class LengthProfile
     /// <summary>Summarises lengths.</summary>
     /// <param name="unit">What was counted, such as "tokens".</param>
     /// <param name="lengths">Length of each row, at least one.</param>
-    public LengthProfile(string unit, IEnumerable<int> lengths)
+    internal LengthProfile(string unit, IEnumerable<int> lengths)
     {
         Unit = unit;
         _sorted = [.. lengths.Order()];

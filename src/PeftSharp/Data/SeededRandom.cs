@@ -6,7 +6,7 @@ namespace PeftSharp.Data;
 /// Random numbers that are the same on every machine and in every version: xoshiro256** (Blackman and Vigna 2018,
 /// arXiv 1805.01407), started by SplitMix64. <see cref="Random"/> promises no such thing.
 /// </summary>
-public sealed class SeededRandom
+internal sealed class SeededRandom
 {
     private ulong _s0, _s1, _s2, _s3;
 

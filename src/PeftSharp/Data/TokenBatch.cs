@@ -13,7 +13,7 @@ public sealed class TokenBatch : IDisposable
     /// Padded tokens that go through a model at once where nobody says otherwise. Training and scoring have the same, so that they share
     /// the shapes of <see cref="FittingRows"/>.
     /// </summary>
-    public const int TokensPerPass = 512;
+    internal const int TokensPerPass = 512;
 
     /// <summary>Token ids, int64, [rows, tokens].</summary>
     public required Tensor InputIds { get; init; }
@@ -45,7 +45,7 @@ public sealed class TokenBatch : IDisposable
     /// <summary>
     /// Hidden states that the lower layers made of the tokens before, from which the model goes on; null (usual) to begin with the tokens.
     /// </summary>
-    public TrunkStates? Trunk { get; internal set; }
+    internal TrunkStates? Trunk { get; set; }
 
     /// <summary>Which of several tasks of a joint run the rows belong to, from 0; null (usual) for none.</summary>
     public int? Task { get; internal set; }

@@ -56,7 +56,7 @@ public sealed class TokenizedDataset : IRowBatches, IDisposable
     public TextDataset Data { get; }
 
     /// <summary>What a model's answers depend on of it; every batch carries it.</summary>
-    public DataOrigin Origin { get; }
+    internal DataOrigin Origin { get; }
 
     /// <summary>Number of rows.</summary>
     public int Count => Lengths.Count;
@@ -71,10 +71,10 @@ public sealed class TokenizedDataset : IRowBatches, IDisposable
     public int TruncatedRows { get; }
 
     /// <summary>True if the tokens lie in a file.</summary>
-    public bool OnDisk => _ids.OnDisk;
+    internal bool OnDisk => _ids.OnDisk;
 
     /// <summary>Wall-clock seconds that encoding took.</summary>
-    public double Seconds { get; private init; }
+    internal double Seconds { get; private init; }
 
     /// <summary>Encodes a dataset on all cores. Rows that hold token ids are taken as they are, cut at their end.</summary>
     /// <param name="data">The rows.</param>

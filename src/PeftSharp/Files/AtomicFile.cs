@@ -53,11 +53,11 @@ public static class AtomicFile
     }
 
     /// <summary>True if a write failed for a reason outside the program: space, permissions, limits.</summary>
-    public static bool IsWriteFailure(Exception failure) =>
+    internal static bool IsWriteFailure(Exception failure) =>
         failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
 
     /// <summary>Why a write failed, in the system's words, without the path of a file that is gone by now.</summary>
-    public static string Reason(Exception failure) => failure switch
+    internal static string Reason(Exception failure) => failure switch
     {
         PeftException { InnerException: { } inner } => Reason(inner),
         // .NET's way of saying EFBIG.

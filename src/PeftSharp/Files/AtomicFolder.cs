@@ -1,7 +1,7 @@
 namespace PeftSharp.Files;
 
 /// <summary>Writes and deletes folders so that a reader, or a crash, finds them whole or not at all.</summary>
-public static class AtomicFolder
+internal static class AtomicFolder
 {
     private const string Ending = ".tmp";
 

@@ -18,7 +18,7 @@ public sealed class Checkpoint : IDisposable
     private Checkpoint(string path) => Path = path;
 
     /// <summary>The path that the checkpoint was opened by.</summary>
-    public string Path { get; }
+    internal string Path { get; }
 
     /// <summary>The names of its tensors.</summary>
     public IReadOnlyCollection<string> Names => _where.Keys;
@@ -30,7 +30,7 @@ public sealed class Checkpoint : IDisposable
     internal static string DenseName(string folder, string part) => $"{folder}/linear.{part}";
 
     /// <summary>The metadata of the file, or of the first shard.</summary>
-    public IReadOnlyDictionary<string, string> Metadata =>
+    internal IReadOnlyDictionary<string, string> Metadata =>
         _files.Count > 0 ? _files[0].Metadata : new Dictionary<string, string>();
 
     /// <summary>
@@ -65,7 +65,7 @@ public sealed class Checkpoint : IDisposable
     }
 
     /// <summary>Whether it has a tensor of that name.</summary>
-    public bool Contains(string name) => _where.ContainsKey(name);
+    internal bool Contains(string name) => _where.ContainsKey(name);
 
     /// <summary>Type, shape and place of a tensor.</summary>
     /// <exception cref="PeftException">There is no such tensor.</exception>
@@ -73,7 +73,7 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>A tensor as stored, by <see cref="SafetensorsFile.Read"/>: new, owned by the caller, in no dispose scope.</summary>
     /// <exception cref="PeftException">There is no such tensor, or its file has shrunk or gone.</exception>
-    public Tensor Read(string name) => FileWith(name).Read(Inner(name));
+    internal Tensor Read(string name) => FileWith(name).Read(Inner(name));
 
     /// <summary>
     /// A tensor was read and copied, and will not be read again: the pages of its file are given back to the system. Nothing may have been

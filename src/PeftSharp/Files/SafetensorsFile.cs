@@ -10,7 +10,7 @@ namespace PeftSharp.Files;
 /// The file must not be changed in place while tensors read from it live (replacing it, as <see cref="SafetensorsWriter"/>
 /// does, is safe; Windows refuses that while it is mapped). Members may be called from several threads.
 /// </remarks>
-public sealed class SafetensorsFile : ITensorFile
+internal sealed class SafetensorsFile : ITensorFile
 {
     private readonly SafetensorsHeader _header;
     private readonly MappedFile _map;

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Files;
 
 /// <summary>Writes safetensors files, byte for byte as the reference writer lays them out.</summary>
-public static class SafetensorsWriter
+internal static class SafetensorsWriter
 {
     /// <summary>
     /// Writes tensors to a file, atomically (see <see cref="AtomicFile"/>). They are ordered by type (widest first), then by

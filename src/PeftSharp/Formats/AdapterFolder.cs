@@ -32,16 +32,16 @@ public sealed class AdapterFolder
     public AdapterFormat Format { get; }
 
     /// <summary>The name that the adapter was saved under, where the layout keeps it.</summary>
-    public string? SavedAs { get; }
+    internal string? SavedAs { get; }
 
     /// <summary>The configuration as it stands on disk.</summary>
-    public JsonObject Json { get; }
+    internal JsonObject Json { get; }
 
     /// <summary>The file of tensors.</summary>
-    public string WeightsFile => System.IO.Path.Combine(Path, WeightsOf(Options, Format));
+    internal string WeightsFile => System.IO.Path.Combine(Path, WeightsOf(Options, Format));
 
     /// <summary>Every file of tensors that the folder has: the adapter's, then its head's and its encoder's.</summary>
-    public IReadOnlyList<string> TensorFiles =>
+    internal IReadOnlyList<string> TensorFiles =>
         [
             .. new[] { HubHead, PooledHead, EncoderWeights }.Select(file => System.IO.Path.Combine(Path, file))
                 .Prepend(WeightsFile)
@@ -49,7 +49,7 @@ public sealed class AdapterFolder
         ];
 
     /// <summary>The file of settings.</summary>
-    public string SettingsFile => System.IO.Path.Combine(Path, ConfigOf(Options));
+    internal string SettingsFile => System.IO.Path.Combine(Path, ConfigOf(Options));
 
     /// <summary>Names of the adapters that a fusion fuses, in order; empty for an adapter.</summary>
     public IReadOnlyList<string> FusedNames { get; private init; } = [];
@@ -62,7 +62,7 @@ public sealed class AdapterFolder
     /// earlier version.
     /// </summary>
     /// <exception cref="PeftException">The weights are missing or damaged, or what stands there is no card.</exception>
-    public AnswerCard? Card()
+    internal AnswerCard? Card()
     {
         using var file = SafetensorsFile.Open(WeightsFile);
         return file.Metadata.TryGetValue(AnswerCard.Key, out var text) ? AnswerCard.Parse(text, WeightsFile) : null;

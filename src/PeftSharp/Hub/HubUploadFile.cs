@@ -22,7 +22,7 @@ public sealed class HubUploadFile
     /// A file of this machine, under a name of the repository. Where the system gives it no length it is empty: a pipe is not waited for.
     /// </summary>
     /// <exception cref="PeftException">There is no such file.</exception>
-    public static HubUploadFile Of(string path, string name) => File.Exists(path)
+    internal static HubUploadFile Of(string path, string name) => File.Exists(path)
         ? new(
             name, FileSize.Of(path),
             () => FileSize.Of(path) == 0 ? Stream.Null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16))

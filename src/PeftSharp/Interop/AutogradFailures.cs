@@ -10,7 +10,7 @@ namespace PeftSharp.Interop;
 /// On the CPU libtorch calls <c>backward</c> on the thread that started the pass, so that passes on other threads don't see each
 /// other's failures; what fails on a thread of libtorch's own is seen by the next check on any thread.
 /// </remarks>
-public static class AutogradFailures
+internal static class AutogradFailures
 {
     [ThreadStatic] private static bool _inPass;
     [ThreadStatic] private static Exception? _failure;

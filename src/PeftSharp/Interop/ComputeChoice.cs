@@ -8,4 +8,4 @@ namespace PeftSharp.Interop;
 /// <param name="Bf16Gflops">Measured speed of bfloat16 matrix products on one core in GFLOP/s; 0 if not measured.</param>
 /// <param name="Processor">Name of the processor, with the extensions that matter here.</param>
 /// <param name="Reason">One sentence for the log.</param>
-public sealed record ComputeChoice(ComputeType Type, double Fp32Gflops, double Bf16Gflops, string Processor, string Reason);
+internal sealed record ComputeChoice(ComputeType Type, double Fp32Gflops, double Bf16Gflops, string Processor, string Reason);

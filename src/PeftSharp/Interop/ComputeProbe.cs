@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Interop;
 
 /// <summary>Chooses between fp32 and bfloat16 products by measuring both, once per processor.</summary>
-public static class ComputeProbe
+internal static class ComputeProbe
 {
     /// <summary>How many times faster bfloat16 must be to be worth its lower precision.</summary>
     public const double ClearlyFaster = 1.3;

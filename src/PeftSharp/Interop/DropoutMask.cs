@@ -11,7 +11,7 @@ namespace PeftSharp.Interop;
 /// A forward that is computed again draws the same numbers, whatever the number of threads and whatever ran in between. Each
 /// element hashes its index with two keys of the seed (two multiply-xorshift rounds) and is kept if the 32 bits reach p·2³².
 /// </remarks>
-public static unsafe class DropoutMask
+internal static unsafe class DropoutMask
 {
     private const long Grain = 1 << 15;
 

@@ -6,7 +6,7 @@ namespace PeftSharp.Interop;
 /// <summary>
 /// Keeps a segment's input instead of its activations and computes it again in the backward pass (Chen et al. 2016, arXiv 1604.06174).
 /// </summary>
-public static class GradientCheckpoint
+internal static class GradientCheckpoint
 {
     /// <summary>segment(x), whose graph is built anew in the backward pass.</summary>
     /// <param name="segment">A function that draws the same random numbers whenever it is called; tensors that it trains are

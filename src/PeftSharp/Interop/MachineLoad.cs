@@ -5,7 +5,7 @@ namespace PeftSharp.Interop;
 /// <summary>How busy the machine is, as Linux tells it.</summary>
 /// <param name="Average">Programs that wanted to run in the last minute, on average.</param>
 /// <param name="Running">Threads that run or want to at this moment, the one that asks among them.</param>
-public readonly record struct MachineLoad(double Average, int Running)
+internal readonly record struct MachineLoad(double Average, int Running)
 {
     /// <summary>The load now; null where the system does not tell.</summary>
     public static MachineLoad? Now

@@ -1,7 +1,7 @@
 namespace PeftSharp.Interop;
 
 /// <summary>Derives seeds from seeds. The same on every platform and in every version: results depend on it.</summary>
-public static class SeedSequence
+internal static class SeedSequence
 {
     /// <summary>
     /// The seed that <paramref name="seed"/> gives to the place called <paramref name="name"/> (FNV-1a, then SplitMix64).

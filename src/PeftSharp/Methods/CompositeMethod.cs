@@ -11,7 +11,7 @@ namespace PeftSharp.Methods;
 /// <remarks>
 /// A test holds that nothing virtual of <see cref="PeftMethod"/> is left out here, so that a new hook cannot be forgotten.
 /// </remarks>
-public abstract class CompositeMethod(string name) : PeftMethod(name)
+internal abstract class CompositeMethod(string name) : PeftMethod(name)
 {
     private readonly List<PeftMethod> _parts = [];
 

@@ -59,7 +59,7 @@ public sealed record MethodHost(
     internal bool HasOwnOutputs => Outputs is { } own && (DrawsHead || own != HeadOutput?.OutFeatures);
 
     /// <summary>The tensors that adapters of the model have together.</summary>
-    public SharedArtifacts Shared { get; init; } = new();
+    internal SharedArtifacts Shared { get; init; } = new();
 
     /// <summary>What a trained tensor is made of, from its start value; by default the tensor itself.</summary>
     internal Func<Tensor, Tensor> Trained { get; init; } = static value => value;
@@ -67,5 +67,5 @@ public sealed record MethodHost(
     /// <summary>
     /// How many numbers those files hold together; null where there are none. Settings that ask for more do not belong to them.
     /// </summary>
-    public long? SavedNumbers { get; init; }
+    internal long? SavedNumbers { get; init; }
 }

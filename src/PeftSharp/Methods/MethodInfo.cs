@@ -53,7 +53,7 @@ public sealed record MethodInfo
     /// <summary>
     /// How its adapters lie on disk, by format; the first is taken unless told otherwise. Default: peft's, with nothing of its own.
     /// </summary>
-    public IReadOnlyList<AdapterLayout> Layouts { get; init; } = [PeftLayout.Plain];
+    internal IReadOnlyList<AdapterLayout> Layouts { get; init; } = [PeftLayout.Plain];
 
     /// <summary>
     /// The formats that it can be saved in and read from; settings may narrow them (<see cref="MethodOptions.Refusal"/>).

@@ -56,12 +56,13 @@ public abstract record MethodOptions
 
     /// <summary>How adapters with these settings lie on disk, by format.</summary>
     [JsonIgnore]
-    public IReadOnlyList<AdapterLayout> Layouts => OwnLayouts();
+    internal IReadOnlyList<AdapterLayout> Layouts => OwnLayouts();
 
     /// <summary>
     /// The layouts of the method; by default those that the registry lists, or peft's for a method that it does not know.
     /// </summary>
-    protected virtual IReadOnlyList<AdapterLayout> OwnLayouts() => MethodRegistry.ByPeftType(PeftType)?.Layouts ?? [PeftLayout.Plain];
+    private protected virtual IReadOnlyList<AdapterLayout> OwnLayouts() =>
+        MethodRegistry.ByPeftType(PeftType)?.Layouts ?? [PeftLayout.Plain];
 
     /// <summary>Why settings like these cannot be kept in a format, as one sentence; null where they can.</summary>
     public string? Refusal(AdapterFormat format)

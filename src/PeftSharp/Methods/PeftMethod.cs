@@ -190,7 +190,7 @@ public abstract partial class PeftMethod(string name) : IDisposable
 
     /// <summary>How it lies in files of a format.</summary>
     /// <exception cref="PeftException">The method, or what was made of it here, does not exist in that format.</exception>
-    public AdapterLayout Layout(AdapterFormat format) =>
+    internal AdapterLayout Layout(AdapterFormat format) =>
         Refusal(format) is { } sentence ? throw new PeftException(sentence) : Options.Layouts.First(l => l.Format == format);
 
     /// <summary>Why it cannot be saved in a format, as one sentence; null where it can.</summary>

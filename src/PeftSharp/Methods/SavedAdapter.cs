@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods;
 
 /// <summary>An adapter's tensors as files of a format have them.</summary>
-public static class SavedAdapter
+internal static class SavedAdapter
 {
     /// <summary>What is saved, by name; belongs to the caller's scope where it is computed.</summary>
     /// <exception cref="PeftException">The method does not exist in that format.</exception>

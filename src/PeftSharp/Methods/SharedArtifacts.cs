@@ -12,7 +12,7 @@ namespace PeftSharp.Methods;
 /// shared by name (<c>PeftMethod.AddShared</c>): each adapter's gradient goes into the one tensor. Any number of threads may add and
 /// remove adapters.
 /// </remarks>
-public sealed class SharedArtifacts
+internal sealed class SharedArtifacts
 {
     private readonly Lock _gate = new();
     private readonly List<SharedTensor> _held = [];

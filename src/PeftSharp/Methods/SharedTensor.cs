@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods;
 
 /// <summary>One tensor that adapters of a model hold together.</summary>
-public sealed class SharedTensor
+internal sealed class SharedTensor
 {
     internal SharedTensor(string name, Tensor value) => (Name, Value) = (name, value);
 

@@ -8,7 +8,7 @@ namespace PeftSharp.Metrics;
 /// and r of their references: of several the one nearest in length, of two as near the shorter. Where no run of n tokens occurs, p_n is
 /// 1 / (2^k · runs), k counting such n. Without a run of four tokens, or without any match, BLEU is 0.
 /// </remarks>
-public static class Bleu
+internal static class Bleu
 {
     private const int Longest = 4;
 

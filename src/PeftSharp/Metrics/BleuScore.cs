@@ -7,5 +7,5 @@ namespace PeftSharp.Metrics;
 /// <param name="BrevityPenalty">What answers shorter than their references cost, 0 to 1.</param>
 /// <param name="AnswerTokens">Tokens of all answers.</param>
 /// <param name="ReferenceTokens">Tokens of the references nearest in length, one for each answer.</param>
-public sealed record BleuScore(
+internal sealed record BleuScore(
     double Score, IReadOnlyList<double> Precisions, double BrevityPenalty, long AnswerTokens, long ReferenceTokens);

@@ -14,7 +14,7 @@ public sealed class LogitTable(int rows, int width)
     /// <summary>Puts a batch's outputs in their places.</summary>
     /// <param name="source">For each row of the batch, its row in the dataset.</param>
     /// <param name="outputs">[batch rows, width], row by row.</param>
-    public void Add(IReadOnlyList<int> source, ReadOnlySpan<float> outputs)
+    internal void Add(IReadOnlyList<int> source, ReadOnlySpan<float> outputs)
     {
         if (outputs.Length != source.Count * Width)
             throw new ArgumentException($"{outputs.Length} numbers were given for {source.Count} rows of {Width}.", nameof(outputs));

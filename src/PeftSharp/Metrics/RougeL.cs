@@ -6,7 +6,7 @@ namespace PeftSharp.Metrics;
 /// F = 2PR / (P + R), times 100. Of several references the best counts; a corpus has the mean over its answers. Words are runs of letters
 /// and digits in lower case, not stemmed: of English texts those of the package rouge-score, whose <c>rougeL</c> this equals.
 /// </remarks>
-public static class RougeL
+internal static class RougeL
 {
     /// <summary>The score of one answer, 0 to 100; 0 where answer or reference has no word.</summary>
     /// <param name="answer">The text to score.</param>

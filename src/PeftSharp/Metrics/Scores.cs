@@ -3,7 +3,7 @@ using System.Numerics;
 namespace PeftSharp.Metrics;
 
 /// <summary>Scores of predictions, equal to those of scikit-learn and scipy.</summary>
-public static class Scores
+internal static class Scores
 {
     /// <summary>Share of predictions that are right, 0 to 1.</summary>
     public static double Accuracy(ReadOnlySpan<int> predicted, ReadOnlySpan<int> expected) => Matrix(predicted, expected).Accuracy;

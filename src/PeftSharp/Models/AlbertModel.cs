@@ -10,7 +10,7 @@ namespace PeftSharp.Models;
 /// ALBERT (Lan et al. 2019, arXiv 1909.11942): narrow embeddings, and layers that share their weights, so that an adapter acts in all of
 /// them at once.
 /// </summary>
-public sealed class AlbertModel : EncoderModel
+internal sealed class AlbertModel : EncoderModel
 {
     private static readonly EncoderNames Names = new(
         Attention: "attention",

@@ -5,7 +5,7 @@ using PeftSharp.Sites;
 namespace PeftSharp.Models;
 
 /// <summary>BERT (Devlin et al. 2018, arXiv 1810.04805), with every seam open.</summary>
-public sealed class BertModel : EncoderModel
+internal sealed class BertModel : EncoderModel
 {
     internal static readonly EncoderNames Names = new(
         Attention: "attention.self",

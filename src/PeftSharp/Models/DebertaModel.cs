@@ -10,7 +10,7 @@ namespace PeftSharp.Models;
 /// DeBERTa of the second and third version (He et al. 2021, arXiv 2111.09543): BERT's layers whose attention looks at content and distance
 /// apart.
 /// </summary>
-public sealed class DebertaModel : EncoderModel
+internal sealed class DebertaModel : EncoderModel
 {
     private static readonly EncoderNames Names = BertModel.Names with
     {

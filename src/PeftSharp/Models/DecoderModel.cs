@@ -11,7 +11,7 @@ namespace PeftSharp.Models;
 /// <summary>
 /// What decoders have in common: a word table, pre-norm layers in which tokens see those before them, a last norm, a head.
 /// </summary>
-public abstract class DecoderModel : TransformerModel
+internal abstract class DecoderModel : TransformerModel
 {
     private readonly SiteBuilder _build;
 
@@ -25,7 +25,7 @@ public abstract class DecoderModel : TransformerModel
     public override SiteMap Sites => _build.Map;
 
     /// <inheritdoc/>
-    public override string BasePrefix { get; }
+    internal override string BasePrefix { get; }
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Created => _build.Source.Created;

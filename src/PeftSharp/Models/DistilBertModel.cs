@@ -5,7 +5,7 @@ using PeftSharp.Sites;
 namespace PeftSharp.Models;
 
 /// <summary>DistilBERT (Sanh et al. 2019, arXiv 1910.01108): BERT's layers under other names, without segments or pooler.</summary>
-public sealed class DistilBertModel : EncoderModel
+internal sealed class DistilBertModel : EncoderModel
 {
     private static readonly EncoderNames Names = new(
         Attention: "attention",

@@ -4,7 +4,7 @@ using PeftSharp.Sites;
 namespace PeftSharp.Models;
 
 /// <summary>ELECTRA's discriminator (Clark et al. 2020, arXiv 2003.10555): BERT's layers over narrower embeddings, no pooler.</summary>
-public sealed class ElectraModel : EncoderModel
+internal sealed class ElectraModel : EncoderModel
 {
     private ElectraModel(ModelPlan plan, EncoderConfig shape)
         : base(

@@ -1,7 +1,7 @@
 namespace PeftSharp.Models;
 
 /// <summary>What encoders need of their configuration, under one set of names.</summary>
-public sealed record EncoderConfig
+internal sealed record EncoderConfig
 {
     /// <summary>Rows of the word table.</summary>
     public required int Vocabulary { get; init; }

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Models;
 
 /// <summary>What encoders have in common: embeddings, a stack of layers in which tokens see each other, a head.</summary>
-public abstract class EncoderModel : TransformerModel
+internal abstract class EncoderModel : TransformerModel
 {
     private readonly SiteBuilder _build;
     private protected readonly EncoderConfig Shape;
@@ -37,7 +37,7 @@ public abstract class EncoderModel : TransformerModel
     public override TaskHead Head => _head!;
 
     /// <inheritdoc/>
-    public override string BasePrefix { get; }
+    internal override string BasePrefix { get; }
 
     /// <inheritdoc/>
     public override int Width => Shape.Hidden;
@@ -150,7 +150,7 @@ public abstract class EncoderModel : TransformerModel
     }, static output => output.MoveOut());
 
     /// <inheritdoc/>
-    public override Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) => Call(batch, context, (batch, context) =>
+    internal override Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) => Call(batch, context, (batch, context) =>
     {
         var (hidden, padding) = Embed(batch, context.At(-1));
         hidden = RunLayers(hidden, padding, 0, Math.Min(depth, _depth), context);

@@ -10,7 +10,7 @@ namespace PeftSharp.Models;
 /// <summary>
 /// Falcon (Almazrouei et al. 2023, arXiv 2311.16867): one fused map, few key heads, branches beside each other, rotary positions or ALiBi.
 /// </summary>
-public sealed class FalconModel : DecoderModel
+internal sealed class FalconModel : DecoderModel
 {
     private readonly FalconConfig _shape;
     private readonly InputSite _input;

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Models;
 
 /// <summary>GPT-2 (Radford et al. 2019): learned positions, one fused map for queries, keys and values.</summary>
-public sealed class Gpt2Model : DecoderModel
+internal sealed class Gpt2Model : DecoderModel
 {
     private readonly Gpt2Config _shape;
     private readonly InputSite _input;

@@ -12,7 +12,7 @@ namespace PeftSharp.Models;
 /// Llama (Touvron et al. 2023, arXiv 2302.13971 and 2307.09288): rotary positions, shared key heads, gated feed-forward blocks.
 /// </summary>
 /// <remarks>Mistral, Qwen, Gemma and Phi-3 are Llamas of another shape; their files say which.</remarks>
-public sealed class LlamaModel : DecoderModel
+internal sealed class LlamaModel : DecoderModel
 {
     private readonly DecoderConfig _shape;
     private readonly InputSite _input;

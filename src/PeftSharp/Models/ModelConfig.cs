@@ -18,10 +18,10 @@ public sealed class ModelConfig
     }
 
     /// <summary>The whole document; fields that this library does not know are kept when it is written again.</summary>
-    public JsonObject Json { get; }
+    internal JsonObject Json { get; }
 
     /// <summary>Where it was read.</summary>
-    public string File { get; }
+    internal string File { get; }
 
     /// <summary>The architecture, for example <c>bert</c>.</summary>
     public string ModelType => Text("model_type");
@@ -59,23 +59,23 @@ public sealed class ModelConfig
     public static ModelConfig From(JsonObject json, string name = "config.json") => new(json, name);
 
     /// <summary>A copy that can be changed without changing this one.</summary>
-    public ModelConfig Clone() => new((JsonObject)Json.DeepClone(), File, _asked);
+    internal ModelConfig Clone() => new((JsonObject)Json.DeepClone(), File, _asked);
 
     /// <summary>A field's value as it stands there, or null.</summary>
-    public JsonNode? Node(string field)
+    internal JsonNode? Node(string field)
     {
         _asked.Add(field);
         return Json[field];
     }
 
     /// <summary>True if the field is there and not null.</summary>
-    public bool Has(string field) => Node(field) is not null;
+    internal bool Has(string field) => Node(field) is not null;
 
     /// <summary>True if a model has asked for the field.</summary>
     internal bool WasAsked(string field) => _asked.Contains(field);
 
     /// <summary>A required whole number between 1 and <paramref name="max"/>.</summary>
-    public int Size(string field, int max = 1 << 24)
+    internal int Size(string field, int max = 1 << 24)
     {
         if (Node(field) is not JsonValue value || !value.TryGetValue<int>(out var number) || number < 1 || number > max)
             throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a whole number from 1 to {max}.");
@@ -83,25 +83,25 @@ public sealed class ModelConfig
     }
 
     /// <summary>An optional whole number.</summary>
-    public int Int(string field, int fallback) =>
+    internal int Int(string field, int fallback) =>
         Node(field) is null ? fallback
         : Node(field) is JsonValue value && value.TryGetValue<int>(out var number) ? number
         : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a whole number.");
 
     /// <summary>An optional number.</summary>
-    public double Number(string field, double fallback) =>
+    internal double Number(string field, double fallback) =>
         Node(field) is null ? fallback
         : Node(field) is JsonValue value && value.TryGetValue<double>(out var number) ? number
         : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a number.");
 
     /// <summary>An optional truth value; false where it is missing.</summary>
-    public bool Flag(string field) =>
+    internal bool Flag(string field) =>
         Node(field) is null ? false
         : Node(field) is JsonValue value && value.TryGetValue<bool>(out var flag) ? flag
         : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected true or false.");
 
     /// <summary>A probability: 0 ≤ p &lt; 1.</summary>
-    public double Probability(string field, double fallback)
+    internal double Probability(string field, double fallback)
     {
         var p = Number(field, fallback);
         return p is >= 0 and < 1
@@ -110,7 +110,7 @@ public sealed class ModelConfig
     }
 
     /// <summary>A small number that keeps a division from zero: 0 to 1.</summary>
-    public double Epsilon(string field, double fallback)
+    internal double Epsilon(string field, double fallback)
     {
         var number = Number(field, fallback);
         return number is >= 0 and <= 1
@@ -119,7 +119,7 @@ public sealed class ModelConfig
     }
 
     /// <summary>The standard deviation of new weights: 0 to 100.</summary>
-    public double Deviation(string field, double fallback)
+    internal double Deviation(string field, double fallback)
     {
         var number = Number(field, fallback);
         return number is >= 0 and <= 100
@@ -128,7 +128,7 @@ public sealed class ModelConfig
     }
 
     /// <summary>A text; required unless a fallback is given.</summary>
-    public string Text(string field, string? fallback = null) =>
+    internal string Text(string field, string? fallback = null) =>
         Node(field) is JsonValue value && value.TryGetValue<string>(out var text) ? text
         : Node(field) is null && fallback is not null ? fallback
         : throw new PeftException($"{File}: field \"{field}\" is {Show(field)}; expected a text.");
@@ -136,7 +136,7 @@ public sealed class ModelConfig
     /// <summary>
     /// Class names from <c>id2label</c> in order of their ids, told apart by their id where one occurs twice; null if there are none.
     /// </summary>
-    public IReadOnlyList<string>? Labels()
+    internal IReadOnlyList<string>? Labels()
     {
         if (Json["id2label"] is not JsonObject map)
             return Json["num_labels"] is null ? null : [.. Enumerable.Range(0, Size("num_labels", 1 << 16)).Select(i => $"LABEL_{i}")];

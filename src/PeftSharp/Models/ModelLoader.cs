@@ -54,7 +54,7 @@ public static class ModelLoader
 
     /// <summary>True if a path is a model in one file (GGUF), or a folder that holds such a file.</summary>
     /// <exception cref="PeftException">The folder holds several.</exception>
-    public static bool IsModelFile(string path) => GgufPath.Find(path) is not null;
+    internal static bool IsModelFile(string path) => GgufPath.Find(path) is not null;
 
     /// <summary>Refuses a path that is no folder, saying what it is instead.</summary>
     /// <exception cref="PeftException">There is no folder: nothing, or a file (a GGUF file, one of the folder's own files, …).</exception>

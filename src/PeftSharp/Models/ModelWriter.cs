@@ -113,7 +113,7 @@ public static class ModelWriter
     }
 
     /// <summary>An embedding table with fewer weights (positions, segments) is not worth quantising.</summary>
-    public const long SmallestTable = 1 << 20;
+    internal const long SmallestTable = 1 << 20;
 
     private static void RefuseFlexible(TransformerModel model)
     {

@@ -11,7 +11,7 @@ namespace PeftSharp.Models;
 /// ModernBERT (Warner et al. 2024, arXiv 2412.13663): an encoder with rotary positions, gated feed-forward blocks and layers that see near
 /// tokens alone.
 /// </summary>
-public sealed class ModernBertModel : EncoderModel
+internal sealed class ModernBertModel : EncoderModel
 {
     private readonly ModernBertConfig _shape;
     private readonly Rotary _far, _near;

@@ -10,7 +10,7 @@ namespace PeftSharp.Models;
 /// MPNet (Song et al. 2020, arXiv 2004.09297): BERT's layers, positions that skip padding, and T5's relative positions shared by all
 /// layers.
 /// </summary>
-public sealed class MpnetModel : EncoderModel
+internal sealed class MpnetModel : EncoderModel
 {
     // transformers knows no other.
     private const int Farthest = 128;

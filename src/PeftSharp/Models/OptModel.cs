@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Models;
 
 /// <summary>OPT (Zhang et al. 2022, arXiv 2205.01068): learned positions, a word table that may be narrower than the layers.</summary>
-public sealed class OptModel : DecoderModel
+internal sealed class OptModel : DecoderModel
 {
     // Rows at the start of the position table that no token uses.
     private const int Offset = 2;

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Models;
 
 /// <summary>RoBERTa (Liu et al. 2019, arXiv 1907.11692): BERT's layers, positions that skip padding, a head of two layers.</summary>
-public sealed class RobertaModel : EncoderModel
+internal sealed class RobertaModel : EncoderModel
 {
     /// <summary>What the registry says of it.</summary>
     internal static Architecture Architecture { get; } = new()

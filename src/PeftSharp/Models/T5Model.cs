@@ -16,7 +16,7 @@ namespace PeftSharp.Models;
 /// text's last end token is the answer (at the last token where there is none, which transformers refuses). Spans: the decoder's states
 /// of the same reading. Classes of tokens: the encoder alone.
 /// </remarks>
-public sealed class T5Model : DecoderModel
+internal sealed class T5Model : DecoderModel
 {
     private readonly T5Config _shape;
     private readonly T5Stack _encoder;

@@ -14,7 +14,7 @@ namespace PeftSharp.Models;
 /// <param name="range">Standard deviation of new weights.</param>
 /// <param name="seed">Seed of new weights.</param>
 /// <param name="device">Where the tensors are to live; null for the CPU.</param>
-public sealed class TensorSource(
+internal sealed class TensorSource(
     Checkpoint? checkpoint, string basePrefix, ScalarType precision, double range, ulong seed, Device? device = null)
 {
     private const long SmallestLimit = 1 << 24;

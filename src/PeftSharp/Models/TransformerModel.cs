@@ -27,7 +27,7 @@ public abstract class TransformerModel : IDisposable
     public abstract TaskHead Head { get; }
 
     /// <summary>Prefix of the base model's tensors in a model with a head, for example <c>bert.</c>.</summary>
-    public abstract string BasePrefix { get; }
+    internal abstract string BasePrefix { get; }
 
     /// <summary>Width of the residual stream.</summary>
     public abstract int Width { get; }
@@ -41,17 +41,17 @@ public abstract class TransformerModel : IDisposable
     private protected abstract bool CameFromCheckpoint { get; }
 
     /// <summary>What its answers depend on besides tensors.</summary>
-    public AnswerCard Card { get; internal set; } = new() { Task = TaskKind.Embedding };
+    internal AnswerCard Card { get; set; } = new() { Task = TaskKind.Embedding };
 
     /// <summary>
     /// True if the head answers from another vector than Hugging Face's own class does, so that files in its layout would be answered
     /// otherwise in silence: such a model is written in the layout of sentence-transformers, and an adapter of it has a task that peft
     /// refuses.
     /// </summary>
-    public bool HasOwnPooling => Head.Stages.Count > 0 && Card.IsApart(Config.ModelType);
+    internal bool HasOwnPooling => Head.Stages.Count > 0 && Card.IsApart(Config.ModelType);
 
     /// <summary>Tensors that its checkpoint lacked and no merged adapter brought since: random, and not to be taken for trained.</summary>
-    public IEnumerable<string> Drawn => !CameFromCheckpoint || Created.Count == 0 ? []
+    internal IEnumerable<string> Drawn => !CameFromCheckpoint || Created.Count == 0 ? []
         : Sites.Slots.Where(s => Created.Contains(s.Name) && !s.IsMerged).Select(s => s.Name);
 
     /// <summary>What its checkpoint leaves to be said, a sentence each.</summary>
@@ -71,7 +71,7 @@ public abstract class TransformerModel : IDisposable
     /// Modules that are trained and saved with every adapter: the head's, and those that the checkpoint lacked (a pooler after
     /// masked-language training): what was drawn at random is known to nobody else.
     /// </summary>
-    public IReadOnlyList<string> SavedModules => !CameFromCheckpoint || Head.Modules.Count == 0 ? Head.Modules
+    internal IReadOnlyList<string> SavedModules => !CameFromCheckpoint || Head.Modules.Count == 0 ? Head.Modules
         : [
             .. Head.Modules,
             .. Created.Select(ModuleOf)
@@ -117,7 +117,7 @@ public abstract class TransformerModel : IDisposable
     /// <param name="context">The call.</param>
     /// <returns>[rows, tokens, hidden]; [rows, 1, hidden] once the head has pooled.</returns>
     /// <exception cref="PeftException">The architecture does not run in parts.</exception>
-    public virtual Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) =>
+    internal virtual Tensor ForwardTo(int depth, TokenBatch batch, ForwardContext context) =>
         throw new PeftException(
             $"Models of type {Config.ModelType} do not run in parts yet, so no trunk of them can be cached; leave cache_trunk out.");
 

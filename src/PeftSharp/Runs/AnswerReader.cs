@@ -6,7 +6,7 @@ namespace PeftSharp.Runs;
 /// <summary>Makes answers of a head's outputs.</summary>
 /// <param name="labels">Names of the classes in the order of the outputs.</param>
 /// <param name="task">What the head answers.</param>
-public sealed class AnswerReader(IReadOnlyList<string> labels, TaskKind task)
+internal sealed class AnswerReader(IReadOnlyList<string> labels, TaskKind task)
 {
     /// <summary>The answer of one row.</summary>
     /// <param name="outputs">The row's outputs, one for each label; one number for a regression.</param>

@@ -7,7 +7,7 @@ namespace PeftSharp.Runs;
 public class Caller
 {
     /// <summary>A C# program.</summary>
-    public static Caller Program { get; } = new();
+    internal static Caller Program { get; } = new();
 
     /// <summary>What run.json names as its writer.</summary>
     public virtual string Name => $"PeftSharp {Version}";

@@ -4,7 +4,7 @@ using PeftSharp.Interop;
 namespace PeftSharp.Runs;
 
 /// <summary>The folder of a comparison, which grows run by run: held by one process, marked, and nobody else's.</summary>
-public sealed class ComparisonFolder : IDisposable
+internal sealed class ComparisonFolder : IDisposable
 {
     private const string Mark = "{\"peftsharp_comparison\": 1}\n";
 

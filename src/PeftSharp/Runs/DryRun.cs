@@ -49,7 +49,7 @@ public sealed class DryRun
     public JsonObject Report => DryRunDocument.Of(this);
 
     /// <summary>Bytes of all files.</summary>
-    public long Bytes => Files.Sum(f => f.Bytes);
+    internal long Bytes => Files.Sum(f => f.Bytes);
 
     /// <summary>Saved states that the working folder holds at most. What a run saves to go on from holds weights and optimizer: as many
     /// bytes as gradients and optimizer take in memory.</summary>

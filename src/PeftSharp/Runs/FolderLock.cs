@@ -5,7 +5,7 @@ namespace PeftSharp.Runs;
 /// <summary>
 /// Holds a folder, a run's or a comparison's, for one process. The system lets go of the lock when the process ends, however it ends.
 /// </summary>
-public sealed class FolderLock : IDisposable
+internal sealed class FolderLock : IDisposable
 {
     // EAGAIN of Linux and of macOS, and Windows' sharing violation.
     private static readonly int[] Taken = [11, 35, unchecked((int)0x80070020)];

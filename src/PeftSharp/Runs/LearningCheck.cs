@@ -9,7 +9,7 @@ namespace PeftSharp.Runs;
 /// <param name="Loss">The loss that was judged: mean cross-entropy in nats, or mean squared error.</param>
 /// <param name="Chance">The loss of the best guess that does not look at the rows.</param>
 /// <param name="Answer">The class of every answer, where there is but one and the scores tell which; else -1.</param>
-public sealed record LearningCheck(Learnt Result, double Loss, double Chance, int Answer = -1)
+internal sealed record LearningCheck(Learnt Result, double Loss, double Chance, int Answer = -1)
 {
     // A loss this near to that of guessing is taken for it; so is a correlation this near to 0.
     private const double AtChance = 0.98, Weak = 0.1, Slight = 0.01;

@@ -3,7 +3,7 @@ using PeftSharp.Data;
 namespace PeftSharp.Runs;
 
 /// <summary>What the numbers of a run say about whether it learnt anything.</summary>
-public enum Learnt
+internal enum Learnt
 {
     /// <summary>More than guessing gives.</summary>
     Something,

@@ -35,13 +35,13 @@ public sealed class OutputFolder : IDisposable
     public string Aside => _placement.Aside;
 
     /// <summary>What a killed process had finished is now in its place, and its run had come to its end.</summary>
-    public bool WasFinished { get; private init; }
+    internal bool WasFinished { get; private init; }
 
     /// <summary>True if something stands there that will be replaced.</summary>
     public bool Replaces => _replaces is not null;
 
     /// <summary>Free bytes of the disk that the folder will be on; null where the system does not tell.</summary>
-    public long? FreeSpace
+    internal long? FreeSpace
     {
         get
         {
@@ -90,7 +90,7 @@ public sealed class OutputFolder : IDisposable
     /// <param name="options">What messages call things.</param>
     /// <exception cref="OutputRefusedException">Another process works on it, or its work folder is not this program's.</exception>
     /// <exception cref="PeftException">The place cannot be written.</exception>
-    public static OutputFolder Take(string path, OutputOptions? options = null)
+    internal static OutputFolder Take(string path, OutputOptions? options = null)
     {
         options ??= new();
         var target = Check(path, options);
@@ -120,7 +120,7 @@ public sealed class OutputFolder : IDisposable
     /// <param name="options">What messages call things.</param>
     /// <exception cref="OutputRefusedException">Another process works on it, or its work folder is not this program's.</exception>
     /// <exception cref="PeftException">The place cannot be written.</exception>
-    public static OutputFolder Look(string path, OutputOptions? options = null)
+    internal static OutputFolder Look(string path, OutputOptions? options = null)
     {
         options ??= new();
         var target = Check(path, options);
@@ -132,7 +132,7 @@ public sealed class OutputFolder : IDisposable
     /// <param name="options">What may be replaced.</param>
     /// <param name="inputs">What the run reads.</param>
     /// <exception cref="OutputRefusedException">The place must not be written.</exception>
-    public void Require(OutputOptions options, params string?[] inputs)
+    internal void Require(OutputOptions options, params string?[] inputs)
     {
         ArgumentNullException.ThrowIfNull(options);
         Protect(inputs);
@@ -218,7 +218,7 @@ public sealed class OutputFolder : IDisposable
     /// <summary>Name and length of the mark that a folder with these files gets.</summary>
     /// <param name="files">Names and lengths.</param>
     /// <param name="options">Who writes it.</param>
-    public static KeyValuePair<string, long> MarkOf(IEnumerable<KeyValuePair<string, long>> files, OutputOptions options)
+    internal static KeyValuePair<string, long> MarkOf(IEnumerable<KeyValuePair<string, long>> files, OutputOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         var hash = new string('0', 64);

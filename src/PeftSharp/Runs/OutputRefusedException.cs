@@ -4,5 +4,5 @@ namespace PeftSharp.Runs;
 public sealed class OutputRefusedException : PeftException
 {
     /// <summary>Creates the exception from its one-sentence message.</summary>
-    public OutputRefusedException(string message) : base(message) { }
+    internal OutputRefusedException(string message) : base(message) { }
 }

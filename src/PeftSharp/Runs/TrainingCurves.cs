@@ -21,13 +21,13 @@ public sealed class TrainingCurves : ITrainingObserver
     public IReadOnlyList<(long Step, EvaluationResult Result)> Scores => _scores;
 
     /// <summary>The last step; null before the first.</summary>
-    public StepReport? Last { get; private set; }
+    internal StepReport? Last { get; private set; }
 
     /// <summary>Steps planned.</summary>
     public long TotalSteps { get; private set; }
 
     /// <summary>The mean loss of the last tenth of the steps; NaN before the first.</summary>
-    public double LastLoss => _losses.TakeLast(Math.Max(1, _losses.Count / 10)).Select(l => l.Loss).DefaultIfEmpty(double.NaN).Average();
+    internal double LastLoss => _losses.TakeLast(Math.Max(1, _losses.Count / 10)).Select(l => l.Loss).DefaultIfEmpty(double.NaN).Average();
 
     /// <inheritdoc/>
     public void Started(RunPlan plan)

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Sites;
 
 /// <summary>Activation functions by their Hugging Face names.</summary>
-public static class Activation
+internal static class Activation
 {
     private static readonly double Sqrt2OverPi = Math.Sqrt(2 / Math.PI);
 

@@ -69,7 +69,7 @@ public sealed class AdapterSelection
     public AdapterSelection With(LayerDrop? drop) => new(_parts, _rows, drop);
 
     /// <summary>True if the adapter acts on any row.</summary>
-    public bool Includes(AdapterTag adapter) => Array.IndexOf(_all, adapter) >= 0;
+    internal bool Includes(AdapterTag adapter) => Array.IndexOf(_all, adapter) >= 0;
 
     /// <summary>True if another selection says the same of every row and layer.</summary>
     internal bool IsSame(AdapterSelection other) => ReferenceEquals(this, other)

@@ -59,7 +59,7 @@ public sealed class AttentionSite(
     /// <param name="dropout">Probability of dropping an attention weight in training.</param>
     /// <param name="context">The call.</param>
     /// <returns>Joined heads, [rows, queries, heads · headDim].</returns>
-    public Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, double dropout, ForwardContext context)
+    internal Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor hidden, KeyMask mask, double dropout, ForwardContext context)
     {
         if (context.Cache is { } cache && Kind == AttentionKind.Self)
             (key, value, mask) = Cached(cache, query, key, value, hidden, mask, context);

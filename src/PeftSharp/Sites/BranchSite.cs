@@ -35,7 +35,7 @@ public sealed class BranchSite(SitePlace place, BranchKind kind, long width, Nor
     /// <param name="residual">What it is added to.</param>
     /// <param name="input">What the branch read.</param>
     /// <param name="context">The call.</param>
-    public Tensor Forward(Tensor output, Tensor residual, Tensor input, ForwardContext context)
+    internal Tensor Forward(Tensor output, Tensor residual, Tensor input, ForwardContext context)
     {
         // By part of the selection, whose last plug-in decides; -1: rows that are computed at once.
         List<(int Part, Tensor? Rows, Tensor Value)>? ended = null;

@@ -26,7 +26,7 @@ public sealed class EmbeddingSite(SitePlace place, TensorSlot table)
     public PluginList<IEmbeddingPlugin> Plugins { get; } = new(place);
 
     /// <summary>Looks ids up: int64 [rows or 1, tokens] → [rows or 1, tokens, dim].</summary>
-    public Tensor Forward(Tensor ids, ForwardContext context)
+    internal Tensor Forward(Tensor ids, ForwardContext context)
     {
         var patched = Table.Patched(context);
         if (patched is { Value: var plain } && !PatchedLookup.FitsTable(plain)) patched = null;

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Sites;
 
 /// <summary>A plug-in at a residual branch of which a fusion can take what it adds.</summary>
-public interface IFusibleBranch : IBranchPlugin
+internal interface IFusibleBranch : IBranchPlugin
 {
     /// <summary>What the plug-in would read, and what its result would be added to.</summary>
     /// <param name="output">The branch's output, [rows, tokens, hidden].</param>

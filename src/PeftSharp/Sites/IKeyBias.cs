@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Sites;
 
 /// <summary>Numbers added to attention scores by where query and key stand (T5's relative positions).</summary>
-public interface IKeyBias
+internal interface IKeyBias
 {
     /// <summary>What is added, [rows or 1, heads, queries, keys].</summary>
     /// <param name="queries">Queries a row: the last of the keys.</param>

@@ -7,7 +7,7 @@ namespace PeftSharp.Sites;
 /// [out, in], and at an embedding of the table, [entries, dim]; at a residual branch it is the map without what stands between the factors
 /// (an activation).
 /// </summary>
-public interface ILowRankMap
+internal interface ILowRankMap
 {
     /// <summary>
     /// Left [rows, rank], right [rank, columns] and what scales their product, as they are in a call; null where a gate makes it depend on

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Sites;
 
 /// <summary>Start values of trained tensors: the same on every machine for the same seed.</summary>
-public static class Initial
+internal static class Initial
 {
     /// <summary>N(0, deviation²), float32.</summary>
     public static Tensor Normal(long[] shape, double deviation, ulong seed)

@@ -9,7 +9,7 @@ namespace PeftSharp.Sites;
 /// Queries are the last of the keys. A prefix extends the description: its keys come before the others, and every query of its rows sees
 /// them.
 /// </remarks>
-public sealed class KeyMask
+internal sealed class KeyMask
 {
     private readonly IReadOnlyList<Prefix> _prefixes = [];
 

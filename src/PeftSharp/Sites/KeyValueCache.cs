@@ -19,7 +19,7 @@ public sealed class KeyValueCache : IDisposable
     private InputState? _source;
 
     /// <summary>Keys of a row that earlier calls left, virtual tokens included and prefixes not.</summary>
-    public long Length { get; private set; }
+    internal long Length { get; private set; }
 
     /// <summary>What an encoder made of the sequence that is answered; null where there is none yet.</summary>
     internal InputState? Source
@@ -29,7 +29,7 @@ public sealed class KeyValueCache : IDisposable
     }
 
     /// <summary>Bytes that keys and values take.</summary>
-    public long Bytes => _own.Values.Sum(keys => keys.Bytes)
+    internal long Bytes => _own.Values.Sum(keys => keys.Bytes)
         + _other.Values.Sum(pair => pair.Keys.numel() * pair.Keys.element_size() + pair.Values.numel() * pair.Values.element_size());
 
     /// <summary>Takes new tokens in.</summary>
@@ -96,7 +96,7 @@ public sealed class KeyValueCache : IDisposable
 
     /// <summary>Goes on with other rows: row i is what row <paramref name="rows"/>[i] was, which may occur several times.</summary>
     /// <param name="rows">Indices of rows, from 0.</param>
-    public void Select(IReadOnlyList<long> rows)
+    internal void Select(IReadOnlyList<long> rows)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
@@ -137,7 +137,7 @@ public sealed class KeyValueCache : IDisposable
     }
 
     /// <summary>Forgets everything: the next call is a first one.</summary>
-    public void Clear()
+    internal void Clear()
     {
         foreach (var keys in _own.Values) keys.Dispose();
         foreach (var (keys, values) in _other.Values)

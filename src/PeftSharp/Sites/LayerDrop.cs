@@ -32,7 +32,7 @@ public sealed class LayerDrop
         : throw new PeftException($"Up to {most} layers are to be drawn; expected a number from 1 to {1 << 16}.");
 
     /// <summary>True if a call passes a layer without adapters.</summary>
-    public bool Skips(int layer, ForwardContext context)
+    internal bool Skips(int layer, ForwardContext context)
     {
         if (layer < 0) return false;
         if (_most == 0) return _layers.Contains(layer);

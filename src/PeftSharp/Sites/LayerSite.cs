@@ -21,6 +21,6 @@ public sealed class LayerSite(SitePlace place, long width)
     public PluginList<ILayerPlugin> Plugins { get; } = new(place);
 
     /// <summary>Passes the layer's output through the active plug-ins, [rows, tokens, hidden].</summary>
-    public Tensor Forward(Tensor hidden, ForwardContext context) =>
+    internal Tensor Forward(Tensor hidden, ForwardContext context) =>
         Plugins.Pass(hidden, context, static (share, own) => share.Plugin.Transform(own, share.Context));
 }

@@ -13,5 +13,5 @@ internal sealed class PartSlot(string name, WeightSlot whole, RowBlocks rows) : 
     public RowBlocks Rows => rows;
 
     /// <inheritdoc/>
-    public override WeightStore Get(ForwardContext context) => new RowsStore(whole.Get(context), rows);
+    internal override WeightStore Get(ForwardContext context) => new RowsStore(whole.Get(context), rows);
 }

@@ -10,13 +10,13 @@ public sealed class PluginList<T>(SitePlace place) where T : class
     private readonly AdapterTable<T> _table = new();
 
     /// <summary>All plug-ins with their owners, as they are at this moment.</summary>
-    public IReadOnlyList<(AdapterTag Owner, T Plugin)> Items => _table.All;
+    internal IReadOnlyList<(AdapterTag Owner, T Plugin)> Items => _table.All;
 
     /// <summary>Adds a plug-in; the returned action takes it away again.</summary>
-    public Action Add(AdapterTag owner, T plugin) => _table.Add(owner, plugin);
+    internal Action Add(AdapterTag owner, T plugin) => _table.Add(owner, plugin);
 
     /// <summary>True if a plug-in of an active adapter sits here.</summary>
-    public bool AnyActive(ForwardContext context) => _table.AnyOf(context.Selection);
+    internal bool AnyActive(ForwardContext context) => _table.AnyOf(context.Selection);
 
     /// <summary>The plug-ins of one adapter.</summary>
     internal T[] Of(AdapterTag adapter) => _table.Of(adapter);

@@ -7,7 +7,7 @@ namespace PeftSharp.Sites;
 
 /// <summary>Linear maps of one input whose weights lie beside each other in memory, so that one product serves them all.</summary>
 /// <remarks>The maps stay separate sites: where a method replaces a weight or changes an input, they are computed one by one.</remarks>
-public sealed class ProjectionGroup : IDisposable
+internal sealed class ProjectionGroup : IDisposable
 {
     private readonly ProjectionSite[] _sites;
     private readonly WeightJoin? _join;

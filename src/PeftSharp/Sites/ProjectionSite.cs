@@ -38,7 +38,7 @@ public sealed class ProjectionSite(SitePlace place, ProjectionRole role, WeightS
     /// <param name="x">The input.</param>
     /// <param name="context">The call.</param>
     /// <param name="keepHalf">True lets the result stay in bfloat16 where the product is computed so and no plug-in reads it.</param>
-    public Tensor Forward(Tensor x, ForwardContext context, bool keepHalf = false)
+    internal Tensor Forward(Tensor x, ForwardContext context, bool keepHalf = false)
     {
         var weight = Weight.Get(context);
         var bias = Bias?.Get(context);

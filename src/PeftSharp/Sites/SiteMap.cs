@@ -85,14 +85,14 @@ public sealed class SiteMap
     /// The path of the layer that a module belongs to, which differs between two stacks; <c>embeddings</c> for what is below the layers,
     /// <c>above</c> for what is behind them.
     /// </summary>
-    public string RegionOf(string module)
+    internal string RegionOf(string module)
     {
         var layer = Layers.Find(l => l.Layer >= 0 && module.StartsWith($"{l.Path}.", StringComparison.Ordinal));
         return layer?.Path ?? (LayerOf(module) is null ? "above" : "embeddings");
     }
 
     /// <summary>Where an adapter acts: each seam with its module and what it is called.</summary>
-    public IEnumerable<(string Module, string Seam)> ActiveAt(AdapterTag adapter)
+    internal IEnumerable<(string Module, string Seam)> ActiveAt(AdapterTag adapter)
     {
         var alone = new ForwardContext { Selection = adapter.Alone };
         return Inputs.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the input of {s.Path}"))
@@ -105,7 +105,7 @@ public sealed class SiteMap
     }
 
     /// <summary>Vectors that the selected adapters put before a sequence, at most.</summary>
-    public int AddedTokens(AdapterSelection selection)
+    internal int AddedTokens(AdapterSelection selection)
     {
         var most = 0;
         foreach (var part in selection.Parts) most = Math.Max(most, AddedTokens(part));

@@ -6,7 +6,7 @@ namespace PeftSharp.Sites;
 
 /// <summary>One linear map that does the work of several (GPT-2's <c>c_attn</c>). Names find the whole, roles find the parts.</summary>
 /// <remarks>Plug-ins at the whole act first, on the whole output; then those at a part, on the part's rows of it.</remarks>
-public sealed class SlicedProjection
+internal sealed class SlicedProjection
 {
     private readonly ProjectionSite[] _parts;
 

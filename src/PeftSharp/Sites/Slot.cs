@@ -21,7 +21,7 @@ public abstract class Slot(string name, SlotKind kind)
     public abstract long Count { get; }
 
     /// <summary>Bytes that the base tensor takes as stored.</summary>
-    public abstract long Bytes { get; }
+    internal abstract long Bytes { get; }
 
     /// <summary>A dense copy of the base tensor, float32, owned by the caller: the start of a trained copy.</summary>
     public abstract Tensor Copy();
@@ -33,13 +33,13 @@ public abstract class Slot(string name, SlotKind kind)
     internal SiteMap? Map { get; set; }
 
     /// <summary>True while a merged value stands in for the base.</summary>
-    public bool IsMerged => Map?.Merged?.Of(this) is not null;
+    internal bool IsMerged => Map?.Merged?.Of(this) is not null;
 
     /// <summary>The merged value that stands in for the base in a call; outside calls, at present.</summary>
     private protected object? MergedIn(ForwardContext context) => (context.InCall ? context.Merged : Map?.Merged)?.Of(this);
 
     /// <summary>True if the slot yields its base value in this call: no active adapter replaces it, and none is merged into it.</summary>
-    public abstract bool IsPlain(ForwardContext context);
+    internal abstract bool IsPlain(ForwardContext context);
 
     /// <summary>Makes the slot yield a function of its base value while the adapter is active; the action undoes it.</summary>
     public abstract Action ReplaceTensor(AdapterTag owner, Func<Tensor, ForwardContext, Tensor> replace);
@@ -56,7 +56,7 @@ public abstract class Slot(string name, SlotKind kind)
     internal abstract void Release();
 
     /// <summary>The value that an adapter's replacements give for every row, or null if it has none here.</summary>
-    public Tensor? Replaced(AdapterTag owner) => Replaced(owner.Single);
+    internal Tensor? Replaced(AdapterTag owner) => Replaced(owner.Single);
 
     /// <summary>The value that the replacements of several adapters together give for every row, or null if they have none here.</summary>
     internal abstract Tensor? Replaced(AdapterComposition composition);
@@ -71,16 +71,16 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
     public T Base { get; private set; } = value;
 
     /// <summary>Changes the form in which the base value is kept (precision, quantisation) before any adapter is attached.</summary>
-    public void Store(T value) => Base = value;
+    internal void Store(T value) => Base = value;
 
     /// <inheritdoc/>
-    public override bool IsPlain(ForwardContext context) => MergedIn(context) is null && !_replacements.AnyOf(context.Selection);
+    internal override bool IsPlain(ForwardContext context) => MergedIn(context) is null && !_replacements.AnyOf(context.Selection);
 
     /// <summary>
     /// What the model is to read in this call: the base value, or what the active adapters make of it. Where the rows of
     /// the batch differ, the value has a leading row dimension: [rows, …].
     /// </summary>
-    public virtual T Get(ForwardContext context)
+    internal virtual T Get(ForwardContext context)
     {
         var value = Unreplaced(context);
         if (!_replacements.AnyOf(context.Selection)) return value;
@@ -99,7 +99,7 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
     }
 
     /// <summary>Replaces what the slot yields while the adapter is active; the action undoes it.</summary>
-    public Action Replace(AdapterTag owner, Func<T, ForwardContext, T> replace) => _replacements.Add(owner, replace);
+    internal Action Replace(AdapterTag owner, Func<T, ForwardContext, T> replace) => _replacements.Add(owner, replace);
 
     /// <inheritdoc/>
     internal override void Release() => Base.Dispose();
@@ -115,10 +115,10 @@ public abstract class Slot<T>(string name, SlotKind kind, T value) : Slot(name, 
         Replaces(composition) ? Resolve(composition, Base, new ForwardContext { Selection = composition.Alone }) : null;
 
     /// <summary>Joins values into one with a leading row dimension.</summary>
-    protected abstract T PerRow(IReadOnlyList<T> choices, long[] choice);
+    private protected abstract T PerRow(IReadOnlyList<T> choices, long[] choice);
 
     /// <summary>The weighted mean of what the children of an average yield.</summary>
-    protected abstract T Mean(AdapterComposition.Average average, IReadOnlyList<T> values);
+    private protected abstract T Mean(AdapterComposition.Average average, IReadOnlyList<T> values);
 
     private bool Replaces(AdapterComposition tree) => tree.Adapters.Any(adapter => _replacements.Of(adapter).Length > 0);
 

@@ -13,7 +13,7 @@ public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<
 
     /// <inheritdoc/>
     /// <remarks>Where another adapter is trained, its own tensor stays out of the graph.</remarks>
-    public override Tensor Get(ForwardContext context)
+    internal override Tensor Get(ForwardContext context)
     {
         var value = base.Get(context);
         return Owner is null || context.Trained is not { } trained || trained == Owner ? value : value.detach();
@@ -23,7 +23,7 @@ public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<
     public override long Count { get; } = value.numel();
 
     /// <inheritdoc/>
-    public override long Bytes => Base.numel() * Base.element_size();
+    internal override long Bytes => Base.numel() * Base.element_size();
 
     /// <inheritdoc/>
     public override Tensor Value => Base;
@@ -64,9 +64,9 @@ public sealed class TensorSlot(string name, SlotKind kind, Tensor value) : Slot<
     internal override Tensor? Replaced(AdapterComposition composition) => ReplacedValue(composition);
 
     /// <inheritdoc/>
-    protected override Tensor PerRow(IReadOnlyList<Tensor> choices, long[] choice) => Gather(choices, choice);
+    private protected override Tensor PerRow(IReadOnlyList<Tensor> choices, long[] choice) => Gather(choices, choice);
 
     /// <inheritdoc/>
-    protected override Tensor Mean(AdapterComposition.Average average, IReadOnlyList<Tensor> values) =>
+    private protected override Tensor Mean(AdapterComposition.Average average, IReadOnlyList<Tensor> values) =>
         Mixture.Of([.. values.Select((value, i) => (value, average.Weights[i]))]);
 }

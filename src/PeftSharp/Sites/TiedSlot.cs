@@ -8,10 +8,10 @@ namespace PeftSharp.Sites;
 internal sealed class TiedSlot(string name, TensorSlot table) : WeightSlot(name, new DenseStore(table.Base))
 {
     /// <inheritdoc/>
-    public override bool IsPlain(ForwardContext context) => table.IsPlain(context);
+    internal override bool IsPlain(ForwardContext context) => table.IsPlain(context);
 
     /// <inheritdoc/>
-    public override WeightStore Get(ForwardContext context) => table.Patched(context) is var (patch, value)
+    internal override WeightStore Get(ForwardContext context) => table.Patched(context) is var (patch, value)
         ? patch.Of(new DenseStore(value), context)
         : new DenseStore(table.Get(context));
 }

@@ -8,13 +8,13 @@ namespace PeftSharp.Sites;
 public class WeightSlot(string name, WeightStore value) : Slot<WeightStore>(name, SlotKind.Weight, value)
 {
     /// <summary>True if checkpoints keep the weight as [in, out] (GPT-2's Conv1D).</summary>
-    public bool IsTransposedOnDisk { get; init; }
+    internal bool IsTransposedOnDisk { get; init; }
 
     /// <inheritdoc/>
     public override long Count { get; } = value.Count;
 
     /// <inheritdoc/>
-    public override long Bytes => Base.Bytes;
+    internal override long Bytes => Base.Bytes;
 
     /// <inheritdoc/>
     public override Tensor Value => Base.Dense();
@@ -37,10 +37,10 @@ public class WeightSlot(string name, WeightStore value) : Slot<WeightStore>(name
     internal override Tensor? Replaced(AdapterComposition composition) => ReplacedValue(composition)?.Dense();
 
     /// <inheritdoc/>
-    protected override WeightStore PerRow(IReadOnlyList<WeightStore> choices, long[] choice) =>
+    private protected override WeightStore PerRow(IReadOnlyList<WeightStore> choices, long[] choice) =>
         new DenseStore(Gather(choices.Select(c => c.Dense()), choice));
 
     /// <inheritdoc/>
-    protected override WeightStore Mean(AdapterComposition.Average average, IReadOnlyList<WeightStore> values) =>
+    private protected override WeightStore Mean(AdapterComposition.Average average, IReadOnlyList<WeightStore> values) =>
         new DenseStore(Mixture.Of([.. values.Select((value, i) => (value.Dense(), average.Weights[i]))]));
 }

@@ -46,7 +46,7 @@ public sealed class Tokenizer
     /// SHA-256, in lower-case hex, of everything that decides ids and text. Equal for files that differ only in layout, or in
     /// truncation and padding settings.
     /// </summary>
-    public string Fingerprint => pipeline.Fingerprint;
+    internal string Fingerprint => pipeline.Fingerprint;
 
     /// <summary>
     /// Reads a tokenizer from a model folder (tokenizer.json, else tokenizer.model or spiece.model, else vocab.txt, else vocab.json with
@@ -198,7 +198,7 @@ public sealed class Tokenizer
     internal TokenizerFiles Files { get; }
 
     /// <summary>Names and exact lengths in bytes of the files that <see cref="Save"/> writes.</summary>
-    public IReadOnlyList<KeyValuePair<string, long>> SavedFiles => Files.Lengths;
+    internal IReadOnlyList<KeyValuePair<string, long>> SavedFiles => Files.Lengths;
 
     /// <summary>Writes the files that the tokenizer was read from into a folder, byte for byte.</summary>
     public void Save(string folder)

@@ -42,7 +42,7 @@ public sealed partial class Trainer : IDisposable
     public int StepsPerEpoch { get; }
 
     /// <summary>The optimizer.</summary>
-    public IOptimizer Optimizer { get; private set; }
+    internal IOptimizer Optimizer { get; private set; }
 
     /// <summary>Where the run stands.</summary>
     public TrainerState State { get; private set; } = new();

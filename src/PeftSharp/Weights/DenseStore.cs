@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Weights;
 
 /// <summary>A weight kept as a plain tensor: [out, in], or [rows, out, in] where each row of the batch has its own.</summary>
-public sealed unsafe class DenseStore(Tensor weight) : WeightStore, IRowProduct
+internal sealed unsafe class DenseStore(Tensor weight) : WeightStore, IRowProduct
 {
     // Where the rows lie; null unless they are one matrix in float32, each row behind the other.
     private readonly float* _rows = weight.dim() == 2 && FusedOperation.Fits(weight) && weight.is_contiguous() && weight.numel() > 0
@@ -46,7 +46,7 @@ public sealed unsafe class DenseStore(Tensor weight) : WeightStore, IRowProduct
     public override Tensor Dense() => Weight;
 
     /// <inheritdoc/>
-    public override WeightStore Like(Tensor dense) => new DenseStore(dense);
+    internal override WeightStore Like(Tensor dense) => new DenseStore(dense);
 
     /// <inheritdoc/>
     public override void Dispose() => Weight.Dispose();

@@ -7,7 +7,7 @@ namespace PeftSharp.Weights;
 /// Scales that are quantised in turn (Dettmers et al. 2023, section 3): less their mean, in blocks of 256, to the 256
 /// levels of a dynamic map (Dettmers 2016, arXiv 1511.04561). Saves 0.37 bits per weight at a block size of 64.
 /// </summary>
-public static class DoubleQuantization
+internal static class DoubleQuantization
 {
     /// <summary>Scales that share a nested scale.</summary>
     public const int Block = 256;

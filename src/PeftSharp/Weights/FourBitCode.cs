@@ -5,7 +5,7 @@ namespace PeftSharp.Weights;
 /// A weight gets the level that is nearest to it; halfway between two, the lower. FP4 has zero twice: what is a little above zero gets
 /// the second one, as in bitsandbytes' own operators (its CUDA kernels give the second to what is a little below).
 /// </remarks>
-public sealed class FourBitCode
+internal sealed class FourBitCode
 {
     private readonly float[] _levels, _midpoints;
     private readonly byte[] _codes;

@@ -18,17 +18,17 @@ public static class FourBitCodec
     public const int DefaultBlock = 64;
 
     /// <summary>Bytes that the codes of <paramref name="count"/> weights take.</summary>
-    public static long CodeBytes(long count) => (count + 1) / 2;
+    internal static long CodeBytes(long count) => (count + 1) / 2;
 
     /// <summary>Blocks, hence scales, of <paramref name="count"/> weights.</summary>
-    public static long Blocks(long count, int block) => (count + block - 1) / block;
+    internal static long Blocks(long count, int block) => (count + block - 1) / block;
 
     /// <summary>True for a power of two from 32 to 4096.</summary>
     public static bool IsBlock(int block) => block is >= 32 and <= 4096 && int.IsPow2(block);
 
     /// <summary>Refuses a block size that is no power of two from 32 to 4096.</summary>
     /// <exception cref="PeftException">It is none.</exception>
-    public static int CheckBlock(int block) => IsBlock(block) ? block
+    internal static int CheckBlock(int block) => IsBlock(block) ? block
         : throw new PeftException(
             $"A block size of {block} was given for weights of 4 bits; use a power of two from 32 to 4096 (64 is usual).");
 
@@ -38,7 +38,7 @@ public static class FourBitCodec
     /// <param name="code">The levels; null (default) for NF4.</param>
     /// <returns>New tensors in no dispose scope, the caller's: codes, uint8, [(count + 1) / 2], and scales, float32, [blocks].</returns>
     /// <exception cref="PeftException">The block size is wrong, the tensor is empty, or a weight is not finite.</exception>
-    public static (Tensor Codes, Tensor Absmax) Encode(Tensor weights, int block = DefaultBlock, FourBitCode? code = null)
+    internal static (Tensor Codes, Tensor Absmax) Encode(Tensor weights, int block = DefaultBlock, FourBitCode? code = null)
     {
         CheckBlock(block);
         code ??= FourBitCode.Nf4;
@@ -65,7 +65,7 @@ public static class FourBitCodec
     /// <summary>The weights that codes and scales stand for.</summary>
     /// <returns>A new float32 tensor of <paramref name="count"/> elements, in the caller's dispose scope.</returns>
     /// <exception cref="PeftException">The tensors are too short or of the wrong type.</exception>
-    public static Tensor Decode(Tensor codes, Tensor absmax, long count, int block = DefaultBlock, FourBitCode? code = null)
+    internal static Tensor Decode(Tensor codes, Tensor absmax, long count, int block = DefaultBlock, FourBitCode? code = null)
     {
         CheckBlock(block);
         code ??= FourBitCode.Nf4;

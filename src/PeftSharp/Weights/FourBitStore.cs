@@ -9,7 +9,7 @@ namespace PeftSharp.Weights;
 /// A frozen weight in four bits (see <see cref="FourBitCodec"/>), its scales optionally quantised as well. Products dequantise it
 /// into a buffer that all stores of a thread share, in the forward and again in the backward pass: no dense copy is kept.
 /// </summary>
-public sealed class FourBitStore : PackedStore
+internal sealed class FourBitStore : PackedStore
 {
     private readonly Tensor _codes;
     private readonly Tensor _absmax;
@@ -92,7 +92,7 @@ public sealed class FourBitStore : PackedStore
         BitsAndBytes.Write(this, weightName, _codes, _absmax, _nested);
 
     /// <inheritdoc/>
-    public override WeightStore Like(Tensor dense)
+    internal override WeightStore Like(Tensor dense)
     {
         var store = Quantize(dense, BlockSize, IsDouble, Code);
         store.ComputeType = ComputeType;
@@ -108,7 +108,7 @@ public sealed class FourBitStore : PackedStore
     }
 
     /// <inheritdoc/>
-    public override PackedStore To(Device device)
+    internal override PackedStore To(Device device)
     {
         if (_codes.IsOn(device)) return this;
         Tensor Moved(Tensor tensor) => tensor.to(device).DetachFromDisposeScope();

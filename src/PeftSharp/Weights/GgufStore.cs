@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Weights;
 
 /// <summary>A frozen weight in the blocks of a GGUF file, which stay where they are mapped.</summary>
-public sealed unsafe class GgufStore : PackedStore, IRowProduct
+internal sealed unsafe class GgufStore : PackedStore, IRowProduct
 {
     // Weights unpacked at a time: a multiple of every block, small enough for the nearest cache.
     private const int Piece = 1024;
@@ -47,13 +47,13 @@ public sealed unsafe class GgufStore : PackedStore, IRowProduct
 
     /// <inheritdoc/>
     /// <remarks>A merged weight is kept dense: blocks of a few bits would lose most of what an adapter changed.</remarks>
-    public override WeightStore Like(Tensor dense) => new DenseStore(dense.to(ScalarType.Float32, copy: true).DetachFromDisposeScope());
+    internal override WeightStore Like(Tensor dense) => new DenseStore(dense.to(ScalarType.Float32, copy: true).DetachFromDisposeScope());
 
     /// <inheritdoc/>
     public override void Dispose() => _blocks.Dispose();
 
     /// <inheritdoc/>
-    public override PackedStore To(Device device) => _blocks.IsOn(device) ? this
+    internal override PackedStore To(Device device) => _blocks.IsOn(device) ? this
         : throw new PeftException(
             $"Weights in the blocks of a GGUF file are read on the CPU, not on {device}; unpack them (ModelOptions.Unpack).");
 

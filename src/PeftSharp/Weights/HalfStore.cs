@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Weights;
 
 /// <summary>A frozen weight kept in bfloat16: cast once, multiplied in bfloat16, everything around it in float32.</summary>
-public sealed class HalfStore(Tensor weight) : WeightStore
+internal sealed class HalfStore(Tensor weight) : WeightStore
 {
     /// <summary>The tensor itself, bfloat16 [out, in].</summary>
     public Tensor Weight { get; } = weight;
@@ -39,7 +39,7 @@ public sealed class HalfStore(Tensor weight) : WeightStore
     public override Tensor Dense() => Weight.to(ScalarType.Float32);
 
     /// <inheritdoc/>
-    public override WeightStore Like(Tensor dense) => new HalfStore(dense.to(ScalarType.BFloat16).DetachFromDisposeScope());
+    internal override WeightStore Like(Tensor dense) => new HalfStore(dense.to(ScalarType.BFloat16).DetachFromDisposeScope());
 
     /// <inheritdoc/>
     public override void Dispose() => Weight.Dispose();

@@ -13,7 +13,7 @@ namespace PeftSharp.Weights;
 /// LLM.int8 also rounds what a layer reads to eight bits, and computes columns of large inputs apart to repair that. Here inputs are not
 /// rounded, so there is nothing to repair: the product is that of the dequantised weight.
 /// </remarks>
-public sealed class Int8Store : PackedStore
+internal sealed class Int8Store : PackedStore
 {
     private readonly Tensor _codes; // int8, [out, in]
     private readonly Tensor _scales; // float32, [out]
@@ -77,7 +77,7 @@ public sealed class Int8Store : PackedStore
         BitsAndBytes8.Write(weightName, _codes, _scales);
 
     /// <inheritdoc/>
-    public override WeightStore Like(Tensor dense)
+    internal override WeightStore Like(Tensor dense)
     {
         var store = Quantize(dense);
         store.ComputeType = ComputeType;
@@ -92,7 +92,7 @@ public sealed class Int8Store : PackedStore
     }
 
     /// <inheritdoc/>
-    public override PackedStore To(Device device)
+    internal override PackedStore To(Device device)
     {
         if (_codes.IsOn(device)) return this;
         var moved = new Int8Store(_codes.to(device).DetachFromDisposeScope(), _scales.to(device).DetachFromDisposeScope())

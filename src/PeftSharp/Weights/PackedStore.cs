@@ -19,7 +19,7 @@ public abstract class PackedStore : WeightStore
     /// which is faster where the processor has instructions for it and slower elsewhere. Inputs are cast to it and outputs back.
     /// </summary>
     /// <exception cref="PeftException">Set to another type.</exception>
-    public ScalarType ComputeType
+    internal ScalarType ComputeType
     {
         get => _computeType;
         set => _computeType = value is ScalarType.Float32 or ScalarType.BFloat16 ? value
@@ -49,7 +49,7 @@ public abstract class PackedStore : WeightStore
 
     /// <summary>The store on a device: itself if it is there; else a copy, and this one is released.</summary>
     /// <exception cref="PeftException">A store of this kind lives on the CPU alone.</exception>
-    public abstract PackedStore To(Device device);
+    internal abstract PackedStore To(Device device);
 
     /// <summary>Where the store lives.</summary>
     internal abstract Device Device { get; }

@@ -27,7 +27,7 @@ internal sealed class RowsStore(WeightStore whole, RowBlocks rows) : WeightStore
     public override Tensor Dense() => rows.Of(whole.Dense(), -2);
 
     /// <inheritdoc/>
-    public override WeightStore Like(Tensor dense) => new DenseStore(dense);
+    internal override WeightStore Like(Tensor dense) => new DenseStore(dense);
 
     /// <inheritdoc/>
     public override void Dispose() { }

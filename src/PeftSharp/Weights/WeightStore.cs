@@ -45,7 +45,7 @@ public abstract class WeightStore : IDisposable
     public abstract Tensor Dense();
 
     /// <summary>A store of the same form holding <paramref name="dense"/> (a merged weight); lossy where the form is.</summary>
-    public abstract WeightStore Like(Tensor dense);
+    internal abstract WeightStore Like(Tensor dense);
 
     /// <summary>Releases the stored tensors.</summary>
     public abstract void Dispose();

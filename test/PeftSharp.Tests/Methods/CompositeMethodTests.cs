@@ -147,7 +147,7 @@ public sealed class CompositeMethodTests
 
         public override PeftMethod Create(string name) => new Spy(name, this);
 
-        protected override IReadOnlyList<AdapterLayout> OwnLayouts() => [new SpyLayout(Value)];
+        private protected override IReadOnlyList<AdapterLayout> OwnLayouts() => [new SpyLayout(Value)];
     }
 
     private sealed class SpyLayout(int value) : AdapterHubLayout("spies")

@@ -206,7 +206,7 @@ public sealed class ChunkedLossTests
 
         public override Tensor Dense() => inner.Dense();
 
-        public override WeightStore Like(Tensor dense) => inner.Like(dense);
+        internal override WeightStore Like(Tensor dense) => inner.Like(dense);
 
         public override void Dispose() => inner.Dispose();
     }

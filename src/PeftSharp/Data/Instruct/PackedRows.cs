@@ -4,7 +4,7 @@ namespace PeftSharp.Data.Instruct;
 /// <remarks>
 /// The longest sequences come first, each into the first row with room for it, so that the same data is packed alike everywhere.
 /// </remarks>
-public sealed class PackedRows : IRowBatches
+internal sealed class PackedRows : IRowBatches
 {
     private readonly TokenizedDataset _data;
     private readonly int[][] _rows;

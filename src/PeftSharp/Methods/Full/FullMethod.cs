@@ -4,7 +4,7 @@ namespace PeftSharp.Methods.Full;
 /// Full fine-tuning: a trained copy stands in for every tensor, so that the base itself stays untouched and comes back when the adapter is
 /// off.
 /// </summary>
-public sealed class FullMethod(string name, FullOptions options) : PeftMethod(name)
+internal sealed class FullMethod(string name, FullOptions options) : PeftMethod(name)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

@@ -7,7 +7,7 @@ namespace PeftSharp.Methods.Layouts;
 /// adapter's own name; the head lies in a file of its own; settings have other names than peft's.
 /// </summary>
 /// <param name="kinds">What stands before an adapter's name in a tensor's; the first is that of the method's own tensors.</param>
-public abstract class AdapterHubLayout(params string[] kinds) : AdapterLayout
+internal abstract class AdapterHubLayout(params string[] kinds) : AdapterLayout
 {
     /// <inheritdoc/>
     public sealed override AdapterFormat Format => AdapterFormat.AdapterHub;

@@ -7,7 +7,7 @@ namespace PeftSharp.Methods.Layouts;
 /// How the adapters of a method lie in files of one format: names of tensors, and what of them is written. One object serves every adapter
 /// of the method, so it keeps nothing; <see cref="MethodInfo.Layouts"/> lists a method's.
 /// </summary>
-public abstract class AdapterLayout
+internal abstract class AdapterLayout
 {
     /// <summary>The format.</summary>
     public abstract AdapterFormat Format { get; }

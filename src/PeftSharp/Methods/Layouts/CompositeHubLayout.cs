@@ -7,7 +7,7 @@ namespace PeftSharp.Methods.Layouts;
 /// <remarks>
 /// A test holds that nothing virtual of <see cref="AdapterLayout"/> is left out here or in <see cref="AdapterHubLayout"/>.
 /// </remarks>
-public abstract class CompositeHubLayout : AdapterHubLayout
+internal abstract class CompositeHubLayout : AdapterHubLayout
 {
     /// <inheritdoc/>
     public override string? Refusal(PeftMethod adapter) =>

@@ -7,7 +7,7 @@ namespace PeftSharp.Methods.Layouts;
 /// Hugging Face peft's format: a tensor is called <c>base_model.model.</c> and its own name, settings have peft's names. It serves most
 /// methods as it is, and methods that peft lacks as well, under names of the same kind.
 /// </summary>
-public class PeftLayout : AdapterLayout
+internal class PeftLayout : AdapterLayout
 {
     /// <summary>What peft puts before the names of a model's modules.</summary>
     protected const string Prefix = "base_model.model.";

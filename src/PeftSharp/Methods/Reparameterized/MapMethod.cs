@@ -6,7 +6,7 @@ namespace PeftSharp.Methods.Reparameterized;
 /// A method that changes the weights of linear maps, one map at a time: its settings choose them, and it says what is put at each.
 /// </summary>
 /// <typeparam name="T">Its settings.</typeparam>
-public abstract class MapMethod<T>(string name, T options) : PeftMethod(name)
+internal abstract class MapMethod<T>(string name, T options) : PeftMethod(name)
     where T : TargetOptions
 {
     /// <summary>The settings; once the adapter is attached, with the names of the maps.</summary>

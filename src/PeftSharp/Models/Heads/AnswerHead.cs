@@ -8,7 +8,7 @@ namespace PeftSharp.Models.Heads;
 /// <summary>Start and end of an answer: logits [rows, tokens, 2]; labels [rows, 2].</summary>
 /// <param name="outputs">The map to start and end.</param>
 /// <param name="module">What that map is called, as peft finds it; default <c>qa_outputs</c>.</param>
-public sealed class AnswerHead(ProjectionSite outputs, string module = "qa_outputs") : TaskHead
+internal sealed class AnswerHead(ProjectionSite outputs, string module = "qa_outputs") : TaskHead
 {
     /// <inheritdoc/>
     public override TaskKind Kind => TaskKind.QuestionAnswering;
@@ -17,26 +17,26 @@ public sealed class AnswerHead(ProjectionSite outputs, string module = "qa_outpu
     public override int Outputs => 2;
 
     /// <inheritdoc/>
-    public override bool ReadsFirstTokenOnly => false;
+    internal override bool ReadsFirstTokenOnly => false;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Modules => [module];
+    internal override IReadOnlyList<string> Modules => [module];
 
     /// <inheritdoc/>
-    public override string TaskType => "QUESTION_ANS";
+    internal override string TaskType => "QUESTION_ANS";
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) => outputs.Forward(hidden, context);
+    internal override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) => outputs.Forward(hidden, context);
 
     /// <inheritdoc/>
-    public override bool AnswersEachToken => true;
+    internal override bool AnswersEachToken => true;
 
     /// <inheritdoc/>
     /// <remarks>
     /// Starts and ends that lie outside the text are left out (an answer that was cut off); each of the others is half a span. Padding is
     /// no place where an answer can start: the softmax goes over real tokens, so that a row's loss does not depend on the rows beside it.
     /// </remarks>
-    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
+    internal override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
     {
         var logits = output.Logits.transpose(1, 2);                              // [rows, 2, tokens]
         var tokens = logits.shape[2];

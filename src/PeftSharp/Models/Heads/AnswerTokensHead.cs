@@ -10,7 +10,7 @@ namespace PeftSharp.Models.Heads;
 /// </summary>
 /// <param name="output">Makes the logits.</param>
 /// <param name="scale">What hidden states are multiplied by before.</param>
-public sealed class AnswerTokensHead(ProjectionSite output, double scale) : TaskHead
+internal sealed class AnswerTokensHead(ProjectionSite output, double scale) : TaskHead
 {
     /// <inheritdoc/>
     public override TaskKind Kind => TaskKind.SequenceToSequence;
@@ -19,20 +19,20 @@ public sealed class AnswerTokensHead(ProjectionSite output, double scale) : Task
     public override int Outputs { get; } = (int)output.OutFeatures;
 
     /// <inheritdoc/>
-    public override bool ReadsFirstTokenOnly => false;
+    internal override bool ReadsFirstTokenOnly => false;
 
     /// <inheritdoc/>
-    public override string TaskType => "SEQ_2_SEQ_LM";
+    internal override string TaskType => "SEQ_2_SEQ_LM";
 
     /// <inheritdoc/>
     internal override ProjectionSite? VocabularyMap => output;
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) =>
+    internal override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) =>
         output.Forward(scale == 1 ? hidden : hidden.Times(scale), context);
 
     /// <inheritdoc/>
-    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
+    internal override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
     {
         var added = output.Logits.shape[1] - labels.shape[1];
         return Losses.CrossEntropy(output.Logits.narrow(1, added, labels.shape[1]).flatten(0, 1), labels.flatten());

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Models.Heads;
 
 /// <summary>No head: the pooled vector itself.</summary>
-public sealed class EmbeddingHead(Pooling pooling, ProjectionSite? pooler) : TaskHead
+internal sealed class EmbeddingHead(Pooling pooling, ProjectionSite? pooler) : TaskHead
 {
     /// <inheritdoc/>
     public override TaskKind Kind => TaskKind.Embedding;
@@ -14,13 +14,13 @@ public sealed class EmbeddingHead(Pooling pooling, ProjectionSite? pooler) : Tas
     public override int Outputs => 0;
 
     /// <inheritdoc/>
-    public override bool ReadsFirstTokenOnly => pooling is Pooling.Pooler or Pooling.Cls;
+    internal override bool ReadsFirstTokenOnly => pooling is Pooling.Pooler or Pooling.Cls;
 
     /// <inheritdoc/>
-    public override string TaskType => "FEATURE_EXTRACTION";
+    internal override string TaskType => "FEATURE_EXTRACTION";
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context)
+    internal override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context)
     {
         var pooled = Pool.Apply(pooling, hidden, mask);
         if (pooling == Pooling.Pooler && pooler is not null) pooled = pooler.Forward(pooled, context).tanh();
@@ -28,6 +28,6 @@ public sealed class EmbeddingHead(Pooling pooling, ProjectionSite? pooler) : Tas
     }
 
     /// <inheritdoc/>
-    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) =>
+    internal override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) =>
         throw new PeftException("A model without a head has no loss; load it for classification or regression.");
 }

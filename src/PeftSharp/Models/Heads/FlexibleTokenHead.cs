@@ -19,29 +19,29 @@ internal sealed class FlexibleTokenHead(
     public override int Outputs => inner.Outputs;
 
     /// <inheritdoc/>
-    public override bool ReadsFirstTokenOnly => false;
+    internal override bool ReadsFirstTokenOnly => false;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Modules => [FlexibleHead.Module];
+    internal override IReadOnlyList<string> Modules => [FlexibleHead.Module];
 
     /// <inheritdoc/>
-    public override string TaskType => inner.TaskType;
+    internal override string TaskType => inner.TaskType;
 
     /// <inheritdoc/>
-    public override bool AnswersEachToken => true;
+    internal override bool AnswersEachToken => true;
 
     /// <inheritdoc/>
-    public override ProjectionSite? OutputMap => inner.OutputMap;
+    internal override ProjectionSite? OutputMap => inner.OutputMap;
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context)
+    internal override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context)
     {
         if (dense is not null) hidden = Activation.Apply(activation, dense.Forward(Drop(hidden, dense, context), context));
         return inner.Forward(Drop(hidden, outputs, context), mask, context);                              // [rows, tokens, outputs]
     }
 
     /// <inheritdoc/>
-    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) => inner.Loss(output, labels, mask);
+    internal override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) => inner.Loss(output, labels, mask);
 
     private Tensor Drop(Tensor x, ProjectionSite map, ForwardContext context) => Dropout.Apply(x, dropout, map.Path, context);
 }

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace PeftSharp.Models.Heads;
 
 /// <summary>Names of classes: told apart where one occurs twice, and compared with those of data.</summary>
-public static class LabelNames
+internal static class LabelNames
 {
     private const string Unnamed = "LABEL_";
 

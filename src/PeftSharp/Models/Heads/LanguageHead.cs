@@ -11,7 +11,7 @@ namespace PeftSharp.Models.Heads;
 /// </summary>
 /// <param name="output">Makes the logits.</param>
 /// <param name="cap">Bounds logits l to cap · tanh(l / cap) (Gemma 2); null (default) leaves them.</param>
-public sealed class LanguageHead(ProjectionSite output, double? cap = null) : TaskHead
+internal sealed class LanguageHead(ProjectionSite output, double? cap = null) : TaskHead
 {
     /// <inheritdoc/>
     public override TaskKind Kind => TaskKind.CausalLanguage;
@@ -20,10 +20,10 @@ public sealed class LanguageHead(ProjectionSite output, double? cap = null) : Ta
     public override int Outputs { get; } = (int)output.OutFeatures;
 
     /// <inheritdoc/>
-    public override bool ReadsFirstTokenOnly => false;
+    internal override bool ReadsFirstTokenOnly => false;
 
     /// <inheritdoc/>
-    public override string TaskType => "CAUSAL_LM";
+    internal override string TaskType => "CAUSAL_LM";
 
     /// <inheritdoc/>
     internal override ProjectionSite? VocabularyMap => output;
@@ -32,7 +32,7 @@ public sealed class LanguageHead(ProjectionSite output, double? cap = null) : Ta
     internal override int Ahead => 1;
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context)
+    internal override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context)
     {
         var logits = output.Forward(hidden, context);
         return cap is { } most ? logits.Times(1 / most).tanh().Times(most) : logits;
@@ -40,7 +40,7 @@ public sealed class LanguageHead(ProjectionSite output, double? cap = null) : Ta
 
     /// <inheritdoc/>
     /// <remarks>The logits of a position are scored against the label of the next. Virtual tokens come first and have no labels.</remarks>
-    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
+    internal override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
     {
         var tokens = labels.shape[1];
         var added = output.Logits.shape[1] - tokens;

@@ -12,7 +12,7 @@ namespace PeftSharp.Models.Heads;
 /// <param name="activation">What follows it.</param>
 /// <param name="norm">The norm behind.</param>
 /// <param name="inner">The head that the result goes through; for a whole text one that reads the first vector.</param>
-public sealed class PredictionHead(
+internal sealed class PredictionHead(
     TaskKind kind, Pooling? pooling, ProjectionSite dense, string activation, Norm norm, TaskHead inner) : TaskHead
 {
     /// <inheritdoc/>
@@ -22,36 +22,36 @@ public sealed class PredictionHead(
     public override int Outputs => inner.Outputs;
 
     /// <inheritdoc/>
-    public override bool ReadsFirstTokenOnly => pooling == Pooling.Cls;
+    internal override bool ReadsFirstTokenOnly => pooling == Pooling.Cls;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Modules => inner.Modules;
+    internal override IReadOnlyList<string> Modules => inner.Modules;
 
     /// <inheritdoc/>
-    public override string TaskType => inner.TaskType;
+    internal override string TaskType => inner.TaskType;
 
     /// <inheritdoc/>
-    public override bool Pools => pooling is not null;
+    internal override bool Pools => pooling is not null;
 
     /// <inheritdoc/>
-    public override bool AnswersEachToken => inner.AnswersEachToken;
+    internal override bool AnswersEachToken => inner.AnswersEachToken;
 
     /// <inheritdoc/>
-    public override ProjectionSite? OutputMap => inner.OutputMap;
+    internal override ProjectionSite? OutputMap => inner.OutputMap;
 
     /// <inheritdoc/>
-    public override Tensor Pooled(Tensor hidden, Tensor? mask) => pooling is { } how ? Pool.Apply(how, hidden, mask) : hidden;
+    internal override Tensor Pooled(Tensor hidden, Tensor? mask) => pooling is { } how ? Pool.Apply(how, hidden, mask) : hidden;
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) => Answer(Pooled(hidden, mask), context);
+    internal override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) => Answer(Pooled(hidden, mask), context);
 
     /// <inheritdoc/>
-    public override Tensor Answer(Tensor condensed, ForwardContext context)
+    internal override Tensor Answer(Tensor condensed, ForwardContext context)
     {
         var made = norm.Forward(Activation.Apply(activation, dense.Forward(condensed, context)), context); // [rows, tokens or 1, hidden]
         return inner.Answer(made, context);
     }
 
     /// <inheritdoc/>
-    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) => inner.Loss(output, labels, mask);
+    internal override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) => inner.Loss(output, labels, mask);
 }

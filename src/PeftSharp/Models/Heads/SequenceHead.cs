@@ -13,7 +13,7 @@ namespace PeftSharp.Models.Heads;
 /// <param name="dropout">Probability of dropping.</param>
 /// <param name="classifier">The last linear map, [outputs, hidden].</param>
 /// <param name="modules">The modules that are trained with an adapter.</param>
-public sealed class SequenceHead(
+internal sealed class SequenceHead(
     TaskKind kind, Pooling pooling, ProjectionSite? dense, string activation, bool dropoutFirst, double dropout, ProjectionSite classifier,
     IReadOnlyList<string> modules)
     : TaskHead
@@ -28,40 +28,40 @@ public sealed class SequenceHead(
     public override int Outputs { get; } = (int)classifier.OutFeatures;
 
     /// <inheritdoc/>
-    public override bool ReadsFirstTokenOnly => pooling is Pooling.Pooler or Pooling.Cls;
+    internal override bool ReadsFirstTokenOnly => pooling is Pooling.Pooler or Pooling.Cls;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Modules => modules;
+    internal override IReadOnlyList<string> Modules => modules;
 
     /// <inheritdoc/>
-    public override string TaskType => "SEQ_CLS";
+    internal override string TaskType => "SEQ_CLS";
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) =>
+    internal override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) =>
         Answer(Condense(Pooled(hidden, mask), context), context);
 
     /// <inheritdoc/>
-    public override ProjectionSite OutputMap => classifier;
+    internal override ProjectionSite OutputMap => classifier;
 
     /// <inheritdoc/>
     internal override IReadOnlyList<HeadStage> Stages =>
         dense is null ? [new(classifier, "linear")] : [new(dense, activation), new(classifier, "linear")];
 
     /// <inheritdoc/>
-    public override bool Pools => true;
+    internal override bool Pools => true;
 
     /// <inheritdoc/>
-    public override Tensor Pooled(Tensor hidden, Tensor? mask) => Pool.Apply(pooling, hidden, mask);
+    internal override Tensor Pooled(Tensor hidden, Tensor? mask) => Pool.Apply(pooling, hidden, mask);
 
     /// <inheritdoc/>
-    public override ProjectionSite? Pooler => dropoutFirst ? null : dense;
+    internal override ProjectionSite? Pooler => dropoutFirst ? null : dense;
 
     /// <inheritdoc/>
-    public override Tensor Condense(Tensor pooled, ForwardContext context) =>
+    internal override Tensor Condense(Tensor pooled, ForwardContext context) =>
         Pooler is null ? pooled : Activation.Apply(activation, Pooler.Forward(pooled, context));
 
     /// <inheritdoc/>
-    public override Tensor Answer(Tensor condensed, ForwardContext context)
+    internal override Tensor Answer(Tensor condensed, ForwardContext context)
     {
         if (dropoutFirst && dense is not null)
             condensed = Activation.Apply(
@@ -70,7 +70,7 @@ public sealed class SequenceHead(
     }
 
     /// <inheritdoc/>
-    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) =>
+    internal override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null) =>
         kind == TaskKind.MultiLabel ? Losses.EachLabel(output.Logits, labels)
         : kind == TaskKind.Regression ? Losses.MeanSquare(output.Logits.squeeze(-1), labels)
         : Losses.CrossEntropy(output.Logits, labels);

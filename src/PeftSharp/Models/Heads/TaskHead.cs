@@ -14,13 +14,13 @@ public abstract class TaskHead
     public abstract int Outputs { get; }
 
     /// <summary>True if the head reads the first position alone.</summary>
-    public abstract bool ReadsFirstTokenOnly { get; }
+    internal abstract bool ReadsFirstTokenOnly { get; }
 
     /// <summary>Names of the head's modules; they are trained and saved with an adapter, as peft does.</summary>
-    public virtual IReadOnlyList<string> Modules => [];
+    internal virtual IReadOnlyList<string> Modules => [];
 
     /// <summary>peft's name of the task.</summary>
-    public abstract string TaskType { get; }
+    internal abstract string TaskType { get; }
 
     /// <summary>
     /// The linear maps from the pooled vector to the logits, each with the activation behind it; empty where there is no such chain.
@@ -28,34 +28,34 @@ public abstract class TaskHead
     internal virtual IReadOnlyList<HeadStage> Stages => [];
 
     /// <summary>Hidden states [rows, tokens, hidden] → logits.</summary>
-    public abstract Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context);
+    internal abstract Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context);
 
     /// <summary>True if <see cref="Pooled"/> makes one vector of a sequence.</summary>
-    public virtual bool Pools => false;
+    internal virtual bool Pools => false;
 
     /// <summary>
     /// The head's first part, which holds no weights: hidden states [rows, tokens, hidden] → [rows, 1, hidden]; unchanged where the head
     /// reads every token.
     /// </summary>
-    public virtual Tensor Pooled(Tensor hidden, Tensor? mask) => hidden;
+    internal virtual Tensor Pooled(Tensor hidden, Tensor? mask) => hidden;
 
     /// <summary>
     /// The map that reads the pooled vector, if nothing is dropped before it: its result can be kept as long as it stays as it is; null for
     /// none.
     /// </summary>
-    public virtual ProjectionSite? Pooler => null;
+    internal virtual ProjectionSite? Pooler => null;
 
     /// <summary>What the pooler makes of the pooled vector, [rows, 1, hidden].</summary>
-    public virtual Tensor Condense(Tensor pooled, ForwardContext context) => pooled;
+    internal virtual Tensor Condense(Tensor pooled, ForwardContext context) => pooled;
 
     /// <summary>The rest of the head: what <see cref="Condense"/> gave → logits.</summary>
-    public virtual Tensor Answer(Tensor condensed, ForwardContext context) => Forward(condensed, null, context);
+    internal virtual Tensor Answer(Tensor condensed, ForwardContext context) => Forward(condensed, null, context);
 
     /// <summary>True if the logits are one answer for each token: virtual tokens, which an adapter puts before them, have none.</summary>
-    public virtual bool AnswersEachToken => false;
+    internal virtual bool AnswersEachToken => false;
 
     /// <summary>The map that yields the outputs, where adapters may have one of another width; null where they may not.</summary>
-    public virtual ProjectionSite? OutputMap => null;
+    internal virtual ProjectionSite? OutputMap => null;
 
     /// <summary>
     /// The map that yields the logits of a vocabulary, whose loss is computed in chunks; null where the head has few outputs.
@@ -121,5 +121,5 @@ public abstract class TaskHead
     /// <param name="labels">The batch's labels.</param>
     /// <param name="mask">1 at the batch's real tokens, int64 [rows, tokens]; null where every position counts as real.</param>
     /// <exception cref="PeftException">The labels do not fit the head.</exception>
-    public abstract BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null);
+    internal abstract BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null);
 }

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Models.Heads;
 
 /// <summary>A class for each token; label -100 is ignored.</summary>
-public sealed class TokenHead(double dropout, ProjectionSite classifier) : TaskHead
+internal sealed class TokenHead(double dropout, ProjectionSite classifier) : TaskHead
 {
     /// <inheritdoc/>
     public override TaskKind Kind => TaskKind.TokenClassification;
@@ -14,26 +14,26 @@ public sealed class TokenHead(double dropout, ProjectionSite classifier) : TaskH
     public override int Outputs { get; } = (int)classifier.OutFeatures;
 
     /// <inheritdoc/>
-    public override bool ReadsFirstTokenOnly => false;
+    internal override bool ReadsFirstTokenOnly => false;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Modules => ["classifier", "score"];
+    internal override IReadOnlyList<string> Modules => ["classifier", "score"];
 
     /// <inheritdoc/>
-    public override string TaskType => "TOKEN_CLS";
+    internal override string TaskType => "TOKEN_CLS";
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) =>
+    internal override Tensor Forward(Tensor hidden, Tensor? mask, ForwardContext context) =>
         Project(classifier, Dropout.Apply(hidden, dropout, classifier.Path, context), context); // [rows, tokens, outputs]
 
     /// <inheritdoc/>
-    public override ProjectionSite OutputMap => classifier;
+    internal override ProjectionSite OutputMap => classifier;
 
     /// <inheritdoc/>
-    public override bool AnswersEachToken => true;
+    internal override bool AnswersEachToken => true;
 
     /// <inheritdoc/>
-    public override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
+    internal override BatchLoss Loss(ModelOutput output, Tensor labels, Tensor? mask = null)
     {
         var logits = output.Logits;
         if (labels.dim() != 2 || labels.shape[0] != logits.shape[0] || labels.shape[1] != logits.shape[1])

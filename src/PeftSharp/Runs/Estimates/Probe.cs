@@ -12,7 +12,7 @@ namespace PeftSharp.Runs.Estimates;
 /// <param name="forecast">The run's plan.</param>
 /// <param name="options">The trainer's settings.</param>
 /// <param name="evaluator">What the run will be scored with; null for nothing.</param>
-public sealed class Probe(
+internal sealed class Probe(
     ITrainingModel model, TokenizedDataset train, RunForecast forecast, TrainerOptions options, Evaluator? evaluator = null)
 {
     private const int LeastSteps = 10, EvaluationBatches = 24;

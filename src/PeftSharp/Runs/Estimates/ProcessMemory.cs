@@ -6,7 +6,7 @@ namespace PeftSharp.Runs.Estimates;
 public static class ProcessMemory
 {
     /// <summary>Bytes held now.</summary>
-    public static long Resident => Environment.WorkingSet;
+    internal static long Resident => Environment.WorkingSet;
 
     /// <summary>Most bytes held so far.</summary>
     public static long Peak

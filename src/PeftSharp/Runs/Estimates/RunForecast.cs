@@ -19,7 +19,7 @@ public sealed class RunForecast
     /// <param name="width">Width of the model's residual stream.</param>
     /// <param name="scored">True if there are rows to score on.</param>
     /// <param name="addedTokens">Vectors that the adapter puts before each row (<see cref="ITrainingModel.AddedTokens"/>).</param>
-    public RunForecast(IReadOnlyList<int> lengths, BatchPlan plan, TrainerOptions options, int width, bool scored, int addedTokens = 0)
+    internal RunForecast(IReadOnlyList<int> lengths, BatchPlan plan, TrainerOptions options, int width, bool scored, int addedTokens = 0)
     {
         (Width, TokensPerPass, Accumulation, AddedTokens) = (width, options.TokensPerPass, options.Accumulation, addedTokens);
         StepsPerEpoch = options.StepsPerEpoch(plan.BatchesPerEpoch);
@@ -45,13 +45,13 @@ public sealed class RunForecast
     public long Batches { get; }
 
     /// <summary>Rows trained on; a row counts once an epoch.</summary>
-    public long Rows { get; private set; }
+    internal long Rows { get; private set; }
 
     /// <summary>Real tokens trained on.</summary>
     public long Tokens { get; private set; }
 
     /// <summary>Tokens trained on, padding included.</summary>
-    public long PaddedTokens { get; private set; }
+    internal long PaddedTokens { get; private set; }
 
     /// <summary>The share of padding among all tokens, 0 to 1.</summary>
     public double PaddingShare => PaddedTokens == 0 ? 0 : 1 - (double)Tokens / PaddedTokens;

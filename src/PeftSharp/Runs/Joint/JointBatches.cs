@@ -28,7 +28,7 @@ public sealed class JointBatches : IBatchSource
     }
 
     /// <summary>The share of each task's batches.</summary>
-    public IReadOnlyList<double> Shares => _schedule.Shares;
+    internal IReadOnlyList<double> Shares => _schedule.Shares;
 
     /// <inheritdoc/>
     public int Examples { get; }

@@ -7,7 +7,7 @@ namespace PeftSharp.Runs.Joint;
 /// proportional to n^(1/T): T = 1 follows the sizes, a high T evens them out (Raffel et al. 2019, arXiv 1910.10683, §3.5.2).
 /// </summary>
 /// <remarks>Shares are kept exactly, and not drawn: after any number of epochs no task is off its share by more than one batch.</remarks>
-public sealed class TaskSchedule
+internal sealed class TaskSchedule
 {
     private readonly ulong _seed;
     // Batches of each task before each epoch, as far as they have been counted.

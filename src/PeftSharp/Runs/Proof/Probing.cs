@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Runs.Proof;
 
 /// <summary>Asks a model a few fixed questions. They come with the library: no user's text ends up in an adapter.</summary>
-public static class Probing
+internal static class Probing
 {
     private const int MostTokens = 32, MostNumbers = 64, Rows = 6;
 

@@ -18,7 +18,7 @@ public static class ProofWriter
     }
 
     /// <summary>The proof of an adapter that was saved, from the base as it lies on the disk.</summary>
-    public static void OfSaved(string basis, string folder, RunObserver observer) => Try(
+    internal static void OfSaved(string basis, string folder, RunObserver observer) => Try(
         () =>
         {
             using var loaded = LoadedModel.Open(basis, folder, new LoadOptions { Proof = ProofUse.Skip });

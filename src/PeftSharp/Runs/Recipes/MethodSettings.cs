@@ -101,7 +101,7 @@ public static class MethodSettings
     /// <summary>
     /// True if a method has a setting of a name; of a union, the name of a part alone stands for a mapping of its settings.
     /// </summary>
-    public static bool Knows(MethodOptions options, string method, string name)
+    internal static bool Knows(MethodOptions options, string method, string name)
     {
         if (Of(options.GetType()).Any(s => s.Name == name)) return true;
         if (options is not UnionOptions union) return false;

@@ -4,7 +4,7 @@ namespace PeftSharp.Runs.Recipes;
 public static class Nearest
 {
     /// <summary>The known name that is nearest by edits, or null if none is near.</summary>
-    public static string? Find(string name, IEnumerable<string> known)
+    internal static string? Find(string name, IEnumerable<string> known)
     {
         var (best, distance) = ((string?)null, int.MaxValue);
         foreach (var candidate in known)

@@ -201,7 +201,7 @@ public static class TrainKeys
     ];
 
     /// <summary>Every key with its aliases.</summary>
-    public static IEnumerable<string> Names => All.SelectMany(k => k.Aliases.Prepend(k.Key));
+    internal static IEnumerable<string> Names => All.SelectMany(k => k.Aliases.Prepend(k.Key));
 
     /// <summary>A setting by any of its keys; null for none.</summary>
     public static TrainKey? Find(string name) => name == "group_by_length" // Hugging Face's name for bucketed batches

@@ -8,14 +8,14 @@ namespace PeftSharp.Runs.Recipes;
 public static class Values
 {
     /// <summary>A whole number from <paramref name="least"/> to <paramref name="most"/>.</summary>
-    public static int Whole(string text, int least, int most = int.MaxValue) =>
+    internal static int Whole(string text, int least, int most = int.MaxValue) =>
         int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
             ? value
             : throw new BadValueException(
                 most == int.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}");
 
     /// <summary>A power of two within bounds, both included.</summary>
-    public static int PowerOfTwo(string text, int least, int most) =>
+    internal static int PowerOfTwo(string text, int least, int most) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
             && int.IsPow2(value)
             ? value
@@ -28,7 +28,7 @@ public static class Values
             : throw new BadValueException("a whole number of at least 0");
 
     /// <summary>A number from <paramref name="least"/> (above it, where <paramref name="open"/>) to <paramref name="most"/>.</summary>
-    public static double Number(string text, double least, double most = double.MaxValue, bool open = false)
+    internal static double Number(string text, double least, double most = double.MaxValue, bool open = false)
     {
         if (
             double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
@@ -83,7 +83,7 @@ public static class Values
     public const string SeveralLabels = "multi_label_classification";
 
     /// <summary>One of some names, in its own spelling.</summary>
-    public static string OneOf(string text, params string[] names) =>
+    internal static string OneOf(string text, params string[] names) =>
         names.FirstOrDefault(n => n.Equals(text, StringComparison.OrdinalIgnoreCase))
         ?? throw new BadValueException(
             Nearest.Find(text, names) is { } near ? $"{string.Join(", ", names)} (did you mean {near}?)" : string.Join(", ", names));

@@ -30,22 +30,22 @@ public sealed class RunFile
     public JsonObject Json { get; }
 
     /// <summary>Names of the classes; null where it has none.</summary>
-    public IReadOnlyList<string>? Labels { get; }
+    internal IReadOnlyList<string>? Labels { get; }
 
     /// <summary>True if a number was learnt; null where it does not say.</summary>
-    public bool? IsRegression { get; }
+    internal bool? IsRegression { get; }
 
     /// <summary>Most tokens a row.</summary>
-    public int? MaxLength { get; }
+    internal int? MaxLength { get; }
 
     /// <summary>How a text became one vector.</summary>
-    public string? Pooling { get; }
+    internal string? Pooling { get; }
 
     /// <summary>How the base was quantised in training: the adapter answers for that base.</summary>
-    public Quantization? Quantize { get; }
+    internal Quantization? Quantize { get; }
 
     /// <summary>The GLUE task, if any.</summary>
-    public string? Task { get; }
+    internal string? Task { get; }
 
     /// <summary>Reads the file of a folder; null if there is none.</summary>
     /// <exception cref="PeftException">It is no such file, or a field that later verbs need is of the wrong kind.</exception>

@@ -55,7 +55,7 @@ public sealed class ModelFolders(RunObserver observer, Caller caller, Cancellati
     }
 
     /// <summary>Fetches a repository.</summary>
-    public ModelFolder Fetch(HubRepository repository, HubContent content)
+    internal ModelFolder Fetch(HubRepository repository, HubContent content)
     {
         var snapshot = observer.During(RunStage.Transfer, repository.Id, () =>
             new HubDownload(hub ?? HubSettings.FromEnvironment(), new ObservedTransfer(observer))

@@ -27,10 +27,10 @@ public sealed class TrunkCache : IDisposable
     }
 
     /// <summary>What the cache holds.</summary>
-    public TrunkPlan Plan { get; }
+    internal TrunkPlan Plan { get; }
 
     /// <summary>Wall-clock seconds that building took.</summary>
-    public double Seconds { get; private set; }
+    internal double Seconds { get; private set; }
 
     /// <summary>The batches of a dataset, with their trunk.</summary>
     /// <exception cref="KeyNotFoundException">The plan did not name the dataset.</exception>

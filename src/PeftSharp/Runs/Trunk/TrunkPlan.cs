@@ -50,7 +50,7 @@ public sealed class TrunkPlan
     public int LayersWithoutDropout => Math.Min(Depth, Layers);
 
     /// <summary>True if the trunk reaches through the head's frozen pooler.</summary>
-    public bool ThroughPooler => Depth > Layers;
+    internal bool ThroughPooler => Depth > Layers;
 
     /// <summary>
     /// Bytes of disk that the cache will take: the vectors of each row's real tokens, or one vector a row where the trunk ends in the head.
@@ -68,7 +68,7 @@ public sealed class TrunkPlan
 
     /// <summary>Refuses a cache for which the disk has no room.</summary>
     /// <exception cref="PeftException">The disk has less room than <see cref="Bytes"/>, or the folder cannot be made.</exception>
-    public void CheckRoom()
+    internal void CheckRoom()
     {
         try
         {

@@ -22,14 +22,14 @@ public sealed class ChatTemplate
     }
 
     /// <summary>Who may speak. A role becomes part of the model's marks, so no other word is taken.</summary>
-    public static IReadOnlyList<string> Roles { get; } = ["system", "developer", "user", "assistant", "model", "tool", "function",
+    internal static IReadOnlyList<string> Roles { get; } = ["system", "developer", "user", "assistant", "model", "tool", "function",
         "ipython", "observation"];
 
     /// <summary>What it is called in errors: its file, usually.</summary>
-    public string Name { get; }
+    internal string Name { get; }
 
     /// <summary>The template as it was written.</summary>
-    public string Source { get; }
+    internal string Source { get; }
 
     /// <summary>Reads a template.</summary>
     /// <param name="source">Its text; at most a million characters.</param>

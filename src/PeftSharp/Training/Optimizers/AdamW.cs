@@ -8,7 +8,7 @@ namespace PeftSharp.Training.Optimizers;
 /// <summary>
 /// AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101): all tensors in one native call. Weight decay acts on parameters that ask for it.
 /// </summary>
-public sealed class AdamW : IOptimizer
+internal sealed class AdamW : IOptimizer
 {
     private const string First = "/exp_avg", Second = "/exp_avg_sq";
 

@@ -10,7 +10,7 @@ namespace PeftSharp.Training.Optimizers;
 /// largest of each block of 256. Every update computes in float32 and rounds the means to their codes; tensors of fewer than 4096 weights
 /// keep 32 bits, as in bitsandbytes. Unlike there, a mean of squares above zero never becomes zero.
 /// </summary>
-public sealed class BlockwiseAdamW : IOptimizer
+internal sealed class BlockwiseAdamW : IOptimizer
 {
     /// <summary>Numbers that share a scale.</summary>
     public const int Block = 256;

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Training.Optimizers;
 
 /// <summary>Clipping of gradients by their global norm.</summary>
-public static class Clipping
+internal static class Clipping
 {
     /// <summary>Scales all gradients so that their norm together is at most <paramref name="maximum"/> (0: not at all).</summary>
     /// <returns>The norm before clipping.</returns>

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Training.Optimizers;
 
 /// <summary>Updates trained tensors from their gradients.</summary>
-public interface IOptimizer : IDisposable
+internal interface IOptimizer : IDisposable
 {
     /// <summary>One update at this learning rate. A parameter without a gradient is left as it is.</summary>
     void Step(double learningRate);

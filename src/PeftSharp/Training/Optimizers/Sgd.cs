@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Training.Optimizers;
 
 /// <summary>Stochastic gradient descent, with momentum as PyTorch defines it: v ← μ·v + g; θ ← θ − rate · v.</summary>
-public sealed class Sgd : IOptimizer
+internal sealed class Sgd : IOptimizer
 {
     private readonly TrainableParameter[] _parameters;
     private readonly double _momentum, _decay;

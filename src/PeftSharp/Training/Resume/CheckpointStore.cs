@@ -14,7 +14,7 @@ public sealed class CheckpointStore(string root, int limit = 2)
     private readonly HashSet<long> _good = [];
 
     /// <summary>The folder that holds them.</summary>
-    public string Root { get; } = Path.GetFullPath(root);
+    internal string Root { get; } = Path.GetFullPath(root);
 
     /// <summary>Steps of the checkpoints, the newest first; good or damaged.</summary>
     public IReadOnlyList<long> Steps => !Directory.Exists(Root) ? [] :
@@ -65,13 +65,13 @@ public sealed class CheckpointStore(string root, int limit = 2)
     }
 
     /// <summary>Deletes every checkpoint.</summary>
-    public void Clear()
+    internal void Clear()
     {
         foreach (var step in Steps) Delete(step);
     }
 
     /// <summary>Deletes what killed programs left half written.</summary>
-    public void CleanUp() => AtomicFolder.CleanUp(Root);
+    internal void CleanUp() => AtomicFolder.CleanUp(Root);
 
     private void Write(string folder, TrainingCheckpoint checkpoint)
     {

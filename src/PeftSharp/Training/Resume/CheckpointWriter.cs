@@ -23,7 +23,7 @@ public sealed class CheckpointWriter(
     private long _last = (time ?? TimeProvider.System).GetTimestamp();
 
     /// <summary>Step of the last checkpoint that this object saved; 0 if there is none.</summary>
-    public long SavedStep { get; private set; }
+    internal long SavedStep { get; private set; }
 
     /// <inheritdoc/>
     public void AtRest(Trainer trainer)

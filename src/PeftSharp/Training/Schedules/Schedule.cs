@@ -3,7 +3,7 @@ namespace PeftSharp.Training;
 /// <summary>
 /// How the learning rate changes over a run: a factor of the peak rate for each step. Names and values are Hugging Face's.
 /// </summary>
-public abstract class Schedule
+internal abstract class Schedule
 {
     /// <summary>The names that <see cref="Create"/> knows.</summary>
     public static IReadOnlyList<string> Names { get; } =

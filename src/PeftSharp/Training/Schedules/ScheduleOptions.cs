@@ -1,7 +1,7 @@
 namespace PeftSharp.Training;
 
 /// <summary>What some schedules ask besides their steps.</summary>
-public sealed record ScheduleOptions
+internal sealed record ScheduleOptions
 {
     /// <summary>
     /// Hugging Face's <c>num_cycles</c>: waves of <c>cosine</c> (default 0.5: down to 0), cycles of <c>cosine_with_restarts</c> (default

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Additive.AdaptionPrompt;
 
 /// <summary>Adaption prompt: every query attends to trained vectors as well, their share let in by a gate that starts at zero.</summary>
-public sealed class AdaptionPromptMethod(string name, AdaptionPromptOptions options) : PeftMethod(name)
+internal sealed class AdaptionPromptMethod(string name, AdaptionPromptOptions options) : PeftMethod(name)
 {
     private AdaptionPromptOptions _options = options;
 

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Additive.Beft;
 
 /// <summary>BEFT: new biases of chosen linear maps, those of maps that have none included.</summary>
-public sealed class BeftMethod(string name, BeftOptions options) : PeftMethod(name)
+internal sealed class BeftMethod(string name, BeftOptions options) : PeftMethod(name)
 {
     private const string Bias = "beft_bias";
 

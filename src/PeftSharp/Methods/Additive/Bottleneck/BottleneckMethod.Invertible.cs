@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
-public sealed partial class BottleneckMethod
+internal sealed partial class BottleneckMethod
 {
     // Behind the embeddings of an encoder, behind the words of a decoder, as in AdapterHub; undone before a language model's output.
     private void Invert(MethodHost host)

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
-public sealed partial class BottleneckMethod
+internal sealed partial class BottleneckMethod
 {
     // Factors that all layers share, under AdapterHub's names; a pair where they are of low rank.
     private ITensorSource? _sharedRule, _sharedDown, _sharedUp;

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Additive.Bottleneck;
 
 /// <summary>Bottleneck adapters after attention, after the feed-forward block, or both; sequential or parallel.</summary>
-public sealed partial class BottleneckMethod(string name, BottleneckOptions options) : PeftMethod(name)
+internal sealed partial class BottleneckMethod(string name, BottleneckOptions options) : PeftMethod(name)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

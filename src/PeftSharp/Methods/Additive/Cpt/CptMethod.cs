@@ -9,7 +9,7 @@ namespace PeftSharp.Methods.Additive.Cpt;
 /// Context-aware prompt tuning: labelled examples stand before every sequence, their vectors move a little, and their labels are learnt
 /// with the sequence's own.
 /// </summary>
-public sealed class CptMethod(string name, CptOptions options) : PeftMethod(name)
+internal sealed class CptMethod(string name, CptOptions options) : PeftMethod(name)
 {
     // Nothing that may not move is ever further away than this, as in peft.
     private const double Still = 1e-10, UsualWidth = 2048;

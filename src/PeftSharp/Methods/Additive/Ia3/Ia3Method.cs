@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Additive.Ia3;
 
 /// <summary>(IA)³: learned factors of keys, values and the feed-forward block's inner activations.</summary>
-public sealed class Ia3Method(string name, Ia3Options options) : PeftMethod(name)
+internal sealed class Ia3Method(string name, Ia3Options options) : PeftMethod(name)
 {
     private const string Factor = "ia3_l";
 

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Additive.Lst;
 
 /// <summary>Ladder side tuning: a narrow network beside the model reads its layers' outputs and answers in its place.</summary>
-public sealed class LstMethod(string name, LstOptions options) : PeftMethod(name)
+internal sealed class LstMethod(string name, LstOptions options) : PeftMethod(name)
 {
     private LstOptions _options = options;
 

@@ -3,7 +3,7 @@ using PeftSharp.Sites;
 namespace PeftSharp.Methods.Additive.MultitaskPrompt;
 
 /// <summary>Multitask prompt tuning: one prompt for all tasks, each entry scaled by a factor of low rank that is the task's own.</summary>
-public sealed class MultitaskPromptMethod(string name, MultitaskPromptOptions options) : PeftMethod(name)
+internal sealed class MultitaskPromptMethod(string name, MultitaskPromptOptions options) : PeftMethod(name)
 {
     private MultitaskPromptOptions _options = options;
 

@@ -6,7 +6,7 @@ namespace PeftSharp.Methods.Additive.PTuning;
 
 /// <summary>P-tuning: vectors before the sequence that a small network makes from an embedding.</summary>
 /// <remarks>Files keep what the network yields; the network itself is saved beside it, so that training can go on.</remarks>
-public sealed class PTuningMethod(string name, PTuningOptions options) : PeftMethod(name)
+internal sealed class PTuningMethod(string name, PTuningOptions options) : PeftMethod(name)
 {
     private PTuningOptions _options = options;
     private PromptEncoder? _encoder;

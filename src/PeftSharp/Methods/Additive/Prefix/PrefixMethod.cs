@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Additive.Prefix;
 
 /// <summary>Prefix tuning: trained keys and values before those of every layer.</summary>
-public sealed class PrefixMethod(string name, PrefixOptions options) : PeftMethod(name)
+internal sealed class PrefixMethod(string name, PrefixOptions options) : PeftMethod(name)
 {
     private PrefixOptions _options = options;
     private PrefixEncoder? _encoder;

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Additive.Prompt;
 
 /// <summary>Prompt tuning: trained vectors before the sequence.</summary>
-public sealed class PromptMethod(string name, PromptOptions options) : PeftMethod(name)
+internal sealed class PromptMethod(string name, PromptOptions options) : PeftMethod(name)
 {
     private PromptOptions _options = options;
 

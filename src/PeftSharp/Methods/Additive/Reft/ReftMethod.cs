@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Additive.Reft;
 
 /// <summary>Representation fine-tuning: states of chosen tokens are changed behind layers, in a subspace of low rank.</summary>
-public sealed class ReftMethod(string name, ReftOptions options) : PeftMethod(name)
+internal sealed class ReftMethod(string name, ReftOptions options) : PeftMethod(name)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

@@ -21,7 +21,7 @@ public sealed class FusionMethod(string name, FusionOptions options) : PeftMetho
     private const int Cold = 980;
 
     /// <summary>What it is; the registry lists methods that need no other adapters, so it is not there.</summary>
-    public static MethodInfo Info { get; } = new()
+    internal static MethodInfo Info { get; } = new()
     {
         Name = "fusion",
         Family = MethodFamily.Hybrid,
@@ -41,7 +41,7 @@ public sealed class FusionMethod(string name, FusionOptions options) : PeftMetho
     public override MethodOptions Options => options;
 
     /// <summary>What is fused, in order: adapters, or stacks of adapters.</summary>
-    public IReadOnlyList<AdapterComposition> Fused => options.Fused;
+    internal IReadOnlyList<AdapterComposition> Fused => options.Fused;
 
     /// <summary>The fusion with what it fuses, to be selected or saved.</summary>
     public AdapterComposition Whole => Tag.Acts;

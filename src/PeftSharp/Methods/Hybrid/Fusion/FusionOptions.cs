@@ -86,5 +86,5 @@ public sealed record FusionOptions : MethodOptions
     public override PeftMethod Create(string name) => new FusionMethod(name, this);
 
     /// <inheritdoc/>
-    protected override IReadOnlyList<AdapterLayout> OwnLayouts() => [FusionLayout.Instance];
+    private protected override IReadOnlyList<AdapterLayout> OwnLayouts() => [FusionLayout.Instance];
 }

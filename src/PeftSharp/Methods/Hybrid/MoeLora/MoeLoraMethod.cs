@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Hybrid.MoeLora;
 
 /// <summary>A mixture of LoRA experts with a router at each map.</summary>
-public sealed class MoeLoraMethod(string name, MoeLoraOptions options) : MapMethod<MoeLoraOptions>(name, options)
+internal sealed class MoeLoraMethod(string name, MoeLoraOptions options) : MapMethod<MoeLoraOptions>(name, options)
 {
     // Nearly equal shares at first, but not quite, so that experts can part.
     private const double RouterDeviation = 0.02;

@@ -2,7 +2,7 @@
 namespace PeftSharp.Methods.Hybrid.Union;
 
 /// <summary>A union of methods under one name: its parts share one identity, so they are selected, saved and trained together.</summary>
-public sealed class UnionMethod(string name, UnionOptions options) : CompositeMethod(name)
+internal sealed class UnionMethod(string name, UnionOptions options) : CompositeMethod(name)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

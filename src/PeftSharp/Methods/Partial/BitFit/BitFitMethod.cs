@@ -3,7 +3,7 @@ using PeftSharp.Sites;
 namespace PeftSharp.Methods.Partial.BitFit;
 
 /// <summary>BitFit: trained copies stand in for every bias, norms' shifts included, or for those of chosen components.</summary>
-public sealed class BitFitMethod(string name, BitFitOptions options) : PeftMethod(name)
+internal sealed class BitFitMethod(string name, BitFitOptions options) : PeftMethod(name)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

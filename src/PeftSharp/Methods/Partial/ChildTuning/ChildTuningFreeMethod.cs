@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Partial.ChildTuning;
 
 /// <summary>Child-Tuning F: every weight is trained, but in each step a random part of the gradients outside the head is zero.</summary>
-public sealed class ChildTuningFreeMethod(string name, ChildTuningOptions options) : PeftMethod(name)
+internal sealed class ChildTuningFreeMethod(string name, ChildTuningOptions options) : PeftMethod(name)
 {
     /// <inheritdoc/>
     public override MethodOptions Options => options;

@@ -11,7 +11,7 @@ namespace PeftSharp.Methods.Partial.ChildTuning;
 /// They are chosen once, before the first step, as <see cref="Fish.FishMethod"/> does; <see cref="ChildTuningFreeMethod"/> is the other
 /// mode.
 /// </remarks>
-public sealed class ChildTuningMethod(string name, ChildTuningOptions options) : SparseMethod(name)
+internal sealed class ChildTuningMethod(string name, ChildTuningOptions options) : SparseMethod(name)
 {
     /// <summary>What the registry says of both modes.</summary>
     public static MethodInfo Info { get; } = new()

@@ -14,7 +14,7 @@ namespace PeftSharp.Methods.Partial.DiffPruning;
 /// from where they are. The first phase holds two numbers for each weight, and an optimizer's state for both;
 /// <see cref="SearchingMethod"/> says when it begins and ends.
 /// </remarks>
-public sealed class DiffPruningMethod(string name, DiffPruningOptions options) : SearchingMethod(name)
+internal sealed class DiffPruningMethod(string name, DiffPruningOptions options) : SearchingMethod(name)
 {
     private const string Change = "change";
 

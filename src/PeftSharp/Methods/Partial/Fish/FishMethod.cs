@@ -8,7 +8,7 @@ namespace PeftSharp.Methods.Partial.Fish;
 /// the largest magnitudes outside the embedding tables stand in. <see cref="SparseMethod.ChosenBy"/> says <c>empirical</c> or
 /// <c>expected</c> afterwards.
 /// </remarks>
-public sealed class FishMethod(string name, FishOptions options) : SparseMethod(name)
+internal sealed class FishMethod(string name, FishOptions options) : SparseMethod(name)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

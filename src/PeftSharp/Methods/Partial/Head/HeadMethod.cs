@@ -3,7 +3,7 @@ namespace PeftSharp.Methods.Partial.Head;
 /// <summary>
 /// Trains the head (and modules named under <c>modules_to_save</c>) on the frozen model: the floor that every method has to beat.
 /// </summary>
-public sealed class HeadMethod(string name, HeadOptions options) : PeftMethod(name)
+internal sealed class HeadMethod(string name, HeadOptions options) : PeftMethod(name)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

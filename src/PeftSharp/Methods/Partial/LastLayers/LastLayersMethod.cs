@@ -8,7 +8,7 @@ namespace PeftSharp.Methods.Partial.LastLayers;
 /// Fine-tuning by place: trained copies stand in for the tensors of chosen layers, each layer with a rate of its own where that is asked
 /// for.
 /// </summary>
-public sealed class LastLayersMethod(string name, LastLayersOptions options) : PeftMethod(name)
+internal sealed class LastLayersMethod(string name, LastLayersOptions options) : PeftMethod(name)
 {
     private readonly Dictionary<AdapterTensor, int> _depths = [];
     // Null before a run with phases begins: everything is trained.

@@ -1,7 +1,7 @@
 namespace PeftSharp.Methods.Partial.LnTuning;
 
 /// <summary>LN-tuning: trained copies stand in for the scales and shifts of norms.</summary>
-public sealed class LnTuningMethod(string name, LnTuningOptions options) : PeftMethod(name)
+internal sealed class LnTuningMethod(string name, LnTuningOptions options) : PeftMethod(name)
 {
     private const string Layer = "ln_tuning_layers";
 

@@ -12,7 +12,7 @@ namespace PeftSharp.Methods.Partial.LtSft;
 /// The head is trained in both phases and goes back to its start between them, as in the paper's code. The first phase costs what full
 /// fine-tuning costs; <see cref="SearchingMethod"/> says when it begins and ends.
 /// </remarks>
-public sealed class LtSftMethod(string name, LtSftOptions options) : SearchingMethod(name)
+internal sealed class LtSftMethod(string name, LtSftOptions options) : SearchingMethod(name)
 {
     private const string Change = "change";
 

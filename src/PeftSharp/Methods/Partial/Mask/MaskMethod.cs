@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Partial.Mask;
 
 /// <summary>Trains the entries that a rule without data names: the largest, the smallest (PaFi), or random ones.</summary>
-public sealed class MaskMethod(string name, MaskOptions options) : SparseMethod(name)
+internal sealed class MaskMethod(string name, MaskOptions options) : SparseMethod(name)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

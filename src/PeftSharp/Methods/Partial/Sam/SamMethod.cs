@@ -9,7 +9,7 @@ namespace PeftSharp.Methods.Partial.Sam;
 /// of all examples together, so that what examples pull in opposite directions cancels, while the FISH mask adds up squares of single
 /// examples. They are chosen once, before the first step, as <see cref="Fish.FishMethod"/> does. It is not sharpness-aware minimisation.
 /// </remarks>
-public sealed class SamMethod(string name, SamOptions options) : SparseMethod(name)
+internal sealed class SamMethod(string name, SamOptions options) : SparseMethod(name)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

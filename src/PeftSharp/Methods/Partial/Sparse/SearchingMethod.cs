@@ -12,7 +12,7 @@ namespace PeftSharp.Methods.Partial.Sparse;
 /// entries are trained as it will keep, before the first phase those with the largest magnitudes outside the embedding tables. An adapter
 /// that was read from a file, or whose entries were found before, goes on with them.
 /// </remarks>
-public abstract class SearchingMethod(string name) : SparseMethod(name)
+internal abstract class SearchingMethod(string name) : SparseMethod(name)
 {
     private const string Searching = "searching";
 

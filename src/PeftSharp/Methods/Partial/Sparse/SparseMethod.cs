@@ -12,7 +12,7 @@ namespace PeftSharp.Methods.Partial.Sparse;
 /// An adapter is always whole: entries are chosen when it is attached, and a method that chooses by data does so again before the first
 /// step.
 /// </remarks>
-public abstract class SparseMethod(string name) : PeftMethod(name), IChangesEntries
+internal abstract class SparseMethod(string name) : PeftMethod(name), IChangesEntries
 {
     private readonly List<(Slot Slot, Tensor Positions, AdapterTensor Values)> _trained = [];
     private IReadOnlyList<Slot> _slots = [];

@@ -15,7 +15,7 @@ namespace PeftSharp.Methods.Partial.Surgical;
 /// and anew every epoch). Until then, and where training never prepares the adapter, the topmost layers stand in at the full rate. The head
 /// is always trained at the full rate.
 /// </remarks>
-public sealed class SurgicalMethod(string name, SurgicalOptions options) : PeftMethod(name)
+internal sealed class SurgicalMethod(string name, SurgicalOptions options) : PeftMethod(name)
 {
     // A tensor without any gradient still needs a rate above 0.
     private const double SmallestRate = 1e-9;

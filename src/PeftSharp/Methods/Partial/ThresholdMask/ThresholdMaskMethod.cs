@@ -9,7 +9,7 @@ namespace PeftSharp.Methods.Partial.ThresholdMask;
 /// <remarks>
 /// What the threshold does to a gradient is passed over: a score gets the gradient that its mask would (straight-through).
 /// </remarks>
-public sealed class ThresholdMaskMethod(string name, ThresholdMaskOptions options) : PeftMethod(name), IChangesEntries
+internal sealed class ThresholdMaskMethod(string name, ThresholdMaskOptions options) : PeftMethod(name), IChangesEntries
 {
     internal const string Scores = "weight.mask_scores";
 

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.AdaLora;
 
 /// <summary>AdaLoRA: low-rank updates whose ranks go where the loss needs them, on a schedule.</summary>
-public sealed class AdaLoraMethod(string name, AdaLoraOptions options) : PeftMethod(name)
+internal sealed class AdaLoraMethod(string name, AdaLoraOptions options) : PeftMethod(name)
 {
     private readonly List<Triplet> _maps = [];
     private readonly Importance _importance = new(options.Beta1, options.Beta2);

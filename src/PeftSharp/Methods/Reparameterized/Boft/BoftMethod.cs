@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Boft;
 
 /// <summary>BOFT: weights are multiplied by products of sparse orthogonal factors, and their rows by numbers.</summary>
-public sealed class BoftMethod(string name, BoftOptions options) : MapMethod<BoftOptions>(name, options)
+internal sealed class BoftMethod(string name, BoftOptions options) : MapMethod<BoftOptions>(name, options)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

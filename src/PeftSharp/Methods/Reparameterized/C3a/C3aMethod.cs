@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.C3a;
 
 /// <summary>C3A: the change of a weight is made of circulant blocks, that is, the input is convolved with trained kernels.</summary>
-public sealed class C3aMethod(string name, C3aOptions options) : MapMethod<C3aOptions>(name, options)
+internal sealed class C3aMethod(string name, C3aOptions options) : MapMethod<C3aOptions>(name, options)
 {
     private readonly PathPatterns _patterns = new("C3A");
 

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.DyLora;
 
 /// <summary>DyLoRA: low-rank updates trained over a range of ranks at once, and served at any of them.</summary>
-public sealed class DyLoraMethod(string name, DyLoraOptions options) : PeftMethod(name)
+internal sealed class DyLoraMethod(string name, DyLoraOptions options) : PeftMethod(name)
 {
     private DyLoraOptions _options = options;
     private RankInUse? _rank;

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.FourierFt;
 
 /// <summary>FourierFT: the change of a weight is given by a few numbers of its spectrum.</summary>
-public sealed class FourierFtMethod(string name, FourierFtOptions options) : MapMethod<FourierFtOptions>(name, options)
+internal sealed class FourierFtMethod(string name, FourierFtOptions options) : MapMethod<FourierFtOptions>(name, options)
 {
     private readonly PathPatterns _patterns = new("FOURIERFT");
     private readonly Dictionary<(long, long, int), Tensor> _places = [];

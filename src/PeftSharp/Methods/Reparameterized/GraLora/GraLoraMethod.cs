@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.GraLora;
 
 /// <summary>GraLoRA: a weight's change is cut into blocks, each of low rank.</summary>
-public sealed class GraLoraMethod(string name, GraLoraOptions options) : MapMethod<GraLoraOptions>(name, options)
+internal sealed class GraLoraMethod(string name, GraLoraOptions options) : MapMethod<GraLoraOptions>(name, options)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

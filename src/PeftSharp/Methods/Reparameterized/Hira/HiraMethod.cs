@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Hira;
 
 /// <summary>HiRA: the change of a weight is the weight itself times a product of low rank, number by number.</summary>
-public sealed class HiraMethod(string name, HiraOptions options) : MapMethod<HiraOptions>(name, options)
+internal sealed class HiraMethod(string name, HiraOptions options) : MapMethod<HiraOptions>(name, options)
 {
     private readonly PathPatterns _patterns = new("HIRA");
 

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Hra;
 
 /// <summary>HRA: weights are multiplied by a few Householder reflections.</summary>
-public sealed class HraMethod(string name, HraOptions options) : MapMethod<HraOptions>(name, options)
+internal sealed class HraMethod(string name, HraOptions options) : MapMethod<HraOptions>(name, options)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.LoHa;
 
 /// <summary>LoHa: the change of a weight is the Hadamard product of two products of low rank.</summary>
-public sealed class LoHaMethod(string name, LoHaOptions options) : MapMethod<LoHaOptions>(name, options)
+internal sealed class LoHaMethod(string name, LoHaOptions options) : MapMethod<LoHaOptions>(name, options)
 {
     private readonly PathPatterns _patterns = new("LOHA");
 

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.LoKr;
 
 /// <summary>LoKr: the change of a weight is a Kronecker product.</summary>
-public sealed class LoKrMethod(string name, LoKrOptions options) : MapMethod<LoKrOptions>(name, options)
+internal sealed class LoKrMethod(string name, LoKrOptions options) : MapMethod<LoKrOptions>(name, options)
 {
     private readonly PathPatterns _patterns = new("LOKR");
 

@@ -7,7 +7,7 @@ namespace PeftSharp.Methods.Reparameterized.Lora;
 // ReLoRA (Lialin et al. 2023, arXiv 2307.05695): several updates of a low rank, one after the other, make one of a higher. The paper merges
 // each into the dense weight; here they are kept as factors, which computes the same, needs no dense copy of a quantised weight, and is
 // saved as a plain LoRA of their summed rank.
-public sealed partial class LoraMethod
+internal sealed partial class LoraMethod
 {
     private const string PastA = "/past_A", PastB = "/past_B";
 

@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Lora;
 
 // How the factors start: from a seed, as a share of the weight, or from training data; and what a resumed run needs of it.
-public sealed partial class LoraMethod
+internal sealed partial class LoraMethod
 {
     private const string PartA = "/start_A", PartB = "/start_B";
 

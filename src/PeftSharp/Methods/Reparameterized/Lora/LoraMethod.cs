@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Lora;
 
 /// <summary>LoRA: low-rank updates beside linear maps and embedding tables.</summary>
-public sealed partial class LoraMethod(string name, LoraOptions options) : PeftMethod(name)
+internal sealed partial class LoraMethod(string name, LoraOptions options) : PeftMethod(name)
 {
     private readonly PathPatterns _patterns = new("LORA");
     private readonly List<AdaptedMap> _maps = [];

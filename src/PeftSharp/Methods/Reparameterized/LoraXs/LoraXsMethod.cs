@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.LoraXs;
 
 /// <summary>LoRA-XS: a small square matrix between the singular directions of each weight.</summary>
-public sealed class LoraXsMethod(string name, LoraXsOptions options) : MapMethod<LoraXsOptions>(name, options)
+internal sealed class LoraXsMethod(string name, LoraXsOptions options) : MapMethod<LoraXsOptions>(name, options)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Miss;
 
 /// <summary>MiSS: one small block, shared by all groups of a weight's columns.</summary>
-public sealed class MissMethod(string name, MissOptions options) : MapMethod<MissOptions>(name, options)
+internal sealed class MissMethod(string name, MissOptions options) : MapMethod<MissOptions>(name, options)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Oft;
 
 /// <summary>OFT: weights are multiplied by block-diagonal orthogonal matrices.</summary>
-public sealed class OftMethod(string name, OftOptions options) : MapMethod<OftOptions>(name, options)
+internal sealed class OftMethod(string name, OftOptions options) : MapMethod<OftOptions>(name, options)
 {
     private readonly List<AdapterTensor> _upper = [];
 

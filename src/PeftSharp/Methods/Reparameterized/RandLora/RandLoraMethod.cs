@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.RandLora;
 
 /// <summary>RandLoRA: updates of full rank from random bases that all layers share.</summary>
-public sealed class RandLoraMethod(string name, RandLoraOptions options) : MapMethod<RandLoraOptions>(name, options)
+internal sealed class RandLoraMethod(string name, RandLoraOptions options) : MapMethod<RandLoraOptions>(name, options)
 {
     internal const string A = "randlora_A", B = "randlora_B";
 

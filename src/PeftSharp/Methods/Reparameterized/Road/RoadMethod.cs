@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Road;
 
 /// <summary>RoAd: pairs of a map's outputs are turned and scaled.</summary>
-public sealed class RoadMethod(string name, RoadOptions options) : MapMethod<RoadOptions>(name, options)
+internal sealed class RoadMethod(string name, RoadOptions options) : MapMethod<RoadOptions>(name, options)
 {
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()

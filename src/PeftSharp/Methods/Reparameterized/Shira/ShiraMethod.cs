@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Shira;
 
 /// <summary>SHiRA: a few weights of each map are changed, at places that are chosen once.</summary>
-public sealed class ShiraMethod(string name, ShiraOptions options) : MapMethod<ShiraOptions>(name, options)
+internal sealed class ShiraMethod(string name, ShiraOptions options) : MapMethod<ShiraOptions>(name, options)
 {
     internal const string Values = "shira_weight";
 

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.VbLora;
 
 /// <summary>VB-LoRA: low-rank updates put together from a bank of vectors that all layers share.</summary>
-public sealed class VbLoraMethod(string name, VbLoraOptions options) : MapMethod<VbLoraOptions>(name, options)
+internal sealed class VbLoraMethod(string name, VbLoraOptions options) : MapMethod<VbLoraOptions>(name, options)
 {
     internal const string Bank = "vblora_vector_bank", ScoresA = "vblora_logits_A", ScoresB = "vblora_logits_B";
 

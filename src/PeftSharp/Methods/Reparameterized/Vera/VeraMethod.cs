@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Vera;
 
 /// <summary>VeRA: two random projections that all layers share, and two trained vectors a map.</summary>
-public sealed class VeraMethod(string name, VeraOptions options) : PeftMethod(name)
+internal sealed class VeraMethod(string name, VeraOptions options) : PeftMethod(name)
 {
     private const string A = "vera_A", B = "vera_B";
 

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Unified.AdaMix;
 
 /// <summary>AdaMix: a mixture of another method's modules; a step draws one of each, and the mean of them answers.</summary>
-public sealed class AdaMixMethod(string name, AdaMixOptions options) : CompositeMethod(name)
+internal sealed class AdaMixMethod(string name, AdaMixOptions options) : CompositeMethod(name)
 {
     private readonly AnswerRecorder _answers = new();
 

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Unified.ProPetl;
 
 /// <summary>ProPETL: one prototype of another method's module, and a binary mask of it for each layer.</summary>
-public sealed partial class ProPetlMethod(string name, ProPetlOptions options) : CompositeMethod(name)
+internal sealed partial class ProPetlMethod(string name, ProPetlOptions options) : CompositeMethod(name)
 {
     internal const string ScoresName = ".mask_scores", PrototypeName = "prototype.", ScoresGroup = "masks";
 

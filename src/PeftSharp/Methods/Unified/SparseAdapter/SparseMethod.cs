@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Unified.SparseAdapter;
 
 /// <summary>SparseAdapter: another method, most weights of which are pruned before training.</summary>
-public sealed class SparseMethod(string name, SparseOptions options) : CompositeMethod(name)
+internal sealed class SparseMethod(string name, SparseOptions options) : CompositeMethod(name)
 {
     private const string StandIn = "magnitude, before the data is seen", File = "file";
 

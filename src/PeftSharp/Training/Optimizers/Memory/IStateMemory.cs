@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Training.Optimizers.Memory;
 
 /// <summary>Where an optimizer keeps its state.</summary>
-public interface IStateMemory : IDisposable
+internal interface IStateMemory : IDisposable
 {
     /// <summary>
     /// Tensors of zeros for an optimizer that begins, in one request, so that what does not fit is refused before the first step. They live

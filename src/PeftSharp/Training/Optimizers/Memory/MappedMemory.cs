@@ -11,7 +11,7 @@ namespace PeftSharp.Training.Optimizers.Memory;
 /// The file is gone when the program is, however that ends.
 /// </summary>
 /// <param name="folder">The folder of the file; null (default): <c>peftsharp/scratch</c> in the user's folder for caches.</param>
-public sealed class MappedMemory(string? folder = null) : IStateMemory
+internal sealed class MappedMemory(string? folder = null) : IStateMemory
 {
     // Kernels read vectors of up to 64 bytes.
     private const long Alignment = 64;

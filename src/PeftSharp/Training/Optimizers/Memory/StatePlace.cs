@@ -7,7 +7,7 @@ namespace PeftSharp.Training.Optimizers.Memory;
 /// <param name="Shape">Its shape.</param>
 /// <param name="Type">float32 or float64, or uint8 for quantised numbers.</param>
 /// <param name="Device">Where it is needed.</param>
-public sealed record StatePlace(string Name, long[] Shape, ScalarType Type, Device Device)
+internal sealed record StatePlace(string Name, long[] Shape, ScalarType Type, Device Device)
 {
     /// <summary>Number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (all, size) => all * size);

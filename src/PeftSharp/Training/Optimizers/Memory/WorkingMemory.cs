@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Training.Optimizers.Memory;
 
 /// <summary>State in the machine's memory.</summary>
-public sealed class WorkingMemory : IStateMemory
+internal sealed class WorkingMemory : IStateMemory
 {
     private readonly List<Tensor> _tensors = [];
 
