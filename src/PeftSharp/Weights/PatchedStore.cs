@@ -54,7 +54,7 @@ internal sealed class PatchedStore(WeightStore inner, Tensor entries, Tensor val
     }
 
     /// <inheritdoc/>
-    public override WeightStore Like(Tensor dense) => new DenseStore(dense);
+    internal override WeightStore Like(Tensor dense) => new DenseStore(dense);
 
     /// <inheritdoc/>
     public override void Dispose() { }
