@@ -3,6 +3,7 @@ using PeftSharp.Methods.Layouts;
 namespace PeftSharp.Methods;
 
 /// <summary>What the registry says of a method.</summary>
+/// <remarks>A program's own method joins by <see cref="MethodRegistry.Add"/>.</remarks>
 public sealed record MethodInfo
 {
     /// <summary>Its name on the command line.</summary>

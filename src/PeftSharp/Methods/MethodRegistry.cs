@@ -52,11 +52,15 @@ using PeftSharp.Methods.Unified.SparseAdapter;
 
 namespace PeftSharp.Methods;
 
-/// <summary>Every method that passes every law that applies to it. A new one adds its line here and nothing elsewhere.</summary>
+/// <summary>
+/// Every method that passes every law that applies to it, and those that a program adds. A new one of the library adds its line here and
+/// nothing elsewhere.
+/// </summary>
 public static class MethodRegistry
 {
-    /// <summary>The methods, in the order of the families.</summary>
-    public static IReadOnlyList<MethodInfo> All { get; } =
+    private static readonly Lock Adding = new();
+
+    private static volatile IReadOnlyList<MethodInfo> _all =
     [
         FullMethod.Info,
         BottleneckMethod.Info,
@@ -107,6 +111,51 @@ public static class MethodRegistry
         AdaMixMethod.Info,
         ProPetlMethod.Info,
     ];
+
+    /// <summary>The methods, in the order of the families; behind them those that were added.</summary>
+    public static IReadOnlyList<MethodInfo> All => _all;
+
+    /// <summary>
+    /// Adds a method of the program's own, for the rest of its life: from then on it has a name in recipes and settings, and adapters of it
+    /// are loaded from their folders. It is saved in peft's layout, its settings as fields and its tensors by their names.
+    /// </summary>
+    /// <param name="method">
+    /// What it is called and made of. Adding the same one again does nothing. Threads may add methods while others use the registry.
+    /// </param>
+    /// <exception cref="PeftException">
+    /// A name is taken, or the type of the settings is no record that can be made with its defaults and tells the same <c>peft_type</c>.
+    /// </exception>
+    public static void Add(MethodInfo method)
+    {
+        ArgumentNullException.ThrowIfNull(method);
+        lock (Adding)
+        {
+            if (_all.Contains(method)) return;
+            Require(method);
+            _all = [.. _all, method];
+        }
+    }
+
+    private static void Require(MethodInfo method)
+    {
+        if (!method.OptionsType.IsSubclassOf(typeof(MethodOptions)) || method.OptionsType.GetConstructor([]) is null)
+            throw new PeftException(
+                $"The method \"{method.Name}\" has settings of the type {method.OptionsType}; expected a record that derives from "
+                + "MethodOptions and has a constructor without parameters.");
+        if (method.CreateOptions().PeftType is var told && told != method.PeftType)
+            throw new PeftException(
+                $"The method \"{method.Name}\" has the peft_type \"{method.PeftType}\", but its settings say \"{told}\"; both must be the "
+                + "same.");
+        foreach (var name in NamesOf(method))
+        {
+            if (string.IsNullOrWhiteSpace(name)) throw new PeftException("A method has an empty name; give it one.");
+            if (_all.FirstOrDefault(known => NamesOf(known).Any(taken => Same(taken, name))) is { } other)
+                throw new PeftException($"The name \"{name}\" is taken by the method \"{other.Name}\"; choose another one.");
+        }
+    }
+
+    private static IEnumerable<string> NamesOf(MethodInfo method) =>
+        [method.Name, method.PeftType, .. method.Aliases, .. method.Presets.Keys];
 
     /// <summary>The settings that a name, an alias or a preset stands for.</summary>
     /// <exception cref="PeftException">The name is unknown.</exception>

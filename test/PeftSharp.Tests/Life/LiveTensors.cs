@@ -23,14 +23,15 @@ internal static class LiveTensors
     }
 
     /// <summary>
-    /// Makes a measurement, told how to count the tensors made since it began. One that fails while a collection ran is made again: finalizers
-    /// may have freed tensors that are not its own. What is left behind is left behind every time.
+    /// Makes a measurement, told how to count the tensors made since it began. One that fails while a collection ran is made again:
+    /// finalizers may have freed tensors that are not its own. What is left behind is left behind every time.
     /// </summary>
     public static void Measure(Action<Func<long>> measurement)
     {
         for (var attempt = 1; ; attempt++)
         {
-            Settle();
+            if (attempt == 1) GC.WaitForPendingFinalizers();
+            else Settle();
             var collections = GC.CollectionCount(0);
             var before = Tensor.TotalCount;
             try

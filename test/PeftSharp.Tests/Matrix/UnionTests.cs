@@ -21,7 +21,6 @@ using static TorchSharp.torch;
 namespace PeftSharp.Tests.Matrix;
 
 /// <summary>Law 14: random unions of random methods obey the laws of their parts.</summary>
-[Collection(nameof(CountingTensors))]
 public sealed class UnionTests
 {
     private const int Draws = 24;

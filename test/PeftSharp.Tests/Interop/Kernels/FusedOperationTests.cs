@@ -10,7 +10,7 @@ namespace PeftSharp.Tests.Interop.Kernels;
 /// </summary>
 public sealed class FusedOperationTests
 {
-    private const double Tolerance = 2e-6;
+    private const double Tolerance = 5e-6;
 
     // Widths below, at and beyond a vector, and tensors whose rows do not follow each other.
     public static TheoryData<int, bool> Shapes => new()
@@ -127,9 +127,9 @@ public sealed class FusedOperationTests
         var wide = logits.to(ScalarType.Float64);
         var places = tensor(targets).unsqueeze(1);
         var loss = wide.logsumexp(1, true).sub(wide.gather(1, places)).sum().item<double>();
-        Assert.Equal(loss, SoftmaxLoss.Sum(logits.clone(), targets, shares: false), 4);
+        Assert.Equal(loss, SoftmaxLoss.Sum(logits.clone(), targets, shares: false), 1e-5 * Math.Max(10, loss));
         var shares = logits.clone();
-        Assert.Equal(loss, SoftmaxLoss.Sum(shares, targets, shares: true), 4);
+        Assert.Equal(loss, SoftmaxLoss.Sum(shares, targets, shares: true), 1e-5 * Math.Max(10, loss));
         AssertClose(wide.softmax(1).scatter_add(1, places, full([4, 1], -1.0, ScalarType.Float64)), shares, "gradient");
     }
 

@@ -1,31 +1,48 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using PeftSharp.Tests.Files;
 
 namespace PeftSharp.Tests.Docs;
 
 /// <summary>
-/// The program of the READMEs, pasted into a new console project, built from the restored packages and run on the quickstart's data.
+/// Programs of the documents, each pasted into a new console project, built from the restored packages and run on the quickstart's data.
 /// </summary>
-public sealed class ReadmeProgramTests
+public sealed class ProgramTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(8);
 
     [Fact]
-    public void It_builds_and_runs_as_it_stands()
+    public void The_Program_Of_The_Readmes_Builds_And_Runs_As_It_Stands()
     {
         var program = SnippetTests.Programs(TestPaths.RequireRepository("README.md")).Single();
         Assert.Equal(Code(program), Code(SnippetTests.Programs(TestPaths.RequireRepository("README.ko.md")).Single()));
         using var folder = new TempFolder();
+        var output = BuildAndRun(program, folder);
+        Assert.Contains("before:", output);
+        Assert.Contains("after:", output);
+        Assert.True(File.Exists(folder.File("my-adapter/adapter_model.safetensors")), output);
+    }
+
+    [Fact]
+    public void A_Method_Made_Outside_Of_The_Library_Trains_And_Answers_From_Its_Folder()
+    {
+        using var folder = new TempFolder();
+        var output = BuildAndRun(SnippetTests.Programs(TestPaths.RequireRepository("docs", "own-method.md")).Single(), folder);
+        Assert.Contains("weights trained", output);
+        Assert.Contains("delivery", output);
+        var config = JsonNode.Parse(File.ReadAllText(folder.File("gain-adapter/adapter_config.json")))!;
+        Assert.Equal(("GAIN", 2), ((string?)config["peft_type"], (int)config["first_layer"]!));
+    }
+
+    private static string BuildAndRun(string program, TempFolder folder)
+    {
         File.WriteAllText(folder.File("Program.cs"), program);
         File.WriteAllText(folder.File("app.csproj"), Project());
         Directory.CreateDirectory(folder.File("no-source"));
         Run(folder.Root, "build", "-c", "Release", "-v", "quiet", $"-p:RestoreSources={folder.File("no-source")}", "-o",
             folder.File("app"));
-        var output = Run(folder.Root, folder.File("app/app.dll"), Path.Combine(AppContext.BaseDirectory, "quickstart"));
-        Assert.Contains("before:", output);
-        Assert.Contains("after:", output);
-        Assert.True(File.Exists(folder.File("my-adapter/adapter_model.safetensors")), output);
+        return Run(folder.Root, folder.File("app/app.dll"), Path.Combine(AppContext.BaseDirectory, "quickstart"));
     }
 
     // The library as the tests use it, with the packages that its project names: nothing is written outside the test's folder.
