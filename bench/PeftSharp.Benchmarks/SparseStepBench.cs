@@ -74,7 +74,11 @@ internal static class SparseStepBench
                 var state = new StepState(_step, 0, 1000, (ulong)_step++, 1e-4);
                 var call = new ForwardContext
                 {
-                    Selection = AdapterSelection.Of(tag), Training = true, Step = state, Seed = state.Seed, BaseDropout = false,
+                    Selection = AdapterSelection.Of(tag),
+                    Training = true,
+                    Step = state,
+                    Seed = state.Seed,
+                    BaseDropout = false,
                 };
                 AutogradFailures.Backward(model.Model.Loss(batch, call).Mean);
                 _optimizer.Step(1e-4);

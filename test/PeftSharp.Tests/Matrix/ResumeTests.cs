@@ -29,7 +29,7 @@ public sealed class ResumeTests
     };
 
     [Theory]
-    [MemberData(nameof(MatrixCases.Core), MemberType = typeof(MatrixCases))]
+    [MemberData(nameof(MatrixCases.Two), MemberType = typeof(MatrixCases))]
     public void Stopped_On_Disk_And_Taken_Up_Equals_Never_Stopped(string architecture, string method)
     {
         using var folder = new TempFolder();
