@@ -16,9 +16,6 @@ internal sealed unsafe class GatedSilu : FusedOperation
     public static Tensor Of(Tensor gate, Tensor up) => Only.Apply(gate, up);
 
     /// <inheritdoc/>
-    private protected override bool IsCheap => true;
-
-    /// <inheritdoc/>
     private protected override Tensor Forward(IReadOnlyList<Tensor> inputs)
     {
         using var gate = new RowView(inputs[0]);

@@ -18,9 +18,6 @@ internal sealed unsafe class RootMeanSquareNorm(double epsilon, float shift) : F
     public Tensor Of(Tensor x, Tensor weight) => Apply(x, weight);
 
     /// <inheritdoc/>
-    private protected override bool IsCheap => true;
-
-    /// <inheritdoc/>
     private protected override Tensor Forward(IReadOnlyList<Tensor> inputs)
     {
         using var x = new RowView(inputs[0]);
