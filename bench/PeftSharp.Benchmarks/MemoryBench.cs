@@ -26,7 +26,7 @@ internal static class MemoryBench
                 new ModelOptions
                 {
                     Task = TaskKind.Classification,
-                    Labels = ["a", "b"],
+                    Labels = ["negative", "positive"],
                     Compute = compute == "fp32" ? ComputeType.Float32 : ComputeType.BFloat16,
                 }));
         Print("model");
