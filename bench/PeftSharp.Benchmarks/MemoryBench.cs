@@ -46,16 +46,8 @@ internal static class MemoryBench
         Print("evaluation");
     }
 
-    private static void Print(string phase)
-    {
-        long Of(string key) =>
-            long.Parse(
-                File.ReadLines("/proc/self/status")
-                    .First(l => l.StartsWith(key, StringComparison.Ordinal))
-                    .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
-                System.Globalization.CultureInfo.InvariantCulture) / 1024;
-        Console.WriteLine(
-            $"{phase,-12} peak {Of("VmHWM:"),5} MB, now {Of("VmRSS:"),5} = anonymous {Of("RssAnon:"),5} + files {Of("RssFile:"),5}; "
-            + $"managed heap {GC.GetTotalMemory(false) >> 20,4}, committed {GC.GetGCMemoryInfo().TotalCommittedBytes >> 20,4}");
-    }
+    private static void Print(string phase) => Console.WriteLine(
+        $"{phase,-12} peak {ResidentMemory.Peak >> 20,5} MB, now {ResidentMemory.Now >> 20,5} = anonymous "
+        + $"{ResidentMemory.Anonymous >> 20,5} + files {ResidentMemory.Files >> 20,5}; managed heap "
+        + $"{GC.GetTotalMemory(false) >> 20,4}, committed {GC.GetGCMemoryInfo().TotalCommittedBytes >> 20,4}");
 }

@@ -3,12 +3,12 @@ using PeftSharp.Training;
 
 namespace PeftSharp.Benchmarks;
 
-/// <summary>Examples of random words, one a batch.</summary>
-internal sealed class RandomExamples(int count, int tokens) : IBatchSource
+/// <summary>Batches of random words, of one row unless told otherwise.</summary>
+internal sealed class RandomExamples(int batches, int tokens, int rows = 1) : IBatchSource
 {
-    public int Examples => count;
+    public int Examples => batches * rows;
 
-    public int BatchesPerEpoch => count;
+    public int BatchesPerEpoch => batches;
 
-    public TokenBatch Batch(int epoch, int index) => RandomTexts.Batch(1, tokens, index);
+    public TokenBatch Batch(int epoch, int index) => RandomTexts.Batch(rows, tokens, index);
 }

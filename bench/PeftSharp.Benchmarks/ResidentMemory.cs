@@ -11,6 +11,9 @@ internal static class ResidentMemory
     /// <summary>Resident now, mapped files left out.</summary>
     public static long Anonymous => Field("RssAnon:");
 
+    /// <summary>Resident now of mapped files.</summary>
+    public static long Files => Field("RssFile:");
+
     /// <summary>Most resident since the start, or since <see cref="Reset"/>.</summary>
     public static long Peak => Field("VmHWM:");
 

@@ -1,12 +1,10 @@
 using PeftSharp.Composition;
-using PeftSharp.Data;
 using PeftSharp.Interop;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Training;
-using static TorchSharp.torch;
 
 namespace PeftSharp.Benchmarks;
 
@@ -30,7 +28,7 @@ internal static class StepMemoryBench
             folder, new ModelOptions { Task = TaskKind.Classification, Labels = ["a", "b"], Compute = ComputeName.Parse(compute) }));
         var adapter = model.Add(MethodName.Options(method));
         var training = new TrainableAdapter(model, adapter, new ForwardOptions { Checkpointing = checkpointing });
-        var batches = new RandomBatches(rows, tokens, model.Model.Config.Size("vocab_size"));
+        var batches = new RandomExamples(Steps, tokens, rows);
         var options = new TrainerOptions { MaxSteps = Steps, TokensPerPass = pass, Evaluation = EvaluationMoment.Never };
         NativeHeap.Trim();
         ResidentMemory.Reset();
@@ -42,21 +40,5 @@ internal static class StepMemoryBench
             $"{variant,-26} {compute}, {rows} × {tokens} tokens, {(pass == 0 ? "at once" : $"{pass} at once")}: "
             + $"{training.Parameters.Sum(p => p.Value.numel()),12:N0} trained; loaded {loaded >> 20,4:N0} MB, peak {peak >> 20,5:N0} MB, "
             + $"a step {(peak - loaded) >> 20,5:N0} MB");
-    }
-
-    private sealed class RandomBatches(int rows, int tokens, int vocabulary) : IBatchSource
-    {
-        public int Examples => rows * BatchesPerEpoch;
-
-        public int BatchesPerEpoch => Steps;
-
-        public TokenBatch Batch(int epoch, int index) => new()
-        {
-            InputIds = randint(3, vocabulary, new long[] { rows, tokens }, dtype: ScalarType.Int64).DetachFromDisposeScope(),
-            AttentionMask = ones([rows, tokens], dtype: ScalarType.Int64).DetachFromDisposeScope(),
-            Labels = randint(0, 2, new long[] { rows }, dtype: ScalarType.Int64).DetachFromDisposeScope(),
-            Unpadded = true,
-            RealTokens = rows * tokens,
-        };
     }
 }

@@ -10,8 +10,7 @@ namespace PeftSharp.Sites;
 internal sealed class EntryPatch(Tensor entries, Func<ForwardContext, Tensor> values)
 {
     /// <summary>A tensor with the values in their places.</summary>
-    public Tensor Of(Tensor value, ForwardContext context) =>
-        value.reshape(-1).scatter(0, entries, values(context).to(value.dtype)).reshape(value.shape);
+    public Tensor Of(Tensor value, ForwardContext context) => PatchedStore.Patched(value, entries, values(context));
 
     /// <summary>A weight with the values in their places.</summary>
     /// <remarks>A dense matrix at once where a call asks for one token after the other, which kernels of few rows read.</remarks>

@@ -40,11 +40,11 @@ internal sealed class PatchedStore(WeightStore inner, Tensor entries, Tensor val
         PatchedProduct.Of(x, bias, [this]) ?? nn.functional.linear(x, Dense(), bias);
 
     /// <inheritdoc/>
-    public override Tensor Dense()
-    {
-        var dense = inner.Dense();
-        return dense.reshape(-1).scatter(0, entries, values.to(dense.dtype)).reshape(dense.shape);
-    }
+    public override Tensor Dense() => Patched(inner.Dense(), entries, values);
+
+    /// <summary>A tensor with the values [entries] at its row-major positions [entries].</summary>
+    public static Tensor Patched(Tensor dense, Tensor entries, Tensor values) =>
+        dense.reshape(-1).scatter(0, entries, values.to(dense.dtype)).reshape(dense.shape);
 
     /// <summary>Writes the weight without a graph, with given values, into a contiguous tensor of its size and type.</summary>
     internal void WriteInto(Tensor target, Tensor own)

@@ -1,4 +1,4 @@
-using System.Globalization;
+using PeftSharp.Benchmarks;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Interop;
@@ -72,10 +72,10 @@ public sealed class ScoreMemoryTests
         GC.Collect();
         GC.WaitForPendingFinalizers();
         NativeHeap.Trim();
-        File.WriteAllText("/proc/self/clear_refs", "5");
-        var before = Peak();
+        ResidentMemory.Reset();
+        var before = ResidentMemory.Peak;
         work();
-        return Peak() - before;
+        return ResidentMemory.Peak - before;
     }
 
     private static TokenBatch Texts(int seed)
@@ -90,11 +90,5 @@ public sealed class ScoreMemoryTests
             RealTokens = 40,
             Unpadded = true,
         };
-    }
-
-    private static long Peak()
-    {
-        var line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 }
