@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using PeftSharp.Composition;
 using PeftSharp.Formats;
@@ -78,7 +77,6 @@ public sealed class HostileAdapterTests : IDisposable
     [Fact]
     public void A_Pattern_That_Backtracks_Is_Matched_In_Linear_Time_Or_Refused_And_Many_Have_A_Limit_Together()
     {
-        var watch = Stopwatch.StartNew();
         var patterns = new PathPatterns("LORA");
         var path = string.Concat(Enumerable.Repeat("bert.encoder.layer.0.", 50)) + "query";
         Assert.False(patterns.Find("rank_pattern", "^(([a-z._0-9])+.)+[A-Z]([a-z])+$", path).Success);

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Files;
@@ -22,9 +21,9 @@ namespace PeftSharp.Tests.Models;
 /// </summary>
 public sealed class ChunkedLossTests
 {
-    private const int Vocabulary = 60_000; // 139 tokens a chunk
+    internal const int Vocabulary = 60_000; // 139 tokens a chunk
 
-    private static readonly MethodOptions[] Methods =
+    internal static readonly MethodOptions[] Methods =
     [
         new LoraOptions { Rank = 3, TargetModules = new(["q_proj", "down_proj"]) },
         new LoraOptions { Rank = 3, TargetModules = new(["lm_head", "v_proj"]), Dropout = 0 },
@@ -88,31 +87,6 @@ public sealed class ChunkedLossTests
         Assert.InRange(seen.Tokens, 1, VocabularyLoss.ChunkOf(Vocabulary));
     }
 
-    // What waits for the backward pass: a few hidden states, and nothing as wide as the vocabulary.
-    [Fact]
-    public void Nothing_Of_The_Vocabulary_Waits_For_The_Backward_Pass()
-    {
-        if (!OperatingSystem.IsLinux()) Assert.Skip("The test counts bytes as glibc does.");
-        using var scope = NewDisposeScope();
-        using var peft = Create(tied: false, ScalarType.Float32);
-        peft.Add(Methods[0]);
-        using var batch = Batch(16, 41);
-        var context = new ForwardContext { Selection = peft.Select("default"), Training = true };
-        double Live(Func<BatchLoss> loss)
-        {
-            using var inner = NewDisposeScope();
-            loss();
-            var before = Bytes();
-            var kept = loss();
-            var after = Bytes();
-            Assert.True(kept.Weight > 500);
-            return after - before;
-        }
-        var logits = 500.0 * Vocabulary * sizeof(float);
-        Assert.InRange(Live(() => peft.Model.Loss(batch, context)), 0, logits / 8);
-        Assert.True(Live(() => WholeLoss(peft, batch, context)) > logits / 2);
-    }
-
     [Fact]
     public void Labels_That_Do_Not_Fit_Are_Refused()
     {
@@ -126,7 +100,7 @@ public sealed class ChunkedLossTests
         Assert.Equal((0, 0), (loss.Weight, loss.Mean.item<float>()));
     }
 
-    private static PeftModel Create(bool tied, ScalarType precision)
+    internal static PeftModel Create(bool tied, ScalarType precision)
     {
         LibTorch.EnsureLoaded();
         var json = System.Text.Json.Nodes.JsonNode.Parse($$"""
@@ -139,7 +113,7 @@ public sealed class ChunkedLossTests
     }
 
     // Rows of unequal length, padded at the right; labels of a prompt are left out.
-    private static TokenBatch Batch(int rows, int tokens, Func<int, int, long>? label = null)
+    internal static TokenBatch Batch(int rows, int tokens, Func<int, int, long>? label = null)
     {
         var (ids, mask, labels) = (new long[rows * tokens], new long[rows * tokens], new long[rows * tokens]);
         for (var i = 0; i < ids.Length; i++)
@@ -158,7 +132,7 @@ public sealed class ChunkedLossTests
         };
     }
 
-    private static BatchLoss WholeLoss(PeftModel peft, TokenBatch batch, ForwardContext context) =>
+    internal static BatchLoss WholeLoss(PeftModel peft, TokenBatch batch, ForwardContext context) =>
         peft.Model.Head.Loss(peft.Model.Forward(batch, context), batch.Labels!, batch.AttentionMask);
 
     private static Dictionary<string, Tensor> Gradients(PeftMethod adapter, Tensor loss)
@@ -168,21 +142,6 @@ public sealed class ChunkedLossTests
         foreach (var tensor in adapter.Tensors) tensor.Value.grad = null;
         Assert.NotEmpty(gradients);
         return gradients;
-    }
-
-    private static double Bytes()
-    {
-        var info = Info();
-        return (double)info.Used + info.Mapped;
-    }
-
-    [DllImport("libc", EntryPoint = "mallinfo2")]
-    private static extern HeapInfo Info();
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct HeapInfo
-    {
-        public nuint Arena, Blocks, FastBlocks, MappedBlocks, Mapped, MostUsed, FastFree, Used, Free, Top;
     }
 
     // The head's weight, and how many tokens it met at once at most.

@@ -1,6 +1,8 @@
+using PeftSharp.Benchmarks;
 using PeftSharp.Interop;
 using PeftSharp.Models;
 using PeftSharp.Tests.Life;
+using PeftSharp.Tests.Matrix;
 using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -121,14 +123,11 @@ public sealed class FourBitStoreTests : IDisposable
     }
 }
 
-[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
-public sealed class Alone;
-
 /// <summary>Tests of what the whole process shares.</summary>
-[Collection(nameof(Alone))]
+[Collection(nameof(CountingTensors))]
 public sealed class FourBitMemoryTests
 {
-    // Twenty layers: a dense copy each would show in the count of tensors and in the resident memory.
+    // Twenty layers: a dense copy each would show in the count of tensors and in the bytes of libtorch's heap.
     [Fact]
     public void No_Dense_Copy_Lives_Between_Forward_And_Backward()
     {
@@ -139,36 +138,34 @@ public sealed class FourBitMemoryTests
             using var w = randn(Width, Width).mul_(0.03);
             stores.Add(FourBitStore.Quantize(w));
         }
-        void Step(bool measured)
+        (long Tensors, long Bytes, long Left) Step()
         {
-            using var scope = NewDisposeScope();
-            var x = randn([1, Width], requires_grad: true);
-            var before = Tensor.TotalCount;
-            var memory = Resident();
-            var y = x;
-            foreach (var store in stores) y = store.Linear(y);
-            var loss = y.sum();
-            var (tensors, grown) = (Tensor.TotalCount - before, Resident() - memory);
-            loss.backward();
-            AutogradFailures.ThrowIfAny();
-            if (!measured) return;
-            // an output per layer and autograd's empty shadow of it, and the loss
-            Assert.InRange(tensors, long.MinValue, 2 * Layers + 1);
-            Assert.InRange(grown, long.MinValue, Layers * Width * Width * sizeof(float) / 4);
+            var start = Tensor.TotalCount;
+            long tensors, bytes;
+            using (NewDisposeScope())
+            {
+                var x = randn([1, Width], requires_grad: true);
+                var (before, used) = (Tensor.TotalCount, Used());
+                var y = x;
+                foreach (var store in stores) y = store.Linear(y);
+                var loss = y.sum();
+                (tensors, bytes) = (Tensor.TotalCount - before, Used() - used);
+                loss.backward();
+                AutogradFailures.ThrowIfAny();
+            }
+            return (tensors, bytes, Tensor.TotalCount - start);
         }
-        Step(measured: false); // makes the thread's buffer
-        LiveTensors.Settle();
-        var start = Tensor.TotalCount;
-        Step(measured: true);
-        Assert.InRange(Tensor.TotalCount - start, long.MinValue, 0);
+        Step(); // makes the thread's buffer
+        var taken = (Tensors: 0L, Bytes: 0L, Left: 0L);
+        LiveTensors.MeasureQuietly(() => taken = Step());
+        // an output per layer and autograd's empty shadow of it, and the loss
+        Assert.InRange(taken.Tensors, long.MinValue, 2 * Layers + 1);
+        Assert.InRange(taken.Bytes, long.MinValue, Layers * Width * Width * sizeof(float) / 4);
+        Assert.InRange(taken.Left, long.MinValue, 0);
         stores.ForEach(store => store.Dispose());
     }
 
-    private static long Resident()
-    {
-        using var process = System.Diagnostics.Process.GetCurrentProcess();
-        return process.WorkingSet64;
-    }
+    private static long Used() => NativeHeapUse.IsCounted ? NativeHeapUse.Now.Used : 0;
 
     [Fact]
     public void A_Failure_In_Backward_Is_Thrown_After_It()
