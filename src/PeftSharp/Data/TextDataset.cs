@@ -171,7 +171,7 @@ public sealed class TextDataset : IDisposable
             AllowEmptyText = options.AllowEmptyText,
             Storage = options.Storage,
             Columns = shared.Columns,
-            _rows = rows,
+            _rows = rows.OnDisk ? rows : null, // rows in memory live in the examples that were made of them
         };
     }
 
