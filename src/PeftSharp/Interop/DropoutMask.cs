@@ -47,6 +47,9 @@ internal static unsafe class DropoutMask
         return result;
     }
 
+    /// <summary>The same in place, of a contiguous tensor.</summary>
+    internal static void Drop(Tensor x, double p, ulong seed) => Run(x, x, p, seed);
+
     /// <summary>Dropout by the generator of the tensor's device.</summary>
     internal static Tensor Elsewhere(Tensor x, double p, ulong seed)
     {

@@ -1,4 +1,3 @@
-using System.Buffers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -69,7 +68,9 @@ internal sealed unsafe class LowRankProduct(double scale, double dropout = 0, ul
         var toInput = needsInput ? empty(inputs[0].shape, dtype: ScalarType.Float32).DetachFromDisposeScope() : null;
         var stretches = (int)((x.Count + Stretch - 1) / Stretch);
         var each = ranks * (width + outputs);
-        var sums = ArrayPool<float>.Shared.Rent(Math.Max(1, stretches * each));
+        // In libtorch's memory, as the results are: arrays of this size, a few for each layer and step, would keep the collector busy.
+        using var sums = zeros([Math.Max(1, stretches), each], ScalarType.Float32);
+        var parts = (nint)TensorPointer.Of(sums);
         var (from, stride, g, givenStride) = ((nint)x.First, x.Stride, (nint)given.First, given.Stride);
         var (a, b, to) = ((nint)TensorPointer.Of(lowIn), (nint)TensorPointer.Of(turned),
             toInput is null || x.Count == 0 ? 0 : (nint)TensorPointer.Of(toInput));
@@ -85,37 +86,44 @@ internal sealed unsafe class LowRankProduct(double scale, double dropout = 0, ul
                 var gs = (float*)g + row * givenStride;
                 ThinProducts.Dots(xs, stride, count, width, (float*)a, ranks, factor, low);
                 ThinProducts.Dots(gs, givenStride, count, outputs, (float*)b, ranks, factor, back);
-                fixed (float* own = &sums[i * each])
-                {
-                    new Span<float>(own, each).Clear();
-                    ThinProducts.Gather(back, count, ranks, xs, stride, width, own);
-                    ThinProducts.Gather(low, count, ranks, gs, givenStride, outputs, own + ranks * width);
-                }
+                var own = (float*)parts + (long)i * each;
+                ThinProducts.Gather(back, count, ranks, xs, stride, width, own);
+                ThinProducts.Gather(low, count, ranks, gs, givenStride, outputs, own + ranks * width);
                 if (needsInput) ThinProducts.Spread(back, count, ranks, (float*)a, width, (float*)to + row * width);
             }
         });
         GC.KeepAlive(toInput);
-        if (toInput is not null && dropout > 0) toInput = Replaced(toInput);
-        var total = sums.AsSpan(0, each);
-        if (stretches == 0) total.Clear();
-        for (var i = 1; i < stretches; i++)
-            for (var k = 0; k < each; k++) total[k] += sums[i * each + k];
-        var toLowIn = tensor(total[..(ranks * width)].ToArray(), [ranks, width]).DetachFromDisposeScope();
-        using var toTurned = tensor(total[(ranks * width)..].ToArray(), [ranks, outputs]);
-        var toLowOut = toTurned.t().contiguous().DetachFromDisposeScope();
-        ArrayPool<float>.Shared.Return(sums);
+        dropped?.Dispose();
+        // The mask of the inputs lies on their gradient as well.
+        if (toInput is not null && dropout > 0) DropoutMask.Drop(toInput, dropout, seed);
+        var toLowIn = empty([ranks, width], ScalarType.Float32).DetachFromDisposeScope();
+        var toLowOut = empty([outputs, ranks], ScalarType.Float32).DetachFromDisposeScope();
+        Add((float*)parts, stretches, each);
+        new ReadOnlySpan<float>((float*)parts, ranks * width).CopyTo(new((float*)TensorPointer.Of(toLowIn), ranks * width));
+        Turn((float*)parts + ranks * width, ranks, outputs, (float*)TensorPointer.Of(toLowOut));
+        GC.KeepAlive(sums);
+        GC.KeepAlive(toLowIn);
+        GC.KeepAlive(toLowOut);
         return [toInput, toLowIn, toLowOut];
     }
 
-    private Tensor? Dropped(Tensor x) => dropout > 0 ? DropoutMask.Dropped(x, dropout, seed) : null;
-
-    // The mask of the inputs lies on their gradient as well.
-    private Tensor Replaced(Tensor gradient)
+    // All parts onto the first, in their order: bits don't depend on the number of threads.
+    private static void Add(float* parts, int count, int each)
     {
-        var result = DropoutMask.Dropped(gradient, dropout, seed).DetachFromDisposeScope();
-        gradient.Dispose();
-        return result;
+        for (var i = 1; i < count; i++)
+        {
+            var part = parts + (long)i * each;
+            for (var k = 0; k < each; k++) parts[k] += part[k];
+        }
     }
+
+    private static void Turn(float* from, int rows, int columns, float* to)
+    {
+        for (var row = 0; row < rows; row++)
+            for (var column = 0; column < columns; column++) to[(long)column * rows + row] = from[(long)row * columns + column];
+    }
+
+    private Tensor? Dropped(Tensor x) => dropout > 0 ? DropoutMask.Dropped(x, dropout, seed) : null;
 
     private static Tensor Turned(Tensor lowOut)
     {
