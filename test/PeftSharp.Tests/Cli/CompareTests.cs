@@ -177,19 +177,26 @@ public sealed class CompareTests : IDisposable
         Assert.NotEqual(plan.Cells().First().Id, other.Cells().First().Id);
     }
 
-    [Fact]
-    public void The_plan_of_the_repository_is_read_and_would_start()
+    [Theory]
+    [InlineData("sst2.yaml", 7 * 3)]
+    [InlineData("additive.yaml", 17)]
+    [InlineData("partial.yaml", 17 * 2)]
+    [InlineData("reparameterized.yaml", 14)]
+    [InlineData("hybrid.yaml", 9 * 2 * 2)]
+    [InlineData("low-data.yaml", 4 * 6 * 2)]
+    public void The_plans_of_the_repository_are_read_and_would_start(string name, int cells)
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "PeftSharp.slnx"))) folder = folder.Parent;
         Assert.SkipWhen(folder is null, "The repository's recipes are not above the test's folder.");
-        var plan = CompareFile.Read(Path.Combine(folder.FullName, "recipes", "compare", "sst2.yaml"));
-        Assert.Equal(7 * 3, plan.Cells().Count());
+        var plan = CompareFile.Read(Path.Combine(folder.FullName, "recipes", "compare", name));
+        Assert.Equal(cells, plan.Cells().Count());
         foreach (var cell in plan.Cells())
         {
             var file = _folder.File_($"{cell.Id}.yaml");
             File.WriteAllText(file, cell.Settings.ToJsonString());
             cell.Check(file, plan.Source, Caller.Program);
+            Assert.True(cell.Settings.ContainsKey("learning_rate"), $"{name}, {cell.Title}: the rate is set beforehand.");
         }
     }
 
