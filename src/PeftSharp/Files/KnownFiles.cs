@@ -10,6 +10,12 @@ internal static class KnownFiles
         "chat_template.jinja", "tokenizer.model", "spiece.model",
     ];
 
+    /// <summary>Tensors that adapters of several tasks read: beside an adapter's own, or in the folder above.</summary>
+    public const string Shared = "prototype.safetensors";
+
+    /// <summary>What an adapter's settings call the SHA-256 of that file.</summary>
+    public const string SharedHash = "prototype_sha256";
+
     /// <summary>What an adapter answers and on what base, beside the adapter.</summary>
     public const string Proof = "peft_proof.json";
 }

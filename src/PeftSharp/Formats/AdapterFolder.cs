@@ -12,12 +12,12 @@ using PeftSharp.Sites;
 namespace PeftSharp.Formats;
 
 /// <summary>An adapter on disk: a folder as peft or as AdapterHub writes it.</summary>
-public sealed class AdapterFolder
+public sealed partial class AdapterFolder
 {
     internal const string ConfigFile = "adapter_config.json", PeftWeights = "adapter_model.safetensors", HubWeights = "adapter.safetensors";
 
     internal const string HubHead = "model_head.safetensors",
-        PooledHead = "pooled_head.safetensors", EncoderWeights = "adapter_encoder.safetensors";
+        PooledHead = "pooled_head.safetensors", EncoderWeights = "adapter_encoder.safetensors", SharedWeights = KnownFiles.Shared;
 
     private AdapterFolder(string path, MethodOptions options, AdapterFormat format, string? name, JsonObject json) =>
         (Path, Options, Format, SavedAs, Json) = (path, options, format, name, json);
@@ -40,11 +40,14 @@ public sealed class AdapterFolder
     /// <summary>The file of tensors.</summary>
     internal string WeightsFile => System.IO.Path.Combine(Path, WeightsOf(Options, Format));
 
-    /// <summary>Every file of tensors that the folder has: the adapter's, then its head's and its encoder's.</summary>
+    /// <summary>
+    /// Every file of tensors that it has: the adapter's, then its head's, its encoder's, and what it shares with other tasks.
+    /// </summary>
     internal IReadOnlyList<string> TensorFiles =>
         [
             .. new[] { HubHead, PooledHead, EncoderWeights }.Select(file => System.IO.Path.Combine(Path, file))
                 .Prepend(WeightsFile)
+                .Concat(SharedFile is { } shared ? [shared] : [])
                 .Where(File.Exists),
         ];
 
@@ -157,7 +160,15 @@ public sealed class AdapterFolder
     /// <exception cref="PeftException">The method does not exist in that format, or a file cannot be written.</exception>
     public static void Save(PeftMethod method, string folder, AdapterFormat? format = null, Tokenization.Tokenizer? tokenizer = null)
     {
-        AdapterWriter.Write(method, folder, format ?? method.Options.Format);
+        ArgumentNullException.ThrowIfNull(method);
+        SaveApart(method, folder, folder, format ?? method.Options.Format, tokenizer);
+    }
+
+    /// <summary>The same, with what is shared with other tasks in a folder of its own.</summary>
+    internal static void SaveApart(
+        PeftMethod method, string folder, string sharedFolder, AdapterFormat format, Tokenization.Tokenizer? tokenizer = null)
+    {
+        AdapterWriter.Write(method, folder, sharedFolder, format);
         tokenizer?.Save(folder);
     }
 

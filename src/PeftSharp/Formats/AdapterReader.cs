@@ -43,12 +43,14 @@ internal sealed class AdapterReader(AdapterFolder folder)
     private PeftMethod Attach(string? name, Func<string, Dictionary<string, Tensor>, AnswerCard?, PeftMethod> attach)
     {
         RequireWeights();
+        RequireShared();
         name ??= folder.SavedAs ?? "default";
         using var file = SafetensorsFile.Open(folder.WeightsFile);
         var card = file.Metadata.TryGetValue(AnswerCard.Key, out var text) ? AnswerCard.Parse(text, folder.WeightsFile) : null;
         var saved = file.Tensors.Keys.ToDictionary(key => Rename(key, name), file.Read);
         try
         {
+            AddShared(saved);
             return attach(name, saved, card);
         }
         finally
@@ -102,6 +104,22 @@ internal sealed class AdapterReader(AdapterFolder folder)
             ? $"{pickle} is a pickle, which can run code when it is read; save the adapter again as safetensors "
               + "(peft: safe_serialization=True; AdapterHub: use_safetensors=True)."
             : $"{folder.WeightsFile} does not exist; the adapter folder is incomplete.");
+    }
+
+    private void RequireShared()
+    {
+        if (folder.SharedProblem() is { } problem) throw new PeftException($"{problem}; {AdapterFolder.SharedAdvice}.");
+    }
+
+    private void AddShared(Dictionary<string, Tensor> saved)
+    {
+        if (folder.SharedFile is not { } path) return;
+        using var file = SafetensorsFile.Open(path);
+        if (file.Tensors.Keys.FirstOrDefault(saved.ContainsKey) is { } twice)
+            throw new PeftException(
+                $"{path}: tensor {Quoted.Name(twice)} stands in {folder.WeightsFile} too; expected each tensor once: save the adapter "
+                + "again.");
+        foreach (var key in file.Tensors.Keys) saved[key] = file.Read(key);
     }
 
     private long SavedNumbers() => folder.TensorFiles.Sum(path =>

@@ -17,22 +17,29 @@ internal static class AdapterWriter
     private static readonly string[] Every =
     [
         AdapterFolder.PeftWeights, AdapterFolder.HubWeights, AdapterFolder.HubHead, AdapterFolder.PooledHead, AdapterFolder.EncoderWeights,
-        AdapterFolder.ConfigFile, HubHeadConfig.FileName, FusionLayout.ConfigFile, FusionLayout.Weights,
+        AdapterFolder.SharedWeights, AdapterFolder.ConfigFile, HubHeadConfig.FileName, FusionLayout.ConfigFile, FusionLayout.Weights,
     ];
 
+    // As long as every hash of a file.
+    private static readonly string NoHash = new('0', 64);
+
     /// <inheritdoc cref="AdapterFolder.Save"/>
-    public static void Write(PeftMethod method, string folder, AdapterFormat format)
+    public static void Write(PeftMethod method, string folder, string sharedFolder, AdapterFormat format)
     {
         method.RequireAttached();
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         // The format may be refused: before anything is written.
-        var (texts, files) = (Texts(method, format), Contents(method, format));
+        var (texts, files) = (Texts(method, format, NoHash), Contents(method, format));
+        string PathOf(string file) => Path.Combine(file == AdapterFolder.SharedWeights ? sharedFolder : folder, file);
         Directory.CreateDirectory(folder);
         Delete(folder, [KnownFiles.Proof]);
-        foreach (var (file, tensors) in files) SafetensorsWriter.Write(Path.Combine(folder, file), tensors, Metadata(method, file));
+        foreach (var (file, tensors) in files) SafetensorsWriter.Write(PathOf(file), tensors, Metadata(method, file));
+        if (files.Exists(f => f.File == AdapterFolder.SharedWeights))
+            texts = Texts(method, format, FileDigest.Of(PathOf(AdapterFolder.SharedWeights), cache: null));
         foreach (var (file, text) in texts) AtomicFile.WriteText(Path.Combine(folder, file), text);
-        Delete(folder, Every.Except([.. files.Select(f => f.File), .. texts.Select(t => t.File)]));
+        var written = files.Select(f => f.File).Where(file => PathOf(file) == Path.Combine(folder, file));
+        Delete(folder, Every.Except([.. written, .. texts.Select(t => t.File)]));
     }
 
     /// <inheritdoc cref="AdapterFolder.Files"/>
@@ -43,14 +50,18 @@ internal static class AdapterWriter
         return [
             .. Contents(method, format).Select(
                 f => KeyValuePair.Create(f.File, SafetensorsWriter.Size(f.File, f.Tensors, Metadata(method, f.File)))),
-            .. Texts(method, format).Select(t => KeyValuePair.Create(t.File, (long)Encoding.UTF8.GetByteCount(t.Text))),
+            .. Texts(method, format, NoHash).Select(t => KeyValuePair.Create(t.File, (long)Encoding.UTF8.GetByteCount(t.Text))),
         ];
     }
 
     private static List<(string File, List<KeyValuePair<string, Tensor>> Tensors)> Contents(PeftMethod method, AdapterFormat format)
     {
         var weights = AdapterFolder.WeightsOf(method.Options, format);
-        List<(string, List<KeyValuePair<string, Tensor>>)> files = [(weights, [.. method.SavedTensors(format)])];
+        var shared = method.SharedNames(format);
+        var saved = method.SavedTensors(format).ToLookup(tensor => shared.Contains(tensor.Key));
+        List<(string, List<KeyValuePair<string, Tensor>>)> files = [(weights, [.. saved[false]])];
+        // First, for the settings name it by its hash.
+        if (shared.Count > 0) files.Insert(0, (AdapterFolder.SharedWeights, [.. saved[true]]));
         void AddExtra(string file, IEnumerable<AdapterTensor> tensors)
         {
             var list = tensors.Select(t => KeyValuePair.Create(t.Name, t.IsTransposedOnDisk ? t.OnDisk.contiguous() : t.Value)).ToList();
@@ -72,9 +83,9 @@ internal static class AdapterWriter
         return metadata;
     }
 
-    private static List<(string File, string Text)> Texts(PeftMethod method, AdapterFormat format)
+    private static List<(string File, string Text)> Texts(PeftMethod method, AdapterFormat format, string sharedHash)
     {
-        List<(string, string)> texts = [(AdapterFolder.ConfigOf(method.Options), ConfigText(method, format))];
+        List<(string, string)> texts = [(AdapterFolder.ConfigOf(method.Options), ConfigText(method, format, sharedHash))];
         var flexible =
             method.Tensors.FirstOrDefault(t => t.SavedModule && t.Path.StartsWith($"{FlexibleHead.Module}.", StringComparison.Ordinal));
         if (flexible is not null && format == AdapterFormat.Peft)
@@ -112,8 +123,12 @@ internal static class AdapterWriter
         return document;
     }
 
-    private static string ConfigText(PeftMethod method, AdapterFormat format) =>
-        format == AdapterFormat.Peft ? AdapterJson.Text(PooledTask.Written(method)) : AdapterJson.Text(HubDocument(method));
+    private static string ConfigText(PeftMethod method, AdapterFormat format, string sharedHash)
+    {
+        if (format != AdapterFormat.Peft) return AdapterJson.Text(HubDocument(method));
+        var options = PooledTask.Written(method);
+        return AdapterJson.Text(method.SharedNames(format).Count > 0 ? options.WithSharedHash(sharedHash) : options);
+    }
 
     private static JsonObject HubDocument(PeftMethod method)
     {

@@ -17,7 +17,7 @@ internal static partial class HubFiles
     private static readonly string[] OfAdapters =
     [
         AdapterConfig, .. AdapterWeights, "model_head.safetensors", "pooled_head.safetensors", "head_config.json",
-        "adapter_encoder.safetensors",
+        "adapter_encoder.safetensors", KnownFiles.Shared,
     ];
     private static readonly string[] Pickles =
         ["pytorch_model.bin", "pytorch_model.bin.index.json", "adapter_model.bin", "pytorch_adapter.bin"];

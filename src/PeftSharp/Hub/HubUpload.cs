@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using PeftSharp.Files;
+using PeftSharp.Files.Json;
 
 namespace PeftSharp.Hub;
 
@@ -25,7 +26,21 @@ public sealed class HubUpload(HubSettings settings, IHubProgress? progress = nul
         string[] names = [.. HubFiles.NamesIn(folder)];
         var chosen = HubFiles.Choose(names, HubContent.Any, folder);
         if (chosen.Contains(HubFiles.Index)) chosen.AddRange(HubFiles.Shards(Path.Combine(folder, HubFiles.Index)));
-        return [.. chosen.Concat(names.Where(n => n == "README.md")).Select(n => HubUploadFile.Of(Path.Combine(folder, n), n))];
+        List<HubUploadFile> files =
+            [.. chosen.Concat(names.Where(n => n == "README.md")).Select(n => HubUploadFile.Of(Path.Combine(folder, n), n))];
+        if (SharedAbove(folder, names) is { } shared) files.Add(HubUploadFile.Of(shared, KnownFiles.Shared));
+        return files;
+    }
+
+    // A joint run writes what its tasks share once, above their folders; a repository of one task is to be whole.
+    private static string? SharedAbove(string folder, string[] names)
+    {
+        const string config = "adapter_config.json";
+        if (names.Contains(KnownFiles.Shared) || !names.Contains(config)) return null;
+        var json = StrictJson.ReadObject(Path.Combine(folder, config), "save the adapter again");
+        if (json[KnownFiles.SharedHash] is null) return null;
+        var above = Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        return above is null ? null : Path.Combine(above.FullName, KnownFiles.Shared);
     }
 
     /// <summary>

@@ -73,6 +73,9 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
     /// <summary>True if other adapters of the model read this very tensor: what one changes of it, all of them see.</summary>
     public bool IsShared => _held?.Holders > 1;
 
+    /// <summary>How many adapters of the model read it.</summary>
+    internal int Holders => _held?.Holders ?? 1;
+
     /// <summary>The name under which it may be shared with other adapters of the model; null (default) for a tensor of its own.</summary>
     internal string? SharedAs { get; init; }
 

@@ -91,6 +91,20 @@ public abstract record MethodOptions
     /// <param name="tasks">How many there are.</param>
     public virtual MethodOptions ForTask(int task, int tasks) => this;
 
+    /// <summary>
+    /// Name of the trained tensors that adapters of several tasks have together, which are trained for all of them at once and kept in a
+    /// file of their own; null (default) where an adapter has nothing of the kind.
+    /// </summary>
+    [JsonIgnore]
+    internal virtual string? SharedName => null;
+
+    /// <summary>SHA-256 of that file, in lower-case hex; null where those tensors lie in the adapter's own.</summary>
+    [JsonIgnore]
+    internal virtual string? SharedHash => null;
+
+    /// <summary>A copy that names the file of what is shared by its SHA-256.</summary>
+    internal virtual MethodOptions WithSharedHash(string hash) => this;
+
     /// <summary>A copy that computes as the reference library does, where the definition here is another; by default they agree.</summary>
     internal virtual MethodOptions AsReference() => this;
 

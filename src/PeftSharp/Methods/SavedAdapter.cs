@@ -16,6 +16,17 @@ internal static class SavedAdapter
     public static void LoadTensors(this PeftMethod adapter, IReadOnlyDictionary<string, Tensor> saved, AdapterFormat format, string file) =>
         adapter.Take(() => adapter.Layout(format).Read(adapter, saved, file));
 
+    /// <summary>Names of the saved tensors that adapters of other tasks read too, which have a file of their own; mostly none.</summary>
+    public static IReadOnlySet<string> SharedNames(this PeftMethod adapter, AdapterFormat format)
+    {
+        if (adapter.Options.SharedName is null) return new HashSet<string>();
+        var layout = adapter.Layout(format);
+        return adapter.Kept.Where(t => t is { SharedAs: not null, Role: TensorRole.Trained })
+            .Select(t => layout.Name(adapter, t))
+            .OfType<string>()
+            .ToHashSet();
+    }
+
     /// <summary>
     /// The trained tensors of an encoder whose output is all that the format keeps; saved in a file of their own, so that training can go
     /// on.

@@ -148,6 +148,13 @@ public static class Description
         if (!File.Exists(folder.WeightsFile))
             throw new PeftException($"{folder.WeightsFile} does not exist; the adapter folder is incomplete.");
         using var file = SafetensorsFile.Open(folder.WeightsFile);
+        if (folder.SharedFile is { } sharedFile && File.Exists(sharedFile))
+        {
+            using var shared = SafetensorsFile.Open(sharedFile);
+            document["shared_file"] = sharedFile;
+            document["shared_bytes"] = shared.Tensors.Values.Sum(t => t.ByteLength);
+            document["task_bytes"] = file.Tensors.Values.Sum(t => t.ByteLength);
+        }
         return Add(document, file.Tensors.Values, tensors);
     }
 

@@ -35,7 +35,11 @@ public sealed class TrainableAdapter(
 
     // What is trained alone must not change what others answer.
     private static AdapterSelection Acting(PeftMethod adapter, AdapterSelection? selection) =>
-        adapter.Tensors.Any(t => t.IsShared)
+        adapter.Options.SharedName is { } shared
+            ? throw new PeftException(
+                $"The adapter \"{adapter.Name}\" reads what other tasks read, \"{shared}\", and one task alone would change it for all of "
+                + "them; train them together in a joint run.")
+        : adapter.Tensors.Any(t => t.IsShared)
             ? throw new PeftException(
                 $"Other adapters of the model read tensors that \"{adapter.Name}\" trains; train them together, or remove the others.")
         : selection is null ? AdapterSelection.Of(adapter.Tag)

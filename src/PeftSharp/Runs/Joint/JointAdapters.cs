@@ -32,7 +32,8 @@ public sealed class JointAdapters : ITrainingModel
     /// <param name="model">The model, all adapters attached to it.</param>
     /// <param name="tasks">The tasks, in the order of their numbers.</param>
     /// <param name="options">How the forward pass runs in training.</param>
-    /// <exception cref="PeftException">Two tasks have one name, or several adapters train in phases.</exception>
+    /// <exception cref="PeftException">Two tasks have one name, several adapters train in phases, or an adapter that is left out reads what
+    /// is trained.</exception>
     public JointAdapters(PeftModel model, IReadOnlyList<JointTask> tasks, ForwardOptions? options = null)
     {
         (_model, _tasks, _options) = (model, tasks, options ?? new());
@@ -49,6 +50,7 @@ public sealed class JointAdapters : ITrainingModel
             throw new PeftException(
                 $"The adapter \"{phased.Name}\" ({phased.Options.PeftType}) trains in phases that the head goes through with it, and the "
                 + "tasks of a joint run have heads of their own; train each task alone.");
+        RequireAllReaders();
         _numbers = model.Model.Head.Kind == TaskKind.Regression ? []
             : [.. tasks.Where(task => model.CardOf(task.Answering).Task == TaskKind.Regression)];
         Parameters = Trained();
@@ -148,6 +150,19 @@ public sealed class JointAdapters : ITrainingModel
     {
         Each(adapter => adapter.AfterStep(state));
         _acting.Clear();
+    }
+
+    // What is trained must not change what adapters outside of the run answer.
+    private void RequireAllReaders()
+    {
+        var readers = _adapters.SelectMany(adapter => adapter.Tensors.Select(tensor => (adapter.Name, Tensor: tensor)))
+            .Where(reader => reader.Tensor.IsShared)
+            .GroupBy(reader => reader.Tensor.Value, ReferenceEqualityComparer.Instance);
+        foreach (var group in readers)
+            if (group.First() is var (name, tensor) && tensor.Holders > group.Count())
+                throw new PeftException(
+                    $"Other adapters of the model read the tensor \"{tensor.Name}\" that \"{name}\" trains; give the joint run their tasks "
+                    + "too, or remove them.");
     }
 
     // The model's head knows one kind of answer; a task of numbers among tasks of classes has its own loss.

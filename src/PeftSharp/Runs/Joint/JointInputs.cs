@@ -116,12 +116,13 @@ internal sealed class JointInputs : RunInputs
     }
 
     /// <inheritdoc/>
-    /// <remarks>A folder for each task; where tasks have no heads, and so the same adapter, that alone.</remarks>
+    /// <remarks>A folder for each task, beside them what they share in a file; where tasks have the same adapter and no heads, that
+    /// alone.</remarks>
     public override void WriteTo(string folder, RunObserver observer)
     {
         if (Shared.IsWhole)
         {
-            Write(Adapter, folder, observer);
+            Write(Adapter, folder, folder, observer);
             return;
         }
         foreach (var task in Tasks)
@@ -129,7 +130,7 @@ internal sealed class JointInputs : RunInputs
             var alone = Extract(task);
             try
             {
-                Write(alone, Path.Combine(folder, task), observer);
+                Write(alone, Path.Combine(folder, task), folder, observer);
             }
             finally
             {
@@ -138,9 +139,9 @@ internal sealed class JointInputs : RunInputs
         }
     }
 
-    private void Write(PeftMethod adapter, string folder, RunObserver observer)
+    private void Write(PeftMethod adapter, string folder, string sharedFolder, RunObserver observer)
     {
-        AdapterFolder.Save(adapter, folder, Format, Tokenizer);
+        AdapterFolder.SaveApart(adapter, folder, sharedFolder, Format, Tokenizer);
         ProofWriter.OfSaved(Base.Folder, folder, observer);
     }
 

@@ -12,6 +12,8 @@ namespace PeftSharp.Runs.Joint;
 
 /// <summary>One adapter that several tasks share, with a head for each of them.</summary>
 /// <remarks>
+/// Settings that name a prototype (<c>ProPetlOptions.Prototype</c>) give each task an adapter of its own, masks and head, and all of them
+/// the prototype.
 /// While it is trained, the adapter and the heads are adapters of the model beside each other, and a task is a stack of two of them.
 /// <see cref="Extract"/> makes an ordinary adapter of a task, which is saved, loaded and served as if it had been trained alone.
 /// </remarks>
@@ -37,6 +39,13 @@ public sealed class SharedAdapter
         var hasHeads = model.Model.SavedModules.Count > 0;
         if (options is HeadOptions)
             throw new PeftException("HEAD: there is nothing that tasks could share; take another method, or train each task alone.");
+        if (IsApart)
+        {
+            var adapters = AddApart(name);
+            Adapter = adapters[0];
+            Tasks = [.. tasks.Zip(adapters, (task, adapter) => new JointTask(task.Name, adapter))];
+            return;
+        }
         Adapter = model.Add(options.ForTask(0, tasks.Count), name, WithoutHead);
         List<PeftMethod> heads = [];
         try
@@ -51,31 +60,35 @@ public sealed class SharedAdapter
         Tasks = [.. tasks.Select((task, i) => hasHeads ? new JointTask(task.Name, Adapter, heads[i]) : new JointTask(task.Name, Adapter))];
     }
 
-    /// <summary>What all tasks share.</summary>
+    /// <summary>What all tasks share; of tasks with adapters of their own, which have a prototype together, the first one's.</summary>
     public PeftMethod Adapter { get; }
 
     /// <summary>The tasks, to be trained with <see cref="JointAdapters"/>.</summary>
     public IReadOnlyList<JointTask> Tasks { get; }
 
     /// <summary>True if the adapter is all that there is to any task: there are no heads, and tasks are one to it.</summary>
-    internal bool IsWhole => Tasks.All(task => ReferenceEquals(task.Answering, Adapter))
+    internal bool IsWhole => !IsApart && Tasks.All(task => ReferenceEquals(task.Answering, Adapter))
         && ReferenceEquals(_options.ForTask(0, _tasks.Count), _options);
 
-    /// <summary>Makes an ordinary adapter of what the model has learnt for a task: copies, which further training leaves alone.</summary>
+    /// <summary>
+    /// Makes an ordinary adapter of what the model has learnt for a task: copies, which further training leaves alone, but for a prototype
+    /// that tasks share, which it reads with them.
+    /// </summary>
     /// <param name="task">The task, from 0.</param>
     /// <param name="name">The adapter's name; default: the task's.</param>
     /// <exception cref="PeftException">The name is taken.</exception>
     public PeftMethod Extract(int task, string? name = null)
     {
         var (head, options) = (Tasks[task].Answering, _options.ForTask(task, _tasks.Count));
-        var alone = ReferenceEquals(head, Adapter) ? _model.Add(options, name ?? _tasks[task].Name, Seeded)
+        var learnt = Tasks[task].Adapters[0];
+        var alone = ReferenceEquals(head, Adapter) && !IsApart ? _model.Add(options, name ?? _tasks[task].Name, Seeded)
             : _model.Add(options, name ?? _tasks[task].Name, host => WithHead(Seeded(host), _tasks[task]));
         var state = new Dictionary<string, Tensor>();
         try
         {
-            state.AddCopies("", Adapter.State);
-            alone.RestoreState(state, Adapter.StateJson);
-            Take(alone, head);
+            state.AddCopies("", learnt.State);
+            alone.RestoreState(state, learnt.StateJson);
+            Take(alone, learnt, head);
             _model.Describe(alone, _model.CardOf(head));
             return alone;
         }
@@ -90,23 +103,43 @@ public sealed class SharedAdapter
         }
     }
 
-    private void Take(PeftMethod alone, PeftMethod head)
+    private static void Take(PeftMethod alone, PeftMethod adapter, PeftMethod head)
     {
         using var guard = no_grad();
-        var learnt = Adapter.Kept.ToDictionary(tensor => tensor.Name, tensor => tensor.Value);
+        var learnt = adapter.Kept.ToDictionary(tensor => tensor.Name, tensor => tensor.Value);
         foreach (var tensor in head.Kept) learnt[tensor.Name] = tensor.Value;
-        foreach (var tensor in alone.Kept) tensor.Value.copy_(learnt[tensor.Name]);
+        foreach (var tensor in alone.Kept)
+            if (!ReferenceEquals(tensor.Value, learnt[tensor.Name])) tensor.Value.copy_(learnt[tensor.Name]);
         alone.EncoderRestored();
     }
 
-    private PeftMethod AddHead(string name, int task)
+    // Each task has an adapter of its own, and trained tensors are shared by name.
+    private bool IsApart => _options.SharedName is not null;
+
+    private List<PeftMethod> AddApart(string name)
     {
-        var own = _tasks[task];
-        var head = _model.Add(
-            new HeadOptions(), $"{name}/{own.Name}",
-            host => WithHead(host with { Seed = SeedSequence.Derive(_seed, own.Name) }, own));
-        if (own.IsNumber) _model.Describe(head, _model.CardOf(head) with { Task = TaskKind.Regression, Labels = null });
-        return head;
+        List<PeftMethod> adapters = [];
+        try
+        {
+            for (var task = 0; task < _tasks.Count; task++) adapters.Add(AddOwn(_options.ForTask(task, _tasks.Count), name, _tasks[task]));
+            return adapters;
+        }
+        catch
+        {
+            foreach (var added in adapters) _model.Remove(added.Name);
+            throw;
+        }
+    }
+
+    private PeftMethod AddHead(string name, int task) => AddOwn(new HeadOptions(), name, _tasks[task]);
+
+    // What is one task's own, its head with it.
+    private PeftMethod AddOwn(MethodOptions options, string name, SharedTask own)
+    {
+        var added = _model.Add(
+            options, $"{name}/{own.Name}", host => WithHead(host with { Seed = SeedSequence.Derive(_seed, own.Name) }, own));
+        if (own.IsNumber) _model.Describe(added, _model.CardOf(added) with { Task = TaskKind.Regression, Labels = null });
+        return added;
     }
 
     // Classes of other names than the base's mean something else, even where they are as many.

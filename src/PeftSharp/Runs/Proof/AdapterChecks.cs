@@ -42,6 +42,10 @@ internal sealed class AdapterChecks(AdapterFingerprint fingerprint, AdapterFolde
     private ProofCheck Samples()
     {
         const string name = "adapter, samples";
+        if (folder.SharedProblem() is { } problem)
+            return new(
+                name, $"{fingerprint.Weights.Tensors.Count} tensors", "none of what is shared", CheckResult.Fail, problem,
+                AdapterFolder.SharedAdvice);
         var tensors = AdapterFingerprint.Tensors(folder).ToDictionary(t => t.Name, StringComparer.Ordinal);
         var comparison = WeightsComparison.Of(fingerprint.Weights, tensors.GetValueOrDefault);
         var different = comparison.Different + comparison.Rounded;

@@ -18,7 +18,8 @@ public sealed record ParameterCount(long Trainable, long All, long Head, long Al
         var modules = model.Model.SavedModules;
         bool IsHead(string path) => modules.Any(m => Targets.IsSavedModule(path, m));
         long Weights(IEnumerable<AdapterTensor> tensors) => tensors.Sum(t => t.Value.numel());
-        var trained = adapters.SelectMany(a => a.Tensors).ToList();
+        // What several of them train together is there once.
+        var trained = adapters.SelectMany(a => a.Tensors).DistinctBy(t => t.Value, ReferenceEqualityComparer.Instance).ToList();
         var all = model.Model.Sites.Count + Weights(trained.Concat(adapters.SelectMany(a => a.Frozen)).Where(t => t.Additional));
         var head = model.Model.Sites.Slots.Where(s => IsHead(s.Module)).Sum(s => s.Count)
             + Weights(trained.Where(t => t.Additional && IsHead(t.Path)));

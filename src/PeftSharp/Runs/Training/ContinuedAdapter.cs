@@ -56,6 +56,10 @@ internal sealed class ContinuedAdapter
     public MethodOptions OptionsFor(TrainSettings settings, IReadOnlyList<KeyValuePair<string, string>> changes)
     {
         var own = _saved.Options;
+        if (own.SharedName is { } shared)
+            throw new PeftException(
+                $"The adapter {Folder.Name} reads \"{shared}\", which other tasks read too, and one task alone would change it for all of "
+                + "them; train the tasks together in a joint run.");
         var method = MethodRegistry.ByPeftType(own.PeftType)!;
         if (
             (settings.MethodOptions ?? (settings.Method is { } named ? MethodName.Options(named) : null)) is { } asked

@@ -93,7 +93,12 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         var options = settings.MethodOptions ?? MethodName.Options(settings.Method!);
         if (settings.Recipe is { } recipe) RecipeFile.CheckMethodKeys(recipe, settings, options);
         options = MethodSettings.With(options, settings.Method!, settings.MethodSettings, settings.MethodSource);
-        return MethodSettings.With(options, settings.Method!, changes, settings.Caller.MethodSettings);
+        options = MethodSettings.With(options, settings.Method!, changes, settings.Caller.MethodSettings);
+        if (settings.Tasks.Count == 0 && options.SharedName is { } shared)
+            throw new SettingsException(
+                $"\"{shared}\" is what several tasks share, and a run with one task would train it for that task alone; give the tasks "
+                + $"with {settings.Caller.Setting("tasks")}, or leave the name out of the settings of {options.PeftType}.");
+        return options;
     }
 
     private string?[] Inputs =>

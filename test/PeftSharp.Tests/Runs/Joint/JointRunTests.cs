@@ -148,7 +148,7 @@ public sealed class JointRunTests : IDisposable
             new() { Kind = LabelKind.Regression });
     }
 
-    private sealed class Stopping(CancellationTokenSource source, long step) : RunObserver
+    internal sealed class Stopping(CancellationTokenSource source, long step) : RunObserver
     {
         public override void StepCompleted(StepReport report)
         {

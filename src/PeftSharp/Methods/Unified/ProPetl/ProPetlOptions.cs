@@ -42,12 +42,25 @@ public sealed record ProPetlOptions : MethodOptions
     public double Threshold { get; init; } = 0.01;
 
     /// <summary>
-    /// Name of a prototype that several adapters of a model have together, each with masks and a head of its own; up to 100 letters,
-    /// digits,
-    /// <c>-</c>, <c>_</c> and <c>.</c>; null (default): a prototype of its own.
+    /// Name of a prototype that several tasks have together, each with masks and a head of its own: it is trained in a joint run alone, and
+    /// kept in a file of its own. Up to 100 letters, digits, <c>-</c>, <c>_</c> and <c>.</c>; null (default): a prototype of its own.
     /// </summary>
     [JsonPropertyName("prototype")]
     public string? Prototype { get; init; }
+
+    /// <summary>SHA-256 of the file that holds the prototype; written where it has a name, null elsewhere.</summary>
+    [JsonInclude]
+    [JsonPropertyName("prototype_sha256")]
+    internal string? PrototypeHash { get; init; }
+
+    /// <inheritdoc/>
+    internal override string? SharedName => Prototype;
+
+    /// <inheritdoc/>
+    internal override string? SharedHash => PrototypeHash;
+
+    /// <inheritdoc/>
+    internal override MethodOptions WithSharedHash(string hash) => this with { PrototypeHash = hash };
 
     /// <summary>
     /// What the learning rate is multiplied by for the scores; above 0, at most 10000; default 10. It steers training and is not saved.
@@ -73,6 +86,9 @@ public sealed record ProPetlOptions : MethodOptions
         if (Threshold is not (> 0 and <= 1000)) throw Bad("threshold", Threshold, "a number above 0, up to 1000");
         if (Prototype is not null && !IsName(Prototype))
             throw Bad("prototype", $"\"{Printable.Cut(Prototype, 40)}\"", "null, or up to 100 letters, digits, -, _ and .");
+        if (PrototypeHash is not null && (Prototype is null || !IsHash(PrototypeHash)))
+            throw Bad(
+                "prototype_sha256", $"\"{Printable.Cut(PrototypeHash, 80)}\"", "null, or 64 digits of hex beside the name of a prototype");
         if (RateRatio is not (> 0 and <= 10_000)) throw Bad("mask_lr_ratio", RateRatio, "a number above 0, at most 10000");
     }
 
@@ -88,6 +104,8 @@ public sealed record ProPetlOptions : MethodOptions
 
     private static bool IsName(string text) =>
         text.Length is > 0 and <= 100 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
+
+    private static bool IsHash(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigitLower);
 
     private static bool CanBeShared(MethodOptions part) => part switch
     {
