@@ -45,6 +45,7 @@ internal static class AutogradFailures
         finally
         {
             _inPass = outer;
+            if (!outer) ReturnedGradients.Release();
         }
         ThrowIfAny();
     }

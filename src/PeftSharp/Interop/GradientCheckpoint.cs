@@ -37,8 +37,12 @@ internal static class GradientCheckpoint
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
+            ReturnedGradients.Release();
             var work = (Work)ctx.get_data("work");
-            return [AutogradFailures.Guard<Tensor?>(() => Again(work, grad_output), () => null)!, null!, null!];
+            var result = AutogradFailures.Guard<Tensor?>(() => Again(work, grad_output), () => null);
+            ReturnedGradients.Release(); // those of the segment
+            grad_output.Dispose();
+            return ReturnedGradients.Hand(result, null, null);
         }
 
         private static Tensor? Again(Work work, Tensor gradient)
@@ -50,7 +54,7 @@ internal static class GradientCheckpoint
             // A segment without trained tensors, below the lowest of them, has nothing to learn.
             if (!output.requires_grad) return null;
             autograd.backward([output], [gradient]);
-            return work.Input.requires_grad ? input.grad?.clone().MoveToOuterDisposeScope() : null;
+            return work.Input.requires_grad ? input.grad?.clone().DetachFromDisposeScope() : null;
         }
     }
 }

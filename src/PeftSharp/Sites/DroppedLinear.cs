@@ -10,8 +10,6 @@ namespace PeftSharp.Sites;
 /// </summary>
 internal sealed class DroppedLinear : autograd.SingleTensorFunction<DroppedLinear>
 {
-    [ThreadStatic] private static List<Tensor>? _returned;
-
     public override string Name => nameof(DroppedLinear);
 
     /// <param name="x">[…, in], float32.</param>
@@ -39,8 +37,7 @@ internal sealed class DroppedLinear : autograd.SingleTensorFunction<DroppedLinea
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
-        // Autograd took its own references to what was returned here last; these handles would keep it until the end of the step.
-        foreach (var tensor in _returned ?? []) tensor?.Dispose();
+        ReturnedGradients.Release();
         var call = (Call)ctx.get_data("call");
         var saved = ctx.get_saved_variables();
         var result =
@@ -48,7 +45,7 @@ internal sealed class DroppedLinear : autograd.SingleTensorFunction<DroppedLinea
                 () => Back(saved[0], saved.Count > 1 ? saved[1] : null, grad_output, call), () => (null, null));
         foreach (var tensor in saved) tensor.Dispose();
         grad_output.Dispose();
-        return _returned = [result.Input!, result.Weight!, null!];
+        return ReturnedGradients.Hand(result.Input, result.Weight, null);
     }
 
     private static (Tensor? Input, Tensor? Weight) Back(Tensor weight, Tensor? x, Tensor gradient, Call call)

@@ -7,8 +7,6 @@ namespace PeftSharp.Weights;
 /// <summary>x·Wᵀ as one node of the graph that keeps the packed weight, not a dense one, for the backward pass.</summary>
 internal sealed class PackedLinear : autograd.SingleTensorFunction<PackedLinear>
 {
-    [ThreadStatic] private static Tensor? _returned;
-
     public override string Name => nameof(PackedLinear);
 
     public static Tensor Apply(Tensor x, PackedProduct product, Tensor? bias, ScalarType result)
@@ -28,13 +26,12 @@ internal sealed class PackedLinear : autograd.SingleTensorFunction<PackedLinear>
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
-        // Autograd took its own reference to the last gradient returned here; this handle would keep it until the end of the step.
-        _returned?.Dispose();
+        ReturnedGradients.Release();
         var call = (Call)ctx.get_data("call");
-        _returned = AutogradFailures.Guard<Tensor?>(() => call.Product.MultiplyBack(grad_output, call.Input).DetachFromDisposeScope(),
+        var result = AutogradFailures.Guard<Tensor?>(() => call.Product.MultiplyBack(grad_output, call.Input).DetachFromDisposeScope(),
             () => null);
         grad_output.Dispose();
-        return [_returned!, null!];
+        return ReturnedGradients.Hand(result, null);
     }
 
     // An object, so that autograd does not take the frozen bias for an input.

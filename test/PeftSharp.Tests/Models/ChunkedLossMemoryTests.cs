@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Tests.Models;
 
-/// <summary>What the loss over a vocabulary keeps until the backward pass: a few hidden states, and nothing as wide as the vocabulary.</summary>
+/// <summary>
+/// What the loss over a vocabulary keeps until the backward pass: a few hidden states, and nothing as wide as the vocabulary.
+/// </summary>
 [Collection(nameof(CountingTensors))]
 public sealed class ChunkedLossMemoryTests
 {

@@ -31,8 +31,6 @@ internal abstract class FusedOperation
 
     private sealed class Node : autograd.SingleTensorFunction<Node>
     {
-        [ThreadStatic] private static List<Tensor>? _returned;
-
         public override string Name => nameof(FusedOperation);
 
         public static Tensor Apply(FusedOperation operation, Tensor[] inputs)
@@ -56,14 +54,13 @@ internal abstract class FusedOperation
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
-            // Autograd took its own references to what was returned here last; these handles would keep it until the end of the step.
-            foreach (var tensor in _returned ?? []) tensor?.Dispose();
+            ReturnedGradients.Release();
             var call = (Call)ctx.get_data("call");
             var saved = ctx.get_saved_variables();
             var gradients = AutogradFailures.Guard(() => Back(call, grad_output, saved), () => new Tensor?[call.Count]);
             foreach (var tensor in saved) tensor.Dispose();
             grad_output.Dispose();
-            return _returned = [.. gradients.Select(gradient => gradient!), null!];
+            return ReturnedGradients.Hand([.. gradients, null]);
         }
 
         private static Tensor?[] Back(Call call, Tensor gradient, List<Tensor> saved)

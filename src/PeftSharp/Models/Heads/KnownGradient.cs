@@ -6,8 +6,6 @@ namespace PeftSharp.Models.Heads;
 /// <summary>A number whose gradient by a tensor was computed with it.</summary>
 internal sealed class KnownGradient : autograd.SingleTensorFunction<KnownGradient>
 {
-    [ThreadStatic] private static List<Tensor>? _returned;
-
     public override string Name => nameof(KnownGradient);
 
     /// <param name="x">The tensor.</param>
@@ -23,13 +21,12 @@ internal sealed class KnownGradient : autograd.SingleTensorFunction<KnownGradien
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
-        // Autograd took its own references to what was returned here last; these handles would keep it until the end of the step.
-        foreach (var tensor in _returned ?? []) tensor?.Dispose();
+        ReturnedGradients.Release();
         var saved = ctx.get_saved_variables();
         var result = AutogradFailures.Guard<Tensor?>(() => Scaled(saved[0], grad_output), () => null);
         foreach (var tensor in saved) tensor.Dispose();
         grad_output.Dispose();
-        return _returned = [result!, null!, null!];
+        return ReturnedGradients.Hand(result, null, null);
     }
 
     private static Tensor Scaled(Tensor gradient, Tensor by)

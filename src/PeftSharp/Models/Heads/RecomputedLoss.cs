@@ -7,8 +7,6 @@ namespace PeftSharp.Models.Heads;
 /// <summary>A mean loss of which the graph keeps what the head reads alone; logits are computed again in the backward pass.</summary>
 internal sealed class RecomputedLoss : autograd.SingleTensorFunction<RecomputedLoss>
 {
-    [ThreadStatic] private static List<Tensor>? _returned;
-
     public override string Name => nameof(RecomputedLoss);
 
     /// <param name="hidden">What the head reads, [tokens, hidden].</param>
@@ -30,12 +28,12 @@ internal sealed class RecomputedLoss : autograd.SingleTensorFunction<RecomputedL
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
-        foreach (var tensor in _returned ?? []) tensor?.Dispose();
+        ReturnedGradients.Release();
         var (work, saved) = ((ChunkedLoss)ctx.get_data("work"), ctx.get_saved_variables());
         var result = AutogradFailures.Guard<Tensor?>(() => Back(saved[0], work, grad_output), () => null);
         foreach (var tensor in saved) tensor.Dispose();
         grad_output.Dispose();
-        return _returned = [result!, null!, null!];
+        return ReturnedGradients.Hand(result, null, null);
     }
 
     private static Tensor? Back(Tensor hidden, ChunkedLoss work, Tensor factor)
