@@ -60,7 +60,7 @@ internal static class DecoderBench
         {
             using var model = new PeftModel(ModelLoader.Load(folder, options with { Task = TaskKind.CausalLanguage }));
             var sites = model.Model.Sites;
-            var bytes = (double)sites.Projections.Sum(p => p.Weight.Base.Bytes);
+            var bytes = (double)sites.Projections.Sum(p => p.Weight is TiedSlot tied ? tied.BytesRead : p.Weight.Bytes);
             if (!sites.Projections.Any(p => p.Path == "lm_head")) bytes += sites.Embeddings[0].Table.Base.NumberOfElements * 4.0;
             var prompt = Enumerable.Range(100, 16).ToArray();
             var generation = new GenerationOptions { MaxNewTokens = tokens, EndIds = [] };

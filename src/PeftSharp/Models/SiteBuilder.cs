@@ -97,8 +97,14 @@ internal sealed class SiteBuilder
     }
 
     /// <summary>A linear map that reads an embedding table as its weight (a tied output head).</summary>
-    public ProjectionSite Tied(string name, ProjectionRole role, EmbeddingSite embedding) =>
-        Add(new ProjectionSite(At(name), role, new TiedSlot($"{At(name).Path}.weight", embedding.Table), null), Map.Projections);
+    public ProjectionSite Tied(string name, ProjectionRole role, EmbeddingSite embedding)
+    {
+        var blocks = _options is { Quantize: null, Unpack: false }
+            ? Source.InBlocks($"{embedding.Path}.weight", embedding.Vocabulary, embedding.Dim)
+            : null;
+        var slot = new TiedSlot($"{At(name).Path}.weight", embedding.Table, blocks);
+        return Add(new ProjectionSite(At(name), role, slot, null), Map.Projections);
+    }
 
     public EmbeddingSite Embedding(string name, long vocabulary, long dim)
     {

@@ -135,6 +135,7 @@ public abstract class TransformerModel : IDisposable
         _calls.Close(() =>
         {
             foreach (var slot in Sites.Slots) slot.Release();
+            foreach (var tied in Sites.Projections.Select(site => site.Weight).OfType<TiedSlot>()) tied.Release();
             foreach (var group in Sites.Groups) group.Dispose();
             Sites.Merged?.Close();
         });

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 namespace PeftSharp.Weights;
 
 /// <summary>A weight kept as a plain tensor: [out, in], or [rows, out, in] where each row of the batch has its own.</summary>
-internal sealed unsafe class DenseStore(Tensor weight) : WeightStore, IRowProduct
+/// <param name="weight">The tensor.</param>
+/// <param name="packed">The same weight in fewer bytes, somebody else's, to be multiplied with a handful of rows; null for none.</param>
+internal sealed unsafe class DenseStore(Tensor weight, IRowProduct? packed = null) : WeightStore, IRowProduct
 {
     // Where the rows lie; null unless they are one matrix in float32, each row behind the other.
     private readonly float* _rows = weight.dim() == 2 && FusedOperation.Fits(weight) && weight.is_contiguous() && weight.numel() > 0
@@ -35,11 +37,18 @@ internal sealed unsafe class DenseStore(Tensor weight) : WeightStore, IRowProduc
         return bias is null ? y : y.Plus(bias);
     }
 
-    bool IRowProduct.HasRows => _rows != null;
+    bool IRowProduct.HasRows => packed?.HasRows ?? _rows != null;
 
-    void IRowProduct.Multiply(long row, float* x, int count, float* y, long stride)
+    void IRowProduct.Multiply(long first, long rows, float* x, int count, float* y, long stride)
     {
-        for (var i = 0; i < count; i++) y[i * stride] = RowDots.Single(_rows + row * InFeatures, x + i * InFeatures, InFeatures);
+        if (packed is not null)
+        {
+            packed.Multiply(first, rows, x, count, y, stride);
+            return;
+        }
+        for (var row = 0L; row < rows; row++)
+            for (var i = 0; i < count; i++)
+                y[i * stride + row] = RowDots.Single(_rows + (first + row) * InFeatures, x + i * InFeatures, InFeatures);
     }
 
     /// <inheritdoc/>

@@ -17,8 +17,8 @@ internal static unsafe class FewRows
     private const long Grain = 1 << 15;
 
     /// <summary>
-    /// x·Wᵀ of several weights of one input beside each other, without a graph, in the caller's dispose scope; null where a matrix product
-    /// is to be used. The two differ in rounding, so only what decodes asks: other calls are compared with training, bit for bit.
+    /// x·Wᵀ of several weights of one input beside each other, without a graph, in the caller's dispose scope; null where a matrix
+    /// product is to be used. The two differ in rounding, so only what decodes asks: other calls are compared with training, bit for bit.
     /// </summary>
     public static Tensor? Try(ReadOnlySpan<WeightStore> stores, Tensor x)
     {
@@ -45,16 +45,17 @@ internal static unsafe class FewRows
         var output = empty([.. x.shape[..^1], width], ScalarType.Float32);
         if (count == 0) return output;
         var (from, to) = ((nint)TensorPointer.Of(input), (nint)TensorPointer.Of(output));
-        var start = 0L;
-        foreach (var weight in rows)
+        // In one go, for threads take a while to wake up.
+        Ranges.ForEach(width, Math.Max(1, Grain / columns), (low, high) =>
         {
-            var first = start;
-            Ranges.ForEach(weight.OutFeatures, Math.Max(1, Grain / columns), (low, high) =>
+            var start = 0L;
+            foreach (var weight in rows)
             {
-                for (var row = low; row < high; row++) weight.Multiply(row, (float*)from, count, (float*)to + first + row, width);
-            });
-            start += weight.OutFeatures;
-        }
+                var (first, last) = (Math.Max(low, start), Math.Min(high, start + weight.OutFeatures));
+                if (first < last) weight.Multiply(first - start, last - first, (float*)from, count, (float*)to + first, width);
+                start += weight.OutFeatures;
+            }
+        });
         GC.KeepAlive(input);
         GC.KeepAlive(output);
         GC.KeepAlive(rows);

@@ -1,5 +1,6 @@
 using PeftSharp.Files.Gguf;
 using PeftSharp.Interop;
+using PeftSharp.Weights.BlockProducts;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -11,24 +12,21 @@ internal sealed unsafe class GgufStore : PackedStore, IRowProduct
     // Weights unpacked at a time: a multiple of every block, small enough for the nearest cache.
     private const int Piece = 1024;
 
+    // Rows that every input is multiplied with before the next rows are read: a multiple of those that go together.
+    private const int Together = 32;
+
     private readonly Tensor _blocks; // bytes, [out, bytes of a row]
     private readonly GgufType _type;
     private readonly long _rowBytes;
     private readonly nint _address; // of the blocks, which never move
-    private readonly delegate*<byte*, float*, long, float> _product; // of a row as it lies there; null for types that are unpacked first
+    private readonly delegate*<byte*, long, long, float*, long, float*, void> _product; // null for other blocks than those of 32
 
     // Takes the tensor over.
     internal GgufStore(Tensor blocks, GgufType type)
     {
         (_address, _rowBytes) = ((nint)TensorPointer.Of(blocks), blocks.shape[1]);
         (_blocks, _type) = (blocks, type);
-        _product = type.Name switch
-        {
-            "Q4_0" => &RowDots.FourBits,
-            "Q4_1" => &RowDots.FourBitsWithMinimum,
-            "Q8_0" => &RowDots.EightBits,
-            _ => null,
-        };
+        _product = BlockProduct.Of(type);
         OutFeatures = blocks.shape[0];
         InFeatures = blocks.shape[1] / type.BlockBytes * type.BlockSize;
     }
@@ -62,21 +60,30 @@ internal sealed unsafe class GgufStore : PackedStore, IRowProduct
 
     bool IRowProduct.HasRows => ComputeType == ScalarType.Float32 && Device.type == DeviceType.CPU;
 
-    void IRowProduct.Multiply(long row, float* x, int count, float* y, long stride)
+    void IRowProduct.Multiply(long first, long rows, float* x, int count, float* y, long stride)
     {
-        var blocks = (byte*)_address + row * _rowBytes;
-        if (_product != null)
+        for (var row = 0L; row < rows; row += Together)
         {
-            for (var i = 0; i < count; i++) y[i * stride] = _product(blocks, x + i * InFeatures, InFeatures);
-            return;
+            var blocks = (byte*)_address + (first + row) * _rowBytes;
+            var some = Math.Min(Together, rows - row);
+            if (_type.BlockSize == GgufCodes.Size) CodeRows.Multiply(_type, blocks, some, x, count, InFeatures, y + row, stride);
+            else if (_product == null) Unpacked(blocks, some, x, count, y + row, stride);
+            else for (var i = 0; i < count; i++) _product(blocks, _rowBytes, some, x + i * InFeatures, InFeatures, y + i * stride + row);
         }
+    }
+
+    private void Unpacked(byte* blocks, long rows, float* x, int count, float* y, long stride)
+    {
         var piece = stackalloc float[Piece];
-        for (var i = 0; i < count; i++) y[i * stride] = 0;
-        for (var at = 0L; at < InFeatures; at += Piece)
+        for (var row = 0L; row < rows; row++, blocks += _rowBytes)
         {
-            var length = Math.Min(Piece, InFeatures - at);
-            GgufBlocks.Decode(_type, blocks + at / _type.BlockSize * _type.BlockBytes, piece, length / _type.BlockSize);
-            for (var i = 0; i < count; i++) y[i * stride] += RowDots.Single(piece, x + i * InFeatures + at, length);
+            for (var i = 0; i < count; i++) y[i * stride + row] = 0;
+            for (var at = 0L; at < InFeatures; at += Piece)
+            {
+                var length = Math.Min(Piece, InFeatures - at);
+                GgufBlocks.Decode(_type, blocks + at / _type.BlockSize * _type.BlockBytes, piece, length / _type.BlockSize);
+                for (var i = 0; i < count; i++) y[i * stride + row] += RowDots.Single(piece, x + i * InFeatures + at, length);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace PeftSharp.Weights;
 
@@ -62,11 +63,11 @@ internal static unsafe class RowDots
         for (var i = 0L; i < count; i += 32, blocks += 34)
         {
             var scale = Vector256.Create(Half(blocks));
-            Vector128<sbyte> low = Vector128.Load((sbyte*)blocks + 2), high = Vector128.Load((sbyte*)blocks + 18);
-            var a = Signed(low.GetLower()) * Vector256.Load(x + i);
-            var b = Signed(low.GetUpper()) * Vector256.Load(x + i + 8);
-            a = Vector256.FusedMultiplyAdd(Signed(high.GetLower()), Vector256.Load(x + i + 16), a);
-            b = Vector256.FusedMultiplyAdd(Signed(high.GetUpper()), Vector256.Load(x + i + 24), b);
+            var codes = (sbyte*)blocks + 2;
+            var a = Signed(codes) * Vector256.Load(x + i);
+            var b = Signed(codes + 8) * Vector256.Load(x + i + 8);
+            a = Vector256.FusedMultiplyAdd(Signed(codes + 16), Vector256.Load(x + i + 16), a);
+            b = Vector256.FusedMultiplyAdd(Signed(codes + 24), Vector256.Load(x + i + 24), b);
             even = Vector256.FusedMultiplyAdd(a, scale, even);
             odd = Vector256.FusedMultiplyAdd(b, scale, odd);
         }
@@ -85,8 +86,9 @@ internal static unsafe class RowDots
         b = Vector256.FusedMultiplyAdd(Unsigned(high.GetUpper()), Vector256.Load(x + 24), b);
     }
 
+    /// <summary>Sums of every eighth of 32 numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Sum(float* x) =>
+    public static Vector256<float> Sum(float* x) =>
         Vector256.Load(x) + Vector256.Load(x + 8) + (Vector256.Load(x + 16) + Vector256.Load(x + 24));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -96,10 +98,12 @@ internal static unsafe class RowDots
         return Vector256.ConvertToSingle(Vector256.WidenLower(wide.ToVector256Unsafe()).AsInt32());
     }
 
+    /// <summary>Eight codes as numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Signed(Vector64<sbyte> codes)
+    public static Vector256<float> Signed(sbyte* codes)
     {
-        var wide = Vector128.WidenLower(codes.ToVector128Unsafe());
+        if (Avx2.IsSupported) return Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(codes));
+        var wide = Vector128.WidenLower(Vector64.Load(codes).ToVector128Unsafe());
         return Vector256.ConvertToSingle(Vector256.WidenLower(wide.ToVector256Unsafe()));
     }
 

@@ -38,6 +38,18 @@ internal static unsafe class GgufBlocks
     /// <param name="count">Number of blocks.</param>
     public static void Decode(GgufType type, byte* from, float* to, long count)
     {
+        var takeApart = GgufSuperBlocks.Of(type);
+        if (takeApart != null)
+        {
+            var minima = GgufSuperBlocks.HasMinima(type);
+            GgufCodes block;
+            for (var i = 0L; i < count; i++)
+            {
+                takeApart(from + i * type.BlockBytes, &block);
+                GgufSuperBlocks.Write(&block, minima, to + i * type.BlockSize);
+            }
+            return;
+        }
         delegate*<byte*, float*, void> decode = type.Name switch
         {
             "Q4_0" => &GgufSmallBlocks.Q4,
@@ -45,11 +57,6 @@ internal static unsafe class GgufBlocks
             "Q5_0" => &GgufSmallBlocks.Q5,
             "Q5_1" => &GgufSmallBlocks.Q5WithMinimum,
             "Q8_0" => &GgufSmallBlocks.Q8,
-            "Q2_K" => &GgufSuperBlocks.Q2,
-            "Q3_K" => &GgufSuperBlocks.Q3,
-            "Q4_K" => &GgufSuperBlocks.Q4,
-            "Q5_K" => &GgufSuperBlocks.Q5,
-            "Q6_K" => &GgufSuperBlocks.Q6,
             "F16" => &Half16,
             "BF16" => &BFloat16,
             _ => &Single,

@@ -127,6 +127,34 @@ public sealed class GgufModelTests : IDisposable
         Assert.True(quantization < 0.1 * largest, $"{quantization} of {largest}");
     }
 
+    [Fact]
+    public void A_Tied_Head_Reads_The_Tables_Blocks_While_Nothing_Changes_The_Table()
+    {
+        using var source = ModelLoader.Load(TestPaths.Fixture("models", "gpt2"));
+        GgufModel.Write(source, File_("model.gguf"), GgufQuantization.Q8);
+        using var model = new PeftModel(ModelLoader.Load(File_("model.gguf")));
+        using var guard = no_grad();
+        var tag = model.Add(new LoraOptions(), "a").Tag;
+        var (table, none, active) = (model.Model.Sites.Embeddings[0].Table, AdapterSelection.None, AdapterSelection.Of(tag));
+        var head = Assert.IsType<TiedSlot>(model.Model.Sites.Projections.Single(s => s.Role == ProjectionRole.Vocabulary).Weight);
+        Assert.Equal(head.Count / 32 * 34, head.BytesRead);
+        var x = randn([1, 1, 32], generator: new Generator(5));
+        Tensor Few(AdapterSelection selection) => FewRows.Try([head.Get(new() { Selection = selection })], x)!;
+
+        using var file = GgufCheckpoint.Open(File_("model.gguf"));
+        var (blocks, type) = file.Packed(table.Name)!.Value;
+        using var kept = new GgufStore(blocks, type);
+        Assert.Equal(FewRows.Try([kept], x)!.data<float>().ToArray(), Few(none).data<float>().ToArray());
+        var undo = table.ReplaceTensor(tag, (value, _) => value.mul(3f));
+        Assert.True((Few(active) - Few(none).mul(3f)).abs().max().item<float>() <= Rounding.Of(32) * Few(active).abs().max().item<float>());
+        undo();
+
+        using var dense = new PeftModel(ModelLoader.Load(File_("model.gguf"), new() { Unpack = true }));
+        Assert.Equal(head.Count * sizeof(float), ((TiedSlot)dense.Model.Sites.Projections[^1].Weight).BytesRead);
+        var (one, other) = (Next(model.Model), Next(dense.Model));
+        Assert.True((one - other).abs().max().item<float>() <= Rounding.Of(128) * other.abs().max().item<float>());
+    }
+
     [Theory]
     [InlineData("llama", "llama-lora-all-linear")]
     [InlineData("gpt2", "gpt2-lora")]
@@ -307,6 +335,13 @@ public sealed class GgufModelTests : IDisposable
         AttentionMask = ones([2, 5], ScalarType.Int64),
         Unpadded = true,
     };
+
+    // As a decoder's next token is computed.
+    private static Tensor Next(TransformerModel model)
+    {
+        using var cache = new KeyValueCache();
+        return model.Forward(Batch(), new ForwardContext { Cache = cache, LastToken = true }).Logits;
+    }
 
     private static Tensor Logits(TransformerModel model)
     {
