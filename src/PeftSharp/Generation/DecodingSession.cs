@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Models;
@@ -20,6 +21,7 @@ internal sealed class DecodingSession : IDisposable
     private readonly MergedWeights? _merged;
     private List<List<int>> _answers;
     private int _width = 1; // rows that each prompt has become
+    private double[] _logits = [];
     private bool _begun;
     private bool _isWhole = true; // what the cache holds is what the tokens so far ask for
 
@@ -84,7 +86,8 @@ internal sealed class DecodingSession : IDisposable
         : _prompts[row / _width].Concat(_answers[row]);
 
     /// <summary>
-    /// Takes in each row's next token (none in the first call) and yields the logits of the one after it, [rows × vocabulary].
+    /// Takes in each row's next token (none in the first call) and yields the logits of the one after it, [rows × vocabulary], in an array
+    /// that the next call fills anew.
     /// </summary>
     public double[] Advance(IReadOnlyList<int>? tokens = null)
     {
@@ -96,7 +99,10 @@ internal sealed class DecodingSession : IDisposable
         _isWhole = false;
         var logits = _model.Model.Forward(batch, context).Logits;                    // [rows, 1, vocabulary]
         (_begun, _isWhole) = (true, true);
-        return logits.to(ScalarType.Float64).cpu().contiguous().data<double>().ToArray();
+        var numbers = MemoryMarshal.Cast<byte, double>(logits.to(ScalarType.Float64).cpu().contiguous().bytes);
+        if (_logits.Length != numbers.Length) _logits = new double[numbers.Length];
+        numbers.CopyTo(_logits);
+        return _logits;
     }
 
     /// <summary>

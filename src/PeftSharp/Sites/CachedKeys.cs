@@ -1,3 +1,5 @@
+using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
@@ -42,8 +44,30 @@ internal sealed class CachedKeys : IDisposable
 
     private void Put(Tensor buffer, Tensor added, long count)
     {
+        if (FusedOperation.Fits(buffer) && FusedOperation.Fits(added) && added.numel() > 0 && added.stride(3) == 1)
+        {
+            CopyRows(buffer, added);
+            return;
+        }
         using var place = buffer.narrow(2, _length, count);
         place.copy_(added);
+    }
+
+    // A token's numbers are few: libtorch would take longer to look at the tensors than to copy them.
+    private unsafe void CopyRows(Tensor buffer, Tensor added)
+    {
+        long[] shape = added.shape, step = added.stride();
+        var (heads, dim, capacity) = (shape[1], (int)shape[3], buffer.shape[2]);
+        float* from = (float*)TensorPointer.OfFirst(added), to = (float*)TensorPointer.Of(buffer);
+        for (var row = 0L; row < shape[0]; row++)
+            for (var head = 0L; head < heads; head++)
+                for (var token = 0L; token < shape[2]; token++)
+                {
+                    var source = new ReadOnlySpan<float>(from + row * step[0] + head * step[1] + token * step[2], dim);
+                    source.CopyTo(new Span<float>(to + ((row * heads + head) * capacity + _length + token) * dim, dim));
+                }
+        GC.KeepAlive(added);
+        GC.KeepAlive(buffer);
     }
 
     // Half as much again, so that a long answer copies each key a few times in all.

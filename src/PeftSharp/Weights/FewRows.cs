@@ -39,9 +39,11 @@ internal static unsafe class FewRows
     // […, in] → […, sum of the widths].
     private static Tensor Multiply(IRowProduct[] rows, Tensor x)
     {
-        var (width, columns) = (rows.Sum(weight => weight.OutFeatures), rows[0].InFeatures);
+        var (width, columns) = (0L, rows[0].InFeatures);
+        foreach (var weight in rows) width += weight.OutFeatures;
         var count = (int)(x.NumberOfElements / columns);
-        var input = x.detach().contiguous();
+        using var copy = x.is_contiguous() ? null : x.contiguous();
+        var input = copy ?? x;
         var output = empty([.. x.shape[..^1], width], ScalarType.Float32);
         if (count == 0) return output;
         var (from, to) = ((nint)TensorPointer.Of(input), (nint)TensorPointer.Of(output));

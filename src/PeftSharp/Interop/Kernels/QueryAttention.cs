@@ -21,9 +21,10 @@ internal static unsafe class QueryAttention
     /// <returns>[rows, heads, 1, headDim].</returns>
     public static Tensor Of(Tensor query, Tensor key, Tensor value, double scale)
     {
-        using var q = query.contiguous();
-        using var keys = Laid(key);
-        using var values = Laid(value);
+        using var queryCopy = query.is_contiguous() ? null : query.contiguous();
+        using var keyCopy = IsLaid(key) ? null : key.contiguous();
+        using var valueCopy = IsLaid(value) ? null : value.contiguous();
+        Tensor q = queryCopy ?? query, keys = keyCopy ?? key, values = valueCopy ?? value;
         var (rows, heads, dim) = (q.shape[0], q.shape[1], (int)q.shape[3]);
         var (group, count) = (heads / keys.shape[1], (int)keys.shape[2]);
         var result = empty(q.shape, dtype: ScalarType.Float32);
@@ -43,11 +44,14 @@ internal static unsafe class QueryAttention
                 }
             ArrayPool<float>.Shared.Return(scores);
         });
+        GC.KeepAlive(q);
+        GC.KeepAlive(keys);
+        GC.KeepAlive(values);
         GC.KeepAlive(result);
         return result;
     }
 
-    private static Tensor Laid(Tensor x) => x.stride(3) == 1 ? x.alias() : x.contiguous();
+    private static bool IsLaid(Tensor x) => x.stride(3) == 1;
 
     // The softmax of the scaled scores.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
