@@ -1,5 +1,6 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Interop;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
@@ -62,7 +63,7 @@ internal sealed class Bench : IDisposable
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         foreach (var (tensor, i) in adapter.Tensors.Select((t, i) => (t, i)))
-            tensor.Value.add_(Initial.Normal(tensor.Value.shape, by, seed + (ulong)i).to(tensor.Value.dtype));
+            tensor.Value.Increase(Initial.Normal(tensor.Value.shape, by, seed + (ulong)i).to(tensor.Value.dtype));
         adapter.EncoderRestored();
     }
 

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -40,7 +41,7 @@ internal static class Bits
         if (!a.shape.SequenceEqual(b.shape)) return double.PositiveInfinity;
         using var scope = NewDisposeScope();
         using var guard = no_grad();
-        return Largest(a.detach().to(ScalarType.Float64) - b.detach().to(ScalarType.Float64));
+        return Largest(a.detach().to(ScalarType.Float64).Plus(b.detach().to(ScalarType.Float64), -1));
     }
 
     private static double Largest(Tensor x)

@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Methods;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
@@ -44,7 +45,8 @@ public sealed class GradientTests
         Bits.AssertSame(loss, again, "The loss");
         var largest = plain.Max(g => g.abs().max().to(ScalarType.Float64).item<double>());
         foreach (var (tensor, (a, b)) in adapter.Tensors.Zip(plain.Zip(recomputed)))
-            Bits.AssertClose(a / largest, b / largest, Rounding.Of(TinyModels.LongestGradientSum), $"The gradient of {tensor.Name}");
+            Bits.AssertClose(
+                a.Times(1 / largest), b.Times(1 / largest), Rounding.Of(TinyModels.LongestGradientSum), $"The gradient of {tensor.Name}");
     }
 
     private static (Tensor Loss, IReadOnlyList<Tensor> Gradients) LossAndGradients(Bench bench, PeftMethod adapter, bool checkpointing)
@@ -75,7 +77,7 @@ public sealed class GradientTests
     private static void Move(PeftMethod adapter, ulong seed, double step)
     {
         using var guard = no_grad();
-        foreach (var (tensor, direction) in adapter.Tensors.Zip(Directions(adapter, seed))) tensor.Value.add_(direction, step);
+        foreach (var (tensor, direction) in adapter.Tensors.Zip(Directions(adapter, seed))) tensor.Value.Increase(direction, step);
         adapter.EncoderRestored();
     }
 

@@ -1,5 +1,6 @@
 using PeftSharp.Composition;
 using PeftSharp.Data;
+using PeftSharp.Interop;
 using PeftSharp.Methods;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
@@ -99,7 +100,7 @@ public sealed class PartsTests
         };
         using var trainer = new Trainer(new Quiet(bench, adapter), new Batches(batches, task, unlabelled), options);
         var loss = trainer.Run().Loss;
-        return (adapter.Tensors.ToDictionary(t => t.Name, t => (t.Value.detach() - start[t.Name]).MoveToOuterDisposeScope()), loss);
+        return (adapter.Tensors.ToDictionary(t => t.Name, t => t.Value.detach().Plus(start[t.Name], -1).MoveToOuterDisposeScope()), loss);
     }
 
     private sealed class Batches(int[][] batches, TaskKind task, int unlabelledFrom) : IBatchSource

@@ -1,4 +1,5 @@
 using PeftSharp.Composition;
+using PeftSharp.Interop;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
@@ -72,7 +73,7 @@ public sealed class QuantizedTests
         {
             var merged = slot.Get(plain);
             Assert.Equal(Quantization.Named(form), Quantization.Of(merged));
-            var error = (merged.Dense() - wanted[slot.Name]).abs().max().item<float>();
+            var error = merged.Dense().Plus(wanted[slot.Name], -1).abs().max().item<float>();
             var largest = wanted[slot.Name].abs().max().item<float>();
             Assert.InRange(error, 0.05 * gap * largest, gap * largest);
         }
@@ -120,7 +121,7 @@ public sealed class QuantizedTests
             foreach (var (a, b) in Four.Tensors.Zip(Plain.Tensors))
             {
                 Bits.AssertClose(
-                    b.Value.grad! / largest, a.Value.grad! / largest, Rounding.Of(TinyModels.LongestGradientSum),
+                    b.Value.grad!.Times(1.0 / largest), a.Value.grad!.Times(1.0 / largest), Rounding.Of(TinyModels.LongestGradientSum),
                     $"The gradient of {a.Name}");
                 (a.Value.grad, b.Value.grad) = (null, null);
             }

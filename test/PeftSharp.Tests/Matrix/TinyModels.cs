@@ -96,7 +96,7 @@ internal static class TinyModels
         SafetensorsWriter.Write(folder.File("model.safetensors"), model.Sites.Slots
             .Select(
                 (slot, i) =>
-                    KeyValuePair.Create(slot.Name, OnDisk(slot, slot.Value + Initial.Normal(slot.Value.shape, 0.1, 1000 + (ulong)i)))));
+                    KeyValuePair.Create(slot.Name, OnDisk(slot, slot.Value.Plus(Initial.Normal(slot.Value.shape, 0.1, 1000 + (ulong)i))))));
         File.WriteAllText(folder.File("config.json"), json.ToJsonString());
         return folder.Root;
     }
@@ -155,19 +155,27 @@ internal static class TinyModels
     /// <param name="task">What the labels are for: classes, or the tokens of an answer.</param>
     public static TokenBatch Batch(int? row = null, TaskKind task = TaskKind.Classification)
     {
-        long rows = Lengths.Length, tokens = Lengths.Max();
+        var (rows, tokens) = (Lengths.Length, (int)Lengths.Max());
         using var scope = NewDisposeScope();
-        var mask = (arange(tokens, ScalarType.Int64).unsqueeze(0) < tensor(Lengths).unsqueeze(1)).to(ScalarType.Int64);
-        var ids = (Initial.Uniform([rows, tokens], 0.5, 5).add(0.5) * (Vocabulary - PadId - 1)).to(ScalarType.Int64) + PadId + 1;
-        var types = (arange(tokens, ScalarType.Int64) >= 3).to(ScalarType.Int64).unsqueeze(0) * mask;
-        var labels = task is TaskKind.SequenceToSequence or TaskKind.MultiLabel ? LabelsOf([0, 1, 2, 3], (int)tokens, task)
+        var draws = Initial.Uniform([rows, tokens], 0.5, 5).data<float>().ToArray();
+        // In plain memory: tests read batches beside each other, and a number that TorchSharp wraps for an operator may be freed too early.
+        var (ids, mask, types) = (new long[draws.Length], new long[draws.Length], new long[draws.Length]);
+        for (var at = 0; at < draws.Length; at++)
+        {
+            var token = at % tokens;
+            var isReal = token < Lengths[at / tokens];
+            mask[at] = isReal ? 1 : 0;
+            ids[at] = isReal ? (long)((draws[at] + 0.5f) * (Vocabulary - PadId - 1)) + PadId + 1 : PadId;
+            types[at] = isReal && token >= 3 ? 1 : 0;
+        }
+        var labels = task is TaskKind.SequenceToSequence or TaskKind.MultiLabel ? LabelsOf([0, 1, 2, 3], tokens, task)
             : tensor((long[])[2, 0, 1, 2]);
         Tensor Part(Tensor x) => (row is { } r ? x.narrow(0, r, 1) : x).clone().MoveToOuterDisposeScope();
         return new()
         {
-            InputIds = Part(ids * mask + PadId * (1 - mask)),
-            AttentionMask = Part(mask),
-            TokenTypeIds = Part(types),
+            InputIds = Part(tensor(ids, [rows, tokens])),
+            AttentionMask = Part(tensor(mask, [rows, tokens])),
+            TokenTypeIds = Part(tensor(types, [rows, tokens])),
             Labels = Part(labels),
         };
     }

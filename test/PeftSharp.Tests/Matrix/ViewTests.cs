@@ -1,3 +1,4 @@
+using PeftSharp.Interop;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Reparameterized.Hira;
 using PeftSharp.Methods.Reparameterized.Lora;
@@ -67,7 +68,7 @@ public sealed class ViewTests
             using var bench = new Bench("roberta", ScalarType.Float64);
             var adapter = bench.Add(options);
             Bench.Disturb(adapter);
-            foreach (var site in bench.Sites.Projections) site.Weight.ReplaceTensor(adapter.Tag, (weight, _) => weight * 0.9);
+            foreach (var site in bench.Sites.Projections) site.Weight.ReplaceTensor(adapter.Tag, (weight, _) => weight.Times(0.9));
             AssertMerges(bench, adapter);
         }
     }
@@ -81,8 +82,8 @@ public sealed class ViewTests
         var plain = bench.Logits(adapter);
         foreach (var (tensor, i) in adapter.Tensors.Select((t, i) => (t, i)))
         {
-            var mask = (Initial.Uniform(tensor.Value.shape, 0.5, 300 + (ulong)i) > 0).to(ScalarType.Float64);
-            tensor.Slot.Replace(adapter.Tag, (value, _) => value * mask + 0.05);
+            var mask = Initial.Uniform(tensor.Value.shape, 0.5, 300 + (ulong)i).IsAbove(0).to(ScalarType.Float64);
+            tensor.Slot.Replace(adapter.Tag, (value, _) => value.mul(mask).Plus(0.05));
         }
         Bits.AssertDiffers(plain, bench.Logits(adapter), "The view");
         AssertMerges(bench, adapter);
