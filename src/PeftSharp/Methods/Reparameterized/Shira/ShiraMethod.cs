@@ -42,7 +42,7 @@ internal sealed class ShiraMethod(string name, ShiraOptions options) : MapMethod
         if (_changes.Count == 0) OnDetach(_changes.Clear);
         var values = Add(site.Path, Values, [count], () =>
             Settings.InitWeights ? zeros(count) : Initial.Normal([count], 1, SeedOf($"{site.Path}.{Values}")));
-        var change = new ShiraChange(values, Chosen(site, weights, count));
+        var change = new ShiraChange(site, values, Chosen(site, weights, count));
         OnDetach(change.Dispose);
         _changes.Add(site.Path, (change, site));
         Plug<IProjectionPlugin>(site.Plugins, change);

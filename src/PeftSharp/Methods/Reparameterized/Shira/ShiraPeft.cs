@@ -23,17 +23,23 @@ internal sealed class ShiraPeft : PeftLayout
         using var scope = NewDisposeScope();
         using var guard = no_grad();
         var rest = saved.ToDictionary();
-        var found = new List<(ShiraChange Change, Tensor Places)>();
+        var found = new List<(ShiraChange Change, Tensor Places, Tensor Order)>();
         foreach (var tensor in adapter.Tensors.Where(t => t.Local == ShiraMethod.Values))
         {
             var (change, site) = ((ShiraMethod)adapter).At(tensor.Path);
             var key = PlacesOf(Name(adapter, tensor)!);
             SavedTensor.Require(saved, key, [2, tensor.Value.shape[0]], file);
-            found.Add((change, Decode(saved[key].to(ScalarType.Int64), site.OutFeatures, site.InFeatures, $"{file}: tensor \"{key}\"")));
+            var places = Decode(saved[key].to(ScalarType.Int64), site.OutFeatures, site.InFeatures, $"{file}: tensor \"{key}\"");
+            found.Add((change, places.Ascending, places.Order));
             rest.Remove(key);
         }
         base.Read(adapter, rest, file);
-        foreach (var (change, places) in found) change.Places = places;
+        foreach (var (change, places, order) in found)
+        {
+            var numbers = change.Values.Value;
+            numbers.copy_(numbers.index_select(0, order.to(numbers.device)));
+            change.Places = places;
+        }
     }
 
     private static Tensor Indices(Tensor places, long columns)
@@ -44,16 +50,16 @@ internal sealed class ShiraPeft : PeftLayout
         return tensor(indices, [2, flat.Length], dtype: ScalarType.Int32);
     }
 
-    private static Tensor Decode(Tensor indices, long rows, long columns, string tensor)
+    // The places in ascending order, whatever the file's, and where each stands in the file.
+    private static (Tensor Ascending, Tensor Order) Decode(Tensor indices, long rows, long columns, string tensor)
     {
         Inside(indices[0], rows, $"{tensor} names rows");
         Inside(indices[1], columns, $"{tensor} names columns");
-        var places = indices[0].Times(columns).Plus(indices[1]);
-        var sorted = places.sort().Values;
+        var (sorted, order) = indices[0].Times(columns).Plus(indices[1]).sort();
         var count = sorted.shape[0];
         if (count > 1 && sorted.narrow(0, 1, count - 1).eq(sorted.narrow(0, 0, count - 1)).any().item<bool>())
             throw new PeftException($"{tensor} names a weight twice; expected each once: save the adapter again.");
-        return places;
+        return (sorted, order);
     }
 
     private static void Inside(Tensor indices, long size, string what)
