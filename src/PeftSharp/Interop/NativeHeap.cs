@@ -22,6 +22,50 @@ internal static partial class NativeHeap
     /// </summary>
     public static void Trim() => Ask(() => MallocTrim(0));
 
+    /// <summary>
+    /// Until it is disposed, every block of 128 KB or more has pages of its own, which the system has back as soon as it is freed: less
+    /// memory where tensors of many sizes come and go, for about a fifth more time. Any number may last at once.
+    /// </summary>
+    /// <remarks>Who has set glibc's threshold by the environment keeps it.</remarks>
+    public static IDisposable ReturnAtOnce() => new Returning();
+
+    private sealed class Returning : IDisposable
+    {
+        private static readonly Lock Gate = new();
+        private static readonly bool IsSetByUser =
+            Environment.GetEnvironmentVariable("MALLOC_MMAP_THRESHOLD_") is not null
+                || Environment.GetEnvironmentVariable("GLIBC_TUNABLES")?.Contains("mmap_threshold", StringComparison.Ordinal) == true;
+
+        private static int _count;
+        private bool _isOver;
+
+        public Returning()
+        {
+            lock (Gate)
+                if (_count++ == 0) SetThreshold(1 << 17);
+            Trim();
+        }
+
+        public void Dispose()
+        {
+            lock (Gate)
+            {
+                if (_isOver) return;
+                _isOver = true;
+                // Where glibc's own threshold, which follows the largest block that was freed, goes at most.
+                if (--_count == 0) SetThreshold(1 << 25);
+            }
+        }
+
+        private static void SetThreshold(int bytes)
+        {
+            const int TrimThreshold = -1, MmapThreshold = -3;
+            if (IsSetByUser) return;
+            Ask(() => Mallopt(MmapThreshold, bytes));
+            Ask(() => Mallopt(TrimThreshold, 2 * bytes));
+        }
+    }
+
     private static void Ask(Func<int> what)
     {
         if (!_isGlibc) return;

@@ -1,4 +1,5 @@
 using PeftSharp.Data;
+using PeftSharp.Sites;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Methods;
@@ -15,4 +16,33 @@ namespace PeftSharp.Methods;
 /// <param name="Cancellation">Asked for between examples; a method that stops has changed nothing.</param>
 public sealed record PreparationData(
     IEnumerable<TokenBatch> Examples, Func<TokenBatch, BatchLoss> Loss, Func<TokenBatch, Tensor> Logits, bool IsClassification, ulong Seed,
-    CancellationToken Cancellation = default);
+    CancellationToken Cancellation = default)
+{
+    /// <summary>
+    /// The same data for who needs gradients of leaves and taps alone: a graph keeps the inputs of layers, which the backward pass computes
+    /// again. Less memory, more time, the same gradients; the data as it is where nobody made it so.
+    /// </summary>
+    internal PreparationData WithRecomputedLayers { get => field ?? this; private init; }
+
+    /// <summary>The data of calls that differ in whether layers are computed again.</summary>
+    /// <param name="examples">Batches of one example each.</param>
+    /// <param name="call">The call of a batch.</param>
+    /// <param name="loss">The loss of a batch in a call.</param>
+    /// <param name="logits">What the model answers in a call.</param>
+    /// <param name="isClassification">True if an example is of one class.</param>
+    /// <param name="seed">Every random draw derives from it.</param>
+    /// <param name="cancellation">Asked for between examples.</param>
+    internal static PreparationData Of(
+        IEnumerable<TokenBatch> examples, Func<TokenBatch, ForwardContext> call, Func<TokenBatch, ForwardContext, BatchLoss> loss,
+        Func<TokenBatch, ForwardContext, Tensor> logits, bool isClassification, ulong seed, CancellationToken cancellation)
+    {
+        return Data(recompute: false) with { WithRecomputedLayers = Data(recompute: true) };
+
+        PreparationData Data(bool recompute)
+        {
+            ForwardContext Call(TokenBatch batch) => call(batch) with { Checkpointing = recompute };
+            return new(
+                examples, batch => loss(batch, Call(batch)), batch => logits(batch, Call(batch)), isClassification, seed, cancellation);
+        }
+    }
+}

@@ -127,7 +127,7 @@ internal abstract class DecoderModel : TransformerModel
     /// <summary>Runs one layer, in a way that a backward pass may repeat.</summary>
     private protected static Tensor RunLayer(Tensor hidden, ForwardContext context, Func<Tensor, ForwardContext, Tensor> layer)
     {
-        return context is { Checkpointing: true, Training: true } ? GradientCheckpoint.Run(Recompute, hidden) : layer(hidden, context);
+        return context.RecomputesLayers ? GradientCheckpoint.Run(Recompute, hidden) : layer(hidden, context);
 
         Tensor Recompute(Tensor x)
         {

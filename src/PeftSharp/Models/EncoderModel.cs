@@ -190,7 +190,7 @@ internal abstract class EncoderModel : TransformerModel
     // A scope for each layer: autograd keeps what the backward pass needs, and all else is free when the layer is done.
     private static Tensor Layer(Tensor hidden, Func<Tensor, ForwardContext, Tensor> layer, ForwardContext context)
     {
-        if (context is { Checkpointing: true, Training: true }) return GradientCheckpoint.Run(Recompute, hidden);
+        if (context.RecomputesLayers) return GradientCheckpoint.Run(Recompute, hidden);
         using var scope = NewDisposeScope();
         return layer(hidden, context).MoveToOuterDisposeScope();
 

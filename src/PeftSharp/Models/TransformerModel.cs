@@ -173,7 +173,7 @@ public abstract class TransformerModel : IDisposable
             merged = Sites.EnterMerged(context.Selection);
             call = context.Begin(Device, merged, batch.Task);
             // A part that is computed again in the backward pass reads its input then: it stays in the caller's scope.
-            if (context is { Checkpointing: true, Training: true } && is_grad_enabled()) return forward(batch.To(Device), call);
+            if (context.RecomputesLayers) return forward(batch.To(Device), call);
             using var scope = NewDisposeScope();
             return moveOut(forward(batch.To(Device), call));
         }

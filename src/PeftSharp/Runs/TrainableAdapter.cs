@@ -70,13 +70,13 @@ public sealed class TrainableAdapter(
             Check(batch);
             return new() { Selection = _selection, Trained = adapter.Tag };
         }
-        BatchLoss Loss(TokenBatch batch) => model.Model.Loss(batch, Call(batch));
-        Tensor Logits(TokenBatch batch) => model.Model.Forward(batch, Call(batch)).Logits;
         var before = Parameters;
         try
         {
             adapter.OnPrepare(
-                new(batches.EachExample(seed), Loss, Logits, model.Model.Head.Kind == TaskKind.Classification, seed, cancellation));
+                PreparationData.Of(
+                    batches.EachExample(seed), Call, model.Model.Loss, (batch, call) => model.Model.Forward(batch, call).Logits,
+                    model.Model.Head.Kind == TaskKind.Classification, seed, cancellation));
         }
         finally
         {

@@ -41,6 +41,9 @@ public sealed record ForwardContext
     /// <summary>True recomputes each layer's activations in the backward pass instead of keeping them.</summary>
     public bool Checkpointing { get; init; }
 
+    /// <summary>True if layers of this call are computed again in its backward pass; without gradients there is none.</summary>
+    internal bool RecomputesLayers => Checkpointing && is_grad_enabled();
+
     /// <summary>
     /// The only adapter whose tensors get gradients, while others act and stay as they are; null (default) for every adapter.
     /// </summary>

@@ -12,12 +12,18 @@ namespace PeftSharp.Methods.Partial;
 /// </summary>
 /// <remarks>
 /// Every example goes through the model alone and as long as it is, so that neither batch size nor padding matters. One sum for each weight
-/// is kept; the gradient of a tensor is added as soon as the backward pass has it, and let go. That of an embedding table comes by the rows
-/// that the example looks up.
+/// is kept; layers are computed again in the backward pass, and the gradient of a tensor is added as soon as that pass has it, and let go.
+/// That of an embedding table comes by the rows that the example looks up.
 /// </remarks>
 internal sealed class ExampleGradients(string method, IReadOnlyList<Slot> slots, AdapterTag tag)
 {
-    private readonly Dictionary<Slot, Tensor> _read = [], _sums = [];
+    private readonly Dictionary<Slot, Tensor> _sums = [];
+
+    // Parts of the forward pass under way that read a tensor, and the sum of the gradients that come from several parts: each computes its
+    // layers again, and has a backward pass of its own.
+    private readonly Dictionary<Slot, int> _parts = [];
+    private readonly Dictionary<Slot, Tensor> _partial = [];
+    private bool _goesBack;
 
     // Tables whose gradient comes by rows.
     private readonly Dictionary<Slot, LookedUpRows> _rows = [];
@@ -36,6 +42,7 @@ internal sealed class ExampleGradients(string method, IReadOnlyList<Slot> slots,
     {
         if (expected && !data.IsClassification)
             throw new PeftException($"{method}: \"expected\" is true, but the task gives no single class for an example; set it to false.");
+        data = data.WithRecomputedLayers;
         var (scores, seen, _) = Sum(data, most, expected ? ExpectedOf : example => LabelledOf(data, example, Squares(1)));
         foreach (var score in scores) score.Scale(1.0 / seen);
         return (scores, seen);
@@ -64,6 +71,7 @@ internal sealed class ExampleGradients(string method, IReadOnlyList<Slot> slots,
     /// <exception cref="PeftException">Nothing is labelled.</exception>
     public (IReadOnlyList<Tensor> Gradients, int Examples) Mean(PreparationData data, int most)
     {
+        data = data.WithRecomputedLayers;
         var (sums, seen, weight) = Sum(data, most, example => LabelledOf(data, example, (sum, gradient) => sum.Increase(gradient)));
         foreach (var sum in sums) sum.Scale(1 / weight);
         return (sums, seen);
@@ -75,6 +83,7 @@ internal sealed class ExampleGradients(string method, IReadOnlyList<Slot> slots,
     private (IReadOnlyList<Tensor> Sums, int Examples, double Weight) Sum(
         PreparationData data, int most, Func<TokenBatch, double> weightOf)
     {
+        using var pages = NativeHeap.ReturnAtOnce();
         using var scope = NewDisposeScope();
         foreach (var slot in slots) _sums[slot] = zeros(slot.Value.shape, SumType(slot.Value), slot.Value.device);
         var (seen, weight) = (0, 0.0);
@@ -117,7 +126,9 @@ internal sealed class ExampleGradients(string method, IReadOnlyList<Slot> slots,
     private void Backward(Tensor score, Action<Tensor, Tensor> add)
     {
         _add = (slot, gradient) => add(_sums[slot], gradient.to(_sums[slot].dtype));
+        _goesBack = true;
         AutogradFailures.Backward(score);
+        foreach (var (slot, gradient) in _partial) _add(slot, gradient);
         foreach (var (slot, rows) in _rows)
             rows.Take((at, gradients) =>
             {
@@ -133,26 +144,36 @@ internal sealed class ExampleGradients(string method, IReadOnlyList<Slot> slots,
     {
         var sites = slot.Map?.Embeddings.Where(site => site.Table == slot).ToList() ?? [];
         if (sites.Count == 0 || slot.Map!.Projections.Exists(p => p.Weight is TiedSlot))
-            return [slot.ReplaceTensor(tag, (value, _) => Tapped(slot, value))];
+        {
+            var key = new object();
+            return [slot.ReplaceTensor(tag, (value, context) => Tapped(slot, key, value, context))];
+        }
         var rows = _rows[slot] = new();
         return sites.Select(site => site.Plugins.Add(tag, rows));
     }
 
-    // A tensor that is read twice in a call has one gradient. The forward closes scopes of its own, which must not take it along.
-    private Tensor Tapped(Slot slot, Tensor value)
+    // A tensor that is read twice in a part of a call has one gradient there. The forward closes scopes of its own, which must not take it
+    // along.
+    private Tensor Tapped(Slot slot, object key, Tensor value, ForwardContext context) => context.Once(key, () =>
     {
-        if (!_read.TryGetValue(slot, out var tapped))
-        {
-            tapped = GradientTap.Of(value, gradient => _add(slot, gradient)).DetachFromDisposeScope();
-            _read.Add(slot, tapped);
-        }
-        return tapped.alias();
+        if (!_goesBack) _parts[slot] = _parts.GetValueOrDefault(slot) + 1;
+        return is_grad_enabled() ? GradientTap.Of(value, gradient => Take(slot, gradient)) : value.alias();
+    }).alias();
+
+    // A square is of the whole gradient.
+    private void Take(Slot slot, Tensor gradient)
+    {
+        if (_parts[slot] == 1) _add(slot, gradient);
+        else if (_partial.TryGetValue(slot, out var sum)) sum.Increase(gradient);
+        else _partial[slot] = gradient.clone().DetachFromDisposeScope();
     }
 
     private void Forget()
     {
-        foreach (var tapped in _read.Values) tapped.Dispose();
+        foreach (var sum in _partial.Values) sum.Dispose();
         foreach (var rows in _rows.Values) rows.Dispose();
-        _read.Clear();
+        _partial.Clear();
+        _parts.Clear();
+        _goesBack = false;
     }
 }

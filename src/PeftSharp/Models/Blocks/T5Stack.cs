@@ -53,7 +53,7 @@ internal sealed class T5Stack
         for (var i = 0; i < _layers.Length; i++)
         {
             var layer = _layers[i];
-            hidden = source is not null && context is { Checkpointing: true, Training: true }
+            hidden = source is not null && context.RecomputesLayers
                 ? runLayer(cat([hidden, source.Embeddings], 1), context.At(i), Recomputed(layer, hidden.shape[1]))
                 : runLayer(hidden, context.At(i), (x, call) => layer.Forward(x, mask, source?.Embeddings, sourceMask, call));
         }

@@ -111,9 +111,9 @@ public sealed class JointAdapters : ITrainingModel
                 ForwardContext Call(TokenBatch batch) => new() { Selection = Describe(batch).Selection, Trained = adapter.Tag };
                 var examples = batches.EachExample(seed).Where(batch => TaskOf(batch).Adapters.Contains(adapter));
                 adapter.OnPrepare(
-                    new(
-                        examples, batch => LossOf(batch, Call(batch)), batch => _model.Model.Forward(batch, Call(batch)).Logits,
-                        isClassification, seed, cancellation));
+                    PreparationData.Of(
+                        examples, Call, LossOf, (batch, call) => _model.Model.Forward(batch, call).Logits, isClassification, seed,
+                        cancellation));
             }
         }
         finally
