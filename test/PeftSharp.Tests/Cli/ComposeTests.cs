@@ -101,7 +101,7 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
         Peft.Run("convert", "--base", folder.Model, "--adapter", c, "--to", "lora", "--rank", "0.9999999", "--out", folder.File_("again"))
             .Succeeds();
         Close(Logits(c, "c"), Logits(folder.File_("again"), "again"), 1e-2);
-        var (a, _) = Adapters();
+        var (a, b) = Adapters();
         Peft.Run("convert", "--base", folder.Model, "--adapter", c, "--to", "adapterhub", "--out", folder.File_("hub")).Succeeds();
         Assert.True(File.Exists(Path.Combine(folder.File_("hub"), "adapter.safetensors")));
         Close(Logits(c, "c"), Logits(folder.File_("hub"), "hub"));
@@ -109,6 +109,12 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
             "not a change of weights",
             Peft.Run("convert", "--base", folder.Model, "--adapter", a, "--to", "lora", "--rank", "2", "--out", folder.File_("no"))
                 .Fails(1));
+        Assert.Contains(
+            "--how mean",
+            Peft.Run("combine", "--base", folder.Model, "--adapter", $"stack({a},{b})", "--out", folder.File_("no")).Fails(1));
+        Assert.Contains(
+            "--head FOLDER",
+            Peft.Run("combine", "--base", folder.Model, "--adapter", $"stack({c},{OtherLabels()})", "--out", folder.File_("no")).Fails(1));
         Assert.Contains("takes several", Peft.Run("combine", "--base", folder.Model, "--adapter", c, "--out", folder.File_("no")).Fails(2));
         Assert.Contains(
             "--how is \"x\"",
@@ -138,6 +144,16 @@ public sealed class ComposeTests(CliFolder folder) : IClassFixture<CliFolder>
     {
         folder.TrainTo(name, "--method", "lora", "--set", $"r={seed + 1}", "--epochs", "2", "--seed", $"{seed}").Succeeds();
         return folder.File_(name);
+    }
+
+    private string OtherLabels()
+    {
+        var data = folder.File_("other-labels.tsv");
+        File.WriteAllLines(data, ["sentence\tlabel", "the film is good\tyes", "the book is bad\tno"]);
+        Peft.Run(
+            "train", "--base", folder.Model, "--method", "lora", "--data", data, "--max-steps", "1", "--compute", "fp32", "--out",
+            folder.File_("other-labels")).Succeeds();
+        return folder.File_("other-labels");
     }
 
     private float[] Logits(string adapter, string name)

@@ -15,6 +15,10 @@ namespace PeftSharp.Analysis.Combining;
 /// </summary>
 public static class AdapterCombination
 {
+    private const string ByMean =
+        "adapters of one method with equal settings are combined by the mean of their tensors (CombineMethod.Mean; peft combine "
+        + "--how mean)";
+
     /// <summary>Adds the new adapter to the model, beside those that it is made of.</summary>
     /// <param name="model">The base with the adapters, none merged.</param>
     /// <param name="sources">The adapters with their weights: finite numbers, negative ones included.</param>
@@ -38,13 +42,25 @@ public static class AdapterCombination
         var heads = CombinedHeads.Of(model, sources, options.Head);
         if (options.How == CombineMethod.Mean) return new(TensorMean.Of(model, sources, heads, name), 1);
         // Refuses what is no change of weights, before anything is made.
-        foreach (var (adapter, _) in sources)
-            Merger.ChangedSlots(model.Model.Sites, adapter.Tag, adapter.Options.PeftType);
+        foreach (var (adapter, _) in sources) RequireChangeOfWeights(model, adapter);
         using var scope = NewDisposeScope();
         var matrices = new MatrixSources(model, sources);
         var factors = matrices.Places().ToDictionary(place => place, place => Factors(matrices, place, options));
         var combined = Attach(model, sources, factors, name, heads);
         return new(combined, Kept(factors.Values));
+    }
+
+    private static void RequireChangeOfWeights(PeftModel model, PeftMethod adapter)
+    {
+        try
+        {
+            Merger.ChangedSlots(model.Model.Sites, adapter.Tag, adapter.Options.PeftType);
+        }
+        catch (PeftException refusal)
+        {
+            throw new PeftException(
+                $"\"{adapter.Name}\" is not combined as a change of weights, for {refusal.Message.TrimEnd('.')}; {ByMean}.", refusal);
+        }
     }
 
     private static CombinedMatrix Factors(MatrixSources matrices, MatrixPlace place, CombineOptions options)
@@ -106,8 +122,8 @@ public static class AdapterCombination
     {
         if (factors.Count == 0)
             throw new PeftException(
-                "None of the adapters changes a matrix of the layers, so there is nothing to combine as low-rank updates; combine "
-                + "them by the mean of their tensors.");
+                "None of the adapters changes a matrix of the layers, so there is nothing to combine as low-rank updates; "
+                + $"{ByMean}.");
         var others = new CombinedOthers(model, sources);
         var rank = factors.Values.GroupBy(matrix => matrix.Rank).MaxBy(group => group.Count())!.Key;
         // An exact path as a pattern; the scale is alpha / rank = 1 everywhere.

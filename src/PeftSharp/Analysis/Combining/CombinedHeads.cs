@@ -9,6 +9,9 @@ namespace PeftSharp.Analysis.Combining;
 /// <summary>The head of a combination: one adapter's, or the mean of those that answer the same labels.</summary>
 internal sealed class CombinedHeads
 {
+    private const string NameOne =
+        "name the adapter whose head the combination is to have (CombineOptions.Head; peft combine --head FOLDER)";
+
     private readonly IReadOnlyList<(PeftMethod Adapter, double Weight)> _heads;
 
     private CombinedHeads(IReadOnlyList<(PeftMethod, double)> heads) => _heads = heads;
@@ -37,11 +40,11 @@ internal sealed class CombinedHeads
             if (outputs != heads[0].Adapter.Tag.Outputs || !(labels ?? []).SequenceEqual(first.Labels ?? []))
                 throw new PeftException(
                     $"The adapters \"{heads[0].Adapter.Name}\" and \"{adapter.Name}\" answer different labels, so their heads have no "
-                    + "mean; say whose head the combination is to have.");
+                    + $"mean; {NameOne}.");
         }
         var sum = heads.Sum(head => head.Weight);
         if (heads.Count > 1 && !(sum > 0))
-            throw new PeftException($"The weights add up to {sum}, so the heads have no mean; say whose head the combination is to have.");
+            throw new PeftException($"The weights add up to {sum}, so the heads have no mean; {NameOne}.");
         return new([.. heads.Select(head => (head.Adapter, heads.Count == 1 ? 1 : head.Weight / sum))]);
     }
 

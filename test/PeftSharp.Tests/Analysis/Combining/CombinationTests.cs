@@ -149,10 +149,13 @@ public sealed class CombinationTests
         Refused("nothing to combine", new());
         Refused("finite", new(), (a, double.NaN));
         Refused("not a change of weights", new(), (a, 1), (neck, 1));
+        Refused("--how mean", new(), (neck, 1));
         Refused("their methods or tensors differ", new() { How = CombineMethod.Mean }, (neck, 1), (wide, 1));
         Refused("add up to 0", new() { How = CombineMethod.Mean, Head = "a" }, (a, 1), (b, -1));
         Refused("add up to 0", new(), (a, 1), (b, -1));
+        Refused("--head", new(), (a, 1), (b, -1));
         Refused("answer different labels", new(), (a, 1), (five, 1));
+        Refused("--head", new(), (a, 1), (five, 1));
         Refused("\"x\"", new() { Head = "x" }, (a, 1));
         Refused("density", new() { Density = 0 }, (a, 1));
         Refused("rank", new() { Rank = 0 }, (a, 1));
