@@ -77,6 +77,13 @@ internal sealed class GgufCheckpoint : ITensorFile
     }
 
     /// <inheritdoc/>
+    /// <remarks>Maps that read the file in its blocks still find them: pages that are asked for again come from the file.</remarks>
+    public void Forget(string name)
+    {
+        if (_stored.TryGetValue(name, out var tensor)) _file.Forget(tensor);
+    }
+
+    /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
     private Tensor Ordered(Tensor value, GgufTensor tensor)

@@ -55,19 +55,30 @@ internal sealed class GgufFile : IDisposable
     public Tensor Read(GgufTensor tensor)
     {
         LibTorch.EnsureLoaded();
-        if (tensor.Type.IsPlain)
-        {
-            var type = tensor.Type.Name switch { "F32" => ScalarType.Float32, "F16" => ScalarType.Float16, _ => ScalarType.BFloat16 };
-            return _map.View(type, tensor.Type.BlockBytes, tensor.Offset, tensor.Shape);
-        }
+        if (tensor.Type.IsPlain) return _map.View(PlainType(tensor), tensor.Type.BlockBytes, tensor.Offset, tensor.Shape);
         using var blocks = Blocks(tensor);
         var dense = empty(tensor.Shape, ScalarType.Float32).DetachFromDisposeScope();
         GgufBlocks.Decode(tensor.Type, blocks, dense);
         return dense;
     }
 
+    /// <summary>A tensor was copied and will not be read again: its pages are given back. For what nobody has written to.</summary>
+    public void Forget(GgufTensor tensor)
+    {
+        // Blocks are unpacked from a map of bytes, plain numbers are views of one of their own type.
+        var type = tensor.Type.IsPlain ? PlainType(tensor) : ScalarType.Byte;
+        _map.Forget(type, tensor.Offset, tensor.Bytes);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _map.Dispose();
+
+    private static ScalarType PlainType(GgufTensor tensor) => tensor.Type.Name switch
+    {
+        "F32" => ScalarType.Float32,
+        "F16" => ScalarType.Float16,
+        _ => ScalarType.BFloat16,
+    };
 
     private static GgufFile Read(GgufReader reader, string path)
     {
