@@ -64,6 +64,50 @@ public sealed class Int8StoreTests : IDisposable
         Assert.True(((store.Dense() - weight).abs() <= allowed).all().item<bool>());
     }
 
+    // No reference file has rows of eight bits, so the definition as it is written decides, in double precision and number by number:
+    // absmax of the row, code = 127 · w / absmax to the nearest, w = code · absmax / 127 (arXiv 2208.07339, section 2.1).
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.Float16)]
+    [InlineData(ScalarType.BFloat16)]
+    public void Random_Weights_Are_As_The_Definition_Says(ScalarType type)
+    {
+        const int Rows = 33, Columns = 130;
+        // Rows of sizes from 1e-4 to 1e4 with single outliers, and one row of zeros.
+        var weight = randn(Rows, Columns) * linspace(-4, 4, Rows).exp2().pow(3.3).unsqueeze(1);
+        weight[5, 7] = weight[5].abs().max() * 40;
+        weight[6] = 0;
+        weight = weight.to(type);
+        using var store = Int8Store.Quantize(weight);
+        var tensors = store.ToBitsAndBytes(Weight).ToDictionary();
+        var (codes, scales) = (tensors[Weight].data<sbyte>().ToArray(), tensors[Scales].data<float>().ToArray());
+        var (given, values) = (weight.@double().data<double>().ToArray(), store.Dense().data<float>().ToArray());
+        for (var row = 0; row < Rows; row++)
+        {
+            var own = given.AsSpan(row * Columns, Columns).ToArray();
+            var absmax = own.Max(Math.Abs);
+            Assert.Equal(absmax, scales[row]); // a number of the weight itself, so without any rounding
+            for (var i = 0; i < Columns; i++)
+            {
+                var (exact, code) = (absmax == 0 ? 0 : 127 * own[i] / absmax, codes[row * Columns + i]);
+                // Nearest, but where float32's rounding of the product decides between two that are equally near.
+                Assert.InRange(Math.Abs(exact - code), 0, 0.5 + 127 * 1.2e-7 * 2);
+                Assert.Equal(code * absmax / 127, values[row * Columns + i], absmax * 2.4e-7);
+                if (Math.Abs(own[i]) == absmax && absmax > 0) Assert.Equal(127 * Math.Sign(own[i]), code);
+            }
+        }
+    }
+
+    // What is quantised has found its values: quantising them again changes no code.
+    [Fact]
+    public void Values_That_Were_Quantised_Keep_Their_Codes()
+    {
+        using var store = Int8Store.Quantize(randn(17, 90));
+        using var again = Int8Store.Quantize(store.Dense());
+        var (first, second) = (store.ToBitsAndBytes(Weight).ToDictionary(), again.ToBitsAndBytes(Weight).ToDictionary());
+        Assert.Equal(first[Weight].data<sbyte>().ToArray(), second[Weight].data<sbyte>().ToArray());
+    }
+
     [Fact]
     public void Its_Form()
     {
