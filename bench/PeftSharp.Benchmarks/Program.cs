@@ -24,6 +24,7 @@ using PeftSharp.Interop;
 //   tokenize MODEL FILE words per second
 // And how readers stand damaged files:
 //   mutate FIXTURES [COUNT] [SEED] a million damaged inputs over every parser; FIXTURES is test/PeftSharp.Tests/fixtures
+CompactHeap.Ensure();
 if (args is ["mutate", var fixtures, ..])
 {
     LibTorch.EnsureLoaded();

@@ -28,6 +28,8 @@ internal static class TrainMemoryBench
         };
         var quantize = Quantization.Named(form);
         if (form is not null && quantize is null) throw new ArgumentException($"The form is \"{form}\".");
+        using var watch = new HeapWatch();
+        void Print(string phase) => TrainMemoryBench.Print(phase, watch.TakeMost());
         Print("program");
         using var step = new CausalStep(
             folder, quantize, ComputeName.Parse(compute), rows, tokens, form is null ? "adamw_torch" : "paged_adamw",
@@ -51,12 +53,12 @@ internal static class TrainMemoryBench
             $"peak {peak >> 20:N0} MB ({peak / 1e6:N0} × 10⁶ bytes), {times.Order().ElementAt(times.Count / 2):0.00} s a step (median)");
     }
 
-    private static void Print(string phase)
+    private static void Print(string phase, long most)
     {
         var (used, free) = NativeHeapUse.Now;
         Console.WriteLine(
             $"{phase,-18} peak {ResidentMemory.Peak >> 20,6:N0} MB, now {ResidentMemory.Now >> 20,6:N0} = anonymous "
             + $"{ResidentMemory.Anonymous >> 20,6:N0} + files {ResidentMemory.Now - ResidentMemory.Anonymous >> 20,4:N0}; heap in use "
-            + $"{used >> 20,6:N0}, free {free >> 20,6:N0}; managed {GC.GetTotalMemory(false) >> 20,4:N0}");
+            + $"{used >> 20,6:N0} (at most {most >> 20,6:N0}), free {free >> 20,6:N0}; managed {GC.GetTotalMemory(false) >> 20,4:N0}");
     }
 }
