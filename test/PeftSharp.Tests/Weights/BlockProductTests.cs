@@ -5,8 +5,8 @@ using PeftSharp.Interop;
 using PeftSharp.Weights;
 using PeftSharp.Weights.BlockProducts;
 using TorchSharp;
-using Width = PeftSharp.Weights.BlockProducts.BlockProduct.Width;
 using static TorchSharp.torch;
+using Width = PeftSharp.Weights.BlockProducts.BlockProduct.Width;
 
 namespace PeftSharp.Tests.Weights;
 
