@@ -82,7 +82,8 @@ public sealed class ThreadsTests
         Assert.Empty(failures);
         for (var i = 0; i < selections.Length; i++) Assert.True(Close(expected[i], Ask(bench, selections[i])));
         LiveTensors.Settle();
-        Assert.Equal(0, Tensor.TotalCount - before);
+        // Fewer is none of this test's: an idle thread that ends lets go of what its last backward pass left there.
+        Assert.InRange(Tensor.TotalCount - before, long.MinValue, 0);
     }
 
     [Fact]

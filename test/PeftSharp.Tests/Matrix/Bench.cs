@@ -91,7 +91,7 @@ internal sealed class Bench : IDisposable
     public void Step(PeftMethod adapter, AdamW optimizer, int step, bool training = false, bool checkpointing = false, Action? look = null)
     {
         using var scope = NewDisposeScope();
-        Loss(adapter, training, 100 + (ulong)step, checkpointing).backward();
+        AutogradFailures.Backward(Loss(adapter, training, 100 + (ulong)step, checkpointing));
         var state = new StepState(step, 0, 100, 100 + (ulong)step, 0.01);
         adapter.AfterBackward(state);
         look?.Invoke();

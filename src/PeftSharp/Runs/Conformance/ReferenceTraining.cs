@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftSharp.Interop;
 using PeftSharp.Methods;
 using PeftSharp.Training;
 using PeftSharp.Training.Optimizers;
@@ -49,7 +50,7 @@ internal sealed class ReferenceTraining
             var state = new StepState(step, 0, _steps, (ulong)step, rate);
             var value = loss(state);
             losses[step] = value.to(ScalarType.Float64).item<double>();
-            value.backward();
+            AutogradFailures.Backward(value);
             if (_clip > 0) Norms.Add(Clipping.ByNorm(_parameters, _clip));
             method.AfterBackward(state);
             method.BeforeStep(state);

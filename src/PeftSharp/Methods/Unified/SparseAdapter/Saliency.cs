@@ -59,7 +59,7 @@ internal sealed class Saliency(IReadOnlyList<AdapterTensor> tensors, Preparation
         {
             data.Cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            data.Loss(example).Mean.backward();
+            AutogradFailures.Backward(data.Loss(example).Mean);
             count++;
         }
         var means =
