@@ -40,50 +40,51 @@ public sealed class ThreadsTests
         var merged = Ask(bench, AdapterSelection.None);
         bench.Peft.Unmerge();
         LiveTensors.Settle();
-        var before = Tensor.TotalCount;
-        var failures = new ConcurrentQueue<string>();
-        using var over = new CancellationTokenSource();
-        Thread[] changers =
-        [
-            Start(failures, over.Token, i =>
-            {
-                bench.Add(methods[i % methods.Length], $"new {i}", (ulong)i);
-                Ask(bench, bench.Peft.Select($"new {i}"));
-                bench.Peft.Rename($"new {i}", $"newer {i}");
-                bench.Peft.Remove($"newer {i}");
-            }),
-            Start(failures, over.Token, i =>
-            {
-                var loaded = AdapterFolder.Open(folder.Root).LoadInto(bench.Peft, $"loaded {i}");
-                Ask(bench, AdapterSelection.Of(loaded.Tag));
-                bench.Peft.Remove($"loaded {i}");
-            }),
-            Start(failures, over.Token, _ =>
-            {
-                bench.Peft.Merge("lora");
-                bench.Peft.Unmerge();
-            }),
-        ];
-        var askers = Enumerable.Range(0, Askers).Select(a => new Thread(() => Try(failures, () =>
+        LiveTensors.Measure(since =>
         {
-            for (var i = 0; i < Calls; i++)
+            var failures = new ConcurrentQueue<string>();
+            using var over = new CancellationTokenSource();
+            Thread[] changers =
+            [
+                Start(failures, over.Token, i =>
+                {
+                    bench.Add(methods[i % methods.Length], $"new {i}", (ulong)i);
+                    Ask(bench, bench.Peft.Select($"new {i}"));
+                    bench.Peft.Rename($"new {i}", $"newer {i}");
+                    bench.Peft.Remove($"newer {i}");
+                }),
+                Start(failures, over.Token, i =>
+                {
+                    var loaded = AdapterFolder.Open(folder.Root).LoadInto(bench.Peft, $"loaded {i}");
+                    Ask(bench, AdapterSelection.Of(loaded.Tag));
+                    bench.Peft.Remove($"loaded {i}");
+                }),
+                Start(failures, over.Token, _ =>
+                {
+                    bench.Peft.Merge("lora");
+                    bench.Peft.Unmerge();
+                }),
+            ];
+            var askers = Enumerable.Range(0, Askers).Select(a => new Thread(() => Try(failures, () =>
             {
-                var which = (a + i) % selections.Length;
-                var answer = Ask(bench, selections[which]);
-                // Other adapters act on the merged base while it is merged; which of the two it was cannot be told for them here.
-                var right = which == 0 ? Close(expected[0], answer) || Close(merged, answer) : which != 1 || Close(expected[1], answer);
-                if (!right) failures.Enqueue($"selection {which} answered otherwise");
-            }
-        }))).ToArray();
-        foreach (var thread in askers) thread.Start();
-        foreach (var thread in askers) thread.Join();
-        over.Cancel();
-        foreach (var thread in changers) thread.Join();
-        Assert.Empty(failures);
-        for (var i = 0; i < selections.Length; i++) Assert.True(Close(expected[i], Ask(bench, selections[i])));
-        LiveTensors.Settle();
-        // Fewer is none of this test's: an idle thread that ends lets go of what its last backward pass left there.
-        Assert.InRange(Tensor.TotalCount - before, long.MinValue, 0);
+                for (var i = 0; i < Calls; i++)
+                {
+                    var which = (a + i) % selections.Length;
+                    var answer = Ask(bench, selections[which]);
+                    // Other adapters act on the merged base while it is merged; which of the two it was cannot be told for them here.
+                    var right = which == 0 ? Close(expected[0], answer) || Close(merged, answer) : which != 1 || Close(expected[1], answer);
+                    if (!right) failures.Enqueue($"selection {which} answered otherwise");
+                }
+            }))).ToArray();
+            foreach (var thread in askers) thread.Start();
+            foreach (var thread in askers) thread.Join();
+            over.Cancel();
+            foreach (var thread in changers) thread.Join();
+            Assert.Empty(failures);
+            for (var i = 0; i < selections.Length; i++) Assert.True(Close(expected[i], Ask(bench, selections[i])));
+            LiveTensors.Settle();
+            Assert.Equal(0, since());
+        });
     }
 
     [Fact]

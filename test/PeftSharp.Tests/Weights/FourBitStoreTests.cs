@@ -150,8 +150,7 @@ public sealed class FourBitMemoryTests
                 foreach (var store in stores) y = store.Linear(y);
                 var loss = y.sum();
                 (tensors, bytes) = (Tensor.TotalCount - before, Used() - used);
-                loss.backward();
-                AutogradFailures.ThrowIfAny();
+                AutogradFailures.Backward(loss);
             }
             return (tensors, bytes, Tensor.TotalCount - start);
         }
