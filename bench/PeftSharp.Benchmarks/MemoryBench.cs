@@ -40,8 +40,10 @@ internal static class MemoryBench
         var training = new TrainableAdapter(model, adapter);
         var batches = new PlannedBatches(train, new BatchPlan(train.Lengths, 32, BatchOrder.Bucketed, 42));
         using var trainer = new Trainer(training, batches, new TrainerOptions { MaxSteps = 60, Evaluation = EvaluationMoment.Never });
+        using var watch = new HeapWatch();
         trainer.Run();
         Print("60 steps");
+        Console.WriteLine($"{"",-12} of libtorch's heap in use at most {watch.TakeMost() >> 20:N0} MB in these steps");
         new Evaluator(model, AdapterSelection.Of(adapter.Tag), held, MetricSet.Classification(2)).Evaluate();
         Print("evaluation");
     }
