@@ -18,4 +18,17 @@ internal static class KnownFiles
 
     /// <summary>What an adapter answers and on what base, beside the adapter.</summary>
     public const string Proof = "peft_proof.json";
+
+    /// <summary>
+    /// Where the tensors lie that an adapter's folder shares with other tasks: in it or, as a joint run writes them once for all tasks,
+    /// in the folder above. Where neither has them, where they would lie in it.
+    /// </summary>
+    public static string SharedOf(string folder)
+    {
+        var own = Path.Combine(folder, Shared);
+        var above = Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        if (File.Exists(own) || above is null) return own;
+        var outer = Path.Combine(above.FullName, Shared);
+        return File.Exists(outer) ? outer : own;
+    }
 }

@@ -9,18 +9,7 @@ public sealed partial class AdapterFolder
     /// Where the tensors lie that it shares with adapters of other tasks: beside its own or, as a joint run writes them once for all tasks,
     /// in the folder above; null where it shares none.
     /// </summary>
-    internal string? SharedFile
-    {
-        get
-        {
-            if (Options.SharedHash is null) return null;
-            var own = System.IO.Path.Combine(Path, SharedWeights);
-            var above = Directory.GetParent(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
-            if (File.Exists(own) || above is null) return own;
-            var outer = System.IO.Path.Combine(above.FullName, SharedWeights);
-            return File.Exists(outer) ? outer : own;
-        }
-    }
+    internal string? SharedFile => Options.SharedHash is null ? null : KnownFiles.SharedOf(Path);
 
     /// <summary>What to do where that file is missing, or another one.</summary>
     internal const string SharedAdvice = "copy it from the folder of its joint run into the adapter's folder, or into the one above";

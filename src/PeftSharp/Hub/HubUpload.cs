@@ -38,9 +38,7 @@ public sealed class HubUpload(HubSettings settings, IHubProgress? progress = nul
         const string config = "adapter_config.json";
         if (names.Contains(KnownFiles.Shared) || !names.Contains(config)) return null;
         var json = StrictJson.ReadObject(Path.Combine(folder, config), "save the adapter again");
-        if (json[KnownFiles.SharedHash] is null) return null;
-        var above = Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-        return above is null ? null : Path.Combine(above.FullName, KnownFiles.Shared);
+        return json[KnownFiles.SharedHash] is null ? null : KnownFiles.SharedOf(folder);
     }
 
     /// <summary>
