@@ -41,7 +41,7 @@ internal abstract class DecoderModel : TransformerModel
         var (_, (hidden, mask, _, _)) = Run(batch, context);
         var logits = context.LastToken
             ? Head.Forward(LastOf(hidden, mask), null, context)
-            : OfTokens(Head.Forward(hidden, mask, context), batch.Tokens, context);
+            : OfTokens(Head.Forward(hidden, mask, context), batch, context);
         return Result(logits, hidden, mask, batch, context);
     }, static output => output.MoveOut());
 
@@ -84,9 +84,11 @@ internal abstract class DecoderModel : TransformerModel
         var (rows, width) = (hidden.shape[0], hidden.shape[1]);
         var uniform = context.Selection.IsPerRow ? null : (long?)Sites.Inputs[^1].Length(context.Selection);
         var perRow = uniform is null ? Sites.Inputs[^1].LengthOfRows(context.Selection, rows) : null;
+        var afterFirst = Sites.Inputs[^1].AfterFirstOfRows(context.Selection, rows);
         long Added(int row) => uniform ?? perRow![row];
-        long Place(int row, int token) => state.Places is { } packed ? packed[row * batch.Tokens + token] : token + Added(row);
-        return LabelPlaces.Of(batch, width, Place, Added, Head.Ahead, Head.Outputs);
+        long Place(int row, int token, bool isFirst) => state.Places is { } packed ? packed[row * batch.Tokens + token]
+            : isFirst && afterFirst[row] ? token : token + Added(row);
+        return LabelPlaces.Of(batch, width, Place, row => afterFirst[row] ? 0 : Added(row), Head.Ahead, Head.Outputs);
     }
 
     private void RequirePackable(TokenBatch batch, ForwardContext context)

@@ -146,7 +146,7 @@ internal abstract class EncoderModel : TransformerModel
         hidden = RunLayers(hidden, padding, depth, _depth, context);
         var logits = depth < _depth ? _head!.Forward(hidden, padding, context)
             : _head!.Answer(depth == _depth ? _head.Condense(hidden, context) : hidden, context);
-        return Result(OfTokens(logits, batch.Tokens, context), hidden, padding, batch, context);
+        return Result(OfTokens(logits, batch, context), hidden, padding, batch, context);
     }, static output => output.MoveOut());
 
     /// <inheritdoc/>

@@ -11,13 +11,13 @@ internal sealed record LabelPlaces(long[] Columns, long[] Targets)
     /// <summary>Finds them.</summary>
     /// <param name="batch">Labels [rows, tokens], −100 where none counts; segments where rows are packed.</param>
     /// <param name="width">Hidden states of a row: the tokens, with virtual ones among them.</param>
-    /// <param name="place">The place of a row's token among the row's hidden states.</param>
+    /// <param name="place">The place of a row's token among the row's hidden states; true for a sequence's first token.</param>
     /// <param name="added">Virtual tokens before each sequence of a row.</param>
     /// <param name="ahead">So many places before a label its hidden state stands: 1 where a token answers for the next, 0 where it answers
     /// for itself.</param>
     /// <param name="vocabulary">Labels are below this.</param>
     /// <exception cref="PeftException">The labels have another shape than the tokens, or name no token.</exception>
-    public static LabelPlaces Of(TokenBatch batch, long width, Func<int, int, long> place, Func<int, long> added, int ahead,
+    public static LabelPlaces Of(TokenBatch batch, long width, Func<int, int, bool, long> place, Func<int, long> added, int ahead,
         long vocabulary)
     {
         var labels = batch.Labels!;
@@ -40,7 +40,7 @@ internal sealed record LabelPlaces(long[] Columns, long[] Targets)
                 var isFirst = token == 0 || mask?[at - 1] == 0 || segments is not null && segments[at - 1] != segments[at];
                 // Nothing stands before a sequence's first token that could answer for it, but for a virtual one.
                 if (ahead == 1 && isFirst && added(row) == 0) continue;
-                columns.Add(row * width + place(row, token) - ahead);
+                columns.Add(row * width + place(row, token, isFirst) - ahead);
                 targets.Add(label);
             }
         return new([.. columns], [.. targets]);

@@ -190,13 +190,15 @@ public abstract class TransformerModel : IDisposable
     }
 
     // Virtual tokens have no answers of their own: where the head answers each token, logits are those of the batch's tokens.
-    private protected Tensor OfTokens(Tensor logits, int tokens, ForwardContext context)
+    private protected Tensor OfTokens(Tensor logits, TokenBatch batch, ForwardContext context)
     {
+        var tokens = batch.Tokens;
         if (!Head.AnswersEachToken || logits.shape[1] == tokens) return logits;
-        if (!context.Selection.IsPerRow) return logits.narrow(1, logits.shape[1] - tokens, tokens);
-        // Every row starts at the left, after its own adapters' vectors: of two stacks those of the one that answers.
-        var first = tensor(Sites.Inputs[^1].LengthOfRows(context.Selection, logits.shape[0]), ScalarType.Int64, device: logits.device);
-        var places = first.unsqueeze(1).Plus(Arithmetic.Range(0, tokens, device: logits.device)).unsqueeze(-1);
+        // Of two stacks, the vectors of the one that answers.
+        var (input, selection) = (Sites.Inputs[^1], context.Selection);
+        var after = Array.Exists(input.AfterFirstOfRows(selection, logits.shape[0]), row => row);
+        if (!selection.IsPerRow && !after) return logits.narrow(1, logits.shape[1] - tokens, tokens);
+        var places = input.TokenPlaces(selection, batch.AttentionMask).unsqueeze(-1);
         return logits.gather(1, places.expand(logits.shape[0], tokens, logits.shape[2]));
     }
 

@@ -16,7 +16,7 @@ public sealed class InputSite(SitePlace place)
     /// <summary>The plug-ins here.</summary>
     public PluginList<IInputPlugin> Plugins { get; } = new(place);
 
-    /// <summary>Puts the active plug-ins' vectors of one stage before the sequence.</summary>
+    /// <summary>Puts the active plug-ins' vectors of one stage into the sequence.</summary>
     public InputState Apply(InputStage stage, InputState state, ForwardContext context)
     {
         // What stands before a sequence came with the call that began it.
@@ -24,8 +24,9 @@ public sealed class InputSite(SitePlace place)
         List<Share<IInputPlugin>> active = [.. Plugins.Shares(context).ToArray().Where(share => share.Plugin.Stage == stage)];
         if (active.Count == 0) return state;
         if (active.Exists(share => share.Weight != 1)) throw Plugins.NoMean("A prompt");
+        RequireRoom(Plugins.Shares(context).ToArray());
         if (context.Selection.IsPerRow) return ApplyPerRow(active, state, context.LastToken);
-        foreach (var share in active) state = Prepend(state, share.Plugin.Vectors(share.Context));
+        foreach (var share in active) state = Insert(state, share);
         return state;
     }
 
@@ -44,7 +45,7 @@ public sealed class InputSite(SitePlace place)
             var chosen = group.First().Rows!;
             var some = new InputState(
                 Rows.Select(state.Embeddings, chosen), Rows.Select(state.Mask!, chosen), Rows.Select(state.TypeIds!, chosen), true);
-            foreach (var share in group) some = Prepend(some, share.Plugin.Vectors(share.Context));
+            foreach (var share in group) some = Insert(some, share);
             return (Rows: chosen, State: some);
         }).ToList();
         var longest = groups.Max(g => g.State.Embeddings.shape[1]);
@@ -86,7 +87,7 @@ public sealed class InputSite(SitePlace place)
     {
         var lengths = new long[rows];
         foreach (var part in selection.Parts)
-            foreach (var row in part.Rows ?? [.. Enumerable.Range(0, (int)rows).Select(row => (long)row)]) lengths[row] = Length(part);
+            foreach (var row in part.Rows ?? AllRows(rows)) lengths[row] = Length(part);
         return lengths;
     }
 
@@ -108,11 +109,50 @@ public sealed class InputSite(SitePlace place)
         return labels;
     }
 
+    /// <summary>
+    /// Where the tokens of a batch stand among a selection's vectors, int64 [rows, tokens]; of padding alone, anywhere.
+    /// </summary>
+    /// <param name="selection">The adapters.</param>
+    /// <param name="mask">1 at real tokens, int64 [rows, tokens].</param>
+    internal Tensor TokenPlaces(AdapterSelection selection, Tensor mask)
+    {
+        var (rows, tokens) = (mask.shape[0], mask.shape[1]);
+        var (before, after) = (LengthOfRows(selection, rows), AfterFirstOfRows(selection, rows));
+        var place = Arithmetic.Range(0, tokens, device: mask.device).unsqueeze(0);
+        var moved = place.Plus(tensor(before, [rows, 1], device: mask.device));
+        if (!Array.Exists(after, row => row)) return moved;
+        var leading = LeadingPadding(mask) ?? Arithmetic.Filled([rows, 1], 0, ScalarType.Int64, mask.device);
+        return where(place.le(leading).logical_and(tensor(after, [rows, 1], device: mask.device)), place, moved);
+    }
+
+    /// <summary>True for the rows into which a selection puts vectors after the first token.</summary>
+    internal bool[] AfterFirstOfRows(AdapterSelection selection, long rows)
+    {
+        var after = new bool[rows];
+        foreach (var part in selection.Parts)
+            foreach (var row in part.Rows ?? AllRows(rows)) after[row] = AfterFirst(part);
+        return after;
+    }
+
+    private static long[] AllRows(long rows) => [.. Enumerable.Range(0, (int)rows).Select(row => (long)row)];
+
+    private bool AfterFirst(SelectionPart part) => part.Leaves.Any(leaf => Plugins.Of(leaf.Adapter).Any(plugin => plugin.AfterFirst));
+
     private long Length(SelectionPart part) => part.Leaves.Sum(leaf => Plugins.Of(leaf.Adapter).Sum(plugin => (long)plugin.Length));
 
-    private static InputState Prepend(InputState state, Tensor vectors)
+    // Among several adapters' vectors the first token is no longer the first.
+    private static void RequireRoom(Share<IInputPlugin>[] shares)
     {
-        if (state.Segments is not null) return PackedInput.Prepend(state, vectors);
+        if (shares.GroupBy(share => share.Part).Any(part => part.Count() > 1 && part.Any(share => share.Plugin.AfterFirst)))
+            throw new PeftException(
+                "One of the adapters puts its vectors after a sequence's first token (\"combine\": \"prefix_after_bos\"), and another "
+                + "puts vectors before it; take one of them.");
+    }
+
+    private static InputState Insert(InputState state, Share<IInputPlugin> share)
+    {
+        var (vectors, afterFirst) = (share.Plugin.Vectors(share.Context), share.Plugin.AfterFirst);
+        if (state.Segments is not null) return PackedInput.Insert(state, vectors, afterFirst);
         var (rows, length) = (state.Embeddings.shape[0], vectors.shape[0]);
         Tensor Extend(Tensor ids, long value) => cat([Arithmetic.Filled([rows, length], value, ScalarType.Int64, ids.device), ids], 1);
         var joined = new InputState(
@@ -120,7 +160,13 @@ public sealed class InputSite(SitePlace place)
             state.Mask is null ? null : Extend(state.Mask, 1),
             state.TypeIds is null ? null : Extend(state.TypeIds, 0),
             true);
-        return LeadingPadding(state.Mask) is { } leading ? BehindPadding(joined, leading, length) : joined;
+        var leading = LeadingPadding(state.Mask);
+        if (afterFirst)
+        {
+            var first = leading ?? Arithmetic.Filled([rows, 1], 0, ScalarType.Int64, vectors.device);
+            leading = first.Plus(1).AtMost(state.Embeddings.shape[1]);
+        }
+        return leading is null ? joined : Behind(joined, leading, length);
     }
 
     // Padded tokens before the first real one of each row, int64 [rows, 1]; null where no row has any.
@@ -131,8 +177,8 @@ public sealed class InputSite(SitePlace place)
         return leading.max().item<long>() == 0 ? null : leading;
     }
 
-    // Vectors stand right before a row's first real token: padding between them would part what belongs together.
-    private static InputState BehindPadding(InputState state, Tensor leading, long length)
+    // Vectors stand right before a row's first real token, for padding between them would part what belongs together, or right after it.
+    private static InputState Behind(InputState state, Tensor leading, long length)
     {
         var place = Arithmetic.Range(0, state.Embeddings.shape[1], device: leading.device).unsqueeze(0);
         // [rows, tokens]
@@ -140,7 +186,7 @@ public sealed class InputSite(SitePlace place)
         return state with
         {
             Embeddings = state.Embeddings.gather(1, from.unsqueeze(-1).expand_as(state.Embeddings)),
-            Mask = state.Mask!.gather(1, from),
+            Mask = state.Mask?.gather(1, from),
             TypeIds = state.TypeIds?.gather(1, from),
         };
     }

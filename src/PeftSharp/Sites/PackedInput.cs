@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Sites;
 
-/// <summary>Puts vectors before each of the sequences that a packed row holds.</summary>
+/// <summary>Puts vectors into each of the sequences that a packed row holds.</summary>
 internal static class PackedInput
 {
     /// <summary>
@@ -11,11 +11,12 @@ internal static class PackedInput
     /// </summary>
     /// <param name="state">A state with segments.</param>
     /// <param name="vectors">[length, hidden].</param>
-    public static InputState Prepend(InputState state, Tensor vectors)
+    /// <param name="afterFirst">True puts them after each sequence's first token.</param>
+    public static InputState Insert(InputState state, Tensor vectors, bool afterFirst)
     {
         var (rows, tokens, length) = ((int)state.Embeddings.shape[0], (int)state.Embeddings.shape[1], (int)vectors.shape[0]);
         var segments = state.Segments!.cpu().contiguous().data<long>().ToArray();
-        var layouts = Enumerable.Range(0, rows).Select(row => Layout(segments.AsSpan(row * tokens, tokens), length)).ToArray();
+        var layouts = Enumerable.Range(0, rows).Select(row => Layout(segments.AsSpan(row * tokens, tokens), length, afterFirst)).ToArray();
         var width = layouts.Max(layout => layout.Count);
         var (from, numbers, moved) = (new long[rows * width], new long[rows * width], new long[rows * tokens]);
         for (var row = 0; row < rows; row++)
@@ -42,14 +43,16 @@ internal static class PackedInput
     }
 
     // For each column of a row: where it comes from (the vectors, then the tokens) and its sequence. Padding at the end is left out.
-    private static List<(long Source, long Segment)> Layout(ReadOnlySpan<long> segments, int length)
+    private static List<(long Source, long Segment)> Layout(ReadOnlySpan<long> segments, int length, bool afterFirst)
     {
         var layout = new List<(long, long)>(segments.Length + length);
         for (var token = 0; token < segments.Length && segments[token] != 0; token++)
         {
-            if (token == 0 || segments[token] != segments[token - 1])
+            var starts = token == 0 || segments[token] != segments[token - 1];
+            if (afterFirst) layout.Add((length + token, segments[token]));
+            if (starts)
                 for (var vector = 0; vector < length; vector++) layout.Add((vector, segments[token]));
-            layout.Add((length + token, segments[token]));
+            if (!afterFirst) layout.Add((length + token, segments[token]));
         }
         return layout;
     }

@@ -93,7 +93,7 @@ internal sealed class TrunkBench : IDisposable
         };
         var loss = Adapter.ComputeLoss(Forward(context), new LossCall(default, context, Forward)).Mean;
         BatchLoss Forward(ForwardContext call) => Model.Model.Loss(batch, call);
-        loss.backward();
+        loss.Backpropagate();
         List<(string, Tensor)> all = [("the loss", loss.detach().MoveToOuterDisposeScope())];
         foreach (var tensor in Adapter.Tensors)
         {

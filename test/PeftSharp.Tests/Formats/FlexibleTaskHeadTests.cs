@@ -127,7 +127,7 @@ public sealed class FlexibleTaskHeadTests : IDisposable
         var expected = nn.functional.cross_entropy(output.Logits.flatten(0, 1), labels.flatten(), ignore_index: -100);
         Assert.Equal(expected.item<float>(), mean.item<float>(), 1e-6f);
         Assert.Equal(4, weight);
-        mean.backward();
+        mean.Backpropagate();
         Assert.All(loaded.Adapter.Tensors.Where(t => t.SavedModule), t => Assert.True(t.Value.grad is not null, t.Name));
     }
 

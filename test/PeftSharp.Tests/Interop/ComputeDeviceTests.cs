@@ -49,7 +49,7 @@ public sealed class ComputeDeviceTests
         Assert.False(Bits.Same(once, DropoutMask.Elsewhere(x, 0.3, 6)));
         Assert.InRange(once.eq(0).@double().mean().item<double>(), 0.29, 0.31);
         Assert.Equal((float)(1 / 0.7), once.max().item<float>(), 1e-6f);
-        once.sum().backward();
+        once.sum().Backpropagate();
         Assert.True(Bits.Same(once, x.grad!));
     }
 }

@@ -85,7 +85,7 @@ public sealed class DropoutMaskTests
         using var scope = NewDisposeScope();
         var x = randn([3, 50, 7], requires_grad: true);
         Assert.Same(x, DropoutMask.Apply(x, 0, 1));
-        DropoutMask.Apply(x, 0.4, 9).sum().backward();
+        DropoutMask.Apply(x, 0.4, 9).sum().Backpropagate();
         Assert.True(Bits.Same(x.grad!, DropoutMask.Create([3, 50, 7], float32, 0.4, 9)));
         Assert.Throws<PeftException>(() => DropoutMask.Apply(x, 1, 1));
         Assert.Throws<PeftException>(() => DropoutMask.Apply(x, double.NaN, 1));
@@ -97,7 +97,7 @@ public sealed class DropoutMaskTests
         using var scope = NewDisposeScope();
         var x = randn([3, 50, 7], dtype: float64, requires_grad: true);
         var y = DropoutMask.Apply(x, 0.4, 9);
-        y.sum().backward();
+        y.sum().Backpropagate();
         var kept = DropoutMask.Create([3, 50, 7], ScalarType.Bool, 0.4, 9);
         Assert.InRange((y - where(kept, x / (1 - 0.4), zeros_like(x))).abs().max().item<double>(), 0, 1e-14);
         Assert.Equal(kept.sum().item<long>(), x.grad!.ne(0).sum().item<long>());

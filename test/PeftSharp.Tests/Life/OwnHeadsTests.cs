@@ -69,7 +69,7 @@ public sealed class OwnHeadsTests
         var five = bench.Peft.Add(MethodRegistry.Options("lora"), "five", 11, outputs: 5);
         var four = bench.Peft.Add(MethodRegistry.Options("lora"), "four", 12, outputs: 4);
         bench.Peft.Model.Loss(bench.Batch, new ForwardContext { Selection = bench.Peft.SelectPerRow(["five", "four", null, "four"]) }).Mean
-            .backward();
+            .Backpropagate();
         foreach (var tensor in five.Tensors.Concat(four.Tensors).Where(t => t.SavedModule))
         {
             Assert.True(tensor.Value.grad!.isfinite().all().item<bool>());

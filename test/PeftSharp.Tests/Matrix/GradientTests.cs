@@ -21,7 +21,7 @@ public sealed class GradientTests
         using var bench = new Bench(architecture, ScalarType.Float64);
         var adapter = bench.Add(options);
         Move(adapter, 17, 0.02); // off starts where most gradients are zero
-        bench.Loss(adapter).backward();
+        bench.Loss(adapter).Backpropagate();
         var gradients = adapter.Tensors.Select(t => (t.Value.grad ?? zeros_like(t.Value)).clone()).ToList();
         for (var direction = 0UL; direction < 3; direction++)
         {
@@ -52,7 +52,7 @@ public sealed class GradientTests
     private static (Tensor Loss, IReadOnlyList<Tensor> Gradients) LossAndGradients(Bench bench, PeftMethod adapter, bool checkpointing)
     {
         var loss = bench.Loss(adapter, training: true, seed: 5, checkpointing);
-        loss.backward();
+        loss.Backpropagate();
         var gradients = adapter.Tensors.Select(
             t => t.Value.grad is { } gradient ? gradient.clone() : throw new PeftException($"{t.Name} got no gradient."))
             .ToList();

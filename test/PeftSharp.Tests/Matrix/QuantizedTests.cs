@@ -115,8 +115,8 @@ public sealed class QuantizedTests
         public void AssertAlike()
         {
             Bits.AssertClose(Dense.Logits(Plain), Quantised.Logits(Four), Rounding.Of(TinyModels.LongestSum), "The output");
-            Quantised.Loss(Four).backward();
-            Dense.Loss(Plain).backward();
+            Quantised.Loss(Four).Backpropagate();
+            Dense.Loss(Plain).Backpropagate();
             var largest = Plain.Tensors.Max(t => t.Value.grad!.abs().max().item<float>());
             foreach (var (a, b) in Four.Tensors.Zip(Plain.Tensors))
             {

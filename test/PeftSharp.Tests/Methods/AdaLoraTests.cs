@@ -47,7 +47,7 @@ public sealed class AdaLoraTests : IDisposable
             BatchLoss Forward(ForwardContext call) =>
                 model.Model.Head.Loss(model.Model.Forward(reference.Batch(true), call), reference.Batch(true).Labels!);
             var state = new StepState(done - 1, 0, options.TotalSteps.Value, 0, rate);
-            adapter.ComputeLoss(Forward(context), new(state, context, Forward)).Mean.backward();
+            adapter.ComputeLoss(Forward(context), new(state, context, Forward)).Mean.Backpropagate();
             adam.Step(rate);
             adapter.AfterStep(state);
             adam.ZeroGrad();

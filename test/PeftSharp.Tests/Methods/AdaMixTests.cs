@@ -51,7 +51,7 @@ public sealed class AdaMixTests
         var lora = new LoraOptions { Rank = 2 };
         var alone = bench.Add(new AdaMixOptions { Part = new(lora), Consistency = 0 }, "alone");
         Bench.Disturb(alone, 0.5);
-        bench.Loss(alone, training: true, seed: 3).backward();
+        bench.Loss(alone, training: true, seed: 3).Backpropagate();
         foreach (
             var group in alone.Tensors.Where(t => t.Local.StartsWith("lora_", StringComparison.Ordinal))
                 .GroupBy(t => $"{t.Path}.{t.Local[..6]}"))

@@ -99,7 +99,7 @@ public sealed class DyLoraTests
         for (ulong seed = 0; seed < 12; seed++)
         {
             using var scope = NewDisposeScope();
-            bench.Loss(dylora, training: true, seed).backward();
+            bench.Loss(dylora, training: true, seed).Backpropagate();
             foreach (var a in dylora.Tensors.Where(t => t.Local == "lora_A.weight"))
             {
                 bool[] moved =

@@ -28,8 +28,8 @@ public sealed class LoraFaTests
                 tensor.Value.add_(0.1);
                 others[tensor.Name].Value.copy_(tensor.Value);
             }
-        frozen.Loss(fa, training: true, seed: 3).backward();
-        plain.Loss(lora, training: true, seed: 3).backward();
+        frozen.Loss(fa, training: true, seed: 3).Backpropagate();
+        plain.Loss(lora, training: true, seed: 3).Backpropagate();
         AutogradFailures.ThrowIfAny();
         var largest = fa.Tensors.Max(t => t.Value.grad!.abs().max().item<float>());
         foreach (var tensor in fa.Tensors)

@@ -245,7 +245,7 @@ public sealed class LoraStartTests
         AssertNear(matmul(b.t(), b), eye(4, dtype: ScalarType.Float64) * size, "B", 1e-9);
         using var other = new Bench("bert", ScalarType.Float64);
         var full = other.Add("full");
-        other.Loss(full).backward();
+        other.Loss(full).Backpropagate();
         var gradient = full.Tensors.Single(t => t.Name == $"{path}.weight").Value.grad!;
         var (u, _, vt) = linalg.svd(gradient, fullMatrices: false);
         AssertNear(matmul(a, vt.t()).narrow(1, 0, 4).square().sum(1L), ones(4, ScalarType.Float64) * size, "A against the gradient", 1e-9);

@@ -80,8 +80,8 @@ public sealed class ProPetlTests : IDisposable
         Bench.Disturb(adapter);
         var alone = plain.Add(Parts["bottleneck"]);
         Fill(alone, adapter, (prototype, scores) => scores is null ? prototype : prototype * Largest(scores, 0.5));
-        shared.Loss(adapter).backward();
-        plain.Loss(alone).backward();
+        shared.Loss(adapter).Backpropagate();
+        plain.Loss(alone).Backpropagate();
         var checkedOnes = 0;
         foreach (var scores in adapter.Shared.Select(s => s.Scores))
         {
@@ -133,9 +133,9 @@ public sealed class ProPetlTests : IDisposable
         var (a, b) = ((ProPetlMethod)bench.Add(options, "a", 11), (ProPetlMethod)bench.Add(options, "b", 12));
         Assert.All(a.Prototype.Zip(b.Prototype), pair => Assert.Same(pair.First.Value, pair.Second.Value));
         Assert.Equal(a.SharedBytes, bench.Peft.Shared.Bytes);
-        bench.Loss(a).backward();
+        bench.Loss(a).Backpropagate();
         var alone = a.Prototype.Select(p => p.Value.grad!.clone()).ToList();
-        bench.Loss(b).backward();
+        bench.Loss(b).Backpropagate();
         Assert.All(a.Prototype.Zip(alone), pair => Bits.AssertDiffers(pair.Second, pair.First.Value.grad!, "The second task's gradient"));
         Assert.All(b.Shared, s => Assert.NotNull(s.Scores.Value.grad));
         foreach (var tensor in a.Tensors.Concat(b.Tensors)) tensor.Value.grad = null;

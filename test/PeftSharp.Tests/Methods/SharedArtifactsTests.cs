@@ -104,9 +104,9 @@ public sealed class SharedArtifactsTests : IDisposable
         Assert.Same(one.Tensors[0].Value, two.Tensors[0].Value);
         Assert.NotSame(one.Tensors[0].Value, apart.Tensors[0].Value);
 
-        bench.Loss(one).backward();
+        bench.Loss(one).Backpropagate();
         using var alone = one.Tensors[0].Value.grad!.clone();
-        bench.Loss(two).backward();
+        bench.Loss(two).Backpropagate();
         Bits.AssertClose(alone.mul(2), two.Tensors[0].Value.grad!, Rounding.Of(1), "The gradients of both");
         Assert.True(one.Tensors[0].IsShared);
         Assert.False(apart.Tensors[0].IsShared);

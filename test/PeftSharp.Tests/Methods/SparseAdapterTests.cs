@@ -80,7 +80,7 @@ public sealed class SparseAdapterTests : IDisposable
         new TrainableAdapter(bench.Peft, adapter).Prepare(new Batches(), 3);
         var whole = plain.Add(Lora);
         // The mean over the four rows alone: each of them counts the same.
-        plain.Loss(whole).backward();
+        plain.Loss(whole).Backpropagate();
         var own = whole.Tensors.Where(t => !t.SavedModule).ToList();
         var scores = own.SelectMany(t => (t.Value * t.Value.grad!).abs().detach().contiguous().data<float>().ToArray()).ToArray();
         var kept = adapter.Parts[0].Tensors.SelectMany(t => Kept(adapter, t)).ToArray();

@@ -27,7 +27,7 @@ public sealed class MultiLabelLossTests
     {
         using var scope = NewDisposeScope();
         var logits = tensor(new[] { 0.3, -1.2 }, [1, 2]).requires_grad_(true);
-        Losses.EachLabel(logits, tensor(new[] { 1f, 0f }, [1, 2])).Mean.backward();
+        Losses.EachLabel(logits, tensor(new[] { 1f, 0f }, [1, 2])).Mean.Backpropagate();
         Bits.AssertClose(tensor(new[] { -0.2127784, 0.1157377 }, [1, 2]), logits.grad!, 1e-6, "(σ(x) − y) / 2");
     }
 

@@ -88,18 +88,18 @@ public sealed class PackingTests
             StringComparison.Ordinal);
     }
 
-    private static Dictionary<string, Tensor> Gradients(PeftMethod adapter, Tensor loss)
+    internal static Dictionary<string, Tensor> Gradients(PeftMethod adapter, Tensor loss)
     {
-        loss.backward();
+        loss.Backpropagate();
         var gradients = adapter.Tensors.Where(t => t.Value.grad is not null).ToDictionary(t => t.Name, t => t.Value.grad!.clone());
         foreach (var tensor in adapter.Tensors) tensor.Value.grad = null;
         Assert.NotEmpty(gradients);
         return gradients;
     }
 
-    private static TokenBatch Apart() => Packed([[0], [1], [2], [3]], numbered: false);
+    internal static TokenBatch Apart() => Packed([[0], [1], [2], [3]], numbered: false);
 
-    private static TokenBatch Packed(int[][] rows, bool numbered = true)
+    internal static TokenBatch Packed(int[][] rows, bool numbered = true)
     {
         var width = rows.Max(row => row.Sum(text => Texts[text].Length));
         var (ids, mask, labels, segments) = (new long[rows.Length * width], new long[rows.Length * width], new long[rows.Length * width],

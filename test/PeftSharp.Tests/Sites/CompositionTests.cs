@@ -158,7 +158,7 @@ public sealed class CompositionTests
             using var guard = no_grad();
             return bench.Peft.Model.Loss(bench.Batch, new() { Selection = AdapterSelection.Of(tree) }).Mean.item<double>();
         }
-        bench.Peft.Model.Loss(bench.Batch, new() { Selection = AdapterSelection.Of(tree) }).Mean.backward();
+        bench.Peft.Model.Loss(bench.Batch, new() { Selection = AdapterSelection.Of(tree) }).Mean.Backpropagate();
         foreach (var adapter in (PeftMethod[])[a, b, c])
         {
             var tensor = adapter.Tensors.First(t => t.Value.grad is { } grad && grad.abs().max().item<double>() > 1e-6);
@@ -186,7 +186,7 @@ public sealed class CompositionTests
         Tensor[] Gradients(AdapterTag? trained)
         {
             foreach (var tensor in a.Tensors.Concat(b.Tensors)) tensor.Value.grad = null;
-            bench.Peft.Model.Loss(bench.Batch, new() { Selection = both, Trained = trained }).Mean.backward();
+            bench.Peft.Model.Loss(bench.Batch, new() { Selection = both, Trained = trained }).Mean.Backpropagate();
             return [.. a.Tensors.Select(t => t.Value.grad?.clone() ?? zeros(1))];
         }
         var together = Gradients(null);

@@ -22,7 +22,7 @@ public sealed class DroppedLinearTests
         var two = nn.functional.linear(DropoutMask.Apply(x2, 0.3, 11), w2);
         Bits.AssertClose(two, one, Rounding.Of(40), "The product");
         AutogradFailures.Backward(one.sin().sum());
-        two.sin().sum().backward();
+        two.sin().sum().Backpropagate();
         Same(x1, x2);
         Same(w1, w2);
     }

@@ -156,7 +156,7 @@ public sealed class JoinedRowsTests
 
     private static Tensor[] Gradients(PeftMethod[] adapters, Tensor logits)
     {
-        logits.square().sum().backward();
+        logits.square().sum().Backpropagate();
         Tensor[] gradients = [.. adapters.SelectMany(a => a.Tensors).Select(t => t.Value.grad?.clone() ?? zeros_like(t.Value))];
         foreach (var tensor in adapters.SelectMany(a => a.Tensors)) tensor.Value.grad?.zero_();
         return gradients;

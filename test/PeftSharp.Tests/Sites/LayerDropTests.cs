@@ -89,7 +89,7 @@ public sealed class LayerDropTests
         var adapter = bench.Add("bottleneck");
         bench.Peft.Model.Loss(
             bench.Batch, new() { Selection = AdapterSelection.Of(adapter.Tag).With(LayerDrop.Lowest(1)), Training = true }).Mean
-            .backward();
+            .Backpropagate();
         Assert.All(adapter.Tensors.Where(t => t.Name.Contains("layer.0.", StringComparison.Ordinal)), t => Assert.Null(t.Value.grad));
         Assert.All(adapter.Tensors.Where(t => t.Name.Contains("layer.1.", StringComparison.Ordinal)), t => Assert.NotNull(t.Value.grad));
     }

@@ -65,7 +65,8 @@ public sealed class PerRowSeamTests
         var (left, right) = (new List<Tensor>(), new List<Tensor>());
         SeamPlugins.Plug(seam, bench.Sites, a, 1, left);
         SeamPlugins.Plug(seam, bench.Sites, b, 2, right);
-        bench.Peft.Model.Loss(bench.Batch, new ForwardContext { Selection = AdapterSelection.PerRow([a, null, b, a]) }).Mean.backward();
+        var mixed = AdapterSelection.PerRow([a, null, b, a]);
+        bench.Peft.Model.Loss(bench.Batch, new ForwardContext { Selection = mixed }).Mean.Backpropagate();
         Assert.All(left.Concat(right), value => Assert.True(value.grad is { } gradient && gradient.count_nonzero().item<long>() > 0));
     }
 }

@@ -79,7 +79,7 @@ public sealed class OptimizerMemoryTests
         var (w, m, v) = (leaf.detach().data<float>().ToArray(), new float[5000], new float[5000]);
         for (var step = 1; step <= 3; step++)
         {
-            (leaf.pow(3).sum() / 10).backward();
+            (leaf.pow(3).sum() / 10).Backpropagate();
             var g = leaf.grad!.data<float>().ToArray();
             adam.Step(0.02);
             adam.ZeroGrad();
@@ -112,7 +112,7 @@ public sealed class OptimizerMemoryTests
         {
             var before = leaf.detach().clone();
             // Gradients of one block lie many powers of ten apart.
-            leaf.pow(5).sum().backward();
+            leaf.pow(5).sum().Backpropagate();
             adam.Step(0.01);
             adam.ZeroGrad();
             Assert.InRange((leaf.detach() - before).abs().max().item<float>(), 0, 0.2);
@@ -130,7 +130,7 @@ public sealed class OptimizerMemoryTests
             using var optimizer = make([new("w", leaf, false)]);
             for (var step = 0; step < 100; step++)
             {
-                (leaf - target).square().mean().backward();
+                (leaf - target).square().mean().Backpropagate();
                 optimizer.Step(0.05);
                 optimizer.ZeroGrad();
             }
@@ -192,7 +192,7 @@ public sealed class OptimizerMemoryTests
     private static void Step(IOptimizer optimizer, Tensor[] leaves, int step)
     {
         using var scope = NewDisposeScope();
-        leaves.Aggregate(zeros(1), (sum, leaf) => sum + ((leaf + step) * leaf * leaf).sum()).backward();
+        leaves.Aggregate(zeros(1), (sum, leaf) => sum + ((leaf + step) * leaf * leaf).sum()).Backpropagate();
         optimizer.Step(1e-3);
         optimizer.ZeroGrad();
     }

@@ -28,7 +28,7 @@ public sealed class ParameterGroupTests
         using var single = Make(new TrainableParameter("fast", alone, true));
         for (var step = 0; step < 3; step++)
         {
-            (slow.square().sum() + fast.pow(4).sum() + alone.pow(4).sum()).backward();
+            (slow.square().sum() + fast.pow(4).sum() + alone.pow(4).sum()).Backpropagate();
             both.Step(1e-4);
             single.Step(16e-4);
             both.ZeroGrad();

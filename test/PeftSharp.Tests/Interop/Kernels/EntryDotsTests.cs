@@ -64,7 +64,7 @@ public sealed class EntryDotsTests
         var found = new PatchedLookup(table, entries, ids).Of(own);
         Near(expected, found, 0);
         var weights = randn_like(expected);
-        (expected * weights).sum().backward();
+        (expected * weights).sum().Backpropagate();
         AutogradFailures.Backward((found * weights).sum());
         Near(copied.grad!, own.grad!, 1e-6);
         Assert.Equal(0, own.grad!.narrow(0, 3, 1).to(ScalarType.Float64).item<double>());

@@ -161,7 +161,7 @@ public sealed class FusedOperationTests
         AssertClose(expected, result, "result");
         using (no_grad()) AssertClose(expected, fused([.. inputs]), "result without a graph");
         var weights = Drawn(false, expected.shape).to(ScalarType.Float64);
-        (expected * weights).sum().backward();
+        (expected * weights).sum().Backpropagate();
         AutogradFailures.Backward((result * weights.to(ScalarType.Float32)).sum());
         for (var i = 0; i < inputs.Length; i++) AssertClose(wide[i].grad!, narrow[i].grad!, $"gradient {i}");
     }

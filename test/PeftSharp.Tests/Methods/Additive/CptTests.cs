@@ -70,7 +70,7 @@ public sealed class CptTests
         Assert.Equal(expected.item<double>(), loss.Mean.item<double>(), 1e-10);
         Tensor Gradient(Tensor of)
         {
-            of.backward();
+            of.Backpropagate();
             var gradient = adapter.Tensors[0].Value.grad!.clone();
             adapter.Tensors[0].Value.grad = null;
             return gradient;
@@ -94,7 +94,7 @@ public sealed class CptTests
         Tensor Of(IReadOnlyList<TokenBatch> parts)
         {
             var losses = parts.Select(part => model.Loss(part, step)).ToList();
-            foreach (var (mean, weight) in losses) (mean * weight / losses.Sum(l => l.Weight)).backward();
+            foreach (var (mean, weight) in losses) (mean * weight / losses.Sum(l => l.Weight)).Backpropagate();
             var gradient = adapter.Tensors[0].Value.grad!.clone();
             adapter.Tensors[0].Value.grad = null;
             return gradient;

@@ -86,7 +86,7 @@ public sealed class LstTests
             var loss = new TrainableAdapter(bench.Peft, adapter, new() { Checkpointing = checkpointing })
                 .Loss(bench.Batch, new StepState(0, 0, 1, 1, 0.1)).Mean;
             Assert.True(loss.requires_grad);
-            loss.backward();
+            loss.Backpropagate();
             Assert.All(adapter.Tensors, t => Assert.NotNull(t.Value.grad));
             remove.ForEach(undo => undo());
             return [.. spy];
@@ -136,7 +136,7 @@ public sealed class LstTests
         var union = bench.Add(MethodName.Options("lora|lst"));
         foreach (var checkpointing in (bool[])[false, true])
         {
-            bench.Loss(union, training: true, seed: 3, checkpointing).backward();
+            bench.Loss(union, training: true, seed: 3, checkpointing).Backpropagate();
             Assert.All(union.Tensors, t => Assert.NotNull(t.Value.grad));
         }
     }

@@ -79,7 +79,7 @@ public sealed class FusionTests
         for (var step = 0; step < 3; step++)
         {
             using var scope = NewDisposeScope();
-            trained.Loss(bench.Batch, new(step, 0, 3, (ulong)step, 0.01)).Mean.backward();
+            trained.Loss(bench.Batch, new(step, 0, 3, (ulong)step, 0.01)).Mean.Backpropagate();
             optimizer.Step(0.01);
             trained.AfterStep(new(step, 0, 3, (ulong)step, 0.01));
             optimizer.ZeroGrad();
@@ -99,7 +99,7 @@ public sealed class FusionTests
         Off(bench, "pfeiffer", "a", 70);
         Off(bench, "pfeiffer", "b", 80);
         var fusion = Off(bench.Peft.AddFusion(["a", "b"]), 95, 0.02);
-        bench.Loss(fusion).backward();
+        bench.Loss(fusion).Backpropagate();
         foreach (var tensor in fusion.Tensors)
         {
             using var scope = NewDisposeScope();

@@ -75,7 +75,7 @@ public sealed class DiffPruningTests
         using var bench = new Bench("bert", ScalarType.Float64);
         var adapter = Searching(bench, new DiffPruningOptions { Structured = structured, Penalty = 1e-4, Start = 0.4 });
         Bench.Disturb(adapter, 0.05);
-        bench.Loss(adapter, training, seed: 4).backward();
+        bench.Loss(adapter, training, seed: 4).Backpropagate();
         var gradients = adapter.Tensors.Select(t => t.Value.grad!.clone()).ToList();
         for (var direction = 0UL; direction < 2; direction++)
         {

@@ -76,7 +76,7 @@ public sealed class ExampleGradientsTests
         foreach (var example in source.EachExample(0))
         {
             var (mean, weight) = bench.Peft.Model.Loss(example, new ForwardContext { Selection = AdapterSelection.Of(adapter.Tag) });
-            mean.backward();
+            mean.Backpropagate();
             foreach (var tensor in adapter.Tensors)
             {
                 if (tensor.Value.grad is { } gradient) sums[tensor.Name].IncreaseByProduct(gradient, gradient, weight * weight / 4);

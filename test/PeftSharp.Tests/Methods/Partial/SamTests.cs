@@ -31,7 +31,7 @@ public sealed class SamTests
         using Bench bench = new(architecture, options), full = new(architecture, options);
         var whole = full.Add(new FullOptions());
         var rows = TinyModels.Rows([0, 1, 2, 3], 9, task: task);
-        full.Peft.Model.Loss(rows, new ForwardContext { Selection = AdapterSelection.Of(whole.Tag) }).Mean.backward();
+        full.Peft.Model.Loss(rows, new ForwardContext { Selection = AdapterSelection.Of(whole.Tag) }).Mean.Backpropagate();
         var adapter = (SamMethod)bench.Add(new SamOptions { KeepNumber = 150 });
         Assert.Equal("magnitude", adapter.ChosenBy);
         var cut = new Batches([TinyModels.Rows([0, 1], 9, task: task), TinyModels.Rows([2, 3], 11, task: task)]);

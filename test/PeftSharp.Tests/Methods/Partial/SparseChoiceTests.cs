@@ -69,7 +69,7 @@ public sealed class SparseChoiceTests : IDisposable
         var counts = new List<(long Kept, long All)>();
         for (var step = 0; step < 2; step++)
         {
-            bench.Loss(adapter).backward();
+            bench.Loss(adapter).Backpropagate();
             adapter.AfterBackward(new StepState(step, 0, 2, 40 + (ulong)step, 0.01));
             foreach (var tensor in adapter.Tensors)
             {
@@ -92,7 +92,7 @@ public sealed class SparseChoiceTests : IDisposable
 
     private static Dictionary<string, Tensor> Gradients(Bench bench, PeftMethod adapter)
     {
-        bench.Loss(adapter).backward();
+        bench.Loss(adapter).Backpropagate();
         var all = adapter.Tensors.ToDictionary(t => t.Name, t => t.Value.grad!.clone());
         foreach (var tensor in adapter.Tensors) tensor.Value.grad = null;
         return all;
@@ -115,7 +115,7 @@ public sealed class SparseChoiceTests : IDisposable
             [.. adapter.Tensors.Select(t => new TrainableParameter(t.Name, t.Value, false))], 0.9, 0.999, 1e-6, 0);
         for (var step = 0; step < 5; step++)
         {
-            model.Model.Loss(reference.Batch(true), call).Mean.backward();
+            model.Model.Loss(reference.Batch(true), call).Mean.Backpropagate();
             optimizer.Step(0.003);
             optimizer.ZeroGrad();
         }

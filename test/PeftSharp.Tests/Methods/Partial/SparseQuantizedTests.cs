@@ -39,8 +39,8 @@ public sealed class SparseQuantizedTests
                 to.Value.copy_(from.Replaced(adapter.Tag) ?? from.Value);
             }
         Bits.AssertClose(dense.Logits(whole), quantised.Logits(adapter), Rounding.Of(TinyModels.LongestSum), "The output");
-        quantised.Loss(adapter).backward();
-        dense.Loss(whole).backward();
+        quantised.Loss(adapter).Backpropagate();
+        dense.Loss(whole).Backpropagate();
         var largest = whole.Tensors.Max(t => t.Value.grad?.abs().max().item<float>() ?? 0);
         foreach (var (slot, positions, values) in adapter.Places)
         {

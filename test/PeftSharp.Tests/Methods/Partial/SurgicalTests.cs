@@ -75,7 +75,7 @@ public sealed class SurgicalTests
     {
         var whole = bench.Add(new FullOptions());
         var call = new ForwardContext { Selection = AdapterSelection.Of(whole.Tag) };
-        bench.Peft.Model.Loss(TinyModels.Rows([0, 1, 2, 3], 9), call).Mean.backward();
+        bench.Peft.Model.Loss(TinyModels.Rows([0, 1, 2, 3], 9), call).Mean.Backpropagate();
         return whole.Tensors.ToDictionary(t => t.Name, t => Root(Square(t.Value.grad)) / Root(Square(t.Value)));
     }
 

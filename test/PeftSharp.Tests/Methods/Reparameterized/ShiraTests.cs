@@ -29,8 +29,8 @@ public sealed class ShiraTests
         SafetensorsWriter.Write(folder.File("adapter_model.safetensors"), turned, new Dictionary<string, string> { ["format"] = "pt" });
         var loaded = AdapterFolder.Open(folder.Root).LoadInto(fresh.Peft);
         Bits.AssertSame(bench.Logits(adapter), fresh.Logits(loaded), "The output of places in another order");
-        bench.Loss(adapter).backward();
-        fresh.Loss(loaded).backward();
+        bench.Loss(adapter).Backpropagate();
+        fresh.Loss(loaded).Backpropagate();
         foreach (var (a, b) in adapter.Tensors.Zip(loaded.Tensors))
             Bits.AssertSame(a.Value.grad!, b.Value.grad!, $"The gradient of {a.Name}");
     }

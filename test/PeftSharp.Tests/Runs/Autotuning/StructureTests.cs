@@ -80,7 +80,7 @@ public sealed class StructureTests
         var positions = GatedPositions.Of(adapter);
         using var gates = new StructureGates(positions, positions.Sum(p => p.Weights) / 4, adapter.Tag);
         gates.Draw(new SeededRandom(3));
-        bench.Loss(adapter, training: true).backward();
+        bench.Loss(adapter, training: true).Backpropagate();
         var gradient = gates.Alphas.grad!;
         Assert.Equal(positions.Count, gradient.count_nonzero().item<long>());
         // The sum of the probabilities gets no gradient, so all alphas rising together would change nothing.

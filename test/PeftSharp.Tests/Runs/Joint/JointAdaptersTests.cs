@@ -46,7 +46,7 @@ public sealed class JointAdaptersTests
                     : nn.functional.cross_entropy(logits, batch.Labels!);
                 sum = sum + loss * counts[task];
             }
-            (sum / counts.Sum()).backward();
+            (sum / counts.Sum()).Backpropagate();
             foreach (var p in model.Parameters)
             {
                 expected[p.Name] = p.Value.grad!.clone().DetachFromDisposeScope();

@@ -7,6 +7,8 @@ namespace PeftSharp.Methods.Additive.Prompt;
 /// <summary>Prompt tuning as AdapterHub writes it.</summary>
 internal sealed class PromptAdapterHub() : AdapterHubLayout("prompt_tunings")
 {
+    private const string After = "prefix_after_bos";
+
     public override string? Refusal(MethodOptions options) => ((PromptOptions)options).HubStyle ? null
         : "PROMPT_TUNING: peft's prompts get positions and AdapterHub's do not, so they cannot be saved in the AdapterHub format; "
           + "save in the peft format.";
@@ -25,6 +27,7 @@ internal sealed class PromptAdapterHub() : AdapterHubLayout("prompt_tunings")
             ["prompt_init"] = "random_uniform",
             ["prompt_init_text"] = null,
         };
+        json["combine"] = o.AfterFirst ? After : "prefix";
         json["prompt_length"] = o.VirtualTokens;
         Literals.Keep(json, o.Hub);
         return json;
@@ -33,11 +36,13 @@ internal sealed class PromptAdapterHub() : AdapterHubLayout("prompt_tunings")
     public override MethodOptions? Read(JsonObject config)
     {
         if (config["architecture"]?.ToString() != "prompt_tuning") return null;
-        if (config["combine"]?.ToString() is { } combine && combine != "prefix")
-            throw new PeftException($"PROMPT_TUNING: \"combine\" is \"{combine}\"; only \"prefix\" is supported.");
+        var combine = config["combine"]?.ToString() ?? "prefix";
+        if (combine is not ("prefix" or After))
+            throw new PeftException($"PROMPT_TUNING: \"combine\" is \"{combine}\"; expected \"prefix\" or \"{After}\".");
         return new PromptOptions
         {
             HubStyle = true,
+            AfterFirst = combine == After,
             Init = "UNIFORM",
             VirtualTokens = config["prompt_length"]?.GetValue<int>() ?? 10,
             Hub = config,

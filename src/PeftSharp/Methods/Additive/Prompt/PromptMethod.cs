@@ -51,7 +51,7 @@ internal sealed class PromptMethod(string name, PromptOptions options) : PeftMet
         var prompt = Add(
             "", _options.HubStyle ? "prompt_embedding.weight" : "embedding.weight", [each * inputs.Count, width],
             () => Start(host, each * inputs.Count, width));
-        Plug(inputs[0].Plugins, new PromptInput(prompt, each, stage));
+        Plug(inputs[0].Plugins, new PromptInput(prompt, each, stage, _options.AfterFirst));
         TrainModules(_options.ModulesToSave);
     }
 

@@ -52,6 +52,14 @@ public sealed record PromptOptions : MethodOptions
     [SettingName("adapterhub_style")]
     public bool HubStyle { get; init; }
 
+    /// <summary>
+    /// True puts the vectors after the sequence's first token (AdapterHub's <c>prefix_after_bos</c>), false (default) before it; in
+    /// AdapterHub's way alone.
+    /// </summary>
+    [JsonIgnore]
+    [SettingName("after_first_token")]
+    public bool AfterFirst { get; init; }
+
     /// <summary>AdapterHub's own configuration, where the adapter came from one.</summary>
     [JsonIgnore]
     public JsonObject? Hub { get; init; }
@@ -67,6 +75,8 @@ public sealed record PromptOptions : MethodOptions
             throw Bad("prompt_tuning_init", $"\"{Init}\"", "\"RANDOM\", \"SAMPLE_VOCAB\" or \"TEXT\"");
         if (Init == "TEXT" && string.IsNullOrEmpty(InitText))
             throw Bad("prompt_tuning_init_text", InitText, "the text of the \"TEXT\" start");
+        if (AfterFirst && !HubStyle)
+            throw Bad("after_first_token", "true", "false, or \"adapterhub_style\": true beside it: peft's prompts come first");
     }
 
     /// <inheritdoc/>
