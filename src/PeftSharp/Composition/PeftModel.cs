@@ -56,6 +56,7 @@ public sealed partial class PeftModel : IDisposable
         Model.Precision, Model.Device, seed)
     {
         Drawn = Model.Created,
+        StateWidth = Model.StateWidth,
         FlexibleHead = Model.FlexibleHead?.ToJson(),
         ModelClass = ClassName,
         HeadOutput = Model.Head.OutputMap,

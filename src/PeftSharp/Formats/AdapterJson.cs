@@ -1,9 +1,7 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization.Metadata;
 using PeftSharp.Files.Json;
 using PeftSharp.Methods;
 using PeftSharp.Methods.Json;
@@ -16,8 +14,6 @@ namespace PeftSharp.Formats;
 /// </summary>
 internal static class AdapterJson
 {
-    private const int MostItems = 10_000;
-
     public const string Advice = "save the adapter again";
 
     private const string PeftType = "peft_type";
@@ -25,41 +21,13 @@ internal static class AdapterJson
     // The version whose fields are written.
     private const string PeftVersion = "0.21.2";
 
-    private static readonly JsonSerializerOptions Options = new()
-    {
-        WriteIndented = true,
-        IndentSize = 2,
-        NewLine = "\n",
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        MaxDepth = 64,
-        RespectNullableAnnotations = true,
-        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
-    };
+    private static readonly JsonSerializerOptions Options = SettingsJson.Options;
 
     /// <summary>Reads a JSON object from a file of bounded size.</summary>
     public static JsonObject ReadObject(string file) => StrictJson.ReadObject(file, Advice);
 
-    /// <summary>Turns a peft configuration into settings.</summary>
-    public static MethodOptions Parse(JsonObject json, MethodInfo method, string file)
-    {
-        var source = new JsonSource(file, $"see the method's settings in `peft methods {method.Name}`");
-        foreach (var known in Options.GetTypeInfo(method.OptionsType).Properties)
-            if (json[known.Name] is { } value) Check(source, value, $"$.{known.Name}");
-        return (MethodOptions)StrictJson.Make(source, json, method.OptionsType, Options) with { Source = json };
-    }
-
-    // Lists and maps of settings hold no null in either library; a field that is null as a whole is a default.
-    private static void Check(JsonSource source, JsonNode node, string path)
-    {
-        var items = node switch
-        {
-            JsonArray list => list.Select((item, i) => ($"{path}[{i}]", item)).ToList(),
-            JsonObject map => [.. map.Select(pair => ($"{path}.{pair.Key}", pair.Value))],
-            _ => [],
-        };
-        if (items.Count > MostItems) throw source.BadAt(path, 0, $"has {items.Count:N0} entries; expected at most {MostItems:N0}");
-        foreach (var (place, item) in items) Check(source, item ?? throw source.BadAt(place, 0, "is null; expected a value"), place);
-    }
+    /// <inheritdoc cref="SettingsJson.Parse"/>
+    public static MethodOptions Parse(JsonObject json, MethodInfo method, string file) => SettingsJson.Parse(json, method, file);
 
     /// <summary>Settings as the text of <c>adapter_config.json</c>.</summary>
     public static string Text(MethodOptions options)

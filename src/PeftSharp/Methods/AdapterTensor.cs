@@ -51,7 +51,7 @@ public sealed class AdapterTensor(string path, string local, Tensor value, bool 
     }
 
     /// <summary>What it is to the adapter; default: trained.</summary>
-    public TensorRole Role { get; init; }
+    public TensorRole Role { get; internal set; }
 
     /// <summary>
     /// True if it stands beside the base's weights and adds to the model's size; false if it takes the place of one, or is a buffer.

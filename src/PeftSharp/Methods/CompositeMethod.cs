@@ -23,7 +23,10 @@ internal abstract class CompositeMethod(string name) : PeftMethod(name)
     /// </summary>
     /// <exception cref="PeftException">The part does not fit the model, or trains what another part trains; <see cref="PeftMethod.Attach"/>
     /// takes everything back then.</exception>
-    protected PeftMethod AddPart(MethodOptions options, MethodHost host)
+    /// <param name="options">The part's settings.</param>
+    /// <param name="host">The model.</param>
+    /// <param name="beforehand">What the part is told before it is attached; null for nothing.</param>
+    protected PeftMethod AddPart(MethodOptions options, MethodHost host, Action<PeftMethod>? beforehand = null)
     {
         var index = _parts.Count;
         if (index == 0) OnDetach(_parts.Clear);
@@ -33,10 +36,11 @@ internal abstract class CompositeMethod(string name) : PeftMethod(name)
             : host.Seed;
         var part = options.Create(Name);
         part.Tag = Tag;
+        beforehand?.Invoke(part);
         part.Attach(host with { HeadModules = [], WholeHead = host.WholeHead, IsPart = true, Seed = seed });
         OnDetach(part.Detach);
         if (part.Tensors.Any(t => Tensors.Any(other => other.Name == t.Name)))
-            foreach (var tensor in part.Tensors.Concat(part.Frozen)) tensor.Scope = $"{index}:";
+            foreach (var tensor in part.Tensors.Concat(part.Frozen)) tensor.Scope = $"{index}:{tensor.Scope}";
         Adopt(part);
         _parts.Add(part);
         return part;

@@ -10,7 +10,7 @@ namespace PeftSharp.Methods;
 /// <param name="bias">b, [gates].</param>
 /// <param name="overPadding">True averages over padded positions too, as AdapterHub does: a row's gate then depends on the rows beside
 /// it.</param>
-internal sealed class Gate(AdapterTensor weight, AdapterTensor bias, bool overPadding)
+internal sealed class Gate(AdapterTensor weight, AdapterTensor bias, bool overPadding) : IGate
 {
     /// <summary>x: [rows, tokens, width] → [rows, 1, gates].</summary>
     public Tensor Value(Tensor x, ForwardContext context)

@@ -25,6 +25,11 @@ public sealed record MethodHost(
     /// <summary>Tensors that the base lacked and that were drawn at random (a fresh head).</summary>
     public IReadOnlyList<string> Drawn { get; init; } = [];
 
+    /// <summary>
+    /// Width of the states that the head reads; that of the residual stream (default) unless a last map has made another of it.
+    /// </summary>
+    internal int StateWidth { get => field == 0 ? Width : field; init; }
+
     /// <summary>The model's class in Python, for example <c>BertForSequenceClassification</c>; AdapterHub's files name it.</summary>
     public string? ModelClass { get; init; }
 

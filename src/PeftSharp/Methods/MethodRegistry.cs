@@ -14,6 +14,7 @@ using PeftSharp.Methods.Additive.Reft;
 using PeftSharp.Methods.Full;
 using PeftSharp.Methods.Hybrid.MoeLora;
 using PeftSharp.Methods.Hybrid.Union;
+using PeftSharp.Methods.Hybrid.XLora;
 using PeftSharp.Methods.Layouts;
 using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Methods.Partial.ChildTuning;
@@ -107,6 +108,7 @@ public static class MethodRegistry
         LoraXsMethod.Info,
         UnionMethod.Info,
         MoeLoraMethod.Info,
+        XLoraMethod.Info,
         SparseMethod.Info,
         AdaMixMethod.Info,
         ProPetlMethod.Info,

@@ -230,6 +230,22 @@ public abstract partial class PeftMethod
         _tensors.Remove(tensor);
     }
 
+    /// <summary>
+    /// Keeps the tensors of a part as they are: its plug-ins read them, nothing trains them, and they are saved with the rest.
+    /// </summary>
+    private protected void Freeze(PeftMethod part)
+    {
+        foreach (var tensor in part._tensors)
+        {
+            tensor.Role = TensorRole.Frozen;
+            tensor.Value.requires_grad_(false);
+        }
+        part._frozen.AddRange(part._tensors);
+        _frozen.AddRange(part._tensors);
+        _tensors.RemoveAll(part._tensors.Contains);
+        part._tensors.Clear();
+    }
+
     /// <summary>Places a plug-in; it is taken away when the adapter is detached.</summary>
     protected void Plug<T>(PluginList<T> plugins, T plugin) where T : class => _undo.Add(plugins.Add(Tag, plugin));
 

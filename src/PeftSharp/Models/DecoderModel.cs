@@ -66,6 +66,13 @@ internal abstract class DecoderModel : TransformerModel
         }, static loss => loss with { Mean = loss.Mean.MoveToOuterDisposeScope() });
     }
 
+    private protected override ScoutedStates Scout(TokenBatch batch, ForwardContext context)
+    {
+        var (state, answered) = Run(batch, context);
+        // Of one stack what comes in is no state of a layer; of two a cache may hold what the first made.
+        return new(AnswerStart is null ? answered.Embeddings : state.Embeddings.alias(), answered.Embeddings, state.Mask);
+    }
+
     /// <summary>Words on their way into the first layer.</summary>
     private protected static InputState Begin(Tensor words, TokenBatch batch) =>
         new(words, batch.Unpadded ? null : batch.AttentionMask, null, false) { Segments = batch.Segments };

@@ -140,9 +140,7 @@ internal abstract class EncoderModel : TransformerModel
     {
         SelectedTrunk.Check(batch, context.Selection);
         var depth = batch.Trunk?.Depth ?? 0;
-        var (hidden, padding) = batch.Trunk is { } trunk
-            ? (trunk.Hidden, batch.Unpadded ? null : batch.AttentionMask)
-            : Embed(batch, context.At(-1));
+        var (hidden, padding) = Begin(batch, context);
         hidden = RunLayers(hidden, padding, depth, _depth, context);
         var logits = depth < _depth ? _head!.Forward(hidden, padding, context)
             : _head!.Answer(depth == _depth ? _head.Condense(hidden, context) : hidden, context);
@@ -156,7 +154,23 @@ internal abstract class EncoderModel : TransformerModel
         hidden = RunLayers(hidden, padding, 0, Math.Min(depth, _depth), context);
         if (depth >= _depth) hidden = _head!.Pooled(hidden, padding);
         return depth > _depth ? _head!.Condense(hidden, context) : hidden;
-    }, static hidden => hidden.MoveToOuterDisposeScope());
+    }, static hidden => hidden.MoveToOuterDisposeScope(), scouts: false);
+
+    private protected override ScoutedStates Scout(TokenBatch batch, ForwardContext context)
+    {
+        if (batch.Trunk?.Depth >= _depth)
+            throw new PeftException(
+                "The adapter weighs by the last layer's states of every token, and the cached trunk holds what the head made of them; "
+                + "leave cache_trunk out.");
+        var (hidden, padding) = Begin(batch, context);
+        hidden = RunLayers(hidden, padding, batch.Trunk?.Depth ?? 0, _depth, context);
+        return new(hidden, hidden, padding);
+    }
+
+    // Where the layers begin: behind the embeddings, or behind a batch's trunk.
+    private (Tensor Hidden, Tensor? Padding) Begin(TokenBatch batch, ForwardContext context) => batch.Trunk is { } trunk
+        ? (trunk.Hidden, batch.Unpadded ? null : batch.AttentionMask)
+        : Embed(batch, context.At(-1));
 
     // Layers from one index to below another, [rows, tokens, hidden] → the same; the last one's result for the first token alone where no
     // more is read.

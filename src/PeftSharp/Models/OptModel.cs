@@ -71,6 +71,8 @@ internal sealed class OptModel : DecoderModel
     /// <inheritdoc/>
     public override int Width => _shape.Hidden;
 
+    internal override int StateWidth => _shape.WordWidth;
+
     /// <inheritdoc/>
     public override int MaxTokens => _shape.MaxPositions;
 

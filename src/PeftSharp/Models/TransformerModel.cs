@@ -32,6 +32,9 @@ public abstract class TransformerModel : IDisposable
     /// <summary>Width of the residual stream.</summary>
     public abstract int Width { get; }
 
+    /// <summary>Width of the states that the head reads; that of the residual stream unless a last map makes another of it.</summary>
+    internal virtual int StateWidth => Width;
+
     /// <summary>Longest sequence, in tokens.</summary>
     public abstract int MaxTokens { get; }
 
@@ -146,7 +149,13 @@ public abstract class TransformerModel : IDisposable
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_calls.IsClosed, this);
 
     /// <summary>Runs one call: holds on to weights and adapters until it ends, and releases what it made besides its result.</summary>
-    private protected T Call<T>(TokenBatch batch, ForwardContext context, Func<TokenBatch, ForwardContext, T> forward, Func<T, T> moveOut)
+    /// <param name="batch">The batch, from wherever it is.</param>
+    /// <param name="context">The call.</param>
+    /// <param name="forward">Computes the result.</param>
+    /// <param name="moveOut">Moves the result to the outer dispose scope.</param>
+    /// <param name="scouts">False where no adapter acts that asks for a first pass, whatever is selected: below them.</param>
+    private protected T Call<T>(
+        TokenBatch batch, ForwardContext context, Func<TokenBatch, ForwardContext, T> forward, Func<T, T> moveOut, bool scouts = true)
     {
         ObjectDisposedException.ThrowIf(batch.InputIds.IsInvalid, batch);
         if (context.Selection.IsPerRow && context.Selection.Rows != batch.Rows)
@@ -173,9 +182,9 @@ public abstract class TransformerModel : IDisposable
             merged = Sites.EnterMerged(context.Selection);
             call = context.Begin(Device, merged, batch.Task);
             // A part that is computed again in the backward pass reads its input then: it stays in the caller's scope.
-            if (context.RecomputesLayers) return forward(batch.To(Device), call);
+            if (context.RecomputesLayers) return Run(batch.To(Device), call);
             using var scope = NewDisposeScope();
-            return moveOut(forward(batch.To(Device), call));
+            return moveOut(Run(batch.To(Device), call));
         }
         finally
         {
@@ -187,7 +196,30 @@ public abstract class TransformerModel : IDisposable
             GC.KeepAlive(batch);
             GC.KeepAlive(this);
         }
+
+        T Run(TokenBatch here, ForwardContext begun) =>
+            forward(here, scouts && begun.NeedsScout ? begun with { Scouted = FirstPass(here, begun) } : begun);
     }
+
+    private ScoutedStates FirstPass(TokenBatch batch, ForwardContext call)
+    {
+        var first = call.AsScout();
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        try
+        {
+            return Scout(batch, first).MoveOut();
+        }
+        finally
+        {
+            first.Release();
+        }
+    }
+
+    /// <summary>Runs the layers, and no head.</summary>
+    /// <param name="batch">The batch, on the model's device.</param>
+    /// <param name="context">A call that is a first pass.</param>
+    private protected abstract ScoutedStates Scout(TokenBatch batch, ForwardContext context);
 
     // Virtual tokens have no answers of their own: where the head answers each token, logits are those of the batch's tokens.
     private protected Tensor OfTokens(Tensor logits, TokenBatch batch, ForwardContext context)

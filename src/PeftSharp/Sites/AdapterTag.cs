@@ -6,6 +6,7 @@ public sealed class AdapterTag(string name)
 {
     private volatile string _name = name;
     private AdapterComposition? _single;
+    private bool _actsInScout;
 
     /// <summary>The adapter's name.</summary>
     public string Name
@@ -38,6 +39,22 @@ public sealed class AdapterTag(string name)
 
     /// <summary>Says that plug-ins pass a state on from layer to layer.</summary>
     public void CarryState() => CarriesState = true;
+
+    /// <summary>
+    /// True if its plug-ins weigh what they add by what a first pass of the whole model found (<see cref="ForwardContext.Scouted"/>).
+    /// </summary>
+    internal bool NeedsScout { get; private set; }
+
+    /// <summary>True if in that first pass the base alone may answer, for the adapter would change nothing in it.</summary>
+    internal bool ScoutsBase => NeedsScout && !_actsInScout;
+
+    /// <summary>Says that plug-ins need a first pass. Needs only grow.</summary>
+    /// <param name="baseAlone">True if nothing of the adapter acts in that pass.</param>
+    internal void NeedScout(bool baseAlone)
+    {
+        NeedsScout = true;
+        _actsInScout |= !baseAlone;
+    }
 
     /// <summary>Number of outputs of the adapter's own head, where that is another than the base's; null where it is the base's.</summary>
     public int? Outputs { get; internal set; }

@@ -102,6 +102,15 @@ public sealed record ForwardContext
     /// <summary>True if no position may be skipped, by the caller's wish or an active adapter's.</summary>
     public bool NeedsAllTokens => AllTokens || Selection.HasSplit || Selection.Adapters.Any(a => a.NeedsAllTokens);
 
+    /// <summary>True in a first pass without gradients, of whose last states an adapter makes its weights for the call itself.</summary>
+    internal bool Scouting { get; private init; }
+
+    /// <summary>What that pass found; null where no active adapter asks for one.</summary>
+    internal ScoutedStates? Scouted { get; init; }
+
+    /// <summary>True if an active adapter asks for a first pass.</summary>
+    internal bool NeedsScout => Selection.Adapters.Any(a => a.NeedsScout);
+
     /// <summary>Computes something once per call, for plug-ins that share it over layers; it is released with the call.</summary>
     public Tensor Once(object key, Func<Tensor> compute) =>
         _once.TryGetValue(key, out var found) ? found : _once[key] = compute().DetachFromDisposeScope();
@@ -151,6 +160,25 @@ public sealed record ForwardContext
             _carried = [],
         };
 
+    /// <summary>
+    /// The first pass of the call: of the same tokens and the same adapters (the base alone where none would change anything), heard by
+    /// nobody and kept for no backward pass. It shares nothing with the call itself.
+    /// </summary>
+    internal ForwardContext AsScout() =>
+        this with
+        {
+            Scouting = true,
+            Selection = Selection.Adapters.All(adapter => adapter.ScoutsBase) ? AdapterSelection.None : Selection,
+            AllTokens = true,
+            Checkpointing = false,
+            Cache = Cache?.FirstPass,
+            LastToken = false,
+            FusionListener = null,
+            GateListener = null,
+            _once = new(ReferenceEqualityComparer.Instance),
+            _carried = [],
+        };
+
     /// <summary>Lets go of what the call shared; the graph keeps what the backward pass needs.</summary>
     internal void Release()
     {
@@ -188,7 +216,13 @@ public sealed record ForwardContext
         var earlier = Earlier is { } counts && counts.shape[0] > 1
             ? Once(part.EarlierKey, () => counts.index_select(0, RowsOf(part)!))
             : Earlier;
-        return this with { Selection = scope ?? part.Tree.Alone, Padding = padding, Earlier = earlier };
+        return this with
+        {
+            Selection = scope ?? part.Tree.Alone,
+            Padding = padding,
+            Earlier = earlier,
+            Scouted = Scouted is { } found ? found with { Rows = RowsOf(part) } : null,
+        };
     }
 
     /// <summary>The same call, of the same rows, for a part of a composition.</summary>

@@ -17,6 +17,7 @@ public sealed class KeyValueCache : IDisposable
     private Tensor? _padding;  // 1 at real keys, [rows, Length]; null while nothing is padded
     private Tensor? _counted;  // real tokens that have positions, [rows or 1, 1]
     private InputState? _source;
+    private KeyValueCache? _first;
 
     /// <summary>Keys of a row that earlier calls left, virtual tokens included and prefixes not.</summary>
     internal long Length { get; private set; }
@@ -28,8 +29,11 @@ public sealed class KeyValueCache : IDisposable
         set => _source = value is null ? null : Changed(value, tensor => Kept(tensor.alias()));
     }
 
+    /// <summary>What the first passes of calls keep, where an adapter asks for them; it follows this one.</summary>
+    internal KeyValueCache FirstPass => _first ??= new();
+
     /// <summary>Bytes that keys and values take.</summary>
-    internal long Bytes => _own.Values.Sum(keys => keys.Bytes)
+    internal long Bytes => (_first?.Bytes ?? 0) + _own.Values.Sum(keys => keys.Bytes)
         + _other.Values.Sum(pair => pair.Keys.numel() * pair.Keys.element_size() + pair.Values.numel() * pair.Values.element_size());
 
     /// <summary>Takes new tokens in.</summary>
@@ -118,6 +122,7 @@ public sealed class KeyValueCache : IDisposable
         if (_padding is not null) _padding = Replace(_padding);
         if (_counted is { } counted && counted.shape[0] > 1) _counted = Replace(counted);
         if (_source is { } source) _source = Changed(source, Replace);
+        _first?.Select(rows);
     }
 
     /// <summary>Forgets the last tokens of rows without padding, as if they had never come.</summary>
@@ -128,6 +133,7 @@ public sealed class KeyValueCache : IDisposable
         if (_padding is not null || _other.Count > 0 || count < 0 || count >= Length)
             throw new InvalidOperationException("Only tokens at the end of rows without padding can be taken back.");
         if (count == 0) return;
+        _first?.DropLast(count);
         foreach (var keys in _own.Values) keys.DropLast(count);
         Length -= count;
         if (_counted is not { } counted) return;
@@ -152,6 +158,7 @@ public sealed class KeyValueCache : IDisposable
         _source?.Embeddings.Dispose();
         _source?.Mask?.Dispose();
         (_padding, _counted, _source, Length) = (null, null, null, 0);
+        _first?.Clear();
     }
 
     /// <inheritdoc/>

@@ -89,6 +89,8 @@ public sealed class CacheTests
     [InlineData("llama", "prefix")]
     [InlineData("gpt2", "prompt")]
     [InlineData("t5", "lora")]
+    [InlineData("llama", "xlora")]
+    [InlineData("t5", "xlora")]
     public void Rows_Of_A_Cache_Can_Be_Chosen_Anew(string name, string method)
     {
         using var scope = NewDisposeScope();

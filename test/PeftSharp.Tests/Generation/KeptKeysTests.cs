@@ -28,6 +28,7 @@ public sealed class KeptKeysTests : IDisposable
             var data = new TheoryData<string, string?>();
             foreach (var model in CacheTests.Decoders)
                 foreach (var method in (string?[])[null, "lora", "prompt", "prefix"]) data.Add(model, method);
+            data.Add("llama", "xlora");
             return data;
         }
     }

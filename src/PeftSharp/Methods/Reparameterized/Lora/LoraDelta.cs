@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PeftSharp.Methods.Reparameterized.Lora;
 
 /// <summary>Low-rank update: ΔW = scale · B·A (Hu et al. 2021, arXiv 2106.09685), its scale fixed or gated.</summary>
-internal sealed class LoraDelta(AdaptedMap map, AdapterTensor? bBias, double dropout, Gate? gate)
+internal sealed class LoraDelta(AdaptedMap map, AdapterTensor? bBias, double dropout, IGate? gate)
     : IJoinableDelta, IMergeableProjection, ILowRankMap
 {
     private AdapterTensor A => map.A;

@@ -43,6 +43,12 @@ internal sealed partial class LoraMethod(string name, LoraOptions options) : Pef
     // The adapted parts of maps that serve several; null where there are none.
     internal LoraParts? Parts { get; private set; }
 
+    /// <summary>
+    /// Makes the gate of a map from the map and its scale, which it takes the place of; null (default): as the settings say. Set before the
+    /// adapter is attached, by what weighs several.
+    /// </summary>
+    internal Func<ProjectionSite, double, IGate>? Weighing { get; set; }
+
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
     {
@@ -103,7 +109,8 @@ internal sealed partial class LoraMethod(string name, LoraOptions options) : Pef
         if (bBias is not null) Hasten(bBias);
         if (!_options.UseDora)
         {
-            Plug(site.Plugins, new LoraDelta(map, bBias, _options.Dropout, _options.UseGating ? AddGate(site) : null));
+            var gate = _options.UseGating ? AddGate(site) : Weighing?.Invoke(site, scale);
+            Plug(site.Plugins, new LoraDelta(map, bBias, _options.Dropout, gate));
             return;
         }
         if (_options.LoraBias) throw new PeftException("LORA: \"lora_bias\" cannot be combined with \"use_dora\"; choose one.");
@@ -114,7 +121,7 @@ internal sealed partial class LoraMethod(string name, LoraOptions options) : Pef
         Plug(site.Plugins, new DoraDelta(map, magnitude, _options.Dropout, site.Weight.Base, squared));
     }
 
-    private Gate AddGate(ProjectionSite site) => new(
+    private IGate AddGate(ProjectionSite site) => new Gate(
         Add(site.Path, "gate.weight", Initial.Normal([1, site.InFeatures], 0.02, SeedOf($"{site.Path}.gate"))),
         Add(site.Path, "gate.bias", Initial.Uniform([1], 1 / Math.Sqrt(site.InFeatures), SeedOf($"{site.Path}.gate.bias")), decay: false),
         _options.GateOverPadding);
@@ -132,6 +139,9 @@ internal sealed partial class LoraMethod(string name, LoraOptions options) : Pef
                 + "\"target_modules\".");
         if (_options.LoraBias)
             throw new PeftException($"LORA: \"lora_bias\" does not reach embeddings; leave {site.Path} out of \"target_modules\".");
+        if (Weighing is not null)
+            throw new PeftException(
+                $"LORA: what is weighed token by token does not reach embeddings; leave {site.Path} out of \"target_modules\".");
         var (rank, scale) = RankAndScale(site.Path);
         // The reverse of linear maps: A starts at zero, B at N(0, 1).
         var a = Add(site.Path, "lora_embedding_A", [rank, site.Vocabulary], () => zeros(rank, site.Vocabulary));
