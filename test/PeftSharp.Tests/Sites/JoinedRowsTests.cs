@@ -35,6 +35,8 @@ public sealed class JoinedRowsTests
             [Neck(3) with { OriginalNormAfter = false }, Neck(4) with { OriginalNormAfter = false }, Neck(4)],
         ["bottlenecks with norms and gates"] =
             [Neck(3) with { NormBefore = true }, Neck(4) with { NormAfter = true }, Neck(4) with { UseGating = true }],
+        ["bottlenecks with slopes of their own"] =
+            [Neck(3) with { NonLinearity = "prelu" }, Neck(5) with { NonLinearity = "PReLU" }, Neck(4)],
         ["both kinds"] = [new LoraOptions { Rank = 2 }, Neck(4), new LoraOptions { Rank = 3 }, Neck(3)],
     };
 

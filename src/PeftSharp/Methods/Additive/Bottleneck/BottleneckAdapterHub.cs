@@ -18,9 +18,14 @@ internal sealed class BottleneckAdapterHub() : AdapterHubLayout("adapters", Shar
         return tensor.Path.Length > 0 ? base.Name(adapter, tensor) : $"{adapter.Host.BasePrefix}{Shared}.{adapter.Name}.{tensor.Local}";
     }
 
-    public override bool MayLeaveOut(PeftMethod adapter, string key) =>
-        // A norm before the bottleneck is registered twice there.
-        ((BottleneckOptions)adapter.Options).NormBefore && key.Contains(".adapter_down.0.", StringComparison.Ordinal);
+    // A norm before the bottleneck, and an activation with a slope, are registered twice there.
+    public override bool MayLeaveOut(PeftMethod adapter, string key)
+    {
+        var options = (BottleneckOptions)adapter.Options;
+        var activation = options.NormBefore ? ".adapter_down.2.f.weight" : ".adapter_down.1.f.weight";
+        return options.NormBefore && key.Contains(".adapter_down.0.", StringComparison.Ordinal)
+            || LearnedSlope.IsMeant(options.NonLinearity) && key.EndsWith(activation, StringComparison.Ordinal);
+    }
 
     public override MethodOptions? Read(JsonObject config)
     {

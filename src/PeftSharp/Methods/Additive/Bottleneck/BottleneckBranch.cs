@@ -80,7 +80,10 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
         Tensor Read(Func<BottleneckTensors, ITensorSource> choose, int dimension = 0) =>
             rows.Stack<BottleneckBranch>((plugin, call) => choose(plugin.Tensors).Get(call), dimension);
         var low = matmul(x, Read(t => t.Down).transpose(1, 2)).Plus(Read(t => t.DownBias).unsqueeze(1));
-        var up = matmul(Activation.Apply(_activation, low), Read(t => t.Up, 1).transpose(1, 2)).Plus(Read(t => t.UpBias).unsqueeze(1));
+        var active = tensors.Slope is null
+            ? Activation.Apply(_activation, low)
+            : LearnedSlope.Apply(low, Read(t => t.Slope!).unsqueeze(1));
+        var up = matmul(active, Read(t => t.Up, 1).transpose(1, 2)).Plus(Read(t => t.UpBias).unsqueeze(1));
         if (tensors.Scaling is not null) up = up * Read(t => t.Scaling!).unsqueeze(1);
         else if (_fixed is { } factor && factor != 1) up = up.Times(factor);
         return residual is null ? up : up.Plus(residual);
@@ -108,8 +111,9 @@ internal sealed class BottleneckBranch(BottleneckOptions options, BottleneckTens
 
     private Tensor Up(Tensor x, ForwardContext context)
     {
-        var down = Activation.Apply(_activation, nn.functional.linear(x, tensors.Down.Get(context), tensors.DownBias.Get(context)));
-        return nn.functional.linear(down, tensors.Up.Get(context), tensors.UpBias.Get(context));
+        var low = nn.functional.linear(x, tensors.Down.Get(context), tensors.DownBias.Get(context));
+        var active = tensors.Slope is null ? Activation.Apply(_activation, low) : LearnedSlope.Apply(low, tensors.Slope.Get(context));
+        return nn.functional.linear(active, tensors.Up.Get(context), tensors.UpBias.Get(context));
     }
 
     private Tensor Scaled(Tensor up, ForwardContext context)

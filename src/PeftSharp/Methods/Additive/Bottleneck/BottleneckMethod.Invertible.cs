@@ -28,8 +28,9 @@ internal sealed partial class BottleneckMethod
             InvertiblePath, $"{local}.{index}.weight", [rows, columns], () =>
                 Initial.Normal([rows, columns], 0.02, SeedOf($"{local}.{index}")));
         AdapterTensor Bias(int index, int rows) => Add(InvertiblePath, $"{local}.{index}.bias", zeros(rows), decay: false);
-        return new(
-            Weight(0, size, input), Bias(0, size), Weight(2, output, size), Bias(2, output), options.NonLinearity);
+        // AdapterHub's networks have a slope of their own each, in the module between the maps.
+        var slope = HasSlope ? Add(InvertiblePath, $"{local}.1.{LearnedSlope.Local}", LearnedSlope.New(), decay: false) : null;
+        return new(Weight(0, size, input), Bias(0, size), Weight(2, output, size), Bias(2, output), options.NonLinearity, slope);
     }
 
     internal string InvertiblePath => $"{Host.BasePrefix}invertible_adapters";

@@ -95,6 +95,8 @@ internal sealed partial class BottleneckMethod(string name, BottleneckOptions op
         if (options.UseGating) Tag.NeedAllTokens(options.GateOverPadding);
     }
 
+    private bool HasSlope => LearnedSlope.IsMeant(options.NonLinearity);
+
     private bool IsWanted(BranchKind kind) => kind switch
     {
         BranchKind.Attention => options.AfterAttention,
@@ -126,11 +128,14 @@ internal sealed partial class BottleneckMethod(string name, BottleneckOptions op
             : (Matrix($"adapter_down.{first}.weight", size, width, isUp: false), Part($"adapter_down.{first}.bias", zeros(size), false));
         var (up, upBias) = options.Phm ? PhmMap(path, "adapter_up", size, width, isUp: true)
             : (Matrix("adapter_up.weight", width, size, isUp: true), Part("adapter_up.bias", zeros(width), false));
+        // Weight decay would pull it to a relu.
+        var slope = HasSlope ? Part($"non_linearity.{LearnedSlope.Local}", LearnedSlope.New(), false) : null;
         var scaling = options.FixedScaling is null ? Part("scaling", ones(options.Scaling == "channel" ? width : 1)) : null;
         var gate = !options.UseGating ? null : new Gate(
             Part("gate.weight", Initial.Normal([1, width], 0.02, SeedOf($"{path}.gate"))), Part("gate.bias", zeros(1), false),
             options.GateOverPadding);
-        return new(down, downBias, up, upBias, scaling, gate, before, options.NormAfter ? NewNorm("adapter_norm_after") : null);
+        var after = options.NormAfter ? NewNorm("adapter_norm_after") : null;
+        return new(down, downBias, up, upBias, scaling, gate, before, after) { Slope = slope };
     }
 
     private Tensor Start(string what, long rows, long columns, bool isUp) => options.InitWeights switch

@@ -33,7 +33,9 @@ public sealed record BottleneckOptions : MethodOptions
     [JsonPropertyName("bottleneck_size")]
     public int? Size { get; init; }
 
-    /// <summary>Activation between the two maps; default <c>relu</c>.</summary>
+    /// <summary>
+    /// Activation between the two maps; default <c>relu</c>. <c>prelu</c> trains a slope with each bottleneck, from 0.25, below 0.
+    /// </summary>
     [JsonPropertyName("non_linearity")]
     public string NonLinearity { get; init; } = "relu";
 
@@ -189,8 +191,8 @@ public sealed record BottleneckOptions : MethodOptions
             if (factor is not (>= 1e-3 and <= 1e6)) throw Bad("reduction_factor", factor, "a number from 0.001 to 1000000");
         if (Size is < 1 or > 1 << 20) throw Bad("bottleneck_size", Size, "a whole number from 1 to 1048576");
         if (InitScale is not (>= 0 and <= 1e3)) throw Bad("init_scale", InitScale, "a number from 0 to 1000");
-        if (!Activation.Names.Contains(NonLinearity.ToLowerInvariant()))
-            throw Bad("non_linearity", $"\"{NonLinearity}\"", $"one of {string.Join(", ", Activation.Names)}");
+        if (!Activation.Names.Contains(NonLinearity.ToLowerInvariant()) && !LearnedSlope.IsMeant(NonLinearity))
+            throw Bad("non_linearity", $"\"{NonLinearity}\"", $"one of {string.Join(", ", Activation.Names)}, {LearnedSlope.Name}");
         if (InitWeights is not ("bert" or "mam_adapter" or "houlsby"))
             throw Bad("init_weights", $"\"{InitWeights}\"", "\"bert\", \"mam_adapter\" or \"houlsby\"");
         if (ResidualBeforeNorm is not ("true" or "false" or "post_add"))
