@@ -58,6 +58,22 @@ public sealed class AnalyzeTests : IClassFixture<CliFolder>
     }
 
     [Fact]
+    public void What_experts_count_is_told_by_text()
+    {
+        _folder.TrainTo("experts", "--method", "xlora", "--set", "num_experts=3", "layerwise_scalings=true", "--max-steps", "2").Succeeds();
+        var result = Peft.Run(
+            "analyze", "--base", _folder.Model, "--adapter", _folder.File_("experts"), "--data", _folder.Dev, "--take", "4", "--json");
+        var gates = result.Succeeds().Json["gates"]!.AsArray();
+        // Three experts at the queries and the values of two layers.
+        Assert.Equal(3 * 2 * 2, gates.Count);
+        Assert.Equal([0, 1], gates.Select(g => (int)g!["layer"]!).Distinct().Order());
+        Assert.All(gates, g => Assert.Equal("xlora", (string)g!["method"]!));
+        Assert.All(
+            gates.GroupBy(g => ((string)g!["place"]!).Split(" (expert ")[0]),
+            map => Assert.Equal(1, map.Sum(g => (double)g!["values"]![3]!), 1e-5));
+    }
+
+    [Fact]
     public void A_prefix_has_no_matrix_and_is_told_so()
     {
         Peft.Run(

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Data;
 using PeftSharp.Methods;
+using PeftSharp.Methods.Hybrid.XLora;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Rows;
 using PeftSharp.Sites;
@@ -9,7 +10,10 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Analysis.Gates;
 
-/// <summary>How far the learned gates of an adapter (UniPELT, Mao et al. 2021, arXiv 2110.07577) are open, by layer and by text.</summary>
+/// <summary>
+/// How far the learned gates of an adapter (UniPELT, Mao et al. 2021, arXiv 2110.07577) are open, by layer and by text; of X-LoRA (arXiv
+/// 2402.07148) what each expert counts.
+/// </summary>
 /// <param name="Gates">The gates, by layer.</param>
 /// <param name="Texts">How many texts were looked at.</param>
 public sealed record GateReport(IReadOnlyList<GateValues> Gates, int Texts)
@@ -24,10 +28,10 @@ public sealed record GateReport(IReadOnlyList<GateValues> Gates, int Texts)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfLessThan(take, 1);
-        if (model.Adapter is not { } adapter || !adapter.Tensors.Any(t => t.Local.StartsWith("gate.", StringComparison.Ordinal)))
+        if (model.Adapter is not { } adapter || !adapter.Tensors.Any(IsGate))
             throw new PeftException(
                 $"{model.AdapterFolder ?? model.BaseFolder} has no gates to tell of; expected an adapter that was trained with use_gating, "
-                + "as unipelt is.");
+                + "as unipelt is, or with xlora.");
         var request = new DataRequest(data) { Kind = LabelKind.None, RequireLabels = false, Usual = model.Columns, Take = take };
         using var tokens = Encoders.Encode(
             request.Load().Data, model.Tokenizer(), model.Model.Model, model.BaseFolder, model.MaxLength(), Caller.Program, cancellation);
@@ -54,6 +58,9 @@ public sealed record GateReport(IReadOnlyList<GateValues> Gates, int Texts)
         ["values"] = new JsonArray([.. gate.Values.Select(value => (JsonNode?)JsonValue.Create(value))]),
     })]);
 
+    private static bool IsGate(AdapterTensor tensor) => tensor.Local.StartsWith("gate.", StringComparison.Ordinal)
+        || tensor.Local.StartsWith(XLoraClassifier.Prefix, StringComparison.Ordinal);
+
     private static GateValues Named(PeftMethod adapter, (string Gate, int Index) key, double[] values)
     {
         var tensor = adapter.Tensors.First(t => t.Name == key.Gate);
@@ -61,10 +68,17 @@ public sealed record GateReport(IReadOnlyList<GateValues> Gates, int Texts)
         var sites = adapter.Host.Sites;
         var places = sites.Attentions.Select(a => a.Place).Concat(sites.Branches.Select(b => b.Place))
             .Concat(sites.Projections.Concat(sites.Parts).Select(p => p.Place));
-        var layer = places.FirstOrDefault(place => place.Path == tensor.Path) is { Path: not null } found ? found.Layer : -1;
+        var (path, which) = Place(part, tensor, key.Index);
+        var layer = places.FirstOrDefault(place => place.Path == path) is { Path: not null } found ? found.Layer : -1;
+        return new(MethodRegistry.ByPeftType(part.Options.PeftType)?.Name ?? part.Options.PeftType, path + which, layer, values);
+    }
+
+    private static (string Path, string Which) Place(PeftMethod part, AdapterTensor tensor, int index)
+    {
+        if (part is XLoraMethod { Classifier: { } classifier })
+            return classifier.Heard(index) is (var expert, { } map) ? (map, $" (expert {expert})") : ("", $"expert {index}");
         // A prefix may have one gate for keys and one for values.
-        var which = tensor.Value.shape[0] == 1 ? "" : key.Index == 0 ? " (keys)" : " (values)";
-        return new(MethodRegistry.ByPeftType(part.Options.PeftType)?.Name ?? part.Options.PeftType, tensor.Path + which, layer, values);
+        return (tensor.Path, tensor.Value.shape[0] == 1 ? "" : index == 0 ? " (keys)" : " (values)");
     }
 
     private sealed class Listener(int texts) : IGateListener

@@ -11,6 +11,9 @@ namespace PeftSharp.Methods.Hybrid.XLora;
 /// <param name="experts">How many there are.</param>
 internal sealed class XLoraClassifier(XLoraOptions options, int experts)
 {
+    /// <summary>What the names of its tensors begin with.</summary>
+    public const string Prefix = "internal_xlora_classifier.";
+
     private readonly List<AdapterTensor> _tensors = [];
     private readonly HashSet<string> _adapted = [];
     private readonly object _source = new(), _answering = new(), _mean = new();
@@ -29,11 +32,15 @@ internal sealed class XLoraClassifier(XLoraOptions options, int experts)
     /// <summary>Which of the weights are a map's.</summary>
     public int IndexOf(string map) => options.PerMap ? _maps[map] : 0;
 
+    /// <summary>The expert, and the map where each has weights of its own, of one of the numbers that a gate's listener hears.</summary>
+    public (int Expert, string? Map) Heard(int index) =>
+        (index % experts, options.PerMap ? _maps.First(map => map.Value == index / experts).Key : null);
+
     // Modules of torch between two linear maps count as well: relu, and dropout where there is any.
     private int Stride => options.Dropout > 0 ? 3 : 2;
 
     private static string Local(int index, string part) =>
-        string.Create(CultureInfo.InvariantCulture, $"internal_xlora_classifier.layers.{index}.{part}");
+        string.Create(CultureInfo.InvariantCulture, $"{Prefix}layers.{index}.{part}");
 
     /// <summary>Its tensors under peft's names, in order: weight [out, in] and bias [out] of each linear map.</summary>
     /// <param name="width">Width of the model's states.</param>
@@ -68,7 +75,21 @@ internal sealed class XLoraClassifier(XLoraOptions options, int experts)
         if (ofRows) return context.Once(_mean, () => Mean(Weights(scouted, readsSource: true, false, context), scouted.Padding));
         return readsSource && !ReferenceEquals(scouted.Source, scouted.Answering)
             ? context.Once(_source, () => Of(scouted.Source, context))
-            : context.Once(_answering, () => Of(scouted.Answering, context));
+            : context.Once(_answering, () =>
+            {
+                var weights = Of(scouted.Answering, context);
+                if (context.GateListener is { } listener) Tell(listener, weights, scouted);
+                return weights;
+            });
+    }
+
+    // The mean over a row's tokens, as of other gates.
+    private void Tell(IGateListener listener, Tensor weights, ScoutedStates scouted)
+    {
+        using var scope = NewDisposeScope();
+        var mean = Mean(weights, ReferenceEquals(scouted.Source, scouted.Answering) ? scouted.Padding : null);
+        if (scouted.Rows is { } rows) mean = mean.index_select(0, rows);
+        listener.Hear(_tensors[^2].Name, mean.flatten(2));                          // [rows, 1, maps · experts]
     }
 
     private static Tensor Mean(Tensor weights, Tensor? padding)
