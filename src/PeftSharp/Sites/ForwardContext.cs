@@ -203,6 +203,10 @@ public sealed record ForwardContext
         return this with { BaseDropout = BaseDropout && !quiet, Selection = bare ? AdapterSelection.None : Selection };
     }
 
+    /// <summary>The same call for vectors that belong to no token and have no padding, on their way through a layer's maps.</summary>
+    internal ForwardContext ForVectors() =>
+        this with { Padding = null, Scouted = Scouted is { } found ? found with { OfWholeRows = true } : null };
+
     /// <summary>The same call for rows on which no adapter acts.</summary>
     internal ForwardContext WithoutAdapters() => this with { Selection = AdapterSelection.None };
 

@@ -12,7 +12,9 @@ internal sealed record ScoutedStates(Tensor Source, Tensor Answering, Tensor? Pa
     /// <summary>Index (int64) of the rows that a plug-in acts on, among those of the states; null for all.</summary>
     public Tensor? Rows { get; init; }
 
-    /// <summary>True where vectors belong to no token (DeBERTa's distances): what is found for a row's tokens counts by its mean.</summary>
+    /// <summary>
+    /// True where vectors belong to no token (DeBERTa's distances, an adaption prompt): what is found for a row's tokens counts by its mean.
+    /// </summary>
     public bool OfWholeRows { get; init; }
 
     /// <summary>Moves the tensors to the outer dispose scope.</summary>

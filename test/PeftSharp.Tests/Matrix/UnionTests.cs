@@ -5,6 +5,7 @@ using PeftSharp.Methods;
 using PeftSharp.Methods.Additive.Bottleneck;
 using PeftSharp.Methods.Additive.Prefix;
 using PeftSharp.Methods.Hybrid.Union;
+using PeftSharp.Methods.Hybrid.XLora;
 using PeftSharp.Methods.Partial.BitFit;
 using PeftSharp.Methods.Partial.Head;
 using PeftSharp.Methods.Reparameterized.Lora;
@@ -74,6 +75,20 @@ public sealed class UnionTests
         var random = new Random(seed);
         var architecture = TinyModels.Names.ElementAt(seed % TinyModels.Names.Count);
         var parts = Enumerable.Range(0, random.Next(2, 4)).Select(_ => Choice[random.Next(Choice.Length)]).ToArray();
+        Obeys(architecture, parts);
+    }
+
+    public static TheoryData<int> Others => [.. Enumerable.Range(0, Choice.Length)];
+
+    // A first pass in which the others act as well, virtual tokens included.
+    [Theory]
+    [MemberData(nameof(Others))]
+    public void So_Do_Weighed_Experts_With_Any_Other(int other) => Obeys(
+        TinyModels.Names.ElementAt(other % TinyModels.Names.Count),
+        [("xlora", new XLoraOptions { DrawnExperts = 2, PerMap = true }, false), Choice[other]]);
+
+    private static void Obeys(string architecture, (string Name, MethodOptions Options, bool Merges)[] parts)
+    {
         var what = $"{architecture}: {string.Join(" + ", parts.Select(p => p.Name))}";
         var union = new UnionOptions { Parts = [.. parts.Select(p => p.Options)] };
         try

@@ -91,6 +91,22 @@ public sealed class XLoraExpertsTests
     }
 
     [Fact]
+    public void A_Run_Is_Taken_Up_With_The_Experts_That_It_Began_With()
+    {
+        using var folder = new TempFolder();
+        using Bench plain = new("bert"), first = new("bert"), second = new("bert"), third = new("bert");
+        var (loras, options) = Experts(plain, folder);
+        var begun = first.Add(options);
+        var (state, json) = (begun.State, begun.StateJson);
+        second.Add(options).RestoreState(state, json?.DeepClone());
+        loras[1].Tensors[0].Value.detach().mul_(2);
+        AdapterFolder.Save(loras[1], options.Adapters!["1"], AdapterFormat.Peft);
+        var other = third.Add(options);
+        Refusal.Sentence(() => other.RestoreState(state, json?.DeepClone()), "XLORA", "began with");
+        Refusal.Sentence(() => other.RestoreState(state, null), "XLORA", "began with");
+    }
+
+    [Fact]
     public void What_Cannot_Be_An_Expert_Is_Refused()
     {
         using var folder = new TempFolder();

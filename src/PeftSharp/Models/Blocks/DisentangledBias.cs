@@ -31,8 +31,7 @@ internal sealed class DisentangledBias(
     public KeyMask Extend(KeyMask mask, Tensor query, Tensor key, ProjectionSite queryMap, ProjectionSite keyMap, ForwardContext context)
     {
         // The vectors of distances have no padding, whatever the tokens have.
-        var scouted = context.Scouted is { } found ? found with { OfWholeRows = true } : null;
-        context = context with { Padding = null, Scouted = scouted };
+        context = context.ForVectors();
         var vectors = Vectors(query.shape[0], context);                         // [rows or 1, 2 · span, hidden]
         var places = Places(key.shape[2], context);                             // [queries, keys]
         Tensor? sum = null;

@@ -20,7 +20,7 @@ internal sealed class PromptAttention(AdapterTensor prompt, AdapterTensor gate, 
     {
         var vectors = prompt.Get(context);
         // The vectors have no padding.
-        var call = context with { Padding = null };
+        var call = context.ForVectors();
         var keys = Shared(key.Heads(vectors, shape.KeyHeads, call), shape);                          // [1, heads, length, headDim]
         var values = Shared(value.Heads(vectors, shape.KeyHeads, call), shape);
         var scores = matmul(query.Times(shape.Scale), keys.transpose(-1, -2)).softmax(-1);           // [rows, heads, queries, length]

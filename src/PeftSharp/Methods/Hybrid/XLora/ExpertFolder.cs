@@ -21,6 +21,9 @@ internal sealed class ExpertFolder
     /// <summary>How many numbers the folder holds.</summary>
     public long Numbers { get; }
 
+    /// <summary>SHA-256 of its tensors' file, in lower-case hex.</summary>
+    public string Digest() => FileDigest.Of(_file, cache: null);
+
     /// <summary>Reads the settings.</summary>
     /// <param name="name">The expert's name.</param>
     /// <param name="folder">The folder.</param>

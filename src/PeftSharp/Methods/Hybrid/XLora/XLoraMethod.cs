@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Sites;
+using static TorchSharp.torch;
 
 namespace PeftSharp.Methods.Hybrid.XLora;
 
@@ -9,7 +11,12 @@ internal sealed class XLoraMethod(string name, XLoraOptions options) : Composite
 {
     private const int UsualExperts = 4;
 
+    private const string PartsField = "parts", ExpertsField = "experts";
+
     private XLoraOptions? _attached;
+
+    // Of the experts that stay as they are: a run that is taken up needs the same.
+    private List<string> _digests = [];
 
     /// <summary>What the registry says of it.</summary>
     public static MethodInfo Info { get; } = new()
@@ -39,7 +46,7 @@ internal sealed class XLoraMethod(string name, XLoraOptions options) : Composite
     /// <inheritdoc/>
     protected override void OnAttach(MethodHost host)
     {
-        OnDetach(() => (_attached, Classifier) = (null, null));
+        OnDetach(() => (_attached, Classifier, _digests) = (null, null, []));
         RequireFit(host);
         var folders = Folders(host);
         List<MethodOptions> experts = folders is null ? [.. Settings(host)] : [.. folders.Select(folder => folder.Options)];
@@ -80,6 +87,7 @@ internal sealed class XLoraMethod(string name, XLoraOptions options) : Composite
         TrainModules(options.ModulesToSave);
         Tag.NeedScout(baseAlone: !host.IsPart && options.FirstWeight == 0 && options.ModulesToSave is not { Count: > 0 });
         Classifier = classifier;
+        _digests = trains ? [] : [.. (folders ?? []).Select(folder => folder.Digest())];
         _attached = options with
         {
             HiddenSize = host.StateWidth,
@@ -88,6 +96,25 @@ internal sealed class XLoraMethod(string name, XLoraOptions options) : Composite
             Expert = null,
             Experts = [.. Parts.Select(part => new MethodPart(part.Options))],
         };
+    }
+
+    /// <inheritdoc/>
+    public override JsonNode? StateJson => _digests.Count == 0 ? base.StateJson
+        : new JsonObject { [PartsField] = base.StateJson, [ExpertsField] = new JsonArray([.. _digests.Select(hex => (JsonNode)hex)]) };
+
+    /// <inheritdoc/>
+    public override void RestoreState(IReadOnlyDictionary<string, Tensor> tensors, JsonNode? json)
+    {
+        if (_digests.Count > 0)
+        {
+            var saved = (json as JsonObject)?[ExpertsField] as JsonArray ?? [];
+            if (!saved.Select(hex => hex?.ToString()).SequenceEqual(_digests))
+                throw new PeftException(
+                    "XLORA: the folders that \"adapters\" names do not hold the experts that the run began with; put those back, or begin "
+                    + "a new run.");
+            json = ((JsonObject)json!)[PartsField]?.DeepClone();
+        }
+        base.RestoreState(tensors, json);
     }
 
     private void RequireFit(MethodHost host)
