@@ -11,16 +11,11 @@ internal sealed unsafe class RowView : IDisposable
     /// <param name="tensor">[…, width]; it must outlive the view.</param>
     public RowView(Tensor tensor)
     {
-        var (shape, strides) = (tensor.shape, tensor.stride());
+        var shape = tensor.shape;
         Width = (int)shape[^1];
         Count = Width == 0 ? 0 : tensor.numel() / Width;
-        if (!IsRows(shape, strides))
-        {
-            _copy = tensor.contiguous();
-            (tensor, strides) = (_copy, _copy.stride());
-        }
-        _tensor = tensor;
-        Stride = shape.Length > 1 ? strides[^2] : Width;
+        if (StrideOf(shape, tensor.stride()) is not { } stride) (tensor, stride) = (_copy = tensor.contiguous(), Width);
+        (_tensor, Stride) = (tensor, stride);
         First = Count == 0 ? null : (float*)TensorPointer.OfFirst(tensor);
     }
 
@@ -46,11 +41,18 @@ internal sealed unsafe class RowView : IDisposable
         GC.KeepAlive(_tensor);
     }
 
-    private static bool IsRows(long[] shape, long[] strides)
+    // From one row to the next; null where rows are not as far from each other all over. Dimensions of one entry have strides of any kind.
+    private static long? StrideOf(long[] shape, long[] strides)
     {
-        if (shape[^1] > 1 && strides[^1] != 1) return false;
-        for (var i = shape.Length - 3; i >= 0; i--)
-            if (shape[i] > 1 && strides[i] != strides[i + 1] * shape[i + 1]) return false;
-        return true;
+        if (shape[^1] > 1 && strides[^1] != 1) return null;
+        var (stride, next) = ((long?)null, 0L);
+        for (var i = shape.Length - 2; i >= 0; i--)
+        {
+            if (shape[i] == 1) continue;
+            if (stride is null) (stride, next) = (strides[i], strides[i]);
+            else if (strides[i] != next) return null;
+            next *= shape[i];
+        }
+        return stride ?? shape[^1];
     }
 }
