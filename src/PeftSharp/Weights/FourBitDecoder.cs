@@ -43,6 +43,19 @@ internal static unsafe class FourBitDecoder
         GC.KeepAlive(to);
     }
 
+    /// <summary>Decodes one block to float32.</summary>
+    /// <param name="codes">Its codes.</param>
+    /// <param name="scale">Its scale.</param>
+    /// <param name="code">The levels.</param>
+    /// <param name="count">Weights.</param>
+    /// <param name="to">Where they go.</param>
+    public static void Decode(byte* codes, float scale, FourBitCode code, int count, float* to)
+    {
+        Span<float> values = stackalloc float[16];
+        Scale(code.Levels, scale, values);
+        ToFloat(codes, values, count, to, Best);
+    }
+
     private static void Scale(ReadOnlySpan<float> levels, float absmax, Span<float> values)
     {
         for (var i = 0; i < 16; i += 8)

@@ -9,7 +9,7 @@ namespace PeftSharp.Weights;
 /// A frozen weight in four bits (see <see cref="FourBitCodec"/>), its scales optionally quantised as well. Products dequantise it
 /// into a buffer that all stores of a thread share, in the forward and again in the backward pass: no dense copy is kept.
 /// </summary>
-internal sealed class FourBitStore : PackedStore
+internal sealed unsafe class FourBitStore : PackedStore, IRowProduct
 {
     private readonly Tensor _codes;
     private readonly Tensor _absmax;
@@ -123,6 +123,32 @@ internal sealed class FourBitStore : PackedStore
     /// <inheritdoc/>
     internal override Device Device => _codes.device;
 
+    // Rows that begin with a block.
+    bool IRowProduct.HasRows =>
+        ComputeType == ScalarType.Float32 && Device.type == DeviceType.CPU && InFeatures % BlockSize == 0;
+
+    void IRowProduct.Multiply(long first, long rows, float* x, int count, float* y, long stride)
+    {
+        var piece = stackalloc float[BlockSize];
+        var codes = TensorPointer.Of(_codes);
+        var scales = Scales;
+        for (var row = 0L; row < rows; row++)
+        {
+            for (var i = 0; i < count; i++) y[i * stride + row] = 0;
+            var start = (first + row) * InFeatures;
+            for (var at = 0L; at < InFeatures; at += BlockSize)
+            {
+                FourBitDecoder.Decode(codes + (start + at) / 2, scales[(start + at) / BlockSize], Code, BlockSize, piece);
+                for (var i = 0; i < count; i++)
+                    y[i * stride + row] += RowDots.Single(piece, x + i * InFeatures + at, BlockSize);
+            }
+        }
+        GC.KeepAlive(this);
+    }
+
+    private BlockScales Scales =>
+        _nested is null ? BlockScales.Of(_absmax) : BlockScales.Of(_absmax, _nested.Scales, _nested.Map, _nested.Offset);
+
     /// <inheritdoc/>
     internal override void DecodeInto(Tensor dense)
     {
@@ -138,8 +164,7 @@ internal sealed class FourBitStore : PackedStore
             dense.copy_(FourBitCodec.DecodeElsewhere(_codes, absmax, Count, BlockSize, Code).view_as(dense));
             return;
         }
-        var scales = _nested is null ? BlockScales.Of(_absmax) : BlockScales.Of(_absmax, _nested.Scales, _nested.Map, _nested.Offset);
-        FourBitDecoder.Decode(_codes, scales, Code, Count, BlockSize, dense);
+        FourBitDecoder.Decode(_codes, Scales, Code, Count, BlockSize, dense);
         GC.KeepAlive(this);
     }
 }

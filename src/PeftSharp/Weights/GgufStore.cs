@@ -62,10 +62,11 @@ internal sealed unsafe class GgufStore : PackedStore, IRowProduct
 
     void IRowProduct.Multiply(long first, long rows, float* x, int count, float* y, long stride)
     {
-        for (var row = 0L; row < rows; row += Together)
+        var together = count == 1 ? rows : Together;
+        for (var row = 0L; row < rows; row += together)
         {
             var blocks = (byte*)_address + (first + row) * _rowBytes;
-            var some = Math.Min(Together, rows - row);
+            var some = Math.Min(together, rows - row);
             if (_type.BlockSize == GgufCodes.Size) CodeRows.Multiply(_type, blocks, some, x, count, InFeatures, y + row, stride);
             else if (_product == null) Unpacked(blocks, some, x, count, y + row, stride);
             else for (var i = 0; i < count; i++) _product(blocks, _rowBytes, some, x + i * InFeatures, InFeatures, y + i * stride + row);

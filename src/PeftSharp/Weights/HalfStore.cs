@@ -1,11 +1,18 @@
+using PeftSharp.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Weights;
 
 /// <summary>A frozen weight kept in bfloat16: cast once, multiplied in bfloat16, everything around it in float32.</summary>
-internal sealed class HalfStore(Tensor weight) : WeightStore
+/// <remarks>With a handful of rows, inputs stay in float32: reading the weights is all that takes time.</remarks>
+internal sealed unsafe class HalfStore(Tensor weight) : WeightStore, IRowProduct
 {
+    // Where the rows lie; null unless they are one matrix in the CPU's memory, each row behind the other.
+    private readonly ushort* _rows =
+        weight.dim() == 2 && weight.device.type == DeviceType.CPU && weight.is_contiguous() && weight.numel() > 0
+            ? (ushort*)TensorPointer.OfFirst(weight) : null;
+
     /// <summary>The tensor itself, bfloat16 [out, in].</summary>
     public Tensor Weight { get; } = weight;
 
@@ -33,6 +40,15 @@ internal sealed class HalfStore(Tensor weight) : WeightStore
     {
         var half = nn.functional.linear(x.to(ScalarType.BFloat16), Weight, bias?.to(ScalarType.BFloat16));
         return half.to(result);
+    }
+
+    bool IRowProduct.HasRows => _rows != null;
+
+    void IRowProduct.Multiply(long first, long rows, float* x, int count, float* y, long stride)
+    {
+        for (var row = 0L; row < rows; row++)
+            for (var i = 0; i < count; i++)
+                y[i * stride + row] = RowDots.Half(_rows + (first + row) * InFeatures, x + i * InFeatures, InFeatures);
     }
 
     /// <inheritdoc/>

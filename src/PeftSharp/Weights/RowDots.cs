@@ -4,22 +4,57 @@ using System.Runtime.Intrinsics.X86;
 
 namespace PeftSharp.Weights;
 
-/// <summary>Products of a row of weights with rows of float32 numbers; counts are multiples of 32.</summary>
+/// <summary>Products of a row of weights with rows of float32 numbers; counts are multiples of 32 unless it says otherwise.</summary>
 internal static unsafe class RowDots
 {
-    /// <summary>Of float32 weights.</summary>
+    /// <summary>Of float32 weights, any number of them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Single(float* weights, float* x, long count)
     {
         var (first, second, third, fourth) = (Vector256<float>.Zero, Vector256<float>.Zero, Vector256<float>.Zero, Vector256<float>.Zero);
-        for (var i = 0L; i < count; i += 32)
+        var i = 0L;
+        for (; i <= count - 32; i += 32)
         {
             first = Vector256.FusedMultiplyAdd(Vector256.Load(weights + i), Vector256.Load(x + i), first);
             second = Vector256.FusedMultiplyAdd(Vector256.Load(weights + i + 8), Vector256.Load(x + i + 8), second);
             third = Vector256.FusedMultiplyAdd(Vector256.Load(weights + i + 16), Vector256.Load(x + i + 16), third);
             fourth = Vector256.FusedMultiplyAdd(Vector256.Load(weights + i + 24), Vector256.Load(x + i + 24), fourth);
         }
-        return Vector256.Sum(first + second + (third + fourth));
+        var sum = Vector256.Sum(first + second + (third + fourth));
+        for (; i < count; i++) sum += weights[i] * x[i];
+        return sum;
+    }
+
+    /// <summary>Of bfloat16 weights, any number of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Half(ushort* weights, float* x, long count)
+    {
+        var (first, second, third, fourth) = (Vector256<float>.Zero, Vector256<float>.Zero, Vector256<float>.Zero, Vector256<float>.Zero);
+        var i = 0L;
+        for (; i <= count - 32; i += 32)
+        {
+            var (a, b) = Vector256.Widen(Vector256.Load(weights + i));
+            var (c, d) = Vector256.Widen(Vector256.Load(weights + i + 16));
+            first = Vector256.FusedMultiplyAdd((a << 16).AsSingle(), Vector256.Load(x + i), first);
+            second = Vector256.FusedMultiplyAdd((b << 16).AsSingle(), Vector256.Load(x + i + 8), second);
+            third = Vector256.FusedMultiplyAdd((c << 16).AsSingle(), Vector256.Load(x + i + 16), third);
+            fourth = Vector256.FusedMultiplyAdd((d << 16).AsSingle(), Vector256.Load(x + i + 24), fourth);
+        }
+        var sum = Vector256.Sum(first + second + (third + fourth));
+        for (; i < count; i++) sum += BitConverter.UInt32BitsToSingle((uint)weights[i] << 16) * x[i];
+        return sum;
+    }
+
+    /// <summary>Of a few float32 weights, any number of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Few(float* weights, float* x, int count)
+    {
+        if (count == 8) return Vector256.Sum(Vector256.Load(weights) * Vector256.Load(x));
+        var (sums, i) = (Vector256<float>.Zero, 0);
+        for (; i <= count - 8; i += 8) sums = Vector256.FusedMultiplyAdd(Vector256.Load(weights + i), Vector256.Load(x + i), sums);
+        var sum = Vector256.Sum(sums);
+        for (; i < count; i++) sum += weights[i] * x[i];
+        return sum;
     }
 
     /// <summary>Of blocks of 32 codes of four bits with a scale and a minimum, both half-precision (GGUF's Q4_1).</summary>

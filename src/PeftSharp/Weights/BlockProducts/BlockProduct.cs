@@ -22,8 +22,8 @@ internal static unsafe class BlockProduct
     /// </summary>
     public static delegate*<byte*, long, long, float*, long, float*, void> Of(GgufType type, Width? width = null) => type.Name switch
     {
-        "Q4_0" => Of<MiddleBlock>(width ?? Best),
-        "Q4_1" => Of<MinimumBlock>(width ?? Best),
+        "Q4_0" => (width ?? Best) == Width.Avx512 ? &FourBitRows.Wide<MiddleBlock> : Of<MiddleBlock>(width ?? Best),
+        "Q4_1" => (width ?? Best) == Width.Avx512 ? &FourBitRows.Wide<MinimumBlock> : Of<MinimumBlock>(width ?? Best),
         "Q8_0" => Of<ByteBlock>(width ?? Best),
         _ => null,
     };

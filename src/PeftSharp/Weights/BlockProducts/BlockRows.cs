@@ -98,8 +98,10 @@ internal static unsafe class BlockRows
         for (var row = 0L; row < rows; row++) y[row] = T.Row(first + row * rowBytes, x, columns);
     }
 
-    // The first two half-precision numbers of four blocks; the second is a code or a pair of them where there is no minimum.
+    /// <summary>
+    /// The first two half-precision numbers of four blocks; the second is a code or a pair of them where there is no minimum.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Scales(byte* r0, byte* r1, byte* r2, byte* r3) => HalfNumbers.ToSingle(
+    public static Vector256<float> Scales(byte* r0, byte* r1, byte* r2, byte* r3) => HalfNumbers.ToSingle(
         Vector128.Create(*(uint*)r0, *(uint*)r1, *(uint*)r2, *(uint*)r3).AsInt16());
 }

@@ -16,9 +16,8 @@ internal readonly unsafe struct ByteBlock : IBlock
         byte* block, float* scales, Vector512<float> x, Vector512<float> y, ref Vector512<float> a, ref Vector512<float> b)
     {
         var codes = (sbyte*)block + 2;
-        var scale = Vector512.Create(scales[0]);
-        a = Vector512.FusedMultiplyAdd(Numbers(codes) * x, scale, a);
-        b = Vector512.FusedMultiplyAdd(Numbers(codes + 16) * y, scale, b);
+        var products = Vector512.FusedMultiplyAdd(Numbers(codes + 16), y, Numbers(codes) * x);
+        a = Vector512.FusedMultiplyAdd(products, Vector512.Create(scales[0]), a);
     }
 
     /// <inheritdoc/>

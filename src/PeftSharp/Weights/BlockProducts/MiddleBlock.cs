@@ -4,10 +4,16 @@ using System.Runtime.Intrinsics;
 namespace PeftSharp.Weights.BlockProducts;
 
 /// <summary>Q4_0: a scale d, 16 bytes of codes; d · (q − 8).</summary>
-internal readonly unsafe struct MiddleBlock : IBlock
+internal readonly unsafe struct MiddleBlock : IFourBits
 {
     /// <inheritdoc/>
     public static int Bytes => 18;
+
+    /// <inheritdoc/>
+    public static int Codes => 2;
+
+    /// <inheritdoc/>
+    public static bool HasMinimum => false;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

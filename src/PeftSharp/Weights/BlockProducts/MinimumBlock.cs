@@ -4,10 +4,16 @@ using System.Runtime.Intrinsics;
 namespace PeftSharp.Weights.BlockProducts;
 
 /// <summary>Q4_1: a scale d, a minimum m, 16 bytes of codes; d · q + m.</summary>
-internal readonly unsafe struct MinimumBlock : IBlock
+internal readonly unsafe struct MinimumBlock : IFourBits
 {
     /// <inheritdoc/>
     public static int Bytes => 20;
+
+    /// <inheritdoc/>
+    public static int Codes => 4;
+
+    /// <inheritdoc/>
+    public static bool HasMinimum => true;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
