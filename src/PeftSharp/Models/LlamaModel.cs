@@ -1,6 +1,7 @@
 using PeftSharp.Data;
 using PeftSharp.Interop;
 using PeftSharp.Models.Blocks;
+using PeftSharp.Models.Decoding;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 using TorchSharp;
@@ -52,6 +53,7 @@ internal sealed class LlamaModel : DecoderModel
         _rotary = new(shape.Rotary);
         _layers =
             [.. Enumerable.Range(0, shape.Layers).Select(i => Layer(body.AtLayer($"layers.{i}", i, LayerStack.Decoder), shape.Shape))];
+        Decoding = DecodingPass.Of(_layers, shape);
         _norm = body.Norm("norm", hidden, shape.Shape.Epsilon, shape.Shape.Norm);
         Head = DecoderHeads.Create(task, build, _words, shape.TiedHead, outputs, "score", options, shape.LogitCap);
     }
@@ -62,6 +64,9 @@ internal sealed class LlamaModel : DecoderModel
 
     private static IDecoderLayer Layer(SiteBuilder build, DecoderShape shape) =>
         shape.BranchNorms ? new Gemma2Layer(build, shape) : new LlamaLayer(build, shape);
+
+    /// <summary>How it reads single tokens in one pass; null where its layers are of another kind.</summary>
+    internal DecodingPass? Decoding { get; }
 
     /// <inheritdoc/>
     public override TaskHead Head { get; }
@@ -91,6 +96,8 @@ internal sealed class LlamaModel : DecoderModel
         var full = new KeyMask { Causal = true, Padding = seen, Segments = state.Segments };
         var near = new KeyMask { Causal = true, Window = _shape.Windows.Max(), Padding = seen, Segments = state.Segments };
         var angles = _rotary.At(Positions(state, batch, context), context.Cache?.Length ?? hidden.shape[1], hidden.dtype);
+        var unpadded = seen is null && state.Segments is null;
+        if (unpadded && Decoding?.Try(hidden, angles, context) is { } decoded) return _norm.Forward(decoded, context);
         for (var i = 0; i < _layers.Length; i++)
         {
             var (layer, mask) = (_layers[i], _shape.Windows[i] is null ? full : near);

@@ -31,6 +31,23 @@ internal sealed class CachedKeys : IDisposable
         return (_keys.narrow(2, 0, _length), _values.narrow(2, 0, _length));
     }
 
+    /// <summary>True if they are float32 in the CPU's memory, each head's behind the other, and as many.</summary>
+    public bool AreNumbers(long rows, long keyHeads, long headDim)
+    {
+        bool Fits(Tensor x) => FusedOperation.Fits(x) && x.is_contiguous() && x.shape is var shape && shape[0] == rows
+            && shape[1] == keyHeads && shape[3] == headDim;
+        return Fits(_keys) && Fits(_values) && _length < int.MaxValue;
+    }
+
+    /// <summary>Makes room for one more of each head, counts it in, and says where all are.</summary>
+    public unsafe KeyPlaces MakeRoom()
+    {
+        if (_length + 1 > _keys.shape[2]) Grow(_length + 1);
+        _length++;
+        var head = _keys.shape[2] * _keys.shape[3];
+        return new((nint)TensorPointer.Of(_keys), (nint)TensorPointer.Of(_values), head, head * _keys.shape[1], (int)_length);
+    }
+
     /// <summary>Forgets the last ones; their room is used again.</summary>
     public void DropLast(long count) => _length -= count;
 

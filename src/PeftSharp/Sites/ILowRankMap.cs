@@ -14,4 +14,10 @@ internal interface ILowRankMap
     /// the input. Borrowed.
     /// </summary>
     (Tensor Left, Tensor Right, double Scale)? Factors(ForwardContext context);
+
+    /// <summary>
+    /// True if, outside training, the plug-in adds the product of its factors with a linear map's input and does nothing else. Default
+    /// false.
+    /// </summary>
+    bool AddsProductAlone => false;
 }

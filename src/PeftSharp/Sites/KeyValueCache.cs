@@ -90,6 +90,13 @@ public sealed class KeyValueCache : IDisposable
     /// <summary>Puts new keys and values behind those of a site, and yields all of them; views that last until the next call.</summary>
     internal (Tensor Keys, Tensor Values) Append(AttentionSite site, Tensor keys, Tensor values) => _own[site].Append(keys, values);
 
+    /// <summary>True if a site's keys lie so that <see cref="MakeRoom"/> can hand them out as numbers.</summary>
+    internal bool HoldsNumbers(AttentionSite site, long rows, long keyHeads, long headDim) =>
+        _own.TryGetValue(site, out var keys) && keys.AreNumbers(rows, keyHeads, headDim);
+
+    /// <summary>Makes room for one more key and value of each row of a site, which the caller writes.</summary>
+    internal KeyPlaces MakeRoom(AttentionSite site) => _own[site].MakeRoom();
+
     /// <summary>Keys and values of a sequence that does not grow, computed once.</summary>
     internal (Tensor Keys, Tensor Values) Once(AttentionSite site, Func<(Tensor Keys, Tensor Values)> compute)
     {

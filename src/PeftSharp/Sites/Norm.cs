@@ -41,5 +41,11 @@ public sealed class Norm(NormKind kind, TensorSlot weight, TensorSlot? bias, dou
         return bias is null ? scaled : scaled.Plus(ProjectionSite.Spread(bias, x));
     }
 
+    /// <summary>Normalises one row by the root of its mean of squares; <paramref name="y"/> may be <paramref name="x"/> itself.</summary>
+    /// <param name="x">[width].</param>
+    /// <param name="weight">What the slot of the scale yields, [width].</param>
+    /// <param name="y">[width].</param>
+    internal unsafe void Normalise(float* x, float* weight, float* y) => _fused.Normalise(x, weight, y, (int)_shape[0]);
+
     private Tensor RootMeanSquare(Tensor x) => x * x.Squared().mean([-1], keepdim: true).Plus(Epsilon).rsqrt();
 }

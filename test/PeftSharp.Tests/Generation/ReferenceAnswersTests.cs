@@ -57,6 +57,28 @@ public sealed class ReferenceAnswersTests
         }
     }
 
+    // In float32, where layers of Llama's kind read each new token in one pass, the rows of a beam search beside each other; and layer by
+    // layer.
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Answers_In_One_Pass_Are_The_References(string model, int index, bool cache)
+    {
+        if (model.StartsWith("t5", StringComparison.Ordinal)) return;
+        var entry = Entries.Where(e => (string)e["model"]! == model).ElementAt(index);
+        using var peft = new PeftModel(ModelLoader.Load(TestPaths.Fixture("models", model), new() { Task = TaskKind.CausalLanguage }));
+        if (peft.Model is not LlamaModel { Decoding: { } pass }) return;
+        foreach (var (field, beams, isOn) in ((string, int, bool)[])
+            [("greedy", 1, true), ("beam3", 3, true), ("greedy", 1, false), ("beam3", 3, false)])
+        {
+            if (entry[field] is not { } expected) continue;
+            var (wanted, before) = (Ids(expected), pass.Steps);
+            pass.IsOn = isOn;
+            var options = new GenerationOptions { MaxNewTokens = wanted.Length, Beams = beams, EndIds = [], Cache = cache };
+            Assert.Equal(wanted, Assert.Single(new TokenGenerator(peft).Generate([Ids(entry["prompt"]!)], options)).Ids);
+            Assert.Equal(cache && isOn ? wanted.Length - 1 : 0, pass.Steps - before);
+        }
+    }
+
     [Fact]
     public void Some_Cases_Are_Here() => Assert.True(Cases.Count >= 8);
 

@@ -57,8 +57,9 @@ internal sealed unsafe class GatedSilu : FusedOperation
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Sigmoid(Vector256<float> x) => Vector256<float>.One / (Vector256<float>.One + Vector256.Exp(-x));
 
+    /// <summary>Of so many numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply(float* gate, float* up, float* y, int width)
+    public static void Multiply(float* gate, float* up, float* y, int width)
     {
         var i = 0;
         for (; i <= width - 8; i += 8)

@@ -39,8 +39,10 @@ internal static unsafe class QueryAttention
                 for (var i = first; i < last; i++)
                 {
                     var (row, head) = (i / heads, i % heads / group);
-                    Weigh((float*)from + i * dim, (float*)k + row * kStep[0] + head * kStep[1], kStep[2], count, dim, factor, weights);
-                    Mix(weights, (float*)v + row * vStep[0] + head * vStep[1], vStep[2], count, dim, (float*)to + i * dim);
+                    var rowKeys = (float*)k + row * kStep[0] + head * kStep[1];
+                    var rowValues = (float*)v + row * vStep[0] + head * vStep[1];
+                    var joined = (float*)to + i * dim;
+                    Attend((float*)from + i * dim, rowKeys, kStep[2], rowValues, vStep[2], count, dim, factor, weights, joined);
                 }
             ArrayPool<float>.Shared.Return(scores);
         });
@@ -49,6 +51,25 @@ internal static unsafe class QueryAttention
         GC.KeepAlive(values);
         GC.KeepAlive(result);
         return result;
+    }
+
+    /// <summary>The same of one query and one head.</summary>
+    /// <param name="query">[dim].</param>
+    /// <param name="keys">The first key.</param>
+    /// <param name="keyStep">Numbers from a key to the next.</param>
+    /// <param name="values">The first value.</param>
+    /// <param name="valueStep">Numbers from a value to the next.</param>
+    /// <param name="count">Keys.</param>
+    /// <param name="dim">Numbers of a head.</param>
+    /// <param name="scale">What scores are multiplied by.</param>
+    /// <param name="weights">Room for as many numbers as there are keys.</param>
+    /// <param name="result">[dim].</param>
+    public static void Attend(
+        float* query, float* keys, long keyStep, float* values, long valueStep, int count, int dim, float scale, float* weights,
+        float* result)
+    {
+        Weigh(query, keys, keyStep, count, dim, scale, weights);
+        Mix(weights, values, valueStep, count, dim, result);
     }
 
     private static bool IsLaid(Tensor x) => x.stride(3) == 1;

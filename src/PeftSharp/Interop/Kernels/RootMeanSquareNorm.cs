@@ -80,8 +80,9 @@ internal sealed unsafe class RootMeanSquareNorm(double epsilon, float shift) : F
         return (float)(1 / Math.Sqrt(sum / width + epsilon));
     }
 
+    /// <summary>One row; y may be x itself.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Normalise(float* x, float* weight, float* y, int width)
+    public void Normalise(float* x, float* weight, float* y, int width)
     {
         var inverse = Inverse(x, width);
         var (inverses, shifts) = (Vector256.Create(inverse), Vector256.Create(shift));

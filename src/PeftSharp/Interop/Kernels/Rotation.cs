@@ -67,8 +67,16 @@ internal sealed unsafe class Rotation : FusedOperation
         return result;
     }
 
+    /// <summary>Turns one head of one token.</summary>
+    /// <param name="x">[width].</param>
+    /// <param name="y">[width], which may be x itself.</param>
+    /// <param name="cos">[half].</param>
+    /// <param name="sin">[half].</param>
+    /// <param name="half">Pairs that are turned.</param>
+    /// <param name="width">Numbers of a head.</param>
+    /// <param name="sign">1, or -1 to turn back.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Turn(float* x, float* y, float* cos, float* sin, int half, int width, float sign)
+    public static void Turn(float* x, float* y, float* cos, float* sin, int half, int width, float sign)
     {
         var signs = Vector256.Create(sign);
         var i = 0;

@@ -10,6 +10,7 @@ internal sealed class GatedMlp
     private readonly string _activation;
     private readonly Func<Tensor, ForwardContext, Tensor[]> _gateAndUp;
     private readonly ProjectionSite _down;
+    private readonly ProjectionSite? _gate, _up; // null where one map makes both
 
     public GatedMlp(SiteBuilder build, DecoderShape shape)
     {
@@ -27,9 +28,14 @@ internal sealed class GatedMlp
             var up = build.Projection("up_proj", ProjectionRole.Intermediate, inner, hidden, shape.FeedForwardBias);
             var joined = build.Group(gate, up);
             _gateAndUp = (x, context) => joined.Forward(x, context);
+            (_gate, _up) = (gate, up);
         }
         _down = build.Projection("down_proj", ProjectionRole.FeedForwardOutput, hidden, inner, shape.FeedForwardBias);
     }
+
+    /// <summary>The maps; null where one makes gate and input.</summary>
+    public (ProjectionSite Gate, ProjectionSite Up, ProjectionSite Down)? Maps =>
+        _gate is null || _up is null ? null : (_gate, _up, _down);
 
     /// <summary>[rows, tokens, hidden] → the same.</summary>
     public Tensor Forward(Tensor x, ForwardContext context)

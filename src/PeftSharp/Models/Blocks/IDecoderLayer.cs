@@ -1,3 +1,4 @@
+using PeftSharp.Models.Decoding;
 using PeftSharp.Sites;
 using static TorchSharp.torch;
 
@@ -13,4 +14,7 @@ internal interface IDecoderLayer
     /// <param name="context">The call.</param>
     /// <returns>[rows, tokens, hidden].</returns>
     Tensor Forward(Tensor x, KeyMask mask, Rotary.Angles angles, ForwardContext context);
+
+    /// <summary>Its sites, where norms, attention and feed-forward block follow each other as in Llama; null for other layers.</summary>
+    LayerParts? Parts => null;
 }

@@ -1,3 +1,4 @@
+using PeftSharp.Models.Decoding;
 using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -25,6 +26,22 @@ internal sealed class LlamaLayer : IDecoderLayer
         _afterFeedForward = build.Branch("output_adapters", BranchKind.FeedForward, shape.Hidden, null);
         _output = build.Layer(shape.Hidden);
     }
+
+    /// <inheritdoc/>
+    public LayerParts? Parts => _mlp.Maps is not var (gate, up, down) || _attention.HasFusedMaps ? null : new()
+    {
+        InputNorm = _inputNorm,
+        QueryNorm = _attention.QueryNorm,
+        KeyNorm = _attention.KeyNorm,
+        Attention = _attention.Site,
+        AfterAttention = _afterAttention,
+        FeedForwardNorm = _postAttentionNorm,
+        Gate = gate,
+        Up = up,
+        Down = down,
+        AfterFeedForward = _afterFeedForward,
+        Output = _output,
+    };
 
     /// <inheritdoc/>
     public Tensor Forward(Tensor x, KeyMask mask, Rotary.Angles angles, ForwardContext context)

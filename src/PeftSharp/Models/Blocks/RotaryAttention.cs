@@ -10,14 +10,13 @@ internal sealed class RotaryAttention
     private readonly AttentionShape _shape;
     private readonly double _dropout;
     private readonly Func<Tensor, ForwardContext, Tensor[]> _queryKeyValue;
-    private readonly Norm? _queryNorm, _keyNorm;
     private readonly ProjectionSite _output;
-    private readonly AttentionSite _site;
 
     public RotaryAttention(SiteBuilder build, DecoderShape shape)
     {
         (_shape, _dropout) = (shape.Attention, shape.AttentionDropout);
         var (queries, keys) = (_shape.Heads * _shape.HeadDim, _shape.KeyHeads * _shape.HeadDim);
+        HasFusedMaps = shape.FusedMaps;
         ProjectionSite query, key, value;
         if (shape.FusedMaps)
         {
@@ -38,11 +37,23 @@ internal sealed class RotaryAttention
         _output = build.Projection("o_proj", ProjectionRole.AttentionOutput, shape.Hidden, queries, shape.OutputBias);
         if (shape.QueryKeyNorms)
         {
-            _queryNorm = build.Norm("q_norm", _shape.HeadDim, shape.Epsilon, NormKind.Rms);
-            _keyNorm = build.Norm("k_norm", _shape.HeadDim, shape.Epsilon, NormKind.Rms);
+            QueryNorm = build.Norm("q_norm", _shape.HeadDim, shape.Epsilon, NormKind.Rms);
+            KeyNorm = build.Norm("k_norm", _shape.HeadDim, shape.Epsilon, NormKind.Rms);
         }
-        _site = build.Attention(AttentionKind.Self, _shape, query, key, value, _output);
+        Site = build.Attention(AttentionKind.Self, _shape, query, key, value, _output);
     }
+
+    /// <summary>The attention, with its maps.</summary>
+    public AttentionSite Site { get; }
+
+    /// <summary>Over each head's queries; null for none.</summary>
+    public Norm? QueryNorm { get; }
+
+    /// <summary>Over each head's keys; null for none.</summary>
+    public Norm? KeyNorm { get; }
+
+    /// <summary>True if one map makes queries, keys and values.</summary>
+    public bool HasFusedMaps { get; }
 
     /// <summary>Attends: [rows, tokens, hidden] → the same.</summary>
     public Tensor Forward(Tensor x, KeyMask mask, Rotary.Angles angles, ForwardContext context)
@@ -51,10 +62,10 @@ internal sealed class RotaryAttention
         var maps = _queryKeyValue(x, context);
         var query = SplitHeads(maps[0], _shape.Heads);                          // [rows, heads, tokens, headDim]
         var key = SplitHeads(maps[1], _shape.KeyHeads);                         // [rows, keyHeads, tokens, headDim]
-        query = Rotary.Apply(_queryNorm?.Forward(query, context) ?? query, angles);
-        key = Rotary.Apply(_keyNorm?.Forward(key, context) ?? key, angles);
+        query = Rotary.Apply(QueryNorm?.Forward(query, context) ?? query, angles);
+        key = Rotary.Apply(KeyNorm?.Forward(key, context) ?? key, angles);
         var value = SplitHeads(maps[2], _shape.KeyHeads);
-        var joined = _site.Attend(query, key, value, x, mask, _dropout, context);
+        var joined = Site.Attend(query, key, value, x, mask, _dropout, context);
         return _output.Forward(joined, context).MoveToOuterDisposeScope();
     }
 

@@ -18,6 +18,8 @@ internal sealed class DyLoraDelta(AdapterTensor a, AdapterTensor b, double alpha
         return (b.Get(context), right, alpha / right.shape[0]);
     }
 
+    public bool AddsProductAlone => true;
+
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
         var (left, right, scale) = Factors(context)!.Value;

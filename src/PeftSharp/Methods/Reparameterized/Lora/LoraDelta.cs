@@ -22,6 +22,8 @@ internal sealed class LoraDelta(AdaptedMap map, AdapterTensor? bBias, double dro
         : map.Past is not { } past ? (B.Get(context), A.Get(context), Scale)
         : (cat([B.Get(context), past.B], 1), cat([A.Get(context), past.A]), Scale);
 
+    public bool AddsProductAlone => gate is null && bBias is null;
+
     public Tensor Delta(Tensor x, Tensor wx, WeightStore weight, ForwardContext context)
     {
         var delta = gate is null                                                                     // [rows, tokens, out]
