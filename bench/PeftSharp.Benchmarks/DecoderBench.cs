@@ -1,18 +1,12 @@
 using System.Diagnostics;
-using PeftSharp.Composition;
-using PeftSharp.Generation;
 using PeftSharp.Interop;
 using PeftSharp.Models;
-using PeftSharp.Models.Heads;
-using PeftSharp.Sites;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PeftSharp.Benchmarks;
 
-/// <summary>
-/// A decoder's LoRA step on 4 rows of 256 tokens against the matrix-product peak, and its next token against the memory's bandwidth.
-/// </summary>
+/// <summary>A decoder's LoRA step on 4 rows of 256 tokens against the matrix-product peak.</summary>
 internal static class DecoderBench
 {
     private const int Rows = 4, Tokens = 256;
@@ -50,31 +44,6 @@ internal static class DecoderBench
         }
     }
 
-    /// <summary>Greedy tokens one by one, the time of each as a share of what reading the stored weights takes.</summary>
-    public static void Decode(string folder, int tokens)
-    {
-        var bandwidth = Bandwidth();
-        Console.WriteLine(
-            $"{ComputeProbe.ProcessorName()}, {Environment.ProcessorCount} processors; memory read at {bandwidth / 1e9:0.0} GB/s");
-        foreach (var (name, options) in new (string, ModelOptions)[] { ("blocks", new()), ("fp32", new() { Unpack = true }) })
-        {
-            using var model = new PeftModel(ModelLoader.Load(folder, options with { Task = TaskKind.CausalLanguage }));
-            var sites = model.Model.Sites;
-            var bytes = (double)sites.Projections.Sum(p => p.Weight is TiedSlot tied ? tied.BytesRead : p.Weight.Bytes);
-            if (!sites.Projections.Any(p => p.Path == "lm_head")) bytes += sites.Embeddings[0].Table.Base.NumberOfElements * 4.0;
-            var prompt = Enumerable.Range(100, 16).ToArray();
-            var generation = new GenerationOptions { MaxNewTokens = tokens, EndIds = [] };
-            using var session = new TokenGenerator(model).Open([prompt], generation, AdapterSelection.None, out _);
-            var loop = new TokenLoop(session, generation, [], tokens);
-            loop.Next();
-            loop.Next();
-            var times = Enumerable.Range(0, tokens - 2).Select(_ => Time(() => loop.Next())).Order().ToArray();
-            var (median, floor) = (times[times.Length / 2], bytes / bandwidth);
-            Console.WriteLine(
-                $"{name,-8} {bytes / 1e6,6:0} MB  {median * 1e3,6:0.0} ms a token, floor {floor * 1e3:0.0} ms = {floor / median:P0}");
-        }
-    }
-
     private static double Time(Action work)
     {
         var start = Stopwatch.GetTimestamp();
@@ -91,13 +60,5 @@ internal static class DecoderBench
         for (var i = 0; i < 200 && begun.Elapsed.TotalSeconds < 5; i++)
             best = Math.Min(best, Time(() => nn.functional.linear(x, w).Dispose()));
         return 2.0 * Rows * Tokens * 576 * 1536 / best / 1e9;
-    }
-
-    // Bytes a second of a sum over more than any cache holds.
-    private static double Bandwidth()
-    {
-        using var scope = NewDisposeScope();
-        var numbers = ones(1L << 27);
-        return numbers.NumberOfElements * 4.0 / Enumerable.Range(0, 12).Min(_ => Time(() => numbers.sum().Dispose()));
     }
 }

@@ -20,7 +20,7 @@ using PeftSharp.Interop;
 //   adapter-drop MODEL [ROUNDS] a training step and an answer with the lowest layers free of adapters, as shares of those with all
 //   resident MODEL METHOD [ROUNDS] 1 to 1,000 adapters on one base: memory of one, time to switch, 32 rows with 32 of them
 //   causal MODEL [ROUNDS [VARIANT]] a decoder's LoRA step on 4 × 256 tokens against the matrix-product peak
-//   decode MODEL [TOKENS] a decoder's next token against the time of reading its weights once
+//   decode MODEL [TOKENS [THREADS]] a decoder's next token against the time of reading its weights once
 //   tokenize MODEL FILE words per second
 // And how readers stand damaged files:
 //   mutate FIXTURES [COUNT] [SEED] a million damaged inputs over every parser; FIXTURES is test/PeftSharp.Tests/fixtures
@@ -71,7 +71,7 @@ if (args.Length == 0 || args.Length < (needModelOnly.Contains(args[0]) ? 2 : 3) 
     Console.Error.WriteLine(
         "usage: step MODEL | nf4 MODEL | memory MODEL DATA [fp32|bf16] | serve MODEL [CALLS] | serve-rows MODEL [ROUNDS] | adapter-drop "
         + "MODEL [ROUNDS] | "
-        + "causal MODEL [ROUNDS [VARIANT]] | decode MODEL [TOKENS] | "
+        + "causal MODEL [ROUNDS [VARIANT]] | decode MODEL [TOKENS [THREADS]] | "
         + "qlora MODEL [fp32|bf16] [ROUNDS] | load-memory MODEL [FORM] | synthetic-llama FOLDER SIZE | "
         + "score-memory MODEL [EXAMPLES] [TOKENS] | sparse-step MODEL [KEEP] [ROWS] [TOKENS] [ROUNDS] | entry-dots | "
         + "step-memory MODEL METHOD [fp32|bf16] [ROWS] [TOKENS] [PASS] [recompute] | shelf MODEL fp32|bf16 NAME=ADAPTER=DATA … | "
@@ -93,7 +93,7 @@ switch (args[0])
         ServeRowsBench.Run(
         args[1], args.Length > 2 ? int.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 20); break;
     case "causal": DecoderBench.Step(args[1], Rounds(2, 5), args.ElementAtOrDefault(3)); break;
-    case "decode": DecoderBench.Decode(args[1], Rounds(2, 64)); break;
+    case "decode": DecodeBench.Run(args[1], Rounds(2, 64), args.Length > 3 ? Rounds(3, 1) : null); break;
     case "adapter-drop": AdapterDropBench.Run(args[1], Rounds(2, 9)); break;
     case "resident": ResidentBench.Run(args[1], args[2], Rounds(3, 9)); break;
     case "memory": MemoryBench.Run(args[1], args[2], args.Length > 3 ? args[3] : "bf16"); break;
