@@ -1,5 +1,7 @@
+using System.Runtime.Intrinsics;
 using PeftSharp.Files;
 using PeftSharp.Interop;
+using PeftSharp.Weights.BlockProducts;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -128,6 +130,22 @@ internal sealed unsafe class FourBitStore : PackedStore, IRowProduct
         ComputeType == ScalarType.Float32 && Device.type == DeviceType.CPU && InFeatures % BlockSize == 0;
 
     void IRowProduct.Multiply(long first, long rows, float* x, int count, float* y, long stride)
+    {
+        if (FourBitDecoder.Best == FourBitDecoder.Width.Avx512 && InFeatures <= LevelRows.MostColumns)
+        {
+            var codes = TensorPointer.Of(_codes);
+            var scales = Scales;
+            var (start, levels) = (first * InFeatures, Vector512.Create(Code.Levels));
+            for (var i = 0; i < count; i++)
+                LevelRows.Wide(
+                    codes + start / 2, scales, start / BlockSize, BlockSize, levels, rows, x + i * InFeatures, InFeatures, y + i * stride);
+        }
+        else MultiplyDecoded(first, rows, x, count, y, stride);
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>The way of other processors: each block is decoded once for all inputs.</summary>
+    internal void MultiplyDecoded(long first, long rows, float* x, int count, float* y, long stride)
     {
         var piece = stackalloc float[BlockSize];
         var codes = TensorPointer.Of(_codes);

@@ -1,13 +1,11 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Composition;
-using PeftSharp.Interop;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
 using PeftSharp.Models.Decoding;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 using PeftSharp.Tests.Matrix;
-using PeftSharp.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -153,20 +151,6 @@ public sealed class DecodingPassTests : IDisposable
         AssertSame(peft, peft.Select("a"), inOnePass ? Next.Length : 0);
     }
 
-    [Fact]
-    public void Rows_in_bfloat16_are_those_of_the_rounded_weights()
-    {
-        using var guard = no_grad();
-        foreach (var columns in (int[])[32, 56, 576])
-        {
-            using var store = new HalfStore(randn([11, columns], generator: new Generator(5)).to(ScalarType.BFloat16));
-            var x = randn([3, columns], generator: new Generator(7));
-            var found = new float[33];
-            Multiply(store, x, found);
-            Bits.AssertClose(x.matmul(store.Dense().t()), tensor(found, [3, 11]), Rounding.Of(columns), $"{columns} columns");
-        }
-    }
-
     // More threads than processors, so that they wait for each other while some are not running.
     [Fact]
     public void The_number_of_threads_changes_no_bit()
@@ -186,13 +170,6 @@ public sealed class DecodingPassTests : IDisposable
         {
             set_num_threads(before);
         }
-    }
-
-    private static unsafe void Multiply(IRowProduct weight, Tensor x, float[] y)
-    {
-        Assert.True(weight.HasRows);
-        fixed (float* to = y)
-            weight.Multiply(0, weight.OutFeatures, (float*)TensorPointer.Of(x), (int)x.shape[0], to, weight.OutFeatures);
     }
 
     // A new model of random numbers, its feed-forward block twice as wide.
