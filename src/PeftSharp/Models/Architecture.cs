@@ -41,6 +41,12 @@ internal sealed record Architecture
     /// </summary>
     public IReadOnlyList<string> FieldsWithoutEffect { get; init; } = [];
 
+    /// <summary>
+    /// Linear maps, by the end of their paths, that transformers keeps in float32 and therefore never quantises
+    /// (<c>_keep_in_fp32_modules</c>).
+    /// </summary>
+    public IReadOnlyList<string> KeptDense { get; init; } = [];
+
     /// <summary>Makes the model that a plan describes.</summary>
     public required Func<ModelPlan, TransformerModel> Create { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace PeftSharp.Models;
@@ -44,5 +45,13 @@ internal static class BitsAndBytesConfig
         return field[Type]?.ToString() is { } type && field[EightBits]?.ToString() != "true" && Weights.FourBitCode.Find(type) is null
             ? ($"{Key}.{Type}", $"\"{type}\"")
             : null;
+    }
+
+    /// <summary>What a field says in place of the names of modules that are left as they are; null where it is none or well made.</summary>
+    public static string? BadNames(JsonObject field)
+    {
+        if (field[Skipped] is not { } skipped) return null;
+        var isList = skipped is JsonArray names && names.All(name => name?.GetValueKind() == JsonValueKind.String);
+        return isList ? null : skipped.ToJsonString();
     }
 }

@@ -27,13 +27,15 @@ internal static class HarmfulFields
     {
         const string expected = "4 bits (nf4, fp4) or 8 bits of bitsandbytes, or no quantisation: take the model before it was quantised";
         if (BitsAndBytesConfig.Problem(q) is { } problem) throw Bad(config, problem.Field, problem.Found, expected);
+        if (BitsAndBytesConfig.BadNames(q) is not { } found) return;
+        var field = $"{BitsAndBytesConfig.Key}.{BitsAndBytesConfig.Skipped}";
+        throw Bad(config, field, Short(found), "null or the names of modules that are not quantised: take the file of the model's source");
     }
 
-    private static PeftException Bad(ModelConfig config, string field, string expected)
-    {
-        var text = config.Json[field]!.ToJsonString();
-        return Bad(config, field, text.Length > 60 ? $"{text[..60]}…" : text, expected);
-    }
+    private static PeftException Bad(ModelConfig config, string field, string expected) =>
+        Bad(config, field, Short(config.Json[field]!.ToJsonString()), expected);
+
+    private static string Short(string text) => text.Length > 60 ? $"{text[..60]}…" : text;
 
     private static PeftException Bad(ModelConfig config, string field, string found, string expected) =>
         new($"{config.File}: field \"{field}\" is {found}; expected {expected}.");

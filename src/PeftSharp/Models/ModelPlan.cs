@@ -30,6 +30,6 @@ internal sealed record ModelPlan(ModelConfig Config, Checkpoint? Checkpoint, Tas
             AddedPrefix = bare ? prefix : "",
             Others = Options.HeadNames,
         };
-        return new(source, Options);
+        return new(source, Options, DenseMaps.Of(Config));
     }
 }

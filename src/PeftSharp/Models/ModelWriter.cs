@@ -41,7 +41,7 @@ public static class ModelWriter
 
     /// <summary>
     /// Writes what the model reads at present with the layers' weights in 4 or 8 bits, named and laid out as bitsandbytes and transformers
-    /// do; biases, norms, pooler and head stay dense. Each file is written aside, flushed and renamed.
+    /// do; biases, norms, pooler, head and output embeddings stay dense. Each file is written aside, flushed and renamed.
     /// </summary>
     /// <param name="model">The model. A weight that it keeps in just that form already is written as it is.</param>
     /// <param name="folder">The folder; created if need be.</param>
@@ -57,9 +57,7 @@ public static class ModelWriter
         RefuseFlexible(model);
         using var scope = NewDisposeScope();
         using var guard = no_grad();
-        var layers = model.Sites.Projections.Where(p => p.Role is not (ProjectionRole.Head or ProjectionRole.Pooler))
-            .Select(p => (Slot)p.Weight)
-            .ToHashSet();
+        var layers = DenseMaps.Others(model);
         var dense = model.Sites.Projections.Where(p => !layers.Contains(p.Weight)).Select(p => p.Path);
         var quantization = BitsAndBytesConfig.Write(form, dense);
         Write(model, folder, type, withPrefix: true, card ?? model.Card, Tensors, quantization);

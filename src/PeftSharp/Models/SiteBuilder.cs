@@ -11,8 +11,9 @@ internal sealed class SiteBuilder
 {
     private readonly ModelOptions _options;
     private readonly SitePlace _place;
+    private readonly DenseMaps _dense;
 
-    public SiteBuilder(TensorSource source, ModelOptions options) : this(source, options, new(), new("")) { }
+    public SiteBuilder(TensorSource source, ModelOptions options, DenseMaps dense) : this(source, options, dense, new(), new("")) { }
 
     /// <summary>
     /// The last map of a head: read, put in the order that is asked for, or drawn anew where the checkpoint's answers something else.
@@ -29,28 +30,29 @@ internal sealed class SiteBuilder
     /// <summary>Maps that are computed as one.</summary>
     public ProjectionGroup Group(params ProjectionSite[] sites) => Add(new ProjectionGroup(sites), Map.Groups);
 
-    private SiteBuilder(TensorSource source, ModelOptions options, SiteMap map, SitePlace place) =>
-        (Source, _options, Map, _place) = (source, options, map, place);
+    private SiteBuilder(TensorSource source, ModelOptions options, DenseMaps dense, SiteMap map, SitePlace place) =>
+        (Source, _options, _dense, Map, _place) = (source, options, dense, map, place);
 
     public SiteMap Map { get; }
 
     public TensorSource Source { get; }
 
     /// <summary>The builder of a module inside this one.</summary>
-    public SiteBuilder In(string name) => new(Source, _options, Map, At(name));
+    public SiteBuilder In(string name) => new(Source, _options, _dense, Map, At(name));
 
     /// <summary>The builder of a layer.</summary>
     /// <param name="name">The layer's module, for example <c>layers.0</c>.</param>
     /// <param name="layer">Its index.</param>
     /// <param name="stack">Its stack.</param>
     public SiteBuilder AtLayer(string name, int layer, LayerStack stack = LayerStack.Encoder) =>
-        new(Source, _options, Map, new(At(name).Path, layer, stack));
+        new(Source, _options, _dense, Map, new(At(name).Path, layer, stack));
 
     public ProjectionSite Projection(string name, ProjectionRole role, long output, long input, bool hasBias = true)
     {
         var place = At(name);
         var head = role is ProjectionRole.Head or ProjectionRole.Pooler;
-        var weight = new WeightSlot($"{place.Path}.weight", Weight($"{place.Path}.weight", head, output, input));
+        var stored = head ? Head($"{place.Path}.weight", output, input) : Weight(place.Path, role, output, input);
+        var weight = new WeightSlot($"{place.Path}.weight", stored);
         Map.Add(weight);
         var bias = hasBias ? new TensorSlot($"{place.Path}.bias", SlotKind.Bias, Bias($"{place.Path}.bias", head, output)) : null;
         if (bias is not null) Map.Add(bias);
@@ -61,10 +63,8 @@ internal sealed class SiteBuilder
     public ProjectionSite Transposed(string name, ProjectionRole role, long output, long input)
     {
         var place = At(name);
-        var weight = new WeightSlot(
-            $"{place.Path}.weight",
-            Weight($"{place.Path}.weight", head: false, output, input, transposed: true))
-        { IsTransposedOnDisk = true };
+        var stored = Weight(place.Path, role, output, input, transposed: true);
+        var weight = new WeightSlot($"{place.Path}.weight", stored) { IsTransposedOnDisk = true };
         Map.Add(weight);
         var bias = new TensorSlot($"{place.Path}.bias", SlotKind.Bias, Bias($"{place.Path}.bias", head: false, output));
         Map.Add(bias);
@@ -162,19 +162,22 @@ internal sealed class SiteBuilder
     private Tensor Bias(string name, bool head, long output) => head ? Source.GetOrCreate(name, output) : Source.Get(name, output);
 
     // The head is small and trained: it stays dense.
-    private WeightStore Weight(string name, bool head, long output, long input, bool transposed = false)
+    private DenseStore Head(string name, long output, long input) => new(Source.GetOrCreate(name, output, input));
+
+    private WeightStore Weight(string path, ProjectionRole role, long output, long input, bool transposed = false)
     {
-        if (head) return new DenseStore(Source.GetOrCreate(name, output, input));
+        var name = $"{path}.weight";
+        var form = _dense.Holds(role, path) ? null : _options.Quantize;
         if (Source.Quantized(name, output, input) is { } stored) return Computing(stored);
-        if ((!transposed || Source.HasOutputsFirst(name)) && _options is { Quantize: null, Unpack: false }
+        if ((!transposed || Source.HasOutputsFirst(name)) && form is null && !_options.Unpack
             && Source.InBlocks(name, output, input) is { } blocks)
             return Computing(blocks);
-        if (_options.Quantize is null && _options.Compute == ComputeType.Float32)
+        if (form is null && _options.Compute == ComputeType.Float32)
             return new DenseStore(transposed ? Source.GetTransposed(name, output, input) : Source.Get(name, output, input));
         // One tensor at a time, and no copy of it in float32 (but for the thread's one buffer): what is kept is what memory grows by.
         using var scope = NewDisposeScope();
         using var raw = Source.GetStored(name, output, input, transposed);
-        WeightStore small = _options.Quantize is { } form
+        WeightStore small = form is not null
             ? Computing(form.Quantize(raw).To(Source.Device))
             : new HalfStore(raw.to(ScalarType.BFloat16, copy: true).contiguous().to(Source.Device).DetachFromDisposeScope());
         Source.Forget(name);

@@ -34,6 +34,7 @@ internal sealed class T5Model : DecoderModel
             TaskKind.SequenceToSequence, TaskKind.Classification, TaskKind.MultiLabel, TaskKind.Regression, TaskKind.TokenClassification,
             TaskKind.QuestionAnswering,
         ],
+        KeptDense = ["wo"],
         ClassifierMaps = ["classification_head.dense", "classification_head.out_proj"],
         Create = plan =>
         {

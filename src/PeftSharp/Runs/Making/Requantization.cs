@@ -19,8 +19,7 @@ public sealed record Requantization(long Weights, double UpdateError, double Out
         using var guard = no_grad();
         var plain = new ForwardContext();
         var (weights, error, update, size) = (0L, 0.0, 0.0, 0.0);
-        var maps = model.Sites.Projections.Where(p => p.Role is not (ProjectionRole.Head or ProjectionRole.Pooler));
-        foreach (var slot in maps.Select(p => p.Weight).Distinct().Where(slot => slot is { IsMerged: true } and not TiedSlot))
+        foreach (var slot in DenseMaps.Others(model).OfType<WeightSlot>().Where(slot => slot.IsMerged))
         {
             using var scope = NewDisposeScope();
             var merged = slot.Get(plain).Dense();

@@ -74,19 +74,23 @@ public sealed class ShapeEstimate
 
     private static IEnumerable<EstimateLine> Kept(PeftModel model, ShapeEstimateOptions options)
     {
-        var small = Small(model);
-        var (maps, others) = (0L, 0L);
+        var (frozen, few) = (Maps(model), DenseMaps.Others(model.Model));
+        var (layers, dense, others) = (0L, 0L, 0L);
         foreach (var slot in model.Model.Sites.Slots)
-            if (small.Contains(slot)) maps += slot.Count;
+            if (few.Contains(slot)) layers += slot.Count;
+            else if (frozen.Contains(slot)) dense += slot.Count;
             else others += slot.Count;
-        var bytes = options.Quantize?.BytesPerWeight ?? (options.Compute == ComputeType.BFloat16 ? 2 : FloatBytes);
-        var form = options.Quantize?.Text ?? (options.Compute == ComputeType.BFloat16 ? "bfloat16" : "float32");
-        yield return new("weights of the layers", (long)(maps * bytes), $"{Figures.Count(maps)} × {Number(bytes)} bytes ({form})");
+        var (plain, type) = options.Compute == ComputeType.BFloat16 ? (2, "bfloat16") : (FloatBytes, "float32");
+        if (options.Quantize is null) (layers, dense) = (layers + dense, 0);
+        var (bytes, form) = options.Quantize is { } quantize ? (quantize.BytesPerWeight, quantize.Text) : (plain, type);
+        yield return new("weights of the layers", (long)(layers * bytes), $"{Figures.Count(layers)} × {Number(bytes)} bytes ({form})");
+        if (dense > 0)
+            yield return new("maps that stay dense", dense * plain, $"{Figures.Count(dense)} × {plain} bytes ({type}, not quantised)");
         yield return new("embeddings, norms, head", others * FloatBytes, $"{Figures.Count(others)} × 4 bytes (float32)");
     }
 
-    // Weights that are quantised or rounded: those of the layers. A tied head is its embedding table.
-    private static HashSet<Slot> Small(PeftModel model)
+    // Weights of frozen maps, which are kept in the run's precision. A tied head is its embedding table.
+    private static HashSet<Slot> Maps(PeftModel model)
     {
         var maps = model.Model.Sites.Projections.Where(p => p.Role is not (ProjectionRole.Head or ProjectionRole.Pooler));
         return [.. maps.Select(p => p.Weight).Where(slot => slot is not TiedSlot)];
@@ -148,7 +152,7 @@ public sealed class ShapeEstimate
     {
         if (options.Quantize is null) return null;
         var sites = model.Model.Sites;
-        var single = Small(model).Select(slot => slot.Count);
+        var single = DenseMaps.Others(model.Model).Select(slot => slot.Count);
         var joined = sites.Groups.Select(group => group.Count).Concat(single).Append(0).Max();
         var bytes = options.Compute == ComputeType.BFloat16 ? 2 : FloatBytes;
         return new("a weight unpacked", joined * bytes, $"{Figures.Count(joined)} × {bytes} bytes, for one product at a time");
