@@ -158,8 +158,8 @@ public sealed class TextDataset : IDisposable
         if (examples.Count == 0)
         {
             throw new PeftException(bad.Count == 0
-                ? $"The dataset file {source} holds no row; add at least one below its header."
-                : $"The dataset file {source} holds no usable row: all {bad.Count} are bad, first {bad.Problems[0]}");
+                ? $"{source} holds no row; add at least one (below the header, where there is one)."
+                : $"{source} holds no usable row: all {bad.Count} are bad, first {bad.Problems[0]}");
         }
         return new TextDataset(examples, kind, labels, source)
         {

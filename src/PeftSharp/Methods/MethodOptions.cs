@@ -128,5 +128,14 @@ public abstract record MethodOptions
 
     /// <summary>Refuses a value with one sentence.</summary>
     protected PeftException Bad(string field, object? value, string expected) =>
-        new($"{PeftType}: \"{field}\" is {value ?? "null"}; expected {expected}.");
+        new($"{PeftType}: \"{field}\" is {Shown(value)}; expected {expected}.");
+
+    // As it stands in a file, on one line.
+    private static string Shown(object? value) => value switch
+    {
+        null => "null",
+        bool flag => flag ? "true" : "false",
+        JsonElement json => Printable.Cut(JsonSerializer.Serialize(json), 60),
+        _ => $"{value}",
+    };
 }

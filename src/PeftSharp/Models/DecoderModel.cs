@@ -30,6 +30,8 @@ internal abstract class DecoderModel : TransformerModel
     /// <inheritdoc/>
     public override IReadOnlyList<string> Created => _build.Source.Created;
 
+    internal override string? Misfit => _build.Source.Misfit;
+
     private protected override bool CameFromCheckpoint => _build.Source.HasCheckpoint;
 
     /// <inheritdoc/>

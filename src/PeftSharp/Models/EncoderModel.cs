@@ -50,6 +50,8 @@ internal abstract class EncoderModel : TransformerModel
 
     internal override bool RunsInParts => true;
 
+    internal override string? Misfit => _build.Source.Misfit;
+
     private protected override bool CameFromCheckpoint => _build.Source.HasCheckpoint;
 
     /// <summary>Rows at the start of the position table that no token uses.</summary>

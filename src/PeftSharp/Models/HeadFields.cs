@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PeftSharp.Files;
 using PeftSharp.Models.Heads;
 
 namespace PeftSharp.Models;
@@ -29,6 +30,27 @@ internal static class HeadFields
         if (labels is null) return;
         config.Json["id2label"] = new JsonObject(labels.Select((l, i) => KeyValuePair.Create($"{i}", (JsonNode?)l)));
         config.Json["label2id"] = new JsonObject(labels.Select((l, i) => KeyValuePair.Create(l, (JsonNode?)i)));
+    }
+
+    /// <summary>A sentence where fields about a checkpoint's own classes contradict each other; none where they agree.</summary>
+    /// <remarks>As in transformers, id2label decides. Names that label2id lacks (LABEL_0 and so on beside own ones) say nothing.</remarks>
+    public static IReadOnlyList<string> Remarks(ModelConfig config, TransformerModel model)
+    {
+        var hasClasses = model.Head.Kind is TaskKind.Classification or TaskKind.MultiLabel or TaskKind.TokenClassification;
+        if (!hasClasses || model.Created.Count > 0 || config.Json["id2label"] is not JsonObject names) return [];
+        if (config.Json["num_labels"] is JsonValue count && count.TryGetValue<int>(out var said) && said != names.Count)
+            return [$"{config.File}: num_labels is {said}, but id2label names {names.Count}: id2label counts."];
+        if (config.Json["label2id"] is not JsonObject ids) return [];
+        var other = names.FirstOrDefault(
+            pair => pair.Value is JsonValue value && value.TryGetValue<string>(out var name) && ids[name] is JsonValue id
+                && id.TryGetValue<int>(out var number) && int.TryParse(pair.Key, out var key) && number != key);
+        if (other.Value is null) return [];
+        var label = $"{other.Value}";
+        return
+        [
+            $"{config.File}: id2label gives {Quoted.Name(label)} the number {other.Key}, but label2id gives it {ids[label]}: id2label "
+            + "counts, as in transformers; make the two agree.",
+        ];
     }
 
     /// <summary>Describes the same model without its head.</summary>

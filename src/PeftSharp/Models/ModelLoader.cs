@@ -26,7 +26,10 @@ public static class ModelLoader
         using var checkpoint = Checkpoint.Open(folder);
         var model = Create(config, checkpoint, options ?? new());
         if (options is { Quantize: not null } or { Compute: ComputeType.BFloat16 }) NativeHeap.Trim();
-        model.Remarks = [.. UnreadTensors.Remarks(checkpoint, config, model), .. UnknownFields.Remarks(config)];
+        model.Remarks =
+        [
+            .. UnreadTensors.Remarks(checkpoint, config, model), .. UnknownFields.Remarks(config), .. HeadFields.Remarks(config, model),
+        ];
         return model;
     }
 

@@ -31,6 +31,9 @@ internal sealed class TensorSource(
     /// <summary>Tensors that the checkpoint lacks and that were made anew (a fresh head).</summary>
     public IReadOnlyList<string> Created => _created;
 
+    /// <summary>The first tensor of a head that the checkpoint has in another shape than was asked for; null where there is none.</summary>
+    internal string? Misfit { get; private set; }
+
     /// <summary>True if there is a checkpoint, so that <see cref="Created"/> says what it lacks.</summary>
     internal bool HasCheckpoint => checkpoint is not null;
 
@@ -104,6 +107,9 @@ internal sealed class TensorSource(
                 || (!IsQuantized(found) && !checkpoint.Info(found).Shape.SequenceEqual(shape)))
         {
             RequireRoom(name, shape);
+            if (checkpoint is not null && !_anew.Contains(name) && Find(name) is { } other)
+                Misfit ??= $"{name} has the shape [{string.Join(", ", checkpoint.Info(other).Shape)}] and not "
+                    + $"[{string.Join(", ", shape)}]";
             _created.Add(name);
             return Create(name, shape);
         }

@@ -41,6 +41,9 @@ public abstract class TransformerModel : IDisposable
     /// <summary>Tensors that the checkpoint lacked and that were made anew (a fresh head).</summary>
     public abstract IReadOnlyList<string> Created { get; }
 
+    /// <summary>A tensor of the head that the checkpoint has in another shape, with both shapes; null where there is none.</summary>
+    internal abstract string? Misfit { get; }
+
     private protected abstract bool CameFromCheckpoint { get; }
 
     /// <summary>What its answers depend on besides tensors.</summary>

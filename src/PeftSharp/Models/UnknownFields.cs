@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using PeftSharp.Files;
 using PeftSharp.Files.Json;
 
@@ -49,17 +50,23 @@ internal static class UnknownFields
     {
         var own = Architectures.Find(config.ModelType)?.FieldsWithoutEffect ?? [];
         bool IsKnown(string field) => Harmless.Contains(field) || own.Contains(field) || config.WasAsked(field);
-        var unknown = config.Json
-            .Where(field => field.Value is not null && !IsKnown(field.Key))
-            .Select(field => $"{Quoted.Name(field.Key)} ({JsonFields.Describe(field.Value)})")
-            .ToList();
+        return Remarks(config.File, config.Json.Where(field => field.Value is not null && !IsKnown(field.Key)), "model");
+    }
+
+    /// <summary>The same of any file: a sentence that names fields with their values; none where there are none.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="fields">Its fields that nothing here asks for.</param>
+    /// <param name="what">What they may change: a model, an adapter.</param>
+    public static IReadOnlyList<string> Remarks(string file, IEnumerable<KeyValuePair<string, JsonNode?>> fields, string what)
+    {
+        var unknown = fields.Select(field => $"{Quoted.Name(field.Key)} ({JsonFields.Describe(field.Value)})").ToList();
         if (unknown.Count == 0) return [];
         var named = string.Join(", ", unknown.Take(MostNamed))
             + (unknown.Count > MostNamed ? $" and {unknown.Count - MostNamed} more" : "");
         return
         [
-            $"{config.File} has {(unknown.Count == 1 ? "a field" : "fields")} that this program does not know: {named}. "
-            + "Where such a field changes what the model computes, the answers here are not those of the program that wrote it.",
+            $"{file} has {(unknown.Count == 1 ? "a field" : "fields")} that this program does not know: {named}. "
+            + $"Where such a field changes what the {what} computes, the answers here are not those of the program that wrote it.",
         ];
     }
 }

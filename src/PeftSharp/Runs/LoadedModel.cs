@@ -124,8 +124,11 @@ public sealed class LoadedModel : IDisposable
                 + "adapter with a classification head.");
         if (Model.Model.Created.Count > 0 && Adapter is null)
             throw new PeftException(
-                $"{BaseFolder} has no trained head (its checkpoint has no {Model.Model.Created[0]}, or not in the shape that config.json "
-                + "describes); give the adapter that was trained on it.");
+                Model.Model.Misfit is { } misfit
+                    ? $"{BaseFolder} has no trained head for what its config.json describes: {misfit}; correct the labels there, or give "
+                        + "the adapter that was trained on it."
+                    : $"{BaseFolder} has no trained head (its checkpoint has no {Model.Model.Created[0]}); give the adapter that was "
+                        + "trained on it.");
     }
 
     /// <summary>Refuses single texts where pairs were trained on, and the reverse; rows of token ids are taken as they are.</summary>
@@ -182,7 +185,10 @@ public sealed class LoadedModel : IDisposable
                 Quantize = earlier?.Quantize,
             };
         if (own is null) model.Describe(adapter, card);
-        IReadOnlyList<string> remarks = [.. notes, .. transformer.Remarks, .. EarlierCard.Differences(adapterFolder, own, earlier)];
+        IReadOnlyList<string> remarks =
+        [
+            .. notes, .. transformer.Remarks, .. UnknownSettings.Remarks(saved), .. EarlierCard.Differences(adapterFolder, own, earlier),
+        ];
         return new(folder, adapterFolder, model, adapter, card, remarks) { Composition = composition };
     }
 

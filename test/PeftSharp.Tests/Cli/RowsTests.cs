@@ -66,6 +66,9 @@ public sealed class RowsTests(RowsTests.Trained trained) : IClassFixture<RowsTes
     {
         Assert.Contains("standard input, line 2: the text is empty", Peft.RunWith("a good film\n\na bad film\n", Predict).Fails(1));
         Assert.Contains("--text, text 1: the text is empty", Peft.Run([.. Predict, "--text", " "]).Fails(1));
+        Assert.Equal(
+            "error: standard input holds no row; add at least one (below the header, where there is one).",
+            Peft.RunWith("", Predict).Fails(1));
         var marked = Peft.RunWith("\uFEFFa good film\n", Predict).Succeeds().Output;
         Assert.Equal("a good film", JsonNode.Parse(marked)!["text"]!.ToString());
         Assert.Equal(2, Peft.RunWith("a\n\n\nb\n", [.. Predict, "--skip-bad-rows"]).Succeeds().Output.Trim().Split('\n').Length);

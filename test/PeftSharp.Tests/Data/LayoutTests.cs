@@ -48,6 +48,10 @@ public sealed class LayoutTests : IDisposable
         var quoted = _folder.Load("a.tsv", "\"text\"\t\"label\"\n\"he said \"\"hi\"\"\"\t\"1\"\n\"b\tc\"\t0\n");
         Assert.Equal(["he said \"hi\"", "b\tc"], quoted.Examples.Select(e => e.Text));
         Assert.Contains("quotes are taken for marks", quoted.Remarks[0]);
+        var letters = _folder.Load("c.tsv", "text\tlabel\na \"b\"\t1\n\"a \"\"b\"\"\"\t0\n");
+        Assert.Equal("\"a \"\"b\"\"\"", letters.Examples[1].Text);
+        Assert.Contains("they are read as letters (--quoted yes", Assert.Single(letters.Remarks));
+        Assert.Empty(_folder.Load("d.tsv", "text\tlabel\n\"a\" and \"b\"\t1\n\"b\"\t0\n").Remarks);
         Assert.Equal("\"b\"", _folder.Load("b.tsv", "text\tlabel\n\"b\"\t1\n").Examples[0].Text);
         Assert.Equal("b", _folder.Load("b.tsv", "text\tlabel\n\"b\"\t1\n", new DataOptions { Quoted = true }).Examples[0].Text);
     }

@@ -30,6 +30,10 @@ internal static class DelimitedLayout
                 $"{path}: quotes are taken for marks of the file, as they enclose every field of its first line (--quoted no "
                 + "says otherwise).");
         }
+        else if (options.Quoted is null && !quoted && HasQuotedField(start, separator))
+            shared.Remark(
+                $"{path}: quotes enclose fields and are doubled inside of them, as programs write them that mean marks of the file; "
+                + "they are read as letters (--quoted yes says otherwise).");
         return quoted ? CsvRows.Read(path, options, hinted ? null : separator) : TsvRows.Read(path, options, separator);
     }
 
@@ -97,6 +101,16 @@ internal static class DelimitedLayout
     {
         var fields = start.Split('\n')[0].TrimEnd('\r').Split(separator);
         return fields.Length > 1 && fields.All(field => field.Length >= 2 && field[0] == '"' && field[^1] == '"');
+    }
+
+    // A field in quotes whose own quotes are all doubled, of which there is one at least: hardly a text that somebody wrote so.
+    private static bool HasQuotedField(string start, char separator)
+    {
+        static bool IsQuoted(string field) =>
+            field.Length > 4 && field[0] == '"' && field[^1] == '"' && field[1..^1] is var inside
+            && inside.Contains("\"\"", StringComparison.Ordinal)
+            && !inside.Replace("\"\"", "", StringComparison.Ordinal).Contains('"', StringComparison.Ordinal);
+        return start.Split('\n').Any(line => line.TrimEnd('\r').Split(separator).Any(IsQuoted));
     }
 
     private static string Start(string path, DataOptions options)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace PeftSharp.Files.Json;
 
@@ -7,7 +8,7 @@ namespace PeftSharp.Files.Json;
 /// The one way in for JSON from files and servers. A document is checked whole (<see cref="JsonScan"/>) before any of it is used, so that
 /// nothing surfaces later; a byte order mark before it is passed over; comments, trailing commas and anything behind it are refused.
 /// </summary>
-internal static class StrictJson
+internal static partial class StrictJson
 {
     /// <summary>The document's root must be an object, as it is in every file of this kind.</summary>
     /// <exception cref="PeftException">The file cannot be read, or is no such document; the message says where.</exception>
@@ -53,7 +54,7 @@ internal static class StrictJson
         }
         catch (JsonException e)
         {
-            throw WrongKind(source, e);
+            throw WrongKind(source, json, e);
         }
         catch (Exception e) when (
             e is NotSupportedException or InvalidOperationException or FormatException or OverflowException or ArgumentException)
@@ -62,13 +63,43 @@ internal static class StrictJson
         }
     }
 
-    private static PeftException WrongKind(JsonSource source, JsonException e)
+    private static PeftException WrongKind(JsonSource source, JsonNode? json, JsonException e)
     {
         var missing = e.Message.Contains("missing required", StringComparison.Ordinal)
             || e.Message.Contains("required properties", StringComparison.Ordinal);
-        var problem = missing ? "lacks a field that it must have" : "has a value of the wrong kind";
+        var problem = missing ? "lacks a field that it must have" : $"has a value of the wrong kind{Found(json, e)}";
         return new(source.BadAt(e.Path ?? "$", 0, problem).Message, e);
     }
+
+    // What stands there and what was expected, as far as the serializer tells.
+    private static string Found(JsonNode? json, JsonException e)
+    {
+        var path = e.Path ?? "$";
+        var at = 1;
+        for (; at < path.Length && PathStep().Match(path, at) is { Success: true } step; at += step.Length)
+        {
+            if (json is JsonObject map && map.TryGetPropertyValue(step.Groups[1].Value, out var value)) json = value;
+            else if (json is JsonArray list && int.TryParse(step.Groups[2].Value, out var index) && index < list.Count) json = list[index];
+            else return "";
+        }
+        return at < path.Length ? "" : $": {JsonFields.Describe(json)}{Expected(e.Message)}";
+    }
+
+    private static string Expected(string message)
+    {
+        (string Type, string Words)[] kinds =
+        [
+            ("Dictionary`", "an object"), ("Collections.Generic", "a list"), ("System.Boolean", "true or false"),
+            ("System.Int32", $"a whole number up to {int.MaxValue}"), ("System.Int64", "a whole number"), ("System.Double", "a number"),
+            ("System.String", "a text"),
+        ];
+        var kind = kinds.FirstOrDefault(k => message.Contains(k.Type, StringComparison.Ordinal));
+        return kind.Words is null ? "" : $", expected {kind.Words}";
+    }
+
+    // A member or an element of a path; names that the serializer encloses in brackets are left alone.
+    [GeneratedRegex(@"\G(?:\.([^.\[\]]+)|\[(\d{1,9})\])", RegexOptions.CultureInvariant)]
+    private static partial Regex PathStep();
 
     private static JsonDocumentOptions Options(JsonBounds? bounds) => new() { MaxDepth = (bounds ?? JsonBounds.Settings).Depth + 2 };
 }
