@@ -13,7 +13,8 @@ internal sealed record ScoutedStates(Tensor Source, Tensor Answering, Tensor? Pa
     public Tensor? Rows { get; init; }
 
     /// <summary>
-    /// True where vectors belong to no token (DeBERTa's distances, an adaption prompt): what is found for a row's tokens counts by its mean.
+    /// True where vectors belong to no token (DeBERTa's distances, an adaption prompt): what is found for a row's tokens counts by its
+    /// mean.
     /// </summary>
     public bool OfWholeRows { get; init; }
 
