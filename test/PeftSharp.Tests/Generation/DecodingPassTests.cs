@@ -104,6 +104,27 @@ public sealed class DecodingPassTests : IDisposable
         Assert.Equal(Next.Length / 2 + 4, PassOf(peft)!.Steps);
     }
 
+    // As between the turns of a conversation; the room of keys grows on the way.
+    [Fact]
+    public void Tokens_can_be_taken_back()
+    {
+        using var peft = Load("llama3");
+        using var cache = new KeyValueCache();
+        var context = new ForwardContext { Cache = cache, LastToken = true };
+        CacheTests.Run(peft, CacheTests.Batch(peft, [Prompt]), context);
+        for (var round = 0; round < 3; round++)
+        {
+            var first = Next.Select(id => CacheTests.Run(peft, CacheTests.Batch(peft, [[id]]), context)).ToList();
+            cache.DropLast(Next.Length);
+            var again = Next.Select(id => CacheTests.Run(peft, CacheTests.Batch(peft, [[id]]), context)).ToList();
+            for (var i = 0; i < Next.Length; i++) Bits.AssertSame(first[i], again[i], $"Token {i} of round {round}");
+        }
+        Assert.Equal(6 * Next.Length, PassOf(peft)!.Steps);
+        int[] all = [.. Prompt, .. Next, .. Next, .. Next];
+        var whole = CacheTests.Run(peft, CacheTests.Batch(peft, [[.. all, 7]]), new() { LastToken = true });
+        AssertClose([whole], [CacheTests.Run(peft, CacheTests.Batch(peft, [[7]]), context)]);
+    }
+
     [Fact]
     public void Rows_without_padding_go_together()
     {
