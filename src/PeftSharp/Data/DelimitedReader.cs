@@ -42,6 +42,7 @@ internal static class DelimitedReader
                         ("text", Name(map.Text)), ("pair", Name(map.Pair)), ("label", Name(map.Label)),
                         .. map.Flags.Select(flag => ("label", Name(flag))),
                     ]);
+                if (hasHeader) UnreadText.Remark(path, names, Name(map.Text), Name(map.Pair), options, shared);
                 shared.ReadFlags(path, [.. map.Flags.Select(flag => names[flag].Trim())]);
                 if (hasHeader) continue;
             }

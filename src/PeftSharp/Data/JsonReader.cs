@@ -29,6 +29,7 @@ internal static class JsonReader
                         ("text", fields.Text), ("pair", fields.Pair), ("label", fields.Label),
                         .. fields.Flags.Select(flag => ("label", (string?)flag)), .. fields.Text is null ? TokenRow.Roles : [],
                     ]);
+                UnreadText.Remark(path, row.Value.EnumerateObject().Select(m => m.Name), fields.Text, fields.Pair, options, shared);
                 shared.ReadFlags(path, fields.Flags);
             }
             shared.Guess.See(row.Value);

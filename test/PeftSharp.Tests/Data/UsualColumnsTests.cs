@@ -25,6 +25,30 @@ public sealed class UsualColumnsTests : IDisposable
         Assert.Equal("x", _folder.Load(name, text, new DataOptions { Usual = new("other", null, "none") }).Examples[0].Text);
     }
 
+    [Theory]
+    [InlineData("a.csv", "text,text2,label\nx,a,pos\ny,b,neg\n", "'text2'")]
+    [InlineData("a.tsv", "question\tAnswer\tlabel\nx\ta\tpos\ny\tb\tneg\n", "'Answer'")]
+    [InlineData("a.jsonl", "{\"sentence\":\"x\",\"sentence_2\":\"a\",\"label\":\"pos\"}\n"
+        + "{\"sentence\":\"y\",\"sentence_2\":\"b\",\"label\":\"neg\"}\n", "'sentence_2'")]
+    [InlineData("a.csv", "text,title,label\nx,a,pos\ny,b,neg\n", null)]
+    [InlineData("a.csv", "sentence1,sentence2,label\nx,a,pos\ny,b,neg\n", null)]
+    public void A_Second_Text_That_Is_Not_Read_Is_Said_Unless_The_First_Was_Named(string name, string text, string? said)
+    {
+        var remarks = _folder.Load(name, text).Remarks;
+        if (said is null)
+        {
+            Assert.Empty(remarks);
+            return;
+        }
+        Assert.Contains($"the column {said} looks like a second text and is not read", Assert.Single(remarks));
+        var first = text.TrimStart('{', '"')[..4] switch { "text" => "text", "ques" => "question", _ => "sentence" };
+        Assert.Empty(_folder.Load(name, text, new DataOptions { Text = first }).Remarks);
+        Assert.Empty(_folder.Load(name, text, new DataOptions { Usual = new(first, null, "label") }).Remarks);
+        var pairs = _folder.Load(name, text, new DataOptions { Pair = said.Trim('\'') });
+        Assert.Empty(pairs.Remarks);
+        Assert.Equal(["a", "b"], pairs.Examples.Select(e => e.Pair));
+    }
+
     [Fact]
     public void Numbers_Stand_For_Files_Without_A_Header()
     {

@@ -28,8 +28,8 @@ public sealed class UnknownSettingsTests
     public void An_Invented_Field_Is_Named_With_Its_Value_Wherever_The_Adapter_Is_Loaded(string field, string value, string? said)
     {
         using var folder = new TempFolder();
-        var fixture = TestPaths.Fixture("cases", "bert-lora");
-        foreach (var file in Directory.GetFiles(fixture)) File.Copy(file, folder.File(Path.GetFileName(file)));
+        foreach (var file in Directory.GetFiles(TestPaths.Fixture("cases", "bert-lora")))
+            File.Copy(file, folder.File(Path.GetFileName(file)));
         var config = (JsonObject)JsonNode.Parse(File.ReadAllText(folder.File("adapter_config.json")))!;
         config[field] = JsonNode.Parse(value);
         File.WriteAllText(folder.File("adapter_config.json"), config.ToJsonString());

@@ -15,6 +15,7 @@ internal static class ParquetReader
                 ("text", columns.Text), ("pair", columns.Pair), ("label", columns.Label),
                 .. columns.Flags.Select(flag => ("label", (string?)flag)), .. columns.Text is null ? TokenRow.Roles : [],
             ]);
+        UnreadText.Remark(path, file.ColumnNames, columns.Text, columns.Pair, options, shared);
         if (columns.Classes is not null) shared.CheckClasses(path, columns.Label!, columns.Classes);
         shared.ReadFlags(path, columns.Flags);
         if (columns.HasLists) shared.Lists = true;

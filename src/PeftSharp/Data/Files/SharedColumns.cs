@@ -52,6 +52,9 @@ internal sealed class SharedColumns
             .DistinctBy(role => role.Column)
             .ToDictionary(role => role.Column!, role => role.Role);
 
+    /// <summary>What a column is read as; null where it is not read.</summary>
+    public string? RoleOf(string column) => Roles.GetValueOrDefault(column);
+
     /// <summary>Takes the first file's columns over, and refuses a file that has others.</summary>
     /// <param name="path">The file.</param>
     /// <param name="columns">Names of its columns, in any order.</param>

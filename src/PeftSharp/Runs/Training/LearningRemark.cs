@@ -34,7 +34,7 @@ internal static class LearningRemark
                 + $"{(check.Answer < 0 ? "with one class" : $"\"{train.LabelNames![check.Answer]}\"")}, so {Headline(final!)} only "
                 + $"tells how many have that label (Matthews is 0); try {next}",
             Learnt.AtChance =>
-                $"Nothing was learnt: the loss on {rows} ({Figures.Score(check.Loss)}) is that of guessing by "
+                $"Nothing was learnt: the loss on {rows} ({Figures.Score(check.Loss)}) is no better than that of guessing by "
                 + $"{(train.Kind == LabelKind.Regression ? "the mean" : "the shares of the classes")} "
                 + $"({Figures.Score(check.Chance)}); try {next}",
             _ => null,
