@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Files;
+using PeftSharp.Files.Json;
 using PeftSharp.Models.Heads;
 using PeftSharp.Sites;
 
@@ -108,6 +109,6 @@ internal sealed record HubHeadConfig(TaskKind? Task, IReadOnlyList<string>? Labe
 
     private static PeftException Bad(string file, string field, JsonNode? found, string expected) =>
         new(
-            $"{file}: field {Quoted.Name(field)} is {(found is null ? "missing" : Quoted.Name(found.ToJsonString()))}; "
+            $"{file}: field {Quoted.Name(field)} is {(found is null ? "missing" : JsonFields.Describe(found))}; "
             + $"expected {expected}.");
 }

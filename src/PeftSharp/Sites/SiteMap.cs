@@ -94,7 +94,8 @@ public sealed class SiteMap
     /// <summary>Where an adapter acts: each seam with its module and what it is called.</summary>
     internal IEnumerable<(string Module, string Seam)> ActiveAt(AdapterTag adapter)
     {
-        var alone = new ForwardContext { Selection = adapter.Alone };
+        // As in a call with nothing merged: what another adapter has written into the weights is not this one's doing.
+        var alone = new ForwardContext { Selection = adapter.Alone }.Begin(TorchSharp.torch.CPU, merged: null);
         return Inputs.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the input of {s.Path}"))
             .Concat(Embeddings.Where(s => s.Plugins.AnyActive(alone)).Select(s => (s.Path, $"the embedding {s.Path}")))
             .Concat(Slots.Where(s => !s.IsPlain(alone)).Select(s => (s.Module, $"the tensor {s.Name}")))

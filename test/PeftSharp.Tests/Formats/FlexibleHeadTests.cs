@@ -48,11 +48,11 @@ public sealed class FlexibleHeadTests : IDisposable
     }
 
     [Theory]
-    [InlineData("head_type", "\"multiple_choice\"", "head_type")]
+    [InlineData("head_type", "\"multiple_choice\"", "field \"head_type\" is \"multiple_choice\"; expected one of")]
+    [InlineData("layers", "3", "field \"layers\" is 3; expected 1 or 2")]
     [InlineData("head_type", "\"dependency_parsing\"", "has a counterpart")]
     [InlineData("head_type", "\"masked_lm\"", "head_type")]
     [InlineData("head_type", "\"causal_lm\"", "layers")]
-    [InlineData("layers", "3", "layers")]
     [InlineData("layers", "\"2\"", "layers")]
     [InlineData("bias", "false", "bias")]
     [InlineData("activation_function", "\"snake\"", "activation_function")]

@@ -1,3 +1,4 @@
+using PeftSharp.Models;
 using PeftSharp.Sites;
 using PeftSharp.Tests.Matrix;
 using static TorchSharp.torch;
@@ -48,6 +49,44 @@ public sealed class InferenceTests
             }
             Assert.Equal(0, since());
         }));
+    }
+
+    [Theory]
+    [InlineData("bert", null)]
+    [InlineData("llama", null)]
+    [InlineData("bert", "int8")]
+    [InlineData("llama", "nf4-double")]
+    public void Compositions_And_Merging_Leave_Nothing_However_The_Base_Is_Kept(string architecture, string? form)
+    {
+        using var bench = new Bench(architecture, new ModelOptions { Quantize = form is null ? null : Quantization.Named(form) });
+        foreach (var (method, name) in ((string, string)[])[("pfeiffer", "a"), ("pfeiffer", "b"), ("lora", "c")])
+            Bench.Disturb(bench.Add(method, name));
+        Bench.Disturb(bench.Peft.AddFusion(["a", "b"]));
+        void Calls()
+        {
+            AdapterSelection[] selections =
+            [
+                bench.Peft.Select("stack(c,a)"), bench.Peft.Select("average(a:1,b:2,c:1)"), bench.Peft.Select("fuse(a,b)"),
+                bench.Peft.SelectPerRow(["stack(c,fuse(a,b))", null, "average(a,c)", "split(b:2,a)"]),
+            ];
+            foreach (var selection in selections)
+                using (bench.Peft.Forward(bench.Batch, selection))
+                {
+                }
+            bench.Peft.Merge("c");
+            using (bench.Peft.Forward(bench.Batch, bench.Peft.Select("fuse(a,b)")))
+            {
+            }
+            bench.Peft.Unmerge();
+        }
+        LiveTensors.OutsideScopes(() =>
+        {
+            Calls(); // what is made once is made here
+            LiveTensors.AssertNoneLeft(() =>
+            {
+                for (var i = 0; i < 5; i++) Calls();
+            });
+        });
     }
 
     [Fact]

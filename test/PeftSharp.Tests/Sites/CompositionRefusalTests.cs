@@ -21,6 +21,18 @@ public sealed class CompositionRefusalTests
     }
 
     [Fact]
+    public void What_Is_Merged_Is_Not_Taken_For_What_Another_Adapter_Does()
+    {
+        using var bench = new Bench("bert");
+        foreach (var (method, name) in ((string, string)[])[("pfeiffer", "a"), ("pfeiffer", "b"), ("lora", "c")]) bench.Add(method, name);
+        bench.Peft.Merge("c");
+        bench.Peft.AddFusion(["a", "b"]);
+        Assert.Equal("fuse(a, b)", $"{bench.Peft.Compose("fuse(a,b)")}");
+        Assert.Equal(2, bench.Peft.Compose("split(a:3,b)").Adapters.Count());
+        Refusal.Sentence(() => bench.Peft.Compose("split(a:3,c)"), "reaches residual branches alone");
+    }
+
+    [Fact]
     public void Trees_Are_Bounded()
     {
         AdapterComposition tree = A.Single;
