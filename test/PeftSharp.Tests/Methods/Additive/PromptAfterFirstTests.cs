@@ -118,7 +118,9 @@ public sealed class PromptAfterFirstTests : IDisposable
         using var scope = NewDisposeScope();
         using var bench = new Bench("bert", new ModelOptions
         {
-            Precision = ScalarType.Float64, Task = TaskKind.TokenClassification, Labels = ["a", "b", "c"],
+            Precision = ScalarType.Float64,
+            Task = TaskKind.TokenClassification,
+            Labels = ["a", "b", "c"],
         });
         var (after, before) = (bench.Add(Options).Tag, bench.Add(Options with { AfterFirst = false }, "second").Tag);
         AdapterTag?[] chosen = [after, null, before, after];
