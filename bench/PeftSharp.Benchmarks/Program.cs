@@ -7,8 +7,8 @@ using PeftSharp.Interop;
 //   qlora MODEL [fp32|bf16] [ROUNDS] a LoRA step over quantised weights against one over dense ones, layers recomputed in both
 //   load-memory MODEL [FORM] what resident memory grows by while a model is loaded quantised (a process of its own)
 //   synthetic-llama FOLDER SIZE writes a Llama of random weights as shards
-//   train-memory FOLDER lora|qlora [fp32|bf16] [ROWS] [TOKENS] [STEPS] peak memory of some steps (a process of its own)
-//                (lora-plain, qlora-plain: no checkpointing)
+//   train-memory FOLDER lora|qlora [fp32|bf16] [ROWS] [TOKENS] [STEPS] [RANK] [OPTIMIZER] peak memory of some steps (a process of its
+//                own; lora-plain, qlora-plain: no checkpointing)
 //   score-memory MODEL [EXAMPLES] [TOKENS] peak memory of choosing weights by importance (a process of its own)
 //   sparse-step MODEL [KEEP] [ROWS] [TOKENS] [ROUNDS] a step of sparse training, kept entries' gradients against whole tensors'
 //   entry-dots [ROUNDS] single entries of a gradient one by one against the product of all, by the share of entries
@@ -60,7 +60,10 @@ if (args is ["synthetic-llama" or "load-memory" or "train-memory" or "step-memor
                 target, Word(2, "lst"), Word(3, "fp32"), Whole(4, 32), Whole(5, 128), Whole(6, 0), args.Contains("recompute"));
             break;
         case "shelf": ShelfBench.Run(target, args.Skip(3), Word(2, "fp32")); break;
-        default: TrainMemoryBench.Run(target, Word(2, "qlora"), Word(3, "fp32"), Whole(4, 1), Whole(5, 512), Whole(6, 3)); break;
+        default:
+            TrainMemoryBench.Run(
+                target, Word(2, "qlora"), Word(3, "fp32"), Whole(4, 1), Whole(5, 512), Whole(6, 3), Whole(7, 16), Word(8, ""));
+            break;
     }
     return 0;
 }
@@ -75,7 +78,8 @@ if (args.Length == 0 || args.Length < (needModelOnly.Contains(args[0]) ? 2 : 3) 
         + "qlora MODEL [fp32|bf16] [ROUNDS] | load-memory MODEL [FORM] | synthetic-llama FOLDER SIZE | "
         + "score-memory MODEL [EXAMPLES] [TOKENS] | sparse-step MODEL [KEEP] [ROWS] [TOKENS] [ROUNDS] | entry-dots | "
         + "step-memory MODEL METHOD [fp32|bf16] [ROWS] [TOKENS] [PASS] [recompute] | shelf MODEL fp32|bf16 NAME=ADAPTER=DATA … | "
-        + "train-memory FOLDER lora|qlora, -plain behind it without checkpointing, [fp32|bf16] [ROWS] [TOKENS] [STEPS] | "
+        + "train-memory FOLDER lora|qlora, -plain behind it without checkpointing, [fp32|bf16] [ROWS] [TOKENS] [STEPS] [RANK] "
+        + "[OPTIMIZER] | "
         + "resident MODEL METHOD [ROUNDS] | tokenize MODEL FILE | mutate FIXTURES [COUNT] [SEED]");
     return 2;
 }

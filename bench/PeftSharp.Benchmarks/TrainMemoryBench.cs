@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using PeftSharp.Interop;
 using PeftSharp.Models;
 
@@ -14,7 +15,10 @@ internal static class TrainMemoryBench
     /// <param name="rows">Rows of the batch.</param>
     /// <param name="tokens">Tokens of a row.</param>
     /// <param name="steps">Steps.</param>
-    public static void Run(string folder, string variant, string compute, int rows, int tokens, int steps)
+    /// <param name="rank">The adapter's rank.</param>
+    /// <param name="optimizer">The optimizer by transformers' name; empty for plain AdamW, or paged over quantised weights.</param>
+    public static void Run(
+        string folder, string variant, string compute, int rows, int tokens, int steps, int rank = 16, string optimizer = "")
     {
         const string plain = "-plain";
         var recomputes = !variant.EndsWith(plain, StringComparison.Ordinal);
@@ -28,18 +32,20 @@ internal static class TrainMemoryBench
         };
         var quantize = Quantization.Named(form);
         if (form is not null && quantize is null) throw new ArgumentException($"The form is \"{form}\".");
+        if (optimizer.Length == 0) optimizer = form is null ? "adamw_torch" : "paged_adamw";
         using var watch = new HeapWatch();
-        void Print(string phase) => TrainMemoryBench.Print(phase, watch.TakeMost());
+        var clock = Stopwatch.StartNew();
+        void Print(string phase) => TrainMemoryBench.Print($"{clock.Elapsed.TotalSeconds,6:0.0} s {phase}", watch.TakeMost());
         Print("program");
         using var step = new CausalStep(
-            folder, quantize, ComputeName.Parse(compute), rows, tokens, form is null ? "adamw_torch" : "paged_adamw",
-            checkpointing: recomputes);
+            folder, quantize, ComputeName.Parse(compute), rows, tokens, optimizer, rank, checkpointing: recomputes);
         Print("loaded");
         NativeHeap.Trim();
         Print("trimmed");
         var (weights, bytes) = step.Base;
         Console.WriteLine(
-            $"{variant}, {compute}, {rows} × {tokens} tokens: {weights:N0} weights in {bytes >> 20:N0} MB, {step.Trained:N0} trained");
+            $"{variant}, {compute}, {rows} × {tokens} tokens, rank {rank}, {optimizer}: "
+            + $"{weights:N0} weights in {bytes >> 20:N0} MB, {step.Trained:N0} trained");
         var times = new List<double>();
         for (var i = 0; i < steps; i++)
         {
@@ -57,7 +63,7 @@ internal static class TrainMemoryBench
     {
         var (used, free) = NativeHeapUse.Now;
         Console.WriteLine(
-            $"{phase,-18} peak {ResidentMemory.Peak >> 20,6:N0} MB, now {ResidentMemory.Now >> 20,6:N0} = anonymous "
+            $"{phase,-26} peak {ResidentMemory.Peak >> 20,6:N0} MB, now {ResidentMemory.Now >> 20,6:N0} = anonymous "
             + $"{ResidentMemory.Anonymous >> 20,6:N0} + files {ResidentMemory.Now - ResidentMemory.Anonymous >> 20,4:N0}; heap in use "
             + $"{used >> 20,6:N0} (at most {most >> 20,6:N0}), free {free >> 20,6:N0}; managed {GC.GetTotalMemory(false) >> 20,4:N0}");
     }
