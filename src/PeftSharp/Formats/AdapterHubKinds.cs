@@ -34,6 +34,28 @@ internal static class AdapterHubKinds
     private static readonly HashSet<string> Numbers =
         ["alpha", "dropout", "stochastic_depth", "inv_adapter_reduction_factor", "phm_init_range"];
 
+    // Fields without a kind to check here: those above that have several, a seed of random starts, what the readers refuse if it is set.
+    private static readonly HashSet<string> Others =
+    [
+        "attn_matrices", "leave_out", "layers", "reduction_factor", "scaling", "residual_before_ln", "configs", "gate_over_padding",
+        "init_weights_seed", "vera_b", "vera_d",
+    ];
+
+    // Methods of AdapterHub's own; the fields of others are theirs. Null is a bottleneck.
+    private static readonly HashSet<string?> Architectures = [null, "lora", "prefix_tuning", "prompt_tuning", "reft", "union"];
+
+    /// <summary>Fields of AdapterHub's methods, parts of a union included, that nothing here asks for.</summary>
+    /// <param name="config">The <c>config</c> object, checked.</param>
+    public static IEnumerable<KeyValuePair<string, JsonNode?>> Unknown(JsonObject config)
+    {
+        if (!Architectures.Contains(config["architecture"]?.GetValue<string>())) return [];
+        var own = config.Where(field => !IsKnown(field.Key));
+        return config["configs"] is JsonArray parts ? own.Concat(parts.OfType<JsonObject>().SelectMany(Unknown)) : own;
+    }
+
+    private static bool IsKnown(string name) =>
+        Flags.Contains(name) || Texts.Contains(name) || Counts.Contains(name) || Numbers.Contains(name) || Others.Contains(name);
+
     /// <summary>Refuses a value of the wrong kind; null is allowed wherever a field may be left out.</summary>
     /// <param name="source">The document.</param>
     /// <param name="config">The <c>config</c> object.</param>

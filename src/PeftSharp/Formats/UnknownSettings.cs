@@ -15,17 +15,26 @@ internal static class UnknownSettings
     ];
 
     /// <summary>A sentence that names them with their values; none where there are none.</summary>
-    /// <param name="adapter">The adapter; what AdapterHub's layout has no place for is the business of its layouts.</param>
+    /// <param name="adapter">The adapter.</param>
     public static IReadOnlyList<string> Remarks(AdapterFolder adapter)
     {
-        if (adapter.Format != AdapterFormat.Peft || adapter.Options.Unknown is not { } unknown) return [];
+        var unknown = adapter.Format == AdapterFormat.Peft ? OfPeft(adapter) : OfAdapterHub(adapter);
+        return UnknownFields.Remarks(adapter.SettingsFile, unknown, "adapter");
+    }
+
+    private static IEnumerable<KeyValuePair<string, JsonNode?>> OfPeft(AdapterFolder adapter)
+    {
+        if (adapter.Options.Unknown is not { } unknown) return [];
         var usual = adapter.Options.PeftFields;
-        var fields = unknown
+        return unknown
             .Where(field => !Harmless.Contains(field.Key) && !IsEmpty(field.Value))
             .Select(field => KeyValuePair.Create(field.Key, JsonSerializer.SerializeToNode(field.Value)))
             .Where(field => !JsonNode.DeepEquals(field.Value, usual[field.Key]));
-        return UnknownFields.Remarks(adapter.SettingsFile, fields, "adapter");
     }
+
+    private static IEnumerable<KeyValuePair<string, JsonNode?>> OfAdapterHub(AdapterFolder adapter) =>
+        adapter.Json["config"] is not JsonObject config ? []
+            : AdapterHubKinds.Unknown(config).Where(field => !IsEmpty(JsonSerializer.SerializeToElement(field.Value)));
 
     // Switched off, or left as it was.
     private static bool IsEmpty(JsonElement value) => value.ValueKind switch

@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using PeftSharp.Formats;
+using PeftSharp.Methods;
 using PeftSharp.Runs;
 using PeftSharp.Tests.Files;
+using PeftSharp.Tests.Matrix;
 
 namespace PeftSharp.Tests.Formats;
 
@@ -37,5 +39,46 @@ public sealed class UnknownSettingsTests
         var remarks = loaded.Remarks.Where(remark => remark.Contains("does not know", StringComparison.Ordinal)).ToList();
         if (said is null) Assert.Empty(remarks);
         else Assert.Contains(said, Assert.Single(remarks), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("adapterhub-bert-seq-bn", "norm_scale", "2.5", "\"norm_scale\" (2.5)")]
+    [InlineData("adapterhub-bert-lora", "new_mode", "\"deep\"", "\"new_mode\"")]
+    [InlineData("adapterhub-bert-prefix", "new_flag", "false", null)]
+    public void Of_AdapterHub_Too(string fixture, string field, string value, string? said)
+    {
+        using var folder = new TempFolder();
+        var json = (JsonObject)JsonNode.Parse(File.ReadAllText(Path.Combine(TestPaths.Fixture("cases", fixture), "adapter_config.json")))!;
+        json["config"]![field] = JsonNode.Parse(value);
+        File.WriteAllText(folder.File("adapter_config.json"), json.ToJsonString());
+        var remarks = UnknownSettings.Remarks(AdapterFolder.Open(folder.Root));
+        if (said is null) Assert.Empty(remarks);
+        else Assert.Contains(said, Assert.Single(remarks), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_Part_Of_A_Union_Is_Asked_As_Well()
+    {
+        using var folder = new TempFolder();
+        var fixture = Path.Combine(TestPaths.Fixture("cases", "adapterhub-bert-mam"), "adapter_config.json");
+        var json = (JsonObject)JsonNode.Parse(File.ReadAllText(fixture))!;
+        json["config"]!["configs"]![1]!["norm_scale"] = 2.5;
+        File.WriteAllText(folder.File("adapter_config.json"), json.ToJsonString());
+        var remark = Assert.Single(UnknownSettings.Remarks(AdapterFolder.Open(folder.Root)));
+        Assert.Contains("\"norm_scale\" (2.5)", remark, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_Every_Method_Writes_Is_Known()
+    {
+        foreach (var method in MethodRegistry.All.SelectMany(info => info.Presets.Keys.Prepend(info.Name)).Distinct())
+        {
+            var options = TinySettings.Of(method);
+            if (options.Format != AdapterFormat.AdapterHub) continue;
+            using var bench = new Bench("bert");
+            using var folder = new TempFolder();
+            AdapterFolder.Save(bench.Add(options), folder.Root);
+            Assert.Empty(UnknownSettings.Remarks(AdapterFolder.Open(folder.Root)));
+        }
     }
 }
