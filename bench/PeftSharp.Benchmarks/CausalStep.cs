@@ -20,6 +20,7 @@ internal sealed class CausalStep : IDisposable
     private readonly TrainableAdapter _training;
     private readonly IOptimizer _optimizer;
     private readonly TokenBatch _batch;
+    private readonly HeapGrowth _heap = new();
     private long _step;
 
     /// <param name="folder">The model.</param>
@@ -76,6 +77,13 @@ internal sealed class CausalStep : IDisposable
     public (double Milliseconds, double Loss) Run(Action<string>? reached = null)
     {
         var start = Stopwatch.GetTimestamp();
+        var loss = Update(reached);
+        _heap.AfterStep(); // as the trainer does
+        return (Stopwatch.GetElapsedTime(start).TotalMilliseconds, loss);
+    }
+
+    private double Update(Action<string>? reached)
+    {
         using var scope = NewDisposeScope();
         var loss = _training.Loss(_batch, new StepState(_step, 0, 1000, (ulong)_step++, 1e-4)).Mean;
         reached?.Invoke("forward");
@@ -83,7 +91,7 @@ internal sealed class CausalStep : IDisposable
         reached?.Invoke("backward");
         _optimizer.Step(1e-4);
         _optimizer.ZeroGrad();
-        return (Stopwatch.GetElapsedTime(start).TotalMilliseconds, loss.item<float>());
+        return loss.item<float>();
     }
 
     public void Dispose()

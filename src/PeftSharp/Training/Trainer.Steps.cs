@@ -9,9 +9,7 @@ namespace PeftSharp.Training;
 // One optimizer step: micro-batches and their parts, the gradient's mean, and what may go wrong with it.
 public sealed partial class Trainer
 {
-    // Less often, and the heap's holes add up; more often, and the steps take longer to get their memory again (a second of a minute at
-    // 20).
-    private const int StepsPerTrim = 20;
+    private readonly HeapGrowth _heap = new();
 
     private void Step()
     {
@@ -34,7 +32,7 @@ public sealed partial class Trainer
         State.Samples += done.Rows;
         Advance(micro);
         RequireLabels();
-        if (State.Step % StepsPerTrim == 0) NativeHeap.Trim();
+        _heap.AfterStep();
         _steps.Stop();
         Report(rate, norm);
     }

@@ -95,9 +95,9 @@ public sealed partial class ShapeEstimateTests
         }
         Assert.InRange(checkedLines, 8, 13);
         Assert.Equal(0, Bytes(estimate, "optimizer state"));
-        // 65 billion weights in one place of 48 GB, as the paper of QLoRA says.
+        // 65 billion weights in one place of 48 GB, as the paper of QLoRA says, of whose processor no C library manages the memory.
         Assert.InRange(estimate.Weights, 65_200_000_000, 65_300_000_000);
-        Assert.InRange(estimate.Peak, 40L << 30, 48_000_000_000);
+        Assert.InRange(estimate.Peak - Bytes(estimate, "gaps in the heap"), 40L << 30, 48_000_000_000);
     }
 
     // The figures of docs/estimates.md.

@@ -18,11 +18,15 @@ namespace PeftSharp.Runs.Estimates.Shapes;
 public sealed class ShapeEstimate
 {
     private const int FloatBytes = 4;
+    private const string Unpacked = "a weight unpacked";
 
-    // A program with libtorch loaded and a small tokenizer; what the first steps touch of libtorch's code and keep of its kernels; and the
-    // share of what is allocated that the heap cannot use. Measured on Linux (docs/estimates.md).
-    private const long ProgramBytes = 190L << 20, AtWorkBytes = 110L << 20;
-    private const double HeapShare = 0.15;
+    // Hidden states outside the layers that wait for the backward pass, in numbers of layers: embeddings and what the head reads.
+    private const int Around = 4;
+
+    // A program with libtorch loaded and a small tokenizer; what the first steps touch of libtorch's code and keep of its kernels, which
+    // are compiled for bfloat16; and holes between tensors that come and go. Measured on Linux, each by itself (docs/estimates.md).
+    private const long ProgramBytes = 190L << 20, AtWorkBytes = 62L << 20, AtWorkInHalf = 105L << 20;
+    private const double HeapShare = 0.65;
 
     private ShapeEstimate(
         string architecture, long weights, ParameterCount parameters, IReadOnlyList<EstimateLine> memory,
@@ -61,13 +65,16 @@ public sealed class ShapeEstimate
         var adapter = ShapesOnly.Add(model, method);
         var parameters = ParameterCount.Of(model, adapter);
         List<EstimateLine> working = [.. Trained(adapter, options), .. InAPass(model, adapter, options)];
+        var passing = working.Where(line => line.Name is not ("adapter" or "optimizer state" or Unpacked)).Sum(line => line.Bytes);
         List<EstimateLine> memory =
         [
             new("program", ProgramBytes, "libtorch, runtime and tokenizer: measured"),
-            new("program at work", AtWorkBytes, "code and buffers of kernels: measured"),
+            new(
+                "program at work", options.Compute == ComputeType.BFloat16 ? AtWorkInHalf : AtWorkBytes,
+                "code and buffers of kernels: measured"),
             .. Kept(model, options),
             .. working,
-            new("gaps in the heap", (long)(HeapShare * working.Sum(line => line.Bytes)), "15 % of what training allocates: measured"),
+            new("gaps in the heap", (long)(HeapShare * passing), "65 % of what each step allocates and frees: measured"),
         ];
         return new(config.ModelType, model.Model.Sites.Count, parameters, memory, OnDisk(adapter, options));
     }
@@ -126,22 +133,28 @@ public sealed class ShapeEstimate
         if (SkipsTokens(model, adapter)) each[^1] = Math.Min(each[^1], 3.0 * model.Model.Width);
         var (all, width) = (each.Sum(), model.Model.Width);
         if (options.Checkpointing)
-        {
             yield return new(
-                "inputs of layers", tokens * width * layers.Count * FloatBytes,
-                $"{layers.Count} layers × {shape} × {Figures.Count(width)} × 4 bytes");
-            yield return new(
-                "activations of one layer", (long)(tokens * largest * FloatBytes),
-                $"{shape} × {Number(largest)} numbers × 4 bytes, computed again");
-        }
+                "inputs of layers", tokens * width * (layers.Count + Around) * FloatBytes,
+                $"{layers.Count + Around} layers × {shape} × {Figures.Count(width)} × 4 bytes ({Around} for what stands around them)");
         else
             yield return new(
                 "activations", (long)(tokens * all * FloatBytes),
                 $"{layers.Count} layers × {shape} × {Number(all / layers.Count)} numbers × 4 bytes");
-        var atWork = layers.Max(numbers.AtWork);
-        yield return new("gradients on their way", (long)(tokens * atWork * FloatBytes), $"{shape} × {Number(atWork)} numbers × 4 bytes");
         if (Dequantised(model, options) is { } buffer) yield return buffer;
-        if (Logits(model) is { } logits) yield return logits;
+        foreach (var line in AtOnce(model, numbers, tokens, options.Checkpointing ? largest : 0, shape)) yield return line;
+    }
+
+    // The loss is computed before the backward pass begins, so that of the two only the larger counts.
+    private static List<EstimateLine> AtOnce(PeftModel model, LayerNumbers numbers, long tokens, double layer, string shape)
+    {
+        List<EstimateLine> backward = [];
+        if (layer > 0)
+            backward.Add(new(
+                "activations of one layer", (long)(tokens * layer * FloatBytes),
+                $"{shape} × {Number(layer)} numbers × 4 bytes, computed again"));
+        var atWork = numbers.Kept.Max(numbers.AtWork);
+        backward.Add(new("gradients on their way", (long)(tokens * atWork * FloatBytes), $"{shape} × {Number(atWork)} numbers × 4 bytes"));
+        return Logits(model) is { } logits && logits.Bytes > backward.Sum(line => line.Bytes) ? [logits] : backward;
     }
 
     private static bool SkipsTokens(PeftModel model, PeftMethod adapter) =>
@@ -155,7 +168,7 @@ public sealed class ShapeEstimate
         var single = DenseMaps.Others(model.Model).Select(slot => slot.Count);
         var joined = sites.Groups.Select(group => group.Count).Concat(single).Append(0).Max();
         var bytes = options.Compute == ComputeType.BFloat16 ? 2 : FloatBytes;
-        return new("a weight unpacked", joined * bytes, $"{Figures.Count(joined)} × {bytes} bytes, for one product at a time");
+        return new(Unpacked, joined * bytes, $"{Figures.Count(joined)} × {bytes} bytes, for one product at a time");
     }
 
     private static EstimateLine? Logits(PeftModel model)
@@ -163,8 +176,8 @@ public sealed class ShapeEstimate
         if (model.Model.Head.VocabularyMap is not { } map) return null;
         var chunk = VocabularyLoss.ChunkOf(map.OutFeatures);
         return new(
-            "logits", 3 * chunk * map.OutFeatures * FloatBytes,
-            $"3 × {Figures.Count(chunk)} tokens × {Figures.Count(map.OutFeatures)} words × 4 bytes (logits, shares, gradients)");
+            "logits", chunk * map.OutFeatures * FloatBytes,
+            $"{Figures.Count(chunk)} tokens × {Figures.Count(map.OutFeatures)} words × 4 bytes (which become their gradients)");
     }
 
     private static List<EstimateLine> OnDisk(PeftMethod adapter, ShapeEstimateOptions options)
