@@ -17,8 +17,8 @@ internal sealed class HeapGrowth
     private const int StepsAtMost = 20;
 
     // So many times as long as a return takes, the steps between two of them last. The memory that they need again is about twice as dear
-    // as the return itself, so that both take a hundredth of the time.
-    private const int Worth = 300;
+    // as the return itself, so that both take one and a half hundredths of the time at most.
+    private const int Worth = 200;
 
     // What a few new shapes, compiled code and .NET's own heap may add without a hole in between.
     private const long Slack = 16 << 20;

@@ -35,8 +35,8 @@ public sealed class HeapGrowthTests
         Assert.Equal([1, 21], Returns([400, 500, 500, .. Enumerable.Repeat((int[])[400, 500], 12).SelectMany(pair => pair)]));
 
     [Theory]
-    [InlineData(300, new[] { 0, 1, 2, 3, 4 })]
-    [InlineData(150, new[] { 1, 3 })]
+    [InlineData(200, new[] { 0, 1, 2, 3, 4 })]
+    [InlineData(100, new[] { 1, 3 })]
     [InlineData(10, new int[0])]
     public void As_Often_As_Steps_Are_Long_Beside_A_Return(int stepTakes, int[] expected) =>
         Assert.Equal(expected, Returns(Enumerable.Repeat(400, 5), stepTakes));
