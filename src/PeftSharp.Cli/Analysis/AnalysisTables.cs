@@ -8,6 +8,8 @@ namespace PeftSharp.Cli.Analysis;
 /// <summary>An analysis as tables on standard output.</summary>
 internal static class AnalysisTables
 {
+    private const int MostListed = 32;
+
     public static void Write(AdapterAnalysis analysis, IReadOnlyList<SubspaceOverlap>? overlaps)
     {
         if (analysis.Matrices.Count > 0)
@@ -90,10 +92,22 @@ internal static class AnalysisTables
     {
         Title("What is no change of weights");
         var grid = new Grid("where", "what", "numbers");
-        foreach (var effect in analysis.Effects)
-            grid.Row(effect.Path, effect.What, string.Join(", ", effect.Numbers.Select(n => $"{n.Key} {Number(n.Value)}")));
+        foreach (var group in analysis.Effects.GroupBy(effect => effect.What))
+        {
+            List<EffectReport> all = [.. group];
+            if (all.Count > MostListed)
+                grid.Row($"{all.Count} places, {all[0].Path} to {all[^1].Path}", group.Key, Means(all));
+            else
+                foreach (var effect in all)
+                    grid.Row(effect.Path, effect.What, string.Join(", ", effect.Numbers.Select(n => $"{n.Key} {Number(n.Value)}")));
+        }
         grid.Write();
     }
+
+    // One line for what is the same at many places; --json has them one by one.
+    private static string Means(List<EffectReport> effects) => string.Join(", ",
+        effects.SelectMany(effect => effect.Numbers).GroupBy(number => number.Key)
+            .Select(number => $"mean {number.Key} {Number(number.Average(n => n.Value))}"));
 
     private static void Overlaps(IReadOnlyList<SubspaceOverlap> overlaps)
     {

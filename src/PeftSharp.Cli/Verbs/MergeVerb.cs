@@ -8,20 +8,12 @@ using PeftSharp.Models;
 using PeftSharp.Runs;
 using PeftSharp.Runs.Making;
 using PeftSharp.Runs.Proof;
-using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Verbs;
 
 /// <summary><c>peft merge</c>: an adapter written into its base, as a plain Hugging Face folder.</summary>
 internal static class MergeVerb
 {
-    private static readonly Dictionary<string, ScalarType> Types = new()
-    {
-        ["float32"] = ScalarType.Float32,
-        ["float16"] = ScalarType.Float16,
-        ["bfloat16"] = ScalarType.BFloat16,
-    };
-
     public static void Build(Command command)
     {
         var (models, json) = (new ModelParts(), VerbParts.Json());
@@ -53,8 +45,7 @@ internal static class MergeVerb
     private static int Run(ParseResult parsed, ModelParts models, string output, Written how, bool overwrite, ProofUse proof, bool json)
     {
         var type = how.Type;
-        if (!Types.TryGetValue(type.ToLowerInvariant(), out var scalar))
-            throw new UsageException($"--dtype is \"{type}\"; expected {string.Join(", ", Types.Keys)}.");
+        var scalar = ElementTypes.Of(type);
         models.Need(parsed, "merge");
         VerbParts.Need(parsed, models.Adapter, "merge");
         using var folder = OutputFolder.Plan(

@@ -8,6 +8,7 @@ using PeftSharp.Models;
 using PeftSharp.Models.Heads;
 using PeftSharp.Runs;
 using PeftSharp.Weights;
+using static TorchSharp.torch;
 
 namespace PeftSharp.Cli.Verbs;
 
@@ -27,20 +28,26 @@ internal static class QuantizeVerb
         };
         var tables = VerbParts.Text(
             "--embeddings", "TYPE|none", "Also quantise large embedding tables to --type, which only this program reads. Default: none.");
+        var dense = VerbParts.Text(
+            "--dtype", "TYPE", "Element type of what stays dense: float16, bfloat16 or float32. Default: float16.");
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace what an earlier run wrote there." };
-        foreach (var option in (Option[])[basis, revision, folder, type, block, twice, tables, overwrite, json]) command.Add(option);
+        foreach (var option in (Option[])[basis, revision, folder, type, block, twice, tables, dense, overwrite, json]) command.Add(option);
         HelpWithExamples.Add(
             command, "quantize --base models/bert-base --out models/bert-base-nf4",
             "quantize -b models/minilm -o minilm-nf4 --double-quant --embeddings nf4",
             "quantize -b models/minilm -o minilm-int8 --type int8");
         VerbParts.Run(command, parsed => Run(
             VerbParts.Need(parsed, basis, "quantize"), parsed.GetValue(revision), VerbParts.Need(parsed, folder, "quantize"),
-            Form(parsed.GetValue(type) ?? "nf4", VerbParts.Whole(parsed, block, 1), parsed.GetValue(twice)), parsed.GetValue(tables),
-            parsed.GetValue(overwrite), parsed.GetValue(json)));
+            new(Form(parsed.GetValue(type) ?? "nf4", VerbParts.Whole(parsed, block, 1), parsed.GetValue(twice)),
+                ElementTypes.Of(parsed.GetValue(dense) ?? "float16")),
+            parsed.GetValue(tables), parsed.GetValue(overwrite), parsed.GetValue(json)));
     }
 
-    private static int Run(string basis, string? revision, string folder, Quantization form, string? asked, bool overwrite, bool json)
+    private sealed record Written(Quantization Form, ScalarType Dense);
+
+    private static int Run(string basis, string? revision, string folder, Written how, string? asked, bool overwrite, bool json)
     {
+        var form = how.Form;
         var tables = Tables(asked, form);
         using var output = OutputFolder.Plan(folder, Outputs.Options("quantize", overwrite), basis);
         basis = Folders.Find("quantize", folders => folders.Base(basis, revision)).Folder;
@@ -52,7 +59,7 @@ internal static class QuantizeVerb
                 $"note: the checkpoint has no {model.Created[0]}, so it has no trained head; the bare model is written.");
             model = ModelLoader.Load(basis, new ModelOptions { Task = TaskKind.Embedding });
         }
-        ModelWriter.WriteQuantized(model, output.Create(), form, tables);
+        ModelWriter.WriteQuantized(model, output.Create(), form, tables, how.Dense);
         LoadedModel.TokenizerOf(basis, null)?.Save(output.Aside);
         output.Finish();
         var (before, after) = (Bytes(basis), Bytes(folder));

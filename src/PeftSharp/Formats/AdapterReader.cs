@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using PeftSharp.Composition;
 using PeftSharp.Composition.Foreign;
 using PeftSharp.Files;
@@ -18,6 +19,7 @@ internal sealed class AdapterReader(AdapterFolder folder)
     /// <param name="extend">True gives a head of fewer outputs the model's own rows for those that it lacks.</param>
     public PeftMethod LoadInto(PeftModel model, string? name = null, bool extend = false) => Attach(name, (own, saved, card) =>
     {
+        RequireWidth(model.Model);
         RequirePooling(model.Model, card);
         var options = folder.Options is FusionOptions fusion ? Fusing(fusion, model) : folder.Options;
         var (map, numbers) = (model.Model.Head.OutputMap, SavedNumbers());
@@ -127,6 +129,16 @@ internal sealed class AdapterReader(AdapterFolder folder)
         using var file = SafetensorsFile.Open(path);
         return file.Tensors.Values.Sum(t => t.Count);
     });
+
+    // AdapterHub tells the base's width, so that no tensor's name has to.
+    private void RequireWidth(TransformerModel model)
+    {
+        if (folder.Format != AdapterFormat.AdapterHub || folder.Json["hidden_size"] is not JsonValue value
+            || !value.TryGetValue<long>(out var width) || width == model.Width) return;
+        throw new PeftException(
+            $"{folder.SettingsFile}: \"hidden_size\" is {width}, but the model's hidden size is {model.Width}; give the base that the "
+            + $"adapter was trained on{(folder.Options.BaseModel is { } name ? $" ({Quoted.Name(name)})" : "")}.");
+    }
 
     // The same tensors answer otherwise from another vector, and nothing would show it.
     private void RequirePooling(TransformerModel model, AnswerCard? card)

@@ -91,13 +91,11 @@ internal abstract class DecoderModel : TransformerModel
     private LabelPlaces Places(InputState state, Tensor hidden, TokenBatch batch, ForwardContext context)
     {
         var (rows, width) = (hidden.shape[0], hidden.shape[1]);
-        var uniform = context.Selection.IsPerRow ? null : (long?)Sites.Inputs[^1].Length(context.Selection);
-        var perRow = uniform is null ? Sites.Inputs[^1].LengthOfRows(context.Selection, rows) : null;
-        var afterFirst = Sites.Inputs[^1].AfterFirstOfRows(context.Selection, rows);
-        long Added(int row) => uniform ?? perRow![row];
+        var vectors = Sites.Inputs[^1].VectorsOfRows(context.Selection, rows);
         long Place(int row, int token, bool isFirst) => state.Places is { } packed ? packed[row * batch.Tokens + token]
-            : isFirst && afterFirst[row] ? token : token + Added(row);
-        return LabelPlaces.Of(batch, width, Place, row => afterFirst[row] ? 0 : Added(row), Head.Ahead, Head.Outputs);
+            : isFirst && vectors[row].AfterFirst ? token : token + vectors[row].Length;
+        return LabelPlaces.Of(
+            batch, width, Place, row => vectors[row].AfterFirst ? 0 : vectors[row].Length, Head.Ahead, Head.Outputs);
     }
 
     private void RequirePackable(TokenBatch batch, ForwardContext context)
@@ -178,15 +176,12 @@ internal abstract class DecoderModel : TransformerModel
             throw new PeftException($"A sequence takes {last} positions (virtual tokens included), but the model has {MaxTokens}; " +
                 $"shorten it with --max-length {MaxTokens - (last - Math.Min(longest, batch.Tokens))}.");
         // Padding behind a row counts on, as in the reference; nothing sees it.
-        if (state.Mask is { } mask && state.Segments is null) positions = positions.sub(LeadingPadding(mask)).AtLeast(0L);
+        if (state.Mask is { } mask && state.Segments is null) positions = positions.sub(PaddedTokens.Leading(mask)).AtLeast(0L);
         if (shift > 0) positions = positions.Plus(shift);
         if (earlier is not null) positions = positions.Plus(earlier);
         if (perRow is not null) positions = positions.Plus(tensor(perRow, ScalarType.Int64, device: Device).unsqueeze(1));
         return positions.MoveToOuterDisposeScope();
     }
-
-    // [rows, 1]
-    private static Tensor LeadingPadding(Tensor mask) => mask.cumsum(1).eq(mask.zeros_like()).to(ScalarType.Int64).sum(1, keepdim: true);
 
     // Counted anew in each of a row's sequences.
     private static Tensor PositionsIn(Tensor segments)

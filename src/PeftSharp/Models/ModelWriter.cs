@@ -35,8 +35,7 @@ public static class ModelWriter
         using var guard = no_grad();
         var plain = new ForwardContext();
         Write(
-            model, folder, type, withPrefix, card ?? model.Card, slot => [KeyValuePair.Create(slot.Name, Value(slot, plain).to(type))],
-            null);
+            model, folder, type, withPrefix, card ?? model.Card, slot => [KeyValuePair.Create(slot.Name, Value(slot, plain, type))], null);
     }
 
     /// <summary>
@@ -69,7 +68,7 @@ public static class ModelWriter
                 return Stored(kept, slot.Name);
             // In few bits every weight is [out, in], as transformers keeps them, Conv1D too.
             var packed = layers.Contains(slot) && slot is WeightSlot;
-            var value = (packed ? ((WeightSlot)slot).Get(plain).Dense() : Value(slot, plain)).to(type);
+            var value = packed ? Finite(((WeightSlot)slot).Get(plain).Dense(), type, slot.Name) : Value(slot, plain, type);
             if (!layers.Contains(slot) && !(embeddings && slot.Kind == SlotKind.Embedding && slot.Count >= SmallestTable))
                 return [new(slot.Name, value)];
             using var store = form.Quantize(value);
@@ -105,7 +104,7 @@ public static class ModelWriter
             var plain = new ForwardContext();
             SentenceLayout.Write(
                 model, folder, card.MaxLength ?? Math.Min(512, model.MaxTokens),
-                name => Value(model.Sites.Slots.Single(s => s.Name == name), plain).to(type));
+                name => Value(model.Sites.Slots.Single(s => s.Name == name), plain, type));
         }
         AtomicFile.WriteText(Path.Combine(folder, "config.json"), Text(config));
     }
@@ -121,13 +120,27 @@ public static class ModelWriter
                 + "keep it as an adapter.");
     }
 
-    private static Tensor Value(Slot slot, ForwardContext context) => slot switch
+    private static Tensor Value(Slot slot, ForwardContext context, ScalarType type)
     {
-        WeightSlot { IsTransposedOnDisk: true } weight => weight.Get(context).Dense().t().contiguous(),
-        WeightSlot weight => weight.Get(context).Dense(),
-        TensorSlot tensor => tensor.Get(context),
-        _ => slot.Value,
-    };
+        var value = slot switch
+        {
+            WeightSlot { IsTransposedOnDisk: true } weight => weight.Get(context).Dense().t().contiguous(),
+            WeightSlot weight => weight.Get(context).Dense(),
+            TensorSlot tensor => tensor.Get(context),
+            _ => slot.Value,
+        };
+        return Finite(value, type, slot.Name);
+    }
+
+    // A weight that is none, or that the type has no number for, would only be found out by answers.
+    private static Tensor Finite(Tensor value, ScalarType type, string name)
+    {
+        var converted = value.to(type);
+        if (converted.isfinite().all().item<bool>()) return converted;
+        throw new PeftException(value.isfinite().all().item<bool>()
+            ? $"{name} has a weight beyond what {Name(type)} holds; write it as bfloat16 or float32."
+            : $"{name} has a weight that is NaN or infinite; check the checkpoint that it comes from.");
+    }
 
     private static JsonObject Config(TransformerModel model, ScalarType type, AnswerCard card, bool apart)
     {

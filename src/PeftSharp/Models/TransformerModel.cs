@@ -231,8 +231,7 @@ public abstract class TransformerModel : IDisposable
         if (!Head.AnswersEachToken || logits.shape[1] == tokens) return logits;
         // Of two stacks, the vectors of the one that answers.
         var (input, selection) = (Sites.Inputs[^1], context.Selection);
-        var after = Array.Exists(input.AfterFirstOfRows(selection, logits.shape[0]), row => row);
-        if (!selection.IsPerRow && !after) return logits.narrow(1, logits.shape[1] - tokens, tokens);
+        if (!selection.IsPerRow && !input.AnyAfterFirst(selection)) return logits.narrow(1, logits.shape[1] - tokens, tokens);
         var places = input.TokenPlaces(selection, batch.AttentionMask).unsqueeze(-1);
         return logits.gather(1, places.expand(logits.shape[0], tokens, logits.shape[2]));
     }

@@ -140,6 +140,7 @@ public static class Description
         {
             document["metrics"] = run.Json["metrics"]?.DeepClone();
         }
+        if (UnknownSettings.Remarks(folder) is { Count: > 0 } remarks) document["remarks"] = JsonText.Texts(remarks);
         if (basis is not null && !isFusion)
         {
             using var loaded = open?.Invoke(basis, path) ?? LoadedModel.Open(basis, path, new() { Proof = ProofUse.Warn });

@@ -74,21 +74,18 @@ public sealed class InputSite(SitePlace place)
         return state with { Embeddings = Extend(state.Embeddings), Mask = Extend(state.Mask!), TypeIds = Extend(state.TypeIds!) };
     }
 
-    /// <summary>Vectors that a selection puts before each sequence, at most.</summary>
-    internal long Length(AdapterSelection selection)
+    /// <summary>Of each row, how many vectors a selection puts into it, and whether they stand after its first token.</summary>
+    internal (long Length, bool AfterFirst)[] VectorsOfRows(AdapterSelection selection, long rows)
     {
-        var most = 0L;
-        foreach (var part in selection.Parts) most = Math.Max(most, Length(part));
-        return most;
-    }
-
-    /// <summary>Vectors that a selection puts before each row, [rows].</summary>
-    internal long[] LengthOfRows(AdapterSelection selection, long rows)
-    {
-        var lengths = new long[rows];
+        var vectors = new (long, bool)[rows];
         foreach (var part in selection.Parts)
-            foreach (var row in part.Rows ?? AllRows(rows)) lengths[row] = Length(part);
-        return lengths;
+        {
+            var own = (Length(part), AfterFirst(part));
+            if (part.Rows is null) Array.Fill(vectors, own);
+            else
+                foreach (var row in part.Rows) vectors[row] = own;
+        }
+        return vectors;
     }
 
     /// <summary>
@@ -117,24 +114,21 @@ public sealed class InputSite(SitePlace place)
     internal Tensor TokenPlaces(AdapterSelection selection, Tensor mask)
     {
         var (rows, tokens) = (mask.shape[0], mask.shape[1]);
-        var (before, after) = (LengthOfRows(selection, rows), AfterFirstOfRows(selection, rows));
+        var vectors = VectorsOfRows(selection, rows);
         var place = Arithmetic.Range(0, tokens, device: mask.device).unsqueeze(0);
-        var moved = place.Plus(tensor(before, [rows, 1], device: mask.device));
-        if (!Array.Exists(after, row => row)) return moved;
-        var leading = LeadingPadding(mask) ?? Arithmetic.Filled([rows, 1], 0, ScalarType.Int64, mask.device);
-        return where(place.le(leading).logical_and(tensor(after, [rows, 1], device: mask.device)), place, moved);
+        var moved = place.Plus(tensor(Array.ConvertAll(vectors, row => row.Length), [rows, 1], device: mask.device));
+        if (!Array.Exists(vectors, row => row.AfterFirst)) return moved;
+        var after = tensor(Array.ConvertAll(vectors, row => row.AfterFirst), [rows, 1], device: mask.device);
+        return where(place.le(PaddedTokens.Leading(mask)).logical_and(after), place, moved);
     }
 
-    /// <summary>True for the rows into which a selection puts vectors after the first token.</summary>
-    internal bool[] AfterFirstOfRows(AdapterSelection selection, long rows)
+    /// <summary>True if a selection puts vectors after the first token of any row.</summary>
+    internal bool AnyAfterFirst(AdapterSelection selection)
     {
-        var after = new bool[rows];
         foreach (var part in selection.Parts)
-            foreach (var row in part.Rows ?? AllRows(rows)) after[row] = AfterFirst(part);
-        return after;
+            if (AfterFirst(part)) return true;
+        return false;
     }
-
-    private static long[] AllRows(long rows) => [.. Enumerable.Range(0, (int)rows).Select(row => (long)row)];
 
     private bool AfterFirst(SelectionPart part) => part.Leaves.Any(leaf => Plugins.Of(leaf.Adapter).Any(plugin => plugin.AfterFirst));
 
@@ -160,21 +154,13 @@ public sealed class InputSite(SitePlace place)
             state.Mask is null ? null : Extend(state.Mask, 1),
             state.TypeIds is null ? null : Extend(state.TypeIds, 0),
             true);
-        var leading = LeadingPadding(state.Mask);
+        var leading = state.Mask is { } mask ? PaddedTokens.Leading(mask) : null;
         if (afterFirst)
         {
             var first = leading ?? Arithmetic.Filled([rows, 1], 0, ScalarType.Int64, vectors.device);
-            leading = first.Plus(1).AtMost(state.Embeddings.shape[1]);
+            return Behind(joined, first.Plus(1).AtMost(state.Embeddings.shape[1]), length);
         }
-        return leading is null ? joined : Behind(joined, leading, length);
-    }
-
-    // Padded tokens before the first real one of each row, int64 [rows, 1]; null where no row has any.
-    private static Tensor? LeadingPadding(Tensor? mask)
-    {
-        if (mask is null) return null;
-        var leading = mask.cumsum(1).IsNot(0).logical_not().to(ScalarType.Int64).sum(1, keepdim: true);
-        return leading.max().item<long>() == 0 ? null : leading;
+        return leading is null || leading.max().item<long>() == 0 ? joined : Behind(joined, leading, length);
     }
 
     // Vectors stand right before a row's first real token, for padding between them would part what belongs together, or right after it.

@@ -131,7 +131,7 @@ internal sealed unsafe class FourBitStore : PackedStore, IRowProduct
 
     void IRowProduct.Multiply(long first, long rows, float* x, int count, float* y, long stride)
     {
-        if (FourBitDecoder.Best == FourBitDecoder.Width.Avx512 && InFeatures <= LevelRows.MostColumns)
+        if (FourBitDecoder.Best == FourBitDecoder.Width.Avx512 && InFeatures <= BlockRows.MostOrdered)
         {
             var codes = TensorPointer.Of(_codes);
             var scales = Scales;

@@ -80,6 +80,13 @@ public sealed class HostileAdapterTests : IDisposable
     }
 
     [Fact]
+    public void AdapterHub_For_A_Base_Of_Another_Width()
+    {
+        Copy("adapterhub-bert-seq-bn", json => json["hidden_size"] = 768);
+        Refused("\"hidden_size\" is 768, but the model's hidden size is 32; give the base that the adapter was trained on");
+    }
+
+    [Fact]
     public void A_Pattern_That_Backtracks_Is_Matched_In_Linear_Time_Or_Refused_And_Many_Have_A_Limit_Together()
     {
         var patterns = new PathPatterns("LORA");

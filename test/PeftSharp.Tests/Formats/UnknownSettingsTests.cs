@@ -39,6 +39,7 @@ public sealed class UnknownSettingsTests
         var remarks = loaded.Remarks.Where(remark => remark.Contains("does not know", StringComparison.Ordinal)).ToList();
         if (said is null) Assert.Empty(remarks);
         else Assert.Contains(said, Assert.Single(remarks), StringComparison.Ordinal);
+        Assert.Equal(remarks, Description.Of(folder.Root)["remarks"]?.AsArray().Select(remark => (string)remark!) ?? []);
     }
 
     [Theory]

@@ -83,4 +83,24 @@ public sealed class QuantizedFolderTests
         var message = Assert.Throws<PeftException>(() => ModelLoader.Load(folder.Root)).Message;
         Assert.Contains("up_proj.weight\" is kept as Int8", message);
     }
+
+    // Nothing would tell but the answers.
+    [Theory]
+    [InlineData(float.NaN, ScalarType.Float16, "that is NaN or infinite; check the checkpoint that it comes from")]
+    [InlineData(float.PositiveInfinity, ScalarType.Float32, "that is NaN or infinite; check the checkpoint that it comes from")]
+    [InlineData(7e4f, ScalarType.Float16, "beyond what float16 holds; write it as bfloat16 or float32")]
+    [InlineData(7e4f, ScalarType.BFloat16, null)]
+    public void What_Stays_Dense_Is_Written_If_It_Is_Finite_There(float value, ScalarType type, string? said)
+    {
+        using var folder = new TempFolder();
+        using var model = TinyModels.Create("bert");
+        var head = model.Sites.Slots.Single(slot => slot.Name == "classifier.bias");
+        using (no_grad()) head.Value[1] = value;
+        void Write() => ModelWriter.WriteQuantized(model, folder.File("a"), new Nf4Options(), type: type);
+        void Dense() => ModelWriter.Write(model, folder.File("b"), type);
+        foreach (var write in (Action[])[Write, Dense])
+            if (said is null) write();
+            else Assert.Equal($"classifier.bias has a weight {said}.", Assert.Throws<PeftException>(write).Message);
+        Assert.Equal(said is null, File.Exists(Path.Combine(folder.File("a"), "model.safetensors")));
+    }
 }

@@ -20,12 +20,22 @@ internal static class GgufByteLevel
         ["smollm"] = json => WriteDigits(json),
         ["starcoder"] = json => WriteDigits(json),
         ["llama-bpe"] = json => WriteSplit(json, Cl100kScanner.Pattern),
-        ["llama3"] = json => WriteSplit(json, Cl100kScanner.Pattern),
+        ["smaug-bpe"] = json => WriteSplit(json, Cl100kScanner.Pattern),
         ["qwen2"] = json => WriteSplit(json, Cl100kScanner.Pattern.Replace("{1,3}", "", StringComparison.Ordinal)),
     };
 
+    // Other names of the same.
+    private static readonly Dictionary<string, string> others = new()
+    {
+        ["llama3"] = "llama-bpe",
+        ["llama-v3"] = "llama-bpe",
+        ["falcon3"] = "llama-bpe",
+        ["pixtral"] = "llama-bpe",
+        ["deepseek-r1-qwen"] = "qwen2",
+    };
+
     /// <summary>Names of the divisions that are known.</summary>
-    public static IReadOnlyCollection<string> Divisions => divisions.Keys;
+    public static IReadOnlyCollection<string> Divisions => [.. divisions.Keys, .. others.Keys];
 
     /// <summary>The name in llama.cpp of how a tokenizer.json divides words into bytes; null if it does not.</summary>
     /// <exception cref="PeftException">It divides them in a way that llama.cpp has no name for.</exception>
@@ -63,11 +73,12 @@ internal static class GgufByteLevel
     {
         var merges = metadata.Texts($"{Prefix}merges") ?? throw metadata.Missing($"{Prefix}merges");
         var division = metadata.Text($"{Prefix}pre") ?? "default";
+        division = others.GetValueOrDefault(division, division);
         if (!divisions.TryGetValue(division, out var write))
         {
-            throw metadata.Wrong($"{Prefix}pre", $"one of {string.Join(", ", divisions.Keys)}");
+            throw metadata.Wrong($"{Prefix}pre", $"one of {string.Join(", ", Divisions)}");
         }
-        var isLlama3 = division is "llama-bpe" or "llama3";
+        var isLlama3 = division == "llama-bpe";
         return PipelineJson.Write(json =>
         {
             var added = tokens.Select((token, id) => (token, id))

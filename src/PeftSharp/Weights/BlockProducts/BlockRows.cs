@@ -10,6 +10,9 @@ namespace PeftSharp.Weights.BlockProducts;
 /// </summary>
 internal static unsafe class BlockRows
 {
+    /// <summary>The most columns for which inputs in another order, and sums of them by blocks, find room on the stack.</summary>
+    public const long MostOrdered = 1 << 15;
+
     /// <summary>With AVX-512.</summary>
     /// <param name="first">The first row.</param>
     /// <param name="rowBytes">Bytes from a row to the next.</param>

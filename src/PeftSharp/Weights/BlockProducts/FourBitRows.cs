@@ -11,14 +11,11 @@ namespace PeftSharp.Weights.BlockProducts;
 /// <remarks>Σ (d·q + m)·x over a block = d·Σ q·x + m·Σ x.</remarks>
 internal static unsafe class FourBitRows
 {
-    /// <summary>The most columns: inputs in another order, and sums of them by blocks, find room on the stack.</summary>
-    public const long MostColumns = 1 << 15;
-
     /// <summary>Multiplies; parameters as for <see cref="BlockRows.Wide{T}"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Wide<T>(byte* first, long rowBytes, long rows, float* x, long columns, float* y) where T : struct, IFourBits
     {
-        if (columns > MostColumns)
+        if (columns > BlockRows.MostOrdered)
         {
             BlockRows.Wide<T>(first, rowBytes, rows, x, columns, y);
             return;

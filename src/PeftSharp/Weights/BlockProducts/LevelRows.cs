@@ -10,9 +10,6 @@ namespace PeftSharp.Weights.BlockProducts;
 /// </summary>
 internal static unsafe class LevelRows
 {
-    /// <summary>The most columns: inputs in another order find room on the stack.</summary>
-    public const long MostColumns = 1 << 15;
-
     /// <summary>Multiplies rows.</summary>
     /// <param name="codes">The first row's codes, two in a byte, the first in its high half.</param>
     /// <param name="scales">The scales of all blocks.</param>
@@ -21,7 +18,7 @@ internal static unsafe class LevelRows
     /// <param name="levels">The sixteen levels.</param>
     /// <param name="rows">How many.</param>
     /// <param name="x">The inputs.</param>
-    /// <param name="columns">How many, a multiple of the block's size, at most <see cref="MostColumns"/>.</param>
+    /// <param name="columns">How many, a multiple of the block's size, at most <see cref="BlockRows.MostOrdered"/>.</param>
     /// <param name="y">Where the products go, one behind the other.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Wide(

@@ -251,6 +251,25 @@ public sealed class GgufModelTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("bytelevel-llama3", "llama-bpe", "llama-v3")]
+    [InlineData("bytelevel-llama3", "llama-bpe", "smaug-bpe")]
+    [InlineData("bytelevel-qwen2", "qwen2", "deepseek-r1-qwen")]
+    public void Other_Names_Of_A_Division_Divide_Alike(string fixture, string name, string other)
+    {
+        var tokenizer = Tokenizer.Load(TestPaths.Fixture("tokenizers", fixture));
+        using var model = ModelLoader.Create(Tiny(tokenizer.VocabularySize), null, new() { Seed = 7 });
+        GgufModel.Write(model, File_("model.gguf"), GgufQuantization.F16, tokenizer);
+        static byte[] Kept(string text) => [.. BitConverter.GetBytes((long)text.Length), .. System.Text.Encoding.ASCII.GetBytes(text)];
+        var (file, old) = (File.ReadAllBytes(File_("model.gguf")), Kept(name));
+        var at = file.AsSpan().IndexOf(old);
+        // The tensors, which move away from their places, are not read; room is left behind them.
+        File.WriteAllBytes(File_("other.gguf"), [.. file[..at], .. Kept(other), .. file[(at + old.Length)..], .. new byte[64]]);
+        var again = Tokenizer.Load(File_("other.gguf"));
+        foreach (var text in PeftSharp.Tests.Tokenization.Goldens.Texts(TestPaths.Fixture("tokenizers", fixture, "goldens.json")))
+            Assert.Equal(tokenizer.Encode(text).Ids, again.Encode(text).Ids);
+    }
+
     private static ModelConfig Tiny(int vocabulary) => ModelConfig.From(System.Text.Json.Nodes.JsonNode.Parse($$"""
         { "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": {{vocabulary}}, "hidden_size": 32,
           "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2,
