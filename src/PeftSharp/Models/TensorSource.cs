@@ -189,7 +189,8 @@ internal sealed class TensorSource(
     private string WithoutPrefix(string name) =>
         basePrefix.Length > 0 && name.StartsWith(basePrefix, StringComparison.Ordinal) ? name[basePrefix.Length..] : name;
 
-    private bool IsQuantized(string name) => checkpoint!.Contains($"{name}.quant_map") || BitsAndBytes8.Has(checkpoint, name);
+    private bool IsQuantized(string name) => checkpoint!.Contains($"{name}.quant_map") || checkpoint.Contains($"{name}.absmax")
+        || BitsAndBytes8.Has(checkpoint, name);
 
     private Tensor Read(string name, long[] shape)
     {

@@ -84,6 +84,21 @@ public sealed class QuantizedFolderTests
         Assert.Contains("up_proj.weight\" is kept as Int8", message);
     }
 
+    [Theory]
+    [InlineData("absmax")]
+    [InlineData("quant_map")]
+    public void A_Weight_Of_Four_Bits_That_Lacks_A_Tensor_Is_Refused(string part)
+    {
+        using var folder = new TempFolder();
+        using (var dense = TinyModels.Create("llama")) ModelWriter.WriteQuantized(dense, folder.Root, new Nf4Options());
+        Dictionary<string, Tensor> tensors;
+        bool IsKept(string tensor) => !tensor.EndsWith($"up_proj.weight.{part}", StringComparison.Ordinal);
+        using (var file = Checkpoint.Open(folder.Root)) tensors = file.Names.Where(IsKept).ToDictionary(n => n, file.Read);
+        SafetensorsWriter.Write(Path.Combine(folder.Root, "model.safetensors"), tensors);
+        var message = Assert.Throws<PeftException>(() => ModelLoader.Load(folder.Root)).Message;
+        Assert.Contains($"lacks \"model.layers.0.mlp.up_proj.weight.{part}\"", message);
+    }
+
     // Nothing would tell but the answers.
     [Theory]
     [InlineData(float.NaN, ScalarType.Float16, "that is NaN or infinite; check the checkpoint that it comes from")]

@@ -60,6 +60,7 @@ internal sealed class AdaLoraMethod(string name, AdaLoraOptions options) : PeftM
         if (_options.FanInFanOut && !chosen.AreTransposed)
             throw new PeftException("ADALORA: \"fan_in_fan_out\" is true, but this model's maps are [out, in]; set it to false.");
         _options = _options with { FanInFanOut = chosen.AreTransposed, TargetModules = chosen.Targets };
+        RankLimit.Check("ADALORA: \"init_r\"", chosen.Sites, _ => _options.InitialRank, host);
         foreach (var site in chosen.Sites) Adapt(site);
         if (_options.RankPattern?.Keys.FirstOrDefault(key => !_maps.Exists(m => m.Key == key)) is { } stray)
             throw new PeftException(

@@ -46,6 +46,7 @@ internal sealed class DyLoraMethod(string name, DyLoraOptions options) : PeftMet
         _options = _options with { ModulesToSave = ModulesWithHead(_options.ModulesToSave) };
         var chosen = ChosenMaps.Of(_options, host);
         _options = _options with { TargetModules = chosen.Targets };
+        RankLimit.Check("DYLORA: \"r\"", chosen.Sites, _ => _options.Rank, host);
         _rank = new(_options, SeedOf("rank"));
         foreach (var site in chosen.Sites) Adapt(site, _rank);
         TrainModules(_options.ModulesToSave);

@@ -77,6 +77,7 @@ internal sealed partial class LoraMethod(string name, LoraOptions options) : Pef
             throw new PeftException(
                 "LORA: \"fan_in_fan_out\" is true, but the weights of this model's maps are [out, in]; set it to false.");
         _options = _options with { FanInFanOut = transposed };
+        RankLimit.Check("LORA: \"r\"", projections, site => RankAndScale(site.Path).Rank, host);
         foreach (var site in projections) Adapt(site);
         foreach (var site in embeddings) Adapt(site);
         foreach (var (module, indices) in _options.TrainableTokens?.ByModule ?? new Dictionary<string, IReadOnlyList<long>>())
