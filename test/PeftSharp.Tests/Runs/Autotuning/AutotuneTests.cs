@@ -146,6 +146,24 @@ public sealed class AutotuneTests : IDisposable
         Assert.Contains("\"space\" is a list", Peft.Run("autotune", file, "--out", Out).Fails(2));
     }
 
+    [Fact]
+    public void The_Plan_Of_The_Repository_Is_Read()
+    {
+        var plan = AutotunePlan.Load(TestPaths.RequireRepository("recipes", "search", "mrpc.yaml"));
+        plan.Validate();
+        Assert.Equal((AutotuneStrategy.Halving, 1000, 20.0), (plan.Strategy, plan.Rows, plan.Budget));
+    }
+
+    // A single configuration, tried for a ninth of the epochs: no whole trial.
+    [Fact]
+    public void A_Budget_Too_Small_For_A_Whole_Trial_Is_Said()
+    {
+        var result = Peft.Run(
+            "autotune", "--base", _folder.Model, "--data", _folder.Train, "--space", "lora=2", "--search-rows", "20", "--budget", "1e-9",
+            "--out", Out).Succeeds();
+        Assert.Contains("too small for one whole trial of 3 epochs; the scores are of 0.33", result.Error);
+    }
+
     public void Dispose() => _folder.Dispose();
 
     private sealed class Heard : RunObserver
