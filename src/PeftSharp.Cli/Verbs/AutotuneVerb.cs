@@ -69,7 +69,7 @@ internal static class AutotuneVerb
         ParetoPlot.TryWrite(Path.Combine(search.Folder, "front.png"), search, Console.Error.WriteLine);
         if (parsed.GetValue(Json)) JsonOut.Write(search.Report);
         else Show(search, folder);
-        Say(search, plan.Epochs);
+        if (search.Shortfall is { } shortfall) Console.Error.WriteLine($"note: {shortfall}");
         if (search.Interrupted) Console.Error.WriteLine("Interrupted; the same command goes on where it was.");
         return search.Interrupted ? ExitCode.Interrupted : ExitCode.Success;
     }
@@ -88,15 +88,6 @@ internal static class AutotuneVerb
             $"{search.Trials.Count} trials{failed}; those above are beaten by none in score and weights at once. Written to {folder}: "
             + $"autotune.json, trials.csv, front.png, best.yaml ({best.Description}).");
         Console.Out.WriteLine($"Next: peft train --recipe {Path.Combine(folder, "best.yaml")} --out FOLDER");
-    }
-
-    // A recipe that was never tried whole is a guess.
-    private static void Say(Autotune search, double epochs)
-    {
-        if (search.Interrupted || search.Best is not { } best || best.Epochs >= epochs) return;
-        Console.Error.WriteLine(FormattableString.Invariant(
-            $"note: the budget was too small for one whole trial of {epochs:0.##} epochs; the scores are of {best.Epochs:0.##}. Give more ")
-            + "minutes (--budget), or fewer --search-rows or --search-epochs.");
     }
 
     private static AutotunePlan Plan(ParseResult parsed)

@@ -37,6 +37,9 @@ public sealed class Autotune
     /// <summary>The recipe of the best trial, which a run can start from; null where none ended.</summary>
     public string? RecipeFile => Best is null ? null : Path.Combine(Folder, AutotuneReport.Best);
 
+    /// <summary>Says that no configuration was tried whole, so that the result is a guess; null where one was.</summary>
+    public string? Shortfall => Interrupted ? null : _report.Shortfall;
+
     /// <summary>What autotune.json holds.</summary>
     public JsonObject Report => _report.Json();
 

@@ -34,6 +34,11 @@ internal sealed class AutotuneReport(AutotunePlan plan, string root, Caller call
         }
     }
 
+    /// <summary>Says that no trial was a whole one; null where one was, or none ended.</summary>
+    public string? Shortfall => Trials.Count == 0 || Trials.Max(t => t.Epochs) is var most && most >= plan.Epochs ? null
+        : FormattableString.Invariant($"the budget was too small for one whole trial of {plan.Epochs:0.##} epochs; the scores are of ")
+          + FormattableString.Invariant($"{most:0.##}. Give more minutes, or fewer rows or epochs to the search.");
+
     /// <summary>A whole recipe with a trial's settings: what training runs.</summary>
     public JsonObject Recipe(TunedTrial trial)
     {

@@ -38,7 +38,7 @@ internal sealed class HalvingSearch(AutotunePlan plan, ConfigurationSpace space,
         var scored = rung.Count > 0;
         for (var next = 1; next < Rungs && rung.Count > 0; next++)
         {
-            var best = ParetoFront.Ranked([.. rung.Select(t => (t.Gain, (double)t.Weights))]).Take((rung.Count + Factor - 1) / Factor);
+            var best = ParetoFront.Ranked([.. rung.Select(t => (t.Promise, (double)t.Weights))]).Take((rung.Count + Factor - 1) / Factor);
             rung = [.. best.Select(i => bench.Try(rung[i].Point!, plan.Epochs * Share(next))).OfType<TunedTrial>()];
         }
         return scored;

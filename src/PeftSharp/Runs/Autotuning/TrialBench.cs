@@ -70,7 +70,7 @@ internal sealed class TrialBench(
         var trial = new TunedTrial(
             number, description, settings, weights, epochs, result.Metric, result.HigherIsBetter, result.Score, result.ProcessSeconds,
             $"cells/{cell.Id}")
-        { Point = point };
+        { Point = point, Loss = result.Loss };
         Trials.Add(trial);
         observer.Remark(
             $"{title}: {result.Metric} {Figures.Score(result.Score)}, {Figures.Count(weights)} weights, "

@@ -24,6 +24,15 @@ public sealed record TunedTrial(
     /// <summary>The score where more is always better.</summary>
     internal double Gain => HigherIsBetter ? Score : -Score;
 
+    /// <summary>The loss on the rows that were scored; NaN where none is known.</summary>
+    internal double Loss { get; init; } = double.NaN;
+
+    /// <summary>
+    /// The gain, and among equal ones the lower loss: in a short trial nothing but the majority may be answered yet, and every score is the
+    /// same.
+    /// </summary>
+    internal double Promise => double.IsFinite(Loss) ? Gain - 1e-6 * Loss / (1 + Math.Abs(Loss)) : Gain;
+
     internal JsonObject Json(bool onFront) => new()
     {
         ["trial"] = Number,

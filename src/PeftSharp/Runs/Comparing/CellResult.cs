@@ -25,6 +25,9 @@ public sealed record CellResult(
     /// <summary>Seconds of the whole process.</summary>
     public double ProcessSeconds { get; init; }
 
+    /// <summary>The loss on the scored rows; NaN where none is known.</summary>
+    internal double Loss { get; init; } = double.NaN;
+
     /// <summary>The result in a folder; null where no run has finished.</summary>
     internal static CellResult? TryRead(string folder)
     {
@@ -42,6 +45,7 @@ public sealed record CellResult(
                 $"{run["compute"]?["type"]}", $"{run["compute"]?["processor"]}", Number(run["settings"]?["learning_rate"]) ?? double.NaN)
             {
                 ProcessSeconds = Number(run["seconds"])!.Value,
+                Loss = Number(run["metrics"]?["loss"]) ?? double.NaN,
             };
         }
         catch (Exception e) when (e is PeftException or JsonException or InvalidOperationException or FormatException)

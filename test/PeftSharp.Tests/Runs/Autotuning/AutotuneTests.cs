@@ -154,14 +154,28 @@ public sealed class AutotuneTests : IDisposable
         Assert.Equal((AutotuneStrategy.Halving, 1000, 20.0), (plan.Strategy, plan.Rows, plan.Budget));
     }
 
-    // A single configuration, tried for a ninth of the epochs: no whole trial.
-    [Fact]
-    public void A_Budget_Too_Small_For_A_Whole_Trial_Is_Said()
+    [Theory]
+    [InlineData(0.8, 0.6, 0.8, 0.7, true)]
+    [InlineData(0.8, 50, 0.8, 60, true)]
+    [InlineData(0.8, 0.6, 0.801, 900, false)]
+    [InlineData(0.8, 0.6, 0.8, double.NaN, false)]
+    public void Equal_Scores_Are_Told_Apart_By_Their_Loss(double score, double loss, double other, double otherLoss, bool better)
     {
-        var result = Peft.Run(
-            "autotune", "--base", _folder.Model, "--data", _folder.Train, "--space", "lora=2", "--search-rows", "20", "--budget", "1e-9",
-            "--out", Out).Succeeds();
-        Assert.Contains("too small for one whole trial of 3 epochs; the scores are of 0.33", result.Error);
+        static TunedTrial Trial(double score, double loss) => new(1, "", [], 1, 1, "f1", true, score, 1, "") { Loss = loss };
+        Assert.Equal(better, Trial(score, loss).Promise > Trial(other, otherLoss).Promise);
+    }
+
+    [Theory]
+    [InlineData(0.333, "too small for one whole trial of 3 epochs; the scores are of 0.33.")]
+    [InlineData(3, null)]
+    public void Trials_That_Were_Cut_Short_Are_Said(double epochs, string? said)
+    {
+        TunedTrial trial = new(1, "", [], 1, epochs, "f1", true, 0.8, 1, "");
+        var report = new AutotuneReport(new AutotunePlan(), Out, Caller.Program) { Trials = [trial] };
+        var found = new Autotune(report, Out, interrupted: false).Shortfall;
+        if (said is null) Assert.Null(found);
+        else Assert.Contains(said, found);
+        Assert.Null(new Autotune(report, Out, interrupted: true).Shortfall);
     }
 
     public void Dispose() => _folder.Dispose();
