@@ -256,7 +256,9 @@ public sealed class LoraStartTests
     public void What_Cannot_Be_Is_Refused()
     {
         using var bench = new Bench("bert");
-        Refusal.Of(bench, () => bench.Add(Options("pissa") with { Rank = 40 }), "rank 40");
+        Refusal.Of(bench, () => bench.Add(Options("pissa") with { Rank = 40 }), "\"r\" is 40");
+        var one = new Dictionary<string, int> { ["layer.0.attention.self.query"] = 40 };
+        Refusal.Of(bench, () => bench.Add(Options("pissa") with { RankPattern = one }), "rank 40");
         Refusal.Of(bench, () => bench.Add(Options("lora_ga") with { Rank = 17 }), "rank 17");
         Refusal.Of(bench, () => bench.Add(Options("olora") with { Alpha = -1 }), "lora_alpha");
         Refusal.Of(bench, () => bench.Add(Options("pissa") with { UseDora = true }), "use_dora");
