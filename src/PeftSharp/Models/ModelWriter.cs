@@ -132,12 +132,19 @@ public static class ModelWriter
         return Finite(value, type, slot.Name);
     }
 
+    // A scope of its own: what is made for the question would else stay until the whole model is written.
+    private static bool IsFinite(Tensor value)
+    {
+        using var scope = NewDisposeScope();
+        return value.isfinite().all().item<bool>();
+    }
+
     // A weight that is none, or that the type has no number for, would only be found out by answers.
     private static Tensor Finite(Tensor value, ScalarType type, string name)
     {
         var converted = value.to(type);
-        if (converted.isfinite().all().item<bool>()) return converted;
-        throw new PeftException(value.isfinite().all().item<bool>()
+        if (IsFinite(converted)) return converted;
+        throw new PeftException(IsFinite(value)
             ? $"{name} has a weight beyond what {Name(type)} holds; write it as bfloat16 or float32."
             : $"{name} has a weight that is NaN or infinite; check the checkpoint that it comes from.");
     }

@@ -76,10 +76,7 @@ public sealed class QuantizedFolderTests
     {
         using var folder = new TempFolder();
         using (var dense = TinyModels.Create("llama")) ModelWriter.WriteQuantized(dense, folder.Root, new Int8Options());
-        Dictionary<string, Tensor> tensors;
-        bool IsKept(string tensor) => !tensor.EndsWith("up_proj.SCB", StringComparison.Ordinal);
-        using (var file = Checkpoint.Open(folder.Root)) tensors = file.Names.Where(IsKept).ToDictionary(n => n, file.Read);
-        SafetensorsWriter.Write(Path.Combine(folder.Root, "model.safetensors"), tensors);
+        Drop(folder.Root, "up_proj.SCB");
         var message = Assert.Throws<PeftException>(() => ModelLoader.Load(folder.Root)).Message;
         Assert.Contains("up_proj.weight\" is kept as Int8", message);
     }
@@ -91,10 +88,7 @@ public sealed class QuantizedFolderTests
     {
         using var folder = new TempFolder();
         using (var dense = TinyModels.Create("llama")) ModelWriter.WriteQuantized(dense, folder.Root, new Nf4Options());
-        Dictionary<string, Tensor> tensors;
-        bool IsKept(string tensor) => !tensor.EndsWith($"up_proj.weight.{part}", StringComparison.Ordinal);
-        using (var file = Checkpoint.Open(folder.Root)) tensors = file.Names.Where(IsKept).ToDictionary(n => n, file.Read);
-        SafetensorsWriter.Write(Path.Combine(folder.Root, "model.safetensors"), tensors);
+        Drop(folder.Root, $"up_proj.weight.{part}");
         var message = Assert.Throws<PeftException>(() => ModelLoader.Load(folder.Root)).Message;
         Assert.Contains($"lacks \"model.layers.0.mlp.up_proj.weight.{part}\"", message);
     }
@@ -117,5 +111,13 @@ public sealed class QuantizedFolderTests
             if (said is null) write();
             else Assert.Equal($"classifier.bias has a weight {said}.", Assert.Throws<PeftException>(write).Message);
         Assert.Equal(said is null, File.Exists(Path.Combine(folder.File("a"), "model.safetensors")));
+    }
+
+    private static void Drop(string folder, string end)
+    {
+        Dictionary<string, Tensor> tensors;
+        bool IsKept(string tensor) => !tensor.EndsWith(end, StringComparison.Ordinal);
+        using (var file = Checkpoint.Open(folder)) tensors = file.Names.Where(IsKept).ToDictionary(n => n, file.Read);
+        SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), tensors);
     }
 }
