@@ -2,6 +2,7 @@ using System.Diagnostics;
 using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using PeftSharp.Methods.Reparameterized.Lora;
 using PeftSharp.Models;
 using PeftSharp.Models.Heads;
@@ -23,7 +24,8 @@ internal static class StepBench
         var (fp32, bf16) = Peaks();
         Console.WriteLine($"{Environment.ProcessorCount} processors; matrix-product peak: fp32 {fp32:0}, bf16 {bf16:0} GFLOP/s");
         var variants = WorthIt(fp32, bf16)
-            .SelectMany(compute => new[] { true, false }.Select(dropout => new Variant(folder, compute, dropout, null))).ToArray();
+            .SelectMany(compute => new[] { true, false }.SelectMany(dropout => Ways(compute).Select(
+                oneDnn => new Variant(folder, compute, dropout, null, oneDnn)))).ToArray();
         foreach (var v in Interleaved(variants))
             Console.WriteLine(
                 $"{v,-38} {v.Median,6:0.0} ms  {Rows / v.Median * 1000,5:0} samples/s  {v.Useful,4:0} GFLOP/s useful = "
@@ -44,6 +46,10 @@ internal static class StepBench
         }
     }
 
+    // Who computes products in float32: libtorch's own choice, and oneDNN where it can be called.
+    private static bool?[] Ways(ComputeType compute) =>
+        compute == ComputeType.Float32 && OneDnn.Available ? [false, true] : [null];
+
     // Every variant in every round, so that a disturbance meets all of them.
     private static Variant[] Interleaved(Variant[] variants)
     {
@@ -63,12 +69,17 @@ internal static class StepBench
         {
             using var scope = NewDisposeScope();
             var (x, w) = (randn(Rows * Tokens, 384).to(type), randn(1152, 384).to(type));
+            using var turned = w.t().contiguous().t();
             var best = double.MaxValue;
             var begun = Stopwatch.StartNew();
             for (var i = 0; i < 400 && begun.Elapsed.TotalSeconds < 5; i++)
             {
                 var start = Stopwatch.GetTimestamp();
                 nn.functional.linear(x, w).Dispose();
+                best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+                if (type != ScalarType.Float32 || !OneDnn.Available) continue;
+                start = Stopwatch.GetTimestamp();
+                OneDnn.Linear(x, turned).Dispose();
                 best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
             }
             return 2.0 * Rows * Tokens * 384 * 1152 / best / 1e9;
@@ -84,12 +95,14 @@ internal static class StepBench
         private readonly List<double> _times = [];
         private readonly double _work;
         private readonly string _name;
+        private readonly bool? _oneDnn;
         private long _step;
 
-        public Variant(string folder, ComputeType compute, bool dropout, Nf4Options? quantize)
+        public Variant(string folder, ComputeType compute, bool dropout, Nf4Options? quantize, bool? oneDnn = null)
         {
-            Compute = compute;
-            _name = $"{compute}, dropout {(dropout ? "on" : "off")}{(quantize is null ? "" : quantize.Double ? ", NF4 double" : ", NF4")}";
+            (Compute, _oneDnn) = (compute, oneDnn);
+            _name = $"{compute}, dropout {(dropout ? "on" : "off")}{(quantize is null ? "" : quantize.Double ? ", NF4 double" : ", NF4")}"
+                + oneDnn switch { null => "", true => ", oneDNN", false => ", MKL" };
             var model = new PeftModel(
                 ModelLoader.Load(
                     folder,
@@ -118,6 +131,7 @@ internal static class StepBench
 
         public void Measure(int steps, bool keep)
         {
+            FrozenProduct.Forced = _oneDnn;
             for (var i = 0; i < steps; i++)
             {
                 var start = Stopwatch.GetTimestamp();

@@ -4,11 +4,14 @@ using static TorchSharp.torch;
 
 namespace PeftSharp.Interop;
 
-/// <summary>Chooses between fp32 and bfloat16 products by measuring both, once per processor.</summary>
+/// <summary>Chooses between fp32 and bfloat16 products, and who computes those in fp32, by measuring them once per processor.</summary>
 internal static class ComputeProbe
 {
     /// <summary>How many times faster bfloat16 must be to be worth its lower precision.</summary>
     public const double ClearlyFaster = 1.3;
+
+    /// <summary>How many times faster oneDNN must be in float32 to be taken, so that noise does not choose another way the next time.</summary>
+    public const double ClearlyFasterFp32 = 1.15;
 
     /// <summary>Chooses the compute type.</summary>
     /// <param name="request"><c>auto</c> (measure, or read what was measured before), <c>fp32</c> or <c>bf16</c>.</param>
@@ -26,27 +29,40 @@ internal static class ComputeProbe
             case "auto": break;
             default: throw new PeftException($"The compute type is '{request}'; it must be auto, fp32 or bf16.");
         }
-        var key = $"{processor}, libtorch {__version__}";
-        if (ComputeCache.Read(cachePath, key) is not { } speed)
-        {
-            speed = Measure();
-            ComputeCache.Write(cachePath, key, speed);
-        }
-        return Decide(speed, processor);
+        return Decide(Speed(processor, cachePath), processor);
+    }
+
+    /// <summary>True if this processor's products in float32 are clearly faster by oneDNN than by MKL, measured or read.</summary>
+    public static bool OneDnnIsFaster()
+    {
+        LibTorch.EnsureLoaded();
+        return OneDnn.Available && OneDnnIsFaster(Speed(ProcessorName(), ComputeCache.DefaultPath));
+    }
+
+    internal static bool OneDnnIsFaster(ComputeSpeed speed) => speed.OneDnnGflops > ClearlyFasterFp32 * speed.Fp32Gflops;
+
+    private static ComputeSpeed Speed(string processor, string? cachePath)
+    {
+        var key = $"{processor}, libtorch {__version__}, two kinds of fp32";
+        if (ComputeCache.Read(cachePath, key) is { } known) return known;
+        var speed = Measure();
+        ComputeCache.Write(cachePath, key, speed);
+        return speed;
     }
 
     internal static ComputeChoice Decide(ComputeSpeed speed, string processor)
     {
-        var ratio = speed.Bf16Gflops / speed.Fp32Gflops;
+        var (fp32, maker) = OneDnnIsFaster(speed) ? (speed.OneDnnGflops, " (by oneDNN)") : (speed.Fp32Gflops, "");
+        var ratio = speed.Bf16Gflops / fp32;
         var type = ratio > ClearlyFaster ? ComputeType.BFloat16 : ComputeType.Float32;
         var reason = string.Create(
             System.Globalization.CultureInfo.InvariantCulture,
-            $"bf16 products run at {speed.Bf16Gflops:0} GFLOP/s a core, fp32 products at {speed.Fp32Gflops:0}: "
+            $"bf16 products run at {speed.Bf16Gflops:0} GFLOP/s a core, fp32 products at {fp32:0}{maker}: "
             + $"{(type == ComputeType.BFloat16 ? "bf16 is clearly faster" : "fp32 is as good or better")}.");
-        return new(type, speed.Fp32Gflops, speed.Bf16Gflops, processor, reason);
+        return new(type, fp32, speed.Bf16Gflops, processor, reason);
     }
 
-    /// <summary>Measures both, in tens of milliseconds: products of the size that a small encoder's layer has.</summary>
+    /// <summary>Measures all of them, in a tenth of a second: products of the size that a small encoder's layer has.</summary>
     /// <remarks>On one thread: where other programs share the cores, threads that wait for each other measure those programs.</remarks>
     internal static ComputeSpeed Measure()
     {
@@ -71,22 +87,23 @@ internal static class ComputeProbe
         using var scope = NewDisposeScope();
         Tensor x = randn(rows, inner), w = randn(columns, inner);
         Tensor xHalf = x.bfloat16(), wHalf = w.bfloat16();
-        var fp32 = Best(x, w);
+        var fp32 = Best(x, w, nn.functional.linear);
         // Without hardware for it a bf16 product is hundreds of times slower: a sixteenth of the work tells.
-        var bf16 = Best(xHalf.narrow(0, 0, rows / 16), wHalf, repeats: 3);
-        return new(fp32, bf16 < fp32 / 4 ? bf16 : Best(xHalf, wHalf));
+        var bf16 = Best(xHalf.narrow(0, 0, rows / 16), wHalf, nn.functional.linear, repeats: 3);
+        if (bf16 >= fp32 / 4) bf16 = Best(xHalf, wHalf, nn.functional.linear);
+        return new(fp32, bf16, OneDnn.Available ? Best(x, w, OneDnn.Linear) : 0);
     }
 
     // The best of several: noise of other programs only ever adds time.
-    private static double Best(Tensor x, Tensor w, int repeats = 8)
+    private static double Best(Tensor x, Tensor w, Func<Tensor, Tensor, Tensor?, Tensor> product, int repeats = 8)
     {
         var work = 2.0 * x.shape[0] * x.shape[1] * w.shape[0];
-        nn.functional.linear(x, w).Dispose();
+        product(x, w, null).Dispose();
         var best = double.MaxValue;
         for (var i = 0; i < repeats; i++)
         {
             var start = Stopwatch.GetTimestamp();
-            nn.functional.linear(x, w).Dispose();
+            product(x, w, null).Dispose();
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         return work / Math.Max(best, 1e-9) / 1e9;

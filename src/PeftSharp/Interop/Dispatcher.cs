@@ -47,6 +47,26 @@ internal static unsafe class Dispatcher
         return (ulong)list;
     }
 
+    /// <summary>An argument that is a text of ASCII letters.</summary>
+    public static ulong Of(string text)
+    {
+        var bytes = Encoding.ASCII.GetBytes(text);
+        nint copy;
+        fixed (byte* first = bytes) Check(Required.NewString(first, (nuint)bytes.Length, &copy), "torch_new_string_handle");
+        return (ulong)copy;
+    }
+
+    /// <summary>True if an argument that may be absent can be given.</summary>
+    public static bool HasOptional => Required.New != null;
+
+    /// <summary>A tensor for an argument that may be absent: where its handle lies, in memory that the call frees by <c>delete</c>.</summary>
+    public static ulong OfOptional(Tensor tensor)
+    {
+        var place = (ulong*)Required.New(sizeof(ulong));
+        *place = Of(tensor);
+        return (ulong)place;
+    }
+
     /// <summary>Calls an operator; its results replace the first values of <paramref name="stack"/>.</summary>
     /// <param name="name">For example <c>aten::_fused_adamw_</c>.</param>
     /// <param name="overload">Name of the overload; empty for the default one.</param>
@@ -130,6 +150,8 @@ internal static unsafe class Dispatcher
         public required delegate* unmanaged<nint, nint*, int> NewHandle { get; init; }
         public required delegate* unmanaged<nuint, nint*, int> NewList { get; init; }
         public required delegate* unmanaged<nint, ulong, int> PushBack { get; init; }
+        public required delegate* unmanaged<byte*, nuint, nint*, int> NewString { get; init; }
+        public required delegate* unmanaged<nuint, void*> New { get; init; }
         public required delegate* unmanaged<ulong> AbiVersion { get; init; }
         public required delegate* unmanaged<nint, void**, int> DataPointer { get; init; }
         public required delegate* unmanaged<long, long,
@@ -145,6 +167,7 @@ internal static unsafe class Dispatcher
             [
                 "torch_call_dispatcher", "aoti_torch_new_tensor_handle", "torch_new_list_reserve_size", "torch_list_push_back",
                 "aoti_torch_abi_version", "torch_parallel_for", "aoti_torch_get_data_ptr",
+                "torch_new_string_handle",
             ];
             var found = names.Select(name => NativeLibrary.TryGetExport(library, name, out var address) ? address : 0).ToArray();
             return found.Contains(0) ? null : new Exports
@@ -156,6 +179,9 @@ internal static unsafe class Dispatcher
                 AbiVersion = (delegate* unmanaged<ulong>)found[4],
                 ParallelFor = (delegate* unmanaged<long, long, long, delegate* unmanaged<long, long, void*, void>, void*, int>)found[5],
                 DataPointer = (delegate* unmanaged<nint, void**, int>)found[6],
+                NewString = (delegate* unmanaged<byte*, nuint, nint*, int>)found[7],
+                // Of the C++ library: a name that libraries of GCC and Clang have.
+                New = NativeLibrary.TryGetExport(library, "_Znwm", out var allocate) ? (delegate* unmanaged<nuint, void*>)allocate : null,
             };
         }
     }

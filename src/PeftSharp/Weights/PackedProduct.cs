@@ -1,4 +1,5 @@
 using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -26,7 +27,7 @@ internal sealed class PackedProduct(params PackedStore[] stores)
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var weight = Dequantized(x.dtype);
-        return nn.functional.linear(x.to(weight.dtype), weight, bias?.to(weight.dtype)).to(result).MoveToOuterDisposeScope();
+        return FrozenProduct.Of(x.to(weight.dtype), weight, bias?.to(weight.dtype)).to(result).MoveToOuterDisposeScope();
     }
 
     /// <summary>g·W without a graph: the gradient of x·Wᵀ; [.., out] → [.., in].</summary>
@@ -35,7 +36,7 @@ internal sealed class PackedProduct(params PackedStore[] stores)
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var weight = Dequantized(gradient.dtype);
-        return matmul(gradient.to(weight.dtype), weight).to(result).MoveToOuterDisposeScope();
+        return FrozenProduct.Back(gradient.to(weight.dtype), weight).to(result).MoveToOuterDisposeScope();
     }
 
     // [rows, columns], valid until this thread dequantises again.

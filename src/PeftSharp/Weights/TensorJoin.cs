@@ -1,4 +1,5 @@
 using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -67,7 +68,7 @@ internal sealed class TensorJoin : WeightJoin
 
     private Tensor Multiply(Tensor x, Tensor weight, Tensor? bias) => _half
         ? nn.functional.linear(x.to(ScalarType.BFloat16), weight, bias?.to(ScalarType.BFloat16)).to(ScalarType.Float32)
-        : nn.functional.linear(x, weight, bias);
+        : FrozenProduct.Of(x, weight, bias);
 
     private static Tensor Raw(WeightStore store) => store is HalfStore half ? half.Weight : ((DenseStore)store).Weight;
 }

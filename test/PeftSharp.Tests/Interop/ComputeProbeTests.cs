@@ -39,6 +39,18 @@ public sealed class ComputeProbeTests : IDisposable
     public void Bf16_Must_Be_Clearly_Faster(double fp32, double bf16, ComputeType expected) =>
         Assert.Equal(expected, ComputeProbe.Decide(new(fp32, bf16), "p").Type);
 
+    [Theory]
+    [InlineData(100, 0, false, 140)]
+    [InlineData(100, 114, false, 140)]
+    [InlineData(100, 116, true, 150)]
+    public void OneDnn_Must_Be_Clearly_Faster_And_Then_Counts_As_Fp32(double mkl, double oneDnn, bool taken, double bf16)
+    {
+        Assert.Equal(taken, ComputeProbe.OneDnnIsFaster(new(mkl, bf16, oneDnn)));
+        var chosen = ComputeProbe.Decide(new(mkl, bf16, oneDnn), "p");
+        Assert.Equal(taken ? ComputeType.Float32 : ComputeType.BFloat16, chosen.Type);
+        Assert.Equal(taken ? oneDnn : mkl, chosen.Fp32Gflops);
+    }
+
     [Fact]
     public void Explicit_Choice_Is_Obeyed_And_Another_Word_Refused()
     {

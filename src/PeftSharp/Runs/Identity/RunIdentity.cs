@@ -8,6 +8,7 @@ using PeftSharp.Composition;
 using PeftSharp.Data;
 using PeftSharp.Files;
 using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using PeftSharp.Methods;
 using PeftSharp.Runs.Recipes;
 using PeftSharp.Sites;
@@ -93,7 +94,9 @@ public static class RunIdentity
         Add("base model", baseFolder is null ? $"{size}, {BaseIdentity.InMemory(model)}" : size);
         foreach (var (name, value) in baseFolder is null ? [] : BaseIdentity.OfFolder(baseFolder)) Add(name, value);
         Add("version of PeftSharp", typeof(RunIdentity).Assembly.GetName().Version?.ToString(3) ?? "none");
-        return new(fields, $"{ComputeProbe.ProcessorName()}, {get_num_threads()} threads, {RuntimeInformation.OSArchitecture}");
+        var products = FrozenProduct.UsesOneDnn ? ", fp32 by oneDNN" : "";
+        return new(
+            fields, $"{ComputeProbe.ProcessorName()}{products}, {get_num_threads()} threads, {RuntimeInformation.OSArchitecture}");
     }
 
     private static string Flag(bool value) => value ? "true" : "false";
