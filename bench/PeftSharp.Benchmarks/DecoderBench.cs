@@ -14,7 +14,8 @@ internal static class DecoderBench
     /// <summary>LoRA of rank 8 on every linear map: forward, backward and AdamW, every token learnt.</summary>
     public static void Step(string folder, int rounds, string? only)
     {
-        var (fp32, bf16) = (Peak(ScalarType.Float32), Peak(ScalarType.BFloat16));
+        var (fp32, bf16) =
+            (ProductPeak.Of(Rows * Tokens, 576, 1536, ScalarType.Float32), ProductPeak.Of(Rows * Tokens, 576, 1536, ScalarType.BFloat16));
         Console.WriteLine(
             $"{ComputeProbe.ProcessorName()}, {Environment.ProcessorCount} processors; "
             + $"matrix-product peak: fp32 {fp32:0}, bf16 {bf16:0} GFLOP/s");
@@ -49,16 +50,5 @@ internal static class DecoderBench
         var start = Stopwatch.GetTimestamp();
         work();
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
-
-    private static double Peak(ScalarType type)
-    {
-        using var scope = NewDisposeScope();
-        var (x, w) = (randn(Rows * Tokens, 576).to(type), randn(1536, 576).to(type));
-        var best = double.MaxValue;
-        var begun = Stopwatch.StartNew();
-        for (var i = 0; i < 200 && begun.Elapsed.TotalSeconds < 5; i++)
-            best = Math.Min(best, Time(() => nn.functional.linear(x, w).Dispose()));
-        return 2.0 * Rows * Tokens * 576 * 1536 / best / 1e9;
     }
 }

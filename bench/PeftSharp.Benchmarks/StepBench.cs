@@ -63,29 +63,8 @@ internal static class StepBench
     private static ComputeType[] WorthIt(double fp32, double bf16) =>
         bf16 < fp32 / 4 ? [ComputeType.Float32] : [ComputeType.Float32, ComputeType.BFloat16];
 
-    private static (double Fp32, double Bf16) Peaks()
-    {
-        double Peak(ScalarType type)
-        {
-            using var scope = NewDisposeScope();
-            var (x, w) = (randn(Rows * Tokens, 384).to(type), randn(1152, 384).to(type));
-            using var turned = w.t().contiguous().t();
-            var best = double.MaxValue;
-            var begun = Stopwatch.StartNew();
-            for (var i = 0; i < 400 && begun.Elapsed.TotalSeconds < 5; i++)
-            {
-                var start = Stopwatch.GetTimestamp();
-                nn.functional.linear(x, w).Dispose();
-                best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
-                if (type != ScalarType.Float32 || !OneDnn.Available) continue;
-                start = Stopwatch.GetTimestamp();
-                OneDnn.Linear(x, turned).Dispose();
-                best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
-            }
-            return 2.0 * Rows * Tokens * 384 * 1152 / best / 1e9;
-        }
-        return (Peak(ScalarType.Float32), Peak(ScalarType.BFloat16));
-    }
+    private static (double Fp32, double Bf16) Peaks() =>
+        (ProductPeak.Of(Rows * Tokens, 384, 1152, ScalarType.Float32), ProductPeak.Of(Rows * Tokens, 384, 1152, ScalarType.BFloat16));
 
     private sealed class Variant
     {
@@ -131,7 +110,7 @@ internal static class StepBench
 
         public void Measure(int steps, bool keep)
         {
-            FrozenProduct.Forced = _oneDnn;
+            DenseProduct.Forced = _oneDnn;
             for (var i = 0; i < steps; i++)
             {
                 var start = Stopwatch.GetTimestamp();

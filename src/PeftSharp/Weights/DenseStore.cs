@@ -32,7 +32,7 @@ internal sealed unsafe class DenseStore(Tensor weight, IRowProduct? packed = nul
     /// <inheritdoc/>
     public override Tensor Linear(Tensor x, Tensor? bias = null)
     {
-        if (Weight.dim() == 2) return FrozenProduct.Of(x, Weight, bias);
+        if (Weight.dim() == 2) return DenseProduct.Of(x, Weight, bias);
         var y = matmul(x, Weight.transpose(-1, -2));
         return bias is null ? y : y.Plus(bias);
     }

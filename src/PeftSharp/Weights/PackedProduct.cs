@@ -27,7 +27,7 @@ internal sealed class PackedProduct(params PackedStore[] stores)
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var weight = Dequantized(x.dtype);
-        return FrozenProduct.Of(x.to(weight.dtype), weight, bias?.to(weight.dtype)).to(result).MoveToOuterDisposeScope();
+        return DenseProduct.Of(x.to(weight.dtype), weight, bias?.to(weight.dtype)).to(result).MoveToOuterDisposeScope();
     }
 
     /// <summary>g·W without a graph: the gradient of x·Wᵀ; [.., out] → [.., in].</summary>
@@ -36,7 +36,7 @@ internal sealed class PackedProduct(params PackedStore[] stores)
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var weight = Dequantized(gradient.dtype);
-        return FrozenProduct.Back(gradient.to(weight.dtype), weight).to(result).MoveToOuterDisposeScope();
+        return DenseProduct.Back(gradient.to(weight.dtype), weight).to(result).MoveToOuterDisposeScope();
     }
 
     // [rows, columns], valid until this thread dequantises again.

@@ -34,7 +34,7 @@ internal sealed class PatchedProduct : FusedOperation
     private protected override Tensor Forward(IReadOnlyList<Tensor> inputs)
     {
         using var scope = NewDisposeScope();
-        return nn.functional.linear(inputs[0], Weight(inputs), _hasBias ? inputs[1] : null).MoveToOuterDisposeScope();
+        return DenseProduct.Of(inputs[0], Weight(inputs), _hasBias ? inputs[1] : null).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -44,7 +44,7 @@ internal sealed class PatchedProduct : FusedOperation
         var found = new Tensor?[inputs.Count];
         var x = inputs[0].reshape(-1, inputs[0].shape[^1]);              // [tokens, in]
         var rows = gradient.reshape(-1, gradient.shape[^1]);             // [tokens, out]
-        if (inputs[0].requires_grad) found[0] = matmul(rows, Weight(inputs)).reshape(inputs[0].shape);
+        if (inputs[0].requires_grad) found[0] = DenseProduct.Back(rows, Weight(inputs)).reshape(inputs[0].shape);
         if (_hasBias && inputs[1].requires_grad) found[1] = rows.sum([0]);
         var (row, at) = (0L, FirstValues);
         foreach (var part in _parts)

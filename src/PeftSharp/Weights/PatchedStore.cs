@@ -1,3 +1,4 @@
+using PeftSharp.Interop.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -37,7 +38,7 @@ internal sealed class PatchedStore(WeightStore inner, Tensor entries, Tensor val
 
     /// <inheritdoc/>
     public override Tensor Linear(Tensor x, Tensor? bias = null) =>
-        PatchedProduct.Of(x, bias, [this]) ?? nn.functional.linear(x, Dense(), bias);
+        PatchedProduct.Of(x, bias, [this]) ?? DenseProduct.Of(x, Dense(), bias);
 
     /// <inheritdoc/>
     public override Tensor Dense() => Patched(inner.Dense(), entries, values);

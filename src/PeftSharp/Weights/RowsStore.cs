@@ -1,3 +1,4 @@
+using PeftSharp.Interop.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -21,7 +22,7 @@ internal sealed class RowsStore(WeightStore whole, RowBlocks rows) : WeightStore
     public override string Kind => whole.Kind;
 
     /// <inheritdoc/>
-    public override Tensor Linear(Tensor x, Tensor? bias = null) => nn.functional.linear(x, Dense(), bias);
+    public override Tensor Linear(Tensor x, Tensor? bias = null) => DenseProduct.Of(x, Dense(), bias);
 
     /// <inheritdoc/>
     public override Tensor Dense() => rows.Of(whole.Dense(), -2);

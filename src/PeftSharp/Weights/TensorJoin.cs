@@ -68,7 +68,7 @@ internal sealed class TensorJoin : WeightJoin
 
     private Tensor Multiply(Tensor x, Tensor weight, Tensor? bias) => _half
         ? nn.functional.linear(x.to(ScalarType.BFloat16), weight, bias?.to(ScalarType.BFloat16)).to(ScalarType.Float32)
-        : FrozenProduct.Of(x, weight, bias);
+        : DenseProduct.Of(x, weight, bias);
 
     private static Tensor Raw(WeightStore store) => store is HalfStore half ? half.Weight : ((DenseStore)store).Weight;
 }

@@ -94,7 +94,7 @@ public static class RunIdentity
         Add("base model", baseFolder is null ? $"{size}, {BaseIdentity.InMemory(model)}" : size);
         foreach (var (name, value) in baseFolder is null ? [] : BaseIdentity.OfFolder(baseFolder)) Add(name, value);
         Add("version of PeftSharp", typeof(RunIdentity).Assembly.GetName().Version?.ToString(3) ?? "none");
-        var products = FrozenProduct.UsesOneDnn ? ", fp32 by oneDNN" : "";
+        var products = DenseProduct.UsesOneDnn ? ", fp32 by oneDNN" : "";
         return new(
             fields, $"{ComputeProbe.ProcessorName()}{products}, {get_num_threads()} threads, {RuntimeInformation.OSArchitecture}");
     }

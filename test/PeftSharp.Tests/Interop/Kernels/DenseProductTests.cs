@@ -6,9 +6,9 @@ using static TorchSharp.torch;
 namespace PeftSharp.Tests.Interop.Kernels;
 
 /// <summary>Products by oneDNN are those of the formula in float64, values and gradients, and leave nothing behind.</summary>
-public sealed class FrozenProductTests
+public sealed class DenseProductTests
 {
-    public FrozenProductTests() =>
+    public DenseProductTests() =>
         Assert.SkipUnless(OneDnn.Available, "oneDNN cannot be called here: not an x64 processor, or another libtorch.");
 
     [Theory]
@@ -26,14 +26,14 @@ public sealed class FrozenProductTests
         foreach (var b in new[] { null, bias })
         {
             x.grad = exactX.grad = null;
-            var y = FrozenProduct.ByOneDnn(x, weight, b);
+            var y = DenseProduct.ByOneDnn(x, weight, b);
             var exact = nn.functional.linear(exactX, weight.to(ScalarType.Float64), b?.to(ScalarType.Float64));
             AutogradFailures.Backward((y * wanted).sum());
             (exact * wanted.to(ScalarType.Float64)).sum().backward();
             AssertClose(exact, y);
             AssertClose(exactX.grad!, x.grad!);
         }
-        Assert.Equal([2, rows, outputs], FrozenProduct.ByOneDnn(x.detach(), weight, bias).shape);
+        Assert.Equal([2, rows, outputs], DenseProduct.ByOneDnn(x.detach(), weight, bias).shape);
         AssertClose(matmul(wanted.to(ScalarType.Float64), weight.to(ScalarType.Float64)), OneDnn.Linear(wanted, weight.t()));
     }
 
@@ -42,12 +42,18 @@ public sealed class FrozenProductTests
     {
         using var scope = NewDisposeScope();
         var (x, bias) = (randn(40, 300), zeros(100, requires_grad: true));
-        AutogradFailures.Backward(FrozenProduct.ByOneDnn(x, randn(100, 300), bias).sum());
+        AutogradFailures.Backward(DenseProduct.ByOneDnn(x, randn(100, 300), bias).sum());
         Assert.All(bias.grad!.data<float>().ToArray(), value => Assert.Equal(40, value));
 
-        var weight = randn(400, 300, requires_grad: true);
-        FrozenProduct.Of(x, weight).sum().backward();
-        AssertClose(x.to(ScalarType.Float64).sum([0L]).expand(400, 300), weight.grad!);
+        foreach (var trainedInput in new[] { true, false })
+        {
+            var (input, weight) = (x.view(4, 10, 300).detach().requires_grad_(trainedInput), randn(100, 300, requires_grad: true));
+            var shares = randn(4, 10, 100);
+            AutogradFailures.Backward((DenseProduct.ByOneDnn(input, weight, null) * shares).sum());
+            var exact = matmul(shares.view(40, 100).to(ScalarType.Float64).t(), x.to(ScalarType.Float64));
+            AssertClose(exact, weight.grad!);
+            Assert.Equal(trainedInput, input.grad is not null);
+        }
     }
 
     [Fact]
@@ -56,7 +62,7 @@ public sealed class FrozenProductTests
         using var scope = NewDisposeScope();
         var (weight, x) = (randn(64, 48), randn(33, 48, requires_grad: true));
         Tensor y;
-        using (var part = weight.narrow(0, 16, 32)) y = FrozenProduct.ByOneDnn(x, part, null);
+        using (var part = weight.narrow(0, 16, 32)) y = DenseProduct.ByOneDnn(x, part, null);
         AutogradFailures.Backward(y.sum());
         AssertClose(weight.narrow(0, 16, 32).to(ScalarType.Float64).sum([0L]).expand(33, 48), x.grad!);
     }
@@ -68,8 +74,8 @@ public sealed class FrozenProductTests
         var (x, weight) = (randn(100, 384), randn(384, 384));
         var first = OneDnn.Linear(x, weight).data<float>().ToArray();
         for (var i = 0; i < 5; i++) Assert.Equal(first, OneDnn.Linear(x, weight).data<float>().ToArray());
-        Assert.Equal([0, 384], FrozenProduct.ByOneDnn(x.narrow(0, 0, 0), weight, null).shape);
-        Assert.Equal([2, 0, 384], FrozenProduct.Of(zeros(2, 0, 384), weight).shape);
+        Assert.Equal([0, 384], DenseProduct.ByOneDnn(x.narrow(0, 0, 0), weight, null).shape);
+        Assert.Equal([2, 0, 384], DenseProduct.Of(zeros(2, 0, 384), weight).shape);
     }
 
     private static void AssertClose(Tensor exact, Tensor y)
