@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using PeftSharp.Interop;
+using PeftSharp.Interop.Kernels;
 using PeftSharp.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -19,22 +20,24 @@ internal static class DecoderBench
         Console.WriteLine(
             $"{ComputeProbe.ProcessorName()}, {Environment.ProcessorCount} processors; "
             + $"matrix-product peak: fp32 {fp32:0}, bf16 {bf16:0} GFLOP/s");
-        List<(string Name, ModelOptions Options, double Peak, bool Checkpointing)> variants =
+        List<(string Name, ModelOptions Options, double Peak, bool Checkpointing, bool? OneDnn)> variants =
         [
-            ("fp32", new() { Unpack = true }, fp32, false),
-            ("fp32, checkpointing", new() { Unpack = true }, fp32, true),
-            ("blocks, fp32", new(), fp32, false),
+            ("fp32", new() { Unpack = true }, fp32, false, null),
+            ("fp32, checkpointing", new() { Unpack = true }, fp32, true, null),
+            ("blocks, fp32", new(), fp32, false, null),
         ];
         if (bf16 > fp32)
         {
-            variants.Add(("bf16", new() { Unpack = true, Compute = ComputeType.BFloat16 }, bf16, false));
-            variants.Add(("blocks, bf16", new() { Compute = ComputeType.BFloat16 }, bf16, false));
+            variants.Add(("bf16", new() { Unpack = true, Compute = ComputeType.BFloat16 }, bf16, false, null));
+            variants.Add(("blocks, bf16", new() { Compute = ComputeType.BFloat16 }, bf16, false, null));
         }
-        foreach (var (name, options, peak, checkpointing) in variants.Where(v => only is null || v.Name == only))
+        if (OneDnn.Available) variants.Insert(1, ("fp32, MKL", new() { Unpack = true }, fp32, false, false));
+        foreach (var (name, options, peak, checkpointing, oneDnn) in variants.Where(v => only is null || v.Name == only))
         {
             using var training = new CausalStep(
                 folder, null, options.Compute, Rows, Tokens, rank: 8, checkpointing: checkpointing, unpack: options.Unpack,
                 baseDropout: false);
+            DenseProduct.Forced = oneDnn;
             training.Run();
             var times = Enumerable.Range(0, rounds).Select(_ => training.Run().Milliseconds / 1e3).Order().ToArray();
             var (seconds, useful) = (times[rounds / 2], training.Work / times[rounds / 2] / 1e9);
@@ -43,12 +46,5 @@ internal static class DecoderBench
                 + $"{useful,4:0} GFLOP/s useful = {useful / peak:P0} of its peak; "
                 + $"process peak {Process.GetCurrentProcess().PeakWorkingSet64 / 1e6:0} MB");
         }
-    }
-
-    private static double Time(Action work)
-    {
-        var start = Stopwatch.GetTimestamp();
-        work();
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 }

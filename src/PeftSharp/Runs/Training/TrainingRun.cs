@@ -174,7 +174,7 @@ internal sealed class TrainingRun(TrainSettings settings, IReadOnlyList<KeyValue
         {
             var next = folder.Checkpoints.Steps is [var step, ..]
                 ? $"free some space and go on from step {step} with: {settings.Caller.GoOn(settings.Out!)}"
-                : "free some space and run it again";
+                : "free some space and run it again.";
             throw new PeftException($"The result could not be written to {settings.Out} ({AtomicFile.Reason(e)}); {next}", e);
         }
         run.Folder = settings.Out;
