@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # One table of this program beside the Python libraries, each a process of its own, one after the other, on the same rows:
-#   bench/side-by-side.sh MODELS DATA OUT [ROWS] [ROUNDS]
+#   bench/side-by-side.sh MODELS DATA OUT [ROWS] [ROUNDS] [INSTRUCTIONS]
 # MODELS holds all-MiniLM-L6-v2 and SmolLM2-135M-Instruct, DATA holds SST-2 and alpaca_en_demo.json (or instruct/alpaca_en_demo.json).
-# LoRA and Houlsby's adapters on ROWS rows of SST-2 (10,000), one epoch in batches of 32; LoRA on SmolLM2, batches of 4. The Python side
-# runs where python3 (or $PYTHON) has torch, transformers, peft and, for Houlsby, adapters; where not, a sentence says so. Figures of
-# rounds (1) are medians. Close other programs first: nothing here can tell a busy machine from a slow library.
+# LoRA and Houlsby's adapters on ROWS rows of SST-2 (10,000), one epoch in batches of 32; LoRA on SmolLM2 and INSTRUCTIONS (300) rows,
+# batches of 4. The Python side runs where python3 (or $PYTHON) has torch, transformers, peft and, for Houlsby, adapters; where not, a
+# sentence says so. Figures of rounds (1) are medians. Close other programs first: nothing here can tell a busy machine from a slow library.
 set -eu
-models=$1 data=$2 out=$3 rows=${4:-10000} rounds=${5:-1}
+models=$1 data=$2 out=$3 rows=${4:-10000} rounds=${5:-1} instructions=${6:-300}
 here=$(cd "$(dirname "$0")/.." && pwd)
 peft="dotnet $here/src/PeftSharp.Cli/bin/Release/net10.0/peft.dll"
 python=${PYTHON:-python3}
@@ -36,10 +36,10 @@ ours() { # what unit options
         'BEGIN { printf "%s,PeftSharp,%.1f,%s,%.0f,%.1f\n", w, t, s == "" ? "" : sprintf("%.1f", s), p / 1e6, to - from }' >>"$figures"
 }
 
-theirs() { # what kind model data
-    local what=$1 kind=$2 model=$3 rows_of=$4 started ended line
+theirs() { # what kind model data rows
+    local what=$1 kind=$2 model=$3 rows_of=$4 count=$5 started ended line
     started=$(date +%s.%N)
-    if ! line=$("$python" "$here/bench/python/side.py" "$kind" "$model" "$rows_of" "$rows" 2>"$out/$kind.log"); then
+    if ! line=$("$python" "$here/bench/python/side.py" "$kind" "$model" "$rows_of" "$count" 2>"$out/$kind.log"); then
         echo "$what, Python: left out: $(tail -n 1 "$out/$kind.log")" >&2
         return
     fi
@@ -52,12 +52,12 @@ for _ in $(seq "$rounds"); do
         ours "$method" rows --recipe "$here/recipes/sst2-$method.yaml" --base "$mini" --data "$data/SST-2" --take "$rows" --epochs 1
     done
     ours smollm2-lora tokens --base "$smol" --method lora --set target_modules=all-linear r=16 lora_alpha=32 --data "$alpaca" \
-        --take "$rows" --max-length 256 --batch-size 4 --epochs 1 --lr 2e-4
+        --take "$instructions" --max-length 256 --batch-size 4 --epochs 1 --lr 2e-4
     if command -v "$python" >/dev/null; then
-        theirs lora lora "$mini" "$data/SST-2"
-        theirs lora lora-defaults "$mini" "$data/SST-2"
-        theirs houlsby houlsby "$mini" "$data/SST-2"
-        theirs smollm2-lora causal "$smol" "$alpaca"
+        theirs lora lora "$mini" "$data/SST-2" "$rows"
+        theirs lora lora-defaults "$mini" "$data/SST-2" "$rows"
+        theirs houlsby houlsby "$mini" "$data/SST-2" "$rows"
+        theirs smollm2-lora causal "$smol" "$alpaca" "$instructions"
     else
         echo "Python: left out: there is no $python here." >&2
     fi
