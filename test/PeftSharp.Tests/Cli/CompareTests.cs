@@ -181,7 +181,7 @@ public sealed class CompareTests : IDisposable
     [InlineData("sst2.yaml", 7 * 3)]
     [InlineData("additive.yaml", 17)]
     [InlineData("partial.yaml", 17 * 2)]
-    [InlineData("reparameterized.yaml", 14)]
+    [InlineData("reparameterized.yaml", 15)]
     [InlineData("hybrid.yaml", 11 * 2 * 2)]
     [InlineData("low-data.yaml", 4 * 6 * 2)]
     public void The_plans_of_the_repository_are_read_and_would_start(string name, int cells)
