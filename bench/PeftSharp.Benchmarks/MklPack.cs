@@ -32,7 +32,9 @@ internal static unsafe class MklPack
     public static void Multiply(Tensor x, nint packed, Tensor y)
     {
         var (rows, width, outputs) = ((int)x.shape[0], (int)x.shape[1], (int)y.shape[1]);
-        ((delegate* unmanaged<int, int, int, int, int, int, float*, int, float*, int, float, float*, int, void>)Export("cblas_sgemm_compute"))(
+        var compute = (delegate* unmanaged<int, int, int, int, int, int, float*, int, float*, int, float, float*, int, void>)
+            Export("cblas_sgemm_compute");
+        compute(
             RowMajor, Plain, Packed, rows, outputs, width, (float*)TensorPointer.Of(x), width, (float*)packed, outputs, 0,
             (float*)TensorPointer.Of(y), outputs);
     }

@@ -10,7 +10,9 @@ internal static class ComputeProbe
     /// <summary>How many times faster bfloat16 must be to be worth its lower precision.</summary>
     public const double ClearlyFaster = 1.3;
 
-    /// <summary>How many times faster oneDNN must be in float32 to be taken, so that noise does not choose another way the next time.</summary>
+    /// <summary>
+    /// How many times faster oneDNN must be in float32 to be taken, so that noise does not choose another way the next time.
+    /// </summary>
     public const double ClearlyFasterFp32 = 1.15;
 
     /// <summary>Chooses the compute type.</summary>

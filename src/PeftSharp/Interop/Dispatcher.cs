@@ -59,7 +59,9 @@ internal static unsafe class Dispatcher
     /// <summary>True if an argument that may be absent can be given.</summary>
     public static bool HasOptional => Required.New != null;
 
-    /// <summary>A tensor for an argument that may be absent: where its handle lies, in memory that the call frees by <c>delete</c>.</summary>
+    /// <summary>
+    /// A tensor for an argument that may be absent: where its handle lies, in memory that the call frees by <c>delete</c>.
+    /// </summary>
     public static ulong OfOptional(Tensor tensor)
     {
         var place = (ulong*)Required.New(sizeof(ulong));

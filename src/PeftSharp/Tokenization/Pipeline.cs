@@ -51,6 +51,10 @@ internal sealed class Pipeline
         var normalizer = file.Optional("normalizer") is { } normalizerField ? NormalizerReader.Read(normalizerField) : null;
         var preTokenizer = file.Optional("pre_tokenizer") is { } splitter ? PreTokenizerReader.Read(splitter) : null;
         var tokenModel = ReadModel(model, kind, vocabulary, scores, PreTokenizerReader.IsByteLevel(preTokenizer));
+        if (PreTokenizerReader.DigitsOfBytes(preTokenizer) is { } digits && tokenModel is BpeModel)
+        {
+            Merges.RefuseAcross(digits, model);
+        }
         var added = ReadAddedTokens(file, vocabulary);
         var found = settings.SplitSpecialTokens ? added.Where(token => !token.Special).ToList() : added;
         var postProcessor = new PostProcessorReader(vocabulary).Read(file.Optional("post_processor"));

@@ -36,6 +36,8 @@ public class PreTokenizerTests
     [InlineData("""{ "type": "Digits", "individual_digits": true }""", "a12b", "a|1|2|b")]
     [InlineData("""{ "type": "Digits" }""", "a12b", "a|12|b")]
     [InlineData("""{ "type": "Punctuation" }""", "a!?b «", "a|!|?|b |«")]
+    [InlineData("""{ "type": "Punctuation", "behavior": "Contiguous" }""", "a!?b «", "a|!?|b |«")]
+    [InlineData("""{ "type": "Split", "pattern": { "Regex": "[0-9][0-9][0-9]" }, "behavior": "Isolated" }""", "a12345678", "a|123|456|78")]
     [InlineData("""{ "type": "BertPreTokenizer" }""", "a-b  ç.", "a|-|b|ç|.")]
     [InlineData("""{ "type": "Split", "pattern": { "String": "--" }, "behavior": "Isolated" }""", "a--b--", "a|--|b|--")]
     [InlineData("""{ "type": "Split", "pattern": { "String": "--" }, "behavior": "Removed" }""", "--a--b", "a|b")]

@@ -19,6 +19,7 @@ internal static class GgufByteLevel
         ["gpt-2"] = json => WriteByteLevel(json, regex: true),
         ["smollm"] = json => WriteDigits(json),
         ["starcoder"] = json => WriteDigits(json),
+        ["falcon"] = json => WriteFalcon(json),
         ["llama-bpe"] = json => WriteSplit(json, Cl100kScanner.Pattern),
         ["smaug-bpe"] = json => WriteSplit(json, Cl100kScanner.Pattern),
         ["qwen2"] = json => WriteSplit(json, Cl100kScanner.Pattern.Replace("{1,3}", "", StringComparison.Ordinal)),
@@ -58,12 +59,14 @@ internal static class GgufByteLevel
         {
             (["ByteLevel"], _) => "gpt-2",
             (["Digits", "ByteLevel"], _) when digits => "smollm",
+            (["Punctuation", "ByteLevel", "Digits", "Split"], DigitGroups.Pattern)
+                when steps[0].Optional("behavior")?.String() == "Contiguous" && !digits => "falcon",
             (["Split", "ByteLevel"], Cl100kScanner.Pattern) => "llama-bpe",
             (["Split", "ByteLevel"], { } other) when other == Cl100kScanner.Pattern.Replace("{1,3}", "", StringComparison.Ordinal) =>
                 "qwen2",
             _ => null,
         };
-        return name is not null && !steps.Last().Flag("add_prefix_space", true) ? name
+        return name is not null && !steps.Single(step => Type(step) == "ByteLevel").Flag("add_prefix_space", true) ? name
             : throw splitter.Error("a division of words", $"one of those that llama.cpp calls {string.Join(", ", divisions.Keys)}",
                 "keep the model in Hugging Face's layout");
     }
@@ -163,6 +166,29 @@ internal static class GgufByteLevel
 
     private static void WriteSplit(Utf8JsonWriter json, string pattern) => WriteSequence(json, () =>
     {
+        WriteSplitStep(json, pattern);
+        WriteByteLevel(json, regex: false);
+    });
+
+    private static void WriteDigits(Utf8JsonWriter json) => WriteSequence(json, () =>
+    {
+        WriteDigitsStep(json, oneByOne: true);
+        WriteByteLevel(json, regex: true);
+    });
+
+    private static void WriteFalcon(Utf8JsonWriter json) => WriteSequence(json, () =>
+    {
+        json.WriteStartObject();
+        json.WriteString("type", "Punctuation");
+        json.WriteString("behavior", "Contiguous");
+        json.WriteEndObject();
+        WriteByteLevel(json, regex: true);
+        WriteDigitsStep(json, oneByOne: false);
+        WriteSplitStep(json, DigitGroups.Pattern);
+    });
+
+    private static void WriteSplitStep(Utf8JsonWriter json, string pattern)
+    {
         json.WriteStartObject();
         json.WriteString("type", "Split");
         json.WriteStartObject("pattern");
@@ -170,17 +196,15 @@ internal static class GgufByteLevel
         json.WriteEndObject();
         json.WriteString("behavior", "Isolated");
         json.WriteEndObject();
-        WriteByteLevel(json, regex: false);
-    });
+    }
 
-    private static void WriteDigits(Utf8JsonWriter json) => WriteSequence(json, () =>
+    private static void WriteDigitsStep(Utf8JsonWriter json, bool oneByOne)
     {
         json.WriteStartObject();
         json.WriteString("type", "Digits");
-        json.WriteBoolean("individual_digits", true);
+        json.WriteBoolean("individual_digits", oneByOne);
         json.WriteEndObject();
-        WriteByteLevel(json, regex: true);
-    });
+    }
 
     private static void WriteSequence(Utf8JsonWriter json, Action steps)
     {

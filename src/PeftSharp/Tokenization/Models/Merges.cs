@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using PeftSharp.Files.Json;
+using PeftSharp.Tokenization.PreTokenizers;
 
 namespace PeftSharp.Tokenization.Models;
 
@@ -46,6 +47,25 @@ internal static class Merges
             }
         }
         return merges;
+    }
+
+    /// <summary>Refuses merges across a place at which a step sets bytes apart, which would join here what is apart there.</summary>
+    public static void RefuseAcross(ByteDigitSplitter step, JsonField model)
+    {
+        if (model.Flag("ignore_merges", false))
+        {
+            throw model.Required("ignore_merges").Error("true behind Digits that follow ByteLevel", "false",
+                "this tokenizer can't be read yet");
+        }
+        foreach (var merge in model.Required("merges").Items())
+        {
+            var (left, right) = ReadPair(merge);
+            if (step.Parts(left + right))
+            {
+                throw merge.Error($"\"{left}\" + \"{right}\", of which the Digits step sets one part aside",
+                    "merges within what that step leaves together", "this tokenizer can't be read yet");
+            }
+        }
     }
 
     /// <summary>Refuses kinds of BPE that would be read wrongly.</summary>

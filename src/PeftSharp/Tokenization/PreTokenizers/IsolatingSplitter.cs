@@ -9,8 +9,8 @@ internal sealed class IsolatingSplitter(Func<Rune, bool> apart, bool oneByOne) :
     /// <summary>Digits and other numbers.</summary>
     public static IsolatingSplitter Digits(bool oneByOne) => new(Rune.IsNumber, oneByOne);
 
-    /// <summary>Punctuation marks, one by one.</summary>
-    public static IsolatingSplitter Punctuation() => new(CharClass.IsPunctuation, oneByOne: true);
+    /// <summary>Punctuation marks, one by one or in runs.</summary>
+    public static IsolatingSplitter Punctuation(bool oneByOne) => new(CharClass.IsPunctuation, oneByOne);
 
     protected override void Split(ReadOnlySpan<char> piece, int origin, PreTokenizedText output)
     {

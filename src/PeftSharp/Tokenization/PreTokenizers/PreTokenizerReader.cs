@@ -17,7 +17,7 @@ internal static class PreTokenizerReader
             case "ByteLevel":
                 return new ByteLevelPreTokenizer(field.Flag("add_prefix_space", true), field.Flag("use_regex", true));
             case "Sequence":
-                return new PreTokenizerSequence([.. field.Required("pretokenizers").Items(MostSteps).Select(Read)]);
+                return ReadSequence(field);
             case "Split":
                 return ReadSplit(field);
             case "Metaspace":
@@ -29,11 +29,13 @@ internal static class PreTokenizerReader
             case "Digits":
                 return IsolatingSplitter.Digits(field.Flag("individual_digits", false));
             case "Punctuation":
-                if (field.Optional("behavior") is { } behavior && behavior.String() != "Isolated")
+                if (field.Optional("behavior") is not { } behavior)
                 {
-                    throw behavior.Error(behavior.Describe(), "Isolated", "this pre-tokenizer can't be read yet");
+                    return IsolatingSplitter.Punctuation(oneByOne: true);
                 }
-                return IsolatingSplitter.Punctuation();
+                return behavior.String() is "Isolated" or "Contiguous"
+                    ? IsolatingSplitter.Punctuation(oneByOne: behavior.String() == "Isolated")
+                    : throw behavior.Error(behavior.Describe(), "Isolated or Contiguous", "this pre-tokenizer can't be read yet");
             default:
                 throw type.Error(type.Describe(), "BertPreTokenizer, ByteLevel, Sequence, Split, Metaspace, Whitespace, WhitespaceSplit, "
                     + "Digits or Punctuation", "this pre-tokenizer can't be read yet");
@@ -43,6 +45,33 @@ internal static class PreTokenizerReader
     /// <summary>True if words reach the model as bytes.</summary>
     public static bool IsByteLevel(IPreTokenizer? preTokenizer) => preTokenizer is ByteLevelPreTokenizer
         || preTokenizer is PreTokenizerSequence sequence && sequence.Steps.Any(IsByteLevel);
+
+    /// <summary>The step that parts bytes of letters, which merges must keep to; null if there is none.</summary>
+    public static ByteDigitSplitter? DigitsOfBytes(IPreTokenizer? preTokenizer) => preTokenizer as ByteDigitSplitter
+        ?? (preTokenizer as PreTokenizerSequence)?.Steps.Select(DigitsOfBytes).FirstOrDefault(step => step is not null);
+
+    private static PreTokenizerSequence ReadSequence(JsonField field)
+    {
+        var steps = new List<IPreTokenizer>();
+        foreach (var step in field.Required("pretokenizers").Items(MostSteps))
+        {
+            // Behind ByteLevel a step meets stand-ins of bytes, where pieces here still have characters: only what is the same for both.
+            steps.Add(steps.Any(IsByteLevel) ? ReadOfBytes(step) : Read(step));
+        }
+        return new PreTokenizerSequence(steps);
+    }
+
+    private static Splitter ReadOfBytes(JsonField field)
+    {
+        var type = field.Required("type");
+        return type.String() switch
+        {
+            "Digits" => new ByteDigitSplitter(field.Flag("individual_digits", false)),
+            "Split" when field.Required("pattern").Optional("Regex")?.String() == DigitGroups.Pattern => ReadSplit(field),
+            _ => throw type.Error($"{type.Describe()} behind ByteLevel", $"Digits, or Split of {DigitGroups.Pattern}",
+                "this pre-tokenizer can't be read yet"),
+        };
+    }
 
     // A stranger's regular expression could run for ever, and .NET's classes miss letters outside the basic plane: the few
     // patterns in use are written out by hand.
@@ -63,8 +92,10 @@ internal static class PreTokenizerReader
         }
         var regex = pattern.Required("Regex");
         return regex.String() == Gpt2Scanner.Pattern ? new Gpt2Scanner()
+            : regex.String() == DigitGroups.Pattern && mode == "Isolated" && !invert ? new DigitGroups()
             : Cl100kScanner.For(regex.String())
-            ?? throw regex.Error(regex.Describe(), "the pattern of GPT-2, Llama 3 or Qwen 2", "this pre-tokenizer can't be read yet");
+            ?? throw regex.Error(regex.Describe(), "the pattern of GPT-2, Llama 3, Qwen 2 or Falcon",
+                "this pre-tokenizer can't be read yet");
     }
 
     /// <summary>Reads a Metaspace step, of either generation of files.</summary>

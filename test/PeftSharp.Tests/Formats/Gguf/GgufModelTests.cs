@@ -270,6 +270,17 @@ public sealed class GgufModelTests : IDisposable
             Assert.Equal(tokenizer.Encode(text).Ids, again.Encode(text).Ids);
     }
 
+    [Fact]
+    public void Falcons_Division_Goes_Into_A_Gguf_File_And_Back()
+    {
+        var tokenizer = PeftSharp.Tests.Tokenization.TinyTokenizer.LoadText(PeftSharp.Tests.Tokenization.FalconDivisionTests.File());
+        using var model = ModelLoader.Create(Tiny(tokenizer.VocabularySize), null, new() { Seed = 7 });
+        GgufModel.Write(model, File_("falcon.gguf"), GgufQuantization.F16, tokenizer);
+        var again = Tokenizer.Load(File_("falcon.gguf"));
+        foreach (var text in (string[])["the 78901 첼 be", "x² costs $5... 23456789?!", " ٣٤ ½\n"])
+            Assert.Equal(tokenizer.Encode(text).Ids, again.Encode(text).Ids);
+    }
+
     private static ModelConfig Tiny(int vocabulary) => ModelConfig.From(System.Text.Json.Nodes.JsonNode.Parse($$"""
         { "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": {{vocabulary}}, "hidden_size": 32,
           "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2,
