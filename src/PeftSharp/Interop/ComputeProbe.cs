@@ -45,7 +45,7 @@ internal static class ComputeProbe
 
     private static ComputeSpeed Speed(string processor, string? cachePath)
     {
-        var key = $"{processor}, libtorch {__version__}, two kinds of fp32";
+        var key = $"{processor}, libtorch {__version__}, both ways in fp32";
         if (ComputeCache.Read(cachePath, key) is { } known) return known;
         var speed = Measure();
         ComputeCache.Write(cachePath, key, speed);
@@ -87,28 +87,30 @@ internal static class ComputeProbe
         const int rows = 416, inner = 384, columns = 1152;
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        Tensor x = randn(rows, inner), w = randn(columns, inner);
+        Tensor x = randn(rows, inner), w = randn(columns, inner), y = randn(rows, columns), turned = w.t();
         Tensor xHalf = x.bfloat16(), wHalf = w.bfloat16();
-        var fp32 = Best(x, w, nn.functional.linear);
+        var work = 2.0 * rows * inner * columns / 1e9;
+        var fp32 = 2 * work / (Best(() => nn.functional.linear(x, w)) + Best(() => y.matmul(w)));
         // Without hardware for it a bf16 product is hundreds of times slower: a sixteenth of the work tells.
-        var bf16 = Best(xHalf.narrow(0, 0, rows / 16), wHalf, nn.functional.linear, repeats: 3);
-        if (bf16 >= fp32 / 4) bf16 = Best(xHalf, wHalf, nn.functional.linear);
-        return new(fp32, bf16, OneDnn.Available ? Best(x, w, OneDnn.Linear) : 0);
+        var part = xHalf.narrow(0, 0, rows / 16);
+        var bf16 = work / 16 / Best(() => nn.functional.linear(part, wHalf), repeats: 3);
+        if (bf16 >= fp32 / 4) bf16 = work / Best(() => nn.functional.linear(xHalf, wHalf));
+        var oneDnn = OneDnn.Available ? 2 * work / (Best(() => OneDnn.Linear(x, w)) + Best(() => OneDnn.Linear(y, turned))) : 0;
+        return new(fp32, bf16, oneDnn);
     }
 
-    // The best of several: noise of other programs only ever adds time.
-    private static double Best(Tensor x, Tensor w, Func<Tensor, Tensor, Tensor?, Tensor> product, int repeats = 8)
+    // Seconds, the best of several: noise of other programs only ever adds time.
+    private static double Best(Func<Tensor> product, int repeats = 8)
     {
-        var work = 2.0 * x.shape[0] * x.shape[1] * w.shape[0];
-        product(x, w, null).Dispose();
+        product().Dispose();
         var best = double.MaxValue;
         for (var i = 0; i < repeats; i++)
         {
             var start = Stopwatch.GetTimestamp();
-            product(x, w, null).Dispose();
+            product().Dispose();
             best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
-        return work / Math.Max(best, 1e-9) / 1e9;
+        return Math.Max(best, 1e-9);
     }
 
     internal static string ProcessorName()

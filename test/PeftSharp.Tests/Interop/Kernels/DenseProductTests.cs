@@ -56,6 +56,29 @@ public sealed class DenseProductTests
         }
     }
 
+    // Turned, rows of a taller matrix, columns of a wider one, every other column.
+    [Theory]
+    [InlineData("turned")]
+    [InlineData("rows")]
+    [InlineData("columns")]
+    [InlineData("every other column")]
+    public void A_Weight_May_Lie_As_It_Likes(string how)
+    {
+        using var scope = NewDisposeScope();
+        var weight = how switch
+        {
+            "turned" => randn(40, 72).t(),
+            "rows" => randn(100, 40).narrow(0, 20, 72),
+            "columns" => randn(72, 100).narrow(1, 30, 40),
+            _ => randn(72, 40, 2).select(2, 1),
+        };
+        var (x, shares) = (randn(50, 40, requires_grad: true), randn(50, 72));
+        var y = DenseProduct.ByOneDnn(x, weight, null);
+        AutogradFailures.Backward((y * shares).sum());
+        AssertClose(matmul(x.detach().to(ScalarType.Float64), weight.to(ScalarType.Float64).t()), y);
+        AssertClose(matmul(shares.to(ScalarType.Float64), weight.to(ScalarType.Float64)), x.grad!);
+    }
+
     [Fact]
     public void What_A_View_Of_The_Weight_Gave_Outlives_The_View()
     {
