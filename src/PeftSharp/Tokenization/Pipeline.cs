@@ -53,7 +53,7 @@ internal sealed class Pipeline
         var tokenModel = ReadModel(model, kind, vocabulary, scores, PreTokenizerReader.IsByteLevel(preTokenizer));
         if (PreTokenizerReader.DigitsOfBytes(preTokenizer) is { } digits && tokenModel is BpeModel)
         {
-            Merges.RefuseAcross(digits, model);
+            Merges.RefuseAcross(digits.Parts, model);
         }
         var added = ReadAddedTokens(file, vocabulary);
         var found = settings.SplitSpecialTokens ? added.Where(token => !token.Special).ToList() : added;

@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using PeftSharp.Files.Json;
-using PeftSharp.Tokenization.PreTokenizers;
 
 namespace PeftSharp.Tokenization.Models;
 
@@ -50,7 +49,9 @@ internal static class Merges
     }
 
     /// <summary>Refuses merges across a place at which a step sets bytes apart, which would join here what is apart there.</summary>
-    public static void RefuseAcross(ByteDigitSplitter step, JsonField model)
+    /// <param name="parts">Whether the step parts a token somewhere within.</param>
+    /// <param name="model">The <c>model</c> of tokenizer.json.</param>
+    public static void RefuseAcross(Func<string, bool> parts, JsonField model)
     {
         if (model.Flag("ignore_merges", false))
         {
@@ -60,7 +61,7 @@ internal static class Merges
         foreach (var merge in model.Required("merges").Items())
         {
             var (left, right) = ReadPair(merge);
-            if (step.Parts(left + right))
+            if (parts(left + right))
             {
                 throw merge.Error($"\"{left}\" + \"{right}\", of which the Digits step sets one part aside",
                     "merges within what that step leaves together", "this tokenizer can't be read yet");
