@@ -14,6 +14,9 @@ internal static unsafe class GgufBlocks
 {
     private const long Grain = 1 << 18; // weights per task
 
+    // Weights between unpacking and rounding: a multiple of every block, small enough for the nearest cache.
+    private const int Piece = 1024;
+
     /// <summary>Unpacks a whole tensor.</summary>
     /// <param name="type">How it is kept.</param>
     /// <param name="blocks">Its bytes, contiguous.</param>
@@ -67,15 +70,13 @@ internal static unsafe class GgufBlocks
     /// <summary>Unpacks some blocks to bfloat16, rounded to nearest even.</summary>
     public static void DecodeToBFloat16(GgufType type, byte* from, ushort* to, long count)
     {
-        var values = stackalloc float[type.BlockSize];
-        for (var block = 0L; block < count; block++)
+        var values = stackalloc float[Piece];
+        var each = Piece / type.BlockSize;
+        for (var first = 0L; first < count; first += each)
         {
-            Decode(type, from + block * type.BlockBytes, values, 1);
-            for (var i = 0; i < type.BlockSize; i++)
-            {
-                var bits = BitConverter.SingleToUInt32Bits(values[i]);
-                to[block * type.BlockSize + i] = (ushort)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
-            }
+            var some = Math.Min(each, count - first);
+            Decode(type, from + first * type.BlockBytes, values, some);
+            BFloat16Rounding.Write(values, to + first * type.BlockSize, some * type.BlockSize);
         }
     }
 

@@ -1,10 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace PeftSharp.Weights;
+namespace PeftSharp.Interop;
 
 /// <summary>float32 to bfloat16, rounded to nearest, ties to even: the upper half of the bits. Not for NaN.</summary>
-internal static class BFloat16Rounding
+internal static unsafe class BFloat16Rounding
 {
     /// <summary>Eight numbers, each in the lower half of 32 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -12,6 +12,18 @@ internal static class BFloat16Rounding
     {
         var bits = values.AsUInt32();
         return (bits + Vector256.Create(0x7FFFu) + ((bits >>> 16) & Vector256<uint>.One)) >>> 16;
+    }
+
+    /// <summary>Many numbers.</summary>
+    public static void Write(float* from, ushort* to, long count)
+    {
+        var i = 0L;
+        for (; i <= count - 16; i += 16)
+        {
+            var (first, second) = (Of(Vector256.Load(from + i)), Of(Vector256.Load(from + i + 8)));
+            Vector256.Narrow(first, second).Store(to + i);
+        }
+        for (; i < count; i++) to[i] = Of(from[i]);
     }
 
     /// <summary>One number.</summary>
