@@ -19,7 +19,8 @@ internal static class MergeBench
         {
             using var scope = NewDisposeScope();
             using var model = new PeftModel(
-                ModelLoader.Load(folder, new ModelOptions { Task = TaskKind.CausalLanguage, Quantize = Quantization.Named(form), Unpack = true }));
+                ModelLoader.Load(
+                    folder, new ModelOptions { Task = TaskKind.CausalLanguage, Quantize = Quantization.Named(form), Unpack = true }));
             var adapter = model.Add(new LoraOptions { Rank = 16, TargetModules = new("all-linear") });
             foreach (var tensor in adapter.Tensors)
                 using (no_grad()) tensor.Value.normal_(0, 0.02);

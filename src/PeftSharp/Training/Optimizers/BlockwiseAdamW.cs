@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using PeftSharp.Interop;
 using PeftSharp.Training.Optimizers.Memory;
 using TorchSharp;
@@ -76,46 +78,64 @@ internal sealed class BlockwiseAdamW : IOptimizer
             (float)_beta1, (float)_beta2, (float)_epsilon, (float)(1 - rate * (state.Parameter.Decay ? _decay : 0)),
             (float)(rate / (1 - Math.Pow(_beta1, step))), (float)Math.Sqrt(1 - Math.Pow(_beta2, step)));
         var count = state.Parameter.Value.numel();
-        var blocks = (int)((count + Block - 1) / Block);
+        var blocks = (count + Block - 1) / Block;
         var all = new Pointers(
             (float*)TensorPointer.Of(state.Parameter.Value), (float*)TensorPointer.Of(gradient),
             TensorPointer.Of(state.First), TensorPointer.Of(state.Second),
             (float*)TensorPointer.Of(state.FirstScales), (float*)TensorPointer.Of(state.SecondScales));
-        var pieces = (blocks + BlocksPerPiece - 1) / BlocksPerPiece;
-        Parallel.For(0, pieces, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, get_num_threads()) }, piece =>
+        Ranges.ForEach(blocks, BlocksPerPiece, (from, to) =>
         {
-            for (var block = piece * BlocksPerPiece; block < Math.Min(blocks, (piece + 1) * BlocksPerPiece); block++)
-                UpdateBlock(all, block, (int)Math.Min(Block, count - (long)block * Block), settings);
+            for (var block = from; block < to; block++) UpdateBlock(all, block, (int)Math.Min(Block, count - block * Block), settings);
         });
         GC.KeepAlive(state);
         GC.KeepAlive(gradient);
     }
 
-    private static unsafe void UpdateBlock(Pointers all, int block, int length, Numbers n)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe void UpdateBlock(Pointers all, long block, int length, Numbers n)
     {
-        var at = (long)block * Block;
-        var (signed, unsigned) = (DynamicMap.Signed, DynamicMap.Unsigned);
-        Span<float> first = stackalloc float[Block], second = stackalloc float[Block];
-        float scale1 = all.FirstScales[block], scale2 = all.SecondScales[block], most1 = 0, most2 = 0;
-        for (var i = 0; i < length; i++)
-        {
-            var g = all.Gradient[at + i];
-            // A block that was never updated holds zeros, whatever its codes.
-            var m = (scale1 == 0 ? 0 : signed.Value(all.First[at + i]) * scale1) * n.Beta1 + g * (1 - n.Beta1);
-            var v = (scale2 == 0 ? 0 : unsigned.Value(all.Second[at + i]) * scale2) * n.Beta2 + g * g * (1 - n.Beta2);
-            (first[i], second[i]) = (m, v);
-            (most1, most2) = (Math.Max(most1, Math.Abs(m)), Math.Max(most2, v));
-            all.Parameter[at + i] = all.Parameter[at + i] * n.Keep - m * n.Size / (MathF.Sqrt(v) / n.Root + n.Epsilon);
-        }
+        float* m = stackalloc float[Block], v = stackalloc float[Block];
+        var at = block * Block;
+        byte* first = all.First + at, second = all.Second + at;
+        DynamicMap.Signed.Decode(first, length, m);
+        DynamicMap.Unsigned.Decode(second, length, v);
+        // A block that was never updated holds zeros, whatever its codes: its scale is zero.
+        var (scale1, scale2) = (all.FirstScales[block], all.SecondScales[block]);
+        var (most1, most2) = Update(all.Parameter + at, all.Gradient + at, m, v, length, scale1, scale2, n);
         (all.FirstScales[block], all.SecondScales[block]) = (most1, most2);
-        float inverse1 = most1 > 0 ? 1 / most1 : 0, inverse2 = most2 > 0 ? 1 / most2 : 0;
-        for (var i = 0; i < length; i++)
+        DynamicMap.Signed.Encode(m, most1 > 0 ? 1 / most1 : 0, length, first, least: 0);
+        // What is above zero stays above it: a step would be divided by next to nothing.
+        DynamicMap.Unsigned.Encode(v, most2 > 0 ? 1 / most2 : 0, length, second, least: 1);
+    }
+
+    // Levels become means, which move the weights; the largest of both.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe (float First, float Second) Update(
+        float* weight, float* gradient, float* m, float* v, int length, float scale1, float scale2, Numbers n)
+    {
+        var (most1, most2, i) = (Vector256<float>.Zero, Vector256<float>.Zero, 0);
+        for (; i <= length - 8; i += 8)
         {
-            all.First[at + i] = signed.Code(first[i] * inverse1);
-            // What is above zero stays above it: a step would be divided by next to nothing.
-            var code = unsigned.Code(second[i] * inverse2);
-            all.Second[at + i] = code == 0 && second[i] > 0 ? (byte)1 : code;
+            var g = Vector256.Load(gradient + i);
+            var mean = Vector256.Load(m + i) * scale1 * n.Beta1 + g * (1 - n.Beta1);
+            var square = Vector256.Load(v + i) * scale2 * n.Beta2 + g * g * (1 - n.Beta2);
+            (most1, most2) = (Vector256.Max(most1, Vector256.Abs(mean)), Vector256.Max(most2, square));
+            (Vector256.Load(weight + i) * n.Keep
+                - mean * n.Size / (Vector256.Sqrt(square) / n.Root + Vector256.Create(n.Epsilon))).Store(weight + i);
+            mean.Store(m + i);
+            square.Store(v + i);
         }
+        var (largest1, largest2) = (0f, 0f);
+        for (var lane = 0; lane < 8; lane++) (largest1, largest2) = (Math.Max(largest1, most1[lane]), Math.Max(largest2, most2[lane]));
+        for (; i < length; i++)
+        {
+            var g = gradient[i];
+            m[i] = m[i] * scale1 * n.Beta1 + g * (1 - n.Beta1);
+            v[i] = v[i] * scale2 * n.Beta2 + g * g * (1 - n.Beta2);
+            (largest1, largest2) = (Math.Max(largest1, Math.Abs(m[i])), Math.Max(largest2, v[i]));
+            weight[i] = weight[i] * n.Keep - m[i] * n.Size / (MathF.Sqrt(v[i]) / n.Root + n.Epsilon);
+        }
+        return (largest1, largest2);
     }
 
     /// <inheritdoc/>
