@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace PeftSharp.Benchmarks;
 
 /// <summary>
-/// Products of the shapes of a model's maps, forward (x·Wᵀ) and back to the input (g·W): by what libtorch takes itself, by oneDNN with the
-/// weight as it lies, and with weights that were packed beforehand by oneDNN and, in float32, by MKL.
+/// Products of the shapes of a model's maps, forward (x·Wᵀ) and back to the input (g·W): by what libtorch takes itself, by oneDNN with
+/// the weight as it lies, and with weights that were packed beforehand by oneDNN and, in float32, by MKL.
 /// </summary>
 internal static class ProductsBench
 {
@@ -19,7 +19,8 @@ internal static class ProductsBench
     /// <param name="rounds">How often each is timed; the median counts.</param>
     public static void Run(string folder, int rounds)
     {
-        Console.WriteLine($"{ComputeProbe.ProcessorName()}, {get_num_threads()} threads; GFLOP/s, medians of {rounds} × {Copies} products");
+        Console.WriteLine(
+            $"{ComputeProbe.ProcessorName()}, {get_num_threads()} threads; GFLOP/s, medians of {rounds} × {Copies} products");
         (long Out, long In)[] shapes;
         using (var model = ModelLoader.Load(folder, new ModelOptions()))
             shapes = [.. model.Sites.Projections.Where(p => p.Layer >= 0).Select(p => (p.OutFeatures, p.InFeatures)).Distinct()];

@@ -121,11 +121,8 @@ internal static unsafe class FourBitDecoder
 
     private static void Round(ReadOnlySpan<float> values, Span<ushort> table)
     {
-        for (var i = 0; i < 16; i += 8)
-        {
-            var rounded = BFloat16Rounding.Of(Vector256.Create(values[i..]));
-            Vector128.Narrow(rounded.GetLower(), rounded.GetUpper()).CopyTo(table[i..]);
-        }
+        fixed (float* from = values)
+        fixed (ushort* to = table) BFloat16Rounding.Write(from, to, 16);
     }
 
     private static int Code(byte* codes, int i) => (i & 1) == 0 ? codes[i / 2] >> 4 : codes[i / 2] & 15;

@@ -14,7 +14,8 @@ namespace PeftSharp.Tests.Tokenization;
 /// </summary>
 public sealed partial class FalconDivisionTests
 {
-    // Letters of which the step parts bytes (ò is C3 B2, 첼 is EC B2 BC), numbers that only a character-wise step would part (٣, ½), digits.
+    // Letters of which the step parts bytes (ò is C3 B2, 첼 is EC B2 BC), numbers that only a step by characters
+    // would part (٣, ½), digits.
     private static readonly string[] words =
     [
         "a", "be", "the ", " ", "  ", "\n", "1", "23", "456", "78901", "ò", "ó", "ç", "첼", "는",

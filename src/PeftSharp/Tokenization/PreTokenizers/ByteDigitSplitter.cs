@@ -8,9 +8,9 @@ namespace PeftSharp.Tokenization.PreTokenizers;
 /// before them may belong.
 /// </summary>
 /// <remarks>
-/// There the stand-ins of six other bytes are numbers too (², ³, ¹, ¼, ½, ¾), so that single bytes of letters are set apart. Pieces here
-/// are of characters and leave them together: the same tokens come out as long as no merge joins such a byte with a neighbour that it is
-/// parted from, which <see cref="Parts"/> tells.
+/// There the stand-ins of six other bytes are numbers too (², ³, ¹, ¼, ½, ¾), so that single bytes of letters are set apart. Pieces
+/// here are of characters and leave them together: the same tokens come out as long as no merge joins such a byte with a neighbour that it
+/// is parted from, which <see cref="Parts"/> tells.
 /// </remarks>
 internal sealed class ByteDigitSplitter(bool oneByOne) : Splitter
 {
